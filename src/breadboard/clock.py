@@ -1,0 +1,54 @@
+"""Time, asked for and never assumed: everything that needs it is handed a Clock."""
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Wall and monotonic time in integer nanoseconds."""
+
+    def wall(self) -> int:
+        """Return nanoseconds since 1970 UTC. May step."""
+        ...
+
+    def mono(self) -> int:
+        """Return nanoseconds that never go back. For durations and timeouts."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def wall(self) -> int:
+        """Return ``time.time_ns()``."""
+        return time.time_ns()
+
+    def mono(self) -> int:
+        """Return ``time.monotonic_ns()``."""
+        return time.monotonic_ns()
+
+
+@dataclass
+class ManualClock:
+    """A clock that tests move by hand."""
+
+    wall_ns: int = 1_700_000_000_000_000_000
+    mono_ns: int = 0
+
+    def wall(self) -> int:
+        """Return the wall time set so far."""
+        return self.wall_ns
+
+    def mono(self) -> int:
+        """Return the monotonic time set so far."""
+        return self.mono_ns
+
+    def advance(self, nanoseconds: int) -> None:
+        """Let time pass on both clocks."""
+        self.wall_ns += nanoseconds
+        self.mono_ns += nanoseconds
+
+    def step(self, nanoseconds: int) -> None:
+        """Set the wall clock only, as a bad time service does."""
+        self.wall_ns += nanoseconds

@@ -1,0 +1,1 @@
+"""The nouns: what a market event is, in columns. No I/O, no clock, no venue."""

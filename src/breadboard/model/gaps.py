@@ -1,0 +1,51 @@
+"""Gaps and connection epochs: what the journal says about itself."""
+
+import msgspec
+
+from breadboard.model.kinds import GapReason, GapState, Provenance
+
+
+class Gap(msgspec.Struct, frozen=True):
+    """An interval in which something may be missing.
+
+    ``ts_from`` and ``ts_to`` are nanoseconds UTC on our receive clock, both inclusive: the last moment
+    known good before, the first known good after. ``sequence_from``/``sequence_to`` are the first and last
+    venue numbers known to be missing, where the venue has numbers.
+    """
+
+    source: int
+    reason: GapReason
+    ts_from: int
+    ts_to: int
+    symbol: str | None = None
+    """None: every instrument of the source."""
+    channel: str | None = None
+    sequence_from: int | None = None
+    sequence_to: int | None = None
+    state: GapState = GapState.OPEN
+    detail: str = ""
+
+
+class Epoch(msgspec.Struct, frozen=True):
+    """One connection of one source, written when it opens (``open``) and when it ends."""
+
+    source: int
+    epoch: int
+    """Counts the connections of this source, over restarts, from 1."""
+    venue: str
+    """Upper case venue name; it chooses the decoder."""
+    url: str
+    wanted: tuple[str, ...]
+    provenance: Provenance
+    open: bool
+    reason: str = ""
+    """Why it ended; empty when it opens."""
+
+
+class DocumentHead(msgspec.Struct, frozen=True):
+    """The first line of a DOCUMENT record."""
+
+    tag: str
+    """What the feed asked for, e.g. ``depth:BTCUSDT``."""
+    url: str
+    status: int

@@ -1,0 +1,160 @@
+"""The closed vocabularies of the tape and the journal.
+
+Values are stored on disk and hashed into digests: add at the end, never renumber.
+"""
+
+from enum import IntEnum, IntFlag, StrEnum
+
+
+class EventKind(IntEnum):
+    """What one row of the tape says."""
+
+    TRADE = 1
+    QUOTE = 2
+    BOOK_DELTA = 3
+    BOOK_SNAPSHOT = 4
+    STATUS = 5
+    GAP = 6
+    """Something may be missing; the details are in ``Tape.gaps`` under the same offset."""
+    CLOCK = 7
+    """Our own heartbeat: time passed, whether or not a venue said anything."""
+
+
+class Side(IntEnum):
+    """Of a trade, the side that *crossed* the spread; of a book level, the side it rests on."""
+
+    NONE = 0
+    BUY = 1
+    SELL = 2
+
+
+class Flag(IntFlag):
+    """Remarks on one tape row."""
+
+    AGGREGATED = 1
+    """A trade that joins several matches of one order (Binance aggTrade)."""
+    LAST_KNOWN = 2
+    """Sent on subscribing: it happened before we listened (Coinbase last_match)."""
+    SYNTHETIC = 4
+    """Made by a simulator; no market stands behind it."""
+    REPLAYED = 8
+    """A recording played through a socket."""
+    DELAYED = 16
+    CONFLATED = 32
+    FEED_WIDE = 64
+    """A status or gap that speaks of every instrument of its source (``instrument`` is -1)."""
+
+
+class StatusCode(IntEnum):
+    """What a STATUS row reports, in the tape's ``code`` column."""
+
+    FEED_UP = 1
+    FEED_DOWN = 2
+    HEARTBEAT = 3
+    STALE = 4
+    SUBSCRIBED = 5
+    VENUE_ERROR = 6
+    MAINTENANCE = 7
+
+
+class GapReason(IntEnum):
+    """Why something may be missing."""
+
+    RESTART = 1
+    """Capture was not running."""
+    DISCONNECT = 2
+    """A connection ended; the next one has not yet begun to deliver."""
+    SEQUENCE = 3
+    """The venue's own numbers have a hole in the book stream."""
+    TRADE_ID = 4
+    """The venue's own trade numbers have a hole."""
+    QUARANTINE = 5
+    """A frame could not be understood; its bytes are kept."""
+    DAMAGE = 6
+    """Journal bytes failed their checksum."""
+    STORAGE = 7
+    """The disk refused an append."""
+    OVERFLOW = 8
+    """Deltas that waited for a snapshot outgrew their bound."""
+
+    @property
+    def label(self) -> str:
+        """The word used in SQL, metrics and pages."""
+        return self.name.lower()
+
+
+class GapState(StrEnum):
+    """What has become of a gap."""
+
+    OPEN = "open"
+    REFILLED = "refilled"
+    VERIFIED = "verified"
+    LOST = "lost"
+
+
+class RecordKind(IntEnum):
+    """What a journal record holds."""
+
+    DATA = 1
+    """Frames exactly as a socket delivered them."""
+    DOCUMENT = 2
+    """One fetched document: a JSON head line ``{"tag","url","status"}``, a newline, the body as received."""
+    GAP = 3
+    """One msgspec-JSON ``Gap``: written before the next record of its source."""
+    CLOCK = 4
+    """Our wall and monotonic clocks side by side, about once a second, and at every step."""
+    EPOCH = 5
+    """A source begins (or ends) a connection: one msgspec-JSON ``Epoch``."""
+    QUARANTINE = 6
+    """Bytes that no decoder could be trusted with at capture time (oversized or truncated frames)."""
+
+
+class SequenceRule(IntEnum):
+    """How a venue's book numbers chain; the book stage needs no other knowledge of the venue."""
+
+    NONE = 0
+    """No numbers: a snapshot comes in the stream, deltas apply as they come (Coinbase level2)."""
+    OVERLAP = 1
+    """``sequence_first <= book + 1 <= sequence`` to start, ``sequence_first <= book + 1`` after (Binance spot)."""
+    CHAIN = 2
+    """``sequence_first <= book <= sequence`` to start, ``sequence_prev == book`` after (Binance futures)."""
+
+
+class BookState(IntEnum):
+    """Whether an instrument's book may be believed."""
+
+    EMPTY = 0
+    """Nothing has been said about this book."""
+    SYNCING = 1
+    """Deltas are kept until a snapshot joins them."""
+    LIVE = 2
+    STALE = 3
+    """Something is missing; the book is not served until a snapshot renews it."""
+
+    @property
+    def label(self) -> str:
+        """The word used in JSON and SQL."""
+        return self.name.lower()
+
+
+class Provenance(StrEnum):
+    """Where data comes from; taken from the data's own handshake, not from a setting."""
+
+    LIVE = "live"
+    SYNTHETIC = "synthetic"
+    REPLAY = "replay"
+
+
+class BarState(IntEnum):
+    """How settled a bar is."""
+
+    PROVISIONAL = 1
+    """The watermark has not passed ``ts_close``."""
+    FINAL = 2
+    CORRECTED = 3
+    """A trade arrived after the bar was final, and the bar was rewritten."""
+
+    @property
+    def label(self) -> str:
+        """The word used in SQL."""
+        return self.name.lower()

@@ -1,0 +1,148 @@
+"""The tape: market events as columns, one row an event, in journal order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.model.decimals import ABSENT, SIZE_EXP
+from breadboard.model.gaps import Gap
+from breadboard.model.instruments import NO_INSTRUMENT
+
+EVENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
+    "kind": (np.uint8, 0),
+    "flags": (np.uint16, 0),
+    "code": (np.uint16, 0),
+    "side": (np.uint8, 0),
+    "source": (np.uint16, 0),
+    "instrument": (np.int32, NO_INSTRUMENT),
+    "offset": (np.int64, 0),
+    "index": (np.uint16, 0),
+    "ts_event": (np.int64, ABSENT),
+    "ts_recv": (np.int64, 0),
+    "sequence": (np.int64, ABSENT),
+    "sequence_first": (np.int64, ABSENT),
+    "sequence_prev": (np.int64, ABSENT),
+    "trade_id": (np.int64, ABSENT),
+    "price": (np.int64, ABSENT),
+    "size": (np.int64, ABSENT),
+    "size_exp": (np.int8, SIZE_EXP),
+    "ask_price": (np.int64, ABSENT),
+    "ask_size": (np.int64, ABSENT),
+    "ask_size_exp": (np.int8, SIZE_EXP),
+    "level_begin": (np.int64, 0),
+    "level_end": (np.int64, 0),
+}
+"""Every event column: its dtype, and what it holds where an event has nothing to say."""
+
+LEVEL_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
+    "level_side": (np.uint8, 0),
+    "level_price": (np.int64, 0),
+    "level_size": (np.int64, 0),
+    "level_size_exp": (np.int8, SIZE_EXP),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Market events as columns. Prices in 1e-9, sizes ``size * 10 ** size_exp``, times int64 ns UTC.
+
+    ``(offset, index)`` names a row for good: the journal frame it came from, and its place in that frame.
+    A trade uses ``price``, ``size``, ``side`` (the side that crossed) and ``trade_id``. A quote uses ``price`` and
+    ``size`` for the bid, ``ask_price`` and ``ask_size`` for the ask; a missing side is ``ABSENT``. A book row owns
+    levels ``level_begin:level_end`` of the level columns, with absolute sizes, 0 removes; ``sequence_first``,
+    ``sequence`` and ``sequence_prev`` are the venue's first, last and previous update numbers.
+    ``code`` is a ``StatusCode`` on STATUS rows and a ``GapReason`` on GAP rows.
+    """
+
+    kind: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
+    code: NDArray[np.uint16]
+    side: NDArray[np.uint8]
+    source: NDArray[np.uint16]
+    instrument: NDArray[np.int32]
+    offset: NDArray[np.int64]
+    index: NDArray[np.uint16]
+    ts_event: NDArray[np.int64]
+    ts_recv: NDArray[np.int64]
+    sequence: NDArray[np.int64]
+    sequence_first: NDArray[np.int64]
+    sequence_prev: NDArray[np.int64]
+    trade_id: NDArray[np.int64]
+    price: NDArray[np.int64]
+    size: NDArray[np.int64]
+    size_exp: NDArray[np.int8]
+    ask_price: NDArray[np.int64]
+    ask_size: NDArray[np.int64]
+    ask_size_exp: NDArray[np.int8]
+    level_begin: NDArray[np.int64]
+    level_end: NDArray[np.int64]
+    level_side: NDArray[np.uint8]
+    level_price: NDArray[np.int64]
+    level_size: NDArray[np.int64]
+    level_size_exp: NDArray[np.int8]
+    gaps: tuple[tuple[int, Gap], ...] = ()
+    """``(offset, gap)`` for every GAP row."""
+
+    def __len__(self) -> int:
+        return len(self.kind)
+
+    @staticmethod
+    def of(
+        rows: int,
+        events: Mapping[str, Sequence[int] | NDArray[Any]],
+        levels: Mapping[str, Sequence[int] | NDArray[Any]] | None = None,
+        gaps: Sequence[tuple[int, Gap]] = (),
+    ) -> "Tape":
+        """Return a tape of ``rows`` events; a column not given holds its default in every row."""
+        unknown = set(events) - set(EVENT_COLUMNS) | set(levels or {}) - set(LEVEL_COLUMNS)
+        if unknown:
+            raise KeyError(f"no such tape column: {sorted(unknown)}")
+        columns: dict[str, NDArray[Any]] = {}
+        for name, (dtype, default) in EVENT_COLUMNS.items():
+            given = events.get(name)
+            column = np.full(rows, default, dtype) if given is None else np.asarray(given, dtype)
+            if len(column) != rows:
+                raise ValueError(f"column {name} has {len(column)} rows, the tape {rows}")
+            columns[name] = column
+        for name, (dtype, _) in LEVEL_COLUMNS.items():
+            columns[name] = np.asarray((levels or {}).get(name, ()), dtype)
+        return Tape(**columns, gaps=tuple(gaps))
+
+    @staticmethod
+    def empty() -> "Tape":
+        """Return a tape of no events."""
+        return Tape.of(0, {})
+
+    def take(self, rows: slice | NDArray[np.bool_] | NDArray[np.int64]) -> "Tape":
+        """Return some rows in their order; level columns are shared, not cut."""
+        columns = {name: getattr(self, name)[rows] for name in EVENT_COLUMNS}
+        kept = set(columns["offset"].tolist()) if self.gaps else set()
+        levels = {name: getattr(self, name) for name in LEVEL_COLUMNS}
+        return Tape(**columns, **levels, gaps=tuple(pair for pair in self.gaps if pair[0] in kept))
+
+    @staticmethod
+    def merge(parts: Sequence["Tape"]) -> "Tape":
+        """Return several tapes as one, in journal order (``offset``, then ``index``)."""
+        parts = [part for part in parts if len(part)]
+        if not parts:
+            return Tape.empty()
+        if len(parts) == 1:
+            return parts[0]
+        shifts = np.cumsum([0] + [len(part.level_side) for part in parts])
+        columns = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(Tape)
+            if field.name != "gaps"
+        }
+        for name in ("level_begin", "level_end"):
+            columns[name] = np.concatenate(
+                [getattr(part, name) + shift for part, shift in zip(parts, shifts, strict=False)]
+            )
+        order = np.lexsort((columns["index"], columns["offset"]))
+        for name in EVENT_COLUMNS:
+            columns[name] = columns[name][order]
+        gaps = sorted((pair for part in parts for pair in part.gaps), key=lambda pair: pair[0])
+        return Tape(**columns, gaps=tuple(gaps))
