@@ -18,7 +18,7 @@ ABSENT: Final = -(2**63)
 
 _DIGITS: Final = frozenset("0123456789")
 _MAX_TEXT: Final = 64
-_POWERS: Final = tuple(10**power for power in range(40))
+_POWERS: Final[tuple[int, ...]] = tuple(int(10**power) for power in range(40))
 
 
 def _split(text: str) -> tuple[int, int]:

@@ -43,6 +43,8 @@ class Flag(IntFlag):
     CONFLATED = 32
     FEED_WIDE = 64
     """A status or gap that speaks of every instrument of its source (``instrument`` is -1)."""
+    DUPLICATE = 128
+    """A trade whose venue id was seen before: on the tape, but not in bars or tables."""
 
 
 class StatusCode(IntEnum):

@@ -1,0 +1,25 @@
+"""What the engine hands on: everything concluded from one run of journal offsets."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.model.gaps import Gap
+from breadboard.model.tape import Tape
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Everything concluded from journal offsets ``first <= offset < end``."""
+
+    first: int
+    end: int
+    tape: Tape
+    """Events in journal order, flags complete (provenance, duplicates)."""
+    bars: NDArray[np.void]
+    """``BAR`` rows: bars that became final or were corrected here."""
+    gaps: tuple[tuple[int, int, Gap], ...]
+    """``(offset, instrument, gap)``: gap records of the journal and gaps the stages found; instrument -1 is feed-wide."""
+    ts_journal: NDArray[np.int64]
+    """Per tape row, wall ns at which its frame was appended."""
