@@ -20,6 +20,6 @@ class Outputs:
     bars: NDArray[np.void]
     """``BAR`` rows: bars that became final or were corrected here."""
     gaps: tuple[tuple[int, int, Gap], ...]
-    """``(offset, instrument, gap)``: gap records of the journal and gaps the stages found; instrument -1 is feed-wide."""
+    """``(offset, instrument, gap)``: the journal's gap records, and gaps the stages found; -1 is feed-wide."""
     ts_journal: NDArray[np.int64]
     """Per tape row, wall ns at which its frame was appended."""
