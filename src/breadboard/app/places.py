@@ -1,0 +1,118 @@
+"""Where things lie in a data directory, and how processes leave word for each other there."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from breadboard.config import Config
+from breadboard.errors import NotRunning
+
+
+class RunState(msgspec.Struct, frozen=True):
+    """What a running ``breadboard up`` says about itself."""
+
+    pid: int
+    address: str
+    started_ns: int
+    children: dict[str, int]
+    provenance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The layout of one data directory."""
+
+    root: Path
+
+    @property
+    def journal(self) -> Path:
+        """Segments, HEAD, LOCK."""
+        return self.root / "journal"
+
+    @property
+    def store(self) -> Path:
+        """The embedded store; one process at a time opens it."""
+        return self.root / "store"
+
+    @property
+    def checkpoint(self) -> Path:
+        """Engine state and the offset it belongs to."""
+        return self.root / "checkpoint"
+
+    @property
+    def run(self) -> Path:
+        """Files of running processes: state, resolved configuration, status."""
+        return self.root / "run"
+
+    def made(self) -> "Places":
+        """Create the directories and return self."""
+        for path in (self.root, self.journal, self.checkpoint, self.run):
+            path.mkdir(parents=True, exist_ok=True)
+        return self
+
+    def write_config(self, config: Config) -> Path:
+        """Leave the resolved configuration for child processes, readable by the owner only."""
+        path = self.run / "config.json"
+        _write(path, msgspec.json.encode(config))
+        return path
+
+    def write_state(self, state: RunState) -> None:
+        """Say who runs here."""
+        _write(self.run / "up.json", msgspec.json.encode(state))
+
+    def clear_state(self) -> None:
+        """Say that nobody runs here."""
+        (self.run / "up.json").unlink(missing_ok=True)
+
+    def running(self) -> RunState | None:
+        """Return the state of a living ``breadboard up``, or None."""
+        try:
+            state = msgspec.json.decode((self.run / "up.json").read_bytes(), type=RunState)
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return state if alive(state.pid) else None
+
+    def require_running(self) -> RunState:
+        """Return the state of a living ``breadboard up``; NotRunning without one."""
+        state = self.running()
+        if state is None:
+            raise NotRunning(f"nothing runs on {self.root}", hint=f"breadboard up --data-dir {self.root}")
+        return state
+
+    def read_status(self, name: str) -> dict[str, Any] | None:
+        """Return what a process last wrote about itself, or None."""
+        try:
+            status: dict[str, Any] = msgspec.json.decode((self.run / f"{name}.json").read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError):
+            return None
+        return status
+
+
+def read_config(path: Path) -> Config:
+    """Return the configuration that ``write_config`` left."""
+    return msgspec.json.decode(path.read_bytes(), type=Config)
+
+
+def alive(pid: int) -> bool:
+    """Tell whether a process exists and is not a zombie."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    except PermissionError:
+        return True
+    return state != "Z"
+
+
+def _write(path: Path, body: bytes) -> None:
+    temporary = path.with_suffix(f".{os.getpid()}.tmp")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        os.write(handle, body)
+    finally:
+        os.close(handle)
+    temporary.replace(path)

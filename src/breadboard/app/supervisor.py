@@ -1,0 +1,133 @@
+"""Keeps a set of child processes running, and ends them in order."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from breadboard.app.places import alive
+
+_FIRST_WAIT_S = 0.2
+_LONGEST_WAIT_S = 5.0
+_HEALTHY_S = 10.0
+
+
+@dataclass
+class Child:
+    """One process that should be running."""
+
+    name: str
+    arguments: Sequence[str]
+    """What comes after ``python -m breadboard``."""
+    stop_timeout_s: float = 10.0
+    process: subprocess.Popen[bytes] | None = None
+    restarts: int = 0
+    wait_s: float = _FIRST_WAIT_S
+    started: float = 0.0
+    restart_at: float = field(default=0.0)
+
+
+class Supervisor:
+    """Starts children in order, restarts one that ends, stops them in order.
+
+    A child is in a session of its own, so that Ctrl-C reaches only us and the order of stopping is ours. It holds
+    the reading end of a pipe and ends itself when we die (``end_with_parent``): a killed supervisor leaves no orphans.
+    """
+
+    def __init__(self, children: Sequence[Child], logs: Path, on_change: Callable[[dict[str, int]], None]) -> None:
+        self._children = list(children)
+        self._logs = logs
+        self._on_change = on_change
+        self._lifeline_read, self._lifeline_write = os.pipe()
+
+    def start(self) -> None:
+        """Start every child."""
+        for child in self._children:
+            self._spawn(child)
+        self._tell()
+
+    def tend(self) -> list[Child]:
+        """Restart children that ended, with growing waits; return those that were found dead just now."""
+        found = []
+        now = time.monotonic()
+        for child in self._children:
+            if child.process is None:
+                if now >= child.restart_at:
+                    self._spawn(child)
+                    self._tell()
+            elif child.process.poll() is not None:
+                found.append(child)
+                child.wait_s = (
+                    _FIRST_WAIT_S if now - child.started > _HEALTHY_S else min(child.wait_s * 2, _LONGEST_WAIT_S)
+                )
+                child.restart_at = now + child.wait_s
+                child.restarts += 1
+                child.process = None
+        return found
+
+    def stop(self) -> None:
+        """End the children in the order they were given, each with time to finish what it has."""
+        for child in self._children:
+            if child.process is None:
+                continue
+            child.process.terminate()
+            try:
+                child.process.wait(child.stop_timeout_s)
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
+        os.close(self._lifeline_write)
+        os.close(self._lifeline_read)
+
+    def pids(self) -> dict[str, int]:
+        """Return the process ids by name."""
+        return {child.name: child.process.pid for child in self._children if child.process is not None}
+
+    def _spawn(self, child: Child) -> None:
+        environment = {**os.environ, "BREADBOARD_LIFELINE": str(self._lifeline_read)}
+        with (self._logs / f"{child.name}.log").open("ab") as log:
+            child.process = subprocess.Popen(  # noqa: S603 - our own program and arguments
+                [sys.executable, "-m", "breadboard", *child.arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=(self._lifeline_read,),
+                env=environment,
+                start_new_session=True,
+            )
+        child.started = time.monotonic()
+
+    def _tell(self) -> None:
+        self._on_change(self.pids())
+
+
+def end_with_parent() -> None:
+    """In a supervised child: send ourselves SIGTERM when the supervisor is gone."""
+    lifeline = os.environ.pop("BREADBOARD_LIFELINE", None)
+    if lifeline is None:
+        return
+
+    def watch() -> None:
+        with contextlib.suppress(OSError):
+            os.read(int(lifeline), 1)  # returns only when the last writing end is closed
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def stop_process(pid: int, timeout_s: float) -> bool:
+    """Ask a process to end and wait; tell whether it did."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + timeout_s
+    while alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

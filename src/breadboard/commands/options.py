@@ -1,0 +1,61 @@
+"""Options that several commands share, and how results are printed."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+import msgspec
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+DATA_DIR = "breadboard-data"
+
+
+def data_dir_option(function: F) -> F:
+    """Add ``--data-dir``."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        default=Path(DATA_DIR),
+        show_default=True,
+        envvar="BREADBOARD_DATA_DIR",
+        help="Where the journal and the store live.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)
+
+
+def emit(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:  # noqa: ANN401 - any JSON-able result
+    """Print a result: one JSON object, or what ``text`` makes of it for a person."""
+    line = msgspec.json.encode(result).decode() if as_json else text(msgspec.to_builtins(result))
+    sys.stdout.write(line.rstrip("\n") + "\n")
+    sys.stdout.flush()
+
+
+def listing(result: Any, indent: str = "") -> str:  # noqa: ANN401 - any JSON-able result
+    """Return nested values as indented ``name  value`` lines, for people."""
+    if not isinstance(result, dict):
+        return f"{indent}{result}\n"
+    width = max((len(str(key)) for key in result), default=0)
+    lines = []
+    for key, value in result.items():
+        if isinstance(value, dict) and value:
+            lines.append(f"{indent}{key}\n{listing(value, indent + '  ')}")
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            lines.append(f"{indent}{key}\n" + "".join(listing(item, indent + "  ") for item in value))
+        else:
+            lines.append(f"{indent}{str(key).ljust(width)}  {_scalar(value)}\n")
+    return "".join(lines)
+
+
+def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON-able value
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "-"}[value]
+    if isinstance(value, int):
+        return f"{value:,}"
+    return str(value) if value not in ({}, []) else "none"
