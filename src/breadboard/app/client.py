@@ -1,0 +1,51 @@
+"""Asks a running `breadboard up` over its own HTTP interface, on loopback."""
+
+import http.client
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from breadboard.errors import BreadboardError, NotRunning, QueryRefused, StoreError
+
+_TIMEOUT_S = 60.0
+
+
+def get(address: str, path: str, timeout_s: float = _TIMEOUT_S) -> tuple[int, bytes]:
+    """Return status and body of a GET. Raises NotRunning where nothing listens."""
+    return _ask(address, "GET", path, None, timeout_s)
+
+
+def get_json(address: str, path: str, timeout_s: float = _TIMEOUT_S) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the decoded body of a GET that was answered with 200, or None for any other answer."""
+    status, body = get(address, path, timeout_s)
+    return msgspec.json.decode(body) if status == 200 else None
+
+
+def post_json(address: str, path: str, document: Any) -> tuple[int, bytes]:  # noqa: ANN401 - any JSON value
+    """Return status and body of a POST of one JSON document."""
+    return _ask(address, "POST", path, msgspec.json.encode(document), _TIMEOUT_S)
+
+
+def problem(body: bytes, status: int) -> BreadboardError:
+    """Return the error that a problem+json body describes."""
+    try:
+        document: dict[str, Any] = msgspec.json.decode(body)
+    except msgspec.DecodeError:
+        document = {}
+    sentence = str(document.get("detail") or document.get("title") or f"the server answered with status {status}")
+    kind = QueryRefused if status == 400 else StoreError
+    return kind(sentence, hint=str(document.get("hint", "")))
+
+
+def _ask(address: str, method: str, path: str, body: bytes | None, timeout_s: float) -> tuple[int, bytes]:
+    place = urlsplit(address)
+    connection = http.client.HTTPConnection(place.hostname or "127.0.0.1", place.port or 80, timeout=timeout_s)
+    try:
+        connection.request(method, path, body, {"Content-Type": "application/json"} if body is not None else {})
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    except OSError as error:
+        raise NotRunning(f"{address} does not answer: {error}", hint="breadboard status") from None
+    finally:
+        connection.close()

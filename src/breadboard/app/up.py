@@ -1,0 +1,181 @@
+"""`breadboard up`: everything on one machine, and nothing to configure."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from breadboard.app import client
+from breadboard.app.places import Places, RunState
+from breadboard.app.supervisor import Child, Supervisor
+from breadboard.config import Config, FeedConfig
+from breadboard.errors import NotRunning, UsageError
+
+Say = Callable[[str], None]
+
+SIMULATED = {
+    "binance": ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT"),
+    "coinbase": ("BTC-USD", "ETH-USD", "SOL-USD", "LTC-USD", "XRP-USD", "DOGE-USD"),
+}
+"""What a start without configuration shows: two fake venues, a dozen instruments."""
+
+_TEND_EVERY_S = 0.1
+_FIRST_TICK_PATIENCE_S = 30.0
+
+
+def run(config: Config, say: Say, stop: threading.Event) -> int:
+    """Start every process, say the address, and keep all running until ``stop`` is set or a signal comes.
+
+    Without configured feeds a simulated market is started, and everything that comes of it is labelled synthetic.
+    """
+    places = Places(config.root).made()
+    _refuse_second(places)
+    _refuse_taken_port(config.api.host, config.api.port)
+    simulators = []
+    if not config.feeds:
+        ports = {venue: _free_port() for venue in SIMULATED}
+        simulators = [_simulator(venue, port) for venue, port in ports.items()]
+        config = msgspec.structs.replace(config, feeds=tuple(_simulated_feed(*item) for item in ports.items()))
+    address = f"http://{config.api.host}:{config.api.port}"
+    started_ns = time.time_ns()
+
+    def announce(children: dict[str, int]) -> None:
+        places.write_state(RunState(os.getpid(), address, started_ns, children, "synthetic" if simulators else "live"))
+
+    supervisor = Supervisor([*_core(places.write_config(config)), *simulators], places.run, announce)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    started = time.monotonic()
+    supervisor.start()
+    try:
+        _greet(address, config, bool(simulators), say)
+        _await_first_tick(address, started, supervisor, places, say, stop)
+        while not stop.wait(_TEND_EVERY_S):
+            _tend(supervisor, places, say)
+    finally:
+        say("stopping: capture first; what it recorded is processed and stored before the rest ends")
+        supervisor.stop()
+        places.clear_state()
+    return 0
+
+
+def down(places: Places, timeout_s: float = 60.0) -> RunState:
+    """Stop the `breadboard up` of this data directory and wait until it has ended."""
+    from breadboard.app.supervisor import stop_process
+
+    state = places.require_running()
+    if not stop_process(state.pid, timeout_s):
+        raise NotRunning(f"process {state.pid} did not stop within {timeout_s:.0f} s", hint=f"kill -9 {state.pid}")
+    return state
+
+
+def with_feeds(config: Config, wanted: tuple[str, ...]) -> Config:
+    """Return the configuration with the feeds of ``VENUE:SYM,SYM`` words. Raises UsageError naming the word."""
+    feeds = []
+    for word in wanted:
+        venue, colon, symbols = word.partition(":")
+        names = tuple(name.strip() for name in symbols.split(",") if name.strip())
+        if not venue or not colon or not names:
+            raise UsageError(
+                f"--live takes VENUE:SYMBOL,SYMBOL and not {word!r}",
+                hint="breadboard up --live coinbase:BTC-USD,ETH-USD",
+            )
+        feeds.append(FeedConfig(venue=venue, symbols=names))
+    return msgspec.structs.replace(config, feeds=(*config.feeds, *feeds))
+
+
+def _core(config: Path) -> list[Child]:
+    arguments = ["--resolved", str(config)]
+    return [Child("capture", ["capture", *arguments]), Child("serve", ["serve", *arguments], stop_timeout_s=60.0)]
+
+
+def _simulator(venue: str, port: int) -> Child:
+    symbols = ",".join(SIMULATED[venue])
+    return Child(f"sim-{venue}", ["sim", venue, "--symbols", symbols, "--profile", "breadboard", "--port", str(port)])
+
+
+def _simulated_feed(venue: str, port: int) -> FeedConfig:
+    host = f"127.0.0.1:{port}"
+    return FeedConfig(venue=venue, symbols=SIMULATED[venue], url=f"ws://{host}", rest_url=f"http://{host}")
+
+
+def _refuse_second(places: Places) -> None:
+    state = places.running()
+    if state is not None:
+        raise UsageError(
+            f"breadboard already runs on {places.root} (process {state.pid}, {state.address})",
+            hint=f"breadboard down --data-dir {places.root}",
+        )
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise UsageError(
+                f"port {port} on {host} cannot be had: {error.strerror}", hint="breadboard up --port 8081"
+            ) from None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _greet(address: str, config: Config, synthetic: bool, say: Say) -> None:
+    if synthetic:
+        say("market     SYNTHETIC: simulated venues on real sockets (record a real one with --live coinbase:BTC-USD)")
+    else:
+        say("market     " + "; ".join(f"{feed.venue} {','.join(feed.symbols)}" for feed in config.feeds))
+    example = config.feeds[0].symbols[0]
+    say(f"page       {address}/")
+    say(f"prices     curl -s {address}/api/v1/stocks/{example}")
+    query = "select symbol, price, size, side from trades order by ts_recv desc limit 5"
+    say(f'query      breadboard sql "{query}" --data-dir {config.data_dir}')
+    say(f"stop       Ctrl-C, or: breadboard down --data-dir {config.data_dir}")
+
+
+def _await_first_tick(
+    address: str, started: float, supervisor: Supervisor, places: Places, say: Say, stop: threading.Event
+) -> None:
+    told = False
+    while not stop.wait(0.02):
+        _tend(supervisor, places, say)
+        tick = _first_tick(address)
+        waited = time.monotonic() - started
+        if tick is not None:
+            say(f"first tick after {waited:.1f} s: {tick}")
+            return
+        if waited > _FIRST_TICK_PATIENCE_S and not told:
+            told = True
+            say(f"no tick yet after {waited:.0f} s; what capture says: {places.run / 'capture.log'}")
+
+
+def _first_tick(address: str) -> str | None:
+    try:
+        page: dict[str, Any] | None = client.get_json(address, "/api/v1/stocks", timeout_s=2.0)
+    except NotRunning:
+        return None
+    for stock in (page or {}).get("data", []):
+        trade, quote = stock.get("trade"), stock.get("quote")
+        if trade:
+            return f"{stock['id']} {trade['price']} × {trade['size']} [{stock['provenance']}]"
+        if quote:
+            return f"{stock['id']} {quote['bid']} / {quote['ask']} [{stock['provenance']}]"
+    return None
+
+
+def _tend(supervisor: Supervisor, places: Places, say: Say) -> None:
+    for child in supervisor.tend():
+        log = places.run / f"{child.name}.log"
+        say(f"{child.name} ended and is started again in {child.wait_s:.1f} s; its words are in {log}")

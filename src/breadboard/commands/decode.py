@@ -1,0 +1,29 @@
+"""`breadboard decode`: what a frame means."""
+
+import sys
+from typing import BinaryIO
+
+import click
+import msgspec
+
+from breadboard.commands.options import json_option
+
+
+@click.command(name="decode")
+@click.argument("file", type=click.File("rb"), default="-")
+@click.option("--venue", required=True, help="Whose frames these are, e.g. binance.")
+@click.option("--channel", help="The channel they came on, where the bytes alone do not say.")
+@json_option
+def decode(file: BinaryIO, venue: str, channel: str | None, as_json: bool) -> None:
+    """Read one frame a line and print the events it means, one JSON object a line, in exact digits."""
+    from breadboard.app import parts
+
+    del as_json  # the output is JSON either way
+    describe = parts.describer(venue, channel)
+    for line in file:
+        frame = line.rstrip(b"\r\n")
+        if not frame:
+            continue
+        for event in describe(frame):
+            sys.stdout.write(msgspec.json.encode(event).decode() + "\n")
+        sys.stdout.flush()

@@ -1,0 +1,48 @@
+"""`breadboard replay`: recordings through the whole pipeline."""
+
+from pathlib import Path
+
+import click
+
+from breadboard.commands.options import data_dir_option, emit, json_option, listing
+
+
+@click.command(name="replay")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE…", type=click.Path(path_type=Path))
+@click.option("--venue", help="Whose bytes these are: binance, binance-usdm, binance-coinm, coinbase.")
+@click.option(
+    "--format",
+    "recording_format",
+    type=click.Choice(["breadboard", "hftbacktest", "cryptofeed"]),
+    default="breadboard",
+    show_default=True,
+    help="Our journal, or a recording of another tool.",
+)
+@data_dir_option
+@click.option("--speed", default="max", show_default=True, help="max, or a multiple of the recorded speed.")
+@click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
+@json_option
+def replay(
+    sources: tuple[Path, ...],
+    venue: str | None,
+    recording_format: str,
+    data_dir: Path,
+    speed: str,
+    batch: str,
+    as_json: bool,
+) -> None:
+    """Run recordings through journal, engine and store under --data-dir.
+
+    Several files that follow each other may be given together. The result says what was found in them.
+    """
+    from breadboard.app import replay as app_replay
+
+    job = app_replay.Job(
+        sources=sources,
+        venue=venue,
+        format=recording_format,
+        data_dir=data_dir,
+        speed=app_replay.speed_of(speed),
+        batch=app_replay.batch_of(batch),
+    )
+    emit(app_replay.run(job), as_json, listing)

@@ -1,0 +1,42 @@
+"""`breadboard capture` and `breadboard serve`: the processes that `up` starts, for running them alone."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from breadboard.config import Config, load
+
+
+@click.command(name="capture")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
+@click.option("--live", multiple=True, metavar="VENUE:SYM,…", help="What to record; may be given several times.")
+@click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
+def capture(data_dir: Path | None, config_path: Path | None, live: tuple[str, ...], resolved: Path | None) -> int:
+    """Record venues into the journal, and nothing else."""
+    from breadboard.app import capture as app_capture
+
+    return app_capture.run(_config(data_dir, config_path, live, resolved))
+
+
+@click.command(name="serve")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
+@click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
+def serve(data_dir: Path | None, config_path: Path | None, resolved: Path | None) -> int:
+    """Follow the journal: books and bars, the store, the API."""
+    from breadboard.app import serve as app_serve
+
+    return app_serve.run(_config(data_dir, config_path, (), resolved))
+
+
+def _config(data_dir: Path | None, path: Path | None, live: tuple[str, ...], resolved: Path | None) -> Config:
+    from breadboard.app.places import read_config
+    from breadboard.app.up import with_feeds
+
+    if resolved is not None:
+        return read_config(resolved)
+    overrides: dict[str, Any] = {} if data_dir is None else {"data_dir": str(data_dir)}
+    config = load(path, overrides)
+    return with_feeds(config, live) if live else config

@@ -1,0 +1,48 @@
+"""`breadboard up` and `breadboard down`."""
+
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import click
+
+from breadboard.app import up as app_up
+from breadboard.app.places import Places
+from breadboard.commands.options import data_dir_option, emit, json_option, listing
+from breadboard.config import load
+
+
+@click.command(name="up")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@click.option("--port", type=click.IntRange(1, 65535), help="Port of the web server.  [default: 8080]")
+@click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
+@click.option("--live", multiple=True, metavar="VENUE:SYM,…", help="Record a real venue; may be given several times.")
+def up(data_dir: Path | None, port: int | None, config_path: Path | None, live: tuple[str, ...]) -> int:
+    """Run everything on this machine and print its address.
+
+    Without --live and without feeds in the configuration, a small simulated market starts, labelled SYNTHETIC everywhere.
+    """
+    overrides: dict[str, Any] = {}
+    if data_dir is not None:
+        overrides["data_dir"] = str(data_dir)
+    if port is not None:
+        overrides["api.port"] = port
+    config = load(config_path, overrides)
+    if live:
+        config = app_up.with_feeds(config, live)
+    return app_up.run(config, _say, threading.Event())
+
+
+@click.command(name="down")
+@data_dir_option
+@json_option
+def down(data_dir: Path, as_json: bool) -> None:
+    """Stop what `breadboard up` started, cleanly."""
+    state = app_up.down(Places(data_dir))
+    emit({"stopped": state.pid, "data_dir": str(data_dir)}, as_json, listing)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
