@@ -21,7 +21,7 @@ from breadboard.config import load
 def up(data_dir: Path | None, port: int | None, config_path: Path | None, live: tuple[str, ...]) -> int:
     """Run everything on this machine and print its address.
 
-    Without --live and without feeds in the configuration, a small simulated market starts, labelled SYNTHETIC everywhere.
+    Without --live and without configured feeds a small simulated market starts, labelled SYNTHETIC everywhere.
     """
     overrides: dict[str, Any] = {}
     if data_dir is not None:

@@ -1,0 +1,38 @@
+"""What runs on a data directory, and how it is: asked of the processes, or read from what they left."""
+
+from pathlib import Path
+from typing import Any
+
+from breadboard.app import client
+from breadboard.app.places import Places
+from breadboard.errors import BreadboardError
+
+OK, DEGRADED, STOPPED = "ok", "degraded", "stopped"
+
+
+def read(data_dir: Path) -> dict[str, Any]:
+    """Return ``state`` (ok, degraded or stopped), the reasons, the processes, capture's counters and the server's view."""
+    places = Places(data_dir)
+    running = places.running()
+    reasons: list[str] = []
+    server: dict[str, Any] | None = None
+    if running is not None:
+        try:
+            server = client.get_json(running.address, "/api/v1/status", timeout_s=5.0)
+        except BreadboardError as error:
+            reasons.append(error.sentence)
+        if server is not None:
+            reasons.extend(server.get("reasons", []))
+        missing = {"capture", "serve"} - set(running.children)
+        reasons.extend(f"{name} is not running" for name in sorted(missing))
+    state = STOPPED if running is None else DEGRADED if reasons else OK
+    return {
+        "state": state,
+        "reasons": reasons,
+        "data_dir": str(data_dir),
+        "address": running.address if running else None,
+        "provenance": running.provenance if running else None,
+        "processes": {"up": running.pid, **running.children} if running else {},
+        "capture": places.read_status("capture"),
+        "server": server,
+    }

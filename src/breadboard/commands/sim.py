@@ -1,0 +1,41 @@
+"""`breadboard sim`: a fake venue that speaks the real protocol."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command(name="sim")
+@click.argument("venue")
+@click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
+@click.option("--symbols", default="12", show_default=True, help="How many symbols, or their names with commas.")
+@click.option("--profile", type=click.Choice(["breadboard", "smallcaps"]), default="breadboard", show_default=True)
+@click.option("--rate", type=float, help="Messages a second in all; the profile's own without it.")
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--faults", default="", help="Comma list, e.g. disconnect:30,drop-depth:100,mute:20.")
+@click.option(
+    "--from-recording", "recordings", multiple=True, type=click.Path(path_type=Path), help="Play these files."
+)
+@click.option("--format", "recording_format", default="hftbacktest", show_default=True, help="Of the recording.")
+@click.option("--speed", default="1", show_default=True, help="Of the recording: max, or a multiple.")
+def sim(
+    venue: str,
+    port: int,
+    symbols: str,
+    profile: str,
+    rate: float | None,
+    seed: int,
+    faults: str,
+    recordings: tuple[Path, ...],
+    recording_format: str,
+    speed: str,
+) -> int:
+    """Serve a fake VENUE on loopback: its WebSocket and its REST snapshots, from a seeded market or a recording.
+
+    Prints one JSON line with the address once it listens.
+    """
+    from breadboard.app import sim as app_sim
+
+    return app_sim.run(
+        app_sim.Job(venue, port, symbols, profile, rate, seed, faults, recordings, recording_format, speed)
+    )
