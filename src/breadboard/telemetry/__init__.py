@@ -1,0 +1,1 @@
+"""Metrics, lag histograms and logs. Knows no market noun: callers bring arrays, labels and sentences."""

@@ -1,0 +1,103 @@
+"""The one place that names Prometheus metrics, and the only file that imports the client."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from breadboard.telemetry.lag import LagBoard
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+LAG_BOUNDS_S: Final = (
+    *(-1.0, -0.1, -0.01, -0.001, 0.0),
+    *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 3600.0),
+)
+"""Buckets of ``breadboard_lag_seconds``. They begin below zero, because a clock may be wrong."""
+
+
+class _LagCollector(Collector):
+    """Reads the lag board when asked, so that counting a lag costs nothing here."""
+
+    def __init__(self, board: LagBoard) -> None:
+        self._board = board
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        family = HistogramMetricFamily(
+            "breadboard_lag_seconds",
+            "Lag per hop since start; buckets below zero mean that a clock is suspect",
+            labels=("venue", "feed", "hop"),
+        )
+        bounds_ns = np.array(LAG_BOUNDS_S) * 1e9
+        for label, lags in self._board.histograms().items():
+            buckets = [
+                (str(bound), float(count))
+                for bound, count in zip(LAG_BOUNDS_S, lags.cumulative(bounds_ns), strict=True)
+            ]
+            family.add_metric(list(label), [*buckets, ("+Inf", float(lags.count))], sum_value=None)
+        yield family
+
+
+class Metrics:
+    """Every number this house counts about itself, in a registry of its own. Thread-safe.
+
+    Rooms are handed the object and never import the client: ``metrics.frames.labels("BINANCE").inc(1200)``.
+    """
+
+    def __init__(self, lag: LagBoard) -> None:
+        self._registry = registry = CollectorRegistry()
+        registry.register(_LagCollector(lag))
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+
+        def counter(name: str, help_text: str, *labels: str) -> Counter:
+            return Counter(f"breadboard_{name}", help_text, labels, registry=registry)
+
+        def gauge(name: str, help_text: str, *labels: str) -> Gauge:
+            return Gauge(f"breadboard_{name}", help_text, labels, registry=registry)
+
+        self.frames = counter("frames", "Journal frames decoded", "venue")
+        self.bytes = counter("frame_bytes", "Bytes of the journal frames decoded", "venue")
+        self.control = counter("control_frames", "Frames that carry no market event", "venue")
+        self.quarantined = counter("quarantined_frames", "Frames nobody could understand; kept", "venue")
+        self.events = counter("events", "Market events by kind", "kind")
+        self.gaps = counter("gaps", "Intervals in which something may be missing", "reason")
+        self.bars = counter("bars", "Bars that became final or were corrected")
+        self.books = gauge("books", "Order books by state", "state")
+        self.journal_durable = gauge("journal_durable_offset", "Offset before which the journal is on disk")
+        self.engine_position = gauge("engine_offset", "Offset of the next frame the engine will take")
+        self.store_position = gauge("store_offset", "Offset before which the store is complete")
+        self.offset_lag = gauge("engine_lag_frames", "Durable frames that the engine has not taken yet")
+        self.store_rows = counter("store_rows", "Rows written to the store", "table")
+        self.store_flush = Histogram(
+            "breadboard_store_flush_seconds",
+            "Time to write one batch to the store",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+            registry=registry,
+        )
+        self.ws_clients = gauge("ws_clients", "WebSocket clients connected")
+        self.ws_frames = counter("ws_frames", "Messages sent to WebSocket clients")
+        self.ws_slow = counter("ws_slow_clients", "WebSocket clients cut because they did not read")
+        self.conflated = counter("ws_conflated_updates", "Updates that a newer one replaced before a client was due")
+        self.skipped = counter("ws_skipped_trades", "Trades left out of WebSocket messages; each message says how many")
+
+    def position(self, durable: int, engine: int, store: int) -> None:
+        """Set where the journal, the engine and the store are, as journal offsets."""
+        self.journal_durable.set(durable)
+        self.engine_position.set(engine)
+        self.store_position.set(store)
+        self.offset_lag.set(durable - engine)
+
+    def exposition(self) -> bytes:
+        """Return everything in Prometheus text format (``CONTENT_TYPE``)."""
+        return generate_latest(self._registry)
