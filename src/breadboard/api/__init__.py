@@ -1,0 +1,1 @@
+"""Serving: REST, WebSocket and one page, all from the memory of the serving process and the store."""

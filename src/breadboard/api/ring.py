@@ -1,0 +1,73 @@
+"""The newest trades in order, under a sequence without holes."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.model.tape import Tape
+
+CAPACITY: Final = 1 << 17
+_COLUMNS: Final = (
+    *("instrument", "price", "size", "size_exp", "side", "trade_id", "ts_event", "ts_recv"),
+    *("flags", "offset", "index"),
+)
+TRADE: Final = np.dtype(
+    [
+        ("instrument", np.int32),
+        ("price", np.int64),
+        ("size", np.int64),
+        ("size_exp", np.int8),
+        ("side", np.uint8),
+        ("trade_id", np.int64),
+        ("ts_event", np.int64),
+        ("ts_recv", np.int64),
+        ("flags", np.uint16),
+        ("offset", np.int64),
+        ("index", np.uint16),
+        ("ts_engine", np.int64),
+        ("seq", np.int64),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What the ring holds of the sequence ``first <= seq < end``."""
+
+    trades: NDArray[np.void]
+    """``TRADE`` rows in order."""
+    first: int
+    end: int
+    lost: int
+    """Trades before ``first`` that were asked for and are no longer here."""
+
+
+class TradeRing:
+    """The last ``capacity`` trades of all instruments. Sequence numbers begin at 0 and have no holes.
+
+    Not thread-safe; LiveMarket holds the lock.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._rows = np.zeros(capacity, TRADE)
+        self.end = 0
+        """The sequence number of the next trade."""
+
+    def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int) -> None:
+        """Take these rows of a tape, which are trades, in order."""
+        kept = rows[-len(self._rows) :]
+        self.end += len(rows)
+        seqs = np.arange(self.end - len(kept), self.end)
+        places = seqs % len(self._rows)
+        for name in _COLUMNS:
+            self._rows[name][places] = getattr(tape, name)[kept]
+        self._rows["ts_engine"][places] = ts_engine
+        self._rows["seq"][places] = seqs
+
+    def read(self, since: int) -> Read:
+        """Return copies of the trades from ``since`` on, and how many of those asked for are gone."""
+        first = min(max(since, self.end - len(self._rows), 0), self.end)
+        places = np.arange(first, self.end) % len(self._rows)
+        return Read(self._rows[places], first, self.end, max(0, first - max(since, 0)))
