@@ -1,0 +1,111 @@
+"""What a session wants fetched: one request in flight a tag, patience, limits. The only file that knows httpx."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from random import Random
+
+import httpx
+
+from breadboard.capture.backoff import Backoff
+from breadboard.capture.tls import trusted
+from breadboard.clock import Clock
+from breadboard.model.gaps import DocumentHead
+from breadboard.ports import Fetch
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_S = 10.0
+DOCUMENT_CAP = 64 << 20
+LONGEST_RETRY_AFTER_S = 3 * 86_400.0
+"""Binance bans for up to three days (status 418)."""
+
+Deliver = Callable[[DocumentHead, bytes], None]
+
+
+class Documents:
+    """Carries out the Fetch requests of one line and hands each answer to ``deliver``, in the event loop.
+
+    Every attempt is answered, also one that got no HTTP answer at all: then with status 0 and an empty body, so
+    that the journal shows the attempt and the session decides what to ask next. After a failure (status 0, 4xx or
+    5xx) the next request of this line waits for a backoff, and for the venue's Retry-After, whatever it asked for.
+    """
+
+    def __init__(self, deliver: Deliver, clock: Clock, rng: Random, client: httpx.AsyncClient | None = None) -> None:
+        self._deliver = deliver
+        self._clock = clock
+        self._client = client
+        self._backoff = Backoff(rng)
+        self._not_before = 0
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def fetch(self, request: Fetch) -> None:
+        """Start a request; one with the same tag that waits or is under way is given up."""
+        previous = self._tasks.pop(request.tag, None)
+        if previous is not None:
+            previous.cancel()
+        task = asyncio.get_running_loop().create_task(self._carry_out(request), name=f"fetch {request.tag}")
+        self._tasks[request.tag] = task
+        task.add_done_callback(lambda done: self._forget(request.tag, done))
+
+    def cancel(self) -> None:
+        """Give up every request: the connection they belong to is over."""
+        for task in self._tasks.values():
+            task.cancel()
+        self._tasks.clear()
+
+    async def close(self) -> None:
+        """Give up every request and close the HTTP connections."""
+        self.cancel()
+        if self._client is not None:
+            await self._client.aclose()
+
+    def wait_s(self, delay_s: float) -> float:
+        """Return how long a request that asks for ``delay_s`` has to wait, failures considered."""
+        return max(delay_s, (self._not_before - self._clock.mono()) / 1e9, 0.0)
+
+    def failed(self, retry_after_s: float = 0.0) -> None:
+        """Note a failure: the next request waits."""
+        pause = max(self._backoff.delay(), min(retry_after_s, LONGEST_RETRY_AFTER_S))
+        self._not_before = self._clock.mono() + int(pause * 1e9)
+
+    async def _carry_out(self, request: Fetch) -> None:
+        wait_s = self.wait_s(request.delay_s)
+        while wait_s > 0:
+            await asyncio.sleep(wait_s)
+            wait_s = self.wait_s(0.0)  # another request may have failed while this one waited
+        status, body = 0, b""
+        try:
+            async with asyncio.timeout(3 * TIMEOUT_S):
+                status, body, retry_after_s = await self._get(request.url)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
+            log.warning("no answer from %s: %s", request.url, str(error) or type(error).__name__)
+            retry_after_s = 0.0
+        if 200 <= status < 400:
+            self._backoff.reset()
+        else:
+            self.failed(retry_after_s)
+        # A request that the answer itself calls for must not cancel the task that delivers the answer.
+        if self._tasks.get(request.tag) is asyncio.current_task():
+            del self._tasks[request.tag]
+        self._deliver(DocumentHead(request.tag, request.url, status), body)
+
+    async def _get(self, url: str) -> tuple[int, bytes, float]:
+        if self._client is None:
+            self._client = httpx.AsyncClient(timeout=TIMEOUT_S, verify=trusted(), headers={"User-Agent": "breadboard"})
+        async with self._client.stream("GET", url) as answer:
+            parts, size = [], 0
+            async for part in answer.aiter_bytes():
+                parts.append(part)
+                size += len(part)
+                if size > DOCUMENT_CAP:
+                    log.warning("the answer of %s is longer than %d bytes and was given up", url, DOCUMENT_CAP)
+                    return 0, b"", 0.0
+            after = answer.headers.get("Retry-After", "")
+            return answer.status_code, b"".join(parts), float(after) if after.isdigit() else 0.0
+
+    def _forget(self, tag: str, task: asyncio.Task[None]) -> None:
+        if self._tasks.get(tag) is task:
+            del self._tasks[tag]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the fetch of %s broke", tag, exc_info=error)

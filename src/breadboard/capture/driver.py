@@ -1,0 +1,172 @@
+"""The driver that all venues share: every configured source on one event loop, into one journal."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from breadboard.capture.appender import Appender
+from breadboard.capture.backoff import Pacer
+from breadboard.capture.clockwatch import ClockWatch
+from breadboard.capture.line import Line, Source, Surroundings
+from breadboard.capture.status import Status, write
+from breadboard.clock import Clock, SystemClock
+from breadboard.config import FeedConfig
+from breadboard.errors import JournalError
+from breadboard.ports import Feed, JournalWriter
+
+log = logging.getLogger(__name__)
+
+TICK_S = 0.1
+GOOD_BYE_S = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the journal already holds of one source."""
+
+    epoch: int
+    """The number of its last connection."""
+    last_ts: int
+    """The receive stamp of its last record."""
+
+
+def plan_sources(
+    wanted: Sequence[FeedConfig], feeds: Mapping[str, Feed], history: Mapping[int, History] | None = None
+) -> list[Source]:
+    """Return the connections that the configuration calls for, numbered from 0 in its order.
+
+    A feed with more streams than its venue carries on one connection is spread over several. ``feeds`` maps the
+    configured venue names to feeds; ``history`` source numbers to what the journal has. Raises UsageError for
+    symbols or channels that the venue cannot have, KeyError for a venue that ``feeds`` lacks.
+    """
+    planned: list[Source] = []
+    for config in wanted:
+        feed = feeds[config.venue]
+        for symbols in _spread(config, feed.capabilities.max_streams_per_connection):
+            number = len(planned)
+            known = (history or {}).get(number)
+            planned.append(
+                Source(
+                    number,
+                    symbols,
+                    feed.capabilities,
+                    feed.session(symbols, config.channels, config.url, config.rest_url),
+                    known.epoch if known else 0,
+                    known.last_ts if known else None,
+                )
+            )
+    return planned
+
+
+def _spread(config: FeedConfig, streams: int) -> Iterator[tuple[str, ...]]:
+    size = max(1, streams // max(1, len(config.channels)))
+    for begin in range(0, len(config.symbols), size):
+        yield config.symbols[begin : begin + size]
+
+
+class Capture:
+    """Records ``sources`` into ``journal`` until ``stop``. It talks to venues and the journal, and to nobody else.
+
+    It owns the journal from ``run`` on and closes it at the end. ``reopen`` gives a new writer after the disk has
+    refused the old one. ``status_path`` is a small JSON file (``capture.status.Status``), rewritten each second.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        journal: JournalWriter,
+        *,
+        clock: Clock | None = None,
+        rng: Random | None = None,
+        status_path: Path | None = None,
+        reopen: Callable[[], JournalWriter] | None = None,
+    ) -> None:
+        self._sources = sources
+        self._clock = clock or SystemClock()
+        self._rng = rng or Random()  # noqa: S311 - jitter, no secret
+        self._status_path = status_path
+        self._started_ns = self._clock.wall()
+        self._appender = Appender(journal, self._clock, reopen)
+        self._watch = ClockWatch(self._clock, self._appender)
+        self._lines: list[Line] = []
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Record until ``stop``; then end every connection, make everything durable, close the journal.
+
+        Raises JournalError when the disk refuses at the very end.
+        """
+        around = Surroundings(self._appender, self._clock, self._watch, self._rng, Pacer(self._clock))
+        self._watch.tick()
+        self._lines = [Line(source, around) for source in self._sources]
+        tasks = [asyncio.create_task(line.run(), name=f"line {line.counters.source}") for line in self._lines]
+        for task in tasks:
+            task.add_done_callback(self._note_end)
+        try:
+            await self._tend()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=GOOD_BYE_S) if tasks else None
+            self.write_status()
+            await asyncio.get_running_loop().run_in_executor(None, self._appender.close)
+
+    def stop(self) -> None:
+        """Ask ``run`` to come to its end."""
+        self._stopping.set()
+
+    def stop_on_signals(self) -> None:
+        """Let SIGTERM and SIGINT ask for the end. Call in the event loop's thread."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+
+    def status(self) -> Status:
+        """Return the counters as they are now."""
+        now = self._clock.mono()
+        for line in self._lines:
+            seen = line.counters.last_frame_mono
+            line.counters.last_frame_age_s = round((now - seen) / 1e9, 3) if seen else None
+        return Status(
+            os.getpid(),
+            self._clock.wall(),
+            self._started_ns,
+            self._appender.refusing,
+            self._appender.refusals,
+            self._appender.frames_lost,
+            self._watch.steps,
+            [line.counters for line in self._lines],
+        )
+
+    def write_status(self) -> None:
+        """Rewrite the status file, where there is one."""
+        if self._status_path is not None:
+            write(self._status_path, self.status())
+
+    async def _tend(self) -> None:
+        """Look at the clocks ten times a second; at the journal and the status file once."""
+        turn = 0
+        while not self._stopping.is_set():
+            try:
+                self._watch.tick()
+                if turn % 10 == 0:
+                    self._appender.tick()
+                    self.write_status()
+            except JournalError as error:
+                log.error("the journal cannot be asked: %s", error)  # noqa: TRY400 - a sentence, no traceback
+            turn += 1
+            try:
+                await asyncio.wait_for(self._stopping.wait(), TICK_S)
+            except TimeoutError:
+                continue
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """Stop loudly when a line broke, which it never should; the supervisor starts the process again."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.critical("%s broke; capture stops", task.get_name(), exc_info=error)
+            self.stop()

@@ -1,0 +1,123 @@
+"""What the journal is told of one source, and in which order."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from breadboard.capture.appender import Appender
+from breadboard.capture.status import Counters
+from breadboard.capture.websocket import Batch
+from breadboard.clock import Clock
+from breadboard.model.gaps import DocumentHead, Epoch, Gap
+from breadboard.model.kinds import GapReason, Provenance, RecordKind
+
+
+class Recorder:
+    """Writes one source's records.
+
+    A connection enters the journal with its first byte: GAP (reason DISCONNECT, from the last byte known good to
+    that first one), EPOCH open, then what it delivered. So no record of the source stands between an outage and
+    the gap that tells of it, and the gap ends exactly where the data begins again. It leaves with EPOCH closed.
+    """
+
+    def __init__(
+        self,
+        appender: Appender,
+        clock: Clock,
+        counters: Counters,
+        source: int,
+        venue: str,
+        url: str,
+        wanted: Sequence[str],
+        epoch: int,
+        last_ts: int | None,
+    ) -> None:
+        self._appender = appender
+        self._clock = clock
+        self._counters = counters
+        self._source = source
+        self._venue = venue
+        self._url = url
+        self._wanted = tuple(wanted)
+        self._epoch = epoch
+        self._last_ts = last_ts
+        self._provenance = Provenance.LIVE
+        self._open = False
+        self._announced = False
+        self._end_reason = ""
+
+    @property
+    def epoch(self) -> int:
+        """The number of the current, or last, connection."""
+        return self._epoch
+
+    def restarted(self) -> None:
+        """Tell of the time in which capture was not running, where the journal knows this source already."""
+        if self._last_ts is not None:
+            now = self._clock.wall()
+            self._gap(Gap(self._source, GapReason.RESTART, self._last_ts, now, detail="capture was not running"), now)
+            self._last_ts = now
+
+    def opened(self, provenance: Provenance) -> None:
+        """Note a new connection; the journal hears of it with its first byte."""
+        self._epoch += 1
+        self._provenance = provenance
+        self._open, self._announced = True, False
+
+    def alive(self) -> None:
+        """Note a sign of life that is not data: a ping or a pong."""
+        now = self._clock.wall()
+        self._announce(now)
+        self._last_ts = now
+
+    def data(self, batch: Batch) -> None:
+        """Record what one wake-up of the socket delivered."""
+        self._announce(batch.ts_recv[0])
+        self._append(RecordKind.DATA, batch.frames, batch.ts_recv, batch.ts_mono)
+        self._last_ts = batch.ts_recv[-1]
+
+    def document(self, head: DocumentHead, body: bytes) -> None:
+        """Record the answer to a fetch, body as received."""
+        now = self._clock.wall()
+        self._announce(now)
+        self._append(RecordKind.DOCUMENT, [msgspec.json.encode(head) + b"\n" + body], [now], self._clock.mono())
+
+    def quarantine(self, head: bytes, reason: str) -> None:
+        """Record the beginning of bytes that are no message, and the gap they leave."""
+        now = self._clock.wall()
+        self._announce(now)
+        self._append(RecordKind.QUARANTINE, [head], [now], self._clock.mono())
+        since = self._last_ts if self._last_ts is not None else now
+        self._gap(Gap(self._source, GapReason.QUARANTINE, since, now, detail=reason), now)
+
+    def closed(self, reason: str) -> None:
+        """Record that the connection is over."""
+        if self._open:
+            now = self._clock.wall()
+            self._announce(now)
+            self._record_epoch(now, is_open=False, reason=reason)
+            self._open = False
+            self._end_reason = reason
+
+    def _announce(self, ts: int) -> None:
+        if self._announced or not self._open:
+            return
+        self._announced = True
+        if self._last_ts is not None:
+            detail = self._end_reason or "capture was starting"
+            self._gap(Gap(self._source, GapReason.DISCONNECT, self._last_ts, ts, detail=detail), ts)
+        self._last_ts = ts
+        self._record_epoch(ts, is_open=True)
+
+    def _record_epoch(self, ts: int, *, is_open: bool, reason: str = "") -> None:
+        epoch = Epoch(
+            self._source, self._epoch, self._venue, self._url, self._wanted, self._provenance, is_open, reason
+        )
+        self._append(RecordKind.EPOCH, [msgspec.json.encode(epoch)], [ts], self._clock.mono())
+
+    def _gap(self, gap: Gap, ts: int) -> None:
+        self._counters.gaps += 1
+        self._append(RecordKind.GAP, [msgspec.json.encode(gap)], [ts], self._clock.mono())
+
+    def _append(self, kind: RecordKind, frames: Sequence[bytes], ts_recv: Sequence[int], ts_mono: int) -> None:
+        self._appender.append(kind, self._source, self._epoch, frames, ts_recv, ts_mono)

@@ -1,0 +1,60 @@
+"""What capture tells of itself: a small file, rewritten each second, that `breadboard status` reads."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+log = logging.getLogger(__name__)
+
+
+class Counters(msgspec.Struct):
+    """What one source has done since this process began; ages are filled in when the file is written."""
+
+    source: int
+    venue: str
+    symbols: int
+    connected: bool = False
+    provenance: str = ""
+    epoch: int = 0
+    frames: int = 0
+    bytes: int = 0
+    connects: int = 0
+    reconnects: int = 0
+    failures: int = 0
+    gaps: int = 0
+    documents: int = 0
+    documents_failed: int = 0
+    quarantined: int = 0
+    session_errors: int = 0
+    last_frame_mono: int = 0
+    last_frame_age_s: float | None = None
+    last_error: str = ""
+
+
+class Status(msgspec.Struct, frozen=True):
+    """The whole file. ``written_ns`` is wall time; a file older than a few seconds means a process that hangs."""
+
+    pid: int
+    written_ns: int
+    started_ns: int
+    journal_refusing: bool
+    journal_refusals: int
+    frames_lost: int
+    clock_steps: int
+    sources: Sequence[Counters]
+
+
+def write(path: Path, status: Status) -> None:
+    """Replace the file in one step; a reader never sees half of it. A refusal of the disk is logged, not raised."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(msgspec.json.encode(status))
+        temporary.replace(path)
+    except OSError as error:
+        log.warning("the status file %s cannot be written: %s", path, error.strerror)
+        with contextlib.suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,257 @@
+"""One WebSocket connection, client side: bytes in, stamped batches out. The only file that knows picows."""
+
+import asyncio
+import logging
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from picows import (
+    WSCloseCode,
+    WSFrame,
+    WSHandshakeError,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    ws_connect,
+)
+
+from breadboard.capture.tls import trusted
+from breadboard.clock import Clock
+from breadboard.errors import FeedError
+from breadboard.model.kinds import Provenance
+
+CONNECT_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 1.0
+USER_TIMEOUT_MS = 8000
+RECEIVE_BUFFER = 8 << 20
+QUARANTINE_HEAD = 64 << 10
+PROVENANCE_HEADER = "X-Breadboard-Provenance"
+
+_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+_PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
+
+
+class Refused(FeedError):
+    """The venue answered the upgrade with an HTTP error."""
+
+    def __init__(self, sentence: str, status: int, retry_after_s: float) -> None:
+        super().__init__(sentence, transient=True)
+        self.status = status
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one wake-up of the socket delivered: a wall stamp a frame, the monotonic stamp of the first."""
+
+    frames: list[bytes]
+    ts_recv: list[int]
+    ts_mono: int
+
+
+class Handler(Protocol):
+    """What a connection tells its line, in the event loop, never after ``on_end``."""
+
+    def on_open(self, connection: "Connection") -> None:
+        """Take the connection, before anything it delivers."""
+        ...
+
+    def on_batch(self, batch: Batch) -> None:
+        """Take data frames, whole messages in the order of the wire."""
+        ...
+
+    def on_control(self) -> None:
+        """Note that the venue is alive: a ping or pong came."""
+        ...
+
+    def on_broken_frame(self, head: bytes, reason: str) -> None:
+        """Take the beginning of a message that cannot be recorded as data."""
+        ...
+
+    def on_end(self, reason: str) -> None:
+        """Note that the connection is over. Called once."""
+        ...
+
+
+class Connection(WSListener):
+    """A live connection. Frames of one read go to the handler together; control frames are answered here."""
+
+    def __init__(self, handler: Handler, clock: Clock, frame_cap: int) -> None:
+        self._handler = handler
+        self._wall = clock.wall
+        self._mono = clock.mono
+        self._cap = frame_cap
+        self._frames: list[bytes] = []
+        self._stamps: list[int] = []
+        self._first_mono = 0
+        self._parts: list[bytes] = []
+        self._reason = ""
+        self._transport: WSTransport | None = None
+
+    @property
+    def never_opened(self) -> bool:
+        """Whether the handshake was never completed."""
+        return self._transport is None
+
+    @property
+    def provenance(self) -> Provenance:
+        """Say where the data comes from, in the words of the other side's handshake."""
+        assert self._transport is not None
+        said = self._transport.response.headers.get(PROVENANCE_HEADER, Provenance.LIVE)
+        return Provenance(said) if said in set(Provenance) else Provenance.LIVE
+
+    def send(self, text: str) -> None:
+        """Send one text frame; on a connection that is over, nothing happens."""
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send(WSMsgType.TEXT, text.encode())
+
+    def ping(self) -> None:
+        """Ask for a sign of life."""
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send_ping(b"breadboard")
+
+    def close(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
+        """Say good-bye, and cut the line a second later if the other side has not."""
+        self._reason = self._reason or reason
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.send_close(code)
+            asyncio.get_running_loop().call_later(CLOSE_TIMEOUT_S, self._transport.disconnect, False)
+
+    def abort(self, reason: str) -> None:
+        """Cut the line: the other side no longer listens."""
+        self._reason = self._reason or reason
+        if self._transport is not None and not self._transport.is_disconnected:
+            self._transport.disconnect(graceful=False)
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Tune the socket and open the conversation: frames may follow in the same read as the handshake (picows)."""
+        self._transport = transport
+        _tune(transport.underlying_transport.get_extra_info("socket"))
+        self._handler.on_open(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Stamp and collect one frame; hand the batch on with the last frame of a read (picows)."""
+        kind = frame.msg_type
+        if kind in (_TEXT, _BINARY):
+            if frame.fin and frame.payload_size <= self._cap:
+                self._collect(frame.get_payload_as_bytes())
+            else:
+                self._fragment(frame)
+        elif kind == _CONTINUATION:
+            self._fragment(frame)
+        else:
+            self._control(transport, frame, kind)
+        if frame.last_in_buffer:
+            self._flush()
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Hand on what is left, then the reason (picows)."""
+        self._flush()
+        if self._parts:
+            self._handler.on_broken_frame(b"".join(self._parts)[:QUARANTINE_HEAD], "a message cut off by the end")
+            self._parts = []
+        self._handler.on_end(self._reason or _end_reason(transport))
+
+    def _collect(self, payload: bytes) -> None:
+        if not self._frames:
+            self._first_mono = self._mono()
+        self._frames.append(payload)
+        self._stamps.append(self._wall())
+
+    def _flush(self) -> None:
+        if self._frames:
+            batch = Batch(self._frames, self._stamps, self._first_mono)
+            self._frames, self._stamps = [], []
+            self._handler.on_batch(batch)
+
+    def _fragment(self, frame: WSFrame) -> None:
+        self._parts.append(frame.get_payload_as_bytes())
+        size = sum(map(len, self._parts))
+        if size > self._cap:
+            head = b"".join(self._parts)[:QUARANTINE_HEAD]
+            self._parts = []
+            self._flush()
+            self._handler.on_broken_frame(head, f"a message of more than {self._cap} bytes ({size} so far)")
+            self.close("message too big", WSCloseCode.MESSAGE_TOO_BIG)
+        elif frame.fin:
+            whole = b"".join(self._parts)
+            self._parts = []
+            self._collect(whole)
+
+    def _control(self, transport: WSTransport, frame: WSFrame, kind: WSMsgType) -> None:
+        self._flush()
+        if kind == _PING:
+            transport.send_pong(frame.get_payload_as_bytes())
+        elif kind == _CLOSE:
+            self._reason = self._reason or _close_reason(frame)
+            transport.send_close(frame.get_close_code())
+            transport.disconnect()
+        self._handler.on_control()
+
+
+async def connect(
+    url: str, handler: Handler, clock: Clock, frame_cap: int, timeout_s: float = CONNECT_TIMEOUT_S
+) -> None:
+    """Open a connection, TLS verified; the handler has it when this returns.
+
+    Raises Refused for an HTTP answer, OSError or TimeoutError for none at all, ValueError for a wrong address.
+
+    picows gets four times the cap as its own limit, so that a message a little too long can still be quarantined here.
+    """
+    connection = Connection(handler, clock, frame_cap)
+    try:
+        async with asyncio.timeout(timeout_s):
+            await ws_connect(
+                lambda: connection,
+                url,
+                ssl_context=trusted() if url.startswith("wss:") else None,
+                websocket_handshake_timeout=timeout_s,
+                enable_auto_pong=False,
+                max_frame_size=4 * frame_cap,
+                read_buffer_init_size=256 << 10,
+                logger_name=_quiet,
+            )
+    except WSHandshakeError as error:
+        status = int(error.response.status) if error.response is not None else 0
+        after = error.response.headers.get("Retry-After", "") if error.response is not None else ""
+        raise Refused(
+            f"the server answered HTTP {status}" if status else f"the server's answer is no WebSocket upgrade: {error}",
+            status,
+            float(after) if after.isdigit() else 0.0,
+        ) from None
+    if connection.never_opened:
+        raise ConnectionError("the connection was closed during the handshake")
+
+
+def _tune(sock: socket.socket) -> None:
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    if _receive_buffer_limit() >= RECEIVE_BUFFER:
+        # A fixed size turns the kernel's own growth off; below this limit that growth gives more (6 MiB by default).
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+
+
+def _receive_buffer_limit() -> int:
+    try:
+        return int(Path("/proc/sys/net/core/rmem_max").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return 0
+
+
+def _close_reason(frame: WSFrame) -> str:
+    text = (frame.get_close_message() or b"").decode("utf-8", "replace")
+    return f"closed by the venue with code {int(frame.get_close_code().value)}" + (f": {text}" if text else "")
+
+
+def _end_reason(transport: WSTransport) -> str:
+    sent = getattr(transport.close_handshake, "sent", None)  # no handshake at all when the line was cut
+    if sent is not None:
+        return f"closed by us with code {int(sent.code.value)}: {sent.reason or 'the bytes are no WebSocket'}"
+    return "connection lost"
+
+
+_quiet = logging.getLogger("breadboard.capture.picows")
+_quiet.setLevel(logging.CRITICAL)
