@@ -2,7 +2,7 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -34,33 +34,27 @@ class Appender:
 
     Once the journal takes records again, a GAP (reason STORAGE) goes before what was kept, for every source that
     was cut: from the last moment known durable (up to two seconds early) to now. What exceeded the limit is counted
-    in ``frames_lost`` and named in the gap. ``reopen`` gives a new writer where the old one is beyond repair.
+    in ``frames_lost`` and named in the gap. A record that no journal could hold (an error that is not transient) is
+    lost alone, and counted and told of in the same way.
     """
 
-    def __init__(
-        self,
-        journal: JournalWriter,
-        clock: Clock,
-        reopen: Callable[[], JournalWriter] | None = None,
-        limit: int = WAITING_LIMIT,
-    ) -> None:
+    def __init__(self, journal: JournalWriter, clock: Clock, limit: int = WAITING_LIMIT) -> None:
         self.journal = journal
         self.frames_lost = 0
         self.refusals = 0
         self._clock = clock
-        self._reopen = reopen
         self._limit = limit
         self._waiting: deque[Waiting] = deque()
         self._waiting_bytes = 0
-        self._lost: dict[int, int] = {}
+        self._lost: dict[int, tuple[int, Waiting]] = {}
         self._last: dict[int, tuple[int, int]] = {}
         self._second_last: dict[int, tuple[int, int]] = {}
         self._safe: dict[int, int] = {}
 
     @property
     def refusing(self) -> bool:
-        """Whether the journal refused and has not come back."""
-        return bool(self._waiting)
+        """Whether something waits: the journal refused, or a loss is still to be told of."""
+        return bool(self._waiting or self._lost)
 
     def append(
         self,
@@ -72,20 +66,24 @@ class Appender:
         ts_mono: int,
     ) -> None:
         """Give frames to the journal, or keep them until it takes them. Never raises, never waits."""
-        if not self._waiting:
-            try:
-                end = self.journal.append(kind, source, epoch, frames, ts_recv, ts_mono)
-            except JournalError as error:
-                self.refusals += 1
-                log.error("the journal refuses records, they wait in memory: %s", error)  # noqa: TRY400 - a sentence, no traceback
+        record = Waiting(kind, source, epoch, frames, ts_recv, ts_mono)
+        if self.refusing:
+            self._wait(record)
+            return
+        try:
+            self._write(record)
+        except JournalError as error:
+            self.refusals += 1
+            log.error("the journal refuses a record of source %d: %s", source, error)  # noqa: TRY400 - a sentence, no traceback
+            if error.transient:
+                self._wait(record)
             else:
-                self._last[source] = (end, ts_recv[-1])
-                return
-        self._wait(Waiting(kind, source, epoch, frames, ts_recv, ts_mono))
+                self._lose(record)
+                self._retry()
 
     def tick(self) -> None:
         """Once a second: note what is durable, and try again if the journal refused."""
-        if self._waiting:
+        if self.refusing:
             self._retry()
             return
         durable = self.journal.durable
@@ -96,52 +94,53 @@ class Appender:
 
     def close(self) -> None:
         """Try once more to write what waits, then make everything durable and let go of the journal."""
-        if self._waiting:
+        if self.refusing:
             self._retry()
         self.journal.close()
 
+    def _write(self, record: Waiting) -> None:
+        end = self.journal.append(*record)
+        self._last[record.source] = (end, record.ts_recv[-1])
+
     def _wait(self, record: Waiting) -> None:
         size = sum(map(len, record.frames))
-        if self._waiting and self._waiting_bytes + size > self._limit:
-            self.frames_lost += len(record.frames)
-            self._lost[record.source] = self._lost.get(record.source, 0) + len(record.frames)
+        if self._waiting_bytes + size > self._limit:
+            self._lose(record)
             return
         self._waiting.append(record)
         self._waiting_bytes += size
 
+    def _lose(self, record: Waiting) -> None:
+        self.frames_lost += len(record.frames)
+        count, first = self._lost.get(record.source, (0, record))
+        self._lost[record.source] = count + len(record.frames), Waiting(*first[:3], (), first.ts_recv, first.ts_mono)
+
     def _retry(self) -> None:
+        """Tell of the gaps, then write what waits; stop at the first refusal."""
         try:
-            if self._reopen is not None:
-                self._replace(self._reopen)
             self._write_gaps()
             while self._waiting:
-                record = self._waiting[0]
-                end = self.journal.append(*record)
-                self._last[record.source] = (end, record.ts_recv[-1])
-                self._waiting_bytes -= sum(map(len, record.frames))
-                self._waiting.popleft()
+                self._write(self._waiting[0])
+                self._waiting_bytes -= sum(map(len, self._waiting.popleft().frames))
         except JournalError as error:
             self.refusals += 1
             log.error("the journal still refuses, %d records wait: %s", len(self._waiting), error)  # noqa: TRY400 - as above
+            if self._waiting and not error.transient:
+                record = self._waiting.popleft()
+                self._waiting_bytes -= sum(map(len, record.frames))
+                self._lose(record)
             return
         log.warning("the journal takes records again; the gaps say what may be missing")
-
-    def _replace(self, reopen: Callable[[], JournalWriter]) -> None:
-        try:
-            self.journal.close()
-        except JournalError as error:
-            log.debug("the refused journal could not be closed: %s", error)
-        self.journal = reopen()
 
     def _write_gaps(self) -> None:
         """Tell of every source that waits or lost frames, before any of its records."""
         now, mono = self._clock.wall(), self._clock.mono()
-        cut = {record.source: record for record in reversed(self._waiting)}
+        cut = {record.source: record for record in reversed(self._waiting) if record.kind != RecordKind.CLOCK}
         for source in sorted(set(cut) | set(self._lost)):
-            first = cut.get(source)
-            since = self._safe.get(source, first.ts_recv[0] if first is not None else now)
-            detail = f"the disk refused; {self._lost.get(source, 0)} frames lost, the others written late"
+            count, first = self._lost.get(source, (0, cut.get(source)))
+            assert first is not None
+            since = self._safe.get(source, first.ts_recv[0])
+            detail = f"the disk refused; {count} frames lost, the others written late"
             gap = Gap(source, GapReason.STORAGE, since, now, detail=detail)
-            epoch = first.epoch if first is not None else 0
-            self.journal.append(RecordKind.GAP, source, epoch, [msgspec.json.encode(gap)], [now], mono)
-        self._lost.clear()
+            self.journal.append(RecordKind.GAP, source, first.epoch, [msgspec.json.encode(gap)], [now], mono)
+            self._lost.pop(source, None)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -72,8 +72,8 @@ def _spread(config: FeedConfig, streams: int) -> Iterator[tuple[str, ...]]:
 class Capture:
     """Records ``sources`` into ``journal`` until ``stop``. It talks to venues and the journal, and to nobody else.
 
-    It owns the journal from ``run`` on and closes it at the end. ``reopen`` gives a new writer after the disk has
-    refused the old one. ``status_path`` is a small JSON file (``capture.status.Status``), rewritten each second.
+    It owns the journal from ``run`` on and closes it at the end. ``status_path`` is a small JSON file
+    (``capture.status.Status``), rewritten each second.
     """
 
     def __init__(
@@ -84,14 +84,13 @@ class Capture:
         clock: Clock | None = None,
         rng: Random | None = None,
         status_path: Path | None = None,
-        reopen: Callable[[], JournalWriter] | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock or SystemClock()
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
         self._status_path = status_path
         self._started_ns = self._clock.wall()
-        self._appender = Appender(journal, self._clock, reopen)
+        self._appender = Appender(journal, self._clock)
         self._watch = ClockWatch(self._clock, self._appender)
         self._lines: list[Line] = []
         self._stopping = asyncio.Event()
