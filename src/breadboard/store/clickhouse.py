@@ -1,0 +1,331 @@
+"""ClickHouse, embedded (chDB) or a server, through one client library. The only file that imports it.
+
+Embedded, one process owns a directory; any number of its threads may write and ask. Never fork after opening: the
+engine's threads do not survive a fork, and the child would hang, so a forked child is refused.
+"""
+
+import fcntl
+import os
+import queue
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+import numpy as np
+import pyarrow as pa
+from clickhouse_connect import common as connect_settings
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from breadboard.errors import QueryRefused, StoreError
+from breadboard.store import guard, native, schema
+
+READERS: Final = 6
+"""Queries under way at once; more wait their turn."""
+BLOCK_ROWS: Final = 500_000
+"""A longer insert is cut, so that the engine never cuts it for us."""
+MAX_PARTITIONS: Final = 100
+"""ClickHouse refuses an insert into more partitions than this (``max_partitions_per_insert_block``)."""
+
+LIMITS: Final[dict[str, Any]] = {
+    "max_execution_time": 20,
+    "max_memory_usage": 1_000_000_000,
+    "max_result_rows": 1_000_000,
+    "max_result_bytes": 500_000_000,
+    "max_threads": 2,
+    "max_ast_depth": 200,
+    "max_ast_elements": 5_000,
+    "max_query_size": 65_536,
+    "result_overflow_mode": "throw",
+    "timeout_overflow_mode": "throw",
+    "output_format_arrow_string_as_string": 1,
+}
+"""What one untrusted query may use. ``readonly`` follows these, and then none of them can be changed."""
+
+_TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, 252, 319, 425, 999})
+"""ClickHouse error codes after which trying again may help: time, memory, network, too many parts or queries."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where a dsn points."""
+
+    dsn: str
+    directory: Path | None
+    """Of an embedded store; None for a server, and for one that lives in memory."""
+
+    @property
+    def embedded(self) -> bool:
+        return self.dsn.startswith("chdb:")
+
+    @property
+    def label(self) -> str:
+        """The dsn without its password."""
+        return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", self.dsn)
+
+
+def _target(dsn: str) -> _Target:
+    parts = urlsplit(dsn)
+    if parts.scheme == "chdb":
+        path = (parts.netloc + parts.path).removeprefix("//")
+        if not path.startswith(("/", ".")) and path:
+            path = "./" + path
+        if not path or path == "/":
+            return _Target("chdb://", None)
+        directory = Path(path).absolute()
+        return _Target(f"chdb:///{directory}", directory)
+    if parts.scheme in ("clickhouse", "clickhouses", "clickhouse+http", "clickhouse+https", "http", "https"):
+        return _Target(dsn, None)
+    raise StoreError(
+        f"the store address {_Target(dsn, None).label!r} is neither chdb nor clickhouse",
+        hint="chdb:///path/to/store   # or clickhouse://user@host:8123/database",
+    )
+
+
+class ClickHouseStore:
+    """A store that keeps its word (``ports.Store``) over ClickHouse. Thread-safe. Made by ``open``."""
+
+    def __init__(self, target: _Target, lock_file: int | None) -> None:
+        self._target = target
+        self._lock_file = lock_file
+        self._process = os.getpid()
+        self._closed = False
+        self._write_lock = threading.Lock()
+        self._writer = self._client({})
+        self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
+        self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1 if target.embedded else 2}), READERS)
+
+    @classmethod
+    def open(cls, dsn: str, *, tick_days: int = 90, bar_years: int = 5) -> Self:
+        """Open the store at ``dsn``, making and keeping its schema.
+
+        ``chdb:///dir`` is embedded, ``clickhouse://user:password@host:8123/database`` a server. Ticks live
+        ``tick_days`` after they were stored, bars of a minute and longer ``bar_years``; a change takes effect at
+        open. Raises StoreError where another process holds the directory, naming it, or where the store has
+        another schema version.
+        """
+        target = _target(dsn)
+        lock_file = _lock(target.directory) if target.directory else None
+        try:
+            store = cls(target, lock_file)
+            try:
+                store._prepare(tick_days, bar_years)
+            except BaseException:
+                store.close()
+                raise
+        except BaseException:
+            if lock_file is not None:
+                _unlock(lock_file)
+            raise
+        return store
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Release the directory. Waits for what is under way; harmless a second time."""
+        if self._closed:
+            return
+        self._closed = True
+        self._readers.close()
+        self._guests.close()
+        with self._write_lock:
+            self._writer.close()
+        if self._lock_file is not None:
+            _unlock(self._lock_file)
+            self._lock_file = None
+
+    # The port
+
+    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
+        """Insert an Arrow table. The same ``token`` (with the same rows) a second time changes nothing.
+
+        Durable on return. A long insert, or one over more than 100 partitions, is cut the same way each time and its
+        pieces have tokens of their own. Raises StoreError, ``transient`` where trying again may help.
+        """
+        if table not in schema.TABLES:
+            raise StoreError(f"there is no table {table!r} to write", hint="breadboard sql 'SHOW TABLES'")
+        pieces = _pieces(schema.TABLES[table], rows)
+        with self._write_lock, self._speaking(f"writing {rows.num_rows} rows to {table}"):
+            for number, piece in enumerate(pieces):
+                settings = {"insert_deduplication_token": token if len(pieces) == 1 else f"{token}:{number}"}
+                if not self._target.embedded:
+                    settings |= {"insert_deduplicate": "1", "async_insert": "0"}
+                block = native.encode(piece)
+                self._writer.raw_insert(table, piece.schema.names, block, settings=settings, fmt="Native")
+
+    def written(self) -> int:
+        """Return the journal offset before which every batch is complete in every table; 0 for an empty store."""
+        sql = (
+            "SELECT if(count() = 0, 0, if(countIf(first > reach) = 0, max(end), minIf(reach, first > reach))) AS until "
+            "FROM (SELECT first, end, lagInFrame(furthest, 1, first) OVER (ORDER BY first, end) AS reach FROM "
+            "(SELECT first, end, max(end) OVER (ORDER BY first, end) AS furthest FROM batches))"
+        )
+        return int(self.query(sql)["until"][0].as_py())
+
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - a pyarrow.Table
+        """Run trusted SQL and return an Arrow table. Parameters are typed in the text: ``{symbol:String}``."""
+        with self._speaking("asking"), self._readers.one() as client:
+            body = client.raw_query(sql, parameters=dict(params) if params else None, fmt="Arrow")
+            return pa.ipc.open_file(body).read_all() if body else pa.table({})
+
+    def ask(self, sql: str) -> Iterator[Any]:
+        """Run one untrusted query, read-only and bounded (see ``LIMITS``), as Arrow record batches.
+
+        Raises QueryRefused, at the call, for anything that is not one query of our tables, that fails or that
+        needs more than it may have. At least one batch is yielded: an empty result has its columns.
+        """
+        text = guard.check(sql)
+        try:
+            with self._speaking("asking"), self._guests.one() as client:
+                body = client.raw_query(text, fmt="Arrow")
+                table = pa.ipc.open_file(body).read_all() if body else pa.table({})
+        except StoreError as error:
+            raise QueryRefused(error.sentence, hint=error.hint, transient=error.transient) from None
+        return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
+
+    # Upkeep
+
+    def command(self, sql: str) -> None:
+        """Run a trusted statement that returns nothing: schema, mutations, merges."""
+        with self._write_lock, self._speaking("running a statement"):
+            self._writer.command(sql)
+
+    def _prepare(self, tick_days: int, bar_years: int) -> None:
+        self.command(schema.META)
+        known = {row["key"]: row["value"] for row in self.query("SELECT key, value FROM meta FINAL").to_pylist()}
+        found = known.get("schema_version")
+        if found is not None and int(found) != schema.VERSION:
+            raise StoreError(
+                f"the store {self._target.label} has schema version {found}, this breadboard {schema.VERSION}",
+                hint="breadboard replay JOURNAL --data-dir NEW   # builds a store anew from the journal",
+            )
+        for statement in schema.statements(tick_days, bar_years):
+            self.command(statement)
+        wanted = {"schema_version": schema.VERSION, "tick_days": tick_days, "bar_years": bar_years}
+        changed = {key: str(value) for key, value in wanted.items() if known.get(key) != str(value)}
+        if known and changed:
+            for table in schema.TABLES.values():
+                if rule := schema.ttl(table, tick_days, bar_years):
+                    self.command(f"ALTER TABLE {table.name} MODIFY TTL {rule}")
+        for key, value in changed.items():
+            self.command(f"INSERT INTO meta (key, value) VALUES ('{key}', '{value}')")  # noqa: S608 - both are ours
+
+    def _client(self, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - the driver has no usable types
+        with self._speaking(f"opening {self._target.label}"):
+            connect_settings.set_setting("autogenerate_session_id", False)
+            return clickhouse_connect.get_client(dsn=self._target.dsn, settings=settings)
+
+    @contextmanager
+    def _speaking(self, doing: str) -> Iterator[None]:
+        """Turn the driver's errors into ours."""
+        if os.getpid() != self._process:
+            raise StoreError(
+                f"{doing}: this process was forked from {self._process}, which owns the store",
+                hint="start it with multiprocessing's 'spawn', or ask over HTTP",
+            )
+        if self._closed:
+            raise StoreError(f"{doing}: the store is closed")
+        try:
+            yield
+        except ClickHouseError as error:
+            code = getattr(error, "code", None)
+            raise StoreError(f"{doing}: {_plain(str(error))}", transient=code in _TRANSIENT or code is None) from error
+
+
+class _Pool:
+    """Clients, each used by one thread at a time, made as they are needed."""
+
+    def __init__(self, make: Callable[[], Any], size: int) -> None:
+        self._make = make
+        self._slots: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._size = size
+        for _ in range(size):
+            self._slots.put(None)
+
+    @contextmanager
+    def one(self) -> Iterator[Any]:
+        """Lend a client; waits while all are lent."""
+        client = self._slots.get()
+        try:
+            if client is None:
+                client = self._make()
+            yield client
+        finally:
+            self._slots.put(client)
+
+    def close(self) -> None:
+        """Take every client back and close it."""
+        for _ in range(self._size):
+            client = self._slots.get()
+            if client is not None:
+                client.close()
+        for _ in range(self._size):
+            self._slots.put(None)
+
+
+def _pieces(table: schema.Table, rows: pa.Table) -> list[pa.Table]:
+    """Cut an insert where it is long or spans too many partitions; the same rows are always cut the same way."""
+    if rows.num_rows == 0:
+        return []
+    found = [rows.slice(at, BLOCK_ROWS) for at in range(0, rows.num_rows, BLOCK_ROWS)]
+    column = re.search(r"\((\w+)\)", table.partition)
+    if column is None:
+        return found
+    cut: list[pa.Table] = []
+    for piece in found:
+        # A partition is a day, or a month, which is at least 28 days: days are the finer measure and safe for both.
+        days = piece.column(column[1]).cast(pa.int64()).to_numpy() // 86_400_000_000_000
+        unit = days if table.partition.startswith("toDate") else days // 28
+        if int(unit.max() - unit.min()) < MAX_PARTITIONS:
+            cut.append(piece)
+            continue
+        _, group = np.unique(unit, return_inverse=True)
+        share = group // (MAX_PARTITIONS // 2 - 1)
+        cut += [piece.take(pa.array(np.flatnonzero(share == part))) for part in range(int(share.max()) + 1)]
+    return cut
+
+
+def _plain(message: str) -> str:
+    """Return the engine's message on one line, without stack, version and server address."""
+    text = re.sub(r"\s+", " ", message).strip()
+    text = re.sub(r"^.*?Code: (\d+)\. DB::Exception: ", "", text)
+    return re.sub(r"\s*\(version [^)]*\)+.*$", "", text)[:600]
+
+
+def _lock(directory: Path) -> int:
+    """Take the directory for this process; the file says who has it."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory / "owner.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise StoreError(f"the store directory {directory} cannot be used: {error.strerror}") from None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(handle)
+        raise StoreError(
+            f"process {owner} holds the store {directory}",
+            hint="breadboard down   # or ask the running one: curl http://127.0.0.1:8080/api/v1/health",
+            transient=True,
+        ) from None
+    os.ftruncate(handle, 0)
+    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+    return handle
+
+
+def _unlock(handle: int) -> None:
+    try:
+        os.ftruncate(handle, 0)
+        os.close(handle)
+    except OSError:
+        return  # closed before: nothing is held

@@ -1,0 +1,49 @@
+"""Outputs, cut at an offset and put together again."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from breadboard.model.outputs import Outputs
+from breadboard.model.tape import Tape
+
+
+def before(outputs: Outputs, offset: int) -> Outputs:
+    """Return what was concluded from offsets below ``offset``."""
+    at = int(np.searchsorted(outputs.tape.offset, offset))
+    return Outputs(
+        outputs.first,
+        offset,
+        outputs.tape.take(slice(0, at)),
+        outputs.bars[outputs.bars["offset"] < offset],
+        tuple(gap for gap in outputs.gaps if gap[0] < offset),
+        outputs.ts_journal[:at],
+    )
+
+
+def after(outputs: Outputs, offset: int) -> Outputs:
+    """Return what was concluded from ``offset`` on."""
+    at = int(np.searchsorted(outputs.tape.offset, offset))
+    return Outputs(
+        offset,
+        outputs.end,
+        outputs.tape.take(slice(at, None)),
+        outputs.bars[outputs.bars["offset"] >= offset],
+        tuple(gap for gap in outputs.gaps if gap[0] >= offset),
+        outputs.ts_journal[at:],
+    )
+
+
+def join(parts: Sequence[Outputs]) -> Outputs:
+    """Return adjoining outputs as one."""
+    if len(parts) == 1:
+        return parts[0]
+    kept = [part for part in parts if len(part.tape)]
+    return Outputs(
+        parts[0].first,
+        parts[-1].end,
+        Tape.merge([part.tape for part in kept]),
+        np.concatenate([part.bars for part in parts]),
+        tuple(gap for part in parts for gap in part.gaps),
+        np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
+    )

@@ -1,0 +1,177 @@
+"""The few-rows tables: gaps, lag, quarantine, instruments. A loop over rows is fine here."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import Gap
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, Provenance
+from breadboard.model.outputs import Outputs
+from breadboard.model.tape import Tape
+from breadboard.store.rows import RAW_EXCERPT, Quarantined, arrow, integers, labels, stamps
+
+
+@dataclass(frozen=True, slots=True)
+class Lag:
+    """How long one hop took for the rows of one venue in one flush, in nanoseconds; negative where clocks disagree."""
+
+    venue: str
+    ts_recv: int
+    """Of the last row measured."""
+    offset: int
+    hop: str
+    """``venue`` (event to receive), ``journal`` (receive to append) or ``engine`` (append to conclusion)."""
+    count: int
+    min_ns: int
+    p50_ns: int
+    p99_ns: int
+    max_ns: int
+
+
+def measure_lag(outputs: Outputs, instruments: Instruments, ts_engine: int) -> list[Lag]:
+    """Return the lag of each venue and hop over these outputs; rows without an event time have no ``venue`` hop."""
+    tape = outputs.tape
+    rows = np.flatnonzero((tape.instrument >= 0) & (tape.kind <= EventKind.BOOK_SNAPSHOT))
+    if not len(rows):
+        return []
+    names = [one.venue for one in instruments]
+    venues, venue_of = np.unique(names, return_inverse=True)
+    found = []
+    for code, venue in enumerate(venues.tolist()):
+        mine = rows[venue_of[tape.instrument[rows]] == code]
+        timed = mine[tape.ts_event[mine] != ABSENT]
+        for hop, chosen, spent in (
+            ("venue", timed, tape.ts_recv[timed] - tape.ts_event[timed]),
+            ("journal", mine, outputs.ts_journal[mine] - tape.ts_recv[mine]),
+            ("engine", mine, ts_engine - outputs.ts_journal[mine]),
+        ):
+            if len(chosen):
+                last = chosen[-1]
+                found.append(_lag(venue, int(tape.ts_recv[last]), int(tape.offset[last]), hop, spent))
+    return found
+
+
+def _lag(venue: str, ts_recv: int, offset: int, hop: str, spent: NDArray[np.int64]) -> Lag:
+    ordered = np.sort(spent)
+    at = [0, (len(ordered) - 1) // 2, (len(ordered) - 1) * 99 // 100, -1]
+    return Lag(venue, ts_recv, offset, hop, len(ordered), *(int(ordered[place]) for place in at))
+
+
+def _words(values: Iterable[str]) -> pa.DictionaryArray:
+    names, codes = np.unique(np.array(list(values), dtype=object), return_inverse=True)
+    return labels(codes.astype(np.int32), names.tolist())
+
+
+def _ints(values: Iterable[int | None], dtype: type[np.generic] = np.int64, *, nullable: bool = False) -> pa.Array:
+    return integers(np.array([ABSENT if one is None else one for one in values], dtype), nullable=nullable)
+
+
+def _times(values: Iterable[int | None], *, nullable: bool = False) -> pa.Array:
+    return stamps(np.array([ABSENT if one is None else one for one in values], np.int64), nullable=nullable)
+
+
+def lag(rows: Sequence[Lag]) -> pa.Table:
+    """Return lag summaries as rows of table ``lag``."""
+    count = len(rows)
+    return arrow(
+        {
+            "venue": _words(row.venue for row in rows),
+            "symbol": _words("" for _ in rows),
+            "ts_event": _times([None] * count, nullable=True),
+            "ts_recv": _times(row.ts_recv for row in rows),
+            "sequence": _ints([None] * count, nullable=True),
+            "offset": _ints(row.offset for row in rows),
+            "index": _ints(range(count), np.uint16),
+            "provenance": _words(Provenance.LIVE for _ in rows),
+            "hop": _words(row.hop for row in rows),
+            "count": _ints((row.count for row in rows), np.uint64),
+            **{name: _ints(getattr(row, name) for row in rows) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")},
+        }
+    )
+
+
+def gaps(
+    found: Sequence[tuple[int, int, Gap]], instruments: Instruments, venues: Mapping[int, str], tape: Tape
+) -> pa.Table:
+    """Return gaps as rows. ``ts_recv`` is the gap's end on our clock; ``venues`` names the venue of a source.
+
+    A gap of every instrument of a source has an empty symbol. Where a source is not in ``venues``, the tape's own
+    rows of that source tell the venue.
+    """
+    named = dict(venues)
+    for source in {gap.source for _, _, gap in found} - set(named):
+        rows = np.flatnonzero((tape.source == source) & (tape.instrument >= 0))
+        if len(rows):
+            named[source] = instruments[int(tape.instrument[rows[0]])].venue
+    each = [gap for _, _, gap in found]
+    ids = [instrument for _, instrument, _ in found]
+    pairs = list(zip(ids, each, strict=True))
+    return arrow(
+        {
+            "venue": _words(instruments[i].venue if i >= 0 else named.get(gap.source, "") for i, gap in pairs),
+            "symbol": _words(instruments[i].symbol if i >= 0 else gap.symbol or "" for i, gap in pairs),
+            "ts_event": _times([None] * len(each), nullable=True),
+            "ts_recv": _times(gap.ts_to for gap in each),
+            "sequence": _ints((gap.sequence_to for gap in each), nullable=True),
+            "offset": _ints(offset for offset, _, _ in found),
+            "index": _ints((place & 0xFFFF for place in range(len(each))), np.uint16),
+            "provenance": _words(Provenance.LIVE for _ in each),
+            "source": _ints((gap.source for gap in each), np.uint16),
+            "channel": _words(gap.channel or "" for gap in each),
+            "reason": _words(gap.reason.label for gap in each),
+            "state": _words(str(gap.state) for gap in each),
+            "ts_from": _times(gap.ts_from for gap in each),
+            "ts_to": _times(gap.ts_to for gap in each),
+            "sequence_from": _ints((gap.sequence_from for gap in each), nullable=True),
+            "sequence_to": _ints((gap.sequence_to for gap in each), nullable=True),
+            "detail": pa.array([gap.detail for gap in each], pa.string()),
+        }
+    )
+
+
+def quarantine(rows: Sequence[Quarantined]) -> pa.Table:
+    """Return quarantined frames; the excerpt is the first 4 KiB of the raw bytes, exactly as received."""
+    return arrow(
+        {
+            "venue": _words(row.venue for row in rows),
+            "ts_recv": _times(row.ts_recv for row in rows),
+            "offset": _ints(row.offset for row in rows),
+            "source": _ints((row.source for row in rows), np.uint16),
+            "reason": pa.array([row.reason for row in rows], pa.string()),
+            "raw": pa.array([row.raw[:RAW_EXCERPT] for row in rows], pa.binary()),
+        }
+    )
+
+
+def instruments(known: Instruments, start: int) -> pa.Table:
+    """Return the instruments from dense id ``start`` on."""
+    fresh = [known[place] for place in range(start, len(known))]
+    return arrow(
+        {
+            "id": _ints(range(start, len(known)), np.int32),
+            "venue": _words(one.venue for one in fresh),
+            "symbol": pa.array([one.symbol for one in fresh], pa.string()),
+        }
+    )
+
+
+def batch(first: int, end: int, generation: int, stamp: tuple[int, int], counts: Mapping[str, int]) -> pa.Table:
+    """Return one row of the ledger. ``stamp`` is ``(ts_engine, ts_written)``."""
+    tables = list(counts)
+    once = pa.array([0, len(tables)], pa.int32())
+    columns: dict[str, Any] = {
+        "first": _ints([first]),
+        "end": _ints([end]),
+        "generation": _ints([generation], np.uint32),
+        "ts_engine": _times([stamp[0]]),
+        "ts_written": _times([stamp[1]]),
+        "tables": pa.ListArray.from_arrays(once, pa.array(tables, pa.string())),
+        "rows": pa.ListArray.from_arrays(once, pa.array(list(counts.values()), pa.uint64())),
+    }
+    return arrow(columns)

@@ -1,0 +1,319 @@
+"""From what the engine concluded to Arrow tables, one per SQL table. Columns only: no loop over rows in Python."""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from breadboard.model.bars import INTERVALS
+from breadboard.model.decimals import ABSENT, PRICE_UNIT
+from breadboard.model.instruments import Instruments
+from breadboard.model.kernels import kernel
+from breadboard.model.kinds import BarState, EventKind, Flag, Provenance, Side
+from breadboard.model.tape import Tape
+
+RAW_EXCERPT: Final = 4096
+"""Bytes of a quarantined frame that the table shows; all of them stay in the journal."""
+
+PRICE: Final = pa.decimal64(18, 9)
+SIZE: Final = pa.decimal128(38, 18)
+STAMP: Final = pa.timestamp("ns", "UTC")
+
+_PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY)
+_SIDES: Final = tuple(side.name.lower() for side in Side)
+_STATES: Final = ("", *(state.label for state in BarState))
+_INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
+
+
+class Quarantined(NamedTuple):
+    """A frame that no decoder understood."""
+
+    offset: int
+    source: int
+    venue: str
+    ts_recv: int
+    reason: str
+    raw: bytes
+
+
+class Labels:
+    """Venue and symbol dictionaries of the instruments, rebuilt only when there are new ones."""
+
+    def __init__(self) -> None:
+        self._count = -1
+        self.venues: list[str] = []
+        self.symbols: list[str] = []
+        self.venue_of = np.empty(0, np.int32)
+
+    def refresh(self, instruments: Instruments) -> None:
+        """Learn new instruments. The entry after the last stands for none: empty venue and symbol."""
+        if len(instruments) == self._count:
+            return
+        self._count = len(instruments)
+        venues: dict[str, int] = {}
+        self.venue_of = np.array(
+            [venues.setdefault(one.venue, len(venues)) for one in instruments] + [venues.setdefault("", len(venues))],
+            np.int32,
+        )
+        self.venues = list(venues)
+        self.symbols = [one.symbol for one in instruments] + [""]
+
+    def columns(self, instrument: NDArray[np.int32]) -> dict[str, pa.Array]:
+        """Return the ``venue`` and ``symbol`` columns for dense ids; -1 gives empty labels.
+
+        Only symbols that appear are sent, so that a small batch among thousands of instruments stays small.
+        """
+        used, index = np.unique(instrument, return_inverse=True)
+        symbols = [self.symbols[one] for one in used.tolist()]
+        return {
+            "venue": labels(self.venue_of[used][index].astype(np.int32), self.venues),
+            "symbol": labels(index.astype(np.int32), symbols),
+        }
+
+
+def labels(codes: NDArray[Any], names: Any) -> pa.DictionaryArray:  # noqa: ANN401 - any sequence of str
+    """Return a LowCardinality column: ``names[codes]``. Codes are int8, int32 or their unsigned kin."""
+    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([str(name) for name in names], pa.string()))
+
+
+def integers(values: NDArray[Any], *, nullable: bool = False) -> pa.Array:
+    """Return an integer column; ``ABSENT`` is NULL where it may be."""
+    return pa.array(values, mask=(values == ABSENT) if nullable else None)
+
+
+def stamps(values: NDArray[np.int64], *, nullable: bool = False) -> pa.Array:
+    """Return int64 nanoseconds UTC as timestamps; ``ABSENT`` is NULL where it may be."""
+    return integers(values, nullable=nullable).view(STAMP)
+
+
+def prices(values: NDArray[np.int64], *, nullable: bool = False) -> pa.Array:
+    """Return units of 1e-9 as ``Decimal(18, 9)``, digit for digit."""
+    return integers(values, nullable=nullable).view(PRICE)
+
+
+def sizes(mantissa: NDArray[np.int64], exponent: NDArray[np.int8], *, nullable: bool = False) -> pa.Array:
+    """Return ``mantissa * 10 ** exponent`` as ``Decimal(38, 18)``, exact for exponents in [-18, 0]."""
+    out = np.empty((len(mantissa), 2), np.uint64)
+    _widen(np.ascontiguousarray(mantissa), np.ascontiguousarray(exponent), _POWERS, out)
+    return _decimal128(out, mantissa == ABSENT if nullable else None)
+
+
+def volumes(whole: NDArray[np.int64], fraction: NDArray[np.int64]) -> pa.Array:
+    """Return ``whole + fraction * 1e-18`` as ``Decimal(38, 18)``."""
+    out = np.empty((len(whole), 2), np.uint64)
+    _widen_sum(np.ascontiguousarray(whole), np.ascontiguousarray(fraction), _POWERS, out)
+    return _decimal128(out, None)
+
+
+def _decimal128(words: NDArray[np.uint64], absent: NDArray[np.bool_] | None) -> pa.Array:
+    valid = None
+    if absent is not None and absent.any():
+        valid = pa.array(~absent).buffers()[1]
+    return pa.Array.from_buffers(SIZE, len(words), [valid, pa.py_buffer(words)])
+
+
+_POWERS: Final = np.array([10**power for power in range(19)], np.uint64)
+_MASK: Final = np.uint64(0xFFFFFFFF)
+_HALF: Final = np.uint64(32)
+
+
+@kernel
+def _multiply(value: Any, factor: Any) -> Any:  # noqa: ANN401 - numba infers uint64
+    """Return the high and low 64 bits of an unsigned product."""
+    low, high = value & _MASK, value >> _HALF
+    factor_low, factor_high = factor & _MASK, factor >> _HALF
+    bottom = low * factor_low
+    middle = high * factor_low + (bottom >> _HALF)
+    cross = low * factor_high + (middle & _MASK)
+    return high * factor_high + (middle >> _HALF) + (cross >> _HALF), (cross << _HALF) | (bottom & _MASK)
+
+
+@kernel
+def _widen(mantissa: Any, exponent: Any, powers: Any, out: Any) -> None:  # noqa: ANN401 - numba infers array types
+    for row in range(len(out)):
+        power = 18 + exponent[row]
+        if mantissa[row] < 0 or power < 0 or power > 18:  # ABSENT: the mask makes it NULL
+            out[row, 0] = out[row, 1] = 0
+        else:
+            out[row, 1], out[row, 0] = _multiply(np.uint64(mantissa[row]), powers[power])
+
+
+@kernel
+def _widen_sum(whole: Any, fraction: Any, powers: Any, out: Any) -> None:  # noqa: ANN401 - numba infers array types
+    for row in range(len(out)):
+        high, low = _multiply(np.uint64(whole[row]), powers[18])
+        total = low + np.uint64(fraction[row])
+        out[row, 1] = high + np.uint64(total < low)
+        out[row, 0] = total
+
+
+def arrow(columns: dict[str, pa.Array]) -> pa.Table:
+    """Return columns as a table; those named in ``NULLABLE`` may be NULL."""
+    schema = pa.schema([pa.field(name, array.type, nullable=name in NULLABLE) for name, array in columns.items()])
+    return pa.Table.from_arrays(list(columns.values()), schema=schema)
+
+
+NULLABLE: Final = frozenset(
+    (
+        *("ts_event", "sequence", "trade_id", "sequence_first", "sequence_prev", "sequence_from", "sequence_to"),
+        *("bid_price", "bid_size", "ask_price", "ask_size", "vwap"),
+    )
+)
+"""Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price and size)."""
+
+
+def provenance(tape: Tape) -> NDArray[np.uint8]:
+    """Return a code per row: 0 live, 1 synthetic, 2 replay. Synthetic wins: it is the stronger warning."""
+    synthetic = (tape.flags & Flag.SYNTHETIC) != 0
+    replayed = (tape.flags & Flag.REPLAYED) != 0
+    return np.where(synthetic, 1, np.where(replayed, 2, 0)).astype(np.uint8)
+
+
+def common(tape: Tape, labels_of: Labels) -> dict[str, pa.Array]:
+    """Return the columns that every event has."""
+    return {
+        **labels_of.columns(tape.instrument),
+        "ts_event": stamps(tape.ts_event, nullable=True),
+        "ts_recv": stamps(tape.ts_recv),
+        "sequence": integers(tape.sequence, nullable=True),
+        "offset": integers(tape.offset),
+        "index": integers(tape.index),
+        "provenance": labels(provenance(tape), _PROVENANCES),
+    }
+
+
+def trades(tape: Tape, labels_of: Labels) -> pa.Table:
+    """Return the trades of a tape, those seen before left out."""
+    rows = tape.take((tape.kind == EventKind.TRADE) & ((tape.flags & Flag.DUPLICATE) == 0))
+    return arrow(
+        common(rows, labels_of)
+        | {
+            "trade_id": integers(rows.trade_id, nullable=True),
+            "price": prices(rows.price),
+            "size": sizes(rows.size, rows.size_exp),
+            "side": labels(rows.side, _SIDES),
+            "flags": integers(rows.flags),
+        }
+    )
+
+
+def quotes(tape: Tape, labels_of: Labels) -> pa.Table:
+    """Return the best bids and offers of a tape; a missing side is NULL, price and size."""
+    rows = tape.take(tape.kind == EventKind.QUOTE)
+    return arrow(common(rows, labels_of) | _sides(rows) | {"flags": integers(rows.flags)})
+
+
+def _sides(rows: Tape) -> dict[str, pa.Array]:
+    return {
+        "bid_price": prices(rows.price, nullable=True),
+        "bid_size": sizes(rows.size, rows.size_exp, nullable=True),
+        "ask_price": prices(rows.ask_price, nullable=True),
+        "ask_size": sizes(rows.ask_size, rows.ask_size_exp, nullable=True),
+    }
+
+
+def book_deltas(tape: Tape, labels_of: Labels) -> pa.Table:
+    """Return one row a venue event: level changes, or a whole book, each side in the venue's order."""
+    is_snapshot = tape.kind == EventKind.BOOK_SNAPSHOT
+    chosen = is_snapshot | (tape.kind == EventKind.BOOK_DELTA)
+    rows = tape.take(chosen)
+    columns = common(rows, labels_of) | {
+        "kind": labels(is_snapshot[chosen].astype(np.uint8), ("delta", "snapshot")),
+        "sequence_first": integers(rows.sequence_first, nullable=True),
+        "sequence_prev": integers(rows.sequence_prev, nullable=True),
+    }
+    for name, side in (("bid", Side.BUY), ("ask", Side.SELL)):
+        offsets, picks = _pick(rows.level_begin, rows.level_end, rows.level_side, np.uint8(side))
+        starts = pa.array(offsets)
+        columns[f"{name}_prices"] = _lists(starts, prices(rows.level_price[picks]))
+        columns[f"{name}_sizes"] = _lists(starts, sizes(rows.level_size[picks], rows.level_size_exp[picks]))
+    return arrow(columns | {"flags": integers(rows.flags)})
+
+
+def _lists(offsets: pa.Array, values: pa.Array) -> pa.Array:
+    return pa.ListArray.from_arrays(offsets, values)
+
+
+@kernel
+def _pick(begin: Any, end: Any, sides: Any, side: Any) -> Any:  # noqa: ANN401 - numba infers array types
+    """Return list offsets (int32) and the places of one side's levels, row by row."""
+    offsets = np.zeros(len(begin) + 1, np.int32)
+    for row in range(len(begin)):
+        count = 0
+        for level in range(begin[row], end[row]):
+            count += sides[level] == side
+        offsets[row + 1] = offsets[row] + count
+    picks = np.empty(offsets[-1], np.int64)
+    at = 0
+    for row in range(len(begin)):
+        for level in range(begin[row], end[row]):
+            if sides[level] == side:
+                picks[at] = level
+                at += 1
+    return offsets, picks
+
+
+def latest(tape: Tape, labels_of: Labels) -> pa.Table:
+    """Return each instrument's last trade and last quote of a tape, one row each."""
+    is_trade = (tape.kind == EventKind.TRADE) & ((tape.flags & (Flag.DUPLICATE | Flag.LAST_KNOWN)) == 0)
+    picked = [_last_of(tape.instrument, mask) for mask in (is_trade, tape.kind == EventKind.QUOTE)]
+    places = np.concatenate(picked)
+    rows = tape.take(places)
+    is_quote = np.arange(len(places)) >= len(picked[0])
+    absent = np.where(is_quote, ABSENT, rows.price), np.where(is_quote, ABSENT, rows.size)
+    bid = np.where(is_quote, rows.price, ABSENT), np.where(is_quote, rows.size, ABSENT)
+    table = arrow(
+        common(rows, labels_of)
+        | {
+            "kind": labels(is_quote.astype(np.uint8), ("trade", "quote")),
+            "price": prices(absent[0], nullable=True),
+            "size": sizes(absent[1], rows.size_exp, nullable=True),
+            "side": labels(rows.side, _SIDES),
+            "bid_price": prices(bid[0], nullable=True),
+            "bid_size": sizes(bid[1], rows.size_exp, nullable=True),
+            "ask_price": prices(rows.ask_price, nullable=True),
+            "ask_size": sizes(rows.ask_size, rows.ask_size_exp, nullable=True),
+            "flags": integers(rows.flags),
+        }
+    )
+    fields = [field.with_nullable(field.nullable or field.name in ("price", "size")) for field in table.schema]
+    return table.cast(pa.schema(fields))
+
+
+def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Return where each instrument appears last among the chosen rows."""
+    rows = np.flatnonzero(mask)[::-1]
+    _, first = np.unique(instrument[rows], return_index=True)
+    return rows[first]
+
+
+def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> pa.Table:
+    """Return ``BAR`` rows as bar versions. ``origin`` has a ``provenance`` code per row.
+
+    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one.
+    """
+    seconds, code = np.unique(rows["interval"], return_inverse=True)
+    volume = rows["volume_whole"].astype(np.float64) + rows["volume_fraction"] * 1e-18
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        vwap = rows["notional"] / volume * PRICE_UNIT
+    known = np.isfinite(vwap) & (np.abs(vwap) < 9.2e18)
+    return arrow(
+        {
+            **labels_of.columns(rows["instrument"]),
+            "interval": labels(
+                code.astype(np.int32), [_INTERVAL_NAMES.get(int(one), f"{one}s") for one in seconds.tolist()]
+            ),
+            "ts_open": stamps(np.ascontiguousarray(rows["ts_open"])),
+            "ts_close": stamps(rows["ts_open"] + rows["interval"].astype(np.int64) * PRICE_UNIT),
+            **{name: prices(np.ascontiguousarray(rows[name])) for name in ("open", "high", "low", "close")},
+            "volume": volumes(rows["volume_whole"], rows["volume_fraction"]),
+            "vwap": prices(np.where(known, np.rint(np.where(known, vwap, 0)), ABSENT).astype(np.int64), nullable=True),
+            "trades": integers(np.ascontiguousarray(rows["trades"])),
+            "state": labels(np.ascontiguousarray(rows["state"]), _STATES),
+            "completeness": integers(np.ascontiguousarray(rows["completeness"])),
+            "provenance": labels(origin, _PROVENANCES),
+            "offset": integers(np.ascontiguousarray(rows["offset"])),
+            "version": integers((rows["offset"] * 4 + rows["state"]).astype(np.uint64)),
+        }
+    )

@@ -1,0 +1,212 @@
+"""Effectively once: how what the engine concluded reaches the store, through crashes, without a duplicate or a hole.
+
+A flush covers offsets ``[first, end)``. First its intent goes to disk; then every table is inserted under the token
+``table:first:end``; last comes its row in the ledger ``batches``. After a crash the engine starts again from a
+checkpoint and hands on the same outputs. Those below ``written()`` are complete and are passed over. Those of an
+intent beyond it are flushed with the intent's own boundaries, so each table either has the rows and ignores the
+token, or gets them now. Outputs may come in any sizes: they are cut here.
+"""
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from breadboard.clock import Clock, SystemClock
+from breadboard.errors import StoreError
+from breadboard.model.bars import BAR
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BarState
+from breadboard.model.outputs import Outputs
+from breadboard.store import cut, records, rows
+from breadboard.store.intents import Intents
+
+FLUSH_ROWS: Final = 250_000
+"""Tape rows after which a write flushes by itself."""
+_CODES: Final = {"live": 0, "synthetic": 1, "replay": 2}
+
+
+class _Store(Protocol):
+    def write(self, table: str, rows: Any, token: str) -> None: ...  # noqa: ANN401 - a pyarrow.Table
+    def written(self) -> int: ...
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where writing goes on. Start the engine from the newest checkpoint at or below ``written``."""
+
+    written: int
+    pending: tuple[tuple[int, int], ...]
+    """Intents not known to be complete, in order; the writer keeps their boundaries by itself."""
+
+
+class StoreWriter:
+    """Buffers outputs and flushes them. Thread-safe; one per store."""
+
+    def __init__(
+        self,
+        store: _Store,
+        directory: Path,
+        *,
+        venues: Mapping[int, str] | None = None,
+        clock: Clock | None = None,
+        flush_rows: int = FLUSH_ROWS,
+    ) -> None:
+        self._store = store
+        self._intents = Intents(directory)
+        self._venues = venues or {}
+        self._clock = clock or SystemClock()
+        self._flush_rows = flush_rows
+        self._lock = threading.RLock()
+        self._labels = rows.Labels()
+        self._parts: list[Outputs] = []
+        self._buffered = 0
+        self._open_bars, self._open_at = np.empty(0, BAR), -1
+        self._lag: list[records.Lag] = []
+        self._quarantined: list[rows.Quarantined] = []
+        self._instruments = Instruments()
+        self._instruments_written = 0
+        self._ts_engine = 0
+        self._written = store.written()
+        self._pending = [intent for intent in self._intents.all if intent[1] > self._written]
+        if self._pending and self._pending[0][0] > self._written > 0:
+            self._pending.insert(0, (self._written, self._pending[0][0]))
+        self._known = {
+            (row["venue"], row["symbol"]): _CODES[row["provenance"]]
+            for row in store.query("SELECT venue, symbol, provenance FROM latest FINAL").to_pylist()
+        }
+        self._provenance = np.empty(0, np.uint8)
+
+    def resume(self) -> Resume:
+        """Return where to go on. Call before the first ``write``; the engine must hand on from at most ``written``."""
+        with self._lock:
+            return Resume(self._written, tuple(self._pending))
+
+    @property
+    def written(self) -> int:
+        """The offset before which everything is complete in every table."""
+        return self._written
+
+    @property
+    def buffered(self) -> int:
+        """Tape rows that wait for a flush."""
+        return self._buffered
+
+    def write(
+        self,
+        outputs: Outputs,
+        open_bars: NDArray[np.void],
+        instruments: Instruments,
+        lag_rows: Sequence[records.Lag] | None = None,
+        quarantined: Sequence[rows.Quarantined] = (),
+        ts_engine: int = 0,
+    ) -> None:
+        """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
+
+        ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional.
+        ``lag_rows`` None: the lag is measured here. Outputs below ``written`` are passed over. Raises StoreError
+        where outputs would leave a hole, or the store refuses; then nothing is lost: call ``flush`` again.
+        """
+        with self._lock:
+            reach = self._parts[-1].end if self._parts else self._written
+            if outputs.end <= reach:
+                return
+            if outputs.first > reach and (self._parts or self._written):
+                raise StoreError(f"outputs begin at offset {outputs.first}, {outputs.first - reach} after {reach}")
+            fresh = cut.after(outputs, reach) if outputs.first < reach else outputs
+            self._instruments, self._ts_engine = instruments, ts_engine or self._clock.wall()
+            measured = records.measure_lag(fresh, instruments, self._ts_engine) if lag_rows is None else lag_rows
+            self._lag += measured
+            self._quarantined += [one for one in quarantined if one.offset >= reach]
+            while (edge := self._edge()) is not None and fresh.end >= edge:
+                self._parts.append(cut.before(fresh, edge))
+                fresh = cut.after(fresh, edge)
+                self._flush_parts()
+            self._open_bars, self._open_at = open_bars, outputs.end - 1
+            if fresh.end > fresh.first:
+                self._parts.append(fresh)
+                self._buffered += len(fresh.tape)
+            if self._buffered >= self._flush_rows and self._edge() is None:
+                self._flush_parts()
+
+    def flush(self) -> int:
+        """Write what waits and return ``written``. Durable on return, except what an old intent still awaits."""
+        with self._lock:
+            edge = self._edge()
+            if self._parts and edge in (None, self._parts[-1].end):
+                self._flush_parts()
+            return self._written
+
+    def forget(self, offset: int) -> None:
+        """Drop intents at or below ``offset``: a checkpoint at it is durable, so none before it is replayed."""
+        with self._lock:
+            self._intents.forget(min(offset, self._written))
+
+    def close(self) -> None:
+        """Flush, and close the intent file. The store stays open."""
+        with self._lock:
+            self.flush()
+            self._intents.close()
+
+    def _edge(self) -> int | None:
+        """Where the next flush must end because an earlier attempt ended there."""
+        return self._pending[0][1] if self._pending else None
+
+    def _flush_parts(self) -> None:
+        batch = cut.join(self._parts)
+        first, end = batch.first, batch.end
+        if not self._pending:
+            self._intents.append(first, end)
+            self._pending = [(first, end)]
+        counts: dict[str, int] = {}
+        for name, table in self._tables(batch).items():
+            if table.num_rows:
+                self._store.write(name, table, f"{name}:{first}:{end}")
+                counts[name] = table.num_rows
+        stamps = (self._ts_engine, self._clock.wall())
+        self._store.write("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}")
+        self._written = end
+        self._pending.pop(0)
+        self._parts, self._buffered = [], 0
+        self._instruments_written = len(self._instruments)
+        self._lag = [one for one in self._lag if one.offset >= end]
+        self._quarantined = [one for one in self._quarantined if one.offset >= end]
+
+    def _tables(self, batch: Outputs) -> dict[str, pa.Table]:
+        self._labels.refresh(self._instruments)
+        self._see(batch)
+        quarantined = [one for one in self._quarantined if one.offset < batch.end]
+        versions = np.concatenate([batch.bars, self._provisional()])
+        return {
+            "instruments": records.instruments(self._instruments, self._instruments_written),
+            "trades": rows.trades(batch.tape, self._labels),
+            "quotes": rows.quotes(batch.tape, self._labels),
+            "book_deltas": rows.book_deltas(batch.tape, self._labels),
+            "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
+            "gaps": records.gaps(batch.gaps, self._instruments, self._venues, batch.tape),
+            "lag": records.lag([one for one in self._lag if one.offset < batch.end]),
+            "quarantine": records.quarantine(quarantined),
+            "latest": rows.latest(batch.tape, self._labels),
+        }
+
+    def _provisional(self) -> NDArray[np.void]:
+        """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
+        bars = self._open_bars.copy()
+        bars["state"] = BarState.PROVISIONAL
+        bars["offset"] = self._open_at
+        return bars
+
+    def _see(self, batch: Outputs) -> None:
+        """Remember the provenance of each instrument, which its bars inherit."""
+        start = len(self._provenance)
+        fresh = [self._known.get((one.venue, one.symbol), 0) for one in list(self._instruments)[start:]]
+        self._provenance = np.concatenate([self._provenance, np.array(fresh, np.uint8)])
+        tape = batch.tape
+        named = tape.instrument >= 0
+        self._provenance[tape.instrument[named]] = rows.provenance(tape)[named]
