@@ -1,0 +1,90 @@
+"""The few file operations the writer needs, behind a seam where tests make them fail."""
+
+import os
+from pathlib import Path
+from typing import Protocol
+
+
+class Files(Protocol):
+    """What the writer asks of the disk. Every call may raise OSError; ``write`` may take less than it was given."""
+
+    def create(self, path: Path) -> int:
+        """Create an empty file for writing (an existing one is emptied) and return its descriptor."""
+        ...
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        """Write some of ``data`` at the end and return how many bytes."""
+        ...
+
+    def sync_data(self, descriptor: int) -> None:
+        """Put the file's contents on disk (fdatasync)."""
+        ...
+
+    def sync_directory(self, path: Path) -> None:
+        """Put the directory's names on disk."""
+        ...
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Rename, replacing ``target``."""
+        ...
+
+    def close(self, descriptor: int) -> None:
+        """Close the file."""
+        ...
+
+
+class SystemFiles:
+    """The operating system's own."""
+
+    def create(self, path: Path) -> int:
+        """Open with O_APPEND, so that two handles never overwrite each other."""
+        return os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        """Return what ``os.write`` returns."""
+        return os.write(descriptor, data)
+
+    def sync_data(self, descriptor: int) -> None:
+        """Call ``os.fdatasync``."""
+        os.fdatasync(descriptor)
+
+    def sync_directory(self, path: Path) -> None:
+        """Open the directory and fsync it."""
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+    def replace(self, source: Path, target: Path) -> None:
+        """Call ``os.replace``."""
+        os.replace(source, target)  # noqa: PTH105 - one line per operating system call, all alike
+
+    def close(self, descriptor: int) -> None:
+        """Call ``os.close``."""
+        os.close(descriptor)
+
+
+def write_all(files: Files, descriptor: int, data: bytes | memoryview) -> None:
+    """Write everything, continuing after short writes. Raises OSError; a write of no bytes is one."""
+    view = memoryview(data)
+    while view:
+        written = files.write(descriptor, view)
+        if written <= 0:
+            raise OSError(f"the disk took {written} of {len(view)} bytes")
+        view = view[written:]
+
+
+def write_whole(files: Files, path: Path, data: bytes) -> int:
+    """Create ``path`` with these contents, durable and all at once, and return its descriptor, open for more."""
+    temporary = path.with_name(path.name + ".tmp")
+    descriptor = files.create(temporary)
+    try:
+        write_all(files, descriptor, data)
+        files.sync_data(descriptor)
+        files.replace(temporary, path)
+        files.sync_directory(path.parent)
+    except OSError:
+        files.close(descriptor)
+        raise
+    return descriptor

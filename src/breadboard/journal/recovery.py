@@ -1,0 +1,108 @@
+"""What a writer finds when it opens a journal: where it goes on, and what it must write again.
+
+A record that was written but never acknowledged may be in the page cache only, or be one whose fsync failed: reading
+it back proves nothing. So recovery takes every valid record at or after HEAD out of the tail and has the writer put it,
+byte for byte, at the begin of a new segment. The tail itself is never cut: a reader's range of it ends where the new
+segment begins.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.journal.format import ALL_SOURCES, NO_CHAIN, encode_gap, gap_record, parse_epoch
+from breadboard.journal.head import Head
+from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
+from breadboard.journal.segments import Content, Segment, listing, load, sync_word, torn_bytes
+from breadboard.journal.tail import Item
+from breadboard.model.gaps import Epoch
+from breadboard.model.kinds import GapReason, RecordKind
+
+_BELIEVABLE: Final = 1 << 40
+"""A HEAD further ahead of the segments than this many offsets is itself damaged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """Where the next segment begins, and what is known there."""
+
+    sync: int
+    base: int
+    ts_before: int
+    epochs: dict[int, Epoch]
+    chain: bytes
+    items: list[Item]
+    """Records to write again, and a GAP for offsets that were visible and are lost."""
+    raw: list[Segment]
+    """Segments before ``base`` that are not compressed."""
+
+
+def recover(directory: Path, base_offset: int, now: int) -> Recovered:
+    """Look at the journal's tail. Removes leftovers of unfinished files; changes no segment.
+
+    ``base_offset`` is where an empty journal begins; ``now`` the wall time. Raises JournalError.
+    """
+    for leftover in directory.glob("*.tmp"):
+        leftover.unlink()
+    segments = listing(directory)
+    sync = sync_word(directory, segments)
+    durable = _head(directory)
+    if not segments:
+        return Recovered(sync, max(base_offset, durable), 0, {}, NO_CHAIN, [], [])
+    tail = load(segments[-1], sync)
+    floor = max(durable if durable <= tail.next + _BELIEVABLE else 0, tail.segment.base)
+    again = tail.records[tail.records[:, NEXT] > floor]
+    base = min(floor, int(again[0, FIRST])) if len(again) else tail.next
+    before = tail.until(base)
+    items = [_item(tail, again[row : row + 1]) for row in range(len(again))]
+    if floor > tail.next:
+        items.append(lost(sync, (tail.next, floor), (tail.ts_last, now), now))
+    if base == tail.segment.base and torn_bytes(tail):
+        _keep_aside(tail.segment, now)
+    epochs, chain = before.epochs(), before.digest()
+    if tail.header is None and len(segments) > 1:
+        whole = load(segments[-2], sync, tail.segment.base)
+        epochs = whole.epochs() | epochs
+        chain = whole.digest() if base == tail.segment.base else chain
+    elif base == tail.segment.base:
+        chain = tail.header.chain if tail.header else NO_CHAIN
+    raw = [segment for segment in segments if not segment.sealed and segment.base < base]
+    return Recovered(sync, base, before.ts_last, epochs, chain, items, raw)
+
+
+def lost(sync: int, span: tuple[int, int], ts: tuple[int, int], now: int) -> Item:
+    """Return a GAP record in the place of offsets that cannot be read any more."""
+    payload = encode_gap(ALL_SOURCES, GapReason.DAMAGE, ts, f"{span[1] - span[0]} frames at offset {span[0]}")
+    prefix, body, crc = gap_record(sync, span, payload, (max(ts), 0, now))
+    return Item((prefix, body), len(prefix) + len(body), span[1], max(ts), crc)
+
+
+def _head(directory: Path) -> int:
+    head = Head.find(directory / "HEAD")
+    if head is None:
+        return 0
+    durable = head.durable
+    head.close()
+    return durable
+
+
+def _keep_aside(segment: Segment, now: int) -> None:
+    """Give a segment that will be replaced a second name in ``damaged/``: its torn bytes are never destroyed."""
+    aside = segment.path.parent / "damaged"
+    aside.mkdir(exist_ok=True)
+    os.link(segment.path, aside / f"{segment.path.name}.{now}")
+
+
+def _item(content: Content, record: NDArray[np.int64]) -> Item:
+    """Return a record of the tail, unchanged, as the writer takes it."""
+    row = record[0]
+    data = content.data[row[BEGIN] : row[BEGIN] + row[LENGTH]].tobytes()
+    epochs: tuple[Epoch, ...] = ()
+    if row[KIND] == RecordKind.EPOCH:
+        frames = frames_of(content.data, record, 0, int(row[COUNT])).frames()
+        epochs = tuple(epoch for epoch in map(parse_epoch, frames) if epoch is not None and epoch.open)
+    return Item((data,), len(data), int(row[NEXT]), int(row[TS_LAST]), int(row[CRC]), epochs)

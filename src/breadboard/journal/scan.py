@@ -1,0 +1,191 @@
+"""Walking records, compiled: which bytes are valid records, and which frames they hold."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.journal.format import FRAME_ENTRY_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX, encode_record
+from breadboard.model.frames import FRAME_COLUMNS, Frames
+from breadboard.model.kernels import kernel
+
+BEGIN, FIRST, NEXT, COUNT, KIND, CRC, TS_LAST, LENGTH = range(8)
+"""Columns of a table of records: byte position, first and next offset, frames, kind, checksum, last frame's ts_recv,
+bytes."""
+_WIDTH: Final = 8
+_HEADER: Final = RECORD_HEADER_BYTES
+_ENTRY: Final = FRAME_ENTRY_BYTES
+_SMALLEST: Final = _HEADER + _ENTRY
+Int = int | np.int64
+"""An integer inside and outside of a kernel."""
+
+
+def _crc_tables() -> NDArray[np.uint32]:
+    """Return the eight tables of CRC-32C (reflected polynomial 0x82F63B78) for eight bytes a step."""
+    tables = np.zeros((8, 256), np.uint32)
+    for byte in range(256):
+        crc = byte
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+        tables[0, byte] = crc
+    for step in range(1, 8):
+        tables[step] = (tables[step - 1] >> 8) ^ tables[0][tables[step - 1] & 0xFF]
+    return tables
+
+
+_CRC: Final = _crc_tables()
+
+
+@kernel
+def _crc32c(data: NDArray[np.uint8], begin: Int, end: Int, value: np.uint32) -> np.uint32:
+    """Continue a CRC-32C over ``data[begin:end]``, as ``crc32c.crc32c(bytes, value)`` does."""
+    low = np.uint32(255)
+    crc = np.uint32(~value)
+    at = begin
+    while at + 8 <= end:
+        crc ^= _u32(data, at)
+        crc = (
+            _CRC[7, crc & low]
+            ^ _CRC[6, (crc >> np.uint32(8)) & low]
+            ^ _CRC[5, (crc >> np.uint32(16)) & low]
+            ^ _CRC[4, crc >> np.uint32(24)]
+            ^ _CRC[3, data[at + 4]]
+            ^ _CRC[2, data[at + 5]]
+            ^ _CRC[1, data[at + 6]]
+            ^ _CRC[0, data[at + 7]]
+        )
+        at += 8
+    while at < end:
+        crc = (crc >> np.uint32(8)) ^ _CRC[0, (crc ^ np.uint32(data[at])) & low]
+        at += 1
+    return np.uint32(~crc)
+
+
+@kernel
+def _u32(data: NDArray[np.uint8], at: Int) -> np.uint32:
+    return np.uint32(
+        np.uint32(data[at])
+        | (np.uint32(data[at + 1]) << np.uint32(8))
+        | (np.uint32(data[at + 2]) << np.uint32(16))
+        | (np.uint32(data[at + 3]) << np.uint32(24))
+    )
+
+
+@kernel
+def _i64(data: NDArray[np.uint8], at: Int) -> np.int64:
+    return np.int64(np.uint64(_u32(data, at)) | (np.uint64(_u32(data, at + 4)) << np.uint64(32)))
+
+
+@kernel
+def _valid(data: NDArray[np.uint8], at: Int, sync: np.uint32, low: Int, high: Int) -> Int:
+    """Return the length of the valid record at ``at`` whose offsets lie in ``[low, high)``, or 0."""
+    if at + _SMALLEST > len(data) or _u32(data, at) != sync:
+        return 0
+    length = np.int64(_u32(data, at + 8))
+    count = np.int64(_u32(data, at + 12))
+    first, after = _i64(data, at + 16), _i64(data, at + 24)
+    if count < 1 or at + length > len(data) or _HEADER + _ENTRY * count > length:
+        return 0
+    if first < low or after > high or after - first < count:
+        return 0
+    if _crc32c(data, at + 8, at + length, sync) != _u32(data, at + 4):
+        return 0
+    payload = np.int64(0)
+    for frame in range(count):
+        payload += np.int64(_u32(data, at + _HEADER + _ENTRY * frame))
+    return length if _HEADER + _ENTRY * count + payload == length else 0
+
+
+@kernel
+def _scan(
+    data: NDArray[np.uint8], at: Int, sync: np.uint32, low: Int, high: Int, resync: bool, out: NDArray[np.int64]
+) -> tuple[int, Int]:
+    """Fill ``out`` with the valid records from ``at`` on; return how many, and the byte after the last."""
+    rows = 0
+    done = at
+    while rows < len(out) and low < high and at + _SMALLEST <= len(data):
+        length = _valid(data, at, sync, low, high)
+        if length == 0:
+            if not resync:
+                break
+            at += 1
+            continue
+        count = np.int64(_u32(data, at + 12))
+        out[rows, 0] = at
+        out[rows, 1] = _i64(data, at + 16)
+        out[rows, 2] = low = _i64(data, at + 24)
+        out[rows, 3] = count
+        out[rows, 4] = data[at + 62]
+        out[rows, 5] = np.int64(_u32(data, at + 4))
+        out[rows, 6] = _i64(data, at + 32) + np.int64(_u32(data, at + _HEADER + _ENTRY * (count - 1) + 4))
+        out[rows, 7] = length
+        rows += 1
+        at += length
+        done = at
+    return rows, done
+
+
+@kernel
+def _fill(
+    data: NDArray[np.uint8],
+    records: NDArray[np.int64],
+    skip: int,
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    offset: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    ts_mono: NDArray[np.int64],
+    ts_journal: NDArray[np.int64],
+    source: NDArray[np.uint16],
+    epoch: NDArray[np.uint32],
+    kind: NDArray[np.uint8],
+) -> None:
+    """Fill the columns with the frames of ``records``, without the first ``skip``, as far as the columns reach."""
+    row = -skip
+    for record in range(len(records)):
+        at, first, count = records[record, 0], records[record, 1], records[record, 3]
+        base, mono, stamp = _i64(data, at + 32), _i64(data, at + 40), _i64(data, at + 48)
+        the_epoch = _u32(data, at + 56)
+        the_source = np.uint16(data[at + 60]) | (np.uint16(data[at + 61]) << np.uint16(8))
+        the_kind = data[at + 62]
+        byte = at + _HEADER + _ENTRY * count
+        for frame in range(count):
+            if row >= len(begin):
+                return
+            entry = at + _HEADER + _ENTRY * frame
+            length, delta = np.int64(_u32(data, entry)), np.int64(_u32(data, entry + 4))
+            if row >= 0:
+                begin[row], end[row], offset[row] = byte, byte + length, first + frame
+                ts_recv[row] = base + delta
+                ts_mono[row] = mono + delta if mono else 0
+                ts_journal[row], source[row], epoch[row], kind[row] = stamp, the_source, the_epoch, the_kind
+            byte += length
+            row += 1
+
+
+def scan(
+    data: NDArray[np.uint8], at: int, sync: int, span: tuple[int, int], *, resync: bool
+) -> tuple[NDArray[np.int64], int]:
+    """Return the valid records in ``data[at:]`` with offsets in ``span``, one row each, and the byte after the last.
+
+    With ``resync`` the search goes on behind bytes that are no record; without, it ends there. A record is taken only
+    if its offsets follow those before it, so the rows' offsets always grow.
+    """
+    out = np.empty((max(0, len(data) - at) // _SMALLEST + 1, _WIDTH), np.int64)
+    rows, done = _scan(data, at, np.uint32(sync), span[0], span[1], resync, out)
+    return out[:rows].copy(), int(done)
+
+
+def frames_of(data: NDArray[np.uint8], records: NDArray[np.int64], skip: int, count: int) -> Frames:
+    """Return ``count`` frames of consecutive records, without the first ``skip``, over ``data`` itself."""
+    columns = {name: np.empty(count, dtype) for name, dtype in FRAME_COLUMNS.items()}
+    _fill(data, records, skip, *columns.values())
+    return Frames(data, **columns)
+
+
+def warm() -> None:
+    """Compile the kernels (or load them from numba's cache) with tiny inputs."""
+    prefix, body, _ = encode_record(1, 1, 0, 1, 0, [b"x"], RECORD_PREFIX.pack(1, 0), (1, 1, 1))
+    data = np.frombuffer(prefix + body, np.uint8)
+    records, _ = scan(data, 0, 1, (0, 1), resync=True)
+    frames_of(data, records, 0, 1)

@@ -1,0 +1,198 @@
+"""The segment files of a journal directory: which there are, and what is in one."""
+
+import os
+import secrets
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.errors import JournalError
+from breadboard.journal.format import (
+    CHAIN_BYTES,
+    SEGMENT_HEADER,
+    SegmentHeader,
+    parse_epoch,
+    parse_segment_header,
+)
+from breadboard.journal.head import OFFSET_MAX, Head
+from breadboard.journal.scan import BEGIN, COUNT, CRC, KIND, LENGTH, NEXT, TS_LAST, frames_of, scan
+from breadboard.journal.sealed import decompress, first_block
+from breadboard.model.gaps import Epoch
+from breadboard.model.kinds import RecordKind
+
+RAW: Final = ".seg"
+SEALED: Final = ".seg.zst"
+_DIGITS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment file, by name."""
+
+    base: int
+    path: Path
+    sealed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A whole segment in memory, checked."""
+
+    segment: Segment
+    data: NDArray[np.uint8]
+    """The raw segment."""
+    header: SegmentHeader | None
+    """None where the header is damaged."""
+    sync: int
+    records: NDArray[np.int64]
+    """The table of its valid records, see ``scan``."""
+    damaged_blocks: int
+    """Compressed blocks that could not be read."""
+
+    @property
+    def next(self) -> int:
+        """The offset after its last valid record."""
+        return int(self.records[-1, NEXT]) if len(self.records) else self.segment.base
+
+    @property
+    def ts_last(self) -> int:
+        """``ts_recv`` of its last frame, or of the last before it; 0 where neither is known."""
+        if len(self.records):
+            return int(self.records[-1, TS_LAST])
+        return self.header.ts_before if self.header else 0
+
+    def until(self, limit: int) -> "Content":
+        """Return the same with only the records that end at or before offset ``limit``."""
+        return replace(self, records=self.records[self.records[:, NEXT] <= limit])
+
+    def digest(self) -> bytes:
+        """Return what the next segment's header holds as ``chain``: 16 bytes of BLAKE2b.
+
+        Over this header's bytes and the checksum of every valid record in order, so compression changes nothing.
+        """
+        begin = self.header.length if self.header else 0
+        crcs = self.records[:, CRC].astype("<u4").tobytes()
+        return blake2b(self.data[:begin].tobytes() + crcs, digest_size=CHAIN_BYTES).digest()
+
+    def epochs(self, before: int = OFFSET_MAX) -> dict[int, Epoch]:
+        """Return the latest open Epoch of every source as known at offset ``before``."""
+        known = dict(self.header.epochs) if self.header else {}
+        for row in self.records[self.records[:, KIND] == RecordKind.EPOCH]:
+            frames = frames_of(self.data, row[None, :], 0, int(row[COUNT]))
+            for offset, payload in zip(frames.offset.tolist(), frames.frames(), strict=True):
+                epoch = parse_epoch(payload)
+                if offset < before and epoch is not None and epoch.open:
+                    known[epoch.source] = epoch
+        return known
+
+
+def segment_path(directory: Path, base: int, *, sealed: bool = False) -> Path:
+    """Return the path of the segment that begins at ``base``."""
+    return directory / f"{base:0{_DIGITS}d}{SEALED if sealed else RAW}"
+
+
+def listing(directory: Path) -> list[Segment]:
+    """Return the directory's segments in order of offset; of one that has both forms, the raw one.
+
+    Raises JournalError where there is no such directory.
+    """
+    found: dict[int, Segment] = {}
+    try:
+        names = os.listdir(directory)  # noqa: PTH208 - names only; a Path for each would cost more than the rest
+    except OSError as error:
+        raise JournalError(f"there is no journal at {directory}: {error.strerror}", hint="breadboard up") from error
+    for name in names:
+        digits, dot, suffix = name.partition(".")
+        if len(digits) != _DIGITS or not digits.isdecimal() or dot + suffix not in {RAW, SEALED}:
+            continue
+        base, sealed = int(digits), suffix != RAW[1:]
+        if not sealed or base not in found:
+            found[base] = Segment(base, directory / name, sealed)
+    return [found[base] for base in sorted(found)]
+
+
+def read_raw(segment: Segment) -> tuple[NDArray[np.uint8], int]:
+    """Return a segment's raw bytes, and how many compressed blocks of it could not be read.
+
+    Raises FileNotFoundError where it has been sealed or retired meanwhile, JournalError where the disk fails.
+    """
+    try:
+        data, damaged = segment.path.read_bytes(), 0
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise JournalError(f"the journal segment {segment.path} cannot be read: {error.strerror}") from error
+    if segment.sealed:
+        data, damaged = decompress(data)
+    return np.frombuffer(data, np.uint8), damaged
+
+
+def header_of(data: NDArray[np.uint8]) -> SegmentHeader | None:
+    """Parse the header at the begin of a segment's bytes; None where it is damaged."""
+    fixed = data.data[: SEGMENT_HEADER.size]
+    if len(fixed) < SEGMENT_HEADER.size:
+        return None
+    return parse_segment_header(data.data[: SEGMENT_HEADER.unpack(fixed)[2]])
+
+
+def peek(segment: Segment) -> SegmentHeader | None:
+    """Read a segment's header alone; None where it is damaged. Raises as ``read_raw`` does."""
+    try:
+        if segment.sealed:
+            return header_of(np.frombuffer(first_block(segment.path), np.uint8))
+        with segment.path.open("rb") as file:
+            fixed = file.read(SEGMENT_HEADER.size)
+            if len(fixed) < SEGMENT_HEADER.size:
+                return None
+            length = min(SEGMENT_HEADER.unpack(fixed)[2], segment.path.stat().st_size)
+            return parse_segment_header(fixed + file.read(length - len(fixed)))
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise JournalError(f"the journal segment {segment.path} cannot be read: {error.strerror}") from error
+
+
+def load(segment: Segment, sync: int, limit: int = OFFSET_MAX) -> Content:
+    """Read and check a whole segment: every valid record with offsets in ``[base, limit)``.
+
+    ``sync`` is used where the header is damaged. Raises as ``read_raw`` does.
+    """
+    data, damaged = read_raw(segment)
+    header = header_of(data)
+    if header is not None and header.base != segment.base:
+        header = None
+    word = header.sync if header else sync
+    begin = header.length if header else 0
+    records, _ = scan(data, begin, word, (segment.base, limit), resync=True)
+    return Content(segment, data, header, word, records, damaged)
+
+
+def sync_word(directory: Path, segments: list[Segment]) -> int:
+    """Return the journal's random word, from any intact header or HEAD; a new one for a new journal."""
+    for segment in reversed(segments[-3:] + segments[:1]):
+        try:
+            header = peek(segment)
+        except FileNotFoundError:
+            continue
+        if header is not None:
+            return header.sync
+    head = Head.find(directory / "HEAD")
+    if head is not None:
+        word = head.sync
+        head.close()
+        if 0 < word < 1 << 32:
+            return word
+    return secrets.randbits(32) | 1
+
+
+def torn_bytes(content: Content) -> int:
+    """Return how many bytes follow the last valid record."""
+    if len(content.records):
+        end = int(content.records[-1, BEGIN] + content.records[-1, LENGTH])
+    else:
+        end = content.header.length if content.header else 0
+    return len(content.data) - end
