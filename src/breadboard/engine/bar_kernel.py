@@ -1,0 +1,317 @@
+"""The bars' inner loop: a ring of recent bars per instrument and interval, closed by watermarks in event time."""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine.latest import add_volume
+from breadboard.model.bars import INTERVALS
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.kernels import kernel
+from breadboard.model.kinds import BarState, EventKind, Flag
+
+Record = Any
+"""A record of an array: numpy's own type for it knows no field names."""
+
+SECONDS: Final = tuple(INTERVALS.values())
+RINGS: Final = (64, 64, 32, 32, 8)
+"""Recent bars kept, by interval in the order of INTERVALS; an older one cannot be corrected any more."""
+PLACES: Final = tuple(sum(RINGS[:ring]) for ring in range(len(RINGS)))
+SLOTS: Final = sum(RINGS)
+
+SLOT: Final = np.dtype(
+    [
+        ("number", np.int64),  # of the bar: ts_open / interval
+        ("open", np.int64),
+        ("high", np.int64),
+        ("low", np.int64),
+        ("close", np.int64),
+        ("whole", np.int64),
+        ("fraction", np.int64),
+        ("notional", np.float64),
+        ("trades", np.int64),
+        ("open_ts", np.int64),  # first and last trade by (ts_event, trade_id), so that order of arrival is no matter
+        ("open_id", np.int64),
+        ("close_ts", np.int64),
+        ("close_id", np.int64),
+        ("state", np.int64),  # BarState; 0 where no bar was yet
+    ]
+)
+CLOCKS: Final = np.dtype(
+    [
+        ("newest", np.int64),  # newest event time
+        (
+            "shift",
+            np.int64,
+        ),  # event time minus receive time of the row that brought it: one clock in terms of the other
+        ("recv", np.int64),  # our time of the last row; 0 before the first
+        ("first", np.int64),  # first event time
+        ("second", np.int64),  # the watermark, in whole seconds
+    ]
+)
+"""What is known of one source's time; ABSENT where nothing is."""
+OWNER: Final = np.dtype([("source", np.int64), ("raw", np.int64), ("oldest", np.int64, (len(SECONDS),))])
+"""Per instrument: the source that closes its bars, whether it has unaggregated trades, oldest provisional numbers."""
+
+OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE = range(5)
+"""Slots of ``meter``: provisional bars; trades for bars gone from the ring (per interval); times beyond belief;
+trades without an event time; the highest source number seen."""
+METERS: Final = 5
+NONE_OPEN: Final = INT64_MAX
+SPARE: Final = 3 * len(SECONDS)
+"""Bar versions one row can conclude beyond those that are provisional before it."""
+
+_SECOND: Final = 1_000_000_000
+_AHEAD_NS: Final = 86_400 * _SECOND
+"""An event time this far after its receipt is a mistake, whatever our clock's fault may be."""
+_TRADE: Final = int(EventKind.TRADE)
+_CLOCK: Final = int(EventKind.CLOCK)
+_GAP: Final = int(EventKind.GAP)
+_DUPLICATE: Final = int(Flag.DUPLICATE)
+_LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
+_AGGREGATED: Final = int(Flag.AGGREGATED)
+_PROVISIONAL: Final = int(BarState.PROVISIONAL)
+_FINAL: Final = int(BarState.FINAL)
+_CORRECTED: Final = int(BarState.CORRECTED)
+
+
+@kernel
+def copy_out(
+    slot: Record, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
+) -> int:
+    """Write one bar version to ``out[at]``; return the next place."""
+    bar = out[at]
+    bar.instrument = instrument
+    bar.interval = SECONDS[interval]
+    bar.ts_open = slot.number * SECONDS[interval] * _SECOND
+    bar.open = slot.open
+    bar.high = slot.high
+    bar.low = slot.low
+    bar.close = slot.close
+    bar.volume_whole = slot.whole
+    bar.volume_fraction = slot.fraction
+    bar.notional = slot.notional
+    bar.trades = slot.trades
+    bar.state = state
+    bar.completeness = 1.0
+    bar.offset = offset
+    return at + 1
+
+
+@kernel
+def _oldest(slots: NDArray[np.void], interval: int) -> int:
+    """Return the lowest provisional bar number of one ring, or NONE_OPEN."""
+    oldest = NONE_OPEN
+    for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
+        slot = slots[place]
+        if slot.state == _PROVISIONAL and slot.number < oldest:
+            oldest = slot.number
+    return oldest
+
+
+@kernel
+def _close(
+    source: int,
+    second: int,
+    offset: int,
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Make final every provisional bar of a source that ends at or before ``second``; return the next place."""
+    for which in range(count):
+        owner = owners[which]
+        if owner.source != source:
+            continue
+        for interval in range(len(SECONDS)):
+            done = second // SECONDS[interval] - 1
+            oldest = owner.oldest[interval]
+            if oldest > done:
+                continue
+            for number in range(oldest, min(done, oldest + RINGS[interval] - 1) + 1):
+                slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+                if slot.state == _PROVISIONAL and slot.number == number:
+                    slot.state = _FINAL
+                    meter[OPEN] -= 1
+                    at = copy_out(slot, which, interval, _FINAL, offset, out, at)
+            owner.oldest[interval] = _oldest(slots[which], interval)
+    return at
+
+
+@kernel
+def _advance(
+    source: int,
+    watermark: int,
+    offset: int,
+    clocks: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Move a source's watermark; where it enters a new whole second, close what that ends."""
+    second = watermark // _SECOND
+    clock = clocks[source]
+    if second <= clock.second:
+        return at
+    clock.second = second
+    return _close(source, second, offset, slots, owners, count, meter, out, at)
+
+
+@kernel
+def _begin(slot: Record, number: int, price: int, when: int, trade_id: int) -> None:
+    slot.number = number
+    slot.open = slot.high = slot.low = slot.close = price
+    slot.whole = slot.fraction = slot.trades = 0
+    slot.notional = 0.0
+    slot.open_ts = slot.close_ts = when
+    slot.open_id = slot.close_id = trade_id
+
+
+@kernel
+def _add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id: int) -> None:
+    """Add one trade to a bar."""
+    slot.high = max(slot.high, price)
+    slot.low = min(slot.low, price)
+    if when < slot.open_ts or (when == slot.open_ts and trade_id < slot.open_id):
+        slot.open, slot.open_ts, slot.open_id = price, when, trade_id
+    if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
+        slot.close, slot.close_ts, slot.close_id = price, when, trade_id
+    volume = add_volume(slot.whole, slot.fraction, size, exponent)
+    slot.whole = volume[0]
+    slot.fraction = volume[1]
+    slot.notional += price * 1e-9 * (size * 10.0**exponent)
+    slot.trades += 1
+
+
+@kernel
+def _trade(
+    which: int,
+    price: int,
+    size: int,
+    exponent: int,
+    when: int,
+    trade_id: int,
+    second: int,
+    offset: int,
+    slots: NDArray[np.void],
+    owner: Record,
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Add a trade to its bar of every interval; return the next place in ``out``."""
+    for interval in range(len(SECONDS)):
+        number = when // (SECONDS[interval] * _SECOND)
+        slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+        late = (number + 1) * SECONDS[interval] <= second
+        if slot.state != 0 and slot.number > number:
+            meter[TOO_LATE] += 1
+            continue
+        if slot.state == 0 or slot.number < number:
+            if slot.state == _PROVISIONAL:
+                slot.state = _FINAL
+                meter[OPEN] -= 1
+                at = copy_out(slot, which, interval, _FINAL, offset, out, at)
+                owner.oldest[interval] = _oldest(slots[which], interval)
+            _begin(slot, number, price, when, trade_id)
+            slot.state = _CORRECTED if late else _PROVISIONAL
+            if not late:
+                meter[OPEN] += 1
+                owner.oldest[interval] = min(owner.oldest[interval], number)
+        _add(slot, price, size, exponent, when, trade_id)
+        if slot.state != _PROVISIONAL:
+            slot.state = _CORRECTED
+            at = copy_out(slot, which, interval, _CORRECTED, offset, out, at)
+    return at
+
+
+@kernel
+def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
+    row: int,
+    stop: int,
+    kind: NDArray[np.uint8],
+    flags: NDArray[np.uint16],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    offset: NDArray[np.int64],
+    ts_event: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    trade_id: NDArray[np.int64],
+    price: NDArray[np.int64],
+    size: NDArray[np.int64],
+    size_exp: NDArray[np.int8],
+    clocks: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    meter: NDArray[np.int64],
+    lateness: int,
+    idle: int,
+    out: NDArray[np.void],
+) -> tuple[int, int]:
+    """Take rows up to ``stop``; return ``(next row, bar versions in out)``, early where ``out`` might not suffice."""
+    at = 0
+    while row < stop:
+        if len(out) - at < meter[OPEN] + SPARE:
+            return row, at
+        if kind[row] == _CLOCK:
+            for each in range(meter[TOP_SOURCE] + 1):
+                clock = clocks[each]
+                if clock.newest != ABSENT and ts_recv[row] - clock.recv > idle:
+                    mark = ts_recv[row] + clock.shift - max(idle, lateness)
+                    at = _advance(each, mark, offset[row], clocks, slots, owners, count, meter, out, at)
+            row += 1
+            continue
+        if kind[row] == _GAP:
+            row += 1
+            continue
+        from_source = source[row]
+        clock = clocks[from_source]
+        clock.recv = ts_recv[row]
+        when = ts_event[row]
+        if when == ABSENT or flags[row] & _DUPLICATE or when - ts_recv[row] > _AHEAD_NS:
+            if kind[row] == _TRADE and when == ABSENT:
+                meter[UNTIMED] += 1
+            elif when != ABSENT and when - ts_recv[row] > _AHEAD_NS:
+                meter[IMPLAUSIBLE] += 1
+            row += 1
+            continue
+        if not flags[row] & _LAST_KNOWN:
+            if clock.first == ABSENT:
+                clock.first = when
+            if when > clock.newest:
+                clock.newest = when
+                clock.shift = when - ts_recv[row]
+                meter[TOP_SOURCE] = max(meter[TOP_SOURCE], from_source)
+                at = _advance(from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, out, at)
+            which = instrument[row]
+            if kind[row] == _TRADE and which >= 0:
+                owner = owners[which]
+                if flags[row] & _AGGREGATED == 0:
+                    owner.raw = 1
+                if owner.raw == 0 or flags[row] & _AGGREGATED == 0:
+                    owner.source = from_source
+                    at = _trade(
+                        which,
+                        price[row],
+                        size[row],
+                        size_exp[row],
+                        when,
+                        trade_id[row],
+                        clock.second,
+                        offset[row],
+                        slots,
+                        owner,
+                        meter,
+                        out,
+                        at,
+                    )
+        row += 1
+    return row, at

@@ -1,0 +1,208 @@
+"""Bars of 1s, 1m, 5m, 1h and 1d from trades, in event time.
+
+The watermark of a source is its newest event time less ``lateness_ms``. When it enters a new whole second, every
+bar of the source's instruments that ends there becomes FINAL, at that very row, so batch sizes do not matter. A trade
+for a bar already final rewrites it (CORRECTED, a new version at once) while the bar is in its ring; later than that it
+is counted as too late. A source silent for ``idle_s`` of our own time (CLOCK rows) is carried on by our clock, moved
+by the distance between its event time and our receive time when it last spoke: right also for slow clocks and
+delayed feeds.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine import bar_kernel as core
+from breadboard.engine.bar_kernel import CLOCKS, NONE_OPEN, OWNER, SLOT, SLOTS
+from breadboard.engine.books import EVERY_SOURCE
+from breadboard.engine.cover import Cover
+from breadboard.engine.state import grown, pack, unpack
+from breadboard.model.bars import BAR
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import BarState, EventKind, GapReason, StatusCode
+from breadboard.model.tape import Tape
+
+_OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
+_SOURCES: Final = 1 << 16
+_SECOND: Final = 1_000_000_000
+
+
+class Bars:
+    """Stage: concluded bar versions (``BAR`` rows) from TRADE rows.
+
+    DUPLICATE and LAST_KNOWN trades are in no bar; AGGREGATED ones only for instruments that have had no other. Open
+    and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's time
+    that no gap covers and that is not before the source was first seen.
+    """
+
+    def __init__(self, lateness_ms: int, idle_s: float) -> None:
+        self._lateness = lateness_ms * 1_000_000
+        self._idle = int(idle_s * _SECOND)
+        self._known = 0
+        self._offset = 0
+        self._clocks = _fresh_clocks()
+        self._slots = np.zeros((0, SLOTS), SLOT)
+        self._owners = np.zeros(0, OWNER)
+        self._meter = np.zeros(core.METERS, np.int64)
+        self._cover = Cover()
+        self._holes: list[np.void] = []
+
+    def expect(self, found: NDArray[np.void] | None) -> None:
+        """Learn which rows of the next tape showed a hole in the trades (``FOUND`` rows of ``Continuity``)."""
+        self._holes = [] if found is None else [hole for hole in found if not hole["refilled"]]
+
+    def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
+        """Take the next rows; return the bar versions concluded, in order, or None."""
+        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        parts: list[NDArray[np.void]] = []
+        row = 0
+        for stop in self._stops(tape):
+            self._run(tape, row, stop, parts)
+            row = stop
+            if row < len(tape):
+                self._learn(tape, row)
+        self._offset = int(tape.offset[-1]) if len(tape) else self._offset
+        return np.concatenate(parts) if parts else None
+
+    def open_bars(self) -> NDArray[np.void]:
+        """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
+        out = np.zeros(int(self._meter[core.OPEN]), BAR)
+        which, place = np.nonzero(self._slots[: self._known]["state"] == BarState.PROVISIONAL)
+        ring = np.searchsorted(core.PLACES, place, side="right") - 1
+        for at, (instrument, slot, interval) in enumerate(zip(which, place, ring, strict=True)):
+            bar = self._slots[instrument, slot]
+            core.copy_out(bar, int(instrument), int(interval), int(BarState.PROVISIONAL), self._offset, out, at)
+        self._complete(out)
+        return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
+
+    def counters(self) -> dict[str, int]:
+        """Return trades too late for the ring (per interval), events with a time beyond belief, trades with none."""
+        names = {"too_late": core.TOO_LATE, "implausible": core.IMPLAUSIBLE, "untimed": core.UNTIMED}
+        return {name: int(self._meter[slot]) for name, slot in names.items()}
+
+    def watermark(self, source: int) -> int | None:
+        """Return the watermark of a source in ns UTC, a whole second; None before its first event time."""
+        second = int(self._clocks[source]["second"])
+        return None if second == ABSENT else second * _SECOND
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes."""
+        seen = np.flatnonzero(self._clocks["recv"] != 0)
+        return pack(
+            {
+                "sources": seen,
+                "clocks": self._clocks[seen],
+                "slots": self._slots[: self._known],
+                "owners": self._owners["source"][: self._known],
+                "raw": self._owners["raw"][: self._known],
+                "oldest": self._owners["oldest"][: self._known],
+                "meter": self._meter,
+                "cover": self._cover.packed(),
+                "offset": self._offset,
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+        parts = unpack(state)
+        self._clocks = _fresh_clocks()
+        self._clocks[parts["sources"]] = parts["clocks"]
+        self._slots, self._meter, self._offset = parts["slots"], parts["meter"], parts["offset"]
+        self._known = len(self._slots)
+        self._owners = np.zeros(self._known, OWNER)
+        self._owners["source"], self._owners["raw"] = parts["owners"], parts["raw"]
+        self._owners["oldest"] = parts["oldest"]
+        self._cover.unpacked(parts["cover"])
+
+    def _stops(self, tape: Tape) -> list[int]:
+        """Return the rows before which the kernel has to pause, because something may be missing there; and the end."""
+        marks = (tape.kind == EventKind.GAP) | (
+            (tape.kind == EventKind.STATUS) & ((tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN))
+        )
+        holes = {(int(hole["offset"]), int(hole["index"])) for hole in self._holes}
+        if holes:
+            at = np.searchsorted(tape.offset, sorted({offset for offset, _ in holes}))
+            for row in at.tolist():
+                step = row
+                while step < len(tape) and tape.offset[step] == tape.offset[row]:
+                    marks[step] |= (int(tape.offset[step]), int(tape.index[step])) in holes
+                    step += 1
+        return [*np.flatnonzero(marks).tolist(), len(tape)]
+
+    def _run(self, tape: Tape, row: int, stop: int, parts: list[NDArray[np.void]]) -> None:
+        while row < stop:
+            out = np.zeros(max(256, 2 * (int(self._meter[core.OPEN]) + core.SPARE)), BAR)
+            row, count = core.run(
+                row,
+                stop,
+                tape.kind,
+                tape.flags,
+                tape.source,
+                tape.instrument,
+                tape.offset,
+                tape.ts_event,
+                tape.ts_recv,
+                tape.trade_id,
+                tape.price,
+                tape.size,
+                tape.size_exp,
+                self._clocks,
+                self._slots,
+                self._owners,
+                self._known,
+                self._meter,
+                self._lateness,
+                self._idle,
+                out,
+            )
+            if count:
+                self._complete(out[:count])
+                parts.append(out[:count])
+
+    def _learn(self, tape: Tape, row: int) -> None:
+        """Take what one row says of missing trades. The row itself is still the kernel's to take."""
+        offset, index, kind = int(tape.offset[row]), int(tape.index[row]), int(tape.kind[row])
+        for hole in self._holes:
+            if hole["offset"] == offset and hole["index"] == index:
+                shift = self._shift(int(hole["source"]))
+                self._cover.add(f"i{hole['instrument']}", int(hole["ts_from"]) + shift, int(hole["ts_to"]) + shift)
+        source, now = int(tape.source[row]), int(tape.ts_recv[row])
+        if kind == EventKind.GAP and tape.code[row] not in _OF_BOOKS:
+            sources = np.flatnonzero(self._clocks["recv"]).tolist() if source == EVERY_SOURCE else [source]
+            for gap in (gap for at, gap in tape.gaps if at == offset and gap.channel in {None, "trade"}):
+                for each in sources:
+                    key = f"s{each}" if tape.instrument[row] < 0 else f"i{tape.instrument[row]}"
+                    self._cover.add(key, gap.ts_from + self._shift(each), gap.ts_to + self._shift(each))
+        elif kind == EventKind.STATUS and tape.code[row] == StatusCode.FEED_DOWN:
+            self._cover.down(f"s{source}", now + self._shift(source))
+        elif kind == EventKind.STATUS and tape.code[row] == StatusCode.FEED_UP:
+            self._cover.up(f"s{source}", now + self._shift(source))
+
+    def _shift(self, source: int) -> int:
+        """Return what turns our receive time into the source's event time."""
+        return int(self._clocks[source]["shift"])
+
+    def _complete(self, bars: NDArray[np.void]) -> None:
+        """Set ``completeness`` from what is known to be missing now."""
+        for bar in bars:
+            source = int(self._owners[bar["instrument"]]["source"])
+            begin, length = int(bar["ts_open"]), int(bar["interval"]) * _SECOND
+            keys = (f"s{source}", f"i{bar['instrument']}")
+            missing = self._cover.missing(keys, begin, begin + length, int(self._clocks[source]["first"]))
+            bar["completeness"] = 1.0 - missing / length
+
+    def _grow(self, count: int) -> None:
+        if count <= self._known:
+            return
+        self._slots = grown(self._slots, count)
+        self._owners = grown(self._owners, count)
+        fresh: Any = self._owners[self._known : count]
+        fresh["source"], fresh["oldest"] = -1, NONE_OPEN
+        self._known = count
+
+
+def _fresh_clocks() -> NDArray[np.void]:
+    clocks = np.zeros(_SOURCES, CLOCKS)
+    clocks["newest"] = clocks["first"] = clocks["second"] = ABSENT
+    return clocks

@@ -1,0 +1,276 @@
+"""The order books' inner loop: sorted levels in one shared pool, best at the end of each side.
+
+A level's key is its price for a bid and its negated price for an ask, so both sides ascend towards the best and one
+search serves both. Updates cluster near the best: the search gallops from the end, and little is shifted.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kernels import kernel
+from breadboard.model.kinds import BookState, EventKind, SequenceRule, StatusCode
+
+HEAD: Final = np.dtype(
+    [
+        ("sequence", np.int64),  # the last venue number applied; ABSENT where the venue has none
+        ("ts_event", np.int64),  # of the last event applied
+        ("ts_recv", np.int64),
+        ("offset", np.int64),
+        ("ignored", np.int64),  # stale events in a row: a venue that began to count anew looks like this
+        ("crossed", np.int64),  # events after which the live book's bid was not below its ask
+        ("source", np.uint16),
+        ("state", np.uint8),  # BookState
+        ("rule", np.uint8),  # SequenceRule
+        ("joining", np.uint8),  # 1: CHAIN, after a snapshot, before the first event
+        ("is_crossed", np.uint8),
+    ]
+)
+"""What is known of one book beside its levels."""
+
+BEGIN, COUNT, ROOM = 0, 1, 2
+"""Columns of ``sides[instrument, side]``: place in the pool, levels in use, levels there is room for."""
+BIDS, ASKS = 0, 1
+USED, EVENTS, IGNORED, UNSYNCED, CROSSED, REJECTED = range(6)
+"""Slots of ``meter``: pool in use; events applied, stale, without a snapshot, leaving a crossed book; old snapshots."""
+METERS: Final = 6
+
+APPLY, STALE, BREAK = 0, 1, 2
+"""What the venue's numbers say about an event."""
+MAX_IGNORED: Final = 1000
+"""More stale events in a row than this are no repetition: the venue counts anew, and the book is out of step."""
+
+_DELTA: Final = int(EventKind.BOOK_DELTA)
+_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_STATUS: Final = int(EventKind.STATUS)
+_GAP: Final = int(EventKind.GAP)
+_FEED_DOWN: Final = int(StatusCode.FEED_DOWN)
+_LIVE: Final = int(BookState.LIVE)
+_SYNCING: Final = int(BookState.SYNCING)
+_EMPTY: Final = int(BookState.EMPTY)
+_NONE: Final = int(SequenceRule.NONE)
+_OVERLAP: Final = int(SequenceRule.OVERLAP)
+_BUY: Final = 1
+
+
+@kernel
+def judge(  # noqa: PLR0911 - one return a line of the venues' own rules
+    rule: int, joining: int, book: int, first: int, last: int, prev: int
+) -> int:
+    """Return what the numbers of an event say to a book that has come to ``book``: APPLY, STALE or BREAK."""
+    if rule == _NONE:
+        return APPLY
+    if rule == _OVERLAP:
+        if last <= book:
+            return STALE
+        return APPLY if first != ABSENT and first <= book + 1 else BREAK
+    if prev == book and last >= book:
+        return APPLY
+    if joining:
+        if last < book:
+            return STALE
+        return APPLY if first != ABSENT and first <= book else BREAK
+    return STALE if last <= book else BREAK
+
+
+@kernel
+def _put(
+    side: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    key: int,
+    size: int,
+    exponent: int,
+) -> None:
+    """Set, insert or (size 0) remove one level. There is room for it."""
+    begin = side[BEGIN]
+    top = begin + side[COUNT]
+    high = top
+    low = begin
+    step = 1
+    while high > begin:
+        probe = max(high - step, begin)
+        if keys[probe] < key:
+            low = probe + 1
+            break
+        high = probe
+        step *= 2
+    while low < high:
+        middle = (low + high) >> 1
+        if keys[middle] < key:
+            low = middle + 1
+        else:
+            high = middle
+    there = low < top and keys[low] == key
+    if size != 0:
+        if not there:
+            for place in range(top, low, -1):
+                keys[place] = keys[place - 1]
+                sizes[place] = sizes[place - 1]
+                exps[place] = exps[place - 1]
+            keys[low] = key
+            side[COUNT] += 1
+        sizes[low] = size
+        exps[low] = exponent
+    elif there:
+        for place in range(low, top - 1):
+            keys[place] = keys[place + 1]
+            sizes[place] = sizes[place + 1]
+            exps[place] = exps[place + 1]
+        side[COUNT] -= 1
+
+
+@kernel
+def _reserve(
+    side: NDArray[np.int64],
+    more: int,
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    meter: NDArray[np.int64],
+) -> bool:
+    """Make room for ``more`` levels on one side, moving it to the pool's end; False where the pool is full."""
+    count = side[COUNT]
+    if count + more <= side[ROOM]:
+        return True
+    room = max(8, 2 * (count + more))
+    begin = meter[USED]
+    if begin + room > len(keys):
+        return False
+    old = side[BEGIN]
+    for level in range(count):
+        keys[begin + level] = keys[old + level]
+        sizes[begin + level] = sizes[old + level]
+        exps[begin + level] = exps[old + level]
+    side[BEGIN] = begin
+    side[ROOM] = room
+    meter[USED] = begin + room
+    return True
+
+
+@kernel
+def change(
+    sides: NDArray[np.int64],
+    begin: int,
+    end: int,
+    level_side: NDArray[np.uint8],
+    level_price: NDArray[np.int64],
+    level_size: NDArray[np.int64],
+    level_exp: NDArray[np.int8],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    meter: NDArray[np.int64],
+) -> bool:
+    """Apply levels ``begin:end`` to one book (``sides[2, 3]``); False, and nothing done, where the pool is full."""
+    bids = 0
+    for level in range(begin, end):
+        bids += level_side[level] == _BUY
+    if not _reserve(sides[BIDS], bids, keys, sizes, exps, meter):
+        return False
+    if not _reserve(sides[ASKS], end - begin - bids, keys, sizes, exps, meter):
+        return False
+    for level in range(begin, end):
+        if level_side[level] == _BUY:
+            _put(sides[BIDS], keys, sizes, exps, level_price[level], level_size[level], level_exp[level])
+        else:
+            _put(sides[ASKS], keys, sizes, exps, -level_price[level], level_size[level], level_exp[level])
+    return True
+
+
+@kernel
+def note_crossed(sides: NDArray[np.int64], keys: NDArray[np.int64]) -> bool:
+    """Return whether the book's best bid is at or above its best ask."""
+    if sides[BIDS, COUNT] == 0 or sides[ASKS, COUNT] == 0:
+        return False
+    best_bid = keys[sides[BIDS, BEGIN] + sides[BIDS, COUNT] - 1]
+    best_ask = -keys[sides[ASKS, BEGIN] + sides[ASKS, COUNT] - 1]
+    return bool(best_bid >= best_ask)
+
+
+@kernel
+def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost more than the row
+    row: int,
+    kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    offset: NDArray[np.int64],
+    ts_event: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    sequence: NDArray[np.int64],
+    sequence_first: NDArray[np.int64],
+    sequence_prev: NDArray[np.int64],
+    level_begin: NDArray[np.int64],
+    level_end: NDArray[np.int64],
+    level_side: NDArray[np.uint8],
+    level_price: NDArray[np.int64],
+    level_size: NDArray[np.int64],
+    level_exp: NDArray[np.int8],
+    heads: NDArray[np.void],
+    sides: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    meter: NDArray[np.int64],
+) -> int:
+    """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end."""
+    while row < len(kind):
+        what = kind[row]
+        if what in (_SNAPSHOT, _GAP) or (what == _STATUS and code[row] == _FEED_DOWN):
+            return row
+        which = instrument[row]
+        if what != _DELTA or which < 0:
+            row += 1
+            continue
+        head = heads[which]
+        if head.state != _LIVE:
+            if head.rule != _NONE:
+                return row
+            # Without numbers nothing joins a delta to a snapshot that is yet to come: it brings everything.
+            if head.state == _EMPTY:
+                head.state = _SYNCING
+            head.source = source[row]
+            meter[UNSYNCED] += 1
+            row += 1
+            continue
+        verdict = judge(head.rule, head.joining, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
+        if verdict == BREAK or (verdict == STALE and head.ignored >= MAX_IGNORED):
+            return row
+        if verdict == STALE:
+            head.ignored += 1
+            meter[IGNORED] += 1
+            row += 1
+            continue
+        if not change(
+            sides[which],
+            level_begin[row],
+            level_end[row],
+            level_side,
+            level_price,
+            level_size,
+            level_exp,
+            keys,
+            sizes,
+            exps,
+            meter,
+        ):
+            return row
+        head.ignored = 0
+        head.joining = 0
+        head.sequence = sequence[row]
+        head.ts_event = ts_event[row]
+        head.ts_recv = ts_recv[row]
+        head.offset = offset[row]
+        head.source = source[row]
+        crossed = note_crossed(sides[which], keys)
+        head.is_crossed = crossed
+        if crossed:
+            head.crossed += 1
+            meter[CROSSED] += 1
+        meter[EVENTS] += 1
+        row += 1
+    return row

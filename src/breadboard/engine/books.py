@@ -1,0 +1,403 @@
+"""Order books of any number of instruments, kept in step by the venue's own numbers.
+
+A compiled kernel applies deltas to live books; every other row - a snapshot, a break in the numbers, a delta that
+waits for its snapshot, a gap in the journal - takes the plain path here. What each rule demands is written in
+``SequenceRule``.
+"""
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine import book_kernel as core
+from breadboard.engine.book_kernel import APPLY, ASKS, BEGIN, BIDS, BREAK, COUNT, HEAD, ROOM, STALE
+from breadboard.engine.found import found
+from breadboard.engine.state import grown, pack, unpack
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, Side
+from breadboard.model.tape import Tape
+
+MAX_WAITING: Final = 10_000
+"""Deltas kept an instrument until a snapshot joins them."""
+EVERY_SOURCE: Final = 0xFFFF
+"""The source of a gap in the journal itself, which may hide anything."""
+_HARMLESS: Final = frozenset({GapReason.TRADE_ID, GapReason.QUARANTINE})
+"""Gaps that do not touch books: of trades, and of frames nobody understood (a lost delta shows in the numbers)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BookView:
+    """One book at one moment. Levels are ``(price, size, size_exp)``, best first; none are served unless LIVE."""
+
+    state: BookState
+    sequence: int | None
+    """The venue's number of the last event in it, where the venue has numbers."""
+    bids: list[tuple[int, int, int]]
+    asks: list[tuple[int, int, int]]
+    source: int
+    ts_event: int | None
+    ts_recv: int
+    crossed: bool
+    """The best bid is not below the best ask."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """A delta that waits: its numbers, its times, its own copy of the levels."""
+
+    first: int
+    last: int
+    prev: int
+    ts_event: int
+    ts_recv: int
+    offset: int
+    side: NDArray[np.uint8]
+    price: NDArray[np.int64]
+    size: NDArray[np.int64]
+    exponent: NDArray[np.int8]
+
+    @staticmethod
+    def of(tape: Tape, row: int) -> "_Event":
+        levels = slice(int(tape.level_begin[row]), int(tape.level_end[row]))
+        return _Event(
+            int(tape.sequence_first[row]),
+            int(tape.sequence[row]),
+            int(tape.sequence_prev[row]),
+            int(tape.ts_event[row]),
+            int(tape.ts_recv[row]),
+            int(tape.offset[row]),
+            tape.level_side[levels].copy(),
+            tape.level_price[levels].copy(),
+            tape.level_size[levels].copy(),
+            tape.level_size_exp[levels].copy(),
+        )
+
+    def packed(self) -> list[Any]:
+        return [part.tobytes() if isinstance(part, np.ndarray) else part for part in astuple(self)]
+
+    @staticmethod
+    def unpacked(parts: list[Any]) -> "_Event":
+        arrays = zip(parts[6:], (np.uint8, np.int64, np.int64, np.int8), strict=True)
+        return _Event(*parts[:6], *(np.frombuffer(data, dtype) for data, dtype in arrays))
+
+
+class Books:
+    """Stage: books from BOOK_SNAPSHOT and BOOK_DELTA rows; ``rule(instrument)`` says how their numbers chain.
+
+    A hole in the numbers makes the book STALE with that very row, and deltas are kept (up to MAX_WAITING) until a
+    snapshot joins them. A GAP or FEED_DOWN row does the same to every book of its source, or of its symbol.
+    """
+
+    def __init__(self, rule: Callable[[int], SequenceRule]) -> None:
+        self._rule = rule
+        self._known = 0
+        self._heads = np.zeros(0, HEAD)
+        self._sides = np.zeros((0, 2, 3), np.int64)
+        self._keys = np.zeros(0, np.int64)
+        self._sizes = np.zeros(0, np.int64)
+        self._exps = np.zeros(0, np.int8)
+        self._meter = np.zeros(core.METERS, np.int64)
+        self._waiting: dict[int, list[_Event]] = {}
+        self.poisoned: list[tuple[int, str]] = []
+        """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
+
+    def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
+        """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
+        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        rows: list[tuple[int, ...]] = []
+        row = 0
+        while True:
+            row = self._run(tape, row)
+            if row == len(tape):
+                return found(rows)
+            try:
+                self._look(tape, row, rows)
+            except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
+                self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
+                self._lose(int(tape.source[row]), int(tape.instrument[row]))
+            row += 1
+
+    def view(self, instrument: int) -> BookView:
+        """Return the book; EMPTY for an instrument without one."""
+        if not 0 <= instrument < self._known:
+            return BookView(BookState.EMPTY, None, [], [], 0, None, 0, crossed=False)
+        head = self._heads[instrument]
+        live = head["state"] == BookState.LIVE
+        return BookView(
+            state=BookState(int(head["state"])),
+            sequence=_known(head["sequence"]),
+            bids=self._levels(instrument, BIDS) if live else [],
+            asks=self._levels(instrument, ASKS) if live else [],
+            source=int(head["source"]),
+            ts_event=_known(head["ts_event"]),
+            ts_recv=int(head["ts_recv"]),
+            crossed=bool(live and head["is_crossed"]),
+        )
+
+    def top(self, instrument: int) -> tuple[int, int, int, int, int, int]:
+        """Return ``(bid, bid_size, bid_size_exp, ask, ask_size, ask_size_exp)``; ABSENT where a side has nothing."""
+        nothing = (ABSENT, ABSENT, 0)
+        if not 0 <= instrument < self._known or self._heads[instrument]["state"] != BookState.LIVE:
+            return nothing + nothing
+        bid, ask = (self._levels(instrument, side, 1) for side in (BIDS, ASKS))
+        return (bid[0] if bid else nothing) + (ask[0] if ask else nothing)
+
+    def counters(self) -> dict[str, int]:
+        """Return how many events were applied, ignored as stale, unsynced or left a crossed book; snapshots too old."""
+        names = {"applied": core.EVENTS, "ignored": core.IGNORED, "unsynced": core.UNSYNCED}
+        names |= {"crossed": core.CROSSED, "snapshots_rejected": core.REJECTED}
+        return {name: int(self._meter[slot]) for name, slot in names.items()}
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes; how levels lie in the pool is not part of it."""
+        counts = self._sides[: self._known, :, COUNT]
+        levels = self._places()
+        return pack(
+            {
+                "heads": self._heads[: self._known],
+                "counts": counts,
+                "keys": self._keys[levels],
+                "sizes": self._sizes[levels],
+                "exps": self._exps[levels],
+                "meter": self._meter[core.USED + 1 :],
+                "waiting": [[which, [e.packed() for e in self._waiting[which]]] for which in sorted(self._waiting)],
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+        parts = unpack(state)
+        counts = parts["counts"]
+        self._known = len(counts)
+        self._heads = parts["heads"]
+        self._lay_out(counts, (parts["keys"], parts["sizes"], parts["exps"]), 64)
+        self._meter[core.USED + 1 :] = parts["meter"]
+        self._waiting = {which: [_Event.unpacked(event) for event in events] for which, events in parts["waiting"]}
+
+    def _run(self, tape: Tape, row: int) -> int:
+        return core.run(
+            row,
+            tape.kind,
+            tape.code,
+            tape.source,
+            tape.instrument,
+            tape.offset,
+            tape.ts_event,
+            tape.ts_recv,
+            tape.sequence,
+            tape.sequence_first,
+            tape.sequence_prev,
+            tape.level_begin,
+            tape.level_end,
+            tape.level_side,
+            tape.level_price,
+            tape.level_size,
+            tape.level_size_exp,
+            self._heads,
+            self._sides,
+            self._keys,
+            self._sizes,
+            self._exps,
+            self._meter,
+        )
+
+    def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
+        """Take one row that the kernel would not."""
+        kind, which = int(tape.kind[row]), int(tape.instrument[row])
+        if kind == EventKind.STATUS:
+            self._lose(int(tape.source[row]), which)
+        elif kind == EventKind.GAP:
+            if _touches_books(tape, row):
+                self._lose(int(tape.source[row]), which)
+        elif which >= 0 and kind == EventKind.BOOK_SNAPSHOT:
+            self._renew(which, tape, row)
+        elif which >= 0:
+            self._delta(which, tape, row, rows)
+
+    def _lose(self, source: int, which: int) -> None:
+        """Something may be missing from one book, or from every book of a source: it is no longer believed."""
+        heads = self._heads[: self._known]
+        if which >= 0:
+            touched = np.arange(self._known) == which
+        else:
+            touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
+        for each in np.flatnonzero(touched & (heads["state"] != BookState.EMPTY)).tolist():
+            self._waiting.pop(each, None)
+            if heads[each]["state"] == BookState.LIVE:
+                heads[each]["state"] = BookState.STALE
+
+    def _delta(self, which: int, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
+        """Take a delta that breaks a live book, found the pool full, or waits for a snapshot."""
+        head, event, waiting = self._heads[which], _Event.of(tape, row), self._waiting.get(which, [])
+        live = head["state"] == BookState.LIVE
+        if head["state"] == BookState.EMPTY:
+            head["state"] = BookState.SYNCING
+        head["source"] = tape.source[row]
+        if not live and not waiting:
+            self._waiting[which] = [event]
+            return
+        before = waiting[-1] if waiting else None
+        book = int(head["sequence"]) if before is None else before.last
+        joining = bool(head["joining"]) and live
+        verdict = core.judge(int(head["rule"]), joining, book, event.first, event.last, event.prev)
+        if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
+            head["ignored"] += 1
+            self._meter[core.IGNORED] += 1
+        elif verdict == APPLY and live:
+            self._apply(which, event)
+        elif verdict == APPLY and len(waiting) < MAX_WAITING:
+            head["ignored"] = 0
+            waiting.append(event)
+        else:
+            ts_from = int(head["ts_recv"]) if before is None else before.ts_recv
+            reason = GapReason.OVERFLOW if verdict == APPLY else GapReason.SEQUENCE
+            hole = _hole(int(head["rule"]), book, event) if verdict == BREAK else (ABSENT, ABSENT)
+            seen = (event.offset, int(tape.index[row]), which, int(tape.source[row]))
+            rows.append((*seen, int(reason), 0, ts_from, event.ts_recv, *hole))
+            head["ignored"] = 0
+            head["state"] = BookState.STALE if live else head["state"]
+            self._waiting[which] = [event]
+
+    def _renew(self, which: int, tape: Tape, row: int) -> None:
+        """Take a snapshot: join the deltas that waited for it, unless it is older than they, or than the book."""
+        head, event = self._heads[which], _Event.of(tape, row)
+        rule = int(head["rule"])
+        if head["state"] == BookState.EMPTY:
+            head["state"] = BookState.SYNCING
+        head["source"] = tape.source[row]
+        older = head["state"] == BookState.LIVE and event.last < head["sequence"]
+        later = self._later(which, rule, event.last)
+        if later is None or (rule != SequenceRule.NONE and (older or event.last == ABSENT)):
+            self._meter[core.REJECTED] += 1
+            return
+        self._replace(which, event)
+        head["state"] = BookState.LIVE
+        head["joining"] = rule == SequenceRule.CHAIN
+        self._waiting.pop(which, None)
+        for delta in later:
+            self._apply(which, delta)
+
+    def _later(self, which: int, rule: int, book: int) -> list[_Event] | None:
+        """Return the waiting deltas that a snapshot of number ``book`` needs, or None where they do not join it."""
+        later: list[_Event] = []
+        joining = rule == SequenceRule.CHAIN
+        for event in self._waiting.get(which, ()):
+            verdict = core.judge(rule, joining, book, event.first, event.last, event.prev)
+            if verdict == BREAK:
+                return None
+            if verdict == APPLY:
+                later.append(event)
+                book, joining = event.last, False
+        return later
+
+    def _replace(self, which: int, event: _Event) -> None:
+        """Forget the levels of one book and take those of a snapshot; of a price given twice the last counts."""
+        prices = {Side.BUY: event.price, Side.SELL: -event.price}
+        for side, taker in ((BIDS, Side.BUY), (ASKS, Side.SELL)):
+            given = np.flatnonzero((event.side == taker) & (event.size != 0))
+            keys = prices[taker][given]
+            order = np.argsort(keys, kind="stable")
+            keys, given = keys[order], given[order]
+            last = np.append(keys[1:] != keys[:-1], True) if len(keys) else np.zeros(0, np.bool_)
+            keys, given = keys[last], given[last]
+            self._sides[which, side, COUNT] = 0
+            begin = self._claim(which, side, len(keys))
+            self._keys[begin : begin + len(keys)] = keys
+            self._sizes[begin : begin + len(keys)] = event.size[given]
+            self._exps[begin : begin + len(keys)] = event.exponent[given]
+            self._sides[which, side, COUNT] = len(keys)
+        self._stamp(which, event)
+
+    def _apply(self, which: int, event: _Event) -> None:
+        """Apply one delta to a live book."""
+        levels = (event.side, event.price, event.size, event.exponent)
+        while not core.change(
+            self._sides[which], 0, len(event.side), *levels, self._keys, self._sizes, self._exps, self._meter
+        ):
+            self._widen(len(event.side))
+        self._heads[which]["joining"] = 0
+        self._stamp(which, event)
+
+    def _stamp(self, which: int, event: _Event) -> None:
+        head = self._heads[which]
+        head["sequence"], head["offset"], head["ignored"] = event.last, event.offset, 0
+        head["ts_event"], head["ts_recv"] = event.ts_event, event.ts_recv
+        head["is_crossed"] = core.note_crossed(self._sides[which], self._keys)
+        head["crossed"] += head["is_crossed"]
+        self._meter[core.CROSSED] += int(head["is_crossed"])
+        self._meter[core.EVENTS] += 1
+
+    def _claim(self, which: int, side: int, count: int) -> int:
+        """Return the place of one empty side with room for ``count`` levels."""
+        place = self._sides[which, side]
+        if place[ROOM] < count:
+            room = max(8, count + count // 4)
+            if self._meter[core.USED] + room > len(self._keys):
+                self._widen(room)
+            place[BEGIN], place[ROOM] = self._meter[core.USED], room
+            self._meter[core.USED] += room
+        return int(place[BEGIN])
+
+    def _widen(self, more: int) -> None:
+        """Lay the pool out anew, with room for at least ``more`` levels on each side of one book."""
+        levels = self._places()
+        columns = (self._keys[levels], self._sizes[levels], self._exps[levels])
+        self._lay_out(self._sides[: self._known, :, COUNT].copy(), columns, 8 * more + 64)
+
+    def _lay_out(self, counts: NDArray[np.int64], columns: tuple[NDArray[Any], ...], free: int) -> None:
+        """Put the levels of every side into a fresh pool: half of it room to grow in, and as much free again."""
+        if len(self._sides) < self._known:
+            self._sides = np.zeros((self._known, 2, 3), np.int64)
+        rooms = np.where(counts > 0, np.maximum(2 * counts, 8), 0)
+        used = int(rooms.sum())
+        sides = self._sides[: self._known]
+        sides[:, :, BEGIN] = (np.cumsum(rooms) - rooms.ravel()).reshape(rooms.shape)
+        sides[:, :, COUNT], sides[:, :, ROOM] = counts, rooms
+        places = self._places()
+        self._keys, self._sizes, self._exps = (np.zeros(used + max(used, free), part.dtype) for part in columns)
+        self._keys[places], self._sizes[places], self._exps[places] = columns
+        self._meter[core.USED] = used
+
+    def _places(self) -> NDArray[np.int64]:
+        """Return where every level lies in the pool, book by book, side by side, worst first."""
+        sides = self._sides[: self._known].reshape(-1, 3)
+        counts = sides[:, COUNT]
+        before = np.repeat(np.cumsum(counts) - counts, counts)
+        return np.repeat(sides[:, BEGIN], counts) + np.arange(counts.sum()) - before
+
+    def _levels(self, which: int, side: int, count: int | None = None) -> list[tuple[int, int, int]]:
+        begin, levels = int(self._sides[which, side, BEGIN]), int(self._sides[which, side, COUNT])
+        worst = 0 if count is None else max(0, levels - count)
+        rows = slice(begin + worst, begin + levels)
+        prices = self._keys[rows] if side == BIDS else -self._keys[rows]
+        columns = (prices.tolist(), self._sizes[rows].tolist(), self._exps[rows].tolist())
+        return list(zip(*(column[::-1] for column in columns), strict=True))
+
+    def _grow(self, count: int) -> None:
+        if count <= self._known:
+            return
+        self._heads = grown(self._heads, count)
+        self._sides = grown(self._sides, count)
+        fresh = self._heads[self._known : count]
+        fresh["sequence"] = fresh["ts_event"] = ABSENT
+        fresh["rule"] = [int(self._rule(which)) for which in range(self._known, count)]
+        self._known = count
+
+
+def _touches_books(tape: Tape, row: int) -> bool:
+    """Return whether a GAP row may hide a change of a book."""
+    channels = [gap.channel for offset, gap in tape.gaps if offset == tape.offset[row]]
+    return tape.code[row] not in _HARMLESS and any(channel in {None, "book"} for channel in channels or [None])
+
+
+def _hole(rule: int, book: int, event: _Event) -> tuple[int, int]:
+    """Return the first and last venue number missing between a book and an event that does not follow it."""
+    last = event.prev if rule == SequenceRule.CHAIN else event.first - 1
+    return (book + 1, last) if last > book else (ABSENT, ABSENT)
+
+
+def _known(number: np.int64) -> int | None:
+    return None if number == ABSENT else int(number)

@@ -1,0 +1,64 @@
+"""Checkpoints: state and the journal offset it belongs to, in one file, or none.
+
+The newest file replaces the one before it only when it is whole on disk; the one before stays as ``<name>.previous``
+for the day on which the newest turns out damaged.
+"""
+
+import hashlib
+import os
+import struct
+from pathlib import Path
+from typing import Final
+
+_MAGIC: Final = b"BBCHECK1"
+_HEAD: Final = struct.Struct("<8sqQ16s")
+_SUM_BYTES: Final = 16
+
+
+def save(path: Path, offset: int, state: bytes) -> None:
+    """Write the checkpoint; durable on return. Raises OSError where the disk refuses, with the old one untouched."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".tmp")
+    with fresh.open("wb") as file:
+        file.write(_HEAD.pack(_MAGIC, offset, len(state), _sum(offset, state)))
+        file.write(state)
+        file.flush()
+        os.fsync(file.fileno())
+    if _read(path) is not None:
+        path.replace(_previous(path))
+    fresh.replace(path)
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def load(path: Path) -> tuple[int, bytes] | None:
+    """Return ``(offset, state)`` of the newest checkpoint that is whole; None where there is none.
+
+    A damaged one is passed over for the one before it, which costs only time: the journal is read again from there.
+    """
+    return _read(path) or _read(_previous(path))
+
+
+def _previous(path: Path) -> Path:
+    return path.with_name(path.name + ".previous")
+
+
+def _read(path: Path) -> tuple[int, bytes] | None:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return None
+    if len(data) < _HEAD.size:
+        return None
+    magic, offset, length, checksum = _HEAD.unpack_from(data)
+    state = data[_HEAD.size :]
+    if magic != _MAGIC or length != len(state) or checksum != _sum(offset, state):
+        return None
+    return offset, state
+
+
+def _sum(offset: int, state: bytes) -> bytes:
+    return hashlib.blake2b(state, digest_size=_SUM_BYTES, key=struct.pack("<q", offset)).digest()

@@ -1,0 +1,189 @@
+"""Continuity of trades: the venue's own trade numbers say what is missing and what came twice."""
+
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine.found import found
+from breadboard.engine.state import grown, pack, unpack
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kernels import kernel
+from breadboard.model.kinds import EventKind, Flag, GapReason
+from breadboard.model.tape import Tape
+
+MAX_HOLES: Final = 1024
+"""Holes remembered an instrument. Beyond it the oldest is forgotten: its ids, should they come, count as new."""
+
+_TRADE: Final = int(EventKind.TRADE)
+_AGGREGATED: Final = int(Flag.AGGREGATED)
+
+Hole = tuple[int, int, bool]
+"""First id, last id, and whether a gap was reported for it."""
+
+
+@kernel
+def _follow(
+    kind: NDArray[np.uint8],
+    flags: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    trade_id: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    start: int,
+    followed: NDArray[np.uint8],
+    first: NDArray[np.int64],
+    last: NDArray[np.int64],
+    recv: NDArray[np.int64],
+) -> int:
+    """Take rows while every trade id follows its predecessor; return the row that does not, or the end."""
+    for row in range(start, len(kind)):
+        which = instrument[row]
+        if kind[row] != _TRADE or which < 0 or not followed[which] or flags[row] & _AGGREGATED:
+            continue
+        number = trade_id[row]
+        if number == ABSENT:
+            continue
+        if last[which] == ABSENT:
+            first[which] = number
+        elif number != last[which] + 1:
+            return row
+        last[which] = number
+        recv[which] = ts_recv[row]
+    return len(kind)
+
+
+class Continuity:
+    """Stage: holes in trade numbers become gaps, a number seen before makes the trade a DUPLICATE.
+
+    For feeds whose trade ids are contiguous per instrument; ``contiguous(instrument)`` says whether they are. The
+    test is exact: an id in ``[first, last]`` that is in no known hole was seen, also on an earlier connection. A late
+    id inside a hole fills it (a gap with state REFILLED for that one id). Aggregated trades number themselves
+    otherwise and are left alone. Sets ``Flag.DUPLICATE`` in the tape's own ``flags`` column, which must be writable.
+    """
+
+    def __init__(self, contiguous: Callable[[int], bool]) -> None:
+        self._contiguous = contiguous
+        self._known = 0
+        self._followed = np.zeros(0, np.uint8)
+        self._first = np.zeros(0, np.int64)
+        self._last = np.zeros(0, np.int64)
+        self._recv = np.zeros(0, np.int64)
+        self._holes: dict[int, list[Hole]] = {}
+
+    def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
+        """Take the next rows; return ``FOUND`` rows: TRADE_ID gaps, open and refilled."""
+        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        rows: list[tuple[int, ...]] = []
+        row = 0
+        while True:
+            row = _follow(
+                tape.kind,
+                tape.flags,
+                tape.instrument,
+                tape.trade_id,
+                tape.ts_recv,
+                row,
+                self._followed,
+                self._first,
+                self._last,
+                self._recv,
+            )
+            if row == len(tape):
+                return found(rows)
+            self._odd(tape, row, rows)
+            row += 1
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes."""
+        known = slice(self._known)
+        return pack(
+            {
+                "followed": self._followed[known],
+                "first": self._first[known],
+                "last": self._last[known],
+                "recv": self._recv[known],
+                "holes": [[which, self._holes[which]] for which in sorted(self._holes)],
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+        parts = unpack(state)
+        self._followed, self._first, self._last, self._recv = (
+            parts[name] for name in ("followed", "first", "last", "recv")
+        )
+        self._known = len(self._last)
+        self._holes = {which: [(a, b, told) for a, b, told in holes] for which, holes in parts["holes"]}
+
+    def _grow(self, count: int) -> None:
+        if count <= self._known:
+            return
+        self._followed = grown(self._followed, count)
+        self._first = grown(self._first, count, ABSENT)
+        self._last = grown(self._last, count, ABSENT)
+        self._recv = grown(self._recv, count)
+        for which in range(self._known, count):
+            self._followed[which] = self._contiguous(which)
+        self._known = count
+
+    def _odd(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
+        """Take one trade whose id does not follow."""
+        which, number = int(tape.instrument[row]), int(tape.trade_id[row])
+        first, last = int(self._first[which]), int(self._last[which])
+        if number > last:
+            self._remember(which, (last + 1, number - 1, True))
+            rows.append(self._row(tape, row, last + 1, number - 1))
+            self._last[which] = number
+            self._recv[which] = tape.ts_recv[row]
+        elif number < first:
+            # Before we listened: new to us, and what lies between is unknown rather than missing.
+            self._first[which] = number
+            if number + 1 < first:
+                self._remember(which, (number + 1, first - 1, False))
+        else:
+            told = self._fill(which, number)
+            if told is None:
+                tape.flags[row] |= Flag.DUPLICATE
+            elif told:
+                rows.append(self._row(tape, row, number, number, refilled=True))
+
+    def _remember(self, which: int, hole: Hole) -> None:
+        holes = self._holes.setdefault(which, [])
+        holes.insert(bisect_right(holes, hole), hole)
+        self._forget(which, holes)
+
+    def _fill(self, which: int, number: int) -> bool | None:
+        """Take one id out of the hole it is in; return whether that hole was reported, None where no hole has it."""
+        holes = self._holes.get(which, [])
+        at = bisect_right(holes, (number, 2**63, True)) - 1
+        if at < 0 or not holes[at][0] <= number <= holes[at][1]:
+            return None
+        begin, end, told = holes[at]
+        holes[at : at + 1] = [
+            piece for piece in ((begin, number - 1, told), (number + 1, end, told)) if piece[0] <= piece[1]
+        ]
+        self._forget(which, holes)
+        return told
+
+    def _forget(self, which: int, holes: list[Hole]) -> None:
+        if len(holes) > MAX_HOLES:
+            self._first[which] = max(int(self._first[which]), holes.pop(0)[1] + 1)
+        if not holes:
+            self._holes.pop(which, None)
+
+    def _row(self, tape: Tape, row: int, begin: int, end: int, *, refilled: bool = False) -> tuple[int, ...]:
+        which = int(tape.instrument[row])
+        return (
+            int(tape.offset[row]),
+            int(tape.index[row]),
+            which,
+            int(tape.source[row]),
+            int(GapReason.TRADE_ID),
+            int(refilled),
+            int(self._recv[which]),
+            int(tape.ts_recv[row]),
+            begin,
+            end,
+        )

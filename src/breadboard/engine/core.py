@@ -1,0 +1,160 @@
+"""The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.config import EngineConfig
+from breadboard.engine.bars import Bars
+from breadboard.engine.books import Books
+from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.continuity import Continuity
+from breadboard.engine.digest import Digest
+from breadboard.engine.found import as_gap
+from breadboard.engine.latest import Latest
+from breadboard.engine.router import Quarantined, Routed, Router
+from breadboard.engine.state import pack, unpack
+from breadboard.engine.summary import Tally, summary
+from breadboard.model.bars import BAR
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
+from breadboard.model.kinds import GapReason, SequenceRule
+from breadboard.model.outputs import Outputs
+from breadboard.model.tape import Tape
+from breadboard.ports import Feed, Stage
+
+Gaps = list[tuple[int, int, Gap]]
+
+
+class Engine:
+    """Decodes and runs the stages, in journal order. Not thread-safe: one thread calls and reads it.
+
+    ``feeds`` returns the feed of a venue by its upper-case name, and may raise BreadboardError for one it does not
+    know: that venue's frames are quarantined. ``restore`` belongs to a fresh engine with the same configuration.
+    """
+
+    def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig) -> None:
+        self.instruments = Instruments()
+        self.continuity = Continuity(self._contiguous)
+        self.books = Books(self._rule)
+        self.bars = Bars(config.lateness_ms, config.idle_s)
+        self.clock_skew = ClockSkew()
+        self.latest = Latest()
+        self.position = 0
+        """The journal offset of the next frame to process; frames before it are passed over."""
+        self._router = Router(feeds, self.instruments)
+        self._digest = Digest()
+        self._tally = Tally()
+
+    def adopt(self, epochs: Iterable[Epoch]) -> None:
+        """Take the connections that were open where reading starts, when it does not start with their records."""
+        for epoch in epochs:
+            self._router.adopt(epoch)
+
+    def process(self, frames: Frames) -> Outputs:
+        """Take the next frames of the journal, any number of them, and return what they led to.
+
+        Frames before ``position`` were processed already and are passed over. Nothing in a frame raises: what cannot
+        be read, or trips a bug in a decoder or stage, is quarantined and told as a QUARANTINE gap.
+        """
+        if len(frames) and frames.offset[0] < self.position:
+            frames = frames.take(frames.offset >= self.position)
+        if not len(frames):
+            return Outputs(self.position, self.position, Tape.empty(), np.zeros(0, BAR), (), np.zeros(0, np.int64))
+        routed = self._router.route(frames)
+        tape = routed.tape
+        holes = self.continuity.on_tape(tape)
+        breaks = self.books.on_tape(tape)
+        self.bars.expect(holes)
+        bars = self.bars.on_tape(tape)
+        self.clock_skew.on_tape(tape)
+        self.latest.on_tape(tape)
+        bars = np.zeros(0, BAR) if bars is None else bars
+        gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
+        self._digest.update(tape, bars, gaps)
+        self._tally.take(tape, gaps, len(bars))
+        first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
+        stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps)
+
+    def digest(self) -> str:
+        """Return one hash of everything concluded so far and of the bars still open; changes nothing."""
+        return self._digest.result(self.bars.open_bars(), self.instruments)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what ``replay --json`` prints, but for its own time: counts, books, clock, digest."""
+        return summary(
+            self._router.counts, self._tally, self.instruments, self.books, self.bars, self.clock_skew, self.digest()
+        )
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes; equal states give equal bytes."""
+        return pack(
+            {
+                "position": self.position,
+                "instruments": [msgspec.to_builtins(each) for each in self.instruments],
+                "router": self._router.state(),
+                "digest": self._digest.snapshot(),
+                "tally": self._tally.packed(),
+                **{name: stage.snapshot() for name, stage in self._stages().items()},
+            }
+        )
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that ``snapshot`` returned. Raises BreadboardError where the bytes are damaged."""
+        parts = unpack(state)
+        for known in msgspec.convert(parts["instruments"], list[Instrument]):
+            self.instruments.intern(known.venue, known.symbol, known.sequence_rule)
+        self.position = parts["position"]
+        self._router.restore(parts["router"])
+        self._digest.restore(parts["digest"])
+        self._tally.unpacked(parts["tally"])
+        for name, stage in self._stages().items():
+            stage.restore(parts[name])
+
+    def _stages(self) -> dict[str, Stage]:
+        return {
+            "continuity": self.continuity,
+            "books": self.books,
+            "bars": self.bars,
+            "clock_skew": self.clock_skew,
+            "latest": self.latest,
+        }
+
+    def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
+        """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
+        tape = routed.tape
+        placed: list[tuple[int, int, int, int, Gap]] = []
+        for offset, gap in tape.gaps:
+            row = int(np.searchsorted(tape.offset, offset))
+            placed.append((offset, 0, 0, int(tape.instrument[row]), gap))
+        for rank, rows in enumerate(found, 1):
+            for row in [] if rows is None else rows:
+                where = (int(row["offset"]), int(row["index"]), rank, int(row["instrument"]))
+                placed.append((*where, as_gap(row, self.instruments)))
+        for offset, source, ts_recv, reason in quarantined:
+            gap = Gap(source, GapReason.QUARANTINE, ts_recv, ts_recv, detail=reason)
+            placed.append((offset, 0, 9, NO_INSTRUMENT, gap))
+        placed.sort(key=lambda place: place[:3])
+        return [(offset, instrument, gap) for offset, _, _, instrument, gap in placed]
+
+    def _poisoned(self, frames: Frames) -> list[Quarantined]:
+        """Take away what the book stage could not digest."""
+        poisoned, self.books.poisoned = self.books.poisoned, []
+        self._tally.poisoned += len(poisoned)
+        rows = np.searchsorted(frames.offset, [offset for offset, _ in poisoned]).tolist()
+        return [
+            (offset, int(frames.source[row]), int(frames.ts_recv[row]), reason)
+            for row, (offset, reason) in zip(rows, poisoned, strict=True)
+        ]
+
+    def _rule(self, instrument: int) -> SequenceRule:
+        return self.instruments[instrument].sequence_rule
+
+    def _contiguous(self, instrument: int) -> bool:
+        feed = self._router.feed(self.instruments[instrument].venue)
+        return feed is not None and feed.capabilities.trade_ids_contiguous

@@ -1,0 +1,310 @@
+"""From journal frames to one tape: each source's frames to its venue's decoder, the journal's own records to rows."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.errors import BreadboardError
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
+from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind, SequenceRule, StatusCode
+from breadboard.model.tape import Tape
+from breadboard.ports import Decoded, Decoder, Feed
+
+_FLAGS: Final = {
+    Provenance.LIVE: 0,
+    Provenance.SYNTHETIC: int(Flag.SYNTHETIC),
+    Provenance.REPLAY: int(Flag.REPLAYED),
+}
+_COMPLETENESS: Final = {"conflated": int(Flag.CONFLATED), "delayed": int(Flag.DELAYED)}
+_UNMAPPED: Final = -2
+_BAD_RECORD: Final = {
+    int(RecordKind.QUARANTINE): "quarantined at capture: oversized or truncated",
+    int(RecordKind.EPOCH): "not an epoch record",
+    int(RecordKind.GAP): "not a gap record",
+}
+_Record = TypeVar("_Record", Epoch, Gap)
+
+Quarantined = tuple[int, int, int, str]
+"""``(offset, source, ts_recv, reason)``."""
+
+
+@dataclass
+class Counts:
+    """What became of the frames so far. ``frames == data + control + quarantined``."""
+
+    frames: int = 0
+    bytes: int = 0
+    data: int = 0
+    control: int = 0
+    quarantined: int = 0
+    ignored: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass
+class Lane:
+    """One venue: its decoder with ids of its own, and what they are in the engine's.
+
+    Decoders see whole batches, venue after venue, so ids they give depend on batch sizes; the engine's are given in
+    journal order, where rows of all venues meet.
+    """
+
+    venue: str
+    feed: Feed
+    local: Instruments
+    decoder: Decoder
+    remap: NDArray[np.int32]
+    """Local id to engine id; the last element serves NO_INSTRUMENT."""
+
+    def extend(self) -> None:
+        """Make room in ``remap`` for every local id given so far."""
+        if len(self.remap) <= len(self.local):
+            known = self.remap[:-1]
+            self.remap = np.full(len(self.local) + 1, _UNMAPPED, np.int32)
+            self.remap[: len(known)] = known
+            self.remap[-1] = NO_INSTRUMENT
+
+    def find(self, instruments: Instruments) -> None:
+        """Look up the engine ids of local ones that have none yet."""
+        for each in np.flatnonzero(self.remap == _UNMAPPED).tolist():
+            found = instruments.find(self.local[each].venue, self.local[each].symbol)
+            self.remap[each] = _UNMAPPED if found is None else found
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some rows on their way to the common tape: a venue's, or the journal's own (no lane)."""
+
+    tape: Tape
+    lane: Lane | None
+    venues: dict[int, str] = field(default_factory=dict)
+    """For gap rows that name a symbol, by offset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routed:
+    """A run of frames as a tape with the engine's instrument ids, and the frames nobody could read."""
+
+    tape: Tape
+    quarantined: list[Quarantined]
+
+
+class Router:
+    """Knows which source speaks for which venue, and turns frames into tape rows in journal order."""
+
+    def __init__(self, feeds: Callable[[str], Feed], instruments: Instruments) -> None:
+        self._feeds = feeds
+        self._instruments = instruments
+        self._lanes: dict[str, Lane] = {}
+        self._unknown: dict[str, str] = {}
+        self._epochs: dict[int, Epoch] = {}
+        self._flags = np.zeros(1 << 16, np.uint16)
+        self.counts = Counts()
+
+    def adopt(self, epoch: Epoch) -> None:
+        """Take a source's connection: its venue and provenance hold for its frames from here on."""
+        self._epochs[epoch.source] = epoch
+        lane = self._lane(epoch.venue)
+        completeness = _COMPLETENESS.get(lane.feed.capabilities.completeness, 0) if lane else 0
+        self._flags[epoch.source] = _FLAGS[epoch.provenance] | completeness
+
+    def feed(self, venue: str) -> Feed | None:
+        """Return the feed of a venue met so far."""
+        lane = self._lanes.get(venue)
+        return lane.feed if lane else None
+
+    def route(self, frames: Frames) -> Routed:
+        """Return what the frames mean. Never raises on what is in them."""
+        parts: list[_Part] = []
+        bad: list[Quarantined] = []
+        bounds = [*np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist(), len(frames)]
+        begin = 0
+        for end in bounds:
+            # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
+            parts += self._run(frames, slice(begin, end), bad)
+            begin = end
+        self._name(parts)
+        bad.sort()
+        return Routed(Tape.merge([self._mapped(part) for part in parts]), bad)
+
+    def state(self) -> dict[str, Any]:
+        """Return all state for ``pack``."""
+        return {
+            "epochs": [msgspec.to_builtins(self._epochs[source]) for source in sorted(self._epochs)],
+            "lanes": [
+                [lane.venue, [msgspec.to_builtins(each) for each in lane.local], lane.decoder.snapshot()]
+                for lane in (self._lanes[venue] for venue in sorted(self._lanes))
+            ],
+            "counts": {name: value for name, value in vars(self.counts).items() if name != "ignored"},
+            "ignored": [[name, self.counts.ignored[name]] for name in sorted(self.counts.ignored)],
+        }
+
+    def restore(self, parts: dict[str, Any]) -> None:
+        """Go back to a state that ``state`` returned; the engine's instruments are already back."""
+        for venue, local, decoder in parts["lanes"]:
+            lane = self._open(venue, msgspec.convert(local, list[Instrument]))
+            lane.decoder.restore(decoder)
+        for epoch in msgspec.convert(parts["epochs"], list[Epoch]):
+            self.adopt(epoch)
+        self.counts = Counts(**parts["counts"], ignored=dict(parts["ignored"]))
+
+    def _lane(self, venue: str) -> Lane | None:
+        if venue in self._unknown:
+            return None
+        try:
+            return self._lanes.get(venue) or self._open(venue, [])
+        except (BreadboardError, KeyError, ValueError) as error:
+            self._unknown[venue] = f"no decoder for venue {venue}: {error}"
+            return None
+
+    def _open(self, venue: str, known: list[Instrument]) -> Lane:
+        feed, local = self._feeds(venue), Instruments(known)
+        lane = Lane(venue, feed, local, feed.decoder(local), np.full(1, NO_INSTRUMENT, np.int32))
+        self._lanes[venue] = lane
+        return lane
+
+    def _run(self, frames: Frames, run: slice, bad: list[Quarantined]) -> list["_Part"]:
+        kinds = frames.kind[run]
+        theirs = (kinds == RecordKind.DATA) | (kinds == RecordKind.DOCUMENT)
+        own = self._own(frames, np.flatnonzero(~theirs) + run.start, bad)
+        return [*self._decode(frames, np.flatnonzero(theirs) + run.start, bad), *own]
+
+    def _decode(self, frames: Frames, theirs: NDArray[np.int64], bad: list[Quarantined]) -> list["_Part"]:
+        """Decode the venues' frames of a run, each venue's at once."""
+        parts: list[_Part] = []
+        self.counts.frames += len(theirs)
+        self.counts.bytes += int((frames.end[theirs] - frames.begin[theirs]).sum())
+        sources = frames.source[theirs]
+        by_venue: dict[str | None, list[int]] = {}
+        for source in np.unique(sources).tolist():
+            epoch = self._epochs.get(source)
+            by_venue.setdefault(epoch.venue if epoch else None, []).append(source)
+        for venue, members in by_venue.items():
+            rows = theirs if len(by_venue) == 1 else theirs[np.isin(sources, members)]
+            lane = self._lane(venue) if venue else None
+            if lane is None:
+                reason = self._unknown[venue] if venue else "no connection is known of this source"
+                self._quarantine(frames, [(row, reason) for row in rows.tolist()], bad)
+                continue
+            tape = self._through(lane, frames if len(rows) == len(frames) else frames.take(rows), bad)
+            if len(tape):
+                parts.append(_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), lane))
+        return parts
+
+    def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> Tape:
+        """Decode; where the decoder trips over a bug of its own, find the frame and go on without it."""
+        before, count = lane.decoder.snapshot(), len(lane.local)
+        try:
+            decoded = lane.decoder.decode(frames)
+        except Exception as error:  # noqa: BLE001 - a bug in a decoder costs the frames it cannot read, not the engine
+            known = list(lane.local)[:count]
+            lane.local = Instruments(known)
+            lane.decoder = lane.feed.decoder(lane.local)
+            lane.decoder.restore(before)
+            if len(frames) == 1:
+                self._quarantine(frames, [(0, f"the decoder failed: {error!r}")], bad)
+                return Tape.empty()
+            return Tape.merge([self._through(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))])
+        self._count(decoded)
+        rows = np.searchsorted(frames.offset, [offset for offset, _ in decoded.quarantined]).tolist()
+        reasons = [reason for _, reason in decoded.quarantined]
+        self._quarantine(frames, list(zip(rows, reasons, strict=True)), bad)
+        return decoded.tape
+
+    def _count(self, decoded: Decoded) -> None:
+        self.counts.data += decoded.data
+        self.counts.control += decoded.control
+        for name, count in decoded.ignored.items():
+            self.counts.ignored[name] = self.counts.ignored.get(name, 0) + count
+
+    def _quarantine(self, frames: Frames, rows: Iterable[tuple[int, str]], bad: list[Quarantined]) -> None:
+        for row, reason in rows:
+            self.counts.quarantined += 1
+            bad.append((int(frames.offset[row]), int(frames.source[row]), int(frames.ts_recv[row]), reason))
+
+    def _garbled(self, frames: Frames, row: int, reason: str, bad: list[Quarantined]) -> None:
+        """Quarantine a record that is not a venue's, or not one to decode; it counts as a frame."""
+        self.counts.frames += 1
+        self.counts.bytes += int(frames.end[row] - frames.begin[row])
+        self._quarantine(frames, [(row, reason)], bad)
+
+    def _own(self, frames: Frames, at: NDArray[np.int64], bad: list[Quarantined]) -> list["_Part"]:
+        """Return the tape rows of the journal's own records; an EPOCH takes effect here."""
+        rows: list[tuple[int, ...]] = []
+        gaps: list[tuple[int, Gap]] = []
+        venues: dict[int, str] = {}
+        for row in at.tolist():
+            kind, source = int(frames.kind[row]), int(frames.source[row])
+            stamp = (int(frames.offset[row]), int(frames.ts_recv[row]))
+            if kind == RecordKind.CLOCK:
+                rows.append((*stamp, EventKind.CLOCK, source, 0, 0))
+            elif kind == RecordKind.EPOCH and (epoch := _read(frames.frame(row), Epoch)) is not None:
+                self.adopt(epoch)
+                code = StatusCode.FEED_UP if epoch.open else StatusCode.FEED_DOWN
+                rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code))
+            elif kind == RecordKind.GAP and (gap := _read(frames.frame(row), Gap)) is not None:
+                gaps.append((stamp[0], gap))
+                if gap.symbol and gap.source in self._epochs:
+                    venues[stamp[0]] = self._epochs[gap.source].venue
+                wide = 0 if stamp[0] in venues else Flag.FEED_WIDE
+                rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason))
+            else:
+                self._garbled(frames, row, _BAD_RECORD.get(kind, f"a record of unknown kind {kind}"), bad)
+        if not rows:
+            return []
+        names = ("offset", "ts_recv", "kind", "source", "flags", "code")
+        tape = Tape.of(len(rows), dict(zip(names, zip(*rows, strict=True), strict=True)), gaps=gaps)
+        return [_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues)]
+
+    def _name(self, parts: list["_Part"]) -> None:
+        """Give engine ids to instruments not met before, in journal order over all venues."""
+        fresh: list[tuple[int, int, str, str, SequenceRule]] = []
+        for part in parts:
+            tape, lane = part.tape, part.lane
+            if lane is None:
+                fresh += [
+                    (offset, 0, part.venues[offset], gap.symbol, self._rule(part.venues[offset]))
+                    for offset, gap in tape.gaps
+                    if gap.symbol and offset in part.venues
+                ]
+                continue
+            lane.extend()
+            strange = np.flatnonzero(lane.remap[tape.instrument] == _UNMAPPED)
+            ids, first = np.unique(tape.instrument[strange], return_index=True)
+            for each, row in zip(ids.tolist(), strange[first].tolist(), strict=True):
+                named = lane.local[each]
+                where = (int(tape.offset[row]), int(tape.index[row]))
+                fresh.append((*where, named.venue, named.symbol, named.sequence_rule))
+        for _, _, venue, symbol, rule in sorted(fresh):
+            self._instruments.intern(venue, symbol, rule)
+
+    def _rule(self, venue: str) -> SequenceRule:
+        lane = self._lane(venue)
+        return lane.feed.capabilities.sequence_rule if lane else SequenceRule.NONE
+
+    def _mapped(self, part: "_Part") -> Tape:
+        """Return the part's tape with engine ids."""
+        tape, lane = part.tape, part.lane
+        if lane is not None:
+            lane.find(self._instruments)
+            return replace(tape, instrument=lane.remap[tape.instrument])
+        instrument = tape.instrument.copy()
+        for offset, gap in tape.gaps:
+            if gap.symbol and offset in part.venues:
+                which = self._instruments.find(part.venues[offset], gap.symbol)
+                instrument[tape.offset == offset] = NO_INSTRUMENT if which is None else which
+        return replace(tape, instrument=instrument)
+
+
+def _read(data: bytes, kind: type[_Record]) -> _Record | None:
+    """Return a record of our own, or None for bytes that are not one."""
+    try:
+        record = msgspec.json.decode(data, type=kind)
+    except msgspec.DecodeError:
+        return None
+    return record if 0 <= record.source <= 0xFFFF else None

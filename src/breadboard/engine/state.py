@@ -1,0 +1,82 @@
+"""State as bytes: named arrays, numbers and text in one checksummed message. No pickle."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.errors import BreadboardError
+
+MAGIC: Final = b"BBSTATE1"
+_SUM_BYTES: Final = 16
+_HEAD: Final = len(MAGIC) + _SUM_BYTES
+
+
+class _Array(msgspec.Struct, array_like=True, tag="array"):
+    """One array: its element type, its shape, its bytes in C order."""
+
+    dtype: str | list[tuple[str, str]]
+    shape: list[int]
+    data: bytes
+
+
+class _Plain(msgspec.Struct, array_like=True, tag="plain"):
+    """Anything msgpack knows: numbers, text, bytes, lists, maps."""
+
+    value: Any
+
+
+def pack(parts: Mapping[str, Any]) -> bytes:
+    """Return ``parts`` as bytes; equal parts in equal order give equal bytes.
+
+    A part is a numpy array (plain or with flat named fields) or whatever msgpack knows.
+    """
+    body = msgspec.msgpack.encode({name: _wrap(part) for name, part in parts.items()})
+    return MAGIC + _sum(body) + body
+
+
+def unpack(data: bytes) -> dict[str, Any]:
+    """Return what ``pack`` was given; arrays are fresh and writable.
+
+    Raises BreadboardError where the bytes are not a state, or fail their checksum.
+    """
+    body = data[_HEAD:]
+    if data[: len(MAGIC)] != MAGIC or data[len(MAGIC) : _HEAD] != _sum(body):
+        raise BreadboardError(
+            f"{len(data)} bytes of engine state fail their checksum",
+            hint="start without the checkpoint: the engine rebuilds its state from the journal",
+        )
+    parts = msgspec.msgpack.decode(body, type=dict[str, _Array | _Plain])
+    return {name: _unwrap(part) for name, part in parts.items()}
+
+
+def _sum(body: bytes) -> bytes:
+    return hashlib.blake2b(body, digest_size=_SUM_BYTES).digest()
+
+
+def _wrap(part: Any) -> _Array | _Plain:  # noqa: ANN401 - any part of a state
+    if not isinstance(part, np.ndarray):
+        return _Plain(part)
+    fields = part.dtype.fields
+    kind = part.dtype.str if fields is None else [(name, fields[name][0].str) for name in part.dtype.names or ()]
+    return _Array(kind, list(part.shape), part.tobytes())
+
+
+def _unwrap(part: _Array | _Plain) -> Any:  # noqa: ANN401 - any part of a state
+    if isinstance(part, _Plain):
+        return part.value
+    return np.frombuffer(part.data, np.dtype(part.dtype)).reshape(part.shape).copy()
+
+
+def grown(array: NDArray[Any], rows: int, fill: int = 0) -> NDArray[Any]:
+    """Return the array itself, or a copy with room for ``rows`` along the first axis, at least doubled."""
+    if rows <= len(array):
+        return array
+    room = max(rows, 2 * len(array), 16)
+    shape = (room, *array.shape[1:])
+    larger = np.zeros(shape, array.dtype) if fill == 0 else np.full(shape, fill, array.dtype)
+    larger[: len(array)] = array
+    return larger

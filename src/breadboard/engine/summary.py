@@ -1,0 +1,106 @@
+"""What a run came to, in the shape that ``replay --json`` promises."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import numpy as np
+
+from breadboard.engine.bars import Bars
+from breadboard.engine.books import Books, BookView
+from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.router import Counts
+from breadboard.model.decimals import price_decimals, price_text, size_text
+from breadboard.model.gaps import Gap
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BookState, EventKind, Flag, GapState, StatusCode
+from breadboard.model.tape import Tape
+
+_COUNTED: Final = {
+    "trade": EventKind.TRADE,
+    "quote": EventKind.QUOTE,
+    "book_delta": EventKind.BOOK_DELTA,
+    "book_snapshot": EventKind.BOOK_SNAPSHOT,
+    "status": EventKind.STATUS,
+}
+
+
+@dataclass
+class Tally:
+    """Running counts of events, gaps and bars."""
+
+    events: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTED, 0))
+    """By kind; without trades seen before, and without our own FEED_UP and FEED_DOWN."""
+    duplicates: int = 0
+    gaps: int = 0
+    refilled: int = 0
+    bars: int = 0
+    poisoned: int = 0
+    """Frames that a bug in a stage kept out of its state; they are on the tape all the same."""
+
+    def take(self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int) -> None:
+        """Count what came of the next frames."""
+        kinds = np.bincount(tape.kind, minlength=len(EventKind) + 1)
+        for name, kind in _COUNTED.items():
+            self.events[name] += int(kinds[kind])
+        again = int(np.count_nonzero((tape.kind == EventKind.TRADE) & (tape.flags & Flag.DUPLICATE != 0)))
+        ours = (tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN)
+        self.events["trade"] -= again
+        self.events["status"] -= int(np.count_nonzero((tape.kind == EventKind.STATUS) & ours))
+        self.duplicates += again
+        refilled = sum(gap.state == GapState.REFILLED for _, _, gap in gaps)
+        self.gaps += len(gaps) - refilled
+        self.refilled += refilled
+        self.bars += bars
+
+    def packed(self) -> dict[str, Any]:
+        """Return all counts for ``pack``."""
+        return dict(vars(self))
+
+    def unpacked(self, parts: dict[str, Any]) -> None:
+        """Go back to counts that ``packed`` returned."""
+        vars(self).update(parts)
+
+
+def summary(
+    counts: Counts, tally: Tally, instruments: Instruments, books: Books, bars: Bars, skew: ClockSkew, digest: str
+) -> dict[str, Any]:
+    """Return the summary: ``frames == data + control + quarantined``; ``bars`` counts versions, open ones too."""
+    suspect, skew_ms = skew.worst()
+    views = {instrument.id: books.view(which) for which, instrument in enumerate(instruments)}
+    return {
+        "frames": counts.frames,
+        "bytes": counts.bytes,
+        "data": counts.data,
+        "control": counts.control,
+        "quarantined": counts.quarantined,
+        "ignored": dict(sorted(counts.ignored.items())),
+        "events": dict(tally.events),
+        "duplicates": tally.duplicates,
+        "gaps": tally.gaps,
+        "refilled": tally.refilled,
+        "checksums": {"checked": 0, "failed": 0},
+        "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
+        "book_events": books.counters(),
+        "bars": tally.bars + len(bars.open_bars()),
+        "not_in_bars": bars.counters(),
+        "poisoned": tally.poisoned,
+        "alerts": 0,
+        "opportunities": 0,
+        "clock": {"suspect": suspect, "skew_ms": skew_ms},
+        "digest": digest,
+    }
+
+
+def describe(view: BookView) -> dict[str, Any]:
+    """Return one book in exact digits: every price with as many decimals as the finest price in the book needs."""
+    decimals = max((price_decimals(price) for price, _, _ in view.bids + view.asks), default=0)
+    bid, ask = (side[0] if side else None for side in (view.bids, view.asks))
+    return {
+        "bid": price_text(bid[0], decimals) if bid else None,
+        "ask": price_text(ask[0], decimals) if ask else None,
+        "bid_size": size_text(bid[1], bid[2]) if bid else None,
+        "ask_size": size_text(ask[1], ask[2]) if ask else None,
+        "levels": [len(view.bids), len(view.asks)],
+        "sequence": view.sequence,
+        "state": view.state.label,
+    }

@@ -1,0 +1,42 @@
+"""Compile every kernel before the first real event needs it."""
+
+import numpy as np
+
+from breadboard.engine.bars import Bars
+from breadboard.engine.books import Books
+from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.continuity import Continuity
+from breadboard.engine.latest import Latest
+from breadboard.model.decimals import SIZE_EXP
+from breadboard.model.kinds import EventKind, SequenceRule, Side
+from breadboard.model.tape import Tape
+
+_NOON = 1_700_000_000_000_000_000
+
+
+def warm() -> None:
+    """Run every kernel once over a handful of rows. The machine code is cached on disk: slow only the first time."""
+    kinds = (EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA, EventKind.TRADE, EventKind.QUOTE, EventKind.CLOCK)
+    rows = len(kinds)
+    tape = Tape.of(
+        rows,
+        {
+            "kind": kinds,
+            "instrument": np.zeros(rows, np.int32),
+            "offset": range(rows),
+            "ts_event": [_NOON] * rows,
+            "ts_recv": [_NOON] * rows,
+            "sequence": range(rows),
+            "trade_id": range(rows),
+            "price": [10**9] * rows,
+            "size": [10**8] * rows,
+            "level_end": [1, 1, 0, 0, 0],
+        },
+        {"level_side": [Side.BUY], "level_price": [10**9], "level_size": [10**8], "level_size_exp": [SIZE_EXP]},
+    )
+    books, bars = Books(lambda _: SequenceRule.OVERLAP), Bars(2000, 5.0)
+    for stage in (Continuity(lambda _: True), books, bars, ClockSkew(), Latest()):
+        stage.on_tape(tape)
+    # The book's plain path calls some of the same kernels with numbers of its own types.
+    Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
+    bars.open_bars()
