@@ -64,11 +64,12 @@ class Labels:
 
         Only symbols that appear are sent, so that a small batch among thousands of instruments stays small.
         """
-        used, index = np.unique(instrument, return_inverse=True)
-        symbols = [self.symbols[one] for one in used.tolist()]
+        seen = np.zeros(len(self.symbols), np.bool_)
+        seen[instrument] = True
+        place = np.cumsum(seen, dtype=np.int32) - np.int32(1)
         return {
-            "venue": labels(self.venue_of[used][index].astype(np.int32), self.venues),
-            "symbol": labels(index.astype(np.int32), symbols),
+            "venue": labels(self.venue_of[instrument], self.venues),
+            "symbol": labels(place[instrument], [self.symbols[one] for one in np.flatnonzero(seen).tolist()]),
         }
 
 
@@ -163,14 +164,26 @@ NULLABLE: Final = frozenset(
 """Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price and size)."""
 
 
-def provenance(tape: Tape) -> NDArray[np.uint8]:
+class Picked:
+    """Some rows of a tape; a column is gathered when it is asked for, since no table needs them all."""
+
+    def __init__(self, tape: Tape, places: NDArray[np.int64]) -> None:
+        self._tape = tape
+        self._places = places
+
+    def __getattr__(self, name: str) -> NDArray[Any]:
+        column: NDArray[Any] = getattr(self._tape, name)
+        return column[self._places]
+
+
+def provenance(tape: Tape | Picked) -> NDArray[np.uint8]:
     """Return a code per row: 0 live, 1 synthetic, 2 replay. Synthetic wins: it is the stronger warning."""
     synthetic = (tape.flags & Flag.SYNTHETIC) != 0
     replayed = (tape.flags & Flag.REPLAYED) != 0
     return np.where(synthetic, 1, np.where(replayed, 2, 0)).astype(np.uint8)
 
 
-def common(tape: Tape, labels_of: Labels) -> dict[str, pa.Array]:
+def common(tape: Picked, labels_of: Labels) -> dict[str, pa.Array]:
     """Return the columns that every event has."""
     return {
         **labels_of.columns(tape.instrument),
@@ -185,7 +198,7 @@ def common(tape: Tape, labels_of: Labels) -> dict[str, pa.Array]:
 
 def trades(tape: Tape, labels_of: Labels) -> pa.Table:
     """Return the trades of a tape, those seen before left out."""
-    rows = tape.take((tape.kind == EventKind.TRADE) & ((tape.flags & Flag.DUPLICATE) == 0))
+    rows = Picked(tape, np.flatnonzero((tape.kind == EventKind.TRADE) & ((tape.flags & Flag.DUPLICATE) == 0)))
     return arrow(
         common(rows, labels_of)
         | {
@@ -200,11 +213,11 @@ def trades(tape: Tape, labels_of: Labels) -> pa.Table:
 
 def quotes(tape: Tape, labels_of: Labels) -> pa.Table:
     """Return the best bids and offers of a tape; a missing side is NULL, price and size."""
-    rows = tape.take(tape.kind == EventKind.QUOTE)
+    rows = Picked(tape, np.flatnonzero(tape.kind == EventKind.QUOTE))
     return arrow(common(rows, labels_of) | _sides(rows) | {"flags": integers(rows.flags)})
 
 
-def _sides(rows: Tape) -> dict[str, pa.Array]:
+def _sides(rows: Picked) -> dict[str, pa.Array]:
     return {
         "bid_price": prices(rows.price, nullable=True),
         "bid_size": sizes(rows.size, rows.size_exp, nullable=True),
@@ -216,18 +229,18 @@ def _sides(rows: Tape) -> dict[str, pa.Array]:
 def book_deltas(tape: Tape, labels_of: Labels) -> pa.Table:
     """Return one row a venue event: level changes, or a whole book, each side in the venue's order."""
     is_snapshot = tape.kind == EventKind.BOOK_SNAPSHOT
-    chosen = is_snapshot | (tape.kind == EventKind.BOOK_DELTA)
-    rows = tape.take(chosen)
+    chosen = np.flatnonzero(is_snapshot | (tape.kind == EventKind.BOOK_DELTA))
+    rows = Picked(tape, chosen)
     columns = common(rows, labels_of) | {
         "kind": labels(is_snapshot[chosen].astype(np.uint8), ("delta", "snapshot")),
         "sequence_first": integers(rows.sequence_first, nullable=True),
         "sequence_prev": integers(rows.sequence_prev, nullable=True),
     }
     for name, side in (("bid", Side.BUY), ("ask", Side.SELL)):
-        offsets, picks = _pick(rows.level_begin, rows.level_end, rows.level_side, np.uint8(side))
+        offsets, picks = _pick(rows.level_begin, rows.level_end, tape.level_side, np.uint8(side))
         starts = pa.array(offsets)
-        columns[f"{name}_prices"] = _lists(starts, prices(rows.level_price[picks]))
-        columns[f"{name}_sizes"] = _lists(starts, sizes(rows.level_size[picks], rows.level_size_exp[picks]))
+        columns[f"{name}_prices"] = _lists(starts, prices(tape.level_price[picks]))
+        columns[f"{name}_sizes"] = _lists(starts, sizes(tape.level_size[picks], tape.level_size_exp[picks]))
     return arrow(columns | {"flags": integers(rows.flags)})
 
 
@@ -259,7 +272,7 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
     is_trade = (tape.kind == EventKind.TRADE) & ((tape.flags & (Flag.DUPLICATE | Flag.LAST_KNOWN)) == 0)
     picked = [_last_of(tape.instrument, mask) for mask in (is_trade, tape.kind == EventKind.QUOTE)]
     places = np.concatenate(picked)
-    rows = tape.take(places)
+    rows = Picked(tape, places)
     is_quote = np.arange(len(places)) >= len(picked[0])
     absent = np.where(is_quote, ABSENT, rows.price), np.where(is_quote, ABSENT, rows.size)
     bid = np.where(is_quote, rows.price, ABSENT), np.where(is_quote, rows.size, ABSENT)
@@ -283,9 +296,12 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
 
 def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Return where each instrument appears last among the chosen rows."""
-    rows = np.flatnonzero(mask)[::-1]
-    _, first = np.unique(instrument[rows], return_index=True)
-    return rows[first]
+    rows = np.flatnonzero(mask)
+    if not len(rows):
+        return rows
+    last = np.full(int(instrument.max()) + 1, -1, np.int64)
+    np.maximum.at(last, instrument[rows], rows)
+    return last[last >= 0]
 
 
 def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> pa.Table:
