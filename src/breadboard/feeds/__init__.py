@@ -1,0 +1,47 @@
+"""The venues: how each talks and what its bytes mean. Pure: bytes in, tape rows and requests out.
+
+To add one: write its file, add its line to FEEDS, run ``tests/conformance/test_feed.py``. See docs/adding-a-feed.md.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from breadboard.errors import UsageError
+from breadboard.feeds.binance import COINM, SPOT, USDM
+from breadboard.feeds.coinbase import COINBASE
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import RecordKind
+from breadboard.ports import Feed
+
+FEEDS: Final[Mapping[str, Feed]] = {
+    "binance": SPOT,
+    "binance-usdm": USDM,
+    "binance-coinm": COINM,
+    "coinbase": COINBASE,
+}
+"""Every feed, by its name on the command line."""
+
+
+def by_name(name: str) -> Feed:
+    """Return a feed by its name on the command line. Raises UsageError."""
+    try:
+        return FEEDS[name]
+    except KeyError:
+        raise UsageError(f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)}") from None
+
+
+def by_venue(venue: str) -> Feed:
+    """Return the feed of a venue as the tape spells it, e.g. ``BINANCE_USDM``. Raises UsageError."""
+    for feed in FEEDS.values():
+        if feed.capabilities.venue == venue:
+            return feed
+    known = " ".join(feed.capabilities.venue for feed in FEEDS.values())
+    raise UsageError(f"there is no venue {venue!r}", hint=f"known: {known}")
+
+
+def warm() -> None:
+    """Compile every kernel, or load it from the cache, by decoding a few bytes."""
+    nothing = Frames.of([b"{}"], [0], kind=RecordKind.DATA)
+    for feed in FEEDS.values():
+        feed.decoder(Instruments()).decode(nothing)

@@ -1,0 +1,347 @@
+"""Binance's messages, spot and futures: the reference reader, and the same as tables for the kernel.
+
+Source: binance/binance-spot-api-docs ``web-socket-streams.md``, and the USD-M and COIN-M futures documentation.
+``ts_event`` is the matching engine's time ``T`` where a message has it, else the event time ``E``; a spot bookTicker
+has neither and its time is absent.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import field
+
+from breadboard.feeds.dialects import Key, Shape, dialect_of
+from breadboard.feeds.json_kernel import (
+    BEFORE_FIRST,
+    BUYER_IS_MAKER,
+    COUNT,
+    EPOCH,
+    PRICE,
+    SIZE,
+    SKIP,
+    STREAM,
+    SYMBOL,
+    TYPE,
+    Dialect,
+)
+from breadboard.feeds.json_tokens import ASKS, BIDS
+from breadboard.feeds.reading import (
+    CONTROL,
+    Count,
+    Event,
+    Meaning,
+    PriceSize,
+    Refused,
+    levels_of,
+    parse_object,
+    price_of,
+    quote_side,
+    refused_document,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_epoch
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+
+PARTIAL_DEPTH: Final = re.compile(r"@depth\d")
+IGNORED: Final = frozenset(
+    {
+        *("kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "24hrTicker", "24hrMiniTicker"),
+        *("1hTicker", "4hTicker", "1dTicker", "avgPrice", "markPriceUpdate", "indexPriceUpdate", "forceOrder"),
+        *("compositeIndex", "contractInfo", "assetIndexUpdate"),
+    }
+)
+"""Message types that are understood and make no event here."""
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """``depthUpdate``: changed levels, absolute sizes."""
+
+    symbol: str = field(name="s")
+    event_time: Count = field(name="E")
+    first: Count = field(name="U")
+    last: Count = field(name="u")
+    bids: list[PriceSize] = field(name="b")
+    asks: list[PriceSize] = field(name="a")
+    time: Count | None = field(name="T", default=None)
+    previous: Count | None = field(name="pu", default=None)
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """``trade``: one match. Futures say in ``X`` what kind it is."""
+
+    symbol: str = field(name="s")
+    trade_id: Count = field(name="t")
+    price: str = field(name="p")
+    size: str = field(name="q")
+    time: Count = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    event_time: Count | None = field(name="E", default=None)
+    kind: str = field(name="X", default="")
+
+
+class AggTrade(msgspec.Struct, frozen=True):
+    """``aggTrade``: matches of one taker order at one price."""
+
+    symbol: str = field(name="s")
+    trade_id: Count = field(name="a")
+    price: str = field(name="p")
+    size: str = field(name="q")
+    time: Count = field(name="T")
+    buyer_is_maker: bool = field(name="m")
+    event_time: Count | None = field(name="E", default=None)
+
+
+class BookTicker(msgspec.Struct, frozen=True):
+    """``bookTicker``: best bid and offer; spot sends no type and no time."""
+
+    symbol: str = field(name="s")
+    update_id: Count = field(name="u")
+    bid: str = field(name="b")
+    bid_size: str = field(name="B")
+    ask: str = field(name="a")
+    ask_size: str = field(name="A")
+    time: Count | None = field(name="T", default=None)
+    event_time: Count | None = field(name="E", default=None)
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """The REST depth answer, and a spot partial depth frame."""
+
+    update_id: Count = field(name="lastUpdateId")
+    bids: list[PriceSize]
+    asks: list[PriceSize]
+    time: Count | None = field(name="T", default=None)
+    event_time: Count | None = field(name="E", default=None)
+    symbol: str | None = None
+
+
+def reader(*, chained: bool) -> Callable[[bytes], Meaning]:
+    """Return the reader of frames. ``chained``: depth must carry ``pu``, as futures do."""
+
+    def read(frame: bytes) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        payload = parse_object(frame)
+        stream = ""
+        if "stream" in payload and "data" in payload:
+            stream, payload = payload["stream"], payload["data"]
+            if not isinstance(stream, str) or not isinstance(payload, dict):
+                raise Refused("an envelope whose stream is not text or whose data is not an object")
+        return _message(payload, stream, chained=chained)
+
+    return read
+
+
+def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:  # noqa: PLR0911 - one line a message type
+    kind = payload.get("e", "bookTicker" if {"u", "s", "b", "B", "a", "A"} <= payload.keys() else None)
+    match kind:
+        case "depthUpdate":
+            partial = PARTIAL_DEPTH.search(stream) is not None
+            return Meaning(_depth(typed(payload, Depth), partial=partial, chained=chained))
+        case "trade":
+            return _trade(typed(payload, Trade))
+        case "aggTrade":
+            return Meaning(_trade_event(typed(payload, AggTrade), Flag.AGGREGATED))
+        case "bookTicker":
+            return Meaning(_quote(typed(payload, BookTicker)))
+        case "serverShutdown":
+            return venue_says(StatusCode.MAINTENANCE)
+        case str() if kind in IGNORED:
+            return Meaning(ignored=kind)
+        case None:
+            return _untyped(payload, stream)
+    raise unknown_type(kind)
+
+
+def _untyped(payload: dict[str, Any], stream: str) -> Meaning:
+    """Return what a message without a type means: a spot partial book, or an answer to something we said."""
+    if "lastUpdateId" in payload:
+        symbol = stream.partition("@")[0].upper()
+        if not symbol:
+            raise Refused("a partial book that does not say its symbol")
+        return Meaning(_snapshot(typed(payload, Snapshot), symbol, Flag.CONFLATED))
+    if "error" in payload or ("code" in payload and "msg" in payload):
+        return venue_says(StatusCode.VENUE_ERROR)
+    if "result" in payload and "id" in payload:
+        return CONTROL
+    raise Refused(f"a message without a type, with the keys {' '.join(sorted(payload))[:80]!r}")
+
+
+def read_document(head: DocumentHead, body: bytes) -> Meaning:
+    """Return what a fetched document means: a book snapshot under the tag ``depth:SYMBOL``."""
+    what, _, symbol = head.tag.partition(":")
+    if what != "depth":
+        raise Refused(f"unknown document {head.tag[:40]!r}")
+    symbol = symbol_of(symbol)
+    if head.status != 200:
+        return refused_document(symbol)
+    snapshot = typed(parse_object(body), Snapshot)
+    if snapshot.symbol not in (None, symbol):
+        raise Refused(f"a book of {str(snapshot.symbol)[:40]!r} in answer to {head.tag[:40]!r}")
+    return Meaning(_snapshot(snapshot, symbol, Flag(0)))
+
+
+def read_bare_snapshot(frame: bytes) -> Event | None:
+    """Return the snapshot in a REST depth body that comes without its request, or None; its symbol may be None."""
+    payload = parse_object(frame)
+    if "lastUpdateId" not in payload or "e" in payload or "stream" in payload:
+        return None
+    snapshot = typed(payload, Snapshot)
+    return _snapshot(snapshot, snapshot.symbol, Flag(0))
+
+
+def _time(time: int | None, event_time: int | None) -> int:
+    """Return the matching engine's time, else the event time; every time given must be plausible."""
+    found = [parse_epoch(value) for value in (time, event_time) if value is not None]
+    return found[0] if found else ABSENT
+
+
+def _depth(message: Depth, *, partial: bool, chained: bool) -> Event:
+    if message.first > message.last:
+        raise Refused(f"update numbers that run back: U={message.first} u={message.last}")
+    if chained and message.previous is None:
+        raise Refused("Depth: Object missing required field `pu`")
+    previous = message.previous if chained and message.previous is not None else message.first - 1
+    return Event(
+        kind=EventKind.BOOK_SNAPSHOT if partial else EventKind.BOOK_DELTA,
+        symbol=symbol_of(message.symbol),
+        flags=Flag.CONFLATED if partial else Flag(0),
+        ts_event=_time(message.time, message.event_time),
+        sequence=message.last,
+        sequence_first=ABSENT if partial else message.first,
+        sequence_prev=ABSENT if partial else previous,
+        levels=levels_of(message.bids, Side.BUY) + levels_of(message.asks, Side.SELL),
+    )
+
+
+def _trade(message: Trade) -> Meaning:
+    """Return a trade; futures number some non-trades too (``X`` is ``NA``, price and size 0), which are ignored."""
+    if message.kind == "NA" and {message.price.strip("0."), message.size.strip("0.")} == {""}:
+        return Meaning(ignored="trade:NA")
+    return Meaning(_trade_event(message, Flag(0)))
+
+
+def _trade_event(message: Trade | AggTrade, flags: Flag) -> Event:
+    size, exponent = trade_size(message.size)
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol_of(message.symbol),
+        flags=flags,
+        side=Side.SELL if message.buyer_is_maker else Side.BUY,
+        ts_event=_time(message.time, message.event_time),
+        trade_id=message.trade_id,
+        price=price_of(message.price),
+        size=size,
+        size_exp=exponent,
+    )
+
+
+def _quote(message: BookTicker) -> Event:
+    bid, bid_size, bid_exp = quote_side(message.bid, message.bid_size)
+    ask, ask_size, ask_exp = quote_side(message.ask, message.ask_size)
+    return Event(
+        kind=EventKind.QUOTE,
+        symbol=symbol_of(message.symbol),
+        ts_event=_time(message.time, message.event_time),
+        sequence=message.update_id,
+        price=bid,
+        size=bid_size,
+        size_exp=bid_exp,
+        ask_price=ask,
+        ask_size=ask_size,
+        ask_size_exp=ask_exp,
+    )
+
+
+def _snapshot(message: Snapshot, symbol: str | None, flags: Flag) -> Event:
+    return Event(
+        kind=EventKind.BOOK_SNAPSHOT,
+        symbol=None if symbol is None else symbol_of(symbol),
+        flags=flags,
+        ts_event=_time(message.time, message.event_time),
+        sequence=message.update_id,
+        levels=levels_of(message.bids, Side.BUY) + levels_of(message.asks, Side.SELL),
+    )
+
+
+_KEYS: Final = (
+    Key("stream", text=STREAM),
+    Key("data"),
+    Key("e", text=TYPE),
+    Key("E", number=EPOCH),
+    Key("T", number=EPOCH),
+    Key("s", text=SYMBOL),
+    Key("t", number=COUNT),
+    Key("p", text=PRICE),
+    Key("q", text=SIZE),
+    Key("m", truth=BUYER_IS_MAKER),
+    Key("u", number=COUNT),
+    Key("U", number=COUNT),
+    Key("pu", number=COUNT),
+    Key("b", text=PRICE, number=SKIP, array=BIDS),
+    Key("B", text=SIZE),
+    Key("a", text=PRICE, number=COUNT, array=ASKS),
+    Key("A", text=SIZE),
+    Key("lastUpdateId", number=COUNT),
+    Key("bids", array=BIDS),
+    Key("asks", array=ASKS),
+    Key("symbol", text=SYMBOL),
+    Key("X", text=SKIP),
+)
+_TRADE: Final = {"instrument": "s", "ts_event": "T", "side": "m", "price": "p", "size": "q", "size_exp": "q"}
+
+
+def dialect(*, chained: bool) -> Dialect:
+    """Return the kernel's tables. ``chained``: depth must carry ``pu``, as futures do."""
+    return dialect_of(
+        _KEYS,
+        [
+            Shape(
+                EventKind.BOOK_DELTA,
+                types=("depthUpdate",),
+                need="s:text E:number U:number u:number b:array a:array" + (" pu:number" if chained else ""),
+                columns={"instrument": "s", "ts_event": "T", "sequence_first": "U", "sequence": "u"}
+                | {"sequence_prev": "pu" if chained else BEFORE_FIRST},
+                time_fallback="E",
+            ),
+            Shape(
+                EventKind.TRADE,
+                types=("trade",),
+                need="s:text t:number p:text q:text T:number m:truth",
+                columns=_TRADE | {"trade_id": "t"},
+                nonzero="p q",
+            ),
+            Shape(
+                EventKind.TRADE,
+                types=("aggTrade",),
+                need="s:text a:number p:text q:text T:number m:truth",
+                columns=_TRADE | {"trade_id": "a"},
+                nonzero="p q",
+                flags=Flag.AGGREGATED,
+            ),
+            Shape(
+                EventKind.QUOTE,
+                types=("bookTicker",),
+                untyped=True,
+                need="s:text u:number b:text B:text a:text A:text",
+                columns={"instrument": "s", "ts_event": "T", "sequence": "u", "price": "b", "size": "B"}
+                | {"size_exp": "B", "ask_price": "a", "ask_size": "A", "ask_size_exp": "A"},
+                nonzero="b B a A",
+                time_fallback="E",
+            ),
+            Shape(
+                EventKind.BOOK_SNAPSHOT,
+                document=True,
+                need="lastUpdateId:number bids:array asks:array",
+                columns={"ts_event": "T", "sequence": "lastUpdateId"},
+                time_fallback="E",
+            ),
+        ],
+    )

@@ -1,0 +1,194 @@
+"""The conversation with Binance: streams by URL, and a depth snapshot whenever a book needs one.
+
+Source: binance-spot-api-docs ``web-socket-streams.md``, "How to manage a local order book correctly"; the futures
+documentation for ``pu``. The session looks at update numbers only; what a book holds is the engine's business.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from breadboard.errors import UsageError
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Fetch, Reconnect, Request, Send
+
+CHANNELS: Final = {"trade": "trade", "quote": "bookTicker", "book": "depth@100ms"}
+LONGEST_URL: Final = 4000
+"""Characters; with more streams than fit, SUBSCRIBE messages name them."""
+STREAMS_A_MESSAGE: Final = 256
+"""1024 streams in four messages stay under five messages a second."""
+BAN_DELAY_S: Final = 60.0
+LONGEST_DELAY_S: Final = 60.0
+SETTLED: Final = 100
+"""Depth frames in sequence after which a book is no longer held to be in trouble."""
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Where a market lives, and how fast it may be asked for depth."""
+
+    url: str
+    rest_url: str
+    depth_path: str
+    depth_limit: int
+    pace_s: float
+    """Seconds between snapshots that keep within the venue's request weight."""
+    burst: int
+    """Snapshots that may be asked for at once on top of that."""
+
+
+class _Numbers(msgspec.Struct, gc=False):
+    symbol: str = msgspec.field(name="s")
+    first: int = msgspec.field(name="U")
+    last: int = msgspec.field(name="u")
+    previous: int | None = msgspec.field(name="pu", default=None)
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    data: _Numbers
+
+
+class _Answer(msgspec.Struct, gc=False):
+    update_id: int = msgspec.field(name="lastUpdateId")
+
+
+_envelope: Final = msgspec.json.Decoder(_Envelope)
+_numbers: Final = msgspec.json.Decoder(_Numbers)
+_answer: Final = msgspec.json.Decoder(_Answer)
+
+
+@dataclass(slots=True)
+class _Book:
+    """What is known of one symbol's update numbers on this connection."""
+
+    first: int
+    """The first update number since the stream began or broke."""
+    last: int
+    waiting: bool = True
+    """A snapshot was asked for."""
+    troubles: int = 0
+    """Snapshots asked for in vain, or breaks, since the book was last settled."""
+    in_sequence: int = 0
+
+
+@dataclass(slots=True)
+class BinanceSession:
+    """A ``ports.Session``."""
+
+    capabilities: Capabilities
+    host: Host
+    symbols: Sequence[str]
+    channels: Sequence[str]
+    url: str
+    rest_url: str
+    _streams: tuple[str, ...] = field(init=False)
+    _books: dict[str, _Book] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Check the wishes and name the streams. Raises UsageError."""
+        venue, most = self.capabilities.venue, self.capabilities.max_streams_per_connection
+        self.symbols = wanted_symbols(venue, self.symbols)
+        names = wanted_channels(venue, self.channels, CHANNELS)
+        self._streams = tuple(f"{symbol.lower()}@{name}" for symbol in self.symbols for name in names)
+        if len(self._streams) > most:
+            raise UsageError(
+                f"{len(self._streams)} streams are more than the {most} that {venue} allows on a connection",
+                hint=f"split the symbols over several sources of at most {most // len(names)} symbols",
+            )
+        base = (self.url or self.host.url).rstrip("/")
+        named = f"{base}/stream?streams={'/'.join(self._streams)}"
+        self.url = named if len(named) <= LONGEST_URL else f"{base}/stream"
+        self.rest_url = (self.rest_url or self.host.rest_url).rstrip("/") + self.host.depth_path
+
+    def on_connect(self) -> list[Request]:
+        """Forget the old connection's numbers; subscribe, unless the URL has done so."""
+        self._books.clear()
+        if "?" in self.url:
+            return []
+        parts = [self._streams[i : i + STREAMS_A_MESSAGE] for i in range(0, len(self._streams), STREAMS_A_MESSAGE)]
+        return [Send(_subscribe(part, number)) for number, part in enumerate(parts, 1)]
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Ask for a snapshot of a book that is new or broke; leave when the venue announces a shutdown."""
+        requests: list[Request] = []
+        for frame in frames:
+            if b'"depthUpdate"' in frame:
+                self._on_depth(frame, requests)
+            elif b'"serverShutdown"' in frame:
+                requests.append(Reconnect("the venue announces a shutdown"))
+        return requests
+
+    def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
+        """Accept a snapshot that joins the stream; ask again for one that is too old, was refused or is no snapshot."""
+        symbol = tag.removeprefix("depth:")
+        book = self._books.get(symbol)
+        if book is None or symbol == tag:
+            return []
+        book.waiting = False
+        if status in (418, 429):
+            return [self._fetch(symbol, book, BAN_DELAY_S)]
+        try:
+            joins = status == 200 and self._joins(_answer.decode(body).update_id, book)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            joins = False
+        if joins:
+            return []
+        book.troubles += 1
+        return [self._fetch(symbol, book, _back_off(book.troubles))]
+
+    def _joins(self, update_id: int, book: _Book) -> bool:
+        """Tell whether a snapshot reaches the first kept update: the engine can join the two."""
+        overlap = self.capabilities.sequence_rule is SequenceRule.OVERLAP
+        return update_id + overlap >= book.first
+
+    def _on_depth(self, frame: bytes, requests: list[Request]) -> None:
+        try:
+            numbers = _envelope.decode(frame).data
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            try:
+                numbers = _numbers.decode(frame)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return  # not for this reader; the decoder will say why
+        book = self._books.get(numbers.symbol)
+        if book is None:
+            if numbers.symbol in self.symbols:
+                book = self._books[numbers.symbol] = _Book(numbers.first, numbers.last, waiting=False)
+                requests.append(self._fetch(numbers.symbol, book, 0.0))
+            return
+        if numbers.last <= book.last:
+            return  # an update that was sent again
+        if self._follows(numbers, book):
+            book.last = numbers.last
+            book.in_sequence += 1
+            if book.in_sequence >= SETTLED:
+                book.troubles = 0
+            return
+        book.first, book.last, book.in_sequence = numbers.first, numbers.last, 0
+        if not book.waiting:
+            requests.append(self._fetch(numbers.symbol, book, _back_off(book.troubles)))
+            book.troubles += 1
+
+    def _follows(self, numbers: _Numbers, book: _Book) -> bool:
+        if self.capabilities.sequence_rule is SequenceRule.CHAIN:
+            return numbers.previous == book.last
+        return numbers.first <= book.last + 1
+
+    def _fetch(self, symbol: str, book: _Book, delay_s: float) -> Fetch:
+        """Ask for a snapshot, behind those already asked for: more than ``burst`` at once are paced."""
+        ahead = sum(other.waiting for other in self._books.values())
+        book.waiting = True
+        pace = max(0, ahead - self.host.burst + 1) * self.host.pace_s
+        url = f"{self.rest_url}?symbol={symbol}&limit={self.host.depth_limit}"
+        return Fetch(f"depth:{symbol}", url, max(delay_s, pace))
+
+
+def _back_off(troubles: int) -> float:
+    """Return 0 s for the first trouble, then 2, 4, 8 … to a minute."""
+    return 0.0 if troubles == 0 else min(LONGEST_DELAY_S, 2.0 ** min(troubles, 10))
+
+
+def _subscribe(streams: Sequence[str], number: int) -> str:
+    return msgspec.json.encode({"method": "SUBSCRIBE", "params": streams, "id": number}).decode()

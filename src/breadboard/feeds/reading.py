@@ -1,0 +1,157 @@
+"""The reference way to read a frame: strict JSON, typed, slow, and the last word on what is accepted."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final, TypeVar
+
+import msgspec
+
+from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+
+M = TypeVar("M", bound=msgspec.Struct)
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=INT64_MAX)]
+PriceSize = tuple[str, str]
+Level = tuple[Side, int, int, int]
+"""Side it rests on, price in 1e-9, size, size_exp."""
+
+
+class Refused(ValueError):
+    """The frame cannot be understood; the text is the reason given in quarantine."""
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the tape with its symbol; fields are named and absent as the tape's columns."""
+
+    kind: EventKind
+    symbol: str | None
+    flags: Flag = Flag(0)
+    code: StatusCode | None = None
+    side: Side = Side.NONE
+    ts_event: int = ABSENT
+    sequence: int = ABSENT
+    sequence_first: int = ABSENT
+    sequence_prev: int = ABSENT
+    trade_id: int = ABSENT
+    price: int = ABSENT
+    size: int = ABSENT
+    size_exp: int = SIZE_EXP
+    ask_price: int = ABSENT
+    ask_size: int = ABSENT
+    ask_size_exp: int = SIZE_EXP
+    levels: tuple[Level, ...] = ()
+
+
+class Meaning(msgspec.Struct, frozen=True):
+    """What one frame says: at most one event, and whether it is data, conversation, or data that is ignored."""
+
+    event: Event | None = None
+    control: bool = False
+    ignored: str | None = None
+
+
+Reader = Callable[[bytes], Meaning]
+DocumentReader = Callable[[DocumentHead, bytes], Meaning]
+
+CONTROL: Final = Meaning(control=True)
+
+
+def parse_object(frame: bytes) -> dict[str, Any]:
+    """Return the frame's JSON object. Raises Refused for anything else, and for a key given twice at any depth."""
+    try:
+        found = json.loads(frame.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+    except UnicodeDecodeError:
+        raise Refused("not UTF-8 text") from None
+    except json.JSONDecodeError as error:
+        raise Refused(f"not JSON: {error.msg} at byte {error.pos}") from None
+    except RecursionError:
+        raise Refused("JSON nested too deeply") from None
+    except Refused:
+        raise
+    except ValueError:
+        raise Refused("a number of thousands of digits") from None
+    if not isinstance(found, dict):
+        raise Refused(f"not a JSON object but {type(found).__name__}")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise Refused(f"the key {twice[:40]!r} is given twice")
+    return found
+
+
+def _no_constant(name: str) -> float:
+    raise Refused(f"{name} is not a number")
+
+
+def typed(payload: dict[str, Any], message: type[M]) -> M:
+    """Return the payload as a message. Raises Refused naming the field and the type that was expected."""
+    try:
+        return msgspec.convert(payload, message, strict=True)
+    except msgspec.ValidationError as error:
+        raise Refused(f"{message.__name__}: {error}") from None
+
+
+def symbol_of(text: str) -> str:
+    """Return a venue's symbol. Raises Refused for text that cannot be one."""
+    if not 0 < len(text) <= 64 or " " in text or not text.isprintable():
+        raise Refused(f"not a symbol: {text[:40]!r}")
+    return text
+
+
+def unknown_type(kind: object) -> Refused:
+    """Return the refusal of a message type that this venue was never seen to send."""
+    return Refused(f"unknown message type {str(kind)[:40]!r}")
+
+
+def price_of(text: str) -> int:
+    """Return a price above zero in 1e-9."""
+    price = parse_price(text)
+    if price <= 0:
+        raise Refused(f"an impossible price: {text}")
+    return price
+
+
+def trade_size(text: str) -> tuple[int, int]:
+    """Return the size of a trade, above zero."""
+    size, exponent = parse_size(text)
+    if size == 0:
+        raise Refused("a trade of size 0")
+    return size, exponent
+
+
+def quote_side(price: str, size: str | None) -> tuple[int, int, int]:
+    """Return ``(price, size, size_exp)`` of one side of a quote; absent where the venue says there is none (size 0).
+
+    A venue that sends no sizes says with a price of 0 that the side is empty.
+    """
+    found = parse_price(price)
+    amount, exponent = (ABSENT, SIZE_EXP) if size is None else parse_size(size)
+    if amount == 0 or (found == 0 and size is None):
+        return ABSENT, ABSENT, SIZE_EXP
+    if found <= 0:
+        raise Refused(f"an impossible price: {price}")
+    return found, amount, exponent
+
+
+def levels_of(pairs: Sequence[PriceSize], side: Side) -> tuple[Level, ...]:
+    """Return book levels of one side, in the order given."""
+    return tuple((side, price_of(price), *parse_size(size)) for price, size in pairs)
+
+
+def refused_document(symbol: str | None) -> Meaning:
+    """Return what an HTTP answer other than 200 means: conversation, and a venue error on the tape."""
+    flags = Flag(0) if symbol else Flag.FEED_WIDE
+    return Meaning(Event(kind=EventKind.STATUS, symbol=symbol, flags=flags, code=StatusCode.VENUE_ERROR), control=True)
+
+
+def venue_says(code: StatusCode, ts_event: int = ABSENT) -> Meaning:
+    """Return a control message that speaks of the whole feed."""
+    event = Event(kind=EventKind.STATUS, symbol=None, flags=Flag.FEED_WIDE, code=code, ts_event=ts_event)
+    return Meaning(event, control=True)
