@@ -61,6 +61,7 @@ class FeedState:
         """Return the feed as JSON-ready values."""
         return {
             "feed": self.name,
+            "source": self.source,
             "venue": self.venue,
             "state": self.state(now),
             "age_ms": max(0, now - self.ts_recv) // 1_000_000,

@@ -77,16 +77,16 @@ class LiveMarket:
         with self._lock:
             return self._state[: len(self)].copy() if ids is None else self._state[np.asarray(ids, np.int64)]
 
-    def changed(self, ids: NDArray[np.int64], since: int) -> tuple[NDArray[np.int64], NDArray[np.void], int]:
-        """Return which of ``ids`` changed after revision ``since``, their records, and the revision now."""
+    def changed(self, since: int) -> tuple[NDArray[np.int64], NDArray[np.void], int]:
+        """Return the instruments that changed after revision ``since``, their records, and the revision now."""
         with self._lock:
-            kept = ids[self._state["revision"][ids] > since]
-            return kept, self._state[kept], self.revision
+            ids = np.flatnonzero(self._state["revision"][: len(self)] > since)
+            return ids, self._state[ids], self.revision
 
-    def trades(self, since: int) -> Read:
-        """Return the trades from sequence number ``since`` on, as far as the ring goes back."""
+    def trades(self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None) -> Read:
+        """Return the trades from sequence number ``since`` on, as far as the ring goes back; see ``TradeRing.read``."""
         with self._lock:
-            return self._ring.read(since)
+            return self._ring.read(since, wanted, cap)
 
     @property
     def next_trade(self) -> int:

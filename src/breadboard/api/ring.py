@@ -40,8 +40,10 @@ class Read:
     """``TRADE`` rows in order."""
     first: int
     end: int
+    skipped: int
+    """Wanted trades of the range that are left out, because there were more than the cap."""
     lost: int
-    """Trades before ``first`` that were asked for and are no longer here."""
+    """Trades of any instrument before ``first`` that were asked for and are no longer here."""
 
 
 class TradeRing:
@@ -66,8 +68,18 @@ class TradeRing:
         self._rows["ts_engine"][places] = ts_engine
         self._rows["seq"][places] = seqs
 
-    def read(self, since: int) -> Read:
-        """Return copies of the trades from ``since`` on, and how many of those asked for are gone."""
+    def read(self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None) -> Read:
+        """Return copies of the trades from ``since`` on, and how many of those asked for are gone.
+
+        ``wanted`` chooses by dense instrument id (an id beyond its end is not wanted); of more than ``cap`` the
+        newest are returned.
+        """
         first = min(max(since, self.end - len(self._rows), 0), self.end)
         places = np.arange(first, self.end) % len(self._rows)
-        return Read(self._rows[places], first, self.end, max(0, first - max(since, 0)))
+        if wanted is not None:
+            ids = self._rows["instrument"][places]
+            places = (
+                places[(ids < len(wanted)) & wanted[np.minimum(ids, len(wanted) - 1)]] if len(wanted) else places[:0]
+            )
+        kept = places if cap is None else places[-cap:]
+        return Read(self._rows[kept], first, self.end, len(places) - len(kept), max(0, first - max(since, 0)))

@@ -29,37 +29,38 @@ WINDOW_NS: Final = 10_000_000_000
 LONGEST_NS: Final = 86_400_000_000_000
 """One day; a longer lag is counted in the last bucket, and ``min``/``max`` stay exact."""
 
-# As in HdrHistogram: 64 linear steps per power of two, so a bucket is at most 1/64 of its value wide and its middle
-# at most 0.8 % away. The unit is 16 ns: the first 64 steps end at 1.024 us, below which nothing here is measured.
+# A bucket is named by the exponent and the first seven bits of the mantissa of ``|lag| / 16 ns + 64`` as a float64:
+# 128 steps per power of two, read from the number's own bits. The 64 makes the steps linear near zero. The middle of a
+# bucket is at most 0.8 % away from a lag of 1 us and 0.4 % from a long one.
 _UNIT: Final = 16
-_STEPS: Final = 64
-_SIDE: Final = 64 * 38
-"""Buckets of one sign: the linear ones and 37 powers of two, to 1.5 days."""
+_FIRST: Final = 64
+_STEPS: Final = 128
+_POWERS: Final = 37
+_SIDE: Final = _STEPS * _POWERS
+"""Buckets of one sign, to 2.5 days."""
+_SHIFT: Final = 52 - 7
+_BASE: Final = (1023 + 6) * _STEPS
 
 
 def _bucket(ns: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the bucket of each lag: 0 is the most negative, ``_SIDE`` holds zero."""
-    units = np.minimum(np.abs(ns), LONGEST_NS) // _UNIT
-    fraction, power = np.frexp(units.astype(np.float64))  # exact: fewer than 53 bits
-    steep = (power.astype(np.int64) - 6) * _STEPS + (fraction * (2 * _STEPS)).astype(np.int64) - _STEPS
-    place = np.where(units < _STEPS, units, steep)
+    units = np.minimum(np.abs(ns), LONGEST_NS) / _UNIT + _FIRST
+    place: NDArray[np.int64] = (units.view(np.int64) >> _SHIFT) - _BASE
     return np.where(ns < 0, _SIDE - 1 - place, _SIDE + place)
 
 
 def _edges() -> NDArray[np.float64]:
-    """Return the upper end, in ns, of each non-negative bucket."""
-    linear = np.arange(1, _STEPS + 1, dtype=np.float64)
-    steep = np.ldexp(
-        np.tile(np.arange(_STEPS + 1, 2 * _STEPS + 1, dtype=np.float64), 37), np.repeat(np.arange(37), _STEPS)
-    )
-    return np.concatenate((linear, steep)) * _UNIT
+    """Return the ends, in ns, of the non-negative buckets: one more than there are buckets."""
+    steps = np.tile(np.arange(_STEPS, 2 * _STEPS, dtype=np.float64), _POWERS)
+    starts = np.ldexp(steps / _STEPS, np.repeat(np.arange(_POWERS), _STEPS)) - 1
+    return np.append(starts, 2.0**_POWERS - 1) * _FIRST * _UNIT
 
 
-_UPPER: Final = _edges()
-_MIDDLE_POSITIVE: Final = (np.concatenate((np.zeros(1), _UPPER[:-1])) + _UPPER) / 2
-_MIDDLE: Final = np.concatenate((-_MIDDLE_POSITIVE[::-1], _MIDDLE_POSITIVE))
-_TOP: Final = np.concatenate((-np.concatenate((np.zeros(1), _UPPER[:-1]))[::-1], _UPPER))
-"""The upper end of every bucket, most negative first."""
+_EDGES: Final = _edges()
+_MIDDLES: Final = (_EDGES[1:] + _EDGES[:-1]) / 2
+_MIDDLE: Final = np.concatenate((-_MIDDLES[::-1], _MIDDLES))
+_TOP: Final = np.concatenate((-_EDGES[-2::-1], _EDGES[1:]))
+"""The middle and the upper end of every bucket, most negative first."""
 
 
 class LagHistogram:
@@ -156,7 +157,7 @@ class _Lag:
 
 
 class LagBoard:
-    """The lags of every feed and hop. Thread-safe; costs about 40 kB a histogram and nothing per idle label."""
+    """The lags of every feed and hop. Thread-safe; costs about 150 kB a label."""
 
     def __init__(self) -> None:
         self._lock = Lock()

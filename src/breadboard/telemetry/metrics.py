@@ -11,12 +11,15 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from breadboard.telemetry.lag import LagBoard
+
+disable_created_metrics()  # a gauge of when each counter was made helps nobody
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 LAG_BOUNDS_S: Final = (

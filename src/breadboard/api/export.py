@@ -1,0 +1,199 @@
+"""Arrow tables as JSON, CSV, Arrow streams and Parquet files, with every digit that the table has."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+Format = Literal["json", "csv", "arrow", "parquet"]
+MEDIA_TYPES: Final[dict[str, str]] = {
+    "json": "application/json",
+    "csv": "text/csv; charset=utf-8",
+    "arrow": "application/vnd.apache.arrow.stream",
+    "parquet": "application/vnd.apache.parquet",
+}
+_RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\0")
+"""A text cell that begins so is a formula to a spreadsheet; it gets an apostrophe before it. Numbers do not."""
+
+
+def json_text(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Return JSON bytes."""
+    return msgspec.json.encode(value)
+
+
+def rows(table: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a pyarrow Table or RecordBatch
+    """Return JSON-ready rows: decimals as plain digits without trailing zeros, times as ISO 8601 with nanoseconds."""
+    names = table.schema.names
+    columns = [_cells(table.column(name)) for name in names]
+    return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def json_document(tables: Iterable[Any], tail: bytes) -> Iterator[bytes]:
+    """Yield ``{"data":[row, …], …tail}``; ``tail`` is a JSON object whose members end the document."""
+    yield b'{"data":['
+    first = True
+    for table in tables:
+        text = json_text(rows(table))[1:-1]
+        if text:
+            yield text if first else b"," + text
+            first = False
+    yield b"]," + tail[1:]
+
+
+def render(table: Any, form: Format) -> Iterator[bytes]:  # noqa: ANN401 - a pyarrow.Table
+    """Yield a table as a file of the given form."""
+    encoder = _Encoder(form)
+    yield from encoder.add(table)
+    yield from encoder.end()
+
+
+async def stream(batches: AsyncIterator[Any], form: Format) -> AsyncIterator[bytes]:
+    """Yield record batches as a document of the given form.
+
+    JSON is ``{"columns":[{"name","type"}, …],"data":[row, …],"count":n}``. An answer that breaks off is not a valid
+    document of its form, so a reader cannot take it for the whole.
+    """
+    encoder = _Encoder(form)
+    async for batch in batches:
+        for part in encoder.add(batch):
+            yield part
+    for part in encoder.end():
+        yield part
+
+
+class _Encoder:
+    """Turns tables or record batches of one schema into the bytes of a document, piece by piece."""
+
+    def __init__(self, form: Format) -> None:
+        self._form = form
+        self._sink = io.BytesIO()
+        self._writer: Any = None
+        self._count = 0
+
+    def add(self, table: Any) -> Iterator[bytes]:  # noqa: ANN401 - a pyarrow Table or RecordBatch
+        begun = self._writer is not None
+        if self._form == "json":
+            yield from self._json(table, begun=begun)
+        elif self._form == "csv":
+            yield _csv(table, header=not begun)
+            self._writer = True
+        else:
+            if not begun:
+                self._writer = _arrow_writer(self._form, self._sink, table.schema)
+            (self._writer.write_table if hasattr(table, "to_batches") else self._writer.write_batch)(table)
+            if self._form == "arrow":  # a Parquet file is one piece: its footer knows where everything is
+                yield self._drain()
+        self._count += table.num_rows
+
+    def end(self) -> Iterator[bytes]:
+        if self._form == "json":
+            head = b"" if self._writer is not None else b'{"columns":[],"data":['
+            yield head + b'],"count":%d}' % self._count
+        elif self._form in ("arrow", "parquet"):
+            import pyarrow as pa
+
+            if self._writer is None:
+                self._writer = _arrow_writer(self._form, self._sink, pa.schema([]))
+            self._writer.close()
+            yield self._drain()
+
+    def _json(self, table: Any, *, begun: bool) -> Iterator[bytes]:  # noqa: ANN401 - a pyarrow Table or RecordBatch
+        if not begun:
+            columns = [{"name": field.name, "type": str(field.type)} for field in table.schema]
+            yield b'{"columns":' + json_text(columns) + b',"data":['
+            self._writer = True
+        text = json_text(rows(table))[1:-1]
+        if text:
+            yield b"," + text if self._count else text
+
+    def _drain(self) -> bytes:
+        data = self._sink.getvalue()
+        self._sink.seek(0)
+        self._sink.truncate()
+        return data
+
+
+def _arrow_writer(form: Format, sink: io.BytesIO, schema: Any) -> Any:  # noqa: ANN401 - pyarrow writers
+    if form == "parquet":
+        import pyarrow.parquet as pq
+
+        return pq.ParquetWriter(sink, schema, compression="zstd")
+    import pyarrow as pa
+
+    return pa.ipc.new_stream(sink, schema)
+
+
+def _csv(table: Any, *, header: bool) -> bytes:  # noqa: ANN401 - a pyarrow Table or RecordBatch
+    out = io.StringIO()
+    writer = csv.writer(out)
+    if header:
+        writer.writerow([_safe(name) for name in table.schema.names])
+    numeric = [_is_number(field.type) for field in table.schema]
+    columns = [_cells(table.column(name)) for name in table.schema.names]
+    for cells in zip(*columns, strict=True):
+        writer.writerow([cell if plain else _safe(cell) for cell, plain in zip(cells, numeric, strict=True)])
+    return out.getvalue().encode()
+
+
+def _cells(column: Any) -> list[Any]:  # noqa: ANN401 - a pyarrow array
+    import pyarrow as pa
+
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        column, kind = column.cast(kind.value_type), kind.value_type
+    if pa.types.is_decimal(kind):
+        return [_digits(value) for value in column.to_pylist()]
+    if pa.types.is_timestamp(kind):
+        return [
+            None if value is None else _iso(value)
+            for value in column.cast(pa.timestamp("ns")).cast(pa.int64()).to_pylist()
+        ]
+    if pa.types.is_nested(kind):
+        return [_plain(value) for value in column.to_pylist()]
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
+    values: list[Any] = column.to_pylist()
+    return values if _is_number(kind) or pa.types.is_string(kind) else [_plain(value) for value in values]
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any Arrow value
+    from decimal import Decimal
+
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, Decimal):
+        return _digits(value)
+    return value if isinstance(value, str | int | float | bool | type(None)) else str(value)
+
+
+def _digits(value: Any) -> str | None:  # noqa: ANN401 - a Decimal or None
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _iso(ns: int) -> str:
+    from datetime import UTC, datetime
+
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def _is_number(kind: Any) -> bool:  # noqa: ANN401 - a pyarrow type
+    import pyarrow as pa
+
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+    )
+
+
+def _safe(cell: Any) -> Any:  # noqa: ANN401 - any cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_RISKY) else cell

@@ -1,0 +1,168 @@
+"""Fan-out: what changed is read once and encoded once, however many clients look.
+
+Time is cut into slots of ``1 / hz`` seconds, the same for every client of one ``hz``. A client gets at most one message
+in a slot: at once when something changes in a slot that is still free (so a quiet instrument is told without delay),
+and at the start of the next slot otherwise. What is overwritten in between is counted as conflated.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.api import wire
+from breadboard.api.live import LiveMarket
+from breadboard.api.services import Services
+from breadboard.api.state import blank
+from breadboard.model.kinds import Provenance
+
+if TYPE_CHECKING:
+    from breadboard.api.subscriber import Subscriber
+
+PASS_S: Final = 0.005
+"""Passes over the clients are at least this far apart."""
+_KEPT_TRADES: Final = 20_000
+
+
+class Mirror:
+    """The event loop's own copy of the records, with each row encoded at most once per change."""
+
+    def __init__(self, live: LiveMarket) -> None:
+        self._live = live
+        self.records = blank(64)
+        self.count = 0
+        self.revision = 0
+        self._rows: dict[str, dict[int, bytes]] = {"json": {}, "msgpack": {}}
+        self._trades: dict[str, dict[int, bytes]] = {"json": {}, "msgpack": {}}
+        self._encode: dict[str, Callable[[Any], bytes]] = {
+            "json": msgspec.json.encode,
+            "msgpack": msgspec.msgpack.encode,
+        }
+
+    def refresh(self) -> None:
+        """Copy what changed since the last time."""
+        ids, records, self.revision = self._live.changed(self.revision)
+        self.count = len(self._live)
+        if self.count > len(self.records):
+            wider = blank(2 * self.count)
+            wider[: len(self.records)] = self.records
+            self.records = wider
+        self.records[ids] = records
+        for rows in self._rows.values():
+            for index in ids.tolist():
+                rows.pop(index, None)
+        for trades in self._trades.values():
+            if len(trades) > _KEPT_TRADES:
+                trades.clear()
+
+    def rows(self, ids: NDArray[np.int64], form: str) -> list[bytes]:
+        """Return the encoded rows of these instruments."""
+        rows, wanted = self._rows[form], ids.tolist()
+        missing = [index for index in wanted if index not in rows]
+        for index, record in zip(missing, wire.unpack(self.records[missing]), strict=True):
+            rows[index] = self._encode[form](wire.row(self._live.instrument(index), record))
+        return [rows[index] for index in wanted]
+
+    def trades(self, found: NDArray[np.void], form: str) -> list[bytes]:
+        """Return the encoded rows of these trades."""
+        trades = self._trades[form]
+        for item in wire.unpack_trades(found):
+            if item.seq not in trades:
+                trades[item.seq] = self._encode[form](wire.trade(self._live.instrument(item.instrument), item))
+        return [trades[seq] for seq in found["seq"].tolist()]
+
+
+class Fanout:
+    """Wakes clients when they are due, tells them the time once a second, and cuts those that do not read."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self.live = services.live
+        self.mirror = Mirror(services.live)
+        self.clients: set[Subscriber] = set()
+        self._changed = asyncio.Event()
+        self._delivered: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
+        self._second = -1
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        loop = asyncio.get_running_loop()
+
+        def notify() -> None:
+            if not self._changed.is_set() and not loop.is_closed():
+                loop.call_soon_threadsafe(self._changed.set)
+
+        stop_listening = self.live.listen(notify)
+        try:
+            while True:
+                await self._wait(loop)
+                self._changed.clear()
+                self.tick(loop.time())
+                await asyncio.sleep(PASS_S)
+        finally:
+            stop_listening()
+
+    def tick(self, now: float) -> None:
+        """Make one pass over the clients at loop time ``now``."""
+        self.mirror.refresh()
+        second = int(now)
+        if second != self._second:
+            self._second = second
+            self._beat()
+        next_trade = self.live.next_trade
+        for client in list(self.clients):
+            client.poke(now, self.mirror.revision, next_trade)
+
+    def delivered(self, records: NDArray[np.void], ts_deliver: int) -> None:
+        """Note that the newest state of these instruments was handed to a client's socket."""
+        self._delivered.append((records["source"], ts_deliver - records["ts_recv"]))
+
+    def status(self) -> dict[str, Any]:
+        """Return what every client is told once a second."""
+        feeds = self.live.feeds()
+        return {
+            "t": self.live.now() // 1_000_000,
+            "feed": overall(feed["state"] for feed in feeds),
+            "feeds": feeds,
+            "provenance": most_artificial(feed["provenance"] for feed in feeds),
+            "gaps": self.live.gaps,
+            "instruments": len(self.live),
+            "stream": self.live.session,
+        }
+
+    def _beat(self) -> None:
+        if self._delivered:
+            sources, lags = (np.concatenate(column) for column in zip(*self._delivered, strict=True))
+            self._delivered.clear()
+            for source in np.unique(sources).tolist():
+                feed = self.live.feed(source)
+                if feed is not None:
+                    self.services.lag.add(feed.venue or "", feed.name, "deliver", lags[sources == source])
+        for client in list(self.clients):
+            client.beat()
+
+    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Wait for a change, for the next slot of a client that is behind, or for the next whole second."""
+        now = loop.time()
+        due = min((client.due(now) for client in self.clients), default=now + 1.0)
+        timeout = min(due, int(now) + 1.0) - now
+        if timeout > 0 and not self._changed.is_set():
+            handle = loop.call_later(timeout, self._changed.set)
+            await self._changed.wait()
+            handle.cancel()
+
+
+def overall(states: Iterable[str]) -> str:
+    """Return the worst state: ``down``, ``stale``, ``live``; ``waiting`` when there is no feed yet."""
+    seen = set(states)
+    return next((state for state in ("down", "stale", "live") if state in seen), "waiting")
+
+
+def most_artificial(seen: Iterable[str]) -> str | None:
+    """Return the provenance to warn of: one synthetic feed makes the screen synthetic. None before any data."""
+    found = set(seen)
+    order = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.LIVE)
+    return next((str(one) for one in order if str(one) in found), None)

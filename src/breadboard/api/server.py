@@ -1,0 +1,150 @@
+"""Running the application: uvicorn on uvloop, on loopback."""
+
+import asyncio
+import errno
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, cast
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from breadboard.api.routes.realtime import CUT
+from breadboard.api.security import is_loopback
+from breadboard.errors import UsageError
+
+_LAST_WORDS_S = 1.0
+_DRAIN_S = 5
+
+
+class Sockets(WebSocketsSansIOProtocol):
+    """uvicorn's WebSocket protocol, with a way out of a full socket.
+
+    Closing politely queues a close frame behind what the client does not read, and then waits for it without end.
+    ``cut`` says why, waits a second, and drops the connection with everything that is queued.
+    """
+
+    async def run_asgi(self) -> None:
+        """Offer ``cut`` to the application."""
+        extensions = cast("dict[str, Any]", self.scope["extensions"])
+        extensions[CUT] = self.cut
+        await super().run_asgi()
+
+    def cut(self, code: int, reason: str) -> None:
+        """End the connection, even if its socket is full."""
+        if self.disconnected or self.close_sent:
+            return
+        self.conn.send_close(code, reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises UsageError for an address that is not loopback, or a port that is taken.
+
+    Port 0 takes any free one. There is no authentication yet, so nobody but this machine may reach the server.
+    """
+    if not is_loopback(f"[{host}]" if ":" in host else host):
+        raise UsageError(f"{host} is not a loopback address, and this server has no passwords", hint="--host 127.0.0.1")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise UsageError(f"port {port} on {host} is in use", hint=f"breadboard up --port {port + 1}") from None
+        raise UsageError(
+            f"{host} port {port} cannot be had: {error.strerror}", hint="breadboard up --port 8081"
+        ) from None
+    return listener
+
+
+def serve(
+    app: ASGIApp, host: str, port: int, ready: Callable[[str], None], stop: threading.Event | None = None
+) -> None:
+    """Serve until ``stop`` is set (or for ever), then let requests end for up to five seconds.
+
+    Runs its own event loop in the calling thread and installs no signal handlers. ``ready`` is called once, with the
+    address, when connections are accepted. Raises UsageError as ``bind`` does.
+    """
+    listener = bind(host, port)
+    name, number = listener.getsockname()[:2]
+    address = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
+    server = _Server(_config(app), lambda: ready(address), stop)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(server.serve([listener]))
+
+
+@contextmanager
+def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """Serve in a thread for the length of a ``with`` block; gives the address."""
+    started, stop = threading.Event(), threading.Event()
+    outcome: list[Any] = []
+
+    def ready(address: str) -> None:
+        outcome.append(address)
+        started.set()
+
+    def work() -> None:
+        try:
+            serve(app, host, port, ready, stop)
+        except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
+            outcome.append(error)
+        finally:
+            started.set()
+
+    thread = threading.Thread(target=work, name="api-server")
+    thread.start()
+    started.wait()
+    if isinstance(outcome[0], BaseException):
+        thread.join()
+        raise outcome[0]
+    try:
+        yield outcome[0]
+    finally:
+        stop.set()
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without signal handlers: who calls decides what a signal means."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event | None) -> None:
+        super().__init__(config)
+        self._ready = ready
+        self._stop = stop
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    async def on_tick(self, counter: int) -> bool:
+        return await super().on_tick(counter) or (self._stop is not None and self._stop.is_set())
+
+
+def _config(app: ASGIApp) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        ws=Sockets,
+        ws_max_size=64 * 1024,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        ws_per_message_deflate=False,  # costs more CPU than a loopback saves
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_S,
+    )

@@ -1,0 +1,270 @@
+"""One WebSocket client: what it wants, what it has seen, and its next messages."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from breadboard.api.fanout import Fanout
+
+TRADES_PER_MESSAGE: Final = 200
+CHANNELS: Final = ("quote", "trade", "status", "lag")
+ELSEWHERE: Final = {
+    "book": "not pushed yet: GET /api/v1/book/{id}",
+    "alert": "no alert rules run yet: GET /api/v1/alerts",
+}
+HZ_MIN, HZ_MAX = 1.0, 30.0
+
+
+class Subscribe(msgspec.Struct, tag_field="op", tag="sub", forbid_unknown_fields=True):
+    """Want exactly these instruments (``*``: all, also those to come); replaces what was wanted before."""
+
+    symbols: tuple[str, ...]
+    hz: float = 10.0
+    channels: tuple[str, ...] = ("quote", "status")
+
+
+class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsub", forbid_unknown_fields=True):
+    """Want these no more; without symbols, nothing."""
+
+    symbols: tuple[str, ...] | None = None
+
+
+class Hello(msgspec.Struct, tag_field="op", tag="hello", forbid_unknown_fields=True):
+    """After a reconnect: go on with the trades at ``resume`` of ``stream``, as the last ``next.trade`` said."""
+
+    resume: int
+    stream: int | None = None
+
+
+Request = Subscribe | Unsubscribe | Hello
+
+
+class Subscriber:
+    """State of one client. Everything here runs on the event loop; nothing here waits for a socket."""
+
+    def __init__(self, fanout: "Fanout", form: str) -> None:
+        self._fanout = fanout
+        self.form = form
+        self.metrics = fanout.services.metrics
+        self.wake = asyncio.Event()
+        self.sending_since: float | None = None
+        """Loop time at which the send under way began; None between sends."""
+        self.conflated = 0
+        self.dropped = 0
+        self._hz = 10.0
+        self._channels: frozenset[str] = frozenset()
+        self._names: list[str] = []
+        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
+        self._mask: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._known = -1
+        self._seen = 0
+        self._updates: NDArray[np.int64] = np.empty(0, np.int64)
+        self._next_trade = fanout.live.next_trade
+        self._snapshot = False
+        self._beat = False
+        self._slot = -1
+        self._behind = False
+        self._replies: list[dict[str, Any]] = []
+
+    # What the client asks.
+
+    def ask(self, request: Request) -> None:
+        """Do what a message asks; the answer is the next message."""
+        match request:
+            case Subscribe():
+                self._subscribe(request)
+            case Unsubscribe():
+                gone = None if request.symbols is None else {name.upper() for name in request.symbols}
+                self._names = [] if gone is None else [name for name in self._names if name.upper() not in gone]
+                self._resolve()
+                self.reply({"type": "unsubscribed", "symbols": [self._name(index) for index in self._ids.tolist()]})
+            case Hello():
+                self._resume(request)
+
+    def reply(self, message: dict[str, Any]) -> None:
+        """Send this before anything else."""
+        self._replies.append(message)
+        self.wake.set()
+
+    @property
+    def waiting_replies(self) -> int:
+        """Answers that the socket has not taken yet."""
+        return len(self._replies)
+
+    def _subscribe(self, request: Subscribe) -> None:
+        self._hz = min(max(request.hz, HZ_MIN), HZ_MAX)
+        self._channels = frozenset(request.channels) & frozenset(CHANNELS)
+        self._names = list(dict.fromkeys(request.symbols))
+        self._resolve()
+        live = self._fanout.live
+        self._snapshot = "quote" in self._channels
+        self._next_trade = live.next_trade
+        self.reply(
+            {
+                "type": "subscribed",
+                "symbols": [self._name(index) for index in self._ids.tolist()],
+                "unknown": [name for name in self._names if name != "*" and not live.find(name)],
+                "channels": [name for name in CHANNELS if name in self._channels],
+                "unavailable": {
+                    name: ELSEWHERE.get(name, "no such channel")
+                    for name in request.channels
+                    if name not in self._channels
+                },
+                "hz": self._hz,
+                "stream": live.session,
+                "next": {"trade": self._next_trade},
+            }
+        )
+
+    def _resume(self, request: Hello) -> None:
+        live = self._fanout.live
+        same = request.stream is None or request.stream == live.session
+        if same and 0 <= request.resume <= live.next_trade:
+            self._next_trade = request.resume
+            self.reply({"type": "resumed", "next": {"trade": request.resume}, "stream": live.session})
+        else:
+            reason = "these numbers are of another stream" if not same else "that number has not been given yet"
+            self.reply(
+                {
+                    "type": "gap",
+                    "channel": "trade",
+                    "from": request.resume,
+                    "reason": reason,
+                    "next": {"trade": live.next_trade},
+                    "stream": live.session,
+                }
+            )
+
+    def _name(self, index: int) -> str:
+        return self._fanout.live.instrument(index).id
+
+    def _resolve(self) -> None:
+        """Turn names into ids; again whenever new instruments have appeared."""
+        live = self._fanout.live
+        self._known = count = len(live)
+        if "*" in self._names:
+            ids = np.arange(count)
+        else:
+            ids = np.array(sorted({index for name in self._names for index in live.find(name)}), np.int64)
+        updates = np.zeros(count, np.int64)
+        updates[: len(self._updates)] = self._updates
+        fresh = np.setdiff1d(ids, self._ids)
+        updates[fresh] = self._fanout.mirror.records["updates"][fresh] if count <= self._fanout.mirror.count else 0
+        self._updates = updates
+        self._ids = ids
+        self._mask = np.zeros(count, np.bool_)
+        self._mask[ids] = True
+
+    # When it is due.
+
+    def due(self, now: float) -> float:
+        """Return the loop time at which this client wants a pass, whether or not anything changes."""
+        return (int(now * self._hz) + 1) / self._hz if self._behind else now + 1.0
+
+    def poke(self, now: float, revision: int, next_trade: int) -> None:
+        """Wake the client if there may be news for it and its slot is free."""
+        if self.sending_since is not None:
+            self._behind = False  # the socket holds it back, not the slot
+            return
+        news = self._snapshot or revision > self._seen or ("trade" in self._channels and next_trade > self._next_trade)
+        slot = int(now * self._hz)
+        self._behind = news and slot == self._slot
+        if news and not self._behind and (self._ids.size or self._known < len(self._fanout.live)):
+            self._slot = slot
+            self.wake.set()
+
+    def beat(self) -> None:
+        """Have the next message say the time."""
+        self._beat = "status" in self._channels or "lag" in self._channels
+        if self._beat and self.sending_since is None:
+            self.wake.set()
+
+    # What it gets.
+
+    def messages(self) -> Iterator[bytes]:
+        """Yield the messages that are due, each made from the newest state at the moment it is asked for."""
+        while self._replies:
+            yield self._encode(self._replies.pop(0))
+        if self._known < len(self._fanout.live) and self._names:
+            self._resolve()
+        if "quote" in self._channels:
+            yield from self._quotes()
+        if "trade" in self._channels:
+            yield from self._trades()
+        if self._beat:
+            self._beat = False
+            yield from self._second()
+
+    def _quotes(self) -> Iterator[bytes]:
+        mirror = self._fanout.mirror
+        ids = self._ids[self._ids < mirror.count]
+        snapshot, self._snapshot = self._snapshot, False
+        since = 0 if snapshot else self._seen
+        self._seen = mirror.revision
+        news = ids[mirror.records["revision"][ids] > since]
+        if not snapshot and not len(news):
+            return
+        records = mirror.records[news]
+        updates = records["updates"]
+        if not snapshot:
+            self._conflate(int((updates - self._updates[news]).sum()) - len(news))
+        self._updates[news] = updates
+        now = self._fanout.live.now()
+        self._fanout.delivered(records, now)
+        head = {
+            "type": "snapshot" if snapshot else "quote",
+            "seq": self._seen,
+            "t": now // 1_000_000,
+            "ts_deliver": now,
+        }
+        yield self._frame(head, mirror.rows(news, self.form))
+
+    def _trades(self) -> Iterator[bytes]:
+        read = self._fanout.live.trades(self._next_trade, self._mask, TRADES_PER_MESSAGE)
+        since, self._next_trade = self._next_trade, read.end
+        if not len(read.trades) and not read.lost:
+            return
+        missing = read.skipped + read.lost
+        if missing:
+            self.dropped += missing
+            self.metrics.skipped.inc(missing)
+        now = self._fanout.live.now()
+        head = {
+            "type": "trade",
+            "from": since,
+            "next": read.end,
+            "skipped": read.skipped,
+            "lost": read.lost,
+            "t": now // 1_000_000,
+            "ts_deliver": now,
+        }
+        yield self._frame(head, self._fanout.mirror.trades(read.trades, self.form))
+
+    def _second(self) -> Iterator[bytes]:
+        if "status" in self._channels:
+            upcoming = {"quote": self._seen + 1, "trade": self._next_trade}
+            own = {"conflated": self.conflated, "dropped": self.dropped, "next": upcoming}
+            yield self._encode({"type": "status", **self._fanout.status(), **own})
+        if "lag" in self._channels:
+            yield self._encode({"type": "lag", "data": [row.described() for row in self._fanout.services.lag.latest()]})
+
+    def _conflate(self, count: int) -> None:
+        if count > 0:
+            self.conflated += count
+            self.metrics.conflated.inc(count)
+
+    def _encode(self, message: dict[str, Any]) -> bytes:
+        return msgspec.json.encode(message) if self.form == "json" else msgspec.msgpack.encode(message)
+
+    def _frame(self, head: dict[str, Any], rows: list[bytes]) -> bytes:
+        """Return a message whose ``data`` is the encoded rows, joined and not encoded again."""
+        if self.form == "json":
+            return msgspec.json.encode(head)[:-1] + b',"data":[' + b",".join(rows) + b"]}"
+        count = b"\xdd" + len(rows).to_bytes(4, "big")  # an array of 2^32 at most
+        return bytes([0x80 | (len(head) + 1)]) + msgspec.msgpack.encode(head)[1:] + b"\xa4data" + count + b"".join(rows)
