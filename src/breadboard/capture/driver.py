@@ -14,6 +14,7 @@ from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.line import Line, Source, Surroundings
 from breadboard.capture.status import Status, write
+from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
 from breadboard.config import FeedConfig
 from breadboard.errors import JournalError
@@ -101,6 +102,7 @@ class Capture:
         Raises JournalError when the disk refuses at the very end.
         """
         around = Surroundings(self._appender, self._clock, self._watch, self._rng, Pacer(self._clock))
+        trusted()  # reading the authorities takes a tenth of a second: before there is a socket to neglect
         self._watch.tick()
         self._lines = [Line(source, around) for source in self._sources]
         tasks = [asyncio.create_task(line.run(), name=f"line {line.counters.source}") for line in self._lines]

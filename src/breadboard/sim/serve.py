@@ -1,0 +1,134 @@
+"""The composition: one fake venue on one loopback port."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from weakref import WeakSet
+
+from breadboard.clock import Clock, SystemClock
+from breadboard.errors import UsageError
+from breadboard.sim.binance import FLAVOURS, Binance
+from breadboard.sim.coinbase import Coinbase
+from breadboard.sim.exchange import Exchange
+from breadboard.sim.faults import Faults, parse_faults
+from breadboard.sim.market import PROFILES, Market, symbol_names
+from breadboard.sim.recording import Player, Recorded
+from breadboard.sim.server import Client
+from breadboard.sim.truth import Truth
+
+VENUES: Final = (*FLAVOURS, "coinbase")
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """A simulator that listens."""
+
+    venue: str
+    port: int
+    symbols: tuple[str, ...]
+    """As the venue spells them; empty when a recording is played."""
+    provenance: str
+    truth: Truth
+
+    @property
+    def url(self) -> str:
+        """The WebSocket address, without a path."""
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def rest_url(self) -> str:
+        """The HTTP address, without a path."""
+        return f"http://127.0.0.1:{self.port}"
+
+
+async def serve(
+    venue: str,
+    *,
+    port: int = 0,
+    symbols: Sequence[str] | int | None = None,
+    profile: str = "breadboard",
+    rate: float | None = None,
+    seed: int = 1,
+    faults: str = "",
+    recording: Iterable[Recorded] | None = None,
+    speed: float = 1.0,
+    loop: bool = False,
+    keep: bool = False,
+    clock: Clock | None = None,
+    ready: Callable[[Serving], None] | None = None,
+) -> None:
+    """Serve a fake venue on 127.0.0.1 until cancelled, or until the recording is over.
+
+    ``port`` 0 takes a free one; ``ready`` is called once it listens. ``symbols`` are names, a number of them, or the
+    profile's own. ``rate`` is messages a second over all streams (None: the profile's own; 0: as fast as clients read).
+    ``recording`` is played instead of a market, at ``speed`` (0: as fast as the client reads), once or in a ``loop``
+    (then it must be iterable again). ``keep`` keeps every payload sent in the truth, for tests. Raises UsageError.
+    """
+    if venue not in VENUES:
+        raise UsageError(
+            f"there is no simulated venue {venue!r}; there are {', '.join(VENUES)}", hint="breadboard sim binance"
+        )
+    if profile not in PROFILES:
+        raise UsageError(f"there is no market profile {profile!r}; there are {', '.join(PROFILES)}")
+    truth = Truth(keep=keep)
+    if recording is not None:
+        player = Player(recording, speed, truth, loop=loop)
+        await _listen(player, player.run(), Serving(venue, port, (), player.provenance, truth), ready)
+        return
+    names = _names(venue, symbols, profile)
+    exchange = _exchange(venue, Market(names, seed, profile), truth, parse_faults(faults), clock or SystemClock(), seed)
+    # A profile's updates make about 1.5 messages each; a rate that was asked for is counted in messages.
+    pace = PROFILES[profile].updates_per_s * 1.5 if rate is None else rate
+    await _listen(exchange, exchange.run(pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready)
+
+
+def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> list[str]:
+    wanted = PROFILES[profile].symbols if symbols is None else symbols
+    if isinstance(wanted, int):
+        if not 0 < wanted <= 10_000:
+            raise UsageError(f"a simulated market has 1 to 10,000 symbols, not {wanted}")
+        return symbol_names(venue, wanted, profile)
+    if not wanted:
+        raise UsageError(
+            "a simulated market needs at least one symbol", hint="breadboard sim binance --symbols BTCUSDT"
+        )
+    return list(dict.fromkeys(name.upper() for name in wanted))
+
+
+def _exchange(venue: str, market: Market, truth: Truth, faults: Faults, clock: Clock, seed: int) -> Exchange:
+    exchange = Exchange(market, truth, faults, clock, seed)
+    exchange.dialect = Coinbase(exchange) if venue == "coinbase" else Binance(exchange, venue)
+    return exchange
+
+
+async def _listen(
+    venue: Exchange | Player,
+    work: Awaitable[None],
+    serving: Serving,
+    ready: Callable[[Serving], None] | None,
+) -> None:
+    clients: WeakSet[Client] = WeakSet()
+
+    def client() -> Client:
+        made = Client(venue)
+        clients.add(made)
+        return made
+
+    try:
+        server = await asyncio.get_running_loop().create_server(client, "127.0.0.1", serving.port)
+    except OSError as error:
+        raise UsageError(
+            f"port {serving.port} on 127.0.0.1 cannot be had: {error.strerror}",
+            hint=f"breadboard sim {serving.venue} --port 0",
+        ) from None
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        if ready is not None:
+            ready(Serving(serving.venue, port, serving.symbols, serving.provenance, serving.truth))
+        try:
+            await work
+        finally:
+            for each in list(clients):
+                each.close(1001, "the simulator ends")
+                each.abort("the simulator ended")
