@@ -169,6 +169,7 @@ class StoreWriter:
             if table.num_rows:
                 self._store.write(name, table, f"{name}:{first}:{end}")
                 counts[name] = table.num_rows
+        counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
         self._store.write("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}")
         self._written = end

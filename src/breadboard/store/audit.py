@@ -1,0 +1,103 @@
+"""Does the store still hold what the ledger says was written? Run at start and hourly.
+
+The engine detaches a part that it cannot read when it starts, and says nothing: counts just become smaller.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from breadboard.errors import StoreError
+from breadboard.store import schema
+
+_EXACT: Final = ("trades", "quotes", "book_deltas", "gaps", "lag", "quarantine")
+"""Tables that never replace a row, so that their counts must be equal."""
+
+
+class _Store(Protocol):
+    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What an audit found; ``ok`` when nothing is wrong."""
+
+    batches: int
+    """Ledger rows looked at: those not near the end of their life."""
+    detached: tuple[tuple[str, str, str], ...]
+    """``(table, part, reason)`` of parts the engine put aside."""
+    mismatches: tuple[tuple[str, int, int], ...]
+    """``(table, rows written, rows found)``; ``bars`` counts final bars and may only be more."""
+    holes: tuple[tuple[int, int], ...]
+    """``(from, to)`` journal offsets that no ledger row covers."""
+    damaged: tuple[tuple[str, str], ...]
+    """``(table, message)`` where a deep audit could not read what is there."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the store holds everything that it should."""
+        return not (self.detached or self.mismatches or self.holes or self.damaged)
+
+
+def audit(store: _Store, *, deep: bool = False) -> Report:
+    """Compare ledger and tables, and list detached parts. ``deep`` also reads every checksum of every part.
+
+    Batches whose ticks are about to expire are left out, so that a TTL is never taken for a loss.
+    """
+    ledger = store.query(_LEDGER)
+    batches, start = int(ledger["batches"][0].as_py()), int(ledger["start"][0].as_py())
+    expected = {row["name"]: int(row["total"]) for row in store.query(_EXPECTED).to_pylist()}
+    mismatches = []
+    for table in _EXACT if batches else ():
+        found = _count(store, f"SELECT count() AS n FROM {table} WHERE offset >= {{start:Int64}}", start)  # noqa: S608 - ours
+        if found != expected.get(table, 0):
+            mismatches.append((table, expected.get(table, 0), found))
+    final = _count(
+        store, "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64}", start
+    )
+    if final < expected.get("bars", 0):
+        mismatches.append(("bars", expected["bars"], final))
+    return Report(
+        batches,
+        tuple((row["table"], row["name"], row["reason"] or "") for row in store.query(_DETACHED).to_pylist()),
+        tuple(mismatches),
+        tuple((row["reach"], row["first"]) for row in store.query(_HOLES).to_pylist()),
+        _damaged(store) if deep else (),
+    )
+
+
+def _count(store: _Store, sql: str, start: int) -> int:
+    return int(store.query(sql, {"start": start})["n"][0].as_py())
+
+
+def _damaged(store: _Store) -> tuple[tuple[str, str], ...]:
+    found = []
+    for table in schema.TABLES:
+        try:
+            checked = store.query(f"CHECK TABLE {table} SETTINGS check_query_single_value_result = 0")
+        except StoreError as error:
+            found.append((table, error.sentence))
+            continue
+        found += [
+            (table, f"{row['part_path']}: {row['message']}") for row in checked.to_pylist() if not row["is_passed"]
+        ]
+    return tuple(found)
+
+
+_FRESH: Final = (
+    "ts_store > now() - toIntervalDay(greatest(0, "
+    "(SELECT toInt32(anyLast(value)) FROM (SELECT value FROM meta FINAL WHERE key = 'tick_days')) - 1))"
+)
+_LEDGER: Final = f"SELECT count() AS batches, min(first) AS start FROM batches WHERE {_FRESH}"  # noqa: S608 - ours
+_EXPECTED: Final = (
+    "SELECT name, sum(n) AS total FROM (SELECT * FROM batches ORDER BY first, end LIMIT 1 BY first, end) "  # noqa: S608 - ours
+    f"ARRAY JOIN tables AS name, rows AS n WHERE {_FRESH} GROUP BY name"
+)
+_FINAL: Final = "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64}"
+_HOLES: Final = (
+    "SELECT reach, first FROM (SELECT first, lagInFrame(furthest, 1, first) OVER (ORDER BY first, end) AS reach FROM "
+    "(SELECT first, end, max(end) OVER (ORDER BY first, end) AS furthest FROM batches)) WHERE first > reach"
+)
+_DETACHED: Final = (
+    "SELECT `table`, name, reason FROM system.detached_parts WHERE database = currentDatabase() ORDER BY `table`, name"
+)
