@@ -3,8 +3,24 @@
 ``docs/journal.md`` gives the format byte by byte, and the reasons.
 """
 
+from breadboard.journal.check import Damage, Info, Report, info, salvage, verify
 from breadboard.journal.reader import Reader
+from breadboard.journal.retention import acknowledge, floors, forget, retire
 from breadboard.journal.scan import warm
 from breadboard.journal.writer import Writer
 
-__all__ = ["Reader", "Writer", "warm"]
+__all__ = [
+    "Damage",
+    "Info",
+    "Reader",
+    "Report",
+    "Writer",
+    "acknowledge",
+    "floors",
+    "forget",
+    "info",
+    "retire",
+    "salvage",
+    "verify",
+    "warm",
+]

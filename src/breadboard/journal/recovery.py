@@ -58,7 +58,7 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
     again = tail.records[tail.records[:, NEXT] > floor]
     base = min(floor, int(again[0, FIRST])) if len(again) else tail.next
     before = tail.until(base)
-    items = [_item(tail, again[row : row + 1]) for row in range(len(again))]
+    items = [item_of(tail, again[row : row + 1]) for row in range(len(again))]
     if floor > tail.next:
         items.append(lost(sync, (tail.next, floor), (tail.ts_last, now), now))
     if base == tail.segment.base and torn_bytes(tail):
@@ -97,8 +97,8 @@ def _keep_aside(segment: Segment, now: int) -> None:
     os.link(segment.path, aside / f"{segment.path.name}.{now}")
 
 
-def _item(content: Content, record: NDArray[np.int64]) -> Item:
-    """Return a record of the tail, unchanged, as the writer takes it."""
+def item_of(content: Content, record: NDArray[np.int64]) -> Item:
+    """Return one row of a segment, unchanged, as the writer takes it."""
     row = record[0]
     data = content.data[row[BEGIN] : row[BEGIN] + row[LENGTH]].tobytes()
     epochs: tuple[Epoch, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from struct import pack
+from typing import Final, NamedTuple
 
 from breadboard.clock import Clock
 from breadboard.journal.files import Files, write_all, write_whole
@@ -13,9 +14,11 @@ from breadboard.journal.format import CHAIN_BYTES, NO_CHAIN, SegmentHeader, pack
 from breadboard.journal.segments import segment_path
 from breadboard.model.gaps import Epoch
 
+_WRITE_BYTES: Final = 1 << 20
+"""How much is joined for one write: joining holds the interpreter lock."""
 
-@dataclass(frozen=True, slots=True)
-class Item:
+
+class Item(NamedTuple):
     """One encoded record on its way to the disk."""
 
     parts: tuple[bytes, ...]
@@ -74,7 +77,16 @@ class Tail:
         """Append records and make them durable. Raises OSError."""
         if self._descriptor < 0:
             raise OSError("the segment was given up")
-        write_all(self.files, self._descriptor, b"".join([part for item in items for part in item.parts]))
+        parts: list[bytes] = []
+        waiting = 0
+        for item in items:
+            parts += item.parts
+            waiting += item.size
+            if waiting >= _WRITE_BYTES:
+                write_all(self.files, self._descriptor, b"".join(parts))
+                parts, waiting = [], 0
+        if parts:
+            write_all(self.files, self._descriptor, b"".join(parts))
         self.files.sync_data(self._descriptor)
         self._took(items)
 

@@ -197,6 +197,8 @@ class Writer:
 
     def _admit(self, ts_recv: Sequence[int]) -> None:
         """Wait for room. Holds the mutex."""
+        if self._pending_bytes < self._pending_limit and self._failure is None and not self._closing:
+            return
         self._done.wait_for(
             lambda: self._pending_bytes < self._pending_limit or self._failure is not None or self._closing
         )

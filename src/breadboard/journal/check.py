@@ -1,0 +1,218 @@
+"""What a journal is worth: a quick look, a check of every byte, and a copy of all that is valid."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from breadboard.clock import Clock, SystemClock
+from breadboard.errors import JournalError
+from breadboard.journal.files import SystemFiles
+from breadboard.journal.format import RECORD_PAYLOAD_BYTES
+from breadboard.journal.head import OFFSET_MAX, Head, Lock
+from breadboard.journal.recovery import item_of, lost
+from breadboard.journal.retention import floors
+from breadboard.journal.scan import BEGIN, COUNT, FIRST, LENGTH, NEXT
+from breadboard.journal.segments import Content, listing, load, sync_word, torn_bytes
+from breadboard.journal.tail import Item, Tail
+from breadboard.journal.writer import SEGMENT_BYTES
+
+
+class Info(msgspec.Struct, frozen=True):
+    """A journal at a glance; nothing is checked."""
+
+    first: int
+    """The oldest offset that is kept."""
+    durable: int
+    """The offset before which everything is visible."""
+    segments: int
+    sealed: int
+    bytes: int
+    """On disk, segments only."""
+    consumers: dict[str, int]
+    """What each has acknowledged."""
+
+
+class Damage(msgspec.Struct, frozen=True):
+    """Something that should be there and is not."""
+
+    segment: str
+    at: int
+    """The byte of the raw segment where valid records stop."""
+    what: str
+    """``header``, ``records``, ``chain`` or ``block``."""
+    first: int = 0
+    next: int = 0
+    """The offsets that are missing, where offsets are."""
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What ``verify`` found."""
+
+    segments: int
+    records: int
+    frames: int
+    first: int
+    next: int
+    lost: int
+    """Frames that GAP records stand for: damage found earlier, or copied out by ``salvage``."""
+    torn_bytes: int
+    """Bytes behind the last record of a segment that belong to no offset: writes that were never acknowledged."""
+    damage: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is damaged."""
+        return not self.damage
+
+
+def info(directory: Path) -> Info:
+    """Look at a journal from outside. Raises JournalError where there is none."""
+    segments = listing(directory)
+    head = Head.find(directory / "HEAD")
+    durable = head.durable if head is not None else 0
+    if head is not None:
+        head.close()
+    size = 0
+    for segment in segments:
+        try:
+            size += segment.path.stat().st_size
+        except FileNotFoundError:
+            continue  # sealed or retired meanwhile
+    return Info(
+        first=segments[0].base if segments else 0,
+        durable=durable,
+        segments=len(segments),
+        sealed=sum(segment.sealed for segment in segments),
+        bytes=size,
+        consumers=floors(directory),
+    )
+
+
+def verify(directory: Path) -> Report:
+    """Check every record, every link between segments, and that no offset is missing. Changes nothing.
+
+    May run beside the writer. Raises JournalError where there is no journal or the disk cannot be read.
+    """
+    records = frames = gone = torn = 0
+    first = after = -1
+    damage: list[Damage] = []
+    previous: Content | None = None
+    for content, limit in _contents(directory):
+        name = content.segment.path.name
+        records += len(content.records)
+        frames += int(content.records[:, COUNT].sum())
+        gone += int((content.records[:, NEXT] - content.records[:, FIRST] - content.records[:, COUNT]).clip(0).sum())
+        torn += torn_bytes(content)
+        first = content.segment.base if first < 0 else first
+        after = content.next
+        if content.header is None:
+            damage.append(Damage(name, 0, "header"))
+        elif previous is not None and content.header.chain != previous.digest():
+            damage.append(Damage(name, 0, "chain"))
+        if content.damaged_blocks:
+            damage.append(Damage(name, 0, "block"))
+        damage += [Damage(name, at, "records", *span) for at, span in _holes(content, limit)]
+        previous = content
+    return Report(
+        segments=len(listing(directory)),
+        records=records,
+        frames=frames,
+        first=max(first, 0),
+        next=max(after, 0),
+        lost=gone,
+        torn_bytes=torn,
+        damage=tuple(damage),
+    )
+
+
+def salvage(directory: Path, target: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock | None = None) -> Report:
+    """Copy every valid record to a new journal at the same offset, with a GAP record for each stretch that is missing.
+
+    ``target`` must not hold a journal yet. Returns the report on the new journal. Raises JournalError.
+    """
+    clock = clock or SystemClock()
+    source = listing(directory)
+    if not source:
+        raise JournalError(f"the journal {directory} has no segments to salvage")
+    target.mkdir(parents=True, exist_ok=True)
+    if listing(target):
+        raise JournalError(f"{target} already holds a journal", hint=f"breadboard journal salvage {directory} NEW")
+    lock = Lock(target / "LOCK")
+    tail = Tail(target, SystemFiles(), clock, sync_word(directory, source), source[0].base)
+    try:
+        tail.start()
+        for content, limit in _contents(directory):
+            if content.header is not None:
+                tail.epochs = tail.epochs | content.header.epochs
+            for items in _batches(_items(content, limit, clock)):
+                if tail.size >= segment_bytes:
+                    tail.start()
+                tail.write(items)
+        Head.make(target / "HEAD", tail.durable, tail.base, tail.sync).close()
+    except OSError as error:
+        raise JournalError(f"the journal {target} cannot be written: {error}", hint=f"df -h {target}") from error
+    finally:
+        tail.drop()
+        lock.close()
+    return verify(target)
+
+
+def _contents(directory: Path) -> Iterator[tuple[Content, int]]:
+    """Yield each segment with the offset it should reach (0: not known)."""
+    head = Head.find(directory / "HEAD")  # before the listing: then the segments listed reach it
+    durable = head.durable if head is not None else 0
+    if head is not None:
+        head.close()
+    segments = listing(directory)
+    sync = sync_word(directory, segments)
+    bases = [segment.base for segment in segments[1:]]
+    for segment, limit in zip(segments, [*bases, durable], strict=True):
+        bound = limit if segment is not segments[-1] else OFFSET_MAX
+        try:
+            yield load(segment, sync, bound), limit
+        except FileNotFoundError:  # sealed meanwhile: its other name has the same bytes
+            again = [other for other in listing(directory) if other.base == segment.base]
+            if again:
+                yield load(again[0], sync, bound), limit
+
+
+def _holes(content: Content, limit: int) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield the byte where a hole begins and the offsets missing in it."""
+    at = content.header.length if content.header else 0
+    expected = content.segment.base
+    for row in content.records:
+        if row[FIRST] > expected:
+            yield at, (expected, int(row[FIRST]))
+        at, expected = int(row[BEGIN] + row[LENGTH]), int(row[NEXT])
+    if limit > expected:
+        yield at, (expected, limit)
+
+
+def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
+    """Cut into lists of about a megabyte."""
+    batch: list[Item] = []
+    size = 0
+    for item in items:
+        batch.append(item)
+        size += item.size
+        if size >= RECORD_PAYLOAD_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _items(content: Content, limit: int, clock: Clock) -> Iterator[Item]:
+    """Yield a segment's records, and one for each hole, in order of offset."""
+    holes = {span[0]: span for _, span in _holes(content, limit)}
+    ts_last = content.header.ts_before if content.header else 0
+    expected = content.segment.base
+    for row in range(len(content.records)):
+        item = item_of(content, content.records[row : row + 1])
+        if expected in holes:
+            yield lost(content.sync, holes[expected], (ts_last or item.ts_last, item.ts_last), clock.wall())
+        yield item
+        expected, ts_last = item.next, item.ts_last
+    if expected in holes:
+        yield lost(content.sync, holes[expected], (ts_last, ts_last), clock.wall())
