@@ -178,7 +178,7 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
     """Return what a fetched document means: a book snapshot under the tag ``depth:SYMBOL``."""
     what, _, symbol = head.tag.partition(":")
     if what != "depth":
-        raise Refused(f"unknown document {head.tag[:40]!r}")
+        return CONTROL if head.status != 200 else Meaning(ignored=f"document:{what[:40]}")
     symbol = symbol_of(symbol)
     if head.status != 200:
         return refused_document(symbol)
@@ -186,15 +186,6 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
     if snapshot.symbol not in (None, symbol):
         raise Refused(f"a book of {str(snapshot.symbol)[:40]!r} in answer to {head.tag[:40]!r}")
     return Meaning(_snapshot(snapshot, symbol, Flag(0)))
-
-
-def read_bare_snapshot(frame: bytes) -> Event | None:
-    """Return the snapshot in a REST depth body that comes without its request, or None; its symbol may be None."""
-    payload = parse_object(frame)
-    if "lastUpdateId" not in payload or "e" in payload or "stream" in payload:
-        return None
-    snapshot = typed(payload, Snapshot)
-    return _snapshot(snapshot, snapshot.symbol, Flag(0))
 
 
 def _time(time: int | None, event_time: int | None) -> int:
@@ -260,10 +251,10 @@ def _quote(message: BookTicker) -> Event:
     )
 
 
-def _snapshot(message: Snapshot, symbol: str | None, flags: Flag) -> Event:
+def _snapshot(message: Snapshot, symbol: str, flags: Flag) -> Event:
     return Event(
         kind=EventKind.BOOK_SNAPSHOT,
-        symbol=None if symbol is None else symbol_of(symbol),
+        symbol=symbol_of(symbol),
         flags=flags,
         ts_event=_time(message.time, message.event_time),
         sequence=message.update_id,

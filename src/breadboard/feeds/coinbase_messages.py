@@ -26,7 +26,6 @@ from breadboard.feeds.reading import (
     Event,
     Meaning,
     PriceSize,
-    Refused,
     levels_of,
     parse_object,
     price_of,
@@ -123,10 +122,10 @@ def read(frame: bytes) -> Meaning:  # noqa: PLR0911 - one line a message type
 
 
 def read_document(head: DocumentHead, _body: bytes) -> Meaning:
-    """Refuse: nothing is fetched from this venue, except that an error answer is a venue's error."""
+    """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
     if head.status != 200:
         return refused_document(None)
-    raise Refused(f"unknown document {head.tag[:40]!r}")
+    return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
 
 
 def _time(text: str | None) -> int:

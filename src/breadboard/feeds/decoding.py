@@ -1,5 +1,6 @@
 """The decoder that all venues share: the kernel takes what is plain, the reference reader what is not."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -24,6 +25,7 @@ DOCUMENT: Final = 1
 ALONE: Final = -1
 """Roles of frames in ``read_frames``."""
 
+_PLAIN_SYMBOL: Final = re.compile(r"[!-~]{1,64}")
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
 _SLOW_COLUMNS: Final = tuple(name for name in COLUMNS if name not in ("instrument", "level_begin", "level_end"))
 
@@ -128,7 +130,7 @@ class JsonDecoder:
             symbol = frames.buffer[a:b].tobytes().decode("ascii") if role[row] != ALONE else ""
             if role[row] == DOCUMENT:
                 tagged = heads[row].tag.removeprefix("depth:")
-                if tagged.isascii() and tagged.isalnum() and symbol in ("", tagged):
+                if _PLAIN_SYMBOL.fullmatch(tagged) and symbol in ("", tagged):
                     instrument[row] = self._intern(tagged)
                     continue
                 role[row] = ALONE

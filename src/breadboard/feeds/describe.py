@@ -1,0 +1,126 @@
+"""What one frame means, for people: the tape's rows in exact digits."""
+
+from typing import Any, Final
+
+import msgspec
+
+from breadboard.errors import UsageError
+from breadboard.model.decimals import ABSENT, price_text, size_text
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, Flag, RecordKind, Side, StatusCode
+from breadboard.model.tape import Tape
+from breadboard.ports import Decoded, Feed
+
+CHANNELS: Final = {"trade": ("trade",), "quote": ("quote",), "book": ("book_delta", "book_snapshot")}
+_NAMELESS: Final = "unnamed"
+"""The symbol under which a pasted depth answer is read when it does not say its own."""
+
+
+class _Answer(msgspec.Struct):
+    """Enough of a REST depth answer to know it by."""
+
+    lastUpdateId: int  # noqa: N815 - the venue's spelling
+    symbol: str | None = None
+    stream: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+def describe(feed: Feed, frame: bytes, channel: str | None = None) -> list[dict[str, Any]]:
+    """Return the normalised events of one frame, ready for JSON; times are ns, numbers are text, absent is None.
+
+    ``kind`` is trade, quote, book_delta, book_snapshot, status, control, ignored (with ``type``) or quarantined (with
+    ``reason``). ``channel`` keeps the events of one channel, and what could not be read. The body of a REST depth
+    answer is recognised; its symbol is None unless it says one. Never raises on bytes; UsageError for the channel.
+    """
+    if channel is not None and channel not in CHANNELS:
+        raise UsageError(f"there is no channel {channel!r}", hint=f"choose from: {' '.join(CHANNELS)}")
+    instruments = Instruments()
+    decoded = _decode(feed, frame, instruments)
+    found = [_row(decoded.tape, row, instruments) for row in range(len(decoded.tape))]
+    if decoded.control and not found:
+        found.append({"kind": "control"})
+    found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
+    found += [{"kind": "quarantined", "reason": reason} for _, reason in decoded.quarantined]
+    return [event for event in found if channel is None or event["kind"] in (*CHANNELS[channel], "quarantined")]
+
+
+def _decode(feed: Feed, frame: bytes, instruments: Instruments) -> Decoded:
+    """Decode a frame; one that only makes sense as a depth answer is decoded as the answer it is."""
+    decoded = feed.decoder(instruments).decode(Frames.of([frame], [0], kind=RecordKind.DATA))
+    if not decoded.quarantined or b'"lastUpdateId"' not in frame:
+        return decoded
+    try:
+        answer = msgspec.json.decode(frame, type=_Answer)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return decoded
+    if answer.stream is not msgspec.UNSET:
+        return decoded
+    head = msgspec.json.encode(DocumentHead(f"depth:{answer.symbol or _NAMELESS}", "", 200))
+    document = Frames.of([head + b"\n" + frame], [0], kind=RecordKind.DOCUMENT)
+    answered = feed.decoder(instruments).decode(document)
+    return answered if len(answered.tape) or answered.quarantined else decoded
+
+
+def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
+    """Return one row of the tape with the fields that mean something for its kind."""
+    kind = EventKind(int(tape.kind[row]))
+    instrument = int(tape.instrument[row])
+    symbol = instruments[instrument].symbol if instrument >= 0 else None
+    event: dict[str, Any] = {
+        "kind": kind.name.lower(),
+        "symbol": None if symbol == _NAMELESS else symbol,
+        "ts_event": _number(tape, row, "ts_event"),
+    }
+    if kind is EventKind.TRADE:
+        event |= _trade(tape, row)
+    elif kind is EventKind.QUOTE:
+        event |= {"bid": _price(tape, row, "price"), "bid_size": _size(tape, row, "size")}
+        event |= {"ask": _price(tape, row, "ask_price"), "ask_size": _size(tape, row, "ask_size")}
+        event["sequence"] = _number(tape, row, "sequence")
+    elif kind is EventKind.STATUS:
+        event["code"] = StatusCode(int(tape.code[row])).name.lower()
+    else:
+        if kind is EventKind.BOOK_DELTA:
+            event["sequence_first"] = _number(tape, row, "sequence_first")
+            event["sequence_prev"] = _number(tape, row, "sequence_prev")
+        event["sequence"] = _number(tape, row, "sequence")
+        event |= {"bids": _levels(tape, row, Side.BUY), "asks": _levels(tape, row, Side.SELL)}
+    flags = Flag(int(tape.flags[row]))
+    if flags:
+        event["flags"] = [flag.name.lower() for flag in Flag if flag in flags and flag.name]
+    return event
+
+
+def _trade(tape: Tape, row: int) -> dict[str, Any]:
+    side = Side(int(tape.side[row]))
+    return {
+        "price": _price(tape, row, "price"),
+        "size": _size(tape, row, "size"),
+        "side": None if side is Side.NONE else side.name.lower(),
+        "trade_id": _number(tape, row, "trade_id"),
+        "sequence": _number(tape, row, "sequence"),
+    }
+
+
+def _levels(tape: Tape, row: int, side: Side) -> list[list[str]]:
+    return [
+        [price_text(int(tape.level_price[i])), size_text(int(tape.level_size[i]), int(tape.level_size_exp[i]))]
+        for i in range(int(tape.level_begin[row]), int(tape.level_end[row]))
+        if tape.level_side[i] == side
+    ]
+
+
+def _number(tape: Tape, row: int, column: str) -> int | None:
+    value = int(getattr(tape, column)[row])
+    return None if value == ABSENT else value
+
+
+def _price(tape: Tape, row: int, column: str) -> str | None:
+    value = _number(tape, row, column)
+    return None if value is None else price_text(value)
+
+
+def _size(tape: Tape, row: int, column: str) -> str | None:
+    value = _number(tape, row, column)
+    return None if value is None else size_text(value, int(getattr(tape, f"{column}_exp")[row]))

@@ -1,0 +1,97 @@
+"""What all recordings have in common: lines of bytes, read as they come, and stamped items made of them."""
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Final, NamedTuple
+
+import msgspec
+
+from breadboard.errors import UsageError
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import RecordKind
+
+LONGEST_LINE: Final = 64 * 1024 * 1024
+EARLIEST_NS: Final = 946_684_800_000_000_000
+"""2000-01-01; a receive stamp outside 2000 to 2100 is not in nanoseconds."""
+LATEST_NS: Final = 4_102_444_800_000_000_000
+
+
+class Item(NamedTuple):
+    """One thing that happened, as one line of a recording tells it."""
+
+    stamp: int
+    """Receive wall ns."""
+    kind: RecordKind
+    """DATA, DOCUMENT, QUARANTINE for a line without a stamp, EPOCH for a connection made."""
+    payload: bytes
+    """The frame, the document with its head line, the whole line, or the URL connected to."""
+
+
+class Malformed(ValueError):
+    """A line is not of the format; the text says what was expected."""
+
+
+Parse = Callable[[bytes], "Item | None"]
+"""Reads a line that is not blank; None for one that holds nothing received. Raises Malformed."""
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines left out.
+
+    Raises UsageError for a file that cannot be opened, is cut inside its compression, or has an endless line.
+    """
+    number = 0
+    try:
+        with path.open("rb") as probe:
+            packed = probe.read(2) == b"\x1f\x8b"
+        with gzip.open(path) if packed else path.open("rb") as file:
+            for number, line in enumerate(_bounded(file, path), 1):
+                if line:
+                    yield number, line
+    except FileNotFoundError:
+        raise UsageError(f"there is no recording {path}", hint=f"ls {path.parent}") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(f"{path} is damaged after line {number}: {error}", hint=f"gzip -t {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    while line := file.readline(LONGEST_LINE + 1):
+        if len(line) > LONGEST_LINE:
+            raise UsageError(f"{path} has a line of more than {LONGEST_LINE} bytes, which no recording has")
+        yield line.strip(b"\r\n")
+
+
+def read_items(path: Path, parse: Parse) -> Iterator[Item]:
+    """Yield what the lines of a file say, in their order.
+
+    Raises UsageError where the first line is not of the format: it is another kind of file. A later line that is not
+    becomes a QUARANTINE item under the stamp before it, and the rest goes on.
+    """
+    stamp = 0
+    for number, line in read_lines(path):
+        try:
+            item = parse(line)
+        except Malformed as error:
+            if stamp == 0:
+                raise UsageError(f"{path}, line {number}: expected {error}, found {line[:60]!r}") from None
+            yield Item(stamp, RecordKind.QUARANTINE, line)
+            continue
+        if item is not None:
+            stamp = item.stamp
+            yield item
+
+
+def plausible(stamp: int, expected: str) -> int:
+    """Return a stamp that lies in 2000 to 2100. Raises Malformed."""
+    if not EARLIEST_NS <= stamp < LATEST_NS:
+        raise Malformed(f"{expected} between 2000 and 2100")
+    return stamp
+
+
+def document(tag: str, url: str, body: bytes) -> bytes:
+    """Return the DOCUMENT record of an answer that was received with status 200."""
+    return msgspec.json.encode(DocumentHead(tag, url, 200)) + b"\n" + body
