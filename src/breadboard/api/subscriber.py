@@ -104,6 +104,7 @@ class Subscriber:
         self._resolve()
         live = self._fanout.live
         self._snapshot = "quote" in self._channels
+        self._beat = True
         self._next_trade = live.next_trade
         self.reply(
             {
