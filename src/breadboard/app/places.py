@@ -43,6 +43,16 @@ class Places:
         return self.root / "checkpoint"
 
     @property
+    def engine_state(self) -> Path:
+        """The newest checkpoint."""
+        return self.checkpoint / "engine"
+
+    @property
+    def store_intents(self) -> Path:
+        """What the store's writer has set out to write."""
+        return self.checkpoint
+
+    @property
     def run(self) -> Path:
         """Files of running processes: state, resolved configuration, status."""
         return self.root / "run"

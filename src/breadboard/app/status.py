@@ -11,7 +11,7 @@ OK, DEGRADED, STOPPED = "ok", "degraded", "stopped"
 
 
 def read(data_dir: Path) -> dict[str, Any]:
-    """Return ``state`` (ok, degraded or stopped), the reasons, the processes, capture's counters and the server's view."""
+    """Return the state (ok, degraded, stopped) and why, the processes, capture's counters, the server's own view."""
     places = Places(data_dir)
     running = places.running()
     reasons: list[str] = []

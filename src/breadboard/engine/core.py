@@ -1,6 +1,6 @@
 """The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -54,6 +54,11 @@ class Engine:
         """Take the connections that were open where reading starts, when it does not start with their records."""
         for epoch in epochs:
             self._router.adopt(epoch)
+
+    @property
+    def venues(self) -> Mapping[int, str]:
+        """The venue of every source met so far; a living view."""
+        return self._router.venues
 
     def process(self, frames: Frames) -> Outputs:
         """Take the next frames of the journal, any number of them, and return what they led to.

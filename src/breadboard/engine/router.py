@@ -22,6 +22,9 @@ _FLAGS: Final = {
     Provenance.REPLAY: int(Flag.REPLAYED),
 }
 _COMPLETENESS: Final = {"conflated": int(Flag.CONFLATED), "delayed": int(Flag.DELAYED)}
+_DATA: Final = int(RecordKind.DATA)
+_DOCUMENT: Final = int(RecordKind.DOCUMENT)
+_EPOCH: Final = int(RecordKind.EPOCH)
 _UNMAPPED: Final = -2
 _BAD_RECORD: Final = {
     int(RecordKind.QUARANTINE): "quarantined at capture: oversized or truncated",
@@ -103,12 +106,14 @@ class Router:
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
         self._epochs: dict[int, Epoch] = {}
+        self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
         self.counts = Counts()
 
     def adopt(self, epoch: Epoch) -> None:
         """Take a source's connection: its venue and provenance hold for its frames from here on."""
         self._epochs[epoch.source] = epoch
+        self.venues[epoch.source] = epoch.venue
         lane = self._lane(epoch.venue)
         completeness = _COMPLETENESS.get(lane.feed.capabilities.completeness, 0) if lane else 0
         self._flags[epoch.source] = _FLAGS[epoch.provenance] | completeness
@@ -122,7 +127,7 @@ class Router:
         """Return what the frames mean. Never raises on what is in them."""
         parts: list[_Part] = []
         bad: list[Quarantined] = []
-        bounds = [*np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist(), len(frames)]
+        bounds = [*np.flatnonzero(frames.kind == _EPOCH).tolist(), len(frames)]
         begin = 0
         for end in bounds:
             # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
@@ -170,9 +175,12 @@ class Router:
 
     def _run(self, frames: Frames, run: slice, bad: list[Quarantined]) -> list["_Part"]:
         kinds = frames.kind[run]
-        theirs = (kinds == RecordKind.DATA) | (kinds == RecordKind.DOCUMENT)
-        own = self._own(frames, np.flatnonzero(~theirs) + run.start, bad)
-        return [*self._decode(frames, np.flatnonzero(theirs) + run.start, bad), *own]
+        theirs = (kinds == _DATA) | (kinds == _DOCUMENT)
+        own = np.flatnonzero(~theirs) + run.start
+        parts = self._own(frames, own, bad) if len(own) else []
+        if len(own) < len(kinds):
+            parts += self._decode(frames, np.flatnonzero(theirs) + run.start, bad)
+        return parts
 
     def _decode(self, frames: Frames, theirs: NDArray[np.int64], bad: list[Quarantined]) -> list["_Part"]:
         """Decode the venues' frames of a run, each venue's at once."""

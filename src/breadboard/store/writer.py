@@ -60,7 +60,7 @@ class StoreWriter:
     ) -> None:
         self._store = store
         self._intents = Intents(directory)
-        self._venues = venues or {}
+        self._venues = {} if venues is None else venues
         self._clock = clock or SystemClock()
         self._flush_rows = flush_rows
         self._lock = threading.RLock()

@@ -1,0 +1,146 @@
+"""journal → engine → store: one straight line, the same for a live market, a replay and a repair."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.app.lagging import Lagging
+from breadboard.clock import Clock
+from breadboard.engine.core import Engine
+from breadboard.model.bars import BAR
+from breadboard.model.frames import Frames
+from breadboard.model.kinds import GapReason
+from breadboard.model.outputs import Outputs
+from breadboard.ports import JournalReader
+from breadboard.store.rows import RAW_EXCERPT, Quarantined
+
+STEP_FRAMES = 65_536
+"""The most that one step takes: bounds memory, and how long a reader of the books waits."""
+HANDOVER_ROWS = 200_000
+"""Tape rows after which a run is handed to the store without waiting for its time."""
+
+
+@dataclass
+class Handover:
+    """A run of outputs on its way to the store, and the checkpoint that may follow it."""
+
+    outputs: list[Outputs] = field(default_factory=list)
+    quarantined: list[Quarantined] = field(default_factory=list)
+    open_bars: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BAR))
+    ts_engine: int = 0
+    state: bytes | None = None
+    """Engine state at the end of these outputs, where a checkpoint is due."""
+
+    @property
+    def end(self) -> int:
+        """The offset behind the last output."""
+        return self.outputs[-1].end
+
+    @property
+    def rows(self) -> int:
+        """Tape rows in all outputs."""
+        return sum(len(one.tape) for one in self.outputs)
+
+
+class Sink(Protocol):
+    """Where handovers go; may hold the caller back when it is behind."""
+
+    def put(self, handover: Handover) -> None:
+        """Take a handover; raises what broke the sink."""
+        ...
+
+
+class Pipeline:
+    """Takes frames from a journal through the engine and hands what it concludes to the store.
+
+    One thread steps, and holds ``lock`` while the engine moves. ``listener`` hears of every run of outputs at once,
+    before the store does.
+    """
+
+    def __init__(
+        self,
+        reader: JournalReader,
+        engine: Engine,
+        sink: Sink,
+        clock: Clock,
+        lagging: Lagging,
+        *,
+        lock: threading.Lock,
+        listener: Callable[[Outputs, int], None] = lambda _outputs, _ts_engine: None,
+        handover_s: float = 0.5,
+        checkpoint_s: float = 10.0,
+    ) -> None:
+        self._reader = reader
+        self._engine = engine
+        self._sink = sink
+        self._clock = clock
+        self._lagging = lagging
+        self._lock = lock
+        self._listener = listener
+        self._handover_ns = int(handover_s * 1e9)
+        self._checkpoint_ns = int(checkpoint_s * 1e9)
+        self._waiting = Handover()
+        self._waiting_rows = 0
+        self._handed_at = self._checkpointed_at = clock.mono()
+
+    def step(self, max_frames: int = STEP_FRAMES) -> int:
+        """Take the next frames, if there are any, and return how many; hand over what is due."""
+        frames = self._reader.read(max_frames)
+        if frames is not None:
+            self._take(frames)
+        if self._waiting.outputs and self._due():
+            self.hand_over()
+        return 0 if frames is None else len(frames)
+
+    def hand_over(self, *, checkpoint: bool = False) -> None:
+        """Hand what waits to the store now; with ``checkpoint``, the engine's state as well."""
+        if not self._waiting.outputs:
+            return
+        now = self._clock.mono()
+        self._waiting.open_bars = self._engine.bars.open_bars()
+        self._waiting.ts_engine = self._clock.wall()
+        if checkpoint or now - self._checkpointed_at >= self._checkpoint_ns:
+            self._waiting.state = self._engine.snapshot()
+            self._checkpointed_at = now
+        self._sink.put(self._waiting)
+        self._waiting, self._waiting_rows, self._handed_at = Handover(), 0, now
+
+    def follow(self, stopped: Callable[[], bool], idle_s: float = 0.001) -> None:
+        """Step until ``stopped``, then to the end of what is durable, and hand over with a checkpoint."""
+        while True:
+            ending = stopped()  # asked before the read: what was durable when we were stopped is still taken
+            if not self.step():
+                if ending:
+                    break
+                time.sleep(idle_s)
+        self.hand_over(checkpoint=True)
+
+    def _take(self, frames: Frames) -> None:
+        with self._lock:
+            outputs = self._engine.process(frames)
+        ts_engine = self._clock.wall()
+        self._lagging.measure(outputs, self._engine.instruments, ts_engine)
+        self._listener(outputs, ts_engine)
+        self._waiting.outputs.append(outputs)
+        self._waiting.quarantined.extend(_quarantined(frames, outputs, self._engine))
+        self._waiting_rows += len(outputs.tape)
+
+    def _due(self) -> bool:
+        return self._waiting_rows >= HANDOVER_ROWS or self._clock.mono() - self._handed_at >= self._handover_ns
+
+
+def _quarantined(frames: Frames, outputs: Outputs, engine: Engine) -> list[Quarantined]:
+    """Return the frames that nobody understood, with the beginning of their bytes, for the table ``quarantine``."""
+    found = []
+    for offset, _, gap in outputs.gaps:
+        row = int(np.searchsorted(frames.offset, offset))
+        if gap.reason is not GapReason.QUARANTINE or row == len(frames) or frames.offset[row] != offset:
+            continue
+        raw = frames.frame(row)[:RAW_EXCERPT]
+        found.append(Quarantined(offset, gap.source, engine.venues.get(gap.source, ""), gap.ts_from, gap.detail, raw))
+    return found

@@ -1,0 +1,118 @@
+"""The store's side of the pipeline: a thread that writes handovers and saves checkpoints behind them."""
+
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable
+
+from breadboard.app.lagging import Lagging
+from breadboard.app.pipeline import Handover
+from breadboard.clock import Clock
+from breadboard.errors import StoreError
+from breadboard.model.instruments import Instruments
+from breadboard.store.writer import StoreWriter
+from breadboard.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_WAITING = 4
+"""Handovers that may wait: when the store is behind, the engine is held back, and the journal keeps the rest."""
+_RETRY_S = (0.1, 0.5, 2.0, 5.0)
+
+
+class StoreSink:
+    """Writes handovers in order, each as one batch; ``passed`` gets a checkpoint when the store has passed its offset.
+
+    A store that refuses is tried again and again, with pauses, while it may help: nothing is dropped, the engine
+    waits. What cannot be helped is raised from the next ``put`` or from ``close``.
+    """
+
+    def __init__(
+        self,
+        writer: StoreWriter,
+        instruments: Instruments,
+        passed: Callable[[int, bytes], None],
+        clock: Clock,
+        lagging: Lagging,
+        metrics: Metrics,
+    ) -> None:
+        self._writer = writer
+        self._instruments = instruments
+        self._passed = passed
+        self._clock = clock
+        self._lagging = lagging
+        self._metrics = metrics
+        self._queue: queue.Queue[Handover | None] = queue.Queue(_WAITING)
+        self._broken: BaseException | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="store", daemon=True)
+        self._thread.start()
+
+    def put(self, handover: Handover) -> None:
+        """Take a handover; waits while four others do. Raises what broke the sink."""
+        while True:
+            self._raise_broken()
+            try:
+                self._queue.put(handover, timeout=0.5)
+            except queue.Full:
+                continue
+            return
+
+    def close(self) -> None:
+        """Write everything taken so far and end. Raises what broke the sink."""
+        self._stopping.set()
+        while self._broken is None:
+            try:
+                self._queue.put(None, timeout=0.5)
+                break
+            except queue.Full:
+                continue
+        self._thread.join()
+        self._raise_broken()
+
+    @property
+    def broken(self) -> BaseException | None:
+        """What broke the sink, if anything did."""
+        return self._broken
+
+    def _run(self) -> None:
+        try:
+            while (handover := self._queue.get()) is not None:
+                self._write(handover)
+        except BaseException as error:  # noqa: BLE001 - kept and raised where somebody hears it
+            self._broken = error
+
+    def _write(self, handover: Handover) -> None:
+        started = time.perf_counter()
+        lag_rows = self._lagging.rows(handover.end - 1)
+        for outputs in handover.outputs:
+            self._writer.write(
+                outputs, handover.open_bars, self._instruments, lag_rows, handover.quarantined, handover.ts_engine
+            )
+            lag_rows, handover.quarantined = [], []
+        self._flush()
+        self._metrics.store_flush.observe(time.perf_counter() - started)
+        self._lagging.stored(handover.outputs, self._instruments, handover.ts_engine, self._clock.wall())
+        if handover.state is not None and self._writer.written >= handover.end:
+            self._passed(handover.end, handover.state)
+
+    def _flush(self) -> None:
+        attempt = 0
+        while True:
+            try:
+                self._writer.flush()
+            except StoreError as error:
+                if not error.transient:
+                    raise
+                pause = _RETRY_S[min(attempt, len(_RETRY_S) - 1)]
+                log.warning("the store refused, next try in %s s: %s", pause, error.sentence)
+                attempt += 1
+                if self._stopping.wait(pause) and attempt > len(_RETRY_S):
+                    raise
+            else:
+                return
+
+    def _raise_broken(self) -> None:
+        if self._broken is not None:
+            raise self._broken

@@ -1,0 +1,27 @@
+"""One read-only question, to the process that owns the store, or to the store itself when nobody runs."""
+
+from pathlib import Path
+
+from breadboard.app import client, parts
+from breadboard.app.places import Places
+from breadboard.config import Config
+from breadboard.errors import UsageError
+from breadboard.store import formats, guard
+
+
+def ask(data_dir: Path, query: str, form: str) -> bytes:
+    """Return the answer in ``form`` (table, json, csv, arrow). Raises QueryRefused for anything but one query."""
+    places = Places(data_dir)
+    running = places.running()
+    if running is not None:
+        status, body = client.post_json(running.address, "/api/v1/sql", {"query": query, "format": form})
+        if status != 200:
+            raise client.problem(body, status)
+        return body
+    guard.check(query)
+    if not places.store.is_dir():
+        raise UsageError(
+            f"there is no store under {data_dir}", hint=f"breadboard up --data-dir {data_dir}   # or breadboard replay"
+        )
+    with parts.open_store(Config(data_dir=str(data_dir)), places) as store:
+        return formats.render(store.ask(query), form)
