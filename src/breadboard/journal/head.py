@@ -12,6 +12,8 @@ from breadboard.errors import JournalError, JournalLocked
 
 HEAD_BYTES: Final = 24
 OFFSET_MAX: Final = 1 << 62
+BELIEVABLE: Final = 1 << 40
+"""A HEAD further ahead of the segments than this many offsets is itself damaged."""
 
 
 class Head:

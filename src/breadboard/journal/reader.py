@@ -7,9 +7,9 @@ from typing import Final
 
 import numpy as np
 
-from breadboard.errors import JournalError
+from breadboard.errors import JournalDamaged, JournalError
 from breadboard.journal.format import ALL_SOURCES, encode_gap
-from breadboard.journal.head import Head
+from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.scan import COUNT, FIRST, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Segment, listing, load, sync_word
 from breadboard.journal.window import EMPTY, Window, more, whole
@@ -130,11 +130,20 @@ class Reader:
         if self._position >= limit:
             return None
         if self._window.row >= len(self._window.records) and not self._load(limit):
-            return None if self._window.segment is None else self._gap(limit, self._stamp_at(limit), "")
+            return None if self._window.segment is None else self._nothing_until(limit)
         records, row = self._window.records, self._window.row
         if records[row, FIRST] > self._position:
             return self._gap(int(records[row, FIRST]), self._window.stamp(), "")
         return self._take(max_frames)
+
+    def _nothing_until(self, limit: int) -> Frames:
+        """Return a GAP frame for all offsets up to ``limit``. Raises JournalDamaged where only HEAD can be wrong."""
+        if limit - self._position > BELIEVABLE:
+            raise JournalDamaged(
+                f"HEAD of the journal {self._directory} says {limit}, its segments end at {self._position}",
+                hint="breadboard up   # the writer rebuilds HEAD from the segments",
+            )
+        return self._gap(limit, self._stamp_at(limit), "")
 
     def _take(self, max_frames: int) -> Frames:
         """Return frames of the window from the position on, up to the next hole."""

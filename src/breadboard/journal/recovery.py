@@ -9,21 +9,17 @@ segment begins.
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.journal.format import ALL_SOURCES, NO_CHAIN, encode_gap, gap_record, parse_epoch
-from breadboard.journal.head import Head
+from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Content, Segment, listing, load, sync_word, torn_bytes
 from breadboard.journal.tail import Item
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind
-
-_BELIEVABLE: Final = 1 << 40
-"""A HEAD further ahead of the segments than this many offsets is itself damaged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +50,7 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
     if not segments:
         return Recovered(sync, max(base_offset, durable), 0, {}, NO_CHAIN, [], [])
     tail = load(segments[-1], sync)
-    floor = max(durable if durable <= tail.next + _BELIEVABLE else 0, tail.segment.base)
+    floor = max(durable if durable <= tail.next + BELIEVABLE else 0, tail.segment.base)
     again = tail.records[tail.records[:, NEXT] > floor]
     base = min(floor, int(again[0, FIRST])) if len(again) else tail.next
     before = tail.until(base)

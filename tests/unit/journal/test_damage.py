@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from journals import T0, epoch_frame, fill, frame_at, gap_of, rows
 
 from breadboard.errors import JournalError
 from breadboard.journal import Writer, salvage, verify
@@ -15,6 +14,7 @@ from breadboard.journal.format import ALL_SOURCES
 from breadboard.journal.scan import BEGIN, FIRST, LENGTH, NEXT
 from breadboard.journal.segments import listing, load
 from breadboard.model.kinds import GapReason, RecordKind
+from journals import T0, epoch_frame, fill, frame_at, gap_of, rows
 
 Row = tuple[int, int, bytes]
 
@@ -231,7 +231,7 @@ def test_random_damage_of_many_segments_never_gives_a_wrong_frame(tmp_path: Path
     end = fill(writer, 600)
     writer.close()
     seed = 20240808
-    print("seed", seed)
+    print("seed", seed)  # noqa: T201 - shown when the test fails
     random = np.random.default_rng(seed)
     paths = [segment.path for segment in listing(tmp_path)]
     clean = {path: path.read_bytes() for path in paths}

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from journals import T0, epoch_frame, fill, frame_at, rows
 
 from breadboard.clock import ManualClock
 from breadboard.errors import JournalError
 from breadboard.journal import Reader, Writer
 from breadboard.model.frames import FRAME_COLUMNS
 from breadboard.model.kinds import RecordKind
+from journals import T0, epoch_frame, fill, frame_at, rows
 
 APPENDS = st.lists(
     st.tuples(
@@ -173,7 +173,7 @@ def test_a_start_beyond_the_end_is_an_error_and_so_is_no_directory(tmp_path: Pat
     fill(writer, 10)
     writer.close()
     assert Reader.open(tmp_path, 10).read(1) is None
-    with pytest.raises(JournalError, match="offset 11 lies beyond the end of the journal .* which is 10"):
+    with pytest.raises(JournalError, match=r"offset 11 lies beyond the end of the journal .* which is 10"):
         Reader.open(tmp_path, 11)
     with pytest.raises(JournalError, match="there is no journal at"):
         Reader.open(tmp_path / "nowhere")

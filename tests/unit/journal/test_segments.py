@@ -1,0 +1,312 @@
+"""Files and their life: the lock, HEAD, rotation, sealing, retention."""
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import zstandard
+
+from breadboard.clock import ManualClock
+from breadboard.errors import JournalDamaged, JournalError, JournalLocked
+from breadboard.journal import Reader, Writer, acknowledge, floors, forget, info, retire, verify
+from breadboard.journal import sealed as sealed_module
+from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
+from breadboard.journal.segments import listing
+from breadboard.model.kinds import RecordKind
+from journals import T0, fill, frame_at, gap_of, rows
+
+DAY = 86_400_000_000_000
+
+
+def _wait_until_sealed(directory: Path) -> None:
+    deadline = time.monotonic() + 30
+    while any(not segment.sealed for segment in listing(directory)[:-1]) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+def _all(end: int) -> list[tuple[int, int, bytes]]:
+    return [(offset, RecordKind.DATA, frame_at(offset)) for offset in range(end)]
+
+
+def test_a_second_writer_is_told_who_writes(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path)
+    with pytest.raises(JournalLocked, match=f"process {os.getpid()} already writes the journal"):
+        Writer.open(tmp_path)
+    code = (
+        "import sys, pathlib\nfrom breadboard.errors import JournalLocked\nfrom breadboard.journal import Writer\n"
+        "try:\n    Writer.open(pathlib.Path(sys.argv[1]))\nexcept JournalLocked as error:\n    print(error)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert f"process {os.getpid()} already writes" in told.stdout
+    fill(writer, 5)
+    writer.close()
+    Writer.open(tmp_path).close()
+    assert list(rows(tmp_path)) == _all(5)
+
+
+def test_many_restarts_leave_one_journal_and_no_empty_segments(tmp_path: Path) -> None:
+    for _ in range(5):
+        Writer.open(tmp_path).close()
+    assert len(listing(tmp_path)) == 1
+    for _ in range(5):
+        writer = Writer.open(tmp_path)
+        fill(writer, 3)
+        writer.close()
+    assert list(rows(tmp_path)) == _all(15)
+    assert verify(tmp_path).ok
+
+
+def test_an_empty_journal_begins_where_it_is_told(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path, base_offset=1_000)
+    assert writer.durable == 1_000
+    assert fill(writer, 3) == 1_003
+    writer.close()
+    writer = Writer.open(tmp_path, base_offset=5)
+    assert writer.durable == 1_003
+    writer.close()
+    assert [row[0] for row in rows(tmp_path, 1_000)] == [1_000, 1_001, 1_002]
+
+
+@pytest.mark.parametrize("head", ["missing", "stale", "zero", "short", "garbage"])
+def test_head_is_rebuilt_from_the_segments(tmp_path: Path, head: str) -> None:
+    writer = Writer.open(tmp_path, segment_bytes=2_000, compress=False)
+    fill(writer, 100)
+    writer.close()
+    path = tmp_path / "HEAD"
+    words = np.frombuffer(path.read_bytes(), np.int64).copy()
+    match head:
+        case "missing":
+            path.unlink()
+        case "stale":
+            words[0] -= 3
+            path.write_bytes(words.tobytes())
+        case "zero":
+            path.write_bytes(bytes(24))
+        case "short":
+            path.write_bytes(b"123")
+        case _:
+            words[0] = 1 << 61
+            path.write_bytes(words.tobytes())
+    reader = Reader.open(tmp_path, 100)
+    if head == "garbage":
+        with pytest.raises(JournalDamaged, match=f"says {1 << 61}, its segments end at 100"):
+            reader.read(50)
+    else:
+        assert reader.read(50) is None
+    writer = Writer.open(tmp_path, compress=False)
+    assert writer.durable == 100
+    fill(writer, 10)
+    writer.close()
+    run = reader.read(50)
+    assert run is not None
+    assert run.frames() == [frame_at(offset) for offset in range(100, 110)]
+    assert list(rows(tmp_path)) == _all(110)
+    assert verify(tmp_path).ok
+
+
+def test_offsets_that_were_visible_are_never_given_again(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path, compress=False)
+    fill(writer, 10, 5)
+    writer.close()
+    path = listing(tmp_path)[0].path
+    path.write_bytes(path.read_bytes()[:-1])
+    writer = Writer.open(tmp_path, compress=False)
+    assert writer.durable == 10
+    fill(writer, 2)
+    writer.close()
+    found = list(rows(tmp_path))
+    assert [row[:2] for row in found[4:]] == [(4, 1), (5, RecordKind.GAP), (10, 1), (11, 1)]
+    assert gap_of(found[5][2]).detail == "5 frames at offset 5"
+    report = verify(tmp_path)
+    assert (report.ok, report.lost) == (True, 4)
+    assert report.torn_bytes > 0
+
+
+def test_torn_bytes_of_a_replaced_segment_are_kept_aside(tmp_path: Path) -> None:
+    Writer.open(tmp_path).close()
+    path = listing(tmp_path)[0].path
+    path.write_bytes(path.read_bytes() + b"half a rec")
+    torn = path.read_bytes()
+    writer = Writer.open(tmp_path)
+    fill(writer, 2)
+    writer.close()
+    (kept,) = (tmp_path / "damaged").iterdir()
+    assert kept.read_bytes() == torn
+    assert list(rows(tmp_path)) == _all(2)
+
+
+def test_segments_rotate_by_size_and_are_sealed(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path, segment_bytes=10_000)
+    reader = Reader.open(tmp_path)
+    end = fill(writer, 2_000)
+    _wait_until_sealed(tmp_path)
+    writer.close()
+    segments = listing(tmp_path)
+    assert [segment.sealed for segment in segments] == [True] * (len(segments) - 1) + [False]
+    assert len(segments) > 10
+    assert not list(tmp_path.glob("*.tmp"))
+    got: list[bytes] = []
+    while (run := reader.read(33)) is not None:
+        got += run.frames()
+    assert got == [frame_at(offset) for offset in range(end)]
+    assert verify(tmp_path).ok
+    at_a_glance = info(tmp_path)
+    assert (at_a_glance.durable, at_a_glance.segments, at_a_glance.sealed) == (end, len(segments), len(segments) - 1)
+    assert at_a_glance.bytes == sum(segment.path.stat().st_size for segment in segments)
+
+
+def test_what_a_crash_left_unsealed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path, segment_bytes=3_000, compress=False)
+    end = fill(writer, 300)
+    writer.close()
+    (tmp_path / f"{0:020d}.seg.zst.tmp").write_bytes(b"unfinished")
+    assert not any(segment.sealed for segment in listing(tmp_path))
+    writer = Writer.open(tmp_path)
+    _wait_until_sealed(tmp_path)
+    writer.close()
+    assert all(segment.sealed for segment in listing(tmp_path)[:-1])
+    assert list(rows(tmp_path)) == _all(end)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_sealed_segment_is_plain_zstandard_and_survives_damage_block_by_block(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    content = np.random.default_rng(5).integers(0, 9, 3 * BLOCK_BYTES + 17, np.uint8).tobytes()
+    raw.write_bytes(content)
+    target = tmp_path / "sealed"
+    seal(raw, target)
+    assert not raw.exists()
+    packed = target.read_bytes()
+    with zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as stream:
+        assert stream.read(len(content)) == content
+    assert decompress(packed) == (content, 0)
+    damaged = bytearray(packed)
+    damaged[len(packed) // 2] ^= 1
+    assert decompress(bytes(damaged)) == (
+        content[:BLOCK_BYTES] + bytes(BLOCK_BYTES) + content[2 * BLOCK_BYTES :],
+        1,
+    )
+    assert decompress(packed[:-5]) == (content, 1)
+    assert decompress(packed[: len(packed) // 2]) == (content[:BLOCK_BYTES], 2)
+    assert decompress(b"") == (b"", 1)
+
+
+def test_the_raw_segment_stays_when_the_sealed_one_reads_back_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = tmp_path / "raw"
+    raw.write_bytes(b"truth" * 1000)
+    write = sealed_module._write
+
+    def corrupting(source: Path, target: Path) -> list[tuple[int, int]]:
+        sizes = write(source, target)
+        data = bytearray(target.read_bytes())
+        data[len(data) // 3] ^= 8
+        target.write_bytes(data)
+        return sizes
+
+    monkeypatch.setattr(sealed_module, "_write", corrupting)
+    with pytest.raises(JournalError, match="did not read back as written; raw is kept"):
+        seal(raw, tmp_path / "sealed")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+
+
+def test_a_full_disk_leaves_segments_raw_and_readable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path, target: Path) -> list[tuple[int, int]]:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "no space left")
+
+    monkeypatch.setattr(sealed_module, "_write", full)
+    writer = Writer.open(tmp_path, segment_bytes=2_000)
+    end = fill(writer, 200)
+    writer.close()
+    assert not any(segment.sealed for segment in listing(tmp_path))
+    assert not list(tmp_path.glob("*.tmp"))
+    assert list(rows(tmp_path)) == _all(end)
+
+
+def test_retention_keeps_what_is_young_what_is_needed_and_the_tail(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    writer = Writer.open(tmp_path, segment_bytes=2_000, clock=clock)
+    for _ in range(10):
+        fill(writer, 30)
+        clock.advance(DAY)
+    _wait_until_sealed(tmp_path)
+    bases = [segment.base for segment in listing(tmp_path)]
+    assert len(bases) > 8
+    assert retire(tmp_path, 30 * DAY, clock) == []
+    acknowledge(tmp_path, "engine", 300)
+    acknowledge(tmp_path, "store", bases[2] + 1)
+    assert floors(tmp_path) == {"engine": 300, "store": bases[2] + 1}
+    assert len(retire(tmp_path, 0, clock)) == 2
+    assert listing(tmp_path)[0].base == bases[2]
+    forget(tmp_path, "store")
+    retire(tmp_path, 3 * DAY, clock)
+    assert bases[2] < listing(tmp_path)[0].base < bases[-1]
+    retire(tmp_path, 0, clock)
+    assert len(listing(tmp_path)) == 1
+    writer.close()
+    assert verify(tmp_path).ok
+
+
+def test_a_floor_that_cannot_be_read_keeps_everything(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    writer = Writer.open(tmp_path, segment_bytes=2_000, clock=clock, compress=False)
+    fill(writer, 200)
+    writer.close()
+    acknowledge(tmp_path, "store", 150)
+    (tmp_path / "consumers" / "store").write_bytes(b"\xff\x00")
+    clock.advance(100 * DAY)
+    assert retire(tmp_path, DAY, clock) == []
+    acknowledge(tmp_path, "store", 150)
+    assert retire(tmp_path, DAY, clock) != []
+    with pytest.raises(JournalError, match="a consumer's name is letters"):
+        acknowledge(tmp_path, "../../etc/passwd", 0)
+
+
+def test_a_reader_that_was_overtaken_by_retention_is_told(tmp_path: Path) -> None:
+    clock = ManualClock(T0)
+    writer = Writer.open(tmp_path, segment_bytes=2_000, clock=clock)
+    end = fill(writer, 300)
+    _wait_until_sealed(tmp_path)
+    follower = Reader.open(tmp_path)
+    run = follower.read(3)
+    assert run is not None
+    clock.advance(100 * DAY)
+    retire(tmp_path, DAY, clock)
+    oldest = listing(tmp_path)[0].base
+    assert oldest > 100
+    found = list(rows(tmp_path, 7))
+    assert [row[0] for row in found] == [7, *range(oldest, end)]
+    gap = gap_of(found[0][2])
+    assert (gap.detail, gap.ts_from, gap.ts_to) == ("retired", 0, T0 + oldest)
+    offsets: list[int] = []
+    while (run := follower.read(1000)) is not None:
+        offsets += run.offset.tolist()
+    assert offsets[0] == 3
+    assert offsets[-1] == end - 1
+    assert oldest in offsets
+    writer.close()
+
+
+def test_a_journal_may_be_copied_and_read_elsewhere(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path / "here", segment_bytes=5_000)
+    end = fill(writer, 300)
+    _wait_until_sealed(tmp_path / "here")
+    shutil.copytree(tmp_path / "here", tmp_path / "there", ignore=shutil.ignore_patterns("HEAD", "LOCK"))
+    assert list(rows(tmp_path / "there")) == _all(end)
+    writer.close()
+
+
+def test_a_segment_of_a_later_format_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breadboard.journal.format.VERSION", 2)
+    Writer.open(tmp_path).close()
+    monkeypatch.undo()
+    with pytest.raises(JournalError, match="has format version 2, this program reads 1"):
+        Reader.open(tmp_path)
