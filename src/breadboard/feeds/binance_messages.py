@@ -34,6 +34,7 @@ from breadboard.feeds.reading import (
     Meaning,
     PriceSize,
     Refused,
+    comes_first,
     levels_of,
     parse_object,
     price_of,
@@ -120,7 +121,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     asks: list[PriceSize]
     time: Count | None = field(name="T", default=None)
     event_time: Count | None = field(name="E", default=None)
-    symbol: str | None = None
 
 
 def reader(*, chained: bool) -> Callable[[bytes], Meaning]:
@@ -143,8 +143,8 @@ def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:
     kind = payload.get("e", "bookTicker" if {"u", "s", "b", "B", "a", "A"} <= payload.keys() else None)
     match kind:
         case "depthUpdate":
-            partial = PARTIAL_DEPTH.search(stream) is not None
-            return Meaning(_depth(typed(payload, Depth), partial=partial, chained=chained))
+            event = _depth(typed(payload, Depth), asks_first=comes_first(payload, "a", "b"), chained=chained)
+            return Meaning(_partial(event) if PARTIAL_DEPTH.search(stream) else event)
         case "trade":
             return _trade(typed(payload, Trade))
         case "aggTrade":
@@ -166,7 +166,7 @@ def _untyped(payload: dict[str, Any], stream: str) -> Meaning:
         symbol = stream.partition("@")[0].upper()
         if not symbol:
             raise Refused("a partial book that does not say its symbol")
-        return Meaning(_snapshot(typed(payload, Snapshot), symbol, Flag.CONFLATED))
+        return Meaning(_partial(_snapshot(payload, symbol)))
     if "error" in payload or ("code" in payload and "msg" in payload):
         return venue_says(StatusCode.VENUE_ERROR)
     if "result" in payload and "id" in payload:
@@ -182,10 +182,10 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
     symbol = symbol_of(symbol)
     if head.status != 200:
         return refused_document(symbol)
-    snapshot = typed(parse_object(body), Snapshot)
-    if snapshot.symbol not in (None, symbol):
-        raise Refused(f"a book of {str(snapshot.symbol)[:40]!r} in answer to {head.tag[:40]!r}")
-    return Meaning(_snapshot(snapshot, symbol, Flag(0)))
+    payload = parse_object(body)
+    if payload.get("symbol", symbol) != symbol:
+        raise Refused(f"a book of {str(payload['symbol'])[:40]!r} in answer to {head.tag[:40]!r}")
+    return Meaning(_snapshot(payload, symbol))
 
 
 def _time(time: int | None, event_time: int | None) -> int:
@@ -194,21 +194,27 @@ def _time(time: int | None, event_time: int | None) -> int:
     return found[0] if found else ABSENT
 
 
-def _depth(message: Depth, *, partial: bool, chained: bool) -> Event:
+def _depth(message: Depth, *, asks_first: bool, chained: bool) -> Event:
     if message.first > message.last:
         raise Refused(f"update numbers that run back: U={message.first} u={message.last}")
     if chained and message.previous is None:
         raise Refused("Depth: Object missing required field `pu`")
     previous = message.previous if chained and message.previous is not None else message.first - 1
     return Event(
-        kind=EventKind.BOOK_SNAPSHOT if partial else EventKind.BOOK_DELTA,
+        kind=EventKind.BOOK_DELTA,
         symbol=symbol_of(message.symbol),
-        flags=Flag.CONFLATED if partial else Flag(0),
         ts_event=_time(message.time, message.event_time),
         sequence=message.last,
-        sequence_first=ABSENT if partial else message.first,
-        sequence_prev=ABSENT if partial else previous,
-        levels=levels_of(message.bids, Side.BUY) + levels_of(message.asks, Side.SELL),
+        sequence_first=message.first,
+        sequence_prev=previous,
+        levels=levels_of(message.bids, message.asks, asks_first=asks_first),
+    )
+
+
+def _partial(event: Event) -> Event:
+    """Return the whole top of a book, sent again and again, as the snapshot it is."""
+    return msgspec.structs.replace(
+        event, kind=EventKind.BOOK_SNAPSHOT, flags=Flag.CONFLATED, sequence_first=ABSENT, sequence_prev=ABSENT
     )
 
 
@@ -251,14 +257,14 @@ def _quote(message: BookTicker) -> Event:
     )
 
 
-def _snapshot(message: Snapshot, symbol: str, flags: Flag) -> Event:
+def _snapshot(payload: dict[str, Any], symbol: str) -> Event:
+    message = typed(payload, Snapshot)
     return Event(
         kind=EventKind.BOOK_SNAPSHOT,
         symbol=symbol_of(symbol),
-        flags=flags,
         ts_event=_time(message.time, message.event_time),
         sequence=message.update_id,
-        levels=levels_of(message.bids, Side.BUY) + levels_of(message.asks, Side.SELL),
+        levels=levels_of(message.bids, message.asks, asks_first=comes_first(payload, "asks", "bids")),
     )
 
 

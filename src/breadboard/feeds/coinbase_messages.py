@@ -26,6 +26,7 @@ from breadboard.feeds.reading import (
     Event,
     Meaning,
     PriceSize,
+    comes_first,
     levels_of,
     parse_object,
     price_of,
@@ -109,7 +110,7 @@ def read(frame: bytes) -> Meaning:  # noqa: PLR0911 - one line a message type
         case "ticker":
             return Meaning(_quote(typed(payload, Ticker)))
         case "snapshot":
-            return Meaning(_book(typed(payload, Book)))
+            return Meaning(_book(typed(payload, Book), asks_first=comes_first(payload, "asks", "bids")))
         case "heartbeat":
             return Meaning(_heartbeat(typed(payload, Heartbeat)))
         case "subscriptions":
@@ -165,12 +166,12 @@ def _quote(message: Ticker) -> Event:
     )
 
 
-def _book(message: Book) -> Event:
+def _book(message: Book, *, asks_first: bool) -> Event:
     return Event(
         kind=EventKind.BOOK_SNAPSHOT,
         symbol=symbol_of(message.product_id),
         ts_event=_time(message.time),
-        levels=levels_of(message.bids, Side.BUY) + levels_of(message.asks, Side.SELL),
+        levels=levels_of(message.bids, message.asks, asks_first=asks_first),
     )
 
 

@@ -107,7 +107,7 @@ def symbol_of(text: str) -> str:
 
 def unknown_type(kind: object) -> Refused:
     """Return the refusal of a message type that this venue was never seen to send."""
-    return Refused(f"unknown message type {str(kind)[:40]!r}")
+    return Refused("a message without a type" if kind is None else f"unknown message type {str(kind)[:40]!r}")
 
 
 def price_of(text: str) -> int:
@@ -140,9 +140,16 @@ def quote_side(price: str, size: str | None) -> tuple[int, int, int]:
     return found, amount, exponent
 
 
-def levels_of(pairs: Sequence[PriceSize], side: Side) -> tuple[Level, ...]:
-    """Return book levels of one side, in the order given."""
-    return tuple((side, price_of(price), *parse_size(size)) for price, size in pairs)
+def levels_of(bids: Sequence[PriceSize], asks: Sequence[PriceSize], *, asks_first: bool) -> tuple[Level, ...]:
+    """Return book levels in the order given on the wire."""
+    found = [tuple((Side.BUY, price_of(price), *parse_size(size)) for price, size in bids)]
+    found.insert(not asks_first, tuple((Side.SELL, price_of(price), *parse_size(size)) for price, size in asks))
+    return (*found[0], *found[1])
+
+
+def comes_first(payload: dict[str, Any], key: str, other: str) -> bool:
+    """Tell whether ``key`` comes before ``other`` in a JSON object that has both."""
+    return next((name == key for name in payload if name in (key, other)), False)
 
 
 def refused_document(symbol: str | None) -> Meaning:

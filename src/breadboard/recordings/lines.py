@@ -4,7 +4,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, Final, NamedTuple
+from typing import IO, Final, NamedTuple, cast
 
 import msgspec
 
@@ -46,7 +46,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     try:
         with path.open("rb") as probe:
             packed = probe.read(2) == b"\x1f\x8b"
-        with gzip.open(path) if packed else path.open("rb") as file:
+        file = cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))  # noqa: SIM115 - closed by the next line
+        with file:
             for number, line in enumerate(_bounded(file, path), 1):
                 if line:
                     yield number, line

@@ -1,0 +1,277 @@
+"""Every registered feed keeps the promises of ports.Feed, Session and Decoder."""
+
+import json
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breadboard.errors import UsageError
+from breadboard.feeds import FEEDS, by_venue
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, RecordKind
+from breadboard.ports import Fetch, Reconnect, Send
+from feed_samples import SAMPLES, content, decode, decode_frames, document, recorded
+
+SEED = 20240808
+JUNK = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"type":', b'{"e":"trade"}', b"[" * 100_000, b'{"a":' * 100_000)
+feeds = pytest.mark.parametrize("name", FEEDS)
+
+
+@feeds
+def test_its_capabilities_are_values_that_can_be_used(name: str) -> None:
+    can = FEEDS[name].capabilities
+    assert can.venue == can.venue.upper()
+    assert by_venue(can.venue) is FEEDS[name]
+    assert can.completeness in ("full", "conflated", "delayed")
+    assert can.sequence_scope in ("symbol", "connection", "none")
+    assert can.checksum in ("crc32", "none")
+    assert can.frame_cap > 1_000_000
+    assert can.client_messages_per_s > 0
+    assert can.max_streams_per_connection > 0
+
+
+@feeds
+def test_every_sample_is_understood_and_counted_once(name: str) -> None:
+    decoded, _ = decode(name, SAMPLES[name])
+    assert decoded.quarantined == ()
+    assert decoded.data + decoded.control == len(SAMPLES[name])
+    assert decoded.control >= 1
+    kinds = set(decoded.tape.kind.tolist())
+    assert {EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_DELTA} <= kinds
+
+
+@feeds
+def test_rows_carry_offset_source_and_receive_time_of_their_frame(name: str) -> None:
+    samples = SAMPLES[name]
+    stamps = [1_700_000_000_000_000_000 + 17 * i for i in range(len(samples))]
+    frames = Frames.of(samples, stamps, kind=RecordKind.DATA, offset=5000, source=7)
+    tape = FEEDS[name].decoder(Instruments()).decode(frames).tape
+    assert set(tape.source.tolist()) == {7}
+    assert tape.ts_recv.tolist() == [stamps[offset - 5000] for offset in tape.offset.tolist()]
+    assert tape.offset.tolist() == sorted(set(tape.offset.tolist()))
+
+
+@feeds
+@pytest.mark.parametrize("batch", [1, 7, 1000])
+def test_batch_sizes_leave_no_trace(name: str, batch: int) -> None:
+    frames = recorded(name)
+    frames = frames.take(slice(0, 3000 if batch == 1 else 20_000))
+    whole, ids = decode_frames(name, frames)
+    parts, other_ids = decode_frames(name, frames, batch=batch)
+    assert content(parts.tape) == content(whole.tape)
+    assert (parts.data, parts.control, parts.quarantined) == (whole.data, whole.control, whole.quarantined)
+    assert list(other_ids) == list(ids)
+
+
+@feeds
+def test_batch_sizes_leave_no_trace_among_junk_and_odd_frames(name: str) -> None:
+    chance = random.Random(SEED)
+    frames = [
+        chance.choice((*SAMPLES[name], *JUNK[:7], chance.choice(SAMPLES[name]).replace(b":", b" : ")))
+        for _ in range(500)
+    ]
+    whole, ids = decode(name, frames)
+    assert whole.quarantined
+    for batch in (1, 7, 100):
+        parts, other_ids = decode(name, frames, batch=batch)
+        assert content(parts.tape) == content(whole.tape), f"seed {SEED}"
+        assert parts.quarantined == whole.quarantined
+        assert list(other_ids) == list(ids)
+
+
+@feeds
+def test_junk_between_good_frames_changes_nothing_about_the_good_ones(name: str) -> None:
+    good = recorded(name).take(slice(0, 2000))
+    whole, _ = decode_frames(name, good)
+    chance = random.Random(SEED)
+    mixed: list[tuple[bytes, int]] = []
+    places: list[int] = []
+    for raw, kind in zip(good.frames(), good.kind.tolist(), strict=True):
+        if chance.random() < 0.1:
+            mixed.append((chance.choice(JUNK), RecordKind.DATA))
+        places.append(len(mixed))
+        mixed.append((raw, kind))
+    frames = Frames.of([raw for raw, _ in mixed], [0] * len(mixed), kind=RecordKind.DATA)
+    frames.kind[:] = [kind for _, kind in mixed]
+    found, _ = decode_frames(name, frames)
+    assert len(found.quarantined) == len(mixed) - len(good), f"seed {SEED}"
+    assert found.data + found.control + len(found.quarantined) == len(mixed)
+    expected = content(whole.tape) | {"offset": [places[offset] for offset in whole.tape.offset.tolist()]}
+    expected["ts_recv"] = [0] * len(whole.tape)
+    assert content(found.tape) == expected
+
+
+@st.composite
+def mutated(draw: st.DrawFn, samples: list[bytes]) -> bytes:
+    """A sample with bytes changed, cut out, doubled, or put in."""
+    frame = bytearray(draw(st.sampled_from(samples)))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, max(0, len(frame) - 1)))
+        length = draw(st.integers(1, 12))
+        match draw(st.integers(0, 4)):
+            case 0:
+                frame[at : at + 1] = draw(st.binary(min_size=1, max_size=1))
+            case 1:
+                del frame[at : at + length]
+            case 2:
+                frame[at:at] = frame[at : at + length]
+            case 3:
+                frame[at:at] = draw(st.sampled_from((b" ", b",", b'"', b"0", b"-", b"e9", b"\\", b"{", b"]", b"null")))
+            case _:
+                other = draw(st.sampled_from(samples))
+                frame[at : at + length] = other[at : at + length]
+    return bytes(frame)
+
+
+@feeds
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_mutated_and_random_frames_never_raise_and_the_kernel_agrees_with_the_reference(
+    name: str, data: st.DataObject
+) -> None:
+    frames = data.draw(st.lists(st.one_of(mutated(SAMPLES[name]), st.binary(max_size=80)), min_size=1, max_size=20))
+    fast, fast_ids = decode(name, frames)
+    slow, slow_ids = decode(name, frames, fast=False)
+    assert content(fast.tape) == content(slow.tape)
+    assert (fast.data, fast.control, fast.quarantined, fast.ignored) == (
+        *(slow.data, slow.control, slow.quarantined),
+        slow.ignored,
+    )
+    assert list(fast_ids) == list(slow_ids)
+    assert fast.data + fast.control + len(fast.quarantined) == len(frames)
+    session = FEEDS[name].session(["BTCUSDT", "BTCUSD_PERP"], ["trade", "quote", "book"], "", "")
+    session.on_connect()
+    session.on_frames(frames)
+    for frame in frames:
+        session.on_document("depth:BTCUSDT", 200, frame)
+
+
+@feeds
+def test_the_kernel_agrees_with_the_reference_on_a_real_recording(name: str) -> None:
+    frames = recorded(name).take(slice(0, 12_000))
+    fast, _ = decode_frames(name, frames)
+    slow, _ = decode_frames(name, frames, fast=False)
+    assert content(fast.tape) == content(slow.tape)
+    assert fast.quarantined == slow.quarantined == ()
+
+
+@feeds
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_documents_never_raise_whatever_they_hold(name: str, data: st.DataObject) -> None:
+    bodies = st.one_of(mutated(SAMPLES[name]), st.binary(max_size=60))
+    heads = st.sampled_from(("depth:BTCUSDT", "depth:", "depth", "", "depth:a b", "exchangeInfo", "depth:\u5e01"))
+    records = data.draw(
+        st.lists(
+            st.one_of(st.binary(max_size=60), st.builds(document, heads, bodies, st.sampled_from((200, 429, 500)))),
+            min_size=1,
+            max_size=6,
+        )
+    )
+    fast, _ = decode(name, records, kind=RecordKind.DOCUMENT)
+    slow, _ = decode(name, records, kind=RecordKind.DOCUMENT, fast=False)
+    assert content(fast.tape) == content(slow.tape)
+    assert fast.quarantined == slow.quarantined
+    assert fast.data + fast.control + len(fast.quarantined) == len(records)
+
+
+@feeds
+def test_a_frame_over_the_cap_is_quarantined_and_its_neighbours_are_not(name: str) -> None:
+    huge = b" " * (FEEDS[name].capabilities.frame_cap + 1)
+    decoded, _ = decode(name, [SAMPLES[name][0], huge, SAMPLES[name][1]])
+    assert [offset for offset, _ in decoded.quarantined] == [1]
+    assert "over the cap" in decoded.quarantined[0][1]
+    assert decoded.tape.offset.tolist() == [0, 2]
+
+
+@feeds
+def test_no_frames_make_an_empty_tape(name: str) -> None:
+    decoded, _ = decode(name, [])
+    assert len(decoded.tape) == 0
+    assert (decoded.data, decoded.control, decoded.quarantined) == (0, 0, ())
+
+
+@feeds
+def test_a_restored_decoder_goes_on_as_if_nothing_had_happened(name: str) -> None:
+    frames = recorded(name).take(slice(0, 1000))
+    whole, _ = decode_frames(name, frames)
+    instruments = Instruments()
+    first = FEEDS[name].decoder(instruments)
+    head = first.decode(frames.take(slice(0, 500)))
+    state = first.snapshot()
+    second = FEEDS[name].decoder(Instruments(tuple(instruments)))
+    second.restore(state)
+    first.restore(state)
+    for decoder in (first, second):
+        tail = decoder.decode(frames.take(slice(500, 1000)))
+        joined = content(head.tape)
+        shift = len(head.tape.level_price)
+        for column, values in content(tail.tape).items():
+            moved = [value + shift for value in values] if column in ("level_begin", "level_end") else values
+            joined[column] = joined[column] + moved
+        assert joined == content(whole.tape)
+
+
+@feeds
+def test_decoding_does_not_touch_the_frames(name: str) -> None:
+    frames = recorded(name).take(slice(0, 500))
+    before = {column: np.array(getattr(frames, column)) for column in ("begin", "end", "kind", "offset")}
+    raw = frames.buffer.tobytes()
+    decode_frames(name, frames)
+    for column, values in before.items():
+        assert np.array_equal(getattr(frames, column), values), column
+    assert frames.buffer.tobytes() == raw
+
+
+@feeds
+def test_a_session_takes_any_case_and_says_the_same_again_after_a_reconnect(name: str) -> None:
+    can = FEEDS[name].capabilities
+    lower = FEEDS[name].session(["btcusdt", "ethusdt"], ["trade", "quote", "book"], "", "")
+    upper = FEEDS[name].session(["BTCUSDT", "ETHUSDT", "BTCUSDT"], ["trade", "quote", "book"], "", "")
+    assert lower.url == upper.url
+    assert lower.url.startswith("wss://")
+    first = lower.on_connect()
+    assert first == upper.on_connect() == lower.on_connect()
+    sends = [request for request in first if isinstance(request, Send)]
+    assert len(sends) <= can.client_messages_per_s
+    for send in sends:
+        json.loads(send.text)
+
+
+@feeds
+def test_a_session_forgets_the_old_connections_books(name: str) -> None:
+    frames = [raw for raw in recorded(name).take(slice(0, 300)).frames() if b'"depthUpdate"' in raw]
+    symbols = ["BTCUSDT", "ETHUSDT", "BTCUSD_PERP"]
+    session = FEEDS[name].session(symbols, ["book"], "", "")
+    runs = []
+    for _ in range(2):
+        session.on_connect()
+        runs.append(session.on_frames(frames))
+        assert session.on_frames(frames) == []
+    assert runs[0] == runs[1]
+    assert all(isinstance(request, Fetch) for request in runs[0])
+
+
+@feeds
+def test_a_session_lives_where_it_is_told_to(name: str) -> None:
+    session = FEEDS[name].session(["BTCUSDT"], ["book"], "ws://127.0.0.1:9", "http://127.0.0.1:8")
+    assert session.url.startswith("ws://127.0.0.1:9")
+    requests = session.on_connect() + session.on_frames([raw for raw in SAMPLES[name] if b"depth" in raw])
+    for request in requests:
+        assert not isinstance(request, Reconnect)
+        assert not isinstance(request, Fetch) or request.url.startswith("http://127.0.0.1:8/")
+
+
+@feeds
+@pytest.mark.parametrize(
+    ("symbols", "channels"),
+    [([], ["trade"]), (["BTCUSDT"], []), (["BTCUSDT"], ["level3"]), (["BTC USDT"], ["trade"]), (["a/../b"], ["trade"])],
+)
+def test_a_wish_that_cannot_be_met_is_a_usage_error(name: str, symbols: list[str], channels: list[str]) -> None:
+    with pytest.raises(UsageError) as error:
+        FEEDS[name].session(symbols, channels, "", "")
+    assert error.value.hint
