@@ -78,9 +78,9 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 @kernel
 def copy_out(
-    slot: Record, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
+    slot: Record, source: int, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
 ) -> int:
-    """Write one bar version to ``out[at]``; return the next place."""
+    """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place."""
     bar = out[at]
     bar.instrument = instrument
     bar.interval = SECONDS[interval]
@@ -94,7 +94,7 @@ def copy_out(
     bar.notional = slot.notional
     bar.trades = slot.trades
     bar.state = state
-    bar.completeness = 1.0
+    bar.completeness = source
     bar.offset = offset
     return at + 1
 
@@ -137,7 +137,7 @@ def _close(
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
-                    at = copy_out(slot, which, interval, _FINAL, offset, out, at)
+                    at = copy_out(slot, source, which, interval, _FINAL, offset, out, at)
             owner.oldest[interval] = _oldest(slots[which], interval)
     return at
 
@@ -218,7 +218,7 @@ def _trade(
             if slot.state == _PROVISIONAL:
                 slot.state = _FINAL
                 meter[OPEN] -= 1
-                at = copy_out(slot, which, interval, _FINAL, offset, out, at)
+                at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
                 owner.oldest[interval] = _oldest(slots[which], interval)
             _begin(slot, number, price, when, trade_id)
             slot.state = _CORRECTED if late else _PROVISIONAL
@@ -228,7 +228,7 @@ def _trade(
         _add(slot, price, size, exponent, when, trade_id)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
-            at = copy_out(slot, which, interval, _CORRECTED, offset, out, at)
+            at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
     return at
 
 

@@ -24,6 +24,11 @@ from breadboard.model.kinds import BarState, EventKind, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 _OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
+_PROVISIONAL: Final = int(BarState.PROVISIONAL)
+_GAP: Final = int(EventKind.GAP)
+_STATUS: Final = int(EventKind.STATUS)
+_UP: Final = int(StatusCode.FEED_UP)
+_DOWN: Final = int(StatusCode.FEED_DOWN)
 _SOURCES: Final = 1 << 16
 _SECOND: Final = 1_000_000_000
 
@@ -68,11 +73,12 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        which, place = np.nonzero(self._slots[: self._known]["state"] == BarState.PROVISIONAL)
+        which, place = np.nonzero(self._slots[: self._known]["state"] == _PROVISIONAL)
         ring = np.searchsorted(core.PLACES, place, side="right") - 1
         for at, (instrument, slot, interval) in enumerate(zip(which, place, ring, strict=True)):
             bar = self._slots[instrument, slot]
-            core.copy_out(bar, int(instrument), int(interval), int(BarState.PROVISIONAL), self._offset, out, at)
+            source = int(self._owners[instrument]["source"])
+            core.copy_out(bar, source, int(instrument), int(interval), _PROVISIONAL, self._offset, out, at)
         self._complete(out)
         return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
@@ -184,9 +190,9 @@ class Bars:
         return int(self._clocks[source]["shift"])
 
     def _complete(self, bars: NDArray[np.void]) -> None:
-        """Set ``completeness`` from what is known to be missing now."""
+        """Set ``completeness``, where the kernel left each bar's source, from what is known to be missing now."""
         for bar in bars:
-            source = int(self._owners[bar["instrument"]]["source"])
+            source = int(bar["completeness"])
             begin, length = int(bar["ts_open"]), int(bar["interval"]) * _SECOND
             keys = (f"s{source}", f"i{bar['instrument']}")
             missing = self._cover.missing(keys, begin, begin + length, int(self._clocks[source]["first"]))

@@ -4,7 +4,7 @@ A level's key is its price for a bid and its negated price for an ask, so both s
 search serves both. Updates cluster near the best: the search gallops from the end, and little is shifted.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,6 +76,26 @@ def judge(  # noqa: PLR0911 - one return a line of the venues' own rules
 
 
 @kernel
+def _open_place(column: NDArray[Any], low: int, top: int) -> None:
+    """Move ``column[low:top]`` one up. Unsigned places need no test for negative ones: the loop becomes a memmove."""
+    one, place, end = np.uint64(1), np.uint64(top), np.uint64(low)
+    while place > end:
+        before = place - one
+        column[place] = column[before]
+        place = before
+
+
+@kernel
+def _close_place(column: NDArray[Any], low: int, top: int) -> None:
+    """Move ``column[low + 1:top]`` one down."""
+    one, place, end = np.uint64(1), np.uint64(low), np.uint64(top - 1)
+    while place < end:
+        after = place + one
+        column[place] = column[after]
+        place = after
+
+
+@kernel
 def _put(
     side: NDArray[np.int64],
     keys: NDArray[np.int64],
@@ -107,19 +127,17 @@ def _put(
     there = low < top and keys[low] == key
     if size != 0:
         if not there:
-            for place in range(top, low, -1):
-                keys[place] = keys[place - 1]
-                sizes[place] = sizes[place - 1]
-                exps[place] = exps[place - 1]
+            _open_place(keys, low, top)
+            _open_place(sizes, low, top)
+            _open_place(exps, low, top)
             keys[low] = key
             side[COUNT] += 1
         sizes[low] = size
         exps[low] = exponent
     elif there:
-        for place in range(low, top - 1):
-            keys[place] = keys[place + 1]
-            sizes[place] = sizes[place + 1]
-            exps[place] = exps[place + 1]
+        _close_place(keys, low, top)
+        _close_place(sizes, low, top)
+        _close_place(exps, low, top)
         side[COUNT] -= 1
 
 

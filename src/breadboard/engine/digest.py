@@ -36,7 +36,9 @@ def _record(columns: Iterable[str], types: dict[str, tuple[type[np.generic], int
     return np.dtype([(name, np.dtype(types[name][0]).newbyteorder("<")) for name in columns])
 
 
-_RECORDS: Final = {kind: _record(columns, EVENT_COLUMNS) for kind, columns in _TABLES.items()}
+_RECORDS: Final = [(int(kind), kind.name.lower(), _record(columns, EVENT_COLUMNS)) for kind, columns in _TABLES.items()]
+_DELTA: Final = int(EventKind.BOOK_DELTA)
+_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _LEVEL: Final = _record(LEVEL_COLUMNS, LEVEL_COLUMNS)
 _COUNT: Final = np.dtype("<i8")
 
@@ -64,16 +66,16 @@ class Digest:
     """The chains of all tables: five of events, their levels, gaps and bars."""
 
     def __init__(self) -> None:
-        names = [*(kind.name.lower() for kind in _TABLES), "levels", "gap", "bar"]
+        names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]
         self._chains = {name: Chain() for name in names}
 
     def update(self, tape: Tape, bars: NDArray[np.void], gaps: Iterable[tuple[int, int, Gap]]) -> None:
         """Take everything concluded from the next journal offsets."""
-        for kind, record in _RECORDS.items():
-            rows = np.flatnonzero(tape.kind == kind)
+        for kind, name, record in _RECORDS:
+            rows = (tape.kind == kind).nonzero()[0]
             if len(rows):
-                self._chains[kind.name.lower()].update(_packed(tape, rows, record))
-        books = np.flatnonzero((tape.kind == EventKind.BOOK_DELTA) | (tape.kind == EventKind.BOOK_SNAPSHOT))
+                self._chains[name].update(_packed(tape, rows, record))
+        books = ((tape.kind == _DELTA) | (tape.kind == _SNAPSHOT)).nonzero()[0]
         if len(books):
             self._chains["levels"].update(_levels(tape, books))
         self._chains["bar"].update(bars.tobytes())

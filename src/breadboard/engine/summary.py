@@ -16,12 +16,21 @@ from breadboard.model.kinds import BookState, EventKind, Flag, GapState, StatusC
 from breadboard.model.tape import Tape
 
 _COUNTED: Final = {
-    "trade": EventKind.TRADE,
-    "quote": EventKind.QUOTE,
-    "book_delta": EventKind.BOOK_DELTA,
-    "book_snapshot": EventKind.BOOK_SNAPSHOT,
-    "status": EventKind.STATUS,
+    kind.name.lower(): int(kind)
+    for kind in (
+        EventKind.TRADE,
+        EventKind.QUOTE,
+        EventKind.BOOK_DELTA,
+        EventKind.BOOK_SNAPSHOT,
+        EventKind.STATUS,
+    )
 }
+_KINDS: Final = len(EventKind) + 1
+_TRADE: Final = int(EventKind.TRADE)
+_STATUS: Final = int(EventKind.STATUS)
+_DUPLICATE: Final = int(Flag.DUPLICATE)
+_UP: Final = int(StatusCode.FEED_UP)
+_DOWN: Final = int(StatusCode.FEED_DOWN)
 
 
 @dataclass
@@ -39,14 +48,16 @@ class Tally:
 
     def take(self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int) -> None:
         """Count what came of the next frames."""
-        kinds = np.bincount(tape.kind, minlength=len(EventKind) + 1)
+        kinds = np.bincount(tape.kind, minlength=_KINDS).tolist()
         for name, kind in _COUNTED.items():
-            self.events[name] += int(kinds[kind])
-        again = int(np.count_nonzero((tape.kind == EventKind.TRADE) & (tape.flags & Flag.DUPLICATE != 0)))
-        ours = (tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN)
-        self.events["trade"] -= again
-        self.events["status"] -= int(np.count_nonzero((tape.kind == EventKind.STATUS) & ours))
-        self.duplicates += again
+            self.events[name] += kinds[kind]
+        if kinds[_TRADE]:
+            again = int(np.count_nonzero((tape.kind == _TRADE) & (tape.flags & _DUPLICATE != 0)))
+            self.events["trade"] -= again
+            self.duplicates += again
+        if kinds[_STATUS]:
+            ours = (tape.code == _UP) | (tape.code == _DOWN)
+            self.events["status"] -= int(np.count_nonzero((tape.kind == _STATUS) & ours))
         refilled = sum(gap.state == GapState.REFILLED for _, _, gap in gaps)
         self.gaps += len(gaps) - refilled
         self.refilled += refilled

@@ -1,0 +1,164 @@
+"""Every stage keeps the promises of ``ports.Stage``: same prefix, same state, whatever the batch sizes.
+
+A suite proves itself by what it finds: three planted stages, each with one fault, have to fail it.
+"""
+
+import random
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from breadboard.engine.bars import Bars
+from breadboard.engine.books import Books
+from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.continuity import Continuity
+from breadboard.engine.latest import Latest
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode
+from breadboard.model.tape import Tape
+from breadboard.ports import Stage
+from tapes import SECOND, T0, cut, tape, trade
+
+STAGES: dict[str, Callable[[], Stage]] = {
+    "books": lambda: Books(lambda which: SequenceRule(which % 3)),
+    "bars": lambda: Bars(2000, 5.0),
+    "continuity": lambda: Continuity(lambda which: which != 2),
+    "clock_skew": ClockSkew,
+    "latest": Latest,
+}
+
+
+def anything(random_: random.Random, count: int) -> Tape:
+    """Return rows of every kind, with losses, repetitions, late and impossible times."""
+    rows: list[dict[str, Any]] = []
+    gaps: list[tuple[int, Gap]] = []
+    now, numbers, ids = 0, [10] * 4, [100] * 4
+    for at in range(count):
+        now += random_.choice((0, 1000, 50_000_000, SECOND, 30 * SECOND))
+        which, source = random_.randrange(4), random_.randrange(2)
+        common = {"instrument": which, "source": source, "ts_recv": T0 + now}
+        ts_event = T0 + now - random_.choice((0, 40_000_000, 3 * SECOND, 200 * SECOND, -1270_000_000, -(2**61)))
+        levels = [(random_.randint(1, 2), random_.randint(1, 40), random_.randint(0, 3)) for _ in range(5)]
+        match random_.randrange(10):
+            case 0 | 1 | 2:
+                ids[which] += random_.choice((1, 1, 1, 3, 0, -2))
+                row = trade(ids[which], 0, random_.randint(1, 9), flags=random_.choice((0, 0, 0, Flag.AGGREGATED)))
+                row |= common | {"ts_event": ts_event}
+            case 3 | 4:
+                row = common | {"kind": EventKind.QUOTE, "price": 5, "size": at, "ts_event": ts_event}
+            case 5 | 6 | 7:
+                prev = numbers[which] + random_.choice((0, 0, 0, 0, 1, -3))
+                numbers[which] = prev + 2
+                row = common | {"kind": EventKind.BOOK_DELTA, "levels": levels, "ts_event": ts_event}
+                row |= {"sequence_prev": prev, "sequence_first": prev + 1, "sequence": prev + 2}
+            case 8:
+                row = common | {"kind": EventKind.BOOK_SNAPSHOT, "levels": levels, "sequence": numbers[which]}
+            case _:
+                wide = {"source": source, "instrument": -1, "ts_recv": T0 + now}
+                code = random_.choice((StatusCode.FEED_UP, StatusCode.FEED_DOWN, StatusCode.HEARTBEAT))
+                if random_.random() < 0.5:
+                    gaps.append((at, Gap(source, GapReason.DISCONNECT, T0 + now - SECOND // 2, T0 + now)))
+                    row = wide | {"kind": EventKind.GAP, "code": GapReason.DISCONNECT}
+                else:
+                    row = wide | {"kind": random_.choice((EventKind.STATUS, EventKind.CLOCK)), "code": code}
+        rows.append(row)
+    return tape(rows, gaps)
+
+
+def run(make: Callable[[], Stage], pieces: list[Tape], restart: bool = False) -> tuple[bytes, bytes, bytes]:
+    """Return all a stage concluded, the flags it left and its state; ``restart`` goes through bytes at every cut."""
+    stage = make()
+    out: list[bytes] = []
+    for piece in pieces:
+        part: NDArray[np.void] | None = stage.on_tape(piece)
+        out.append(b"" if part is None else part.tobytes())
+        if restart:
+            state, stage = stage.snapshot(), make()
+            stage.restore(state)
+            assert stage.snapshot() == state
+    return b"".join(out), b"".join(piece.flags.tobytes() for piece in pieces), stage.snapshot()
+
+
+def keeps_its_promises(make: Callable[[], Stage], seed: int) -> None:
+    """Raise AssertionError where the stage breaks the contract on the tape of this seed."""
+    random_ = random.Random(seed)
+    rows = anything(random_, 150)
+    whole = run(make, cut(rows, []))
+    assert run(make, cut(rows, range(1, 150))) == whole, "one row at a time differs from all at once"
+    cuts = sorted(random_.sample(range(1, 150), 5))
+    assert run(make, cut(rows, cuts)) == whole, f"batches cut at {cuts} differ from all at once"
+    assert run(make, cut(rows, cuts), restart=True) == whole, f"restarts at {cuts} differ from none"
+    short = run(make, cut(rows.take(slice(0, 100)), [cuts[0]]) if cuts[0] < 100 else cut(rows.take(slice(0, 100)), []))
+    assert whole[0].startswith(short[0]), "a prefix concluded what the whole did not"
+
+
+@pytest.mark.parametrize("name", STAGES)
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_a_stage_keeps_its_promises(name: str, seed: int) -> None:
+    keeps_its_promises(STAGES[name], seed)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_takes_no_rows_and_a_fresh_state(name: str) -> None:
+    stage, other = STAGES[name](), STAGES[name]()
+    assert stage.on_tape(Tape.empty()) is None
+    other.restore(stage.snapshot())
+    assert other.snapshot() == STAGES[name]().snapshot()
+
+
+class Counts:
+    """A right stage: how many rows there were."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.batches = 0
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.rows += len(rows)
+        self.batches += 1
+        return None
+
+    def snapshot(self) -> bytes:
+        return struct.pack("<q", self.rows)
+
+    def restore(self, state: bytes) -> None:
+        (self.rows,) = struct.unpack("<q", state)
+
+
+class CountsBatches(Counts):
+    """Wrong: its state depends on batch sizes."""
+
+    def snapshot(self) -> bytes:
+        return struct.pack("<q", self.batches)
+
+
+class Forgets(Counts):
+    """Wrong: a restart loses what was counted."""
+
+    def restore(self, state: bytes) -> None:
+        super().restore(struct.pack("<q", 0))
+
+
+class ConcludesAtTheEnd(Counts):
+    """Wrong: says something at the end of each batch."""
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        super().on_tape(rows)
+        return np.array([(self.rows,)], [("rows", np.int64)]) if len(rows) else None
+
+
+def test_the_suite_passes_a_right_stage() -> None:
+    keeps_its_promises(Counts, 1)
+
+
+@pytest.mark.parametrize("planted", [CountsBatches, Forgets, ConcludesAtTheEnd])
+def test_the_suite_sees_a_planted_fault(planted: Callable[[], Stage]) -> None:
+    with pytest.raises(AssertionError):
+        keeps_its_promises(planted, 1)

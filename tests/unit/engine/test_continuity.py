@@ -1,0 +1,92 @@
+"""Continuity: holes, duplicates and late trades by the venue's own numbers."""
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breadboard.engine import continuity as module
+from breadboard.engine.continuity import Continuity
+from breadboard.model.kinds import Flag, GapReason
+from breadboard.model.tape import Tape
+from tapes import T0, tape, trade
+
+
+def run(ids: list[int], stage: Continuity | None = None, **more: int) -> tuple[list[int], list[tuple[int, int, int]]]:
+    """Return the ids flagged DUPLICATE, and ``(refilled, from, to)`` of what was found."""
+    rows: Tape = tape([trade(number, at, **more) for at, number in enumerate(ids)])
+    found = (stage or Continuity(lambda _: True)).on_tape(rows)
+    again = [number for number, flags in zip(ids, rows.flags.tolist(), strict=True) if flags & Flag.DUPLICATE]
+    told = [] if found is None else found
+    return again, [(int(row["refilled"]), int(row["sequence_from"]), int(row["sequence_to"])) for row in told]
+
+
+def test_contiguous_ids_say_nothing() -> None:
+    assert run([7, 8, 9, 10]) == ([], [])
+
+
+def test_a_jump_is_a_gap_with_its_first_and_last_missing_id_and_when() -> None:
+    found = Continuity(lambda _: True).on_tape(tape([trade(1, 5, source=3), trade(5, 9, source=3)]))
+    assert found is not None
+    assert found.tolist() == [(1, 0, 0, 3, GapReason.TRADE_ID, 0, T0 + 5, T0 + 9, 2, 4)]
+
+
+def test_an_id_seen_before_is_a_duplicate_also_when_it_is_old() -> None:
+    assert run([1, 2, 3, 2, 4, 1, 4]) == ([2, 1, 4], [])
+
+
+def test_a_late_id_fills_its_hole_once() -> None:
+    assert run([1, 5, 3, 3, 2, 4, 4]) == ([3, 4], [(0, 2, 4), (1, 3, 3), (1, 2, 2), (1, 4, 4)])
+
+
+def test_ids_from_before_we_listened_are_new_and_then_known() -> None:
+    assert run([100, 101, 97, 97, 99, 98, 98, 102]) == ([97, 98], [])
+
+
+def test_a_venue_that_counts_anew_loses_nothing() -> None:
+    assert run([900, 901, 1, 2, 3]) == ([], [])
+
+
+def test_aggregated_trades_and_feeds_without_contiguous_ids_are_left_alone() -> None:
+    assert run([1, 9, 9], flags=Flag.AGGREGATED) == ([], [])
+    assert run([1, 9, 9], Continuity(lambda _: False)) == ([], [])
+
+
+def test_the_trade_sent_on_subscribing_sets_the_start_and_repeats_are_known() -> None:
+    rows = tape([trade(4, 0, flags=Flag.LAST_KNOWN), trade(5, 1), trade(5, 2, flags=Flag.LAST_KNOWN), trade(6, 3)])
+    assert Continuity(lambda _: True).on_tape(rows) is None
+    assert rows.flags.tolist() == [Flag.LAST_KNOWN, 0, Flag.LAST_KNOWN | Flag.DUPLICATE, 0]
+
+
+def test_holes_are_bounded_and_a_forgotten_one_makes_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_HOLES", 2)
+    assert run([1, 3, 5, 7, 2, 4, 6, 3])[0] == [3]
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_duplicates_are_exactly_the_ids_seen_before_and_gaps_exactly_the_ids_missing(seed: int) -> None:
+    random_ = random.Random(seed)
+    ids = [number for number in range(50, 110) if random_.random() < 0.8]
+    ids += random_.choices(ids, k=10)
+    for _ in range(12):
+        a = random_.randrange(len(ids))
+        ids.insert(max(0, a - random_.randint(0, 6)), ids.pop(a))
+    stage = Continuity(lambda _: True)
+    flagged: list[bool] = []
+    missing: set[int] = set()
+    begin = 0
+    while begin < len(ids):
+        end = begin + random_.randint(1, 9)
+        rows = tape([trade(number, at) for at, number in enumerate(ids[begin:end])])
+        found = stage.on_tape(rows)
+        flagged += [bool(flag & Flag.DUPLICATE) for flag in rows.flags.tolist()]
+        for row in () if found is None else found:
+            hole = set(range(int(row["sequence_from"]), int(row["sequence_to"]) + 1))
+            assert missing.isdisjoint(hole) != bool(row["refilled"])
+            missing = missing - hole if row["refilled"] else missing | hole
+        begin = end
+    assert flagged == [number in ids[:at] for at, number in enumerate(ids)]
+    seen_from = ids[0]
+    assert missing == {number for number in range(seen_from, max(ids)) if number not in ids}

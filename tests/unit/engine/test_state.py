@@ -1,0 +1,75 @@
+"""State as bytes, and checkpoints of it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breadboard.engine import checkpoint
+from breadboard.engine.state import pack, unpack
+from breadboard.errors import BreadboardError
+
+
+def test_arrays_numbers_and_text_come_back_as_they_went() -> None:
+    record = np.array([(1, 2.5), (3, 4.5)], [("a", np.int32), ("b", np.float64)])
+    parts = {"grid": np.arange(6).reshape(2, 3), "record": record, "empty": np.zeros((0, 2, 3)), "n": 7, "t": "ö"}
+    back = unpack(pack(parts))
+    assert list(back) == list(parts)
+    assert back["grid"].tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert back["record"].dtype == record.dtype
+    assert back["record"].tolist() == record.tolist()
+    assert back["empty"].shape == (0, 2, 3)
+    assert (back["n"], back["t"]) == (7, "ö")
+    back["grid"][0, 0] = 9
+    assert pack(unpack(pack(parts))) == pack(parts)
+
+
+@given(at=st.integers(0, 10_000), flip=st.integers(1, 255))
+def test_one_flipped_byte_is_noticed(at: int, flip: int) -> None:
+    data = bytearray(pack({"a": np.arange(50), "b": "text"}))
+    data[at % len(data)] ^= flip
+    with pytest.raises(BreadboardError, match="fail their checksum"):
+        unpack(bytes(data))
+
+
+def test_a_checkpoint_comes_back_and_the_newest_wins(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "engine.state"
+    assert checkpoint.load(path) is None
+    checkpoint.save(path, 5, b"five")
+    checkpoint.save(path, 9, b"nine")
+    assert checkpoint.load(path) == (9, b"nine")
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty", "gone"])
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "engine.state"
+    checkpoint.save(path, 5, b"five")
+    checkpoint.save(path, 9, b"nine" * 100)
+    data = path.read_bytes()
+    harm = {"flip": data[:60] + bytes([data[60] ^ 1]) + data[61:], "cut": data[:-1], "empty": b""}
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(harm[damage])
+    assert checkpoint.load(path) == (5, b"five")
+
+
+def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path: Path) -> None:
+    path = tmp_path / "engine.state"
+    checkpoint.save(path, 5, b"five")
+    checkpoint.save(path, 9, b"nine")
+    path.write_bytes(b"rubbish")
+    checkpoint.save(path, 12, b"twelve")
+    path.write_bytes(b"rubbish")
+    assert checkpoint.load(path) == (5, b"five")
+
+
+def test_the_offset_is_under_the_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "engine.state"
+    checkpoint.save(path, 5, b"five")
+    data = bytearray(path.read_bytes())
+    data[8] ^= 1
+    path.write_bytes(bytes(data))
+    assert checkpoint.load(path) is None
