@@ -29,6 +29,8 @@ FROZEN_NS = 2_000_000_000
 """A tick this late means that we slept, not the venue."""
 REFUSED_FOR_GOOD = frozenset({401, 403, 451})
 REFUSED_WAIT_S = 60.0
+LONG_LIFE_S = 600.0
+"""A connection this old shows that silence is no habit of its symbols."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Line:
         self._opened_mono = self._seen_mono = self._data_mono = self._pinged_mono = self._tick_mono = 0
         self._lifetime_ns = 0
         self._complained = False
+        self._mute_for_s = source.capabilities.heartbeat_s
+        self._mute_before = False
         self._recorder.restarted()
 
     async def run(self) -> None:
@@ -112,6 +116,8 @@ class Line:
             await asyncio.wait({ended}, timeout=TICK_S)
             self._tick()
         lived_s = (self._clock.mono() - self._opened_mono) / 1e9
+        if lived_s >= LONG_LIFE_S:
+            self._mute_for_s = self._rules.heartbeat_s
         wait_s = self._backoff.delay(lived_s)
         log.warning(
             "%s: connection %d ended after %.1f s (%s); the next attempt is in %.1f s",
@@ -151,6 +157,7 @@ class Line:
         if self._connection is None:
             return  # read after we hung up; the end is recorded, and the next gap covers it
         self._seen_mono = self._data_mono = batch.ts_mono
+        self._mute_before = False
         self._around.watch.check(batch.ts_recv[0], batch.ts_mono)
         self._recorder.data(batch)
         counters = self.counters
@@ -241,16 +248,26 @@ class Line:
         self._send_some()
         if self._pinged_mono and self._seen_mono >= self._pinged_mono:
             self._pinged_mono = 0
-        heartbeat_s = self._rules.heartbeat_s
         if self._pinged_mono and now - self._pinged_mono > PONG_WITHIN_NS:
             connection.abort(f"half-open: no answer to a ping for {PONG_WITHIN_NS // 1_000_000_000} s")
-        elif heartbeat_s is not None and now - self._data_mono > heartbeat_s * 1e9:
-            connection.close(f"mute: no data for {heartbeat_s:g} s")
+        elif self._mute_for_s is not None and now - self._data_mono > self._mute_for_s * 1e9:
+            self._leave_mute(connection, self._mute_for_s)
         elif self._lifetime_ns and now - self._opened_mono > self._lifetime_ns:
             connection.close("planned: near the age at which the venue ends connections")
         elif not self._pinged_mono and now - self._seen_mono > PING_AFTER_NS:
             self._pinged_mono = now
             connection.ping()
+
+    def _leave_mute(self, connection: Connection, silent_s: float) -> None:
+        """Leave a connection that answers pings and says nothing.
+
+        When the one before was left for the same reason and this one has said nothing at all, the symbols are thin
+        rather than the venue mute: then twice the silence is allowed from now on, up to sixteen times the rule.
+        """
+        if self._mute_before and self._rules.heartbeat_s is not None:
+            self._mute_for_s = min(2 * silent_s, 16 * self._rules.heartbeat_s)
+        self._mute_before = True
+        connection.close(f"mute: no data for {silent_s:g} s")
 
     def _failed(self, error: Exception) -> float:
         """Count a failed attempt, tell people once an outage, and return how long to wait."""

@@ -65,10 +65,8 @@ class Recorder:
         self._open, self._announced = True, False
 
     def alive(self) -> None:
-        """Note a sign of life that is not data: a ping or a pong."""
-        now = self._clock.wall()
-        self._announce(now)
-        self._last_ts = now
+        """Note a sign of life that is not data, which begins a connection but does not say that nothing is missing."""
+        self._announce(self._clock.wall())
 
     def data(self, batch: Batch) -> None:
         """Record what one wake-up of the socket delivered."""

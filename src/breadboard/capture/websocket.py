@@ -3,12 +3,14 @@
 import asyncio
 import logging
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from picows import (
     WSCloseCode,
+    WSError,
     WSFrame,
     WSHandshakeError,
     WSListener,
@@ -88,6 +90,8 @@ class Connection(WSListener):
         self._first_mono = 0
         self._parts: list[bytes] = []
         self._reason = ""
+        self._broken = False
+        self._retrieval: asyncio.Task[None] | None = None
         self._transport: WSTransport | None = None
 
     @property
@@ -134,7 +138,9 @@ class Connection(WSListener):
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         """Stamp and collect one frame; hand the batch on with the last frame of a read (picows)."""
         kind = frame.msg_type
-        if kind in (_TEXT, _BINARY):
+        if self._broken:
+            pass  # the gap that was told of lasts until the next connection
+        elif kind in (_TEXT, _BINARY):
             if frame.fin and frame.payload_size <= self._cap:
                 self._collect(frame.get_payload_as_bytes())
             else:
@@ -148,6 +154,7 @@ class Connection(WSListener):
 
     def on_ws_disconnected(self, transport: WSTransport) -> None:
         """Hand on what is left, then the reason (picows)."""
+        self._retrieval = asyncio.get_running_loop().create_task(_retrieve(transport))
         self._flush()
         if self._parts:
             self._handler.on_broken_frame(b"".join(self._parts)[:QUARANTINE_HEAD], "a message cut off by the end")
@@ -171,7 +178,7 @@ class Connection(WSListener):
         size = sum(map(len, self._parts))
         if size > self._cap:
             head = b"".join(self._parts)[:QUARANTINE_HEAD]
-            self._parts = []
+            self._parts, self._broken = [], True
             self._flush()
             self._handler.on_broken_frame(head, f"a message of more than {self._cap} bytes ({size} so far)")
             self.close("message too big", WSCloseCode.MESSAGE_TOO_BIG)
@@ -223,6 +230,12 @@ async def connect(
         ) from None
     if connection.never_opened:
         raise ConnectionError("the connection was closed during the handshake")
+
+
+async def _retrieve(transport: WSTransport) -> None:
+    """Take the exception that picows keeps for somebody who waits; its reason was handed on with the end."""
+    with suppress(WSError):
+        await transport.wait_disconnected()
 
 
 def _tune(sock: socket.socket) -> None:
