@@ -101,7 +101,7 @@ class ClickHouseStore:
         self._write_lock = threading.Lock()
         self._writer = self._client(WRITING)
         self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
-        self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1 if target.embedded else 2}), READERS)
+        self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1}), READERS)
 
     @classmethod
     def open(cls, dsn: str, *, tick_days: int = 90, bar_years: int = 5) -> Self:

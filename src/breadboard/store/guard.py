@@ -15,6 +15,11 @@ from sqlglot.errors import SqlglotError
 from breadboard.errors import QueryRefused
 from breadboard.store import schema
 
+_LIMIT_BY: Final = re.compile(
+    r"\bLIMIT\s+\d+(?:\s*,\s*\d+|\s+OFFSET\s+\d+)?\s+BY\s+[\w.]+(?:\s*,\s*[\w.]+)*(?=\s+LIMIT\b)", re.IGNORECASE
+)
+"""``LIMIT n BY columns`` before a LIMIT, which sqlglot does not know: names and commas only, so it can hide nothing."""
+
 LONGEST: Final = 65_536
 _TOKEN: Final = re.compile(
     r"""
@@ -130,7 +135,7 @@ def _word(word: str, sql: str, end: int, at: int, *, quoted: bool, after: str) -
 
 def _parse(text: str) -> exp.Query:
     try:
-        statements = sqlglot.parse(text, dialect="clickhouse")
+        statements = sqlglot.parse(_LIMIT_BY.sub(" ", text), dialect="clickhouse")
     except (SqlglotError, RecursionError, ValueError) as error:
         where = (getattr(error, "errors", None) or [{}])[0]
         place = f" at line {where['line']}, column {where['col']}" if where.get("line") else ""

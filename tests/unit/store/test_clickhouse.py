@@ -1,0 +1,106 @@
+"""The embedded store: who owns the directory, what an audit tells, and that upkeep keeps."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import outputs_made as made
+from breadboard.errors import StoreError
+from breadboard.store.audit import audit
+from breadboard.store.clickhouse import ClickHouseStore
+from breadboard.store.writer import StoreWriter
+
+
+def fill(folder: Path, end: int) -> None:
+    with ClickHouseStore.open(f"chdb://{folder}/store") as store:
+        writer = StoreWriter(store, folder / "writer")
+        for first in range(0, end, 150):
+            writer.write(made.outputs(first, first + 150), made.open_bars(first + 150), made.instruments())
+            writer.flush()
+        writer.close()
+
+
+def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> None:
+    code = "import sys; from breadboard.store.clickhouse import ClickHouseStore; ClickHouseStore.open(sys.argv[1])"
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store"):
+        again = [sys.executable, "-c", code, f"chdb://{tmp_path}/store"]
+        found = subprocess.run(again, capture_output=True, text=True, check=False)
+    assert found.returncode == 1
+    assert f"process {os.getpid()} holds the store" in found.stderr
+
+
+def test_a_truncated_part_is_detached_in_silence_and_the_audit_tells(tmp_path: Path) -> None:
+    fill(tmp_path, 450)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        assert audit(store, deep=True).ok
+        sql = "SELECT path FROM system.parts WHERE table = 'trades' AND active ORDER BY name LIMIT 1"
+        part = Path(store.query(sql)["path"][0].as_py())
+    largest = max(part.glob("*.bin"), key=lambda path: path.stat().st_size)
+    os.truncate(largest, largest.stat().st_size // 2)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        report = audit(store)
+        kept = store.query("SELECT count() AS n FROM trades")["n"][0].as_py()
+    assert not report.ok
+    assert [one[0] for one in report.detached] == ["trades"]
+    assert report.mismatches == (("trades", 150, kept),)
+    assert kept < 150
+
+
+def test_a_lost_ledger_row_and_a_lost_bar_are_told(tmp_path: Path) -> None:
+    fill(tmp_path, 450)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.command("ALTER TABLE bar_versions DELETE WHERE offset = 200 SETTINGS mutations_sync = 2")
+        store.command("ALTER TABLE batches DELETE WHERE first = 150 SETTINGS mutations_sync = 2")
+        report = audit(store)
+    assert report.holes == ((150, 300),)
+    assert {one[0] for one in report.mismatches} >= {"trades", "quotes"}
+
+
+def test_a_recording_of_long_ago_does_not_expire_on_arrival(tmp_path: Path) -> None:
+    fill(tmp_path, 300)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store", tick_days=1) as store:
+        store.command("OPTIMIZE TABLE trades FINAL")
+        store.command("OPTIMIZE TABLE bar_versions FINAL")
+        assert store.query("SELECT count() AS n FROM trades")["n"][0].as_py() == 100
+        assert store.query("SELECT count() AS n FROM bars WHERE state = 'final'")["n"][0].as_py() == 2
+
+
+def test_rows_expire_when_they_were_stored_long_enough_ago(tmp_path: Path) -> None:
+    fill(tmp_path, 150)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store", tick_days=1) as store:
+        store.command(
+            "INSERT INTO trades SELECT * REPLACE (now64(3) - toIntervalDay(2) AS ts_store, offset + 1000 AS offset) "
+            "FROM trades"
+        )
+        store.command("OPTIMIZE TABLE trades FINAL")
+        assert store.query("SELECT max(offset) AS n, count() AS c FROM trades").to_pylist() == [{"n": 147, "c": 50}]
+
+
+def test_another_schema_version_is_refused_and_nothing_changed(tmp_path: Path) -> None:
+    fill(tmp_path, 150)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.command("INSERT INTO meta (key, value) VALUES ('schema_version', '99')")
+    for _ in range(2):
+        with pytest.raises(StoreError, match="schema version 99"):
+            ClickHouseStore.open(f"chdb://{tmp_path}/store")
+
+
+@pytest.mark.parametrize("dsn", ["sqlite:///x", "clickhouse", "ftp://user:hunter2@host/x"])
+def test_an_address_that_is_none_is_refused_without_its_password(dsn: str) -> None:
+    with pytest.raises(StoreError, match="neither chdb nor clickhouse") as caught:
+        ClickHouseStore.open(dsn)
+    assert "hunter2" not in caught.value.sentence
+
+
+def test_a_store_that_is_closed_says_so_and_the_directory_is_free(tmp_path: Path) -> None:
+    store = ClickHouseStore.open(f"chdb://{tmp_path}/store")
+    store.close()
+    store.close()
+    with pytest.raises(StoreError, match="closed"):
+        store.query("SELECT 1")
+    shutil.rmtree(tmp_path / "store")
+    ClickHouseStore.open(f"chdb://{tmp_path}/store").close()

@@ -1,0 +1,112 @@
+"""From tape columns to Arrow columns, exactly."""
+
+from decimal import Decimal
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+import outputs_made as made
+from breadboard.model.bars import BAR
+from breadboard.model.decimals import ABSENT, size_decimal
+from breadboard.model.gaps import Gap
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BarState, EventKind, Flag, GapReason
+from breadboard.model.tape import Tape
+from breadboard.store import records, rows
+
+SIZE = st.integers(0, 2**63 - 1), st.integers(-18, 0)
+
+
+def labels(known: Instruments | None = None) -> rows.Labels:
+    made_labels = rows.Labels()
+    made_labels.refresh(known or made.instruments())
+    return made_labels
+
+
+@given(st.lists(st.tuples(*SIZE), min_size=1, max_size=50))
+def test_a_size_is_exact_whatever_its_mantissa_and_exponent(pairs: list[tuple[int, int]]) -> None:
+    mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], np.int8)
+    assert rows.sizes(mantissa, exponent).to_pylist() == [size_decimal(*pair) for pair in pairs]
+
+
+@given(st.integers(0, 10**18), st.integers(0, 10**18 - 1))
+def test_a_volume_is_whole_units_and_a_fraction(whole: int, fraction: int) -> None:
+    found = rows.volumes(np.array([whole]), np.array([fraction]))[0].as_py()
+    assert found == Decimal(f"{whole}.{fraction:018d}")
+
+
+def test_what_the_venue_did_not_say_is_null() -> None:
+    tape = Tape.of(2, {"kind": [2, 2], "instrument": [0, 1], "price": [5 * 10**9, ABSENT], "size": [7, ABSENT]})
+    table = rows.quotes(tape, labels())
+    assert table["bid_price"].to_pylist() == [Decimal(5), None]
+    assert table["bid_size"].to_pylist() == [Decimal("0.00000007"), None]
+    for name in ("ask_price", "ask_size", "ts_event", "sequence"):
+        assert table[name].to_pylist() == [None, None], name
+
+
+def test_a_duplicate_trade_is_left_out_and_provenance_comes_from_the_row() -> None:
+    flags = [0, Flag.DUPLICATE, Flag.SYNTHETIC, Flag.REPLAYED, Flag.REPLAYED | Flag.SYNTHETIC]
+    tape = Tape.of(5, {"kind": [1] * 5, "instrument": [0] * 5, "offset": range(5), "flags": flags, "price": [1] * 5})
+    table = rows.trades(tape, labels())
+    assert table["offset"].to_pylist() == [0, 2, 3, 4]
+    assert table["provenance"].to_pylist() == ["live", "synthetic", "replay", "synthetic"]
+
+
+def test_levels_are_split_by_side_in_the_venues_order() -> None:
+    tape = Tape.of(
+        3,
+        {"kind": [3, 1, 4], "instrument": [0, 0, 1], "level_begin": [0, 3, 3], "level_end": [3, 3, 5]},
+        {
+            "level_side": [1, 2, 1, 2, 2],
+            "level_price": [10**9, 2 * 10**9, 3 * 10**9, 4 * 10**9, 5 * 10**9],
+            "level_size": [0, 1, 2, 3, 4],
+            "level_size_exp": [0] * 5,
+        },
+    )
+    table = rows.book_deltas(tape, labels())
+    assert table["kind"].to_pylist() == ["delta", "snapshot"]
+    assert table["bid_prices"].to_pylist() == [[1, 3], []]
+    assert table["bid_sizes"].to_pylist() == [[0, 2], []]
+    assert table["ask_prices"].to_pylist() == [[2], [4, 5]]
+    assert table["ask_sizes"].to_pylist() == [[1], [3, 4]]
+
+
+@given(st.integers(0, 400), st.integers(0, 400))
+def test_the_latest_rows_are_the_last_of_each_instrument(first: int, count: int) -> None:
+    tape = made.outputs(first, first + count).tape
+    table = rows.latest(tape, labels()).to_pylist()
+    expected = {}
+    for place in range(count):
+        kind = {EventKind.TRADE: "trade", EventKind.QUOTE: "quote"}.get(EventKind(tape.kind[place]))
+        if kind:
+            expected[kind, made.SYMBOLS[tape.instrument[place]]] = int(tape.offset[place])
+    assert {(row["kind"], row["symbol"]): row["offset"] for row in table} == expected
+
+
+def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
+    bars = np.concatenate([made.final_bars(100, 101), made.open_bars(101), np.zeros(1, BAR)])
+    bars["state"][1] = BarState.CORRECTED
+    bars["offset"][1] = 100
+    table = rows.bars(bars, labels(), np.array([0, 2, 1], np.uint8)).to_pylist()
+    assert [row["version"] for row in table] == [402, 403, 0]
+    first = table[0]
+    assert (first["interval"], first["state"], first["provenance"]) == ("1s", "final", "live")
+    assert (first["volume"], first["vwap"]) == (Decimal("2.5"), Decimal(60_001))
+    assert first["ts_close"].value - first["ts_open"].value == 10**9
+    assert table[2]["vwap"] is None, "a bar without volume has no average price"
+
+
+def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
+    outputs = made.outputs(0, 4)
+    table = records.gaps(((0, -1, Gap(0, GapReason.RESTART, 5, 9)),), made.instruments(), {}, outputs.tape).to_pylist()
+    assert (table[0]["venue"], table[0]["symbol"], table[0]["reason"]) == ("BINANCE", "", "restart")
+    assert (table[0]["ts_from"].value, table[0]["ts_to"].value, table[0]["sequence_from"]) == (5, 9, None)
+
+
+def test_lag_is_reported_hop_by_hop_and_may_be_negative() -> None:
+    outputs = made.outputs(0, 100)
+    found = records.measure_lag(outputs, made.instruments(), int(outputs.ts_journal.max()) - 1)
+    assert [(one.hop, one.p50_ns) for one in found][:2] == [("venue", 5_000_000), ("journal", 1000)]
+    assert found[2].min_ns == -1
+    assert all(one.count == 100 for one in found)
