@@ -8,6 +8,7 @@ WebSocket or a changing request that names an Origin must name ours.
 from typing import Final
 from urllib.parse import urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from breadboard.api import problems
@@ -108,7 +109,8 @@ class _Body:
         message = await self._receive()
         self._left -= len(message.get("body", b""))
         if self._left < 0:
-            raise problems.Problem(413, "the body is longer than this server takes")
+            # FastAPI turns any other error of a body into a 400.
+            raise HTTPException(413, "the body is longer than this server takes")
         return message
 
 

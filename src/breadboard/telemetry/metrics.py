@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from breadboard.telemetry.lag import LagBoard
 
-disable_created_metrics()  # a gauge of when each counter was made helps nobody
+disable_created_metrics()  # type: ignore[no-untyped-call] # the client leaves it untyped. A gauge of when each counter was made helps nobody
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 LAG_BOUNDS_S: Final = (

@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from breadboard.api.live import LiveMarket
-from breadboard.api.services import Limits, Services
+from breadboard.api.services import Book, Limits, Services
 from breadboard.clock import Clock
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.model.bars import BAR
@@ -55,9 +55,7 @@ class Market:
     def apply(self, *rows: dict[str, int], gaps: tuple[tuple[int, int, Gap], ...] = (), ts_engine: int = 7) -> Outputs:
         """Apply rows as one batch and return it."""
         first = self.offset
-        columns = {
-            name: [row.get(name, default) for row in rows] for name, (_, default) in EVENT_COLUMNS.items()
-        }
+        columns = {name: [row.get(name, default) for row in rows] for name, (_, default) in EVENT_COLUMNS.items()}
         columns["offset"] = list(range(first, first + len(rows)))
         self.offset += len(rows)
         tape = Tape.of(len(rows), columns)
@@ -105,18 +103,26 @@ class MemoryStore:
     def ask(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run an untrusted query; anything but a SELECT is refused."""
         if not sql.lower().startswith("select"):
-            raise QueryRefused(f"{sql.split()[0]} is not a question", hint="breadboard sql 'select 1'")
+            raise QueryRefused(f"{sql.split(maxsplit=1)[0]} is not a question", hint="breadboard sql 'select 1'")
         yield from self.query(sql).to_batches(max_chunksize=100)
 
 
-def services(market: Market, store: MemoryStore | None = None, **more: Any) -> Services:
+def services(
+    market: Market, store: MemoryStore | None = None, *, limits: Limits | None = None, book: Book | None = None
+) -> Services:
     """Return services over a market."""
     lag = LagBoard()
-    limits = more.pop("limits", Limits())
-    return Services(market.live, store or MemoryStore(), lag, Metrics(lag), limits=limits, **more)
+    return Services(
+        market.live,
+        store or MemoryStore(),
+        lag,
+        Metrics(lag),
+        book=book or (lambda _venue, _symbol, _depth: None),
+        limits=limits or Limits(),
+    )
 
 
-def _literal(value: Any) -> str:
+def _literal(value: object) -> str:
     return "'" + value.replace("'", "''") + "'" if isinstance(value, str) else str(value)
 
 

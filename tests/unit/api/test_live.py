@@ -1,0 +1,215 @@
+"""The state of the market, against a plain model that loops over rows and counts with Decimal."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breadboard.api import wire
+from breadboard.clock import ManualClock
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
+from unit.api.market import SECOND, Market
+
+DAY = 86_400 * SECOND
+PRICES = st.decimals("0.00000001", "99999", places=8).map(str)
+SIZES = st.decimals(0, 10**7, places=10).map(lambda size: f"{size:f}")
+
+
+@dataclass
+class Plain:
+    """One instrument, row by row."""
+
+    price: Decimal | None = None
+    day: int = -1
+    prints: list[tuple[Decimal, Decimal]] = field(default_factory=list)
+
+    def take(self, price: str, size: str, ts_event: int, flags: int) -> None:
+        """Take one trade."""
+        if flags & Flag.DUPLICATE:
+            return
+        self.price = Decimal(price)
+        day = ts_event // DAY
+        if flags & Flag.LAST_KNOWN or day < self.day:
+            return
+        if day > self.day:
+            self.day, self.prints = day, []
+        self.prints.append((Decimal(price), Decimal(size)))
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["A", "B", "C"]),
+            PRICES,
+            SIZES,
+            st.integers(-1, 2),
+            st.sampled_from([0, 0, 0, int(Flag.DUPLICATE), int(Flag.LAST_KNOWN)]),
+        ),
+        max_size=40,
+    ),
+    st.integers(1, 40),
+)
+def test_day_statistics_are_those_of_a_plain_loop_whatever_the_batches(
+    trades: list[tuple[str, str, str, int, int]], batch: int
+) -> None:
+    market, plain = Market(ManualClock()), defaultdict[str, Plain](Plain)
+    start = market.live.now()
+    rows = []
+    for symbol, price, size, day, flags in trades:
+        ts = start + day * DAY
+        rows.append(market.trade(price, size, symbol=symbol, ts_event=ts, flags=flags))
+        plain[symbol].take(price, size, ts, flags)
+    for at in range(0, len(rows), batch):
+        market.apply(*rows[at : at + batch])
+    for record, instrument in zip(wire.unpack(market.live.records()), market.instruments, strict=False):
+        expected = plain[instrument.symbol]
+        stock = wire.stock(instrument, record, {}, start)
+        assert (stock["price"] and Decimal(stock["price"])) == expected.price
+        if not expected.prints:
+            assert stock["day"] is None
+            continue
+        prices = [price for price, _ in expected.prints]
+        assert Decimal(stock["day"]["open"]) == prices[0]
+        assert Decimal(stock["day"]["high"]) == max(prices)
+        assert Decimal(stock["day"]["low"]) == min(prices)
+        assert Decimal(stock["day"]["volume"]) == sum(size for _, size in expected.prints)
+        assert stock["day"]["trades"] == len(expected.prints)
+        assert expected.price is not None
+        assert Decimal(stock["day"]["change"]) == expected.price - prices[0]
+
+
+def test_the_last_row_of_each_instrument_wins_and_a_missing_side_is_null() -> None:
+    market = Market(ManualClock())
+    market.apply(
+        market.quote("100.5", "100.7"),
+        market.trade("100.6", "0.25"),
+        market.quote("1.10", None, symbol="EURUSD"),
+        market.quote("100.5", None),
+    )
+    first, second = (
+        wire.stock(one, record, {}, market.live.now())
+        for one, record in zip(market.instruments, wire.unpack(market.live.records()), strict=True)
+    )
+    assert (first["bid"], first["bid_size"], first["ask"], first["ask_size"]) == ("100.50", "1", None, None)
+    assert first["quote"]["spread"] is None
+    assert (first["trade"]["price"], first["trade"]["size"], first["trade"]["side"]) == ("100.60", "0.25", "buy")
+    assert (second["price"], second["trade"], second["day"], second["bid"]) == (None, None, None, "1.10")
+
+
+def test_change_percent_is_against_the_days_open_and_rounded_half_away_from_zero() -> None:
+    market = Market(ManualClock())
+    market.apply(market.trade("300"), market.trade("299.9"))
+    (record,) = wire.unpack(market.live.records())
+    row = wire.row(market.instruments[0], record)
+    assert (row["change"], row["change_percent"]) == ("-0.10", "-0.0333")
+
+
+def test_a_negative_network_lag_is_told_and_a_missing_venue_time_is_null() -> None:
+    market = Market(ManualClock())
+    now = market.live.now()
+    market.apply(market.trade("1", ts_event=now + 5_000_000), market.trade("1", symbol="X", ts_event=ABSENT))
+    ahead, silent = (
+        wire.row(one, record)
+        for one, record in zip(market.instruments, wire.unpack(market.live.records()), strict=True)
+    )
+    assert ahead["lag_ms"] == -5.0
+    assert (silent["ts_event"], silent["time"], silent["lag_ms"]) == (None, None, None)
+
+
+def test_provenance_comes_from_the_rows_themselves() -> None:
+    market = Market(ManualClock())
+    market.apply(market.trade("1", symbol="S"), market.trade("1", symbol="R", flags=int(Flag.REPLAYED | Flag.DELAYED)))
+    market.apply(market.trade("1", symbol="L", flags=0))
+    rows = [wire.row(one, r) for one, r in zip(market.instruments, wire.unpack(market.live.records()), strict=True)]
+    assert [row["provenance"] for row in rows] == ["synthetic", "replay", "live"]
+    assert [row["delayed"] for row in rows] == [False, True, False]
+
+
+def test_names_are_found_by_id_and_by_symbol_in_any_case() -> None:
+    market = Market(ManualClock())
+    market.apply(market.trade("1"), market.trade("2", venue="BINANCE_USDM"), market.trade("3", symbol="ETHUSDT"))
+    assert market.live.find("btcusdt.binance") == [0]
+    assert market.live.find("BTCUSDT") == [0, 1]
+    assert market.live.find("ethusdt") == [2]
+    assert market.live.find("nothing") == []
+
+
+def test_only_changed_instruments_are_reported_and_listeners_hear_of_changes() -> None:
+    market, heard = Market(ManualClock()), []
+    stop = market.live.listen(lambda: heard.append(market.live.revision))
+    market.apply(market.trade("1"), market.trade("1", symbol="B"))
+    seen = market.live.revision
+    market.apply(market.trade("2", symbol="B"))
+    market.apply({"kind": int(EventKind.CLOCK)})
+    ids, records, revision = market.live.changed(seen)
+    assert (ids.tolist(), revision) == ([1], seen + 1)
+    assert records["price"].tolist() == [2_000_000_000]
+    assert heard == [1, 2]
+    stop()
+    market.apply(market.trade("3"))
+    assert heard == [1, 2]
+
+
+def test_thousands_of_instruments_fit_as_they_appear() -> None:
+    market = Market(ManualClock())
+    market.apply(market.trade("5"))
+    market.apply(*(market.trade("7", symbol=f"S{number}") for number in range(3000)))
+    assert len(market.live) == 3001
+    assert market.live.records([0, 3000])["price"].tolist() == [5_000_000_000, 7_000_000_000]
+
+
+def test_the_trade_sequence_has_no_holes_and_says_what_is_gone() -> None:
+    market = Market(ManualClock(), trades=8)
+    market.apply(*(market.trade(str(price)) for price in range(1, 6)))
+    market.apply(market.trade("6", flags=int(Flag.DUPLICATE)), *(market.trade(str(price)) for price in range(6, 14)))
+    read = market.live.trades(2)
+    assert (read.first, read.end, read.lost) == (5, 13, 3)
+    assert read.trades["seq"].tolist() == list(range(5, 13))
+    assert read.trades["price"].tolist() == [price * SECOND for price in range(6, 14)]
+    many = market.apply(*(market.trade(str(price)) for price in range(100, 130)))
+    assert len(many.tape) == 30
+    read = market.live.trades(0)
+    assert read.trades["price"].tolist() == [price * SECOND for price in range(122, 130)]
+    assert (read.first, read.end, read.lost) == (35, 43, 35)
+
+
+def test_a_feed_is_down_after_a_disconnect_and_live_again_with_its_next_row() -> None:
+    clock = ManualClock()
+    market = Market(clock)
+
+    def state() -> str:
+        (feed,) = market.live.feeds()
+        return str(feed["state"])
+
+    market.apply(market.trade("1"))
+    assert state() == "live"
+    gap = Gap(0, GapReason.DISCONNECT, clock.wall(), clock.wall())
+    market.apply({"kind": int(EventKind.GAP), "code": int(GapReason.DISCONNECT)}, gaps=((1, -1, gap),))
+    assert state() == "down"
+    market.apply({"kind": int(EventKind.GAP), "code": int(GapReason.SEQUENCE), "instrument": 0})
+    assert state() == "down"
+    market.apply(market.trade("2"))
+    assert state() == "live"
+    assert market.live.gaps == 1
+    market.apply({"kind": int(EventKind.STATUS), "code": int(StatusCode.STALE), "ts_recv": clock.wall()})
+    assert state() == "stale"
+
+
+def test_a_silent_feed_is_stale_but_a_thin_instrument_of_a_live_feed_is_not() -> None:
+    clock = ManualClock()
+    market = Market(clock)
+    market.apply(market.trade("1", symbol="THIN"), market.trade("1"))
+    clock.advance(11 * SECOND)
+    assert [feed["state"] for feed in market.live.feeds()] == ["stale"]
+    market.apply({"kind": int(EventKind.CLOCK), "ts_recv": clock.wall()})
+    assert [feed["state"] for feed in market.live.feeds()] == ["stale"]
+    market.apply(market.trade("1"))
+    (feed,) = market.live.feeds()
+    (thin,) = wire.unpack(market.live.records([0]))
+    stock = wire.stock(market.instruments[0], thin, feed, clock.wall())
+    assert (stock["state"], stock["age_ms"]) == ("live", 11_000)

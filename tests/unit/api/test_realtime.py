@@ -1,0 +1,375 @@
+"""The WebSocket, over real sockets: a real server, real clients, and one that does not read."""
+
+import asyncio
+import json
+import os
+import random
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from breadboard.api import wire
+from breadboard.api.app import create_app
+from breadboard.api.server import running
+from breadboard.api.services import Limits, Services
+from breadboard.telemetry.lag import WINDOW_NS
+from unit.api.market import Market, services
+
+Message = dict[str, Any]
+
+
+class Client:
+    """A client that keeps what it was told, as a page does."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+        self.rows: dict[str, Message] = {}
+        self.trades: list[Message] = []
+        self.messages: list[Message] = []
+
+    async def ask(self, **request: object) -> None:
+        """Send one request."""
+        await self.socket.send(json.dumps(request))
+
+    async def until(self, kind: str, timeout_s: float = 5.0) -> Message:
+        """Take messages up to and with the next one of this type."""
+        async with asyncio.timeout(timeout_s):
+            while True:
+                data = await self.socket.recv()
+                message = json.loads(data) if isinstance(data, str) else msgspec.msgpack.decode(data)
+                self.messages.append(message)
+                if message["type"] in ("snapshot", "quote"):
+                    self.rows |= {row["id"]: row for row in message["data"]}
+                if message["type"] == "trade":
+                    self.trades.append(message)
+                if message["type"] == kind:
+                    return dict(message)
+
+
+@asynccontextmanager
+async def client(address: str, **options: Any) -> AsyncIterator[Client]:  # noqa: ANN401 - whatever connect takes
+    """Connect a client."""
+    async with connect(address.replace("http", "ws") + "/ws/realtime", **options) as socket:
+        yield Client(socket)
+
+
+def serve(test: Any, limits: Limits | None = None, *, trades: int = 1 << 12) -> None:  # noqa: ANN401 - a coroutine function
+    """Run ``test(market, address, services)`` against a real server."""
+    market = Market(trades=trades)
+    everything = services(market, limits=limits)
+    with running(create_app(everything)) as address:
+        asyncio.run(test(market, address, everything))
+
+
+def test_a_snapshot_comes_first_and_then_only_what_changes() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.trade("2", symbol="ETHUSDT"), market.trade("3", symbol="LTCUSDT"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["btcusdt", "ETHUSDT.BINANCE", "NOPE"], channels=["quote"], hz=30)
+            told = await one.until("subscribed")
+            assert told["symbols"] == ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE"]
+            assert told["unknown"] == ["NOPE"]
+            snapshot = await one.until("snapshot")
+            assert {row["id"]: row["price"] for row in snapshot["data"]} == {
+                "BTCUSDT.BINANCE": "1.00",
+                "ETHUSDT.BINANCE": "2.00",
+            }
+            market.apply(market.trade("2.5", symbol="ETHUSDT"), market.trade("9", symbol="LTCUSDT"))
+            quote = await one.until("quote")
+            assert [(row["symbol"], row["price"]) for row in quote["data"]] == [("ETHUSDT", "2.50")]
+            assert quote["seq"] > snapshot["seq"]
+            assert quote["data"][0]["ts_recv"] <= quote["ts_deliver"]
+
+    serve(scenario)
+
+
+def test_after_a_storm_the_client_holds_what_the_server_holds() -> None:
+    rng = random.Random(20261120)
+
+    async def scenario(market: Market, address: str, everything: Services) -> None:
+        names = [f"S{number}" for number in range(40)]
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote", "status"], hz=30)
+            for _ in range(300):
+                rows = [market.quote(f"{rng.uniform(1, 9):.4f}", f"{rng.uniform(9, 19):.3f}", symbol=rng.choice(names))]
+                rows.append(market.trade(f"{rng.uniform(1, 19):.2f}", f"{rng.random():.5f}", symbol=rng.choice(names)))
+                market.apply(*rows)
+                await asyncio.sleep(0.001)
+            while (status := await one.until("status"))["next"]["quote"] <= market.live.revision:
+                pass
+            records = wire.unpack(market.live.records())
+            held = {one.id: wire.row(one, record) for one, record in zip(market.instruments, records, strict=True)}
+            assert one.rows == held
+            delivered = sum(len(m["data"]) for m in one.messages if m["type"] in ("quote", "snapshot"))
+            assert delivered + status["conflated"] <= 600
+            assert status["conflated"] > 0
+            assert f"ws_conflated_updates_total {status['conflated']}.0" in everything.metrics.exposition().decode()
+
+    serve(scenario)
+
+
+def test_the_newest_value_wins_and_what_it_replaced_is_counted() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["quote", "status"], hz=1)
+            await one.until("snapshot")
+            await one.until("status")
+            market.apply(*(market.trade(str(price)) for price in range(2, 102)))
+            assert (await one.until("quote"))["data"][0]["price"] == "101.00"
+            assert (await one.until("status"))["conflated"] == 99
+
+    serve(scenario)
+
+
+def test_messages_are_no_more_frequent_than_asked() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["quote"], hz=5)
+            await one.until("snapshot")
+            started = time.monotonic()
+            quotes = 0
+            while (elapsed := time.monotonic() - started) < 1.5:
+                market.apply(market.trade("2"))
+                try:
+                    await one.until("quote", 0.004)
+                    quotes += 1
+                except TimeoutError:
+                    continue
+            assert 1 <= quotes <= elapsed * 5 + 2
+
+    serve(scenario)
+
+
+def test_trades_come_in_order_without_a_hole_and_only_those_asked_for() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.trade("1", symbol="OTHER"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["trade"], hz=30)
+            start = (await one.until("subscribed"))["next"]["trade"]
+            for price in range(500):
+                market.apply(market.trade(str(price + 1)), market.trade("7", symbol="OTHER"))
+                if price % 10 == 0:
+                    await asyncio.sleep(0.002)
+            while not one.trades or one.trades[-1]["next"] < market.live.next_trade:
+                await one.until("trade")
+            edges = [start] + [edge for message in one.trades for edge in (message["from"], message["next"])]
+            assert edges[1::2] == edges[:-1:2]
+            got = [trade for message in one.trades for trade in message["data"]]
+            skipped = sum(message["skipped"] for message in one.trades)
+            assert all(trade["symbol"] == "BTCUSDT" for trade in got)
+            assert [trade["seq"] for trade in got] == sorted(trade["seq"] for trade in got)
+            assert len(got) + skipped == 500
+            assert all(message["lost"] == 0 for message in one.trades)
+
+    serve(scenario)
+
+
+def test_more_than_two_hundred_trades_at_once_say_how_many_are_left_out() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["trade", "status"], hz=10)
+            await one.until("subscribed")
+            market.apply(*(market.trade(str(price)) for price in range(1, 1001)))
+            message = await one.until("trade")
+            assert (len(message["data"]), message["skipped"], message["lost"]) == (200, 800, 0)
+            assert message["data"][-1]["price"] == "1000"
+            while (await one.until("status"))["dropped"] != 800:
+                pass
+
+    serve(scenario)
+
+
+def test_a_client_that_comes_back_gets_the_trades_it_missed_or_is_told_of_the_gap() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["trade"])
+            told = await one.until("subscribed")
+        market.apply(*(market.trade(str(price)) for price in range(2, 12)))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["trade"])
+            await one.ask(op="hello", resume=told["next"]["trade"], stream=told["stream"])
+            await one.until("resumed")
+            assert [trade["price"] for trade in (await one.until("trade"))["data"]] == [str(p) for p in range(2, 12)]
+            await one.ask(op="hello", resume=3, stream=told["stream"] - 1)
+            assert (await one.until("gap"))["reason"] == "these numbers are of another stream"
+            await one.ask(op="hello", resume=10_000)
+            assert (await one.until("gap"))["next"] == {"trade": 11}
+        market.apply(*(market.trade(str(price)) for price in range(50)))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["trade"])
+            await one.ask(op="hello", resume=0, stream=told["stream"])
+            message = await one.until("trade")
+            assert (message["from"], message["lost"], len(message["data"])) == (0, 45, 16)
+
+    serve(scenario, trades=16)
+
+
+def test_instruments_that_appear_later_join_a_subscription_to_all() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], hz=30)
+            assert (await one.until("snapshot"))["data"] == []
+            market.apply(market.trade("1", symbol="NEW"))
+            assert [row["symbol"] for row in (await one.until("quote"))["data"]] == ["NEW"]
+            await one.ask(op="unsub", symbols=["*"])
+            assert (await one.until("unsubscribed"))["symbols"] == []
+            market.apply(market.trade("2", symbol="NEW"))
+            with pytest.raises(TimeoutError):
+                await one.until("quote", 0.3)
+
+    serve(scenario)
+
+
+def test_the_status_is_a_heartbeat_with_provenance_and_the_next_numbers() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["status", "trade"])
+            started = time.monotonic()
+            first, second, third = [await one.until("status") for _ in range(3)]
+            assert 0.5 < time.monotonic() - started < 4
+            assert first["t"] < second["t"] < third["t"]
+            assert (third["provenance"], third["feed"], third["next"]["trade"]) == ("synthetic", "live", 1)
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "{",
+        "[]",
+        "null",
+        '{"op":"fly"}',
+        '{"op":"sub"}',
+        '{"op":"sub","symbols":"BTCUSDT"}',
+        '{"op":"sub","symbols":["A"],"hz":"fast"}',
+        '{"op":"sub","symbols":["A"],"more":1}',
+        '{"op":"hello","resume":1.5}',
+        "[" * 5000,
+        '{"op":"sub","symbols":[' + ",".join(['"A"'] * 11) + "]}",
+    ],
+)
+def test_a_bad_message_is_answered_and_the_conversation_goes_on(bad: str) -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.socket.send(bad)
+            error = await one.until("error")
+            assert error["error"]
+            assert json.loads(error["hint"])["op"] == "sub"
+            await one.ask(op="sub", symbols=["*"], channels=["quote"])
+            assert len((await one.until("snapshot"))["data"]) == 1
+
+    serve(scenario, Limits(ws_symbols=10))
+
+
+def test_channels_that_are_not_pushed_are_answered_honestly_and_hz_is_bounded() -> None:
+    async def scenario(_market: Market, address: str, _: Services) -> None:
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["book", "alert", "gossip", "quote"], hz=1000)
+            told = await one.until("subscribed")
+            assert (told["channels"], told["hz"]) == (["quote"], 30.0)
+            assert told["unavailable"]["book"] == "not pushed yet: GET /api/v1/book/{id}"
+            assert told["unavailable"]["gossip"] == "no such channel"
+
+    serve(scenario)
+
+
+def test_messagepack_says_the_same_as_json() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.quote("2", None, symbol="ETHUSDT"))
+        async with client(address) as plain, client(address, subprotocols=[Subprotocol("msgpack")]) as packed:
+            await plain.ask(op="sub", symbols=["*"], channels=["quote", "trade"])
+            request = {"op": "sub", "symbols": ["*"], "channels": ["quote", "trade"]}
+            await packed.socket.send(msgspec.msgpack.encode(request))
+            for one in (plain, packed):
+                await one.until("snapshot")
+            assert plain.rows == packed.rows
+            assert len(plain.rows) == 2
+            market.apply(market.trade("3"))
+            assert (await plain.until("trade"))["data"] == (await packed.until("trade"))["data"]
+
+    serve(scenario)
+
+
+def test_too_many_messages_end_the_conversation() -> None:
+    async def scenario(_market: Market, address: str, _: Services) -> None:
+        async with client(address) as one:
+            for _ in range(100):
+                with suppress(ConnectionClosed):
+                    await one.socket.send("{}")
+            async with asyncio.timeout(5):
+                await one.socket.wait_closed()
+            assert one.socket.close_code == 1008
+
+    serve(scenario)
+
+
+def test_delivery_lag_reaches_the_board() -> None:
+    async def scenario(market: Market, address: str, everything: Services) -> None:
+        everything.lag.rows(0)
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote", "status"])
+            await one.until("status")
+            await one.until("status")
+        (row,) = [row for row in everything.lag.rows(WINDOW_NS) if row.hop == "deliver"]
+        assert (row.venue, row.feed, row.count) == ("BINANCE", "BINANCE-0", 1)
+        assert row.min_ms >= 0
+
+    serve(scenario)
+
+
+def rss() -> int:
+    """Return this process's resident memory in bytes."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def test_a_client_that_does_not_read_is_cut_and_memory_stays_flat() -> None:
+    async def scenario(market: Market, address: str, everything: Services) -> None:
+        names = [f"S{number}" for number in range(500)]
+        market.apply(*(market.trade("1", symbol=name) for name in names))
+        port = int(address.rsplit(":", 1)[1])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(
+            f"GET /ws/realtime HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+        )
+        assert b"101" in await reader.readline()
+        payload = b'{"op":"sub","symbols":["*"],"hz":30,"channels":["quote"]}'
+        writer.write(bytes([0x81, 0x80 | len(payload)]) + bytes(4) + payload)
+        async with client(address) as healthy:
+            await healthy.ask(op="sub", symbols=["S1"], channels=["quote", "status"], hz=30)
+            await healthy.until("snapshot")
+            before = rss()
+            deadline = time.monotonic() + 20
+            while (b"breadboard_ws_clients 2.0" in everything.metrics.exposition()) and time.monotonic() < deadline:
+                market.apply(*(market.trade(f"{time.monotonic():.6f}", symbol=name) for name in names))
+                await healthy.until("quote")
+            text = everything.metrics.exposition().decode()
+            assert "breadboard_ws_slow_clients_total 1.0" in text
+            assert "breadboard_ws_clients 1.0" in text
+            assert rss() - before < 40 << 20
+            market.apply(market.trade("5", symbol="S1"))
+            assert (await healthy.until("quote"))["data"][0]["symbol"] == "S1"
+        async with asyncio.timeout(5):
+            with suppress(ConnectionError):
+                while await reader.read(1 << 20):
+                    pass
+        writer.transport.abort()
+
+    serve(scenario, Limits(ws_stall_s=0.5))

@@ -1,0 +1,160 @@
+"""The REST resources, asked of a real server."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from breadboard.api.app import create_app
+from breadboard.api.server import running
+from breadboard.clock import ManualClock
+from breadboard.errors import StoreError
+from unit.api.market import Market, MemoryStore, services
+
+
+class House:
+    """A market, a store and a client of the API over both."""
+
+    def __init__(self) -> None:
+        self.market = Market(ManualClock())
+        self.store = MemoryStore()
+        book = {"state": "live", "sequence": 7, "bids": [["100.5", "1"]], "asks": [["100.7", "2"]]}
+        self.services = services(
+            self.market, self.store, book=lambda venue, _symbol, _depth: book if venue == "BINANCE" else None
+        )
+        self.client: httpx.Client
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    house = House()
+    with running(create_app(house.services)) as address, httpx.Client(base_url=address) as house.client:
+        yield house
+
+
+def test_one_stock_has_quote_trade_day_book_and_age(house: House) -> None:
+    market = house.market
+    market.apply(market.quote("100.5", "100.7"), market.trade("100.6", "0.25"), market.trade("100.65", "0.75"))
+    stock = house.client.get("/api/v1/stocks/btcusdt").json()
+    assert stock["id"] == "BTCUSDT.BINANCE"
+    assert (stock["price"], stock["change"], stock["change_percent"]) == ("100.65", "0.05", "0.0497")
+    assert stock["quote"]["spread"] == "0.20"
+    assert stock["day"] | {"date": None} == {
+        "date": None,
+        "open": "100.60",
+        "high": "100.65",
+        "low": "100.60",
+        "volume": "1",
+        "trades": 2,
+        "change": "0.05",
+        "change_percent": "0.0497",
+    }
+    assert stock["book"]["bids"] == [["100.5", "1"]]
+    assert (stock["provenance"], stock["state"], stock["age_ms"]) == ("synthetic", "live", 0)
+
+
+def test_a_symbol_on_two_venues_is_ambiguous_and_the_answer_names_both(house: House) -> None:
+    market = house.market
+    market.apply(market.trade("1"), market.trade("2", venue="BINANCE_USDM"))
+    answer = house.client.get("/api/v1/stocks/BTCUSDT")
+    assert answer.status_code == 409
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["ids"] == ["BTCUSDT.BINANCE", "BTCUSDT.BINANCE_USDM"]
+    assert answer.json()["hint"] == "GET /api/v1/stocks/BTCUSDT.BINANCE"
+    assert house.client.get("/api/v1/stocks/BTCUSDT.BINANCE_USDM").json()["price"] == "2.00"
+
+
+def test_many_stocks_are_listed_or_chosen_and_unknown_names_are_told(house: House) -> None:
+    market = house.market
+    market.apply(market.trade("1"), market.trade("2", symbol="ETHUSDT"), market.trade("3", venue="OKX"))
+    everything = house.client.get("/api/v1/stocks").json()
+    assert [stock["id"] for stock in everything["data"]] == ["BTCUSDT.BINANCE", "ETHUSDT.BINANCE", "BTCUSDT.OKX"]
+    some = house.client.get("/api/v1/stocks?symbols=ethusdt,BTCUSDT,nope").json()
+    assert [stock["id"] for stock in some["data"]] == ["ETHUSDT.BINANCE", "BTCUSDT.BINANCE", "BTCUSDT.OKX"]
+    assert some["unknown"] == ["nope"]
+
+
+def test_what_is_not_there_is_a_problem_with_a_hint(house: House) -> None:
+    house.market.apply(house.market.trade("1", venue="COINBASE"))
+    for path in ("/api/v1/stocks/NOPE", "/api/v1/book/NOPE", "/api/v1/book/BTCUSDT", "/nowhere"):
+        answer = house.client.get(path)
+        assert answer.status_code == 404, path
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.json()["hint"].startswith("GET /"), path
+
+
+def test_a_wrong_parameter_is_named(house: House) -> None:
+    answer = house.client.get("/api/v1/book/BTCUSDT?depth=0")
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("depth: ")
+
+
+def test_the_book_is_served_by_id(house: House) -> None:
+    house.market.apply(house.market.trade("1"))
+    book = house.client.get("/api/v1/book/BTCUSDT.BINANCE?depth=1").json()
+    assert (book["id"], book["state"], book["asks"]) == ("BTCUSDT.BINANCE", "live", [["100.7", "2"]])
+
+
+def test_ready_needs_a_tick_and_a_store_that_answers(house: House) -> None:
+    assert house.client.get("/health").json() == {"status": "ok"}
+    answer = house.client.get("/ready")
+    assert (answer.status_code, answer.json()["reasons"]) == (503, ["no trade or quote has been processed yet"])
+    house.market.apply(house.market.trade("1"))
+    assert house.client.get("/ready").status_code == 200
+    house.store.failing = StoreError("the store at chdb:///x is closed", transient=True)
+    answer = house.client.get("/ready")
+    assert answer.status_code == 503
+    assert answer.json()["reasons"] == ["the store does not answer: the store at chdb:///x is closed"]
+
+
+def test_status_lag_and_metrics_tell_what_is_known(house: House) -> None:
+    house.market.apply(house.market.trade("1"))
+    status = house.client.get("/api/v1/status").json()
+    assert (status["ready"], status["instruments"], status["position"], status["reasons"]) == (True, 1, 1, [])
+    assert status["feeds"][0]["venue"] == "BINANCE"
+    assert house.client.get("/api/v1/lag").json() == {"data": [], "total": []}
+    metrics = house.client.get("/metrics")
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert "breadboard_ws_clients 0.0" in metrics.text
+
+
+def test_a_stale_feed_is_a_reason_in_the_status(house: House) -> None:
+    house.market.apply(house.market.trade("1"))
+    clock = house.market.live._clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(60 * 10**9)
+    assert house.client.get("/api/v1/status").json()["reasons"] == ["BINANCE-0 is stale"]
+
+
+def test_a_refused_question_is_a_400_with_the_stores_own_sentence(house: House) -> None:
+    answer = house.client.post("/api/v1/sql", json={"query": "DROP TABLE trades"})
+    assert answer.status_code == 400
+    assert (answer.json()["detail"], answer.json()["hint"]) == ("DROP is not a question", "breadboard sql 'select 1'")
+    assert house.client.post("/api/v1/sql", json={"query": "select 1", "drop": 1}).status_code == 422
+    assert (
+        house.client.post("/api/v1/sql", content=b"{", headers={"Content-Type": "application/json"}).status_code == 422
+    )
+
+
+def test_a_failing_store_is_a_503_and_a_defect_shows_nothing_of_its_inside(house: House) -> None:
+    house.store.failing = StoreError("the store is busy", transient=True)
+    answer = house.client.get("/api/v1/history?symbol=BTCUSDT")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    house.store.failing = None
+    answer = house.client.get("/api/v1/history?symbol=BTCUSDT")  # the table is not there, which is a defect
+    assert answer.status_code == 500
+    assert "polars" not in answer.text
+    assert "Traceback" not in answer.text
+
+
+def test_every_path_is_described_and_no_page_asks_another_server_for_anything(house: House) -> None:
+    paths = house.client.get("/openapi.json").json()["paths"]
+    assert {"/api/v1/stocks/{symbol}", "/api/v1/history", "/api/v1/sql", "/ready"} <= set(paths)
+    for path in ("/", "/docs"):
+        page = house.client.get(path)
+        assert page.status_code == 200
+        assert "default-src 'none'" in page.headers["content-security-policy"]
+        assert "unsafe" not in page.headers["content-security-policy"]
+        assert "https://" not in page.text
+        assert " src=" not in page.text
+    assert "/api/v1/history" in house.client.get("/docs").text
