@@ -298,6 +298,8 @@ def _shape(dialect: Dialect, role: int, note: NDArray[np.int64]) -> int:
         for json_type in range(4):
             if dialect.need[4 * shape + json_type] & ~note[_SEEN + json_type]:
                 return -1
+        if note[_SEEN + ARRAY] & ~dialect.need[4 * shape + ARRAY]:
+            return -1  # levels that this message does not have were read with its own
     return shape
 
 
