@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from weakref import WeakSet
 
@@ -74,13 +75,15 @@ async def serve(
     truth = Truth(keep=keep)
     if recording is not None:
         player = Player(recording, speed, truth, loop=loop)
-        await _listen(player, player.run(), Serving(venue, port, (), player.provenance, truth), ready)
+        await _listen(player, player.run, Serving(venue, port, (), player.provenance, truth), ready)
         return
     names = _names(venue, symbols, profile)
     exchange = _exchange(venue, Market(names, seed, profile), truth, parse_faults(faults), clock or SystemClock(), seed)
     # A profile's updates make about 1.5 messages each; a rate that was asked for is counted in messages.
     pace = PROFILES[profile].updates_per_s * 1.5 if rate is None else rate
-    await _listen(exchange, exchange.run(pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready)
+    await _listen(
+        exchange, partial(exchange.run, pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready
+    )
 
 
 def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> list[str]:
@@ -104,7 +107,7 @@ def _exchange(venue: str, market: Market, truth: Truth, faults: Faults, clock: C
 
 async def _listen(
     venue: Exchange | Player,
-    work: Awaitable[None],
+    work: Callable[[], Awaitable[None]],
     serving: Serving,
     ready: Callable[[Serving], None] | None,
 ) -> None:
@@ -127,7 +130,7 @@ async def _listen(
         if ready is not None:
             ready(Serving(serving.venue, port, serving.symbols, serving.provenance, serving.truth))
         try:
-            await work
+            await work()
         finally:
             for each in list(clients):
                 each.close(1001, "the simulator ends")
