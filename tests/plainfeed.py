@@ -100,10 +100,16 @@ def feeds(*venues: str, **changes: Any) -> Callable[[str], Feed]:  # noqa: ANN40
     return find
 
 
-def epoch(source: int = 0, venue: str = "PLAIN", *, up: bool = True, **more: Any) -> Epoch:  # noqa: ANN401 - any field
+def epoch(
+    source: int = 0,
+    venue: str = "PLAIN",
+    *,
+    up: bool = True,
+    provenance: Provenance = Provenance.LIVE,
+    reason: str = "",
+) -> Epoch:
     """Return one connection of a source."""
-    given = {"source": source, "epoch": 1, "venue": venue, "url": "", "wanted": (), "provenance": Provenance.LIVE}
-    return Epoch(**(given | {"open": up} | more))
+    return Epoch(source, 1, venue, "", (), provenance, open=up, reason=reason)
 
 
 Record = tuple[RecordKind, int, bytes | Mapping[str, Any] | Epoch | Gap]

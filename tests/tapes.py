@@ -1,6 +1,7 @@
 """Tapes made by hand: one row a mapping of columns, with its levels beside it."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def tape(rows: Sequence[Mapping[str, Any]], gaps: Sequence[tuple[int, Gap]] = ()
         given |= {"level_begin": begin, "level_end": len(levels)}
         for name, (_, default) in EVENT_COLUMNS.items():
             columns[name].append(given.get(name, default))
-    sides, prices, sizes = zip(*levels, strict=True) if levels else ((), (), ())
-    held = {"level_side": sides, "level_price": prices, "level_size": sizes}
+    names = ("level_side", "level_price", "level_size")
+    held = {name: [level[at] for level in levels] for at, name in enumerate(names)}
     held["level_size_exp"] = [LEVEL_COLUMNS["level_size_exp"][1]] * len(levels)
     return Tape.of(len(rows), columns, held, gaps)
 
@@ -47,7 +48,7 @@ def copied(original: Tape) -> Tape:
 def cut(original: Tape, at: Sequence[int]) -> list[Tape]:
     """Return the tape in pieces that begin at the given rows."""
     bounds = [0, *sorted(at), len(original)]
-    return [copied(original.take(slice(a, b))) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [copied(original.take(slice(a, b))) for a, b in pairwise(bounds)]
 
 
 def trade(trade_id: int, when: int, price: int = 100, size: int = 1, **more: int) -> dict[str, Any]:

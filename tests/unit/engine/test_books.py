@@ -4,9 +4,11 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel
 from breadboard.engine import books as books_module
@@ -25,9 +27,10 @@ def books(rule: SequenceRule = OVERLAP) -> Books:
     return Books(lambda _: rule)
 
 
-def holes(found: Any) -> list[tuple[int, int, int]]:
-    rows = [] if found is None else found
-    return [(int(row["reason"]), int(row["sequence_from"]), int(row["sequence_to"])) for row in rows]
+def holes(found: NDArray[np.void] | None) -> list[tuple[int, int, int]]:
+    if found is None:
+        return []
+    return [(int(row["reason"]), int(row["sequence_from"]), int(row["sequence_to"])) for row in found]
 
 
 def test_levels_are_absolute_and_size_zero_removes() -> None:

@@ -9,17 +9,17 @@ from hypothesis import strategies as st
 from breadboard.engine import continuity as module
 from breadboard.engine.continuity import Continuity
 from breadboard.model.kinds import Flag, GapReason
-from breadboard.model.tape import Tape
 from tapes import T0, tape, trade
 
 
 def run(ids: list[int], stage: Continuity | None = None, **more: int) -> tuple[list[int], list[tuple[int, int, int]]]:
     """Return the ids flagged DUPLICATE, and ``(refilled, from, to)`` of what was found."""
-    rows: Tape = tape([trade(number, at, **more) for at, number in enumerate(ids)])
+    rows = tape([trade(number, at, **more) for at, number in enumerate(ids)])
     found = (stage or Continuity(lambda _: True)).on_tape(rows)
     again = [number for number, flags in zip(ids, rows.flags.tolist(), strict=True) if flags & Flag.DUPLICATE]
-    told = [] if found is None else found
-    return again, [(int(row["refilled"]), int(row["sequence_from"]), int(row["sequence_to"])) for row in told]
+    if found is None:
+        return again, []
+    return again, [(int(row["refilled"]), int(row["sequence_from"]), int(row["sequence_to"])) for row in found]
 
 
 def test_contiguous_ids_say_nothing() -> None:
