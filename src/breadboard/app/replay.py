@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from breadboard import feeds, journal
-from breadboard.app import parts
+from breadboard.app import house as building
+from breadboard.app import journals
 from breadboard.app.pipeline import STEP_FRAMES
 from breadboard.app.places import Places
 from breadboard.app.progress import Progress
@@ -94,8 +95,8 @@ def run(job: Job) -> dict[str, Any]:
     config = Config(data_dir=str(job.data_dir))
     clock = SystemClock()
     started = time.perf_counter()
-    with parts.open_store(config, places.made()) as store:
-        house = parts.build(config, places, store, clock, live=False, speed=job.speed)
+    with building.open_store(config, places.made()) as store:
+        house = building.build(config, places, store, clock, live=False, speed=job.speed)
         with _ended(house.close):
             before = {} if job.format == "breadboard" else _before(house, places)
             with _feeding(job, config, places, house) as fed:
@@ -126,10 +127,10 @@ def _copy_journal(job: Job, places: Places) -> None:
             f"{places.root} holds a journal already, and a replayed one keeps its own offsets",
             hint="--data-dir replay-data   # a directory that does not exist yet",
         )
-    journal.salvage(parts.journal_directory(job.sources[0]), places.journal)
+    journal.salvage(journals.directory(job.sources[0]), places.journal)
 
 
-def _before(house: parts.House, places: Places) -> dict[str, Any]:
+def _before(house: building.House, places: Places) -> dict[str, Any]:
     """Process what an earlier run left unprocessed in the journal, and return the counts so far."""
     end = journal.info(places.journal).durable if any(places.journal.glob("*.seg*")) else 0
     house.catch_up(end)
@@ -137,7 +138,7 @@ def _before(house: parts.House, places: Places) -> dict[str, Any]:
 
 
 @contextmanager
-def _feeding(job: Job, config: Config, places: Places, house: parts.House) -> Iterator[Callable[[], bool]]:
+def _feeding(job: Job, config: Config, places: Places, house: building.House) -> Iterator[Callable[[], bool]]:
     """Put the recording into the journal from a thread; gives what tells whether all of it is durable."""
     if job.format == "breadboard":
         yield lambda: True
@@ -163,7 +164,7 @@ def _feeding(job: Job, config: Config, places: Places, house: parts.House) -> It
         finally:
             done.set()
 
-    writer = parts.journal_writer(config, places, SystemClock())
+    writer = journals.open_writer(config, places, SystemClock())
     with _ended(writer.close):
         thread = threading.Thread(target=feed, args=(writer,), name="recording", daemon=True)
         thread.start()
@@ -173,7 +174,7 @@ def _feeding(job: Job, config: Config, places: Places, house: parts.House) -> It
         raise failure[0]
 
 
-def _follow(house: parts.House, fed: Callable[[], bool], batch: int) -> None:
+def _follow(house: building.House, fed: Callable[[], bool], batch: int) -> None:
     """Step until everything fed has been taken."""
     with Progress("frames") as progress:
         while True:

@@ -25,6 +25,12 @@ def read(data_dir: Path) -> dict[str, Any]:
             reasons.extend(server.get("reasons", []))
         missing = {"capture", "serve"} - set(running.children)
         reasons.extend(f"{name} is not running" for name in sorted(missing))
+    capture = places.read_status("capture") if running is not None else None
+    reasons.extend(
+        f"{source['venue']} (source {source['source']}) is not connected: {source['last_error'] or 'connecting'}"
+        for source in (capture or {}).get("sources", [])
+        if not source["connected"]
+    )
     state = STOPPED if running is None else DEGRADED if reasons else OK
     return {
         "state": state,
@@ -33,6 +39,6 @@ def read(data_dir: Path) -> dict[str, Any]:
         "address": running.address if running else None,
         "provenance": running.provenance if running else None,
         "processes": {"up": running.pid, **running.children} if running else {},
-        "capture": places.read_status("capture"),
+        "capture": capture,
         "server": server,
     }

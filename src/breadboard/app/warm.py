@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from breadboard import feeds, journal
 from breadboard.engine import warming
-from breadboard.store import rows
 
 
 def run(say: Callable[[str], None]) -> float:
@@ -15,7 +14,6 @@ def run(say: Callable[[str], None]) -> float:
         ("journal", journal.warm),
         ("feeds", feeds.warm),
         ("engine", warming.warm),
-        ("store", rows.warm),
     ):
         say(room)
         warm()

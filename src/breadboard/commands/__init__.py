@@ -5,7 +5,6 @@ from typing import Final
 
 import click
 
-from breadboard.commands.bench import bench
 from breadboard.commands.decode import decode
 from breadboard.commands.journal import journal
 from breadboard.commands.replay import replay
@@ -27,6 +26,5 @@ COMMANDS: Final[Sequence[click.Command]] = (
     sim,
     capture,
     serve,
-    bench,
     warm,
 )

@@ -16,10 +16,10 @@ from breadboard.commands.options import json_option
 @json_option
 def decode(file: BinaryIO, venue: str, channel: str | None, as_json: bool) -> None:
     """Read one frame a line and print the events it means, one JSON object a line, in exact digits."""
-    from breadboard.app import parts
+    from breadboard.app.describing import describer
 
     del as_json  # the output is JSON either way
-    describe = parts.describer(venue, channel)
+    describe = describer(venue, channel)
     for line in file:
         frame = line.rstrip(b"\r\n")
         if not frame:

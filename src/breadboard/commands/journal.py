@@ -19,9 +19,9 @@ def journal() -> None:
 @json_option
 def info(data_dir: Path, as_json: bool) -> None:
     """Say what a journal holds: segments, offsets, times, bytes."""
-    from breadboard.app import parts
+    from breadboard.app import journals
 
-    emit(parts.journal_info(data_dir), as_json, listing)
+    emit(journals.look(data_dir), as_json, listing)
 
 
 @journal.command(name="verify")
@@ -29,9 +29,9 @@ def info(data_dir: Path, as_json: bool) -> None:
 @json_option
 def verify(data_dir: Path, as_json: bool) -> int:
     """Check every record and the chain of segments. Exits 3 when something is damaged; changes nothing."""
-    from breadboard.app import parts
+    from breadboard.app import journals
 
-    report, sound = parts.journal_verify(data_dir)
+    report, sound = journals.check(data_dir)
     emit(report, as_json, listing)
     return 0 if sound else EXIT_DAMAGED
 
@@ -42,6 +42,6 @@ def verify(data_dir: Path, as_json: bool) -> int:
 @json_option
 def salvage(target: Path, data_dir: Path, as_json: bool) -> None:
     """Copy every sound record to a new data directory TARGET, with GAP records where bytes are missing."""
-    from breadboard.app import parts
+    from breadboard.app import journals
 
-    emit(parts.journal_salvage(data_dir, target), as_json, listing)
+    emit(journals.rescue(data_dir, target), as_json, listing)

@@ -18,6 +18,7 @@ import click
 )
 @click.option("--format", "recording_format", default="hftbacktest", show_default=True, help="Of the recording.")
 @click.option("--speed", default="1", show_default=True, help="Of the recording: max, or a multiple.")
+@click.option("--loop", is_flag=True, help="Begin the recording again when it is over.")
 def sim(
     venue: str,
     port: int,
@@ -29,6 +30,7 @@ def sim(
     recordings: tuple[Path, ...],
     recording_format: str,
     speed: str,
+    loop: bool,
 ) -> int:
     """Serve a fake VENUE on loopback: its WebSocket and its REST snapshots, from a seeded market or a recording.
 
@@ -37,5 +39,5 @@ def sim(
     from breadboard.app import sim as app_sim
 
     return app_sim.run(
-        app_sim.Job(venue, port, symbols, profile, rate, seed, faults, recordings, recording_format, speed)
+        app_sim.Job(venue, port, symbols, profile, rate, seed, faults, recordings, recording_format, speed, loop)
     )

@@ -19,5 +19,6 @@ def sql(query: str, data_dir: Path, output: str, as_json: bool) -> None:
     """Ask the store, read-only. While `breadboard up` runs, the question goes to it."""
     from breadboard.app import sql as app_sql
 
-    sys.stdout.buffer.write(app_sql.ask(data_dir, query, "json" if as_json else output))
+    for part in app_sql.ask(data_dir, query, "json" if as_json else output):
+        sys.stdout.buffer.write(part)
     sys.stdout.buffer.flush()

@@ -1,12 +1,8 @@
-"""Which part was chosen for each socket in the wall."""
+"""The right-hand side of the journal, put together: reader, engine, store, and who was chosen for each."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import msgspec
 
 from breadboard import feeds
 from breadboard.app.lagging import Lagging
@@ -18,8 +14,7 @@ from breadboard.clock import Clock
 from breadboard.config import Config
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
-from breadboard.errors import UsageError
-from breadboard.journal import Reader, Writer, acknowledge, info, salvage, verify
+from breadboard.journal import Reader, acknowledge
 from breadboard.model.outputs import Outputs
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -108,49 +103,3 @@ def build(
         checkpoint_s=config.engine.checkpoint_s,
     )
     return House(reader, engine, sink, writer, pipeline, lock)
-
-
-def journal_writer(config: Config, places: Places, clock: Clock, base_offset: int = 0) -> Writer:
-    """Open the journal for writing; JournalLocked while another process writes it."""
-    return Writer.open(
-        places.journal,
-        base_offset=base_offset,
-        segment_bytes=config.journal.segment_mib << 20,
-        compress=config.journal.compress,
-        clock=clock,
-    )
-
-
-def describer(venue: str, channel: str | None) -> Callable[[bytes], Iterator[dict[str, Any]]]:
-    """Return what tells the events of one frame of a venue."""
-    from breadboard.feeds.describe import describe
-
-    feed = feeds.by_name(venue)
-    return lambda frame: iter(describe(feed, frame, channel))
-
-
-def journal_info(data_dir: Path) -> dict[str, Any]:
-    """Return what a journal holds."""
-    found: dict[str, Any] = msgspec.to_builtins(info(journal_directory(data_dir)))
-    return found
-
-
-def journal_verify(data_dir: Path) -> tuple[dict[str, Any], bool]:
-    """Check a journal; return the report and whether it is sound."""
-    report = verify(journal_directory(data_dir))
-    return {"ok": report.ok, **msgspec.to_builtins(report)}, report.ok
-
-
-def journal_salvage(data_dir: Path, target: Path) -> dict[str, Any]:
-    """Copy every sound record into a new data directory."""
-    report = salvage(journal_directory(data_dir), Places(target).journal)
-    copied: dict[str, Any] = msgspec.to_builtins(report)
-    return {"target": str(target), **copied}
-
-
-def journal_directory(data_dir: Path) -> Path:
-    """Return the journal of a data directory, or the directory itself where it is one. Raises UsageError."""
-    for path in (data_dir / "journal", data_dir):
-        if any(path.glob("*.seg*")):
-            return path
-    raise UsageError(f"there is no journal in {data_dir}", hint="breadboard up   # records one in breadboard-data")

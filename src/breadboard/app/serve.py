@@ -1,0 +1,104 @@
+"""The serving process: follows the journal, keeps books and bars, writes the store, answers HTTP and WebSocket."""
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from breadboard import journal
+from breadboard.api.app import create_app
+from breadboard.api.live import LiveMarket
+from breadboard.api.server import serve
+from breadboard.api.services import Services
+from breadboard.app import house as building
+from breadboard.app.books import book_of
+from breadboard.app.counting import Counting
+from breadboard.app.places import Places
+from breadboard.app.supervisor import end_with_parent
+from breadboard.clock import SystemClock
+from breadboard.config import Config
+from breadboard.model.outputs import Outputs
+from breadboard.telemetry import logs
+from breadboard.telemetry.lag import LagBoard
+from breadboard.telemetry.metrics import Metrics
+
+log = logging.getLogger(__name__)
+
+_SWITCH_S = 0.001
+"""How long one thread may keep the interpreter from another: requests are short, and the engine's turns are long."""
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT, then process and store what is durable, and end."""
+    logs.configure()
+    end_with_parent()
+    sys.setswitchinterval(_SWITCH_S)
+    places = Places(config.root).made()
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    clock, lag = SystemClock(), LagBoard()
+    metrics, live = Metrics(lag), LiveMarket(clock)
+    counting = Counting(metrics)
+    with building.open_store(config, places) as store:
+
+        def listener(outputs: Outputs, ts_engine: int) -> None:
+            live.apply(outputs, house.engine.instruments, ts_engine)
+            counting.take(outputs, house.engine)
+
+        house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
+
+        def status() -> Mapping[str, Any]:
+            durable = journal.info(places.journal).durable
+            metrics.position(durable, house.engine.position, house.writer.written)
+            return _status(house, places, durable)
+
+        services = Services(
+            live=live, store=store, lag=lag, metrics=metrics, book=lambda *which: book_of(house, *which), status=status
+        )
+        failure: list[BaseException] = []
+        follower = threading.Thread(target=_follow, args=(house, stop, failure), name="engine")
+        follower.start()
+        try:
+            serve(create_app(services), config.api.host, config.api.port, _ready, stop)
+        finally:
+            stop.set()
+            follower.join()
+            house.close()
+    if failure:
+        raise failure[0]
+    return 0
+
+
+def _follow(house: building.House, stop: threading.Event, failure: list[BaseException]) -> None:
+    """Follow the journal in a thread; what breaks it ends the process, and the supervisor starts it again."""
+    try:
+        house.pipeline.follow(stop.is_set)
+    except BaseException as error:
+        log.critical("the pipeline broke at offset %d", house.engine.position, exc_info=error)
+        failure.append(error)
+        stop.set()
+
+
+def _ready(address: str) -> None:
+    log.info("serving at %s", address)
+
+
+def _status(house: building.House, places: Places, durable: int) -> dict[str, Any]:
+    capture = places.read_status("capture")
+    reasons = []
+    if house.sink.broken is not None:
+        reasons.append(f"the store's writer broke: {house.sink.broken}")
+    if capture is not None and capture["journal_refusing"]:
+        reasons.append("the journal's disk refuses; capture keeps what it can in memory")
+    return {
+        "pid": os.getpid(),
+        "journal_durable": durable,
+        "engine_position": house.engine.position,
+        "store_written": house.writer.written,
+        "behind_frames": durable - house.engine.position,
+        "reasons": reasons,
+    }
