@@ -49,7 +49,7 @@ class FeedState:
     @property
     def name(self) -> str:
         """The label of this feed in messages, metrics and the table ``lag``."""
-        return f"{self.venue or 'feed'}-{self.source}"
+        return f"{(self.venue or 'feed').lower()}-{self.source}"
 
     def state(self, now: int) -> str:
         """Return ``live``, ``stale`` or ``down`` at wall time ``now``."""

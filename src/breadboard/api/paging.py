@@ -39,7 +39,7 @@ class _Place(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
     kind: str
     ts: int
-    rest: list[int] | list[str]
+    rest: list[int | str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,10 @@ def _read(cursor: str, kind: str) -> _Place:
         place = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Place)
     except (ValueError, msgspec.DecodeError):
         raise Problem(422, "the cursor is none of ours", hint="leave cursor out to begin anew") from None
-    if place.kind != kind or len(place.rest) != len(_KEYS[kind]) - 1:
+    types = (
+        [str if name in ("venue", "symbol") else int for name in _KEYS[place.kind][1:]] if place.kind in _KEYS else []
+    )
+    if place.kind != kind or [type(value) for value in place.rest] != types:
         raise Problem(422, f"the cursor belongs to {place.kind!r} and not to {kind!r}", hint="leave cursor out")
     return place
 

@@ -31,7 +31,6 @@ class Limits:
     ws_clients: int = 5_000
     ws_stall_s: float = 5.0
     """A client that takes longer to read one message is cut with close code 4408."""
-    history_rows: int = 100_000
     store_threads: int = 4
     store_waiting: int = 16
     store_timeout_s: float = 30.0

@@ -159,3 +159,8 @@ def take(state: NDArray[np.void], tape: Tape, ts_engine: int, revision: int) -> 
     columns = (getattr(tape, name) for name in _COLUMNS)
     found, updates = _take(state, trades, ts_engine, revision, *columns)
     return trades[:found], updates
+
+
+def warm() -> None:
+    """Compile what is compiled here, so that the first tick does not wait for it."""
+    take(blank(1), Tape.of(1, {"instrument": [0], "kind": [TRADE], "price": [1], "size": [1]}), 0, 1)

@@ -246,30 +246,30 @@ def test_the_status_is_a_heartbeat_with_provenance_and_the_next_numbers() -> Non
     serve(scenario)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "{",
-        "[]",
-        "null",
-        '{"op":"fly"}',
-        '{"op":"sub"}',
-        '{"op":"sub","symbols":"BTCUSDT"}',
-        '{"op":"sub","symbols":["A"],"hz":"fast"}',
-        '{"op":"sub","symbols":["A"],"more":1}',
-        '{"op":"hello","resume":1.5}',
-        "[" * 5000,
-        '{"op":"sub","symbols":[' + ",".join(['"A"'] * 11) + "]}",
-    ],
-)
-def test_a_bad_message_is_answered_and_the_conversation_goes_on(bad: str) -> None:
+BAD = [
+    "{",
+    "[]",
+    "null",
+    '{"op":"fly"}',
+    '{"op":"sub"}',
+    '{"op":"sub","symbols":"BTCUSDT"}',
+    '{"op":"sub","symbols":["A"],"hz":"fast"}',
+    '{"op":"sub","symbols":["A"],"more":1}',
+    '{"op":"hello","resume":1.5}',
+    "[" * 5000,
+    '{"op":"sub","symbols":[' + ",".join(['"A"'] * 11) + "]}",
+]
+
+
+def test_a_bad_message_is_answered_and_the_conversation_goes_on() -> None:
     async def scenario(market: Market, address: str, _: Services) -> None:
         market.apply(market.trade("1"))
         async with client(address) as one:
-            await one.socket.send(bad)
-            error = await one.until("error")
-            assert error["error"]
-            assert json.loads(error["hint"])["op"] == "sub"
+            for bad in BAD:
+                await one.socket.send(bad)
+                error = await one.until("error")
+                assert error["error"], bad
+                assert json.loads(error["hint"])["op"] == "sub"
             await one.ask(op="sub", symbols=["*"], channels=["quote"])
             assert len((await one.until("snapshot"))["data"]) == 1
 
@@ -308,7 +308,7 @@ def test_messagepack_says_the_same_as_json() -> None:
 def test_too_many_messages_end_the_conversation() -> None:
     async def scenario(_market: Market, address: str, _: Services) -> None:
         async with client(address) as one:
-            for _ in range(100):
+            for _attempt in range(100):
                 with suppress(ConnectionClosed):
                     await one.socket.send("{}")
             async with asyncio.timeout(5):
@@ -327,7 +327,7 @@ def test_delivery_lag_reaches_the_board() -> None:
             await one.until("status")
             await one.until("status")
         (row,) = [row for row in everything.lag.rows(WINDOW_NS) if row.hop == "deliver"]
-        assert (row.venue, row.feed, row.count) == ("BINANCE", "BINANCE-0", 1)
+        assert (row.venue, row.feed, row.count) == ("BINANCE", "binance-0", 1)
         assert row.min_ms >= 0
 
     serve(scenario)

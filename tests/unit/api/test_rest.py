@@ -123,7 +123,7 @@ def test_a_stale_feed_is_a_reason_in_the_status(house: House) -> None:
     clock = house.market.live._clock
     assert isinstance(clock, ManualClock)
     clock.advance(60 * 10**9)
-    assert house.client.get("/api/v1/status").json()["reasons"] == ["BINANCE-0 is stale"]
+    assert house.client.get("/api/v1/status").json()["reasons"] == ["binance-0 is stale"]
 
 
 def test_a_refused_question_is_a_400_with_the_stores_own_sentence(house: House) -> None:
