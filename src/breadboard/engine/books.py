@@ -6,18 +6,20 @@ waits for its snapshot, a gap in the journal - takes the plain path here. What e
 """
 
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel as core
-from breadboard.engine.book_kernel import APPLY, ASKS, BEGIN, BIDS, BREAK, COUNT, HEAD, ROOM, STALE
+from breadboard.engine.book_event import BookEvent
+from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE
 from breadboard.engine.found import found
+from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, Side
+from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule
 from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
@@ -44,46 +46,6 @@ class BookView:
     """The best bid is not below the best ask."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
-    """A delta that waits: its numbers, its times, its own copy of the levels."""
-
-    first: int
-    last: int
-    prev: int
-    ts_event: int
-    ts_recv: int
-    offset: int
-    side: NDArray[np.uint8]
-    price: NDArray[np.int64]
-    size: NDArray[np.int64]
-    exponent: NDArray[np.int8]
-
-    @staticmethod
-    def of(tape: Tape, row: int) -> "_Event":
-        levels = slice(int(tape.level_begin[row]), int(tape.level_end[row]))
-        return _Event(
-            int(tape.sequence_first[row]),
-            int(tape.sequence[row]),
-            int(tape.sequence_prev[row]),
-            int(tape.ts_event[row]),
-            int(tape.ts_recv[row]),
-            int(tape.offset[row]),
-            tape.level_side[levels].copy(),
-            tape.level_price[levels].copy(),
-            tape.level_size[levels].copy(),
-            tape.level_size_exp[levels].copy(),
-        )
-
-    def packed(self) -> list[Any]:
-        return [part.tobytes() if isinstance(part, np.ndarray) else part for part in astuple(self)]
-
-    @staticmethod
-    def unpacked(parts: list[Any]) -> "_Event":
-        arrays = zip(parts[6:], (np.uint8, np.int64, np.int64, np.int8), strict=True)
-        return _Event(*parts[:6], *(np.frombuffer(data, dtype) for data, dtype in arrays))
-
-
 class Books:
     """Stage: books from BOOK_SNAPSHOT and BOOK_DELTA rows; ``rule(instrument)`` says how their numbers chain.
 
@@ -95,12 +57,8 @@ class Books:
         self._rule = rule
         self._known = 0
         self._heads = np.zeros(0, HEAD)
-        self._sides = np.zeros((0, 2, 3), np.int64)
-        self._keys = np.zeros(0, np.int64)
-        self._sizes = np.zeros(0, np.int64)
-        self._exps = np.zeros(0, np.int8)
-        self._meter = np.zeros(core.METERS, np.int64)
-        self._waiting: dict[int, list[_Event]] = {}
+        self._pool = LevelPool()
+        self._waiting: dict[int, list[BookEvent]] = {}
         self.poisoned: list[tuple[int, str]] = []
         """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
 
@@ -129,8 +87,8 @@ class Books:
         return BookView(
             state=BookState(int(head["state"])),
             sequence=_known(head["sequence"]),
-            bids=self._levels(instrument, BIDS) if live else [],
-            asks=self._levels(instrument, ASKS) if live else [],
+            bids=self._pool.levels(instrument, BIDS) if live else [],
+            asks=self._pool.levels(instrument, ASKS) if live else [],
             source=int(head["source"]),
             ts_event=_known(head["ts_event"]),
             ts_recv=int(head["ts_recv"]),
@@ -142,40 +100,32 @@ class Books:
         nothing = (ABSENT, ABSENT, 0)
         if not 0 <= instrument < self._known or self._heads[instrument]["state"] != BookState.LIVE:
             return nothing + nothing
-        bid, ask = (self._levels(instrument, side, 1) for side in (BIDS, ASKS))
+        bid, ask = (self._pool.levels(instrument, side, 1) for side in (BIDS, ASKS))
         return (bid[0] if bid else nothing) + (ask[0] if ask else nothing)
+
+    @property
+    def states(self) -> NDArray[np.uint8]:
+        """The ``BookState`` of every instrument that has been seen."""
+        return self._heads["state"][: self._known].astype(np.uint8)
 
     def counters(self) -> dict[str, int]:
         """Return how many events were applied, ignored as stale, unsynced or left a crossed book; snapshots too old."""
         names = {"applied": core.EVENTS, "ignored": core.IGNORED, "unsynced": core.UNSYNCED}
         names |= {"crossed": core.CROSSED, "snapshots_rejected": core.REJECTED}
-        return {name: int(self._meter[slot]) for name, slot in names.items()}
+        return {name: int(self._pool.meter[slot]) for name, slot in names.items()}
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; how levels lie in the pool is not part of it."""
-        counts = self._sides[: self._known, :, COUNT]
-        levels = self._places()
-        return pack(
-            {
-                "heads": self._heads[: self._known],
-                "counts": counts,
-                "keys": self._keys[levels],
-                "sizes": self._sizes[levels],
-                "exps": self._exps[levels],
-                "meter": self._meter[core.USED + 1 :],
-                "waiting": [[which, [e.packed() for e in self._waiting[which]]] for which in sorted(self._waiting)],
-            }
-        )
+        waiting = [[which, [event.packed() for event in self._waiting[which]]] for which in sorted(self._waiting)]
+        return pack({"heads": self._heads[: self._known], **self._pool.packed(), "waiting": waiting})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
         parts = unpack(state)
-        counts = parts["counts"]
-        self._known = len(counts)
         self._heads = parts["heads"]
-        self._lay_out(counts, (parts["keys"], parts["sizes"], parts["exps"]), 64)
-        self._meter[core.USED + 1 :] = parts["meter"]
-        self._waiting = {which: [_Event.unpacked(event) for event in events] for which, events in parts["waiting"]}
+        self._known = len(self._heads)
+        self._pool.unpacked(parts)
+        self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
 
     def _run(self, tape: Tape, row: int) -> int:
         return core.run(
@@ -197,11 +147,11 @@ class Books:
             tape.level_size,
             tape.level_size_exp,
             self._heads,
-            self._sides,
-            self._keys,
-            self._sizes,
-            self._exps,
-            self._meter,
+            self._pool.sides,
+            self._pool.keys,
+            self._pool.sizes,
+            self._pool.exps,
+            self._pool.meter,
         )
 
     def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
@@ -231,7 +181,7 @@ class Books:
 
     def _delta(self, which: int, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take a delta that breaks a live book, found the pool full, or waits for a snapshot."""
-        head, event, waiting = self._heads[which], _Event.of(tape, row), self._waiting.get(which, [])
+        head, event, waiting = self._heads[which], BookEvent.of(tape, row), self._waiting.get(which, [])
         live = head["state"] == BookState.LIVE
         if head["state"] == BookState.EMPTY:
             head["state"] = BookState.SYNCING
@@ -245,7 +195,7 @@ class Books:
         verdict = core.judge(int(head["rule"]), joining, book, event.first, event.last, event.prev)
         if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
             head["ignored"] += 1
-            self._meter[core.IGNORED] += 1
+            self._pool.meter[core.IGNORED] += 1
         elif verdict == APPLY and live:
             self._apply(which, event)
         elif verdict == APPLY and len(waiting) < MAX_WAITING:
@@ -263,7 +213,7 @@ class Books:
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
         """Take a snapshot: join the deltas that waited for it, unless it is older than they, or than the book."""
-        head, event = self._heads[which], _Event.of(tape, row)
+        head, event = self._heads[which], BookEvent.of(tape, row)
         rule = int(head["rule"])
         if head["state"] == BookState.EMPTY:
             head["state"] = BookState.SYNCING
@@ -271,18 +221,19 @@ class Books:
         older = head["state"] == BookState.LIVE and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
         if later is None or (rule != SequenceRule.NONE and (older or event.last == ABSENT)):
-            self._meter[core.REJECTED] += 1
+            self._pool.meter[core.REJECTED] += 1
             return
-        self._replace(which, event)
+        self._pool.replace(which, *event.levels)
+        self._stamp(which, event)
         head["state"] = BookState.LIVE
         head["joining"] = rule == SequenceRule.CHAIN
         self._waiting.pop(which, None)
         for delta in later:
             self._apply(which, delta)
 
-    def _later(self, which: int, rule: int, book: int) -> list[_Event] | None:
+    def _later(self, which: int, rule: int, book: int) -> list[BookEvent] | None:
         """Return the waiting deltas that a snapshot of number ``book`` needs, or None where they do not join it."""
-        later: list[_Event] = []
+        later: list[BookEvent] = []
         joining = rule == SequenceRule.CHAIN
         for event in self._waiting.get(which, ()):
             verdict = core.judge(rule, joining, book, event.first, event.last, event.prev)
@@ -293,94 +244,26 @@ class Books:
                 book, joining = event.last, False
         return later
 
-    def _replace(self, which: int, event: _Event) -> None:
-        """Forget the levels of one book and take those of a snapshot; of a price given twice the last counts."""
-        prices = {Side.BUY: event.price, Side.SELL: -event.price}
-        for side, taker in ((BIDS, Side.BUY), (ASKS, Side.SELL)):
-            given = np.flatnonzero((event.side == taker) & (event.size != 0))
-            keys = prices[taker][given]
-            order = np.argsort(keys, kind="stable")
-            keys, given = keys[order], given[order]
-            last = np.append(keys[1:] != keys[:-1], True) if len(keys) else np.zeros(0, np.bool_)
-            keys, given = keys[last], given[last]
-            self._sides[which, side, COUNT] = 0
-            begin = self._claim(which, side, len(keys))
-            self._keys[begin : begin + len(keys)] = keys
-            self._sizes[begin : begin + len(keys)] = event.size[given]
-            self._exps[begin : begin + len(keys)] = event.exponent[given]
-            self._sides[which, side, COUNT] = len(keys)
-        self._stamp(which, event)
-
-    def _apply(self, which: int, event: _Event) -> None:
+    def _apply(self, which: int, event: BookEvent) -> None:
         """Apply one delta to a live book."""
-        levels = (event.side, event.price, event.size, event.exponent)
-        while not core.change(
-            self._sides[which], 0, len(event.side), *levels, self._keys, self._sizes, self._exps, self._meter
-        ):
-            self._widen(len(event.side))
+        self._pool.change(which, *event.levels)
         self._heads[which]["joining"] = 0
         self._stamp(which, event)
 
-    def _stamp(self, which: int, event: _Event) -> None:
+    def _stamp(self, which: int, event: BookEvent) -> None:
         head = self._heads[which]
         head["sequence"], head["offset"], head["ignored"] = event.last, event.offset, 0
         head["ts_event"], head["ts_recv"] = event.ts_event, event.ts_recv
-        head["is_crossed"] = core.note_crossed(self._sides[which], self._keys)
+        head["is_crossed"] = self._pool.crossed(which)
         head["crossed"] += head["is_crossed"]
-        self._meter[core.CROSSED] += int(head["is_crossed"])
-        self._meter[core.EVENTS] += 1
-
-    def _claim(self, which: int, side: int, count: int) -> int:
-        """Return the place of one empty side with room for ``count`` levels."""
-        place = self._sides[which, side]
-        if place[ROOM] < count:
-            room = max(8, count + count // 4)
-            if self._meter[core.USED] + room > len(self._keys):
-                self._widen(room)
-            place[BEGIN], place[ROOM] = self._meter[core.USED], room
-            self._meter[core.USED] += room
-        return int(place[BEGIN])
-
-    def _widen(self, more: int) -> None:
-        """Lay the pool out anew, with room for at least ``more`` levels on each side of one book."""
-        levels = self._places()
-        columns = (self._keys[levels], self._sizes[levels], self._exps[levels])
-        self._lay_out(self._sides[: self._known, :, COUNT].copy(), columns, 8 * more + 64)
-
-    def _lay_out(self, counts: NDArray[np.int64], columns: tuple[NDArray[Any], ...], free: int) -> None:
-        """Put the levels of every side into a fresh pool: half of it room to grow in, and as much free again."""
-        if len(self._sides) < self._known:
-            self._sides = np.zeros((self._known, 2, 3), np.int64)
-        rooms = np.where(counts > 0, np.maximum(2 * counts, 8), 0)
-        used = int(rooms.sum())
-        sides = self._sides[: self._known]
-        sides[:, :, BEGIN] = (np.cumsum(rooms) - rooms.ravel()).reshape(rooms.shape)
-        sides[:, :, COUNT], sides[:, :, ROOM] = counts, rooms
-        places = self._places()
-        self._keys, self._sizes, self._exps = (np.zeros(used + max(used, free), part.dtype) for part in columns)
-        self._keys[places], self._sizes[places], self._exps[places] = columns
-        self._meter[core.USED] = used
-
-    def _places(self) -> NDArray[np.int64]:
-        """Return where every level lies in the pool, book by book, side by side, worst first."""
-        sides = self._sides[: self._known].reshape(-1, 3)
-        counts = sides[:, COUNT]
-        before = np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(sides[:, BEGIN], counts) + np.arange(counts.sum()) - before
-
-    def _levels(self, which: int, side: int, count: int | None = None) -> list[tuple[int, int, int]]:
-        begin, levels = int(self._sides[which, side, BEGIN]), int(self._sides[which, side, COUNT])
-        worst = 0 if count is None else max(0, levels - count)
-        rows = slice(begin + worst, begin + levels)
-        prices = self._keys[rows] if side == BIDS else -self._keys[rows]
-        columns = (prices.tolist(), self._sizes[rows].tolist(), self._exps[rows].tolist())
-        return list(zip(*(column[::-1] for column in columns), strict=True))
+        self._pool.meter[core.CROSSED] += int(head["is_crossed"])
+        self._pool.meter[core.EVENTS] += 1
 
     def _grow(self, count: int) -> None:
         if count <= self._known:
             return
         self._heads = grown(self._heads, count)
-        self._sides = grown(self._sides, count)
+        self._pool.grow(count)
         fresh = self._heads[self._known : count]
         fresh["sequence"] = fresh["ts_event"] = ABSENT
         fresh["rule"] = [int(self._rule(which)) for which in range(self._known, count)]
@@ -393,7 +276,7 @@ def _touches_books(tape: Tape, row: int) -> bool:
     return tape.code[row] not in _HARMLESS and any(channel in {None, "book"} for channel in channels or [None])
 
 
-def _hole(rule: int, book: int, event: _Event) -> tuple[int, int]:
+def _hole(rule: int, book: int, event: BookEvent) -> tuple[int, int]:
     """Return the first and last venue number missing between a book and an event that does not follow it."""
     last = event.prev if rule == SequenceRule.CHAIN else event.first - 1
     return (book + 1, last) if last > book else (ABSENT, ABSENT)
