@@ -73,9 +73,9 @@ class JsonDecoder:
         count = read_frames(
             self._language.dialect,
             self._symbols.table,
-            frames.buffer,
+            _read_only(frames.buffer),
             begin,
-            frames.end,
+            frames.end.astype(np.int64),
             role,
             levels,
             columns,
@@ -93,11 +93,8 @@ class JsonDecoder:
     def _roles(self, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.int8], dict[int, DocumentHead]]:
         """Return where each frame's JSON begins, its role, and the heads of documents."""
         role = np.where(frames.kind == RecordKind.DATA, FRAME, ALONE).astype(np.int8)
-        begin, heads = frames.begin, {}
-        documents = np.flatnonzero(frames.kind == RecordKind.DOCUMENT)
-        if len(documents):
-            begin = begin.copy()
-        for row in documents.tolist():
+        begin, heads = frames.begin.astype(np.int64), {}
+        for row in np.flatnonzero(frames.kind == RecordKind.DOCUMENT).tolist():
             raw = frames.frame(row)
             cut = raw.find(b"\n")
             try:
@@ -196,6 +193,13 @@ class _Odd:
             },
             dict(zip(LEVEL_COLUMNS, zip(*levels, strict=True), strict=True)) if levels else None,
         )
+
+
+def _read_only(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the buffer as one type, whoever made it: another type would compile the kernel again, for seconds."""
+    view = np.ascontiguousarray(buffer).view()
+    view.flags.writeable = False
+    return view
 
 
 def _receipt(frames: Frames, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:

@@ -255,3 +255,17 @@ def test_a_symbol_in_another_alphabet_is_a_symbol() -> None:
     decoded, instruments = decode("binance", [SPOT_TRADE.replace(b"BTCUSDT", "币安USDT".encode())] * 2)
     assert len(decoded.tape) == 2
     assert [instrument.symbol for instrument in instruments] == ["币安USDT"]
+
+
+@both
+def test_levels_under_a_key_that_the_message_does_not_have_are_not_taken(fast: bool) -> None:
+    frame = SPOT_DEPTH.replace(b'"b":', b'"bids":[["1","2"]],"b":')
+    plain, _ = decode("binance", [SPOT_DEPTH, SPOT_DEPTH], fast=fast)
+    decoded, _ = decode("binance", [frame, SPOT_DEPTH], fast=fast)
+    assert content(decoded.tape) == content(plain.tape)
+
+
+@both
+def test_an_unknown_key_given_twice_is_refused(fast: bool) -> None:
+    decoded, _ = decode("binance", [SPOT_TRADE.replace(b'"M":true', b'"M":true,"M":true')], fast=fast)
+    assert "'M' is given twice" in decoded.quarantined[0][1]
