@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.errors import UsageError
@@ -65,6 +65,7 @@ def test_an_unknown_format_is_a_usage_error() -> None:
         render([BATCH], "xml")
 
 
+@settings(deadline=None)
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=18))
 def test_decimal_text_is_the_same_number_in_plain_digits(value: Decimal) -> None:
     found = decimal_text(value)

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import outputs_made as made
@@ -24,12 +24,14 @@ def labels(known: Instruments | None = None) -> rows.Labels:
     return made_labels
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(*SIZE), min_size=1, max_size=50))
 def test_a_size_is_exact_whatever_its_mantissa_and_exponent(pairs: list[tuple[int, int]]) -> None:
     mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], np.int8)
     assert rows.sizes(mantissa, exponent).to_pylist() == [size_decimal(*pair) for pair in pairs]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**18), st.integers(0, 10**18 - 1))
 def test_a_volume_is_whole_units_and_a_fraction(whole: int, fraction: int) -> None:
     found = rows.volumes(np.array([whole]), np.array([fraction]))[0].as_py()
@@ -72,6 +74,7 @@ def test_levels_are_split_by_side_in_the_venues_order() -> None:
     assert table["ask_sizes"].to_pylist() == [[1], [3, 4]]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_latest_rows_are_the_last_of_each_instrument(first: int, count: int) -> None:
     tape = made.outputs(first, first + count).tape

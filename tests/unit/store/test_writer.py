@@ -163,6 +163,7 @@ def test_an_intent_is_on_disk_before_the_first_insert(tmp_path: Path) -> None:
     assert os.path.getsize(tmp_path / "intents") == 0  # noqa: PTH202 - one call says it
 
 
+@settings(deadline=None)
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_cutting_and_joining_gives_the_same_outputs(first: int, middle: int) -> None:
     whole = made.outputs(0, 120)
