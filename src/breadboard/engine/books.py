@@ -24,10 +24,22 @@ from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
 """Deltas kept an instrument until a snapshot joins them."""
+MAX_WAITING_ALL: Final = 100_000
+"""Deltas kept over all instruments; beyond it the longest queue is let go, and told."""
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _HARMLESS: Final = frozenset({GapReason.TRADE_ID, GapReason.QUARANTINE})
 """Gaps that do not touch books: of trades, and of frames nobody understood (a lost delta shows in the numbers)."""
+# Plain integers: looking up a member of an Enum costs more than the row it is compared with.
+_EMPTY: Final = int(BookState.EMPTY)
+_SYNCING: Final = int(BookState.SYNCING)
+_LIVE: Final = int(BookState.LIVE)
+_STALE: Final = int(BookState.STALE)
+_STATUS: Final = int(EventKind.STATUS)
+_GAP: Final = int(EventKind.GAP)
+_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_NONE: Final = int(SequenceRule.NONE)
+_CHAIN: Final = int(SequenceRule.CHAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,7 @@ class Books:
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
         self._waiting: dict[int, list[BookEvent]] = {}
+        self._kept = 0
         self.poisoned: list[tuple[int, str]] = []
         """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
 
@@ -126,6 +139,7 @@ class Books:
         self._known = len(self._heads)
         self._pool.unpacked(parts)
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
+        self._kept = sum(map(len, self._waiting.values()))
 
     def _run(self, tape: Tape, row: int) -> int:
         return core.run(
@@ -157,12 +171,12 @@ class Books:
     def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take one row that the kernel would not."""
         kind, which = int(tape.kind[row]), int(tape.instrument[row])
-        if kind == EventKind.STATUS:
+        if kind == _STATUS:
             self._lose(int(tape.source[row]), which)
-        elif kind == EventKind.GAP:
+        elif kind == _GAP:
             if _touches_books(tape, row):
                 self._lose(int(tape.source[row]), which)
-        elif which >= 0 and kind == EventKind.BOOK_SNAPSHOT:
+        elif which >= 0 and kind == _SNAPSHOT:
             self._renew(which, tape, row)
         elif which >= 0:
             self._delta(which, tape, row, rows)
@@ -174,20 +188,20 @@ class Books:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        for each in np.flatnonzero(touched & (heads["state"] != BookState.EMPTY)).tolist():
-            self._waiting.pop(each, None)
-            if heads[each]["state"] == BookState.LIVE:
-                heads[each]["state"] = BookState.STALE
+        for each in np.flatnonzero(touched & (heads["state"] != _EMPTY)).tolist():
+            self._forget(each)
+            if heads[each]["state"] == _LIVE:
+                heads[each]["state"] = _STALE
 
     def _delta(self, which: int, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take a delta that breaks a live book, found the pool full, or waits for a snapshot."""
         head, event, waiting = self._heads[which], BookEvent.of(tape, row), self._waiting.get(which, [])
-        live = head["state"] == BookState.LIVE
-        if head["state"] == BookState.EMPTY:
-            head["state"] = BookState.SYNCING
+        live = head["state"] == _LIVE
+        if head["state"] == _EMPTY:
+            head["state"] = _SYNCING
         head["source"] = tape.source[row]
         if not live and not waiting:
-            self._waiting[which] = [event]
+            self._keep(which, event, int(tape.index[row]), rows)
             return
         before = waiting[-1] if waiting else None
         book = int(head["sequence"]) if before is None else before.last
@@ -200,7 +214,7 @@ class Books:
             self._apply(which, event)
         elif verdict == APPLY and len(waiting) < MAX_WAITING:
             head["ignored"] = 0
-            waiting.append(event)
+            self._keep(which, event, int(tape.index[row]), rows)
         else:
             ts_from = int(head["ts_recv"]) if before is None else before.ts_recv
             reason = GapReason.OVERFLOW if verdict == APPLY else GapReason.SEQUENCE
@@ -208,33 +222,48 @@ class Books:
             seen = (event.offset, int(tape.index[row]), which, int(tape.source[row]))
             rows.append((*seen, int(reason), 0, ts_from, event.ts_recv, *hole))
             head["ignored"] = 0
-            head["state"] = BookState.STALE if live else head["state"]
-            self._waiting[which] = [event]
+            head["state"] = _STALE if live else head["state"]
+            self._forget(which)
+            self._keep(which, event, int(tape.index[row]), rows)
+
+    def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
+        """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
+        self._waiting.setdefault(which, []).append(event)
+        self._kept += 1
+        if self._kept > MAX_WAITING_ALL:
+            longest = max(self._waiting, key=lambda each: (len(self._waiting[each]), -each))
+            last = self._waiting[longest][-1].ts_recv
+            seen = (event.offset, index, longest, int(self._heads[longest]["source"]))
+            rows.append((*seen, int(GapReason.OVERFLOW), 0, last, event.ts_recv, ABSENT, ABSENT))
+            self._forget(longest)
+
+    def _forget(self, which: int) -> None:
+        self._kept -= len(self._waiting.pop(which, ()))
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
         """Take a snapshot: join the deltas that waited for it, unless it is older than they, or than the book."""
         head, event = self._heads[which], BookEvent.of(tape, row)
         rule = int(head["rule"])
-        if head["state"] == BookState.EMPTY:
-            head["state"] = BookState.SYNCING
+        if head["state"] == _EMPTY:
+            head["state"] = _SYNCING
         head["source"] = tape.source[row]
-        older = head["state"] == BookState.LIVE and event.last < head["sequence"]
+        older = head["state"] == _LIVE and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
-        if later is None or (rule != SequenceRule.NONE and (older or event.last == ABSENT)):
+        if later is None or (rule != _NONE and (older or event.last == ABSENT)):
             self._pool.meter[core.REJECTED] += 1
             return
         self._pool.replace(which, *event.levels)
         self._stamp(which, event)
-        head["state"] = BookState.LIVE
-        head["joining"] = rule == SequenceRule.CHAIN
-        self._waiting.pop(which, None)
+        head["state"] = _LIVE
+        head["joining"] = rule == _CHAIN
+        self._forget(which)
         for delta in later:
             self._apply(which, delta)
 
     def _later(self, which: int, rule: int, book: int) -> list[BookEvent] | None:
         """Return the waiting deltas that a snapshot of number ``book`` needs, or None where they do not join it."""
         later: list[BookEvent] = []
-        joining = rule == SequenceRule.CHAIN
+        joining = rule == _CHAIN
         for event in self._waiting.get(which, ()):
             verdict = core.judge(rule, joining, book, event.first, event.last, event.prev)
             if verdict == BREAK:

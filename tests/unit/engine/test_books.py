@@ -173,6 +173,21 @@ def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.Mo
     assert stage.view(0).bids == [(5, 1, -8), (4, 1, -8)]
 
 
+def test_kept_deltas_are_bounded_over_all_books_and_the_longest_queue_is_let_go(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(books_module, "MAX_WAITING_ALL", 5)
+    stage = books()
+    rows = [delta(n, n, instrument=which) for n in (1, 2) for which in (0, 1)]
+    found = stage.on_tape(tape([*rows, delta(3, 3, instrument=1), delta(1, 1, instrument=2)]))
+    assert found is not None
+    assert [(int(row["offset"]), int(row["instrument"]), int(row["reason"])) for row in found] == [
+        (5, 1, GapReason.OVERFLOW)
+    ]
+    stage.on_tape(tape([snapshot(1, instrument=which) for which in range(3)], first=6))
+    assert [stage.view(which).sequence for which in range(3)] == [2, 1, 1]
+
+
 def test_a_venue_that_counts_anew_is_noticed() -> None:
     stage = books()
     again = [delta(n, n) for n in range(1, 10)] * 112
