@@ -74,31 +74,28 @@ class Binance:
         self._aggregates: dict[str, int] = {}
         self._names = {book.symbol: book.symbol.lower() for book in exchange.market.books}
 
-    def update(self, update: Update, now_ns: int) -> int:
+    def update(self, update: Update, now_ns: int) -> None:
         """Publish trades, then the new best prices, then the book, as the venue orders them."""
-        book, made, ms = update.book, 0, now_ns // 1_000_000
+        book, ms = update.book, now_ns // 1_000_000
         name = self._names[book.symbol]
         if update.trades:
-            made += self._trades(book, name, update.trades, ms)
+            self._trades(book, name, update.trades, ms)
         stream = name + "@bookTicker"
         if update.top and self._exchange.listening(stream):
-            made += self._exchange.publish(stream, self._ticker(book, ms), (book.update_id, book.update_id))
+            self._exchange.publish(stream, self._ticker(book, ms), (book.update_id, book.update_id))
         for collected in self._collected.get(book.symbol, {}).values():
             for side, price, size in update.changes:
                 collected.changes[side, price] = size
             if not collected.interval_s:
-                made += self._depth(collected, now_ns)
-        return made
+                self._depth(collected, now_ns)
 
-    def due(self, now_s: float, now_ns: int) -> int:
+    def due(self, now_s: float, now_ns: int) -> None:
         """Publish the books whose interval has passed."""
-        made = 0
         for streams in self._collected.values():
             for collected in streams.values():
                 if collected.changes and now_s >= collected.due_s:
                     collected.due_s = now_s + collected.interval_s
-                    made += self._depth(collected, now_ns)
-        return made
+                    self._depth(collected, now_ns)
 
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> None:
         """Subscribe to ``/stream?streams=a/b`` or ``/ws/a/b``."""
@@ -163,19 +160,15 @@ class Binance:
         if stream not in streams:
             streams[stream] = Collected(book, stream, interval_s, book.update_id + 1, book.update_id)
 
-    def _trades(self, book: Book, name: str, trades: list[tuple[int, int, int]], ms: int) -> int:
-        made = 0
+    def _trades(self, book: Book, name: str, trades: list[tuple[int, int, int]], ms: int) -> None:
         number = book.trade_id - len(trades)
         stream, aggregate = name + "@trade", name + "@aggTrade"
         for side, price, size in trades:
             number += 1
             if self._exchange.listening(stream):
-                made += self._exchange.publish(
-                    stream, self._trade(book, number, side, price, size, ms), (number, number)
-                )
+                self._exchange.publish(stream, self._trade(book, number, side, price, size, ms), (number, number))
             if self._exchange.listening(aggregate):
-                made += self._aggregate(aggregate, book, number, side, price, size, ms)
-        return made
+                self._aggregate(aggregate, book, number, side, price, size, ms)
 
     def _trade(self, book: Book, number: int, side: int, price: int, size: int, ms: int) -> bytes:
         p, q = self._price(book, price), self._size(book, size)
@@ -192,7 +185,7 @@ class Binance:
             )
         return text.encode()
 
-    def _aggregate(self, stream: str, book: Book, number: int, side: int, price: int, size: int, ms: int) -> int:
+    def _aggregate(self, stream: str, book: Book, number: int, side: int, price: int, size: int, ms: int) -> None:
         """Publish one trade as an aggregate of itself: our fills of one order are at different prices."""
         a = self._aggregates[book.symbol] = self._aggregates.get(book.symbol, book.index * 1000) + 1
         maker = "true" if side == SELL else "false"
@@ -201,7 +194,7 @@ class Binance:
             f'"q":"{self._size(book, size)}","f":{number},"l":{number},"T":{ms},"m":{maker}'
             + ("}" if self._flavour.futures else ',"M":true}')
         )
-        return self._exchange.publish(stream, text.encode(), (a, a))
+        self._exchange.publish(stream, text.encode(), (a, a))
 
     def _ticker(self, book: Book, ms: int) -> bytes:
         bid, ask = book.best
@@ -217,7 +210,7 @@ class Binance:
             head = f'"e":"bookTicker","u":{book.update_id},"s":"{book.symbol}"'
         return f'{{{head},{text},"T":{ms},"E":{ms}}}'.encode()
 
-    def _depth(self, collected: Collected, now_ns: int) -> int:
+    def _depth(self, collected: Collected, now_ns: int) -> None:
         book, ms = collected.book, now_ns // 1_000_000
         sides: tuple[list[str], list[str]] = ([], [])
         for (side, price), size in collected.changes.items():
@@ -233,7 +226,7 @@ class Binance:
         ids = (collected.first, book.update_id)
         collected.changes.clear()
         collected.previous, collected.first = book.update_id, book.update_id + 1
-        return self._exchange.publish(collected.stream, payload, ids, book=True)
+        self._exchange.publish(collected.stream, payload, ids, book=True)
 
     def _snapshot(self, book: Book, limit: int) -> dict[str, Any]:
         told: dict[str, Any] = {"lastUpdateId": book.update_id}

@@ -51,40 +51,38 @@ class Coinbase:
         self._last: dict[str, Last] = {}
         self._next_heartbeat_s = 0.0
 
-    def update(self, update: Update, now_ns: int) -> int:
+    def update(self, update: Update, now_ns: int) -> None:
         """Publish matches and tickers, then the book."""
-        book, made, stamp = update.book, 0, _time(now_ns)
+        book, stamp = update.book, _time(now_ns)
         number = book.trade_id - len(update.trades)
         for side, price, size in update.trades:
             number += 1
             self._last[book.symbol] = Last(side, price, size, stamp)
-            made += self._match(book, number, "match")
+            self._match(book, number, "match")
             if self._exchange.listening("ticker:" + book.symbol):
-                made += self._exchange.publish("ticker:" + book.symbol, self._ticker(book, number), (number, number))
+                self._exchange.publish("ticker:" + book.symbol, self._ticker(book, number), (number, number))
         if self._exchange.listening("level2:" + book.symbol):
             changes = [(side, price, size) for side, price, size in update.changes]
-            made += self._changes("level2:" + book.symbol, book, changes, stamp)
+            self._changes("level2:" + book.symbol, book, changes, stamp)
         batch = self._batches.get(book.symbol)
         if batch is not None:
             for side, price, size in update.changes:
                 batch.changes[side, price] = size
-        return made
 
-    def due(self, now_s: float, now_ns: int) -> int:
+    def due(self, now_s: float, now_ns: int) -> None:
         """Publish batches that are 50 ms old, and the heartbeats of every second."""
-        made, stamp = 0, _time(now_ns)
+        stamp = _time(now_ns)
         for symbol, batch in self._batches.items():
             if batch.changes and now_s >= batch.due_s:
                 batch.due_s = now_s + BATCH_S
                 changes = [(side, price, size) for (side, price), size in batch.changes.items()]
                 batch.changes.clear()
-                made += self._changes("level2_batch:" + symbol, self._exchange.market.by_symbol[symbol], changes, stamp)
+                self._changes("level2_batch:" + symbol, self._exchange.market.by_symbol[symbol], changes, stamp)
         if now_s >= self._next_heartbeat_s:
             self._next_heartbeat_s = now_s + 1.0
             for book in self._exchange.market.books:
                 if self._exchange.listening("heartbeat:" + book.symbol):
-                    made += self._heartbeat(book, stamp)
-        return made
+                    self._heartbeat(book, stamp)
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
         """Answer ``/products``; anything else is 404."""
@@ -163,16 +161,15 @@ class Coinbase:
         stamp = _time(self._exchange.clock.wall())
         _send(client, {"type": "snapshot", "product_id": book.symbol, **sides, "time": stamp})
 
-    def _changes(self, stream: str, book: Book, changes: list[tuple[int, int, int]], stamp: str) -> int:
+    def _changes(self, stream: str, book: Book, changes: list[tuple[int, int, int]], stamp: str) -> None:
         rows = ",".join(f'["{_WORD[side]}","{_price(book, p)}","{_size(book, s)}"]' for side, p, s in changes)
         text = f'{{"type":"l2update","product_id":"{book.symbol}","changes":[{rows}],"time":"{stamp}"}}'
-        return self._exchange.publish(stream, text.encode(), (book.update_id, book.update_id), book=True)
+        self._exchange.publish(stream, text.encode(), (book.update_id, book.update_id), book=True)
 
-    def _match(self, book: Book, number: int, kind: str) -> int:
+    def _match(self, book: Book, number: int, kind: str) -> None:
         stream = "matches:" + book.symbol
-        if not self._exchange.listening(stream):
-            return 0
-        return self._exchange.publish(stream, self._match_text(book, number, kind), (number, number))
+        if self._exchange.listening(stream):
+            self._exchange.publish(stream, self._match_text(book, number, kind), (number, number))
 
     def _match_text(self, book: Book, number: int, kind: str) -> bytes:
         last = self._last[book.symbol]
@@ -196,13 +193,13 @@ class Coinbase:
             f'"side":"{_WORD[last.side]}","time":"{last.time}","trade_id":{number},"last_size":"{size}"}}'
         ).encode()
 
-    def _heartbeat(self, book: Book, stamp: str) -> int:
+    def _heartbeat(self, book: Book, stamp: str) -> None:
         text = (
             f'{{"type":"heartbeat","last_trade_id":{book.trade_id},"product_id":"{book.symbol}",'
             f'"sequence":{book.update_id},"time":"{stamp}"}}'
         )
         ids = (book.trade_id, book.trade_id)
-        return self._exchange.publish("heartbeat:" + book.symbol, text.encode(), ids)
+        self._exchange.publish("heartbeat:" + book.symbol, text.encode(), ids)
 
     def _subscriptions(self, client: Client) -> list[dict[str, Any]]:
         channels: dict[str, list[str]] = {}

@@ -20,12 +20,12 @@ FLOOD_UPDATES = 1000
 class Dialect(Protocol):
     """How one venue tells of the market."""
 
-    def update(self, update: Update, now_ns: int) -> int:
-        """Publish what happened; return how many messages that made."""
+    def update(self, update: Update, now_ns: int) -> None:
+        """Publish what happened."""
         ...
 
-    def due(self, now_s: float, now_ns: int) -> int:
-        """Publish what is due by time (batched books, heartbeats); return how many messages that made."""
+    def due(self, now_s: float, now_ns: int) -> None:
+        """Publish what is due by time: batched books, heartbeats."""
         ...
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
@@ -61,8 +61,8 @@ class Listener:
 class Exchange:
     """Runs a market and tells listeners of it in a dialect; implements ``server.Venue``.
 
-    ``rate`` is messages a second over all streams; 0 goes as fast as the slowest client reads. The market runs also
-    while nobody listens.
+    ``rate`` is messages a second over all streams, counted as Binance tells them (trade, bookTicker, depth@100ms) and
+    whoever listens, so that the market does not depend on its listeners; 0 goes as fast as the slowest client reads.
     """
 
     provenance = Provenance.SYNTHETIC.value
@@ -74,6 +74,7 @@ class Exchange:
         self.dialect: Dialect
         self.listeners: dict[Client, Listener] = {}
         self._streams: dict[str, list[Listener]] = {}
+        self._told_in = [0] * len(market.books)
         self._faults = faults
         self._random = Random(seed ^ 0xFA17)  # noqa: S311 - when faults happen, no secret
 
@@ -100,11 +101,11 @@ class Exchange:
         listener = self.listeners[client]
         return [stream for stream, listeners in self._streams.items() if listener in listeners]
 
-    def publish(self, stream: str, payload: bytes, ids: tuple[int, int], *, book: bool = False) -> int:
+    def publish(self, stream: str, payload: bytes, ids: tuple[int, int], *, book: bool = False) -> None:
         """Send a message to everybody who listens to ``stream``; ``ids`` are the first and last in it."""
         listeners = self._streams.get(stream)
         if not listeners:
-            return 0
+            return
         told = self.truth.stream(stream)
         told.note(*ids)
         envelope = b""
@@ -117,7 +118,6 @@ class Exchange:
                 listener.client.send(envelope)
             else:
                 listener.client.send(payload)
-        return 1
 
     async def run(self, rate: float) -> None:
         """Let the market go on until cancelled."""
@@ -139,20 +139,23 @@ class Exchange:
                 await asyncio.gather(*(client.writable() for client in list(self.listeners)))
                 await asyncio.sleep(0)
 
-    def _advance(self, messages: float, now_s: float) -> float:
-        """Let the market make about so many messages; return how many it made."""
-        made = float(self._finish(now_s))
+    def _advance(self, messages: float, now_s: float) -> int:
+        """Let as much happen as makes so many messages; return how many."""
+        made, interval = 0, int(now_s * 10)
         while made < messages:
-            made += max(1, self.dialect.update(self.market.step(), self.clock.wall()))
-        for client in self.listeners:
-            client.flush()
+            update = self.market.step()
+            made += len(update.trades) + update.top
+            if self._told_in[update.book.index] != interval:
+                self._told_in[update.book.index] = interval
+                made += 1
+            self.dialect.update(update, self.clock.wall())
+        self._finish(now_s)
         return made
 
-    def _finish(self, now_s: float) -> int:
-        made = self.dialect.due(now_s, self.clock.wall())
+    def _finish(self, now_s: float) -> None:
+        self.dialect.due(now_s, self.clock.wall())
         for client in list(self.listeners):
             client.flush()
-        return made
 
     def _withholds(self, listener: Listener) -> bool:
         listener.books += 1

@@ -18,17 +18,17 @@ BUY, SELL = 0, 1
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A kind of market: which symbols by default, how often something happens in all, and to whom."""
+    """A kind of market: how many symbols, how many messages a second in all, and how they are shared out."""
 
     symbols: int
-    updates_per_s: float
+    messages_per_s: float
     tiers: tuple[tuple[float, float], ...]
-    """``(share of the symbols, updates a second of each)``, most active first."""
+    """``(share of the symbols, weight of each)``, most active first; the weights of small caps are updates a second."""
 
 
 PROFILES: Final = {
-    "breadboard": Profile(12, 130.0, ((1.0, 130.0 / 12),)),
-    "smallcaps": Profile(495, 250.0, ((50 / 495, 4.0), (100 / 495, 0.4), (345 / 495, 0.03))),
+    "breadboard": Profile(12, 200.0, ((1.0, 1.0),)),
+    "smallcaps": Profile(495, 375.0, ((50 / 495, 4.0), (100 / 495, 0.4), (345 / 495, 0.03))),
 }
 """``breadboard`` is the small default; ``smallcaps`` has 50 liquid, 100 half-liquid and 345 illiquid symbols."""
 

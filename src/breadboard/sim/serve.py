@@ -79,8 +79,7 @@ async def serve(
         return
     names = _names(venue, symbols, profile)
     exchange = _exchange(venue, Market(names, seed, profile), truth, parse_faults(faults), clock or SystemClock(), seed)
-    # A profile's updates make about 1.5 messages each; a rate that was asked for is counted in messages.
-    pace = PROFILES[profile].updates_per_s * 1.5 if rate is None else rate
+    pace = PROFILES[profile].messages_per_s if rate is None else rate
     await _listen(
         exchange, partial(exchange.run, pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready
     )

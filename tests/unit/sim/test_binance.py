@@ -71,15 +71,15 @@ def test_a_book_built_from_snapshot_and_updates_equals_the_book_ticker_at_its_nu
             async with connect(url, max_queue=None) as socket:
                 assert socket.response is not None
                 assert socket.response.headers["X-Breadboard-Provenance"] == "synthetic"
-                early = await listen(socket, 0.3)
+                early = await listen(socket, 0.2)
                 snapshot = await get(f"{sim.rest_url}{REST[venue]}depth?symbol={sim.symbols[0]}&limit=5000")
-                return early + await listen(socket, 2.0), snapshot, name
+                return early + await listen(socket, 1.2 if kind == "depth@100ms" else 0.6), snapshot, name
 
     messages, snapshot, name = asyncio.run(scenario())
     equal = check_book(messages, snapshot, kind, futures=venue != "binance")
-    assert equal >= (5 if kind == "depth@100ms" else 500)
+    assert equal >= (2 if kind == "depth@100ms" else 200)
     trades = [m["data"]["t"] for m in messages if m["stream"] == name + "@trade"]
-    assert len(trades) > 100
+    assert len(trades) > 50
     assert trades == list(range(trades[0], trades[0] + len(trades)))
     assert ("pu" in next(m["data"] for m in messages if m["stream"].endswith(kind))) == (venue != "binance")
 
