@@ -26,6 +26,8 @@ ALONE: Final = -1
 """Roles of frames in ``read_frames``."""
 
 _PLAIN_SYMBOL: Final = re.compile(r"[!-~]{1,64}")
+_DATA: Final = int(RecordKind.DATA)
+_DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
 _SLOW_COLUMNS: Final = tuple(name for name in COLUMNS if name not in ("instrument", "level_begin", "level_end"))
 
@@ -67,7 +69,7 @@ class JsonDecoder:
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order, at most one a frame."""
         begin, role, heads = self._roles(frames)
-        levels = Levels.room(int((frames.end - begin)[role >= FRAME].sum()))
+        levels = Levels.room(int(frames.end.sum() - begin.sum()))
         columns = np.empty((len(COLUMNS), len(frames)), np.int64)
         spans = np.zeros((len(frames), 2), np.int64)
         count = read_frames(
@@ -92,9 +94,12 @@ class JsonDecoder:
 
     def _roles(self, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.int8], dict[int, DocumentHead]]:
         """Return where each frame's JSON begins, its role, and the heads of documents."""
-        role = np.where(frames.kind == RecordKind.DATA, FRAME, ALONE).astype(np.int8)
+        role = np.full(len(frames), FRAME if self._fast else ALONE, np.int8)
         begin, heads = frames.begin.astype(np.int64), {}
-        for row in np.flatnonzero(frames.kind == RecordKind.DOCUMENT).tolist():
+        others = frames.kind != _DATA
+        if others.any():
+            role[others] = ALONE
+        for row in np.flatnonzero(frames.kind == _DOCUMENT).tolist() if others.any() else ():
             raw = frames.frame(row)
             cut = raw.find(b"\n")
             try:
@@ -103,10 +108,8 @@ class JsonDecoder:
                 continue
             heads[row] = head
             begin[row] += cut + 1
-            if head.status == 200 and head.tag.startswith("depth:"):
+            if self._fast and head.status == 200 and head.tag.startswith("depth:"):
                 role[row] = DOCUMENT
-        if not self._fast:
-            role[:] = ALONE
         role[frames.end - begin > self._language.frame_cap] = ALONE
         return begin, role, heads
 
