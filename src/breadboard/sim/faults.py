@@ -26,9 +26,10 @@ def parse_faults(text: str) -> Faults:
             number = float(value)
         except ValueError:
             number = 0.0
-        if name not in given or not 0 < number < 1e9:
+        least = 1 if name == "drop-depth" else 1e-3
+        if name not in given or not least <= number < 1e9:
             raise UsageError(
-                f"--faults does not know {word!r}; it takes {', '.join(given)}, each with a number above 0",
+                f"--faults does not know {word!r}; it takes {', '.join(given)}, each with a number, e.g. mute:20",
                 hint="breadboard sim binance --faults disconnect:30,drop-depth:100",
             )
         given[name] = number

@@ -146,6 +146,31 @@ def test_a_message_over_the_cap_is_quarantined_and_the_connection_renewed(pieces
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("cut", [1, 2, 5, 9, 13, 17, 20])
+def test_a_line_cut_anywhere_gives_whole_messages_only_and_keeps_what_a_fragmented_one_had(cut: int) -> None:
+    stream = b"\x81\x03one" + b"\x81\x03two" + b"\x01\x04frag" + b"\x80\x04ment"
+    asked = 0
+
+    async def handler(connection: ServerConnection) -> None:
+        nonlocal asked
+        asked += 1
+        connection.transport.write(stream[:cut] if asked == 1 else stream)
+        await asyncio.sleep(0.05)
+        if asked == 1:
+            connection.transport.close()
+        await connection.wait_closed()
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with server(handler) as url, capturing([source(PlainSession(url))], journal):
+            await until(lambda: b"fragment" in journal.frames())
+        whole = [b"one", b"two"][: cut // 5]
+        assert journal.frames() == [*whole, b"one", b"two", b"fragment"]
+        assert journal.frames(RecordKind.QUARANTINE) == ([b"frag"] if cut >= 16 else [])
+
+    asyncio.run(scenario())
+
+
 def test_a_message_far_over_the_cap_ends_the_connection_and_is_no_data(caplog: pytest.LogCaptureFixture) -> None:
     asked = 0
 

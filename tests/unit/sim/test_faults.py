@@ -12,7 +12,9 @@ def test_faults_are_read_from_words() -> None:
     assert parse_faults("") == Faults()
 
 
-@pytest.mark.parametrize("text", ["fire", "mute", "mute:x", "mute:-1", "mute:0", "mute:inf", "mute:nan", "fire:3"])
+@pytest.mark.parametrize(
+    "text", ["fire", "mute", "mute:x", "mute:-1", "mute:0", "mute:inf", "mute:nan", "fire:3", "drop-depth:0.5"]
+)
 def test_a_wrong_word_is_named(text: str) -> None:
     with pytest.raises(UsageError, match=text.replace("-", ".")) as error:
         parse_faults(f"disconnect:1,{text}")
