@@ -25,6 +25,7 @@ _IN_FLIGHT: Final = 400_000
 _COUNTS: Final = frozenset(
     [
         "frames",
+        "data",
         "bytes",
         "control",
         "quarantined",
