@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 PASS_S: Final = 0.005
 """Passes over the clients are at least this far apart."""
+_COLUMNS: Final = ("revision", "updates", "ts_recv", "source")
 _KEPT_TRADES: Final = 20_000
+_KEPT_FORMS: Final = 64
+"""Choices of fields whose rows are shared among clients; rows of any further choice are encoded for each client."""
 
 
 class Mirror:
@@ -33,9 +36,11 @@ class Mirror:
     def __init__(self, live: LiveMarket) -> None:
         self._live = live
         self.records = blank(64)
+        self.columns = {name: np.ascontiguousarray(self.records[name]) for name in _COLUMNS}
+        """What every client looks at for each of its instruments, apart, because it is then read five times faster."""
         self.count = 0
         self.revision = 0
-        self._rows: dict[str, dict[int, bytes]] = {"json": {}, "msgpack": {}}
+        self._rows: dict[wire.Form, dict[int, bytes]] = {}
         self._trades: dict[str, dict[int, bytes]] = {"json": {}, "msgpack": {}}
         self._encode: dict[str, Callable[[Any], bytes]] = {
             "json": msgspec.json.encode,
@@ -50,20 +55,29 @@ class Mirror:
             wider = blank(2 * self.count)
             wider[: len(self.records)] = self.records
             self.records = wider
+            self.columns = {name: np.ascontiguousarray(wider[name]) for name in _COLUMNS}
         self.records[ids] = records
+        for name, column in self.columns.items():
+            column[ids] = records[name]
         for rows in self._rows.values():
-            for index in ids.tolist():
-                rows.pop(index, None)
+            for index in rows.keys() & set(ids.tolist()):
+                del rows[index]
         for trades in self._trades.values():
             if len(trades) > _KEPT_TRADES:
                 trades.clear()
 
-    def rows(self, ids: NDArray[np.int64], form: str) -> list[bytes]:
+    def rows(self, ids: NDArray[np.int64], form: wire.Form) -> list[bytes]:
         """Return the encoded rows of these instruments."""
-        rows, wanted = self._rows[form], ids.tolist()
-        missing = [index for index in wanted if index not in rows]
+        rows = self._rows.setdefault(form, {}) if len(self._rows) < _KEPT_FORMS or form in self._rows else {}
+        wanted = ids.tolist()
+        found = list(map(rows.get, wanted))
+        if None not in found:
+            return found  # type: ignore[return-value] # as the line above says
+        missing = [index for index, row in zip(wanted, found, strict=True) if row is None]
         for index, record in zip(missing, wire.unpack(self.records[missing]), strict=True):
-            rows[index] = self._encode[form](wire.row(self._live.instrument(index), record))
+            row = wire.row(self._live.instrument(index), record)
+            chosen = row if form.fields is None else {name: row[name] for name in form.fields}
+            rows[index] = self._encode[form.codec](chosen)
         return [rows[index] for index in wanted]
 
     def trades(self, found: NDArray[np.void], form: str) -> list[bytes]:
@@ -116,9 +130,10 @@ class Fanout:
         for client in list(self.clients):
             client.poke(now, self.mirror.revision, next_trade)
 
-    def delivered(self, records: NDArray[np.void], ts_deliver: int) -> None:
+    def delivered(self, ids: NDArray[np.int64], ts_deliver: int) -> None:
         """Note that the newest state of these instruments was handed to a client's socket."""
-        self._delivered.append((records["source"], ts_deliver - records["ts_recv"]))
+        columns = self.mirror.columns
+        self._delivered.append((columns["source"][ids], ts_deliver - columns["ts_recv"][ids]))
 
     def status(self) -> dict[str, Any]:
         """Return what every client is told once a second."""

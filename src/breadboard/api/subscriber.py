@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import numpy as np
 
+from breadboard.api import wire
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,6 +29,8 @@ class Subscribe(msgspec.Struct, tag_field="op", tag="sub", forbid_unknown_fields
     symbols: tuple[str, ...]
     hz: float = 10.0
     channels: tuple[str, ...] = ("quote", "status")
+    fields: tuple[str, ...] | None = None
+    """Of the rows of ``quote``: only these, and always ``id``."""
 
 
 class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsub", forbid_unknown_fields=True):
@@ -59,6 +63,7 @@ class Subscriber:
         self.dropped = 0
         self._hz = 10.0
         self._channels: frozenset[str] = frozenset()
+        self._fields: tuple[str, ...] | None = None
         self._names: list[str] = []
         self._ids: NDArray[np.int64] = np.empty(0, np.int64)
         self._mask: NDArray[np.bool_] = np.empty(0, np.bool_)
@@ -101,6 +106,8 @@ class Subscriber:
         self._hz = min(max(request.hz, HZ_MIN), HZ_MAX)
         self._channels = frozenset(request.channels) & frozenset(CHANNELS)
         self._names = list(dict.fromkeys(request.symbols))
+        chosen = request.fields
+        self._fields = None if chosen is None else ("id", *sorted(wire.FIELDS.intersection(chosen) - {"id"}))
         self._resolve()
         live = self._fanout.live
         self._snapshot = "quote" in self._channels
@@ -117,6 +124,7 @@ class Subscriber:
                     for name in request.channels
                     if name not in self._channels
                 },
+                "fields": self._fields,
                 "hz": self._hz,
                 "stream": live.session,
                 "next": {"trade": self._next_trade},
@@ -156,7 +164,7 @@ class Subscriber:
         updates = np.zeros(count, np.int64)
         updates[: len(self._updates)] = self._updates
         fresh = np.setdiff1d(ids, self._ids)
-        updates[fresh] = self._fanout.mirror.records["updates"][fresh] if count <= self._fanout.mirror.count else 0
+        updates[fresh] = self._fanout.mirror.columns["updates"][fresh] if count <= self._fanout.mirror.count else 0
         self._updates = updates
         self._ids = ids
         self._mask = np.zeros(count, np.bool_)
@@ -204,27 +212,26 @@ class Subscriber:
 
     def _quotes(self) -> Iterator[bytes]:
         mirror = self._fanout.mirror
-        ids = self._ids[self._ids < mirror.count]
+        ids = self._ids if self._known <= mirror.count else self._ids[self._ids < mirror.count]
         snapshot, self._snapshot = self._snapshot, False
         since = 0 if snapshot else self._seen
         self._seen = mirror.revision
-        news = ids[mirror.records["revision"][ids] > since]
+        news = ids[mirror.columns["revision"][ids] > since]
         if not snapshot and not len(news):
             return
-        records = mirror.records[news]
-        updates = records["updates"]
+        updates = mirror.columns["updates"][news]
         if not snapshot:
             self._conflate(int((updates - self._updates[news]).sum()) - len(news))
         self._updates[news] = updates
         now = self._fanout.live.now()
-        self._fanout.delivered(records, now)
+        self._fanout.delivered(news, now)
         head = {
             "type": "snapshot" if snapshot else "quote",
             "seq": self._seen,
             "t": now // 1_000_000,
             "ts_deliver": now,
         }
-        yield self._frame(head, mirror.rows(news, self.form))
+        yield self._frame(head, mirror.rows(news, wire.Form(self.form, self._fields)))
 
     def _trades(self) -> Iterator[bytes]:
         read = self._fanout.live.trades(self._next_trade, self._mask, TRADES_PER_MESSAGE)

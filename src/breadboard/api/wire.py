@@ -15,15 +15,35 @@ from numpy.typing import NDArray
 from breadboard.api.feeds import provenance
 from breadboard.api.ring import TRADE
 from breadboard.api.state import BILLION, STATE
-from breadboard.model.decimals import ABSENT, price_decimals, price_text, size_text
+from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, price_text, size_text
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag, Side
 
 Record = NamedTuple("Record", [(name, int) for name in STATE.names or ()])  # type: ignore[misc] # fields made from STATE
 Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type: ignore[misc] # fields made from TRADE
 
+_STEPS: Final = tuple(10 ** (PRICE_DECIMALS - decimals) for decimals in range(PRICE_DECIMALS + 1))
 _ROUND_THE_CLOCK: Final = ("BINANCE", "COINBASE", "KRAKEN", "OKX", "BITSTAMP", "BYBIT")
 """Venues (and their derivatives, ``BINANCE_USDM``) that trade cryptocurrency without a close."""
+
+
+FIELDS: Final = frozenset(
+    (
+        *("id", "symbol", "exchange", "quote_type", "market_hours", "price", "price_hint", "time", "change"),
+        *("change_percent", "bid", "bid_size", "ask", "ask_size", "volume", "trades", "side", "ts_event", "ts_recv"),
+        *("ts_engine", "lag_ms", "provenance", "delayed", "conflated"),
+    )
+)
+"""The fields of ``row``, of which a client may choose some."""
+
+
+class Form(NamedTuple):
+    """How a client gets its rows."""
+
+    codec: str
+    """``json`` or ``msgpack``."""
+    fields: tuple[str, ...] | None = None
+    """None: all of ``FIELDS``."""
 
 
 def unpack(records: NDArray[np.void]) -> Iterator[Any]:
@@ -137,8 +157,13 @@ def volume_text(whole: int, nano: int, atto: int) -> str:
 
 
 def _decimals(prices: Iterable[int]) -> int:
-    known = [price_decimals(price) for price in prices if price != ABSENT]
-    return max([2, *known]) if known else 2
+    """Return the decimals, at least two, that all of these prices can be told with."""
+    hint = 2
+    for price in prices:
+        if price != ABSENT:
+            while price % _STEPS[hint]:
+                hint += 1
+    return hint
 
 
 def _price(price: int, hint: int) -> str | None:

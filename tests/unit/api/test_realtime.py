@@ -288,6 +288,26 @@ def test_channels_that_are_not_pushed_are_answered_honestly_and_hz_is_bounded() 
     serve(scenario)
 
 
+def test_a_client_may_choose_fields_and_gets_no_others() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.quote("1", "2"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], fields=["bid", "price", "nonsense"])
+            assert (await one.until("subscribed"))["fields"] == ["id", "bid", "price"]
+            assert (await one.until("snapshot"))["data"] == [{"id": "BTCUSDT.BINANCE", "bid": "1.00", "price": "1.00"}]
+            market.apply(market.trade("3"))
+            assert (await one.until("quote"))["data"] == [{"id": "BTCUSDT.BINANCE", "bid": "1.00", "price": "3.00"}]
+
+    serve(scenario)
+
+
+def test_the_fields_a_client_may_choose_are_those_of_a_row() -> None:
+    market = Market()
+    market.apply(market.trade("1"))
+    (record,) = wire.unpack(market.live.records())
+    assert set(wire.row(market.instruments[0], record)) == wire.FIELDS
+
+
 def test_messagepack_says_the_same_as_json() -> None:
     async def scenario(market: Market, address: str, _: Services) -> None:
         market.apply(market.trade("1"), market.quote("2", None, symbol="ETHUSDT"))
