@@ -73,7 +73,7 @@ class Writer:
         self._mutex = threading.Lock()
         self._work = threading.Condition(self._mutex)
         self._done = threading.Condition(self._mutex)
-        self._thread = threading.Thread(target=self._commit_forever, name="journal-commit", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="journal-commit", daemon=True)
         self._thread.start()
 
     @staticmethod
@@ -258,6 +258,15 @@ class Writer:
             hint=f"df -h {self._tail.directory}",
             transient=True,
         )
+
+    def _run(self) -> None:
+        try:
+            self._commit_forever()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may append to a journal that does not commit
+            _log.exception("the commit thread of %s ended", self._tail.directory)
+            with self._mutex:
+                self._failure = OSError(f"the commit thread ended: {error!r}")
+                self._done.notify_all()
 
     def _commit_forever(self) -> None:
         while True:

@@ -240,3 +240,21 @@ def test_a_directory_that_cannot_be_written_is_an_error_with_a_sentence(tmp_path
     writer = Writer.open(tmp_path / "full")
     fill(writer, 3)
     writer.close()
+
+
+def test_a_commit_thread_that_ends_is_told_to_everyone_who_appends(tmp_path: Path) -> None:
+    def defect(call: int, _: str) -> int | None:
+        if call > 8:
+            raise ZeroDivisionError("a defect")
+        return None
+
+    writer = Writer.open(tmp_path, files=Faulty(defect))
+    with pytest.raises(JournalError, match="the commit thread ended: ZeroDivisionError"):
+        _fill_often(writer)
+    with pytest.raises(JournalError):
+        writer.append(RecordKind.DATA, 3, 1, [b"x"], [T0], 0)
+    with pytest.raises(JournalError):
+        writer.close()
+    again = Writer.open(tmp_path)
+    fill(again, 3)
+    again.close()

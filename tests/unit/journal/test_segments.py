@@ -110,6 +110,21 @@ def test_head_is_rebuilt_from_the_segments(tmp_path: Path, head: str) -> None:
     assert verify(tmp_path).ok
 
 
+def test_a_reader_follows_a_head_that_was_made_anew(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path)
+    fill(writer, 5)
+    reader = Reader.open(tmp_path, 5)
+    assert reader.read(10) is None
+    writer.close()
+    (tmp_path / "HEAD").unlink()
+    writer = Writer.open(tmp_path)
+    fill(writer, 3)
+    run = reader.read(10)
+    assert run is not None
+    assert run.offset.tolist() == [5, 6, 7]
+    writer.close()
+
+
 def test_offsets_that_were_visible_are_never_given_again(tmp_path: Path) -> None:
     writer = Writer.open(tmp_path, compress=False)
     fill(writer, 10, 5)
