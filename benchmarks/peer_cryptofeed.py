@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from decimal import Decimal
+from typing import Any
 
 from cryptofeed.defines import ASK, BID
 from cryptofeed.exchanges import Binance
@@ -21,7 +22,7 @@ async def nothing(*_: object, **__: object) -> None:
     """Take a callback and do nothing with it."""
 
 
-def handler(snapshots: dict[str, dict]) -> Binance:
+def handler(snapshots: dict[str, dict[str, Any]]) -> Binance:
     """Return a Binance handler with books, and without its constructor, which would ask the network."""
     feed = object.__new__(Binance)
     feed.id = "BINANCE"

@@ -98,11 +98,14 @@ class Book:
 
 
 class Market:
-    """Books and a source of updates. ``step`` makes the next one."""
+    """Books and a source of updates. ``step`` makes the next one.
 
-    def __init__(self, symbols: Sequence[str], seed: int, profile: str = "breadboard") -> None:
+    Update and trade numbers begin above ``numbers_from``: a market that is started again must not reuse numbers.
+    """
+
+    def __init__(self, symbols: Sequence[str], seed: int, profile: str = "breadboard", numbers_from: int = 0) -> None:
         self._random = Random(seed)  # noqa: S311 - a market, no secret
-        self.books = [_begin(symbol, index, self._random) for index, symbol in enumerate(symbols)]
+        self.books = [_begin(symbol, index, self._random, numbers_from) for index, symbol in enumerate(symbols)]
         self.by_symbol = {book.symbol: book for book in self.books}
         self._cumulative = list(accumulate(_weights(len(symbols), PROFILES[profile])))
 
@@ -175,7 +178,7 @@ def symbol_names(venue: str, count: int, profile: str) -> list[str]:
     return [name + quote for name in names]
 
 
-def _begin(symbol: str, index: int, random: Random) -> Book:
+def _begin(symbol: str, index: int, random: Random, numbers_from: int) -> Book:
     """Return a book around the symbol's reference price, dense near the touch, ``DEPTH`` levels a side."""
     known = next((price for coin, price in REFERENCE.items() if symbol.startswith(coin)), None)
     price = known if known is not None else 2.0 + crc32(symbol.encode()) % 4800 / 100
@@ -183,7 +186,7 @@ def _begin(symbol: str, index: int, random: Random) -> Book:
     middle = round(price * 10**decimals)
     book = Book(symbol, index, decimals, 5, middle)
     number = crc32(symbol.encode())
-    book.update_id, book.trade_id = 10_000_000 + number % 9_000_000, 1_000_000 + number % 900_000
+    book.update_id, book.trade_id = numbers_from + number % 9_000, numbers_from + number % 900
     for side, away in ((BUY, -1), (SELL, 1)):
         price_ticks = middle + (away if side == SELL else 0)
         book.best[side] = price_ticks

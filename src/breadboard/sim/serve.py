@@ -18,6 +18,9 @@ from breadboard.sim.recording import Player, Recorded
 from breadboard.sim.server import Client
 from breadboard.sim.truth import Truth
 
+YEAR_2020_S: Final = 1_577_836_800
+NUMBERS_PER_S: Final = 200_000
+"""A market begun later begins with higher numbers, unless the one before made more than these in each second."""
 VENUES: Final = (*FLAVOURS, "coinbase")
 
 
@@ -78,7 +81,9 @@ async def serve(
         await _listen(player, player.run, Serving(venue, port, (), player.provenance, truth), ready)
         return
     names = _names(venue, symbols, profile)
-    exchange = _exchange(venue, Market(names, seed, profile), truth, parse_faults(faults), clock or SystemClock(), seed)
+    clock = clock or SystemClock()
+    market = Market(names, seed, profile, (clock.wall() // 1_000_000_000 - YEAR_2020_S) * NUMBERS_PER_S)
+    exchange = _exchange(venue, market, truth, parse_faults(faults), clock, seed)
     pace = PROFILES[profile].messages_per_s if rate is None else rate
     await _listen(
         exchange, partial(exchange.run, pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready
