@@ -54,6 +54,7 @@ def test_a_lost_ledger_row_and_a_lost_bar_are_told(tmp_path: Path) -> None:
     fill(tmp_path, 450)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
         store.command("ALTER TABLE bar_versions DELETE WHERE offset = 200 SETTINGS mutations_sync = 2")
+        assert audit(store).mismatches == (("bars", 4, 3),)
         store.command("ALTER TABLE batches DELETE WHERE first = 150 SETTINGS mutations_sync = 2")
         report = audit(store)
     assert report.holes == ((150, 300),)
