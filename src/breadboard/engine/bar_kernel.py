@@ -51,8 +51,16 @@ CLOCKS: Final = np.dtype(
     ]
 )
 """What is known of one source's time; ABSENT where nothing is."""
-OWNER: Final = np.dtype([("source", np.int64), ("raw", np.int64), ("oldest", np.int64, (len(SECONDS),))])
-"""Per instrument: the source that closes its bars, whether it has unaggregated trades, oldest provisional numbers."""
+OWNER: Final = np.dtype(
+    [
+        ("source", np.int64),
+        ("raw", np.int64),
+        ("oldest", np.int64, (len(SECONDS),)),
+        ("newest", np.int64, (len(SECONDS),)),
+    ]
+)
+"""Per instrument: the source that closes its bars, whether it has unaggregated trades, and per interval
+the oldest provisional bar number and the newest of any."""
 
 OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE = range(5)
 """Slots of ``meter``: provisional bars; trades for bars gone from the ring (per interval); times beyond belief;
@@ -100,14 +108,26 @@ def copy_out(
 
 
 @kernel
-def _oldest(slots: NDArray[np.void], interval: int) -> int:
-    """Return the lowest provisional bar number of one ring, or NONE_OPEN."""
-    oldest = NONE_OPEN
-    for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
-        slot = slots[place]
-        if slot.state == _PROVISIONAL and slot.number < oldest:
-            oldest = slot.number
-    return oldest
+def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offset: int, out: NDArray[np.void]) -> None:
+    """Write every provisional bar to ``out``, which has as many places as there are."""
+    at = 0
+    for which in range(count):
+        for interval in range(len(SECONDS)):
+            for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
+                slot = slots[which, place]
+                if slot.state == _PROVISIONAL and at < len(out):
+                    at = copy_out(slot, owners[which].source, which, interval, _PROVISIONAL, offset, out, at)
+
+
+@kernel
+def _oldest(slots: NDArray[np.void], interval: int, start: int, newest: int) -> int:
+    """Return the lowest provisional bar number of one ring from ``start`` on, or NONE_OPEN."""
+    ring = RINGS[interval]
+    for number in range(max(start, newest - ring + 1), newest + 1):
+        slot = slots[PLACES[interval] + number % ring]
+        if slot.state == _PROVISIONAL and slot.number == number:
+            return number
+    return NONE_OPEN
 
 
 @kernel
@@ -138,7 +158,7 @@ def _close(
                     slot.state = _FINAL
                     meter[OPEN] -= 1
                     at = copy_out(slot, source, which, interval, _FINAL, offset, out, at)
-            owner.oldest[interval] = _oldest(slots[which], interval)
+            owner.oldest[interval] = _oldest(slots[which], interval, done + 1, owner.newest[interval])
     return at
 
 
@@ -219,8 +239,9 @@ def _trade(
                 slot.state = _FINAL
                 meter[OPEN] -= 1
                 at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
-                owner.oldest[interval] = _oldest(slots[which], interval)
+                owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
             _begin(slot, number, price, when, trade_id)
+            owner.newest[interval] = max(owner.newest[interval], number)
             slot.state = _CORRECTED if late else _PROVISIONAL
             if not late:
                 meter[OPEN] += 1

@@ -20,11 +20,10 @@ from breadboard.engine.cover import Cover
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BarState, EventKind, GapReason, StatusCode
+from breadboard.model.kinds import EventKind, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 _OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
-_PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _GAP: Final = int(EventKind.GAP)
 _STATUS: Final = int(EventKind.STATUS)
 _UP: Final = int(StatusCode.FEED_UP)
@@ -73,12 +72,7 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        which, place = np.nonzero(self._slots[: self._known]["state"] == _PROVISIONAL)
-        ring = np.searchsorted(core.PLACES, place, side="right") - 1
-        for at, (instrument, slot, interval) in enumerate(zip(which, place, ring, strict=True)):
-            bar = self._slots[instrument, slot]
-            source = int(self._owners[instrument]["source"])
-            core.copy_out(bar, source, int(instrument), int(interval), _PROVISIONAL, self._offset, out, at)
+        core.collect(self._slots, self._owners, self._known, self._offset, out)
         self._complete(out)
         return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
@@ -103,6 +97,7 @@ class Bars:
                 "owners": self._owners["source"][: self._known],
                 "raw": self._owners["raw"][: self._known],
                 "oldest": self._owners["oldest"][: self._known],
+                "newest": self._owners["newest"][: self._known],
                 "meter": self._meter,
                 "cover": self._cover.packed(),
                 "offset": self._offset,
@@ -118,7 +113,7 @@ class Bars:
         self._known = len(self._slots)
         self._owners = np.zeros(self._known, OWNER)
         self._owners["source"], self._owners["raw"] = parts["owners"], parts["raw"]
-        self._owners["oldest"] = parts["oldest"]
+        self._owners["oldest"], self._owners["newest"] = parts["oldest"], parts["newest"]
         self._cover.unpacked(parts["cover"])
 
     def _stops(self, tape: Tape) -> list[int]:
@@ -191,12 +186,25 @@ class Bars:
 
     def _complete(self, bars: NDArray[np.void]) -> None:
         """Set ``completeness``, where the kernel left each bar's source, from what is known to be missing now."""
-        for bar in bars:
-            source = int(bar["completeness"])
-            begin, length = int(bar["ts_open"]), int(bar["interval"]) * _SECOND
-            keys = (f"s{source}", f"i{bar['instrument']}")
-            missing = self._cover.missing(keys, begin, begin + length, int(self._clocks[source]["first"]))
-            bar["completeness"] = 1.0 - missing / length
+        source, begin = bars["completeness"].astype(np.int64), bars["ts_open"]
+        length = bars["interval"].astype(np.int64) * _SECOND
+        first = self._clocks["first"][source]
+        bars["completeness"] = 1.0 - np.clip(first - begin, 0, length) / length
+        for at in np.flatnonzero(self._touched(source, bars["instrument"], begin)).tolist():
+            keys, span = (f"s{source[at]}", f"i{bars['instrument'][at]}"), int(length[at])
+            missing = self._cover.missing(keys, int(begin[at]), int(begin[at]) + span, int(first[at]))
+            bars["completeness"][at] = 1.0 - missing / span
+
+    def _touched(
+        self, source: NDArray[np.int64], instrument: NDArray[np.int32], begin: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return which bars begin before the end of some gap of their source or instrument: most often none."""
+        touched = np.zeros(len(begin), np.bool_)
+        for prefix, numbers in (("s", source), ("i", instrument)):
+            if self._cover.any(prefix):
+                ends = {number: self._cover.until(f"{prefix}{number}") for number in np.unique(numbers).tolist()}
+                touched |= begin < np.array([ends[number] for number in numbers.tolist()], np.int64)
+        return touched
 
     def _grow(self, count: int) -> None:
         if count <= self._known:
@@ -204,7 +212,7 @@ class Bars:
         self._slots = grown(self._slots, count)
         self._owners = grown(self._owners, count)
         fresh: Any = self._owners[self._known : count]
-        fresh["source"], fresh["oldest"] = -1, NONE_OPEN
+        fresh["source"], fresh["oldest"], fresh["newest"] = -1, NONE_OPEN, ABSENT
         self._known = count
 
 

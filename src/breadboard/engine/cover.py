@@ -4,6 +4,8 @@ from bisect import insort
 from collections.abc import Iterable
 from typing import Any, Final
 
+from breadboard.model.decimals import ABSENT, INT64_MAX
+
 Span = tuple[int, int]
 """``(begin, end)`` in ns UTC, end exclusive."""
 
@@ -45,6 +47,17 @@ class Cover:
         since = self._down.pop(key, None)
         if since is not None:
             self.add(key, since, until)
+
+    def any(self, prefix: str) -> bool:
+        """Return whether anything was ever missing under a key that begins with ``prefix``."""
+        return any(key.startswith(prefix) for keys in (self._spans, self._down) for key in keys)
+
+    def until(self, key: str) -> int:
+        """Return the time from which nothing is known to be missing under a key; ABSENT where nothing ever was."""
+        if key in self._down:
+            return INT64_MAX
+        spans = self._spans.get(key)
+        return spans[-1][1] if spans else ABSENT
 
     def missing(self, keys: Iterable[str], begin: int, end: int, first: int) -> int:
         """Return how many ns of ``[begin, end)`` some key covers, or lie before ``first``."""
