@@ -160,6 +160,7 @@ def test_a_decoder_with_a_bug_loses_the_frame_that_trips_it_and_no_other() -> No
         single.process(journal(records[at : at + 1], first=at))
     assert single.digest() == subject.digest()
     assert single.snapshot() == subject.snapshot()
+    assert subject._router._lanes["PLAIN"].decoder.snapshot() == b"8"
     assert single.summary() == subject.summary()
 
 
