@@ -62,6 +62,7 @@ def pages(store: Store, limit: int, **more: str | None) -> list[dict[str, Any]]:
         )
         rows += found.table.select(["ts_recv", "offset", "index", "trade_id"]).to_pylist()
         assert found.table.num_rows <= limit
+        assert len(rows) <= 200, "a page begins where the one before began"
         cursor = found.cursor
         if cursor is None:
             return rows
