@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.feeds.json_kernel import COLUMNS, Dialect, read_frames
+from breadboard.feeds.json_kernel import COLUMNS, SCRATCH, Dialect, read_frames
 from breadboard.feeds.json_tokens import Levels
 from breadboard.feeds.reading import DocumentReader, Event, Meaning, Reader, Refused
 from breadboard.feeds.words import Symbols
@@ -82,6 +82,7 @@ class JsonDecoder:
             levels,
             columns,
             spans,
+            np.zeros(SCRATCH, np.int64),
         )
         odd = _Odd()
         self._read_odd(frames, begin, role, heads, columns, spans, odd)

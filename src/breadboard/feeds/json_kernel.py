@@ -62,6 +62,8 @@ _SYMBOL: Final = _SEEN + 5  # begin and end of the symbol's text
 _WORD: Final = _SEEN + 7  # the type, as a place among the dialect's type words
 _NOTES: Final = _SEEN + 8
 _MOST_UNKNOWN: Final = 8
+SCRATCH: Final = _NOTES + 2 * _MOST_UNKNOWN
+"""Words of working memory that ``read_frames`` needs."""
 
 
 class Dialect(NamedTuple):
@@ -363,14 +365,15 @@ def read_frames(
     levels: Levels,
     out: NDArray[np.int64],
     symbol: NDArray[np.int64],
+    scratch: NDArray[np.int64],
 ) -> int:
     """Read frames into the columns ``out[C, rows]``; return the count of levels.
 
     ``role`` is 0 for a frame, 1 for a document, -1 for one to leave alone; it becomes -1 where the frame was left to
     the reference reader. ``symbol[row]`` is the span of the symbol's text; an instrument not yet known stays -1.
+    ``scratch`` is ``SCRATCH`` zeros, and is the caller's: an array made here would be freed while its pointer is in use.
     """
-    scratch, met = np.zeros(_NOTES, np.int64), np.zeros(2 * _MOST_UNKNOWN, np.int64)
-    note, unknown, raw, filled = pointer(scratch), pointer(met), pointer(buffer), pointer(out)
+    note, unknown, raw, filled = pointer(scratch), pointer(scratch[_NOTES:]), pointer(buffer), pointer(out)
     tables, known, room = _bare_dialect(dialect), _bare_symbols(symbols), _bare_levels(levels)
     rows, count = len(begin), 0
     for row in range(rows):
