@@ -89,6 +89,11 @@ def info(directory: Path) -> Info:
     )
 
 
+def bases(directory: Path) -> list[int]:
+    """Return the first offset of every segment, oldest first: places where a reader may begin."""
+    return [segment.base for segment in listing(directory)]
+
+
 def verify(directory: Path) -> Report:
     """Check every record, every link between segments, and that no offset is missing. Changes nothing.
 
