@@ -30,21 +30,13 @@ class Handover:
     """A run of outputs on its way to the store, and the checkpoint that may follow it."""
 
     outputs: list[Outputs] = field(default_factory=list)
+    end: int = 0
+    """The offset behind the last output."""
     quarantined: list[Quarantined] = field(default_factory=list)
     open_bars: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BAR))
     ts_engine: int = 0
     state: bytes | None = None
     """Engine state at the end of these outputs, where a checkpoint is due."""
-
-    @property
-    def end(self) -> int:
-        """The offset behind the last output."""
-        return self.outputs[-1].end
-
-    @property
-    def rows(self) -> int:
-        """Tape rows in all outputs."""
-        return sum(len(one.tape) for one in self.outputs)
 
 
 class Sink(Protocol):
@@ -99,16 +91,17 @@ class Pipeline:
 
     def hand_over(self, *, checkpoint: bool = False) -> None:
         """Hand what waits to the store now; with ``checkpoint``, the engine's state as well."""
-        if not self._waiting.outputs:
-            return
-        now = self._clock.mono()
-        self._waiting.open_bars = self._engine.bars.open_bars()
-        self._waiting.ts_engine = self._clock.wall()
+        now, handover = self._clock.mono(), self._waiting
         if checkpoint or now - self._checkpointed_at >= self._checkpoint_ns:
-            self._waiting.state = self._engine.snapshot()
+            handover.state = self._engine.snapshot()
             self._checkpointed_at = now
-        self._sink.put(self._waiting)
-        self._waiting, self._waiting_rows, self._handed_at = Handover(), 0, now
+        if handover.outputs or handover.state is not None:
+            handover.end = self._engine.position
+            handover.open_bars = self._engine.bars.open_bars()
+            handover.ts_engine = self._clock.wall()
+            self._sink.put(handover)
+            self._waiting, self._waiting_rows = Handover(), 0
+        self._handed_at = now
 
     def follow(self, stopped: Callable[[], bool], idle_s: float = 0.001) -> None:
         """Step until ``stopped``, then to the end of what is durable, and hand over with a checkpoint."""
