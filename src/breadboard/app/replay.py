@@ -59,28 +59,6 @@ class Job:
     """Frames the engine takes at a time; 0: as many as there are."""
 
 
-def speed_of(word: str) -> float | None:
-    """Return the speed that a word names. Raises UsageError."""
-    if word == "max":
-        return None
-    try:
-        speed = float(word)
-    except ValueError:
-        speed = 0.0
-    if not 0 < speed < float("inf"):
-        raise UsageError(f"--speed takes max or a number above 0, not {word!r}", hint="--speed 20")
-    return speed
-
-
-def batch_of(word: str) -> int:
-    """Return the batch size that a word names, 0 for no limit. Raises UsageError."""
-    if word in ("all", "unlimited", "max"):
-        return 0
-    if not word.isdigit():
-        raise UsageError(f"--batch takes a number of frames, or all, not {word!r}", hint="--batch 1000")
-    return int(word)
-
-
 def run(job: Job) -> dict[str, Any]:
     """Replay and return what was found, in the shape of the command's JSON.
 

@@ -6,14 +6,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import uvloop
 
-from breadboard import feeds
-from breadboard.app.replay import speed_of
 from breadboard.app.supervisor import end_with_parent
-from breadboard.recordings import Batch, open_recording
 from breadboard.sim.serve import Serving, serve
 from breadboard.telemetry import logs
 
@@ -31,7 +29,8 @@ class Job:
     faults: str
     recordings: tuple[Path, ...]
     recording_format: str
-    speed: str
+    speed: float
+    """Times the recorded speed; 0: as fast as the client reads."""
     loop: bool
 
 
@@ -45,14 +44,20 @@ def run(job: Job) -> int:
 
 
 class _Recording:
-    """A recording that can be read again from its beginning, as a loop needs it."""
+    """A recording that can be read again from its beginning, as a loop needs it.
+
+    Reading one needs the feeds and their kernels, which take a while to load: a market from a seed does without.
+    """
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._venue = feeds.by_name(job.venue).capabilities.venue
 
-    def __iter__(self) -> Iterator[Batch]:
-        return open_recording(self._job.recordings, self._job.recording_format, self._venue)
+    def __iter__(self) -> Iterator[Any]:
+        from breadboard import feeds
+        from breadboard.recordings import open_recording
+
+        venue = feeds.by_name(self._job.venue).capabilities.venue
+        return open_recording(self._job.recordings, self._job.recording_format, venue)
 
 
 async def _serve(job: Job) -> None:
@@ -70,7 +75,7 @@ async def _serve(job: Job) -> None:
             seed=job.seed,
             faults=job.faults,
             recording=_Recording(job) if job.recordings else None,
-            speed=speed_of(job.speed) or 0.0,
+            speed=job.speed,
             loop=job.loop,
             ready=_say,
         )

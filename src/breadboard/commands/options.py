@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
+from breadboard.errors import UsageError
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 DATA_DIR = "breadboard-data"
@@ -28,6 +30,28 @@ def data_dir_option(function: F) -> F:
 def json_option(function: F) -> F:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)
+
+
+def speed_of(word: str) -> float | None:
+    """Return the speed that a word names. Raises UsageError."""
+    if word == "max":
+        return None
+    try:
+        speed = float(word)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < float("inf"):
+        raise UsageError(f"--speed takes max or a number above 0, not {word!r}", hint="--speed 20")
+    return speed
+
+
+def batch_of(word: str) -> int:
+    """Return the batch size that a word names, 0 for no limit. Raises UsageError."""
+    if word in ("all", "unlimited", "max"):
+        return 0
+    if not word.isdigit():
+        raise UsageError(f"--batch takes a number of frames, or all, not {word!r}", hint="--batch 1000")
+    return int(word)
 
 
 def emit(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:  # noqa: ANN401 - any JSON-able result

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from breadboard.commands.options import data_dir_option, emit, json_option, listing
+from breadboard.commands.options import batch_of, data_dir_option, emit, json_option, listing, speed_of
 
 
 @click.command(name="replay")
@@ -42,7 +42,7 @@ def replay(
         venue=venue,
         format=recording_format,
         data_dir=data_dir,
-        speed=app_replay.speed_of(speed),
-        batch=app_replay.batch_of(batch),
+        speed=speed_of(speed),
+        batch=batch_of(batch),
     )
     emit(app_replay.run(job), as_json, listing)

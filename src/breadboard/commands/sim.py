@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from breadboard.commands.options import speed_of
+
 
 @click.command(name="sim")
 @click.argument("venue")
@@ -39,5 +41,17 @@ def sim(
     from breadboard.app import sim as app_sim
 
     return app_sim.run(
-        app_sim.Job(venue, port, symbols, profile, rate, seed, faults, recordings, recording_format, speed, loop)
+        app_sim.Job(
+            venue,
+            port,
+            symbols,
+            profile,
+            rate,
+            seed,
+            faults,
+            recordings,
+            recording_format,
+            speed_of(speed) or 0.0,
+            loop,
+        )
     )

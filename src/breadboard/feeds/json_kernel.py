@@ -371,7 +371,7 @@ def read_frames(
 
     ``role`` is 0 for a frame, 1 for a document, -1 for one to leave alone; it becomes -1 where the frame was left to
     the reference reader. ``symbol[row]`` is the span of the symbol's text; an instrument not yet known stays -1.
-    ``scratch`` is ``SCRATCH`` zeros, and is the caller's: an array made here would be freed while its pointer is in use.
+    ``scratch`` is ``SCRATCH`` zeros from the caller: an array made here would be freed while its pointer is in use.
     """
     note, unknown, raw, filled = pointer(scratch), pointer(scratch[_NOTES:]), pointer(buffer), pointer(out)
     tables, known, room = _bare_dialect(dialect), _bare_symbols(symbols), _bare_levels(levels)

@@ -2,8 +2,8 @@
 
 An array handed from one compiled function to another is counted in and out with atomic instructions; in a parser
 that is most of the time. A pointer is indexed with the same ``p[i]`` (flat, unchecked) and costs nothing to hand on.
-The pointer does not keep the array alive. Take pointers of arrays that were handed in from Python only: one made inside
-a kernel is freed after the last use of its name, and another thread may be given its memory while the pointer is in use.
+The pointer does not keep the array alive. Take pointers only of arrays that were handed in from Python: one made inside
+a kernel is freed after the last use of its name, and another thread may get its memory while the pointer is in use.
 """
 
 from typing import Any, Protocol, cast
