@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test setup soak lint types imports check bench clean lock
+.PHONY: run test setup soak lint types imports check bench clean lock peers
 
 run: setup  ## start the main job: a simulated market, recorded, processed, stored and served
 	$(BIN)/breadboard up
@@ -39,11 +39,15 @@ check: lint types imports test  ## everything CI runs
 soak: setup  ## 100 kills of every process while the simulated market runs
 	BREADBOARD_SOAK_KILLS=100 $(BIN)/python -m pytest tests/scenarios -k kill -s --timeout 3600
 
-bench: setup
-	$(BIN)/breadboard bench pipeline --json
+bench: setup  ## the pipeline, beside its peers where `make peers` has put them
+	BREADBOARD_PEERS_PYTHON=$(wildcard .venv-peers/bin/python) $(BIN)/breadboard bench pipeline --json
 
 lock:  ## renew the lock file from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header -o requirements.lock
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache
+
+peers:  ## an environment with the peers that `make bench` measures beside us
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check cryptofeed

@@ -36,6 +36,7 @@ class House:
     sink: StoreSink
     writer: StoreWriter
     pipeline: Pipeline
+    lagging: Lagging
     lock: threading.Lock
     """Held while the engine moves; whoever reads books from another thread takes it."""
 
@@ -102,4 +103,4 @@ def build(
         handover_s=config.store.flush_ms / 1000,
         checkpoint_s=config.engine.checkpoint_s,
     )
-    return House(reader, engine, sink, writer, pipeline, lock)
+    return House(reader, engine, sink, writer, pipeline, lagging, lock)

@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from breadboard.commands.bench import bench
 from breadboard.commands.decode import decode
 from breadboard.commands.journal import journal
 from breadboard.commands.replay import replay
@@ -26,5 +27,6 @@ COMMANDS: Final[Sequence[click.Command]] = (
     sim,
     capture,
     serve,
+    bench,
     warm,
 )

@@ -1,0 +1,127 @@
+"""Frames to run a benchmark on: a recorded Binance spot capture, or a simulated market, as many instruments as asked.
+
+A clone is the same run of frames under other symbols (``USDT`` becomes ``U001``, …): real text, real mix, and update
+and trade numbers that chain, for any number of instruments and any length of run.
+"""
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from breadboard.clock import ManualClock
+from breadboard.model.gaps import DocumentHead, Epoch
+from breadboard.model.kinds import Provenance, RecordKind
+from breadboard.sim.binance import Binance
+from breadboard.sim.exchange import Exchange, Listener
+from breadboard.sim.faults import parse_faults
+from breadboard.sim.market import Market
+from breadboard.sim.truth import Sent, Truth
+
+READ_FRAMES = 1_000
+"""Frames of one append, as one wake-up of a busy socket delivers them."""
+STEP_NS = 2_000_000
+"""Simulated time between two updates of the simulated market, all instruments together."""
+
+Frame = tuple[RecordKind, bytes, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Frames in the order of their receipt, and where they come from."""
+
+    source: str
+    frames: list[Frame]
+
+    def clone(self, number: int) -> Iterator[Frame]:
+        """Yield the frames under the symbols of clone ``number``."""
+        upper, lower = b"U%03d" % number, b"u%03d" % number
+        for kind, body, ts in self.frames:
+            yield kind, body.replace(b"USDT", upper).replace(b"usdt", lower), ts
+
+
+def recorded(path: Path) -> Run:
+    """Return a capture in hftbacktest format, its REST snapshot as a document."""
+    frames: list[Frame] = []
+    with gzip.open(path) as lines:
+        for line in lines:
+            stamp, _, body = line.rstrip(b"\n").partition(b" ")
+            if b'"stream"' in body[:12]:
+                frames.append((RecordKind.DATA, body, int(stamp)))
+            else:
+                symbol = path.name.split("_")[0].upper()
+                frames.append((RecordKind.DOCUMENT, _document(symbol, body), int(stamp)))
+    return Run(path.name, frames)
+
+
+class _Ears:
+    """A client that keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.heard: list[bytes] = []
+
+    def send(self, payload: bytes) -> None:
+        """Keep a message."""
+        self.heard.append(payload)
+
+
+def simulated(instruments: int = 20, frames: int = 60_000, seed: int = 1) -> Run:
+    """Return what a simulated Binance sends: trades, best prices and books every 100 ms of market time."""
+    clock = ManualClock()
+    market = Market([f"S{number:02d}USDT" for number in range(instruments)], seed)
+    exchange = Exchange(market, Truth(), parse_faults(""), clock, seed)
+    venue = exchange.dialect = Binance(exchange, "binance")
+    ears = _Ears()
+    exchange.listeners[ears] = Listener(ears, Sent(0, keep=False), enveloped=True)  # type: ignore[index, arg-type]
+    names = [book.symbol for book in market.books]
+    streams = "/".join(f"{name.lower()}@{kind}" for name in names for kind in ("trade", "bookTicker", "depth@100ms"))
+    venue.opened(ears, "/stream", {"streams": streams})  # type: ignore[arg-type] # all it does is listen
+    made: list[Frame] = [
+        (
+            RecordKind.DOCUMENT,
+            _document(name, venue.get("/api/v3/depth", {"symbol": name, "limit": "1000"}).body),
+            clock.wall(),
+        )
+        for name in names
+    ]
+    while len(made) < frames:
+        clock.advance(STEP_NS // instruments)
+        venue.update(market.step(), clock.wall())
+        venue.due(clock.mono() / 1e9, clock.wall())
+        made += [(RecordKind.DATA, body, clock.wall()) for body in ears.heard]
+        ears.heard.clear()
+    return Run(f"simulated market of {instruments} instruments", made)
+
+
+Read = tuple[RecordKind, list[bytes], list[int]]
+
+
+def reads(run: Run, clones: int) -> Iterator[Read]:
+    """Yield what successive reads of a socket deliver: the clones take turns, a read's frames at a time."""
+    streams = [run.clone(number) for number in range(clones)]
+    kind = RecordKind.DATA
+    frames: list[bytes] = []
+    stamps: list[int] = []
+    for _ in range(0, len(run.frames), READ_FRAMES):
+        for stream in streams:
+            for _, (its, body, ts) in zip(range(READ_FRAMES), stream, strict=False):
+                if frames and its is not kind:
+                    yield kind, frames, stamps
+                    frames, stamps = [], []
+                kind = its
+                frames.append(body)
+                stamps.append(ts)
+            if frames:
+                yield kind, frames, stamps
+                frames, stamps = [], []
+
+
+def epoch(run: Run) -> bytes:
+    """Return the record that opens the run's connection."""
+    return msgspec.json.encode(Epoch(0, 1, "BINANCE", run.source, (), Provenance.SYNTHETIC, open=True))
+
+
+def _document(symbol: str, body: bytes) -> bytes:
+    return msgspec.json.encode(DocumentHead(f"depth:{symbol}", "", 200)) + b"\n" + body
