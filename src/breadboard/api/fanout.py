@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from breadboard.api import wire
 from breadboard.api.live import LiveMarket
 from breadboard.api.services import Services
-from breadboard.api.state import blank
+from breadboard.api.state import unknown
 from breadboard.model.kinds import Provenance
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Mirror:
 
     def __init__(self, live: LiveMarket) -> None:
         self._live = live
-        self.records = blank(64)
+        self.records = unknown(64)
         self.columns = {name: np.ascontiguousarray(self.records[name]) for name in _COLUMNS}
         """What every client looks at for each of its instruments, apart, because it is then read five times faster."""
         self.count = 0
@@ -52,7 +52,7 @@ class Mirror:
         ids, records, self.revision = self._live.changed(self.revision)
         self.count = len(self._live)
         if self.count > len(self.records):
-            wider = blank(2 * self.count)
+            wider = unknown(2 * self.count)
             wider[: len(self.records)] = self.records
             self.records = wider
             self.columns = {name: np.ascontiguousarray(wider[name]) for name in _COLUMNS}

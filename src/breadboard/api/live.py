@@ -2,24 +2,28 @@
 
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api.feeds import Feeds, FeedState
 from breadboard.api.ring import CAPACITY, Read, TradeRing
-from breadboard.api.state import blank, take
+from breadboard.api.state import unknown
 from breadboard.clock import Clock, SystemClock
 from breadboard.model.instruments import Instrument, Instruments
+from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.latest import LATEST
 from breadboard.model.outputs import Outputs
+
+_FIELDS: Final = list(LATEST.names or ())
 
 
 class LiveMarket:
-    """The newest trade, quote and day statistics of every instrument, and the newest trades in order.
+    """Copies of the engine's newest trade, quote and day of every instrument, and the newest trades in order.
 
-    One thread (the engine's) calls ``apply``; any thread reads. Readers get copies. ``session`` names this run:
-    sequence numbers of another session mean nothing here.
+    One thread (the engine's) calls ``restore`` and ``apply``; any thread reads. Readers get copies. ``session`` names
+    this run: sequence numbers of another session mean nothing here.
     """
 
     def __init__(self, clock: Clock | None = None, *, trades: int = CAPACITY) -> None:
@@ -28,13 +32,15 @@ class LiveMarket:
         self._instruments: list[Instrument] = []
         self._by_id: dict[str, int] = {}
         self._by_symbol: dict[str, list[int]] = {}
-        self._state = blank(64)
+        self._state = unknown(64)
         self._ring = TradeRing(trades)
         self._feeds = Feeds()
         self._listeners: list[Callable[[], None]] = []
         self.session = self._clock.wall()
         self.revision = 0
-        """Counts the calls of ``apply`` that changed a trade or a quote."""
+        """Counts the changes of a trade or a quote; a restored market begins at 1."""
+        self.ticked = False
+        """Whether a trade or a quote was applied since this process began."""
         self.position = 0
         """The journal offset before which everything is in here."""
         self.gaps = 0
@@ -42,18 +48,42 @@ class LiveMarket:
     def __len__(self) -> int:
         return len(self._instruments)
 
-    def apply(self, outputs: Outputs, instruments: Instruments, ts_engine: int) -> None:
-        """Take what the engine concluded at wall time ``ts_engine`` (ns). Calls listeners when something changed."""
+    def restore(self, instruments: Instruments, latest: NDArray[np.void], position: int) -> None:
+        """Begin where a checkpoint ended, before the first ``apply``: ``latest`` are the engine's ``LATEST`` records.
+
+        What is restored keeps its old times, so its age is honest, and has no feed until its feed says something.
+        """
+        with self._lock:
+            self._learn(instruments)
+            self.position = position
+            ids = np.flatnonzero(latest["updates"] > 0)
+            self.revision = int(len(ids) > 0)
+            self._copy(ids, latest, self.revision)
+
+    def apply(self, outputs: Outputs, instruments: Instruments, latest: NDArray[np.void], ts_engine: int) -> None:
+        """Take what the engine concluded at wall time ``ts_engine`` (ns). Calls listeners when something changed.
+
+        ``latest`` are the engine's ``LATEST`` records at the end of these outputs.
+        """
         tape = outputs.tape
+        is_trade = (tape.kind == EventKind.TRADE) & ((tape.flags & Flag.DUPLICATE) == 0) & (tape.instrument >= 0)
+        updates = is_trade | ((tape.kind == EventKind.QUOTE) & (tape.instrument >= 0))
         with self._lock:
             self._learn(instruments)
             self._feeds.take(outputs, instruments)
             self.position = outputs.end
             self.gaps += len(outputs.gaps)
-            trades, updates = take(self._state, tape, ts_engine, self.revision + 1)
-            self._ring.append(tape, trades, ts_engine)
-            self.revision += updates > 0
-        if updates:
+            self._ring.append(tape, np.flatnonzero(is_trade), ts_engine)
+            ids = _distinct(tape.instrument[updates])
+            if len(ids):
+                self.revision += 1
+                self.ticked = True
+                self._copy(ids, latest, self.revision)
+                self._state["ts_engine"][ids] = ts_engine
+            seen = _distinct(tape.instrument[(tape.kind <= EventKind.BOOK_SNAPSHOT) & (tape.instrument >= 0)])
+            for name in ("ts_seen", "source"):
+                self._state[name][seen] = latest[name][seen]
+        if len(ids):
             for listener in list(self._listeners):
                 listener()
 
@@ -107,6 +137,10 @@ class LiveMarket:
         """Return the wall time (ns) that ages are measured against."""
         return self._clock.wall()
 
+    def _copy(self, ids: NDArray[np.int64], latest: NDArray[np.void], revision: int) -> None:
+        self._state[_FIELDS][ids] = latest[ids]  # a view of several fields: this writes to the state
+        self._state["revision"][ids] = revision
+
     def _learn(self, instruments: Instruments) -> None:
         known = len(self._instruments)
         for index in range(known, len(instruments)):
@@ -115,6 +149,11 @@ class LiveMarket:
             self._by_symbol.setdefault(instrument.symbol.upper(), []).append(index)
             self._instruments.append(instrument)
         if len(instruments) > len(self._state):
-            wider = blank(2 * len(instruments))
+            wider = unknown(2 * len(instruments))
             wider[:known] = self._state[:known]
             self._state = wider
+
+
+def _distinct(ids: NDArray[np.int32]) -> NDArray[np.int64]:
+    """Return each id once, in order; no sorting, which a long batch would feel."""
+    return np.flatnonzero(np.bincount(ids))

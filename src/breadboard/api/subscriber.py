@@ -224,7 +224,8 @@ class Subscriber:
             self._conflate(int((updates - self._updates[news]).sum()) - len(news))
         self._updates[news] = updates
         now = self._fanout.live.now()
-        self._fanout.delivered(news, now)
+        if not snapshot:  # its rows may be old, and were never on their way to this client
+            self._fanout.delivered(news, now)
         head = {
             "type": "snapshot" if snapshot else "quote",
             "seq": self._seen,

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from breadboard.api.feeds import provenance
 from breadboard.api.ring import TRADE
-from breadboard.api.state import BILLION, STATE
+from breadboard.api.state import STATE
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, price_text, size_text
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag, Side
@@ -76,7 +76,7 @@ def row(instrument: Instrument, record: Any) -> dict[str, Any]:  # noqa: ANN401 
         "bid_size": _size(record.bid_size, record.bid_size_exp),
         "ask": _price(record.ask, hint),
         "ask_size": _size(record.ask_size, record.ask_size_exp),
-        "volume": None if record.day < 0 else volume_text(record.volume, record.volume_nano, record.volume_atto),
+        "volume": None if record.day < 0 else volume_text(record.volume_whole, record.volume_fraction),
         "trades": None if record.day < 0 else record.trades,
         "side": _side(record.side),
         "ts_event": _known(record.ts_event),
@@ -151,9 +151,9 @@ def trade(instrument: Instrument, item: Any) -> dict[str, Any]:  # noqa: ANN401 
     }
 
 
-def volume_text(whole: int, nano: int, atto: int) -> str:
-    """Return ``whole + nano * 1e-9 + atto * 1e-18`` in plain digits."""
-    return size_text((whole * BILLION + nano) * BILLION + atto, -18)
+def volume_text(whole: int, fraction: int) -> str:
+    """Return ``whole + fraction * 1e-18`` in plain digits."""
+    return size_text(whole * 10**18 + fraction, -18)
 
 
 def _decimals(prices: Iterable[int]) -> int:

@@ -46,10 +46,11 @@ def run(config: Config) -> int:
     with building.open_store(config, places) as store:
 
         def listener(outputs: Outputs, ts_engine: int) -> None:
-            live.apply(outputs, house.engine.instruments, ts_engine)
+            live.apply(outputs, house.engine.instruments, house.engine.latest.records, ts_engine)
             counting.take(outputs, house.engine)
 
         house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
+        live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
         def status() -> Mapping[str, Any]:
             durable = journal.info(places.journal).durable

@@ -167,6 +167,8 @@ def _first_tick(address: str) -> str | None:
     except NotRunning:
         return None
     for stock in (page or {}).get("data", []):
+        if not stock["feed"]:
+            continue  # known from before this start
         trade, quote = stock.get("trade"), stock.get("quote")
         if trade:
             return f"{stock['id']} {trade['price']} × {trade['size']} [{stock['provenance']}]"

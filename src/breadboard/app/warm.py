@@ -55,7 +55,7 @@ def _walk() -> None:
     frames.kind[:] = kinds
     engine = Engine(feeds.by_venue, EngineConfig())
     outputs = engine.process(frames)
-    LiveMarket().apply(outputs, engine.instruments, _TS)
+    LiveMarket().apply(outputs, engine.instruments, engine.latest.records, _TS)
     with tempfile.TemporaryDirectory() as directory:
         writer = StoreWriter(_Nowhere(), Path(directory))
         writer.write(outputs, engine.bars.open_bars(), engine.instruments)

@@ -1,62 +1,24 @@
 """The newest of everything: last trade, last quote and the day so far, per instrument."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.state import grown, pack, unpack
+from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.latest import blank
 from breadboard.model.tape import Tape
 
-LAST_TRADE: Final = np.dtype(
-    [
-        ("trades", np.int64),  # this UTC day; 0 with a day of ABSENT means nothing was ever traded
-        ("day", np.int64),  # days since 1970 UTC of the statistics; ABSENT before the first trade
-        ("ts_event", np.int64),
-        ("ts_recv", np.int64),
-        ("trade_id", np.int64),
-        ("price", np.int64),
-        ("size", np.int64),
-        ("open", np.int64),
-        ("high", np.int64),
-        ("low", np.int64),
-        ("volume_whole", np.int64),  # this day: volume_whole + volume_fraction * 1e-18
-        ("volume_fraction", np.int64),
-        ("offset", np.int64),
-        ("side", np.uint8),
-        ("size_exp", np.int8),
-    ]
-)
-LAST_QUOTE: Final = np.dtype(
-    [
-        ("ts_event", np.int64),
-        ("ts_recv", np.int64),  # 0 before the first quote
-        ("bid", np.int64),
-        ("bid_size", np.int64),
-        ("ask", np.int64),
-        ("ask_size", np.int64),
-        ("offset", np.int64),
-        ("bid_size_exp", np.int8),
-        ("ask_size_exp", np.int8),
-    ]
-)
+# Compiled code takes plain numbers.
 _TRADE: Final = int(EventKind.TRADE)
 _QUOTE: Final = int(EventKind.QUOTE)
+_BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NOT_NEW: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _DAY_NS: Final = 86_400_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class LatestView:
-    """What is known of one instrument now; ``LAST_TRADE`` and ``LAST_QUOTE`` records, None where there was none."""
-
-    trade: np.void | None
-    quote: np.void | None
 
 
 @kernel
@@ -87,13 +49,14 @@ def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int
 
 @kernel
 def _keep(
+    records: NDArray[np.void],
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],
+    side: NDArray[np.uint8],
+    source: NDArray[np.uint16],
     instrument: NDArray[np.int32],
-    offset: NDArray[np.int64],
     ts_event: NDArray[np.int64],
     ts_recv: NDArray[np.int64],
-    side: NDArray[np.uint8],
     trade_id: NDArray[np.int64],
     price: NDArray[np.int64],
     size: NDArray[np.int64],
@@ -101,111 +64,84 @@ def _keep(
     ask_price: NDArray[np.int64],
     ask_size: NDArray[np.int64],
     ask_size_exp: NDArray[np.int8],
-    trades: NDArray[np.void],
-    quotes: NDArray[np.void],
 ) -> None:
     """Keep the newest trade and quote of each instrument, and the day's statistics."""
     for row in range(len(kind)):
-        which = instrument[row]
-        if which < 0:
+        if instrument[row] < 0 or kind[row] > _BOOK_SNAPSHOT:
             continue
+        record = records[instrument[row]]
+        record.ts_seen = ts_recv[row]
+        record.source = source[row]
         if kind[row] == _QUOTE:
-            quote = quotes[which]
-            quote.ts_event = ts_event[row]
-            quote.ts_recv = ts_recv[row]
-            quote.bid = price[row]
-            quote.bid_size = size[row]
-            quote.ask = ask_price[row]
-            quote.ask_size = ask_size[row]
-            quote.offset = offset[row]
-            quote.bid_size_exp = size_exp[row]
-            quote.ask_size_exp = ask_size_exp[row]
+            record.bid, record.bid_size, record.bid_size_exp = price[row], size[row], size_exp[row]
+            record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]
+            record.quote_ts_event, record.quote_ts_recv = ts_event[row], ts_recv[row]
         elif kind[row] == _TRADE and not flags[row] & _NOT_NEW:
-            trade = trades[which]
             when = ts_recv[row] if ts_event[row] == ABSENT else ts_event[row]
+            # Before the first trade both are ABSENT, which is before everything.
+            if when >= (record.trade_ts_recv if record.trade_ts_event == ABSENT else record.trade_ts_event):
+                record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
+                record.side, record.trade_id = side[row], trade_id[row]
+                record.trade_ts_event, record.trade_ts_recv = ts_event[row], ts_recv[row]
             day = when // _DAY_NS
-            newest = day > trade.day
-            if newest:
-                trade.day = day
-                trade.trades = 0
-                trade.open = trade.high = trade.low = price[row]
-                trade.volume_whole = trade.volume_fraction = 0
-            if newest or when >= (trade.ts_recv if trade.ts_event == ABSENT else trade.ts_event):
-                trade.ts_event = ts_event[row]
-                trade.ts_recv = ts_recv[row]
-                trade.trade_id = trade_id[row]
-                trade.price = price[row]
-                trade.size = size[row]
-                trade.size_exp = size_exp[row]
-                trade.side = side[row]
-                trade.offset = offset[row]
-            if day == trade.day and not flags[row] & _LAST_KNOWN:
-                trade.trades += 1
-                trade.high = max(trade.high, price[row])
-                trade.low = min(trade.low, price[row])
-                volume = add_volume(trade.volume_whole, trade.volume_fraction, size[row], size_exp[row])
-                trade.volume_whole = volume[0]
-                trade.volume_fraction = volume[1]
+            if not flags[row] & _LAST_KNOWN and day >= record.day:
+                if day > record.day:
+                    record.day, record.trades = day, 0
+                    record.volume_whole = record.volume_fraction = 0
+                    record.open = record.high = record.low = price[row]
+                record.trades += 1
+                record.high = max(record.high, price[row])
+                record.low = min(record.low, price[row])
+                volume = add_volume(record.volume_whole, record.volume_fraction, size[row], size_exp[row])
+                record.volume_whole = volume[0]
+                record.volume_fraction = volume[1]
+        else:
+            continue
+        record.ts_event, record.ts_recv = ts_event[row], ts_recv[row]
+        record.flags = flags[row]
+        record.updates += 1
+
+
+_COLUMNS: Final = (
+    *("kind", "flags", "side", "source", "instrument", "ts_event", "ts_recv", "trade_id"),
+    *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
+)
 
 
 class Latest:
     """Stage: last trade by event time, last quote by journal order, and the trades of the UTC day so far.
 
-    Trades already seen (DUPLICATE) count for nothing. A trade sent on subscribing (LAST_KNOWN) is shown as the last
-    one, but is not in the day's count and volume.
+    A trade without event time counts by the time we received it. Trades already seen (DUPLICATE) count for nothing. A
+    trade sent on subscribing (LAST_KNOWN) is shown as the last one, but is not in the day; nor is a late trade of an
+    earlier day. A missing side of a quote stays ABSENT.
     """
 
     def __init__(self) -> None:
         self._known = 0
-        self._trades = np.zeros(0, LAST_TRADE)
-        self._quotes = np.zeros(0, LAST_QUOTE)
+        self._records = blank(0)
+
+    @property
+    def records(self) -> NDArray[np.void]:
+        """The ``LATEST`` records by dense instrument id: a living view, for the thread that runs the engine."""
+        return self._records[: self._known]
 
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
         self._grow(int(tape.instrument.max(initial=-1)) + 1)
-        _keep(
-            tape.kind,
-            tape.flags,
-            tape.instrument,
-            tape.offset,
-            tape.ts_event,
-            tape.ts_recv,
-            tape.side,
-            tape.trade_id,
-            tape.price,
-            tape.size,
-            tape.size_exp,
-            tape.ask_price,
-            tape.ask_size,
-            tape.ask_size_exp,
-            self._trades,
-            self._quotes,
-        )
-
-    def view(self, instrument: int) -> LatestView:
-        """Return copies of what is known of one instrument; both None for one never seen."""
-        if not 0 <= instrument < self._known:
-            return LatestView(None, None)
-        trade, quote = self._trades[instrument], self._quotes[instrument]
-        return LatestView(
-            trade=trade.copy() if trade["day"] != ABSENT else None,
-            quote=quote.copy() if quote["ts_recv"] else None,
-        )
+        _keep(self._records, *(getattr(tape, name) for name in _COLUMNS))
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        return pack({"trades": self._trades[: self._known], "quotes": self._quotes[: self._known]})
+        return pack({"records": self.records})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
-        parts = unpack(state)
-        self._trades, self._quotes = parts["trades"], parts["quotes"]
-        self._known = len(self._trades)
+        self._records = unpack(state)["records"]
+        self._known = len(self._records)
 
     def _grow(self, count: int) -> None:
-        if count <= self._known:
-            return
-        self._trades = grown(self._trades, count)
-        self._quotes = grown(self._quotes, count)
-        self._trades["day"][self._known : count] = ABSENT
-        self._known = count
+        if count > len(self._records):
+            wider = blank(max(count, 2 * len(self._records), 16))
+            wider[: self._known] = self._records[: self._known]
+            self._records = wider
+        self._known = max(self._known, count)

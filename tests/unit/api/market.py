@@ -11,6 +11,7 @@ import pyarrow as pa
 from breadboard.api.live import LiveMarket
 from breadboard.api.services import Book, Limits, Services
 from breadboard.clock import Clock
+from breadboard.engine.latest import Latest
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import parse_price, parse_size
@@ -31,6 +32,7 @@ class Market:
     def __init__(self, clock: Clock | None = None, *, trades: int = 1 << 12) -> None:
         self.live = LiveMarket(clock, trades=trades)
         self.instruments = Instruments()
+        self.latest = Latest()
         self.offset = 0
 
     def trade(
@@ -60,7 +62,8 @@ class Market:
         self.offset += len(rows)
         tape = Tape.of(len(rows), columns)
         outputs = Outputs(first, self.offset, tape, np.empty(0, BAR), gaps, tape.ts_recv)
-        self.live.apply(outputs, self.instruments, ts_engine)
+        self.latest.on_tape(tape)
+        self.live.apply(outputs, self.instruments, self.latest.records, ts_engine)
         return outputs
 
     def _common(self, venue: str, symbol: str) -> dict[str, int]:

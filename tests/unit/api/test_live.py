@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.api import wire
+from breadboard.api.routes import stocks
 from breadboard.clock import ManualClock
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -24,6 +25,7 @@ class Plain:
     """One instrument, row by row."""
 
     price: Decimal | None = None
+    ts_event: int = -1
     day: int = -1
     prints: list[tuple[Decimal, Decimal]] = field(default_factory=list)
 
@@ -31,7 +33,8 @@ class Plain:
         """Take one trade."""
         if flags & Flag.DUPLICATE:
             return
-        self.price = Decimal(price)
+        if ts_event >= self.ts_event:
+            self.price, self.ts_event = Decimal(price), ts_event
         day = ts_event // DAY
         if flags & Flag.LAST_KNOWN or day < self.day:
             return
@@ -81,6 +84,29 @@ def test_day_statistics_are_those_of_a_plain_loop_whatever_the_batches(
         assert stock["day"]["trades"] == len(expected.prints)
         assert expected.price is not None
         assert Decimal(stock["day"]["change"]) == expected.price - prices[0]
+
+
+def test_a_restored_market_is_the_one_before_with_its_age_and_without_a_feed() -> None:
+    clock = ManualClock()
+    before = Market(clock)
+    before.apply(before.trade("10", "0.5"), before.quote("9", "11"), before.trade("12", "0.25"))
+    before.apply(before.trade("11", "1"), before.quote("1", None, symbol="THIN"))
+    clock.advance(60 * SECOND)
+    after = Market(clock)
+    after.latest.restore(before.latest.snapshot())
+    after.live.restore(before.instruments, after.latest.records, before.offset)
+    fields = ("trade", "quote", "day", "provenance", "price", "bid", "ask", "age_ms")
+    for id_ in range(2):
+        old, new = (stocks.described(market.live, [id_])[0] for market in (before, after))
+        assert {name: new[name] for name in fields} == {name: old[name] for name in fields}
+        assert (new["feed"], new["state"], new["age_ms"], new["ts_engine"]) == (None, "stale", 60_000, None)
+    assert (after.live.position, after.live.ticked, len(after.live.changed(0)[0])) == (5, False, 2)
+    after.instruments, after.offset = before.instruments, before.offset
+    after.apply(after.trade("13", "0.25"))
+    stock = stocks.described(after.live, [0])[0]
+    assert (stock["day"]["open"], stock["day"]["volume"], stock["day"]["trades"]) == ("10.00", "2", 4)
+    assert (stock["feed"], stock["state"], stock["age_ms"]) == ("binance-0", "live", 0)
+    assert after.live.ticked
 
 
 def test_the_last_row_of_each_instrument_wins_and_a_missing_side_is_null() -> None:

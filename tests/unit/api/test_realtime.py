@@ -344,6 +344,9 @@ def test_delivery_lag_reaches_the_board() -> None:
         market.apply(market.trade("1"))
         async with client(address) as one:
             await one.ask(op="sub", symbols=["*"], channels=["quote", "status"])
+            await one.until("snapshot")  # may be old, and is no delivery of anything new
+            market.apply(market.trade("2"))
+            await one.until("quote")
             await one.until("status")
             await one.until("status")
         (row,) = [row for row in everything.lag.rows(WINDOW_NS) if row.hop == "deliver"]

@@ -11,8 +11,7 @@ MIDNIGHT = 1_700_006_400_000_000_000 - T0
 def test_the_last_trade_is_the_last_by_event_time() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, 50, 100), trade(2, 70, 110, 3), trade(3, 60, 90)]))
-    last = stage.view(0).trade
-    assert last is not None
+    last = stage.records[0]
     assert (last["price"], last["trade_id"], last["size"]) == (110 * 10**9, 2, 3 * 10**8)
     assert (last["open"], last["high"], last["low"]) == (100 * 10**9, 110 * 10**9, 90 * 10**9)
     assert (last["trades"], last["volume_whole"], last["volume_fraction"]) == (3, 5, 0)
@@ -21,41 +20,36 @@ def test_the_last_trade_is_the_last_by_event_time() -> None:
 def test_a_new_utc_day_begins_its_statistics_anew() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, MIDNIGHT - SECOND, 100), trade(2, MIDNIGHT, 50, 7), trade(3, MIDNIGHT - 1, 900)]))
-    last = stage.view(0).trade
-    assert last is not None
+    last = stage.records[0]
     assert (last["trades"], last["open"], last["high"], last["volume_whole"]) == (1, 50 * 10**9, 50 * 10**9, 7)
 
 
 def test_a_duplicate_counts_for_nothing_and_a_last_known_trade_only_shows() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, 0, 100, flags=Flag.LAST_KNOWN), trade(9, 5, 55, flags=Flag.DUPLICATE)]))
-    last = stage.view(0).trade
-    assert last is not None
-    assert (last["price"], last["trades"], last["volume_whole"]) == (100 * 10**9, 0, 0)
+    last = stage.records[0]
+    assert (last["price"], last["trades"], last["volume_whole"], last["day"]) == (100 * 10**9, 0, 0, -1)
 
 
 def test_the_last_quote_keeps_a_missing_side_absent() -> None:
     stage = Latest()
     stage.on_tape(tape([{"kind": EventKind.QUOTE, "price": 5, "size": 6, "ts_event": T0}]))
-    quote = stage.view(0).quote
-    assert quote is not None
+    quote = stage.records[0]
     assert (quote["bid"], quote["bid_size"], quote["ask"]) == (5, 6, ABSENT)
-    assert stage.view(0).trade is None
-    assert stage.view(99).quote is None
+    assert (quote["trade_ts_recv"], quote["day"]) == (ABSENT, -1)
+    assert len(stage.records) == 1
 
 
 def test_fractions_of_volume_are_exact() -> None:
     stage = Latest()
     tenth = trade(1, 0) | {"size": 10**17, "size_exp": -18}
     stage.on_tape(tape([tenth] * 13))
-    last = stage.view(0).trade
-    assert last is not None
+    last = stage.records[0]
     assert (last["volume_whole"], last["volume_fraction"]) == (1, 3 * 10**17)
 
 
 def test_a_volume_beyond_64_bits_is_held_and_not_wrapped() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, 0) | {"size": 2**62, "size_exp": 0}] * 3))
-    last = stage.view(0).trade
-    assert last is not None
+    last = stage.records[0]
     assert last["volume_whole"] == 2**63 - 1

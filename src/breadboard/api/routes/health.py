@@ -22,7 +22,7 @@ def router(services: Services, pool: StorePool) -> APIRouter:
 
     @routes.get("/ready", summary="Whether a first tick was processed and the store answers")
     async def ready() -> Response:
-        reasons = [] if services.live.revision else ["no trade or quote has been processed yet"]
+        reasons = [] if services.live.ticked else ["no trade or quote has been processed yet"]
         try:
             await pool.run(services.store.written, 2.0)
         except BreadboardError as error:
@@ -57,7 +57,7 @@ def described(services: Services) -> dict[str, Any]:
     ours = [f"{feed['feed']} is {feed['state']}" for feed in feeds if feed["state"] != "live"]
     given = dict(services.status())
     return {
-        "ready": live.revision > 0,
+        "ready": live.ticked,
         "instruments": len(live),
         "position": live.position,
         "gaps": live.gaps,
