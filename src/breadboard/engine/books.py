@@ -44,7 +44,7 @@ _CHAIN: Final = int(SequenceRule.CHAIN)
 
 @dataclass(frozen=True, slots=True)
 class BookView:
-    """One book at one moment. Levels are ``(price, size, size_exp)``, best first; none are served unless LIVE."""
+    """One book at one moment. Levels are ``(price, size, size_exp)``, best first."""
 
     state: BookState
     sequence: int | None
@@ -91,17 +91,22 @@ class Books:
                 self._lose(int(tape.source[row]), int(tape.instrument[row]))
             row += 1
 
-    def view(self, instrument: int) -> BookView:
-        """Return the book; EMPTY for an instrument without one."""
+    def view(self, instrument: int, *, last_known: bool = False) -> BookView:
+        """Return the book; EMPTY for an instrument without one. No levels are served unless it is LIVE.
+
+        ``last_known`` also gives what a STALE one held when it was last believed, at ``sequence``: for reports of a
+        run that is over, never for prices of now.
+        """
         if not 0 <= instrument < self._known:
             return BookView(BookState.EMPTY, None, [], [], 0, None, 0, crossed=False)
         head = self._heads[instrument]
         live = head["state"] == BookState.LIVE
+        shown = live or (last_known and head["state"] == BookState.STALE)
         return BookView(
             state=BookState(int(head["state"])),
             sequence=_known(head["sequence"]),
-            bids=self._pool.levels(instrument, BIDS) if live else [],
-            asks=self._pool.levels(instrument, ASKS) if live else [],
+            bids=self._pool.levels(instrument, BIDS) if shown else [],
+            asks=self._pool.levels(instrument, ASKS) if shown else [],
             source=int(head["source"]),
             ts_event=_known(head["ts_event"]),
             ts_recv=int(head["ts_recv"]),

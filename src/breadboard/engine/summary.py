@@ -75,9 +75,12 @@ class Tally:
 def summary(
     counts: Counts, tally: Tally, instruments: Instruments, books: Books, bars: Bars, skew: ClockSkew, digest: str
 ) -> dict[str, Any]:
-    """Return the summary: ``frames == data + control + quarantined``; ``bars`` counts versions, open ones too."""
+    """Return the summary: ``frames == data + control + quarantined``; ``bars`` counts versions, open ones too.
+
+    A book whose feed has ended is ``stale``, and is told as it was last believed.
+    """
     suspect, skew_ms = skew.worst()
-    views = {instrument.id: books.view(which) for which, instrument in enumerate(instruments)}
+    views = {instrument.id: books.view(which, last_known=True) for which, instrument in enumerate(instruments)}
     return {
         "frames": counts.frames,
         "bytes": counts.bytes,

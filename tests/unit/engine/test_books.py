@@ -72,6 +72,19 @@ def test_a_hole_makes_the_book_stale_with_that_row_and_serves_nothing() -> None:
     assert stage.top(0) == (ABSENT, ABSENT, 0) * 2
 
 
+def test_what_a_stale_book_last_held_is_told_to_those_who_ask_for_it_also_after_a_restart() -> None:
+    stage, again = books(), books()
+    stage.on_tape(tape([START]))
+    before = stage.view(0)
+    stage.on_tape(tape([delta(13, 14, [(BUY, 100, 1)])], first=1))
+    again.restore(stage.snapshot())
+    for each in (stage, again):
+        view = each.view(0, last_known=True)
+        assert (view.state, view.sequence) == (BookState.STALE, before.sequence)
+        assert (view.bids, view.asks) == (before.bids, before.asks) != ([], [])
+        assert each.view(0).bids == []
+
+
 def test_after_a_hole_a_snapshot_joins_what_was_kept_since() -> None:
     stage = books()
     stage.on_tape(tape([START, delta(13, 14, [(BUY, 100, 1)]), delta(15, 15, [(BUY, 97, 2)])]))
