@@ -10,12 +10,21 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from breadboard import feeds
+from breadboard.app import client, sql
 from breadboard.app.places import Places, alive
-from breadboard.errors import BreadboardError
+from breadboard.config import EngineConfig
+from breadboard.engine import checkpoint
+from breadboard.engine.core import Engine
+from breadboard.errors import BreadboardError, NotRunning
 from breadboard.journal import Reader
+from breadboard.model.frames import Frames
+
+T = TypeVar("T")
 
 PATIENCE_S = 60.0
 
@@ -32,7 +41,12 @@ def breadboard(*arguments: str, check: bool = True) -> subprocess.CompletedProce
     return subprocess.run(command, capture_output=True, text=True, check=check, timeout=300)
 
 
-def wait_for(what: str, happened: Any, patience_s: float = PATIENCE_S) -> Any:
+def say(line: str) -> None:
+    """Tell whoever runs the tests with ``-s``, or reads of a failure: seeds and what was measured."""
+    sys.stdout.write(line + "\n")
+
+
+def wait_for(what: str, happened: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
     deadline = time.monotonic() + patience_s
     while time.monotonic() < deadline:
         found = happened()
@@ -52,8 +66,22 @@ class House:
         self._arguments = arguments
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def words(self) -> str:
+        """What `up` has said so far, on both of its outputs."""
+        path = self._log
+        return path.read_text() if path.exists() else ""
+
+    @property
+    def _log(self) -> Path:
+        return self.data_dir.parent / f"{self.data_dir.name}.up.log"
+
     def start(self) -> None:
-        log = (self.data_dir.parent / f"{self.data_dir.name}.up.log").open("ab")
+        log = self._log.open("ab")
         command = [sys.executable, "-m", "breadboard", "up", "--data-dir", str(self.data_dir), "--port", str(self.port)]
         self._process = subprocess.Popen([*command, *self._arguments], stdout=log, stderr=log)
         log.close()
@@ -78,6 +106,38 @@ class House:
         breadboard("down", "--data-dir", str(self.data_dir))
         self._reap()
 
+    def signal(self, number: signal.Signals) -> int:
+        """Send `up` a signal, wait for its end and return its exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(PATIENCE_S)
+
+    def position(self) -> dict[str, int]:
+        """Where journal, engine and store are, as the serving process says; nothing while it does not answer."""
+        try:
+            told = client.get_json(self.address, "/api/v1/status", timeout_s=5.0)
+        except NotRunning:
+            return {}
+        names = ("journal_durable", "engine_position", "store_written", "pid")
+        return {name: told[name] for name in names} if told else {}
+
+    def capture(self) -> dict[str, Any]:
+        """What capture last said of itself; nothing before its first word."""
+        return self.places.read_status("capture") or {}
+
+    def books(self) -> list[dict[str, Any]]:
+        """The book of every instrument, as the API serves it."""
+        stocks = client.get_json(self.address, "/api/v1/stocks")["data"]
+        return [client.get_json(self.address, f"/api/v1/book/{stock['id']}") for stock in stocks]
+
+    def caught_up(self) -> None:
+        """Wait until everything that is durable now was processed and stored."""
+        target = wait_for("the serving process to answer", self.position)["journal_durable"]
+        wait_for(
+            f"engine and store to pass offset {target}",
+            lambda: min(self.position().get(name, 0) for name in ("engine_position", "store_written")) >= target,
+        )
+
     def stop_anyhow(self) -> None:
         """Leave nothing running, whatever the state of the test."""
         for pid in self.processes().values():
@@ -96,6 +156,75 @@ class House:
     def _reap(self) -> None:
         if self._process is not None:
             self._process.wait(PATIENCE_S)
+
+
+class Simulator:
+    """One `breadboard sim` in a process of its own; ``venue`` is how the configuration names it."""
+
+    def __init__(self, log: Path, venue: str, *arguments: str) -> None:
+        command = [sys.executable, "-m", "breadboard", "sim", venue, *arguments]
+        with log.open("ab") as words:
+            self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=words)
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, log.read_text()
+        self.said: dict[str, Any] = json.loads(line)
+        self.venue = venue
+
+    def feed(self, symbols: Iterable[str]) -> str:
+        """This venue as TOML, for ``House(data_dir, "--config", FILE)``."""
+        names = json.dumps(list(symbols))
+        lines = [f'venue = "{self.venue}"', f"symbols = {names}"]
+        lines += [f'{key} = "{self.said[key]}"' for key in ("url", "rest_url")]
+        return "\n".join(["[[feeds]]", *lines, ""])
+
+    def truth(self) -> dict[str, Any]:
+        """What was really sent: ``GET /_sim/truth``."""
+        told: dict[str, Any] = client.get_json(self.said["rest_url"], "/_sim/truth")
+        return told
+
+    def sent(self) -> int:
+        """Frames sent so far, over all connections; 0 where it does not answer (any more)."""
+        try:
+            return sum(connection["frames"] for connection in self.truth()["connections"])
+        except NotRunning:
+            return 0
+
+    def stop(self) -> None:
+        """End it, if it has not ended by itself."""
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def ask(data_dir: Path, query: str) -> list[dict[str, Any]]:
+    """The rows of a query, as `breadboard sql` gets them."""
+    rows: list[dict[str, Any]] = json.loads(b"".join(sql.ask(data_dir, query, "json")))["data"]
+    return rows
+
+
+def stored(data_dir: Path, table: str) -> dict[str, Any]:
+    """Count and hash of a table's rows, without the time at which they were stored."""
+    columns = "* except ts_store" if table != "bars" else "*"
+    (row,) = ask(data_dir, f"select count() n, groupBitXor(cityHash64({columns})) hash from {table}")
+    return row
+
+
+def engine_at_rest(data_dir: Path) -> Engine:
+    """The engine as the last checkpoint left it."""
+    found = checkpoint.load(Places(data_dir).engine_state)
+    assert found is not None
+    engine = Engine(feeds.by_venue, EngineConfig())
+    engine.restore(found[1])
+    return engine
+
+
+def replayed(source: Path, target: Path, *options: str, form: str = "breadboard") -> dict[str, Any]:
+    """What `breadboard replay` finds in a data directory, or in a recording of another form."""
+    words = ("replay", str(source), "--format", form, "--data-dir", str(target), "--json", *options)
+    found: dict[str, Any] = json.loads(breadboard(*words).stdout)
+    return found
 
 
 class Watcher:
@@ -130,12 +259,13 @@ class Watcher:
             self.seen.extend(hashes(frames))
 
 
-def hashes(frames: Any) -> list[bytes]:
+def hashes(frames: Frames) -> list[bytes]:
     """One hash a frame over all that a reader is told of it."""
-    columns = [frames.offset, frames.kind, frames.source, frames.epoch, frames.ts_recv]
+    names = ("offset", "kind", "source", "epoch", "ts_recv")
+    rows = zip(*(getattr(frames, name).tolist() for name in names), strict=True)
     return [
         hashlib.blake2b(repr(row).encode() + frame, digest_size=8).digest()
-        for frame, row in zip(frames.frames(), zip(*(column.tolist() for column in columns), strict=True), strict=True)
+        for frame, row in zip(frames.frames(), rows, strict=True)
     ]
 
 
