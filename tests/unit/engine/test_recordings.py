@@ -12,29 +12,25 @@ import pytest
 from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
-from breadboard.engine.books import Books
 from breadboard.model.bars import INTERVALS
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
-from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, Provenance, RecordKind, SequenceRule
+from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, RecordKind
 from breadboard.model.outputs import Outputs
 from recordings import recording
 
-BTC, ETH = "binance/btcusdt_20240808.gz", "binance/ethusdt_20240808.gz"
-SYMBOLS = {BTC: "BTCUSDT", ETH: "ETHUSDT"}
+BTC = "binance/btcusdt_20240808.gz"
 
 
-def hftbacktest(relative: str) -> Frames:
-    """Return a recording of ``<receive ns> <json>`` lines; the line without a stream is the REST snapshot."""
+def hftbacktest() -> Frames:
+    """Return the BTC recording of ``<receive ns> <json>`` lines; the line without a stream is the REST snapshot."""
     bodies, stamps, kinds = [], [], []
-    with gzip.open(recording(relative)) as file:
+    with gzip.open(recording(BTC)) as file:
         for line in file:
             stamp, _, body = line.rstrip().partition(b" ")
             is_document = body.startswith(b'{"lastUpdateId"')
             if is_document:
-                body = (
-                    json.dumps({"tag": f"depth:{SYMBOLS[relative]}", "url": "", "status": 200}).encode() + b"\n" + body
-                )
+                body = json.dumps({"tag": "depth:BTCUSDT", "url": "", "status": 200}).encode() + b"\n" + body
             bodies.append(body)
             stamps.append(int(stamp))
             kinds.append(RecordKind.DOCUMENT if is_document else RecordKind.DATA)
@@ -59,7 +55,7 @@ def engine(venue: str = "BINANCE") -> Engine:
 
 @pytest.fixture(scope="module")
 def btc() -> tuple[Frames, Engine, Outputs]:
-    frames, subject = hftbacktest(BTC), engine()
+    frames, subject = hftbacktest(), engine()
     return frames, subject, subject.process(frames)
 
 
@@ -85,25 +81,6 @@ def test_the_btc_recording_comes_to_its_known_numbers(btc: tuple[Frames, Engine,
     assert summary["clock"]["suspect"]
     assert summary["clock"]["skew_ms"] == pytest.approx(-1270, abs=5)
     assert (btc[2].tape.flags & Flag.REPLAYED).all()
-
-
-@pytest.mark.parametrize(("relative", "compared"), [(BTC, 3_448), (ETH, 3_432)])
-def test_the_rebuilt_book_is_the_venues_own_best_bid_and_offer(relative: str, compared: int) -> None:
-    """After every event the best levels are those of the newest bookTicker at or before the same update number."""
-    tape = engine().process(hftbacktest(relative)).tape
-    quotes = np.flatnonzero(tape.kind == EventKind.QUOTE)
-    numbers = tape.sequence[quotes]
-    books = Books(lambda _: SequenceRule.OVERLAP)
-    same = []
-    for row in np.flatnonzero((tape.kind == EventKind.BOOK_DELTA) | (tape.kind == EventKind.BOOK_SNAPSHOT)).tolist():
-        books.on_tape(tape.take(slice(row, row + 1)))
-        at = int(np.searchsorted(numbers, tape.sequence[row], side="right")) - 1
-        if books.view(0).state == BookState.LIVE and tape.kind[row] == EventKind.BOOK_DELTA and at >= 0:
-            quote = quotes[at]
-            bid = (tape.price[quote], tape.size[quote], tape.size_exp[quote])
-            ask = (tape.ask_price[quote], tape.ask_size[quote], tape.ask_size_exp[quote])
-            same.append(books.top(0) == (*bid, *ask))
-    assert (len(same), sum(same)) == (compared, compared)
 
 
 def test_bars_are_what_polars_makes_of_the_trades(btc: tuple[Frames, Engine, Outputs]) -> None:
