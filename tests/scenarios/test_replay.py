@@ -213,3 +213,26 @@ def test_a_wrong_replay_says_so_in_a_sentence_with_a_hint(
     assert sentence in captured.err.splitlines()[0]
     assert hint in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_gaps_and_lags_of_a_recording_say_that_they_are_of_a_replay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = gzip.decompress(recording(BTC).read_bytes()).splitlines(keepends=True)[:6_000]
+    trade = max(index for index, line in enumerate(lines[:3_000]) if b'"e":"trade"' in line)
+    lines[trade] = lines[trade].split(b" ", 1)[0] + b" not a frame\n"  # a frame nobody understands, and a lost trade
+    path = tmp_path / "broken.gz"
+    path.write_bytes(gzip.compress(b"".join(lines), 1))
+    replay(capsys, tmp_path, str(path), "--venue", "binance", "--format", "hftbacktest")
+    gaps = ask(capsys, tmp_path, "select reason, venue, provenance from gaps order by offset, reason")
+    assert gaps == [
+        {"reason": "quarantine", "venue": "BINANCE", "provenance": "replay"},
+        {"reason": "trade_id", "venue": "BINANCE", "provenance": "replay"},
+    ]
+    hops = ask(capsys, tmp_path, "select hop, sum(count) n, any(provenance) p from lag group by hop order by hop")
+    rows = ask(capsys, tmp_path, "select (select count() from trades) + (select count() from quotes) n")[0]["n"]
+    deltas = ask(capsys, tmp_path, "select count() n from book_deltas")[0]["n"]
+    assert {row["hop"] for row in hops} == {"network", "engine", "store"}
+    assert {row["p"] for row in hops} == {"replay"}
+    counts = {row["hop"]: int(row["n"]) for row in hops}
+    assert counts["store"] == counts["engine"] == rows + deltas

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api import wire
+from breadboard.api.feeds import provenance
 from breadboard.api.live import LiveMarket
 from breadboard.api.services import Services
 from breadboard.api.state import unknown
@@ -155,7 +156,9 @@ class Fanout:
             for source in np.unique(sources).tolist():
                 feed = self.live.feed(source)
                 if feed is not None:
-                    self.services.lag.add(feed.venue or "", feed.name, "deliver", lags[sources == source])
+                    self.services.lag.add(
+                        feed.venue or "", feed.name, "deliver", str(provenance(feed.flags)), lags[sources == source]
+                    )
         for client in list(self.clients):
             client.beat()
 

@@ -77,7 +77,7 @@ def build(
     """
     lag = lag or LagBoard()
     engine = Engine(feeds.by_venue, config.engine)
-    writer = StoreWriter(store, places.store_intents, venues=engine.venues, clock=clock)
+    writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)
     found = checkpoint.load(places.engine_state)
     if found is not None and found[0] <= writer.resume().written:
         engine.restore(found[1])

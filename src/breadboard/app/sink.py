@@ -18,6 +18,8 @@ log = logging.getLogger(__name__)
 
 _WAITING = 4
 """Handovers that may wait: when the store is behind, the engine is held back, and the journal keeps the rest."""
+_QUIET_S = 1.0
+"""How long nothing comes before we look whether a window of lags has closed."""
 _RETRY_S = (0.1, 0.5, 2.0, 5.0)
 
 
@@ -78,24 +80,37 @@ class StoreSink:
 
     def _run(self) -> None:
         try:
-            while (handover := self._queue.get()) is not None:
+            while True:
+                try:
+                    handover = self._queue.get(timeout=_QUIET_S)
+                except queue.Empty:
+                    self._write_lag()
+                    continue
+                if handover is None:
+                    break
                 self._write(handover)
+            self._write_lag(ending=True)
         except BaseException as error:  # noqa: BLE001 - kept and raised where somebody hears it
             self._broken = error
 
     def _write(self, handover: Handover) -> None:
         started = time.perf_counter()
-        lag_rows = self._lagging.rows(handover.end - 1)
         for outputs in handover.outputs:
-            self._writer.write(
-                outputs, handover.open_bars, self._instruments, lag_rows, handover.quarantined, handover.ts_engine
-            )
-            lag_rows, handover.quarantined = [], []
+            self._writer.write(outputs, handover.open_bars, self._instruments, handover.quarantined, handover.ts_engine)
+            handover.quarantined = []
         self._flush()
         self._metrics.store_flush.observe(time.perf_counter() - started)
         self._lagging.stored(handover.outputs, self._instruments, handover.ts_engine, self._clock.wall())
         if handover.state is not None and self._writer.written >= handover.end:
             self._passed(handover.end, handover.state)
+        self._write_lag()
+
+    def _write_lag(self, *, ending: bool = False) -> None:
+        """Write the window of lags that has closed, if one has; also while the market is quiet, and at the end."""
+        window = self._lagging.rows(ending=ending)
+        if window:
+            self._writer.measured(window)
+            self._flush()
 
     def _flush(self) -> None:
         attempt = 0

@@ -60,6 +60,11 @@ class Engine:
         """The venue of every source met so far; a living view."""
         return self._router.venues
 
+    @property
+    def epochs(self) -> Mapping[int, Epoch]:
+        """The newest connection of every source met so far; a living view."""
+        return self._router.epochs
+
     def process(self, frames: Frames) -> Outputs:
         """Take the next frames of the journal, any number of them, and return what they led to.
 

@@ -105,14 +105,14 @@ class Router:
         self._instruments = instruments
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
-        self._epochs: dict[int, Epoch] = {}
+        self.epochs: dict[int, Epoch] = {}
         self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
         self.counts = Counts()
 
     def adopt(self, epoch: Epoch) -> None:
         """Take a source's connection: its venue and provenance hold for its frames from here on."""
-        self._epochs[epoch.source] = epoch
+        self.epochs[epoch.source] = epoch
         self.venues[epoch.source] = epoch.venue
         lane = self._lane(epoch.venue)
         completeness = _COMPLETENESS.get(lane.feed.capabilities.completeness, 0) if lane else 0
@@ -140,7 +140,7 @@ class Router:
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
         return {
-            "epochs": [msgspec.to_builtins(self._epochs[source]) for source in sorted(self._epochs)],
+            "epochs": [msgspec.to_builtins(self.epochs[source]) for source in sorted(self.epochs)],
             "lanes": [
                 [lane.venue, [msgspec.to_builtins(each) for each in lane.local], lane.decoder.snapshot()]
                 for lane in (self._lanes[venue] for venue in sorted(self._lanes))
@@ -190,7 +190,7 @@ class Router:
         sources = frames.source[theirs]
         by_venue: dict[str | None, list[int]] = {}
         for source in np.unique(sources).tolist():
-            epoch = self._epochs.get(source)
+            epoch = self.epochs.get(source)
             by_venue.setdefault(epoch.venue if epoch else None, []).append(source)
         for venue, members in by_venue.items():
             rows = theirs if len(by_venue) == 1 else theirs[np.isin(sources, members)]
@@ -257,8 +257,8 @@ class Router:
                 rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code))
             elif kind == RecordKind.GAP and (gap := _read(frames.frame(row), Gap)) is not None:
                 gaps.append((stamp[0], gap))
-                if gap.symbol and gap.source in self._epochs:
-                    venues[stamp[0]] = self._epochs[gap.source].venue
+                if gap.symbol and gap.source in self.epochs:
+                    venues[stamp[0]] = self.epochs[gap.source].venue
                 wide = 0 if stamp[0] in venues else Flag.FEED_WIDE
                 rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason))
             else:

@@ -1,66 +1,18 @@
 """The few-rows tables: gaps, lag, quarantine, instruments. A loop over rows is fine here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Provenance
-from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
+from breadboard.store.origins import Origins
 from breadboard.store.rows import RAW_EXCERPT, Quarantined, arrow, integers, labels, stamps
-
-
-@dataclass(frozen=True, slots=True)
-class Lag:
-    """How long one hop took for the rows of one venue in one flush, in nanoseconds; negative where clocks disagree."""
-
-    venue: str
-    ts_recv: int
-    """Of the last row measured."""
-    offset: int
-    hop: str
-    """``venue`` (event to receive), ``journal`` (receive to append) or ``engine`` (append to conclusion)."""
-    count: int
-    min_ns: int
-    p50_ns: int
-    p99_ns: int
-    max_ns: int
-
-
-def measure_lag(outputs: Outputs, instruments: Instruments, ts_engine: int) -> list[Lag]:
-    """Return the lag of each venue and hop over these outputs; rows without an event time have no ``venue`` hop."""
-    tape = outputs.tape
-    rows = np.flatnonzero((tape.instrument >= 0) & (tape.kind <= EventKind.BOOK_SNAPSHOT))
-    if not len(rows):
-        return []
-    names = [one.venue for one in instruments]
-    venues, venue_of = np.unique(names, return_inverse=True)
-    found = []
-    for code, venue in enumerate(venues.tolist()):
-        mine = rows[venue_of[tape.instrument[rows]] == code]
-        timed = mine[tape.ts_event[mine] != ABSENT]
-        for hop, chosen, spent in (
-            ("venue", timed, tape.ts_recv[timed] - tape.ts_event[timed]),
-            ("journal", mine, outputs.ts_journal[mine] - tape.ts_recv[mine]),
-            ("engine", mine, ts_engine - outputs.ts_journal[mine]),
-        ):
-            if len(chosen):
-                last = chosen[-1]
-                found.append(_lag(venue, int(tape.ts_recv[last]), int(tape.offset[last]), hop, spent))
-    return found
-
-
-def _lag(venue: str, ts_recv: int, offset: int, hop: str, spent: NDArray[np.int64]) -> Lag:
-    ordered = np.sort(spent)
-    at = [0, (len(ordered) - 1) // 2, (len(ordered) - 1) * 99 // 100, -1]
-    return Lag(venue, ts_recv, offset, hop, len(ordered), *(int(ordered[place]) for place in at))
+from breadboard.telemetry.lag import LagRow
 
 
 def _words(values: Iterable[str]) -> pa.DictionaryArray:
@@ -76,8 +28,11 @@ def _times(values: Iterable[int | None], *, nullable: bool = False) -> pa.Array:
     return stamps(np.array([ABSENT if one is None else one for one in values], np.int64), nullable=nullable)
 
 
-def lag(rows: Sequence[Lag]) -> pa.Table:
-    """Return lag summaries as rows of table ``lag``."""
+def lag(rows: Sequence[LagRow], offset: int) -> pa.Table:
+    """Return the lags of one window as rows of table ``lag``; the store was complete up to ``offset`` then.
+
+    ``ts_recv`` is the end of the window.
+    """
     count = len(rows)
     return arrow(
         {
@@ -86,42 +41,38 @@ def lag(rows: Sequence[Lag]) -> pa.Table:
             "ts_event": _times([None] * count, nullable=True),
             "ts_recv": _times(row.ts_recv for row in rows),
             "sequence": _ints([None] * count, nullable=True),
-            "offset": _ints(row.offset for row in rows),
+            "offset": _ints([offset] * count),
             "index": _ints(range(count), np.uint16),
-            "provenance": _words(Provenance.LIVE for _ in rows),
+            "provenance": _words(row.provenance for row in rows),
             "hop": _words(row.hop for row in rows),
             "count": _ints((row.count for row in rows), np.uint64),
-            **{name: _ints(getattr(row, name) for row in rows) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")},
+            **{
+                f"{name}_ns": _ints(round(getattr(row, f"{name}_ms") * 1e6) for row in rows)
+                for name in ("min", "p50", "p99", "max")
+            },
         }
     )
 
 
-def gaps(
-    found: Sequence[tuple[int, int, Gap]], instruments: Instruments, venues: Mapping[int, str], tape: Tape
-) -> pa.Table:
-    """Return gaps as rows. ``ts_recv`` is the gap's end on our clock; ``venues`` names the venue of a source.
+def gaps(found: Sequence[tuple[int, int, Gap]], instruments: Instruments, origins: Origins, tape: Tape) -> pa.Table:
+    """Return gaps as rows. ``ts_recv`` is the gap's end on our clock; ``origins`` knows the sources.
 
-    A gap of every instrument of a source has an empty symbol. Where a source is not in ``venues``, the tape's own
-    rows of that source tell the venue.
+    A gap of every instrument of a source has an empty symbol.
     """
-    named = dict(venues)
-    for source in {gap.source for _, _, gap in found} - set(named):
-        rows = np.flatnonzero((tape.source == source) & (tape.instrument >= 0))
-        if len(rows):
-            named[source] = instruments[int(tape.instrument[rows[0]])].venue
+    named = origins.venues([gap.source for _, _, gap in found], tape, instruments)
     each = [gap for _, _, gap in found]
     ids = [instrument for _, instrument, _ in found]
     pairs = list(zip(ids, each, strict=True))
     return arrow(
         {
-            "venue": _words(instruments[i].venue if i >= 0 else named.get(gap.source, "") for i, gap in pairs),
+            "venue": _words(instruments[i].venue if i >= 0 else named[gap.source] for i, gap in pairs),
             "symbol": _words(instruments[i].symbol if i >= 0 else gap.symbol or "" for i, gap in pairs),
             "ts_event": _times([None] * len(each), nullable=True),
             "ts_recv": _times(gap.ts_to for gap in each),
             "sequence": _ints((gap.sequence_to for gap in each), nullable=True),
             "offset": _ints(offset for offset, _, _ in found),
             "index": _ints((place & 0xFFFF for place in range(len(each))), np.uint16),
-            "provenance": _words(Provenance.LIVE for _ in each),
+            "provenance": _words(origins.of(found, tape)),
             "source": _ints((gap.source for gap in each), np.uint16),
             "channel": _words(gap.channel or "" for gap in each),
             "reason": _words(gap.reason.label for gap in each),

@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
 from breadboard.model.bars import BAR
+from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
 from breadboard.store.intents import Intents
+from breadboard.store.origins import Origins
+from breadboard.telemetry.lag import LagRow
 
 FLUSH_ROWS: Final = 250_000
 """Tape rows after which a write flushes by itself."""
@@ -54,13 +57,13 @@ class StoreWriter:
         store: _Store,
         directory: Path,
         *,
-        venues: Mapping[int, str] | None = None,
+        epochs: Mapping[int, Epoch] | None = None,
         clock: Clock | None = None,
         flush_rows: int = FLUSH_ROWS,
     ) -> None:
         self._store = store
         self._intents = Intents(directory)
-        self._venues = {} if venues is None else venues
+        self._origins = Origins({} if epochs is None else epochs)
         self._clock = clock or SystemClock()
         self._flush_rows = flush_rows
         self._lock = threading.RLock()
@@ -68,7 +71,8 @@ class StoreWriter:
         self._parts: list[Outputs] = []
         self._buffered = 0
         self._open_bars, self._open_at = np.empty(0, BAR), -1
-        self._lag: list[records.Lag] = []
+        self._lag: list[pa.Table] = []
+        self._run = self._clock.wall()
         self._quarantined: list[rows.Quarantined] = []
         self._instruments = Instruments()
         self._instruments_written = 0
@@ -103,15 +107,14 @@ class StoreWriter:
         outputs: Outputs,
         open_bars: NDArray[np.void],
         instruments: Instruments,
-        lag_rows: Sequence[records.Lag] | None = None,
         quarantined: Sequence[rows.Quarantined] = (),
         ts_engine: int = 0,
     ) -> None:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
 
         ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional.
-        ``lag_rows`` None: the lag is measured here. Outputs below ``written`` are passed over. Raises StoreError
-        where outputs would leave a hole, or the store refuses; then nothing is lost: call ``flush`` again.
+        Outputs below ``written`` are passed over. Raises StoreError where outputs would leave a hole, or the store
+        refuses; then nothing is lost: call ``flush`` again.
         """
         with self._lock:
             reach = self._parts[-1].end if self._parts else self._written
@@ -121,8 +124,6 @@ class StoreWriter:
                 raise StoreError(f"outputs begin at offset {outputs.first}, {outputs.first - reach} after {reach}")
             fresh = cut.after(outputs, reach) if outputs.first < reach else outputs
             self._instruments, self._ts_engine = instruments, ts_engine or self._clock.wall()
-            measured = records.measure_lag(fresh, instruments, self._ts_engine) if lag_rows is None else lag_rows
-            self._lag += measured
             self._quarantined += [one for one in quarantined if one.offset >= reach]
             while (edge := self._edge()) is not None and fresh.end >= edge:
                 self._parts.append(cut.before(fresh, edge))
@@ -135,12 +136,25 @@ class StoreWriter:
             if self._buffered >= self._flush_rows and self._edge() is None:
                 self._flush_parts()
 
+    def measured(self, window: Sequence[LagRow]) -> None:
+        """Take the lags of one window; the next ``flush`` writes them, with or without outputs.
+
+        They are measurements and not conclusions from the journal, so the ledger does not count them, and a window
+        that was not flushed before a crash is gone.
+        """
+        with self._lock:
+            if window:
+                self._lag.append(records.lag(window, self._written))
+
     def flush(self) -> int:
         """Write what waits and return ``written``. Durable on return, except what an old intent still awaits."""
         with self._lock:
             edge = self._edge()
             if self._parts and edge in (None, self._parts[-1].end):
                 self._flush_parts()
+            while self._lag:
+                self._store.write("lag", self._lag[0], f"lag:{self._run}:{self._lag[0]['ts_recv'][0].value}")
+                del self._lag[0]
             return self._written
 
     def forget(self, offset: int) -> None:
@@ -175,8 +189,8 @@ class StoreWriter:
         self._written = end
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
+        self._origins.learn(batch.tape)
         self._instruments_written = len(self._instruments)
-        self._lag = [one for one in self._lag if one.offset >= end]
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
 
     def _tables(self, batch: Outputs) -> dict[str, pa.Table]:
@@ -190,8 +204,7 @@ class StoreWriter:
             "quotes": rows.quotes(batch.tape, self._labels),
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
             "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
-            "gaps": records.gaps(batch.gaps, self._instruments, self._venues, batch.tape),
-            "lag": records.lag([one for one in self._lag if one.offset < batch.end]),
+            "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
         }

@@ -123,6 +123,7 @@ class LagRow:
     venue: str
     feed: str
     hop: str
+    provenance: str
     ts_recv: int
     """The end of the window, wall ns UTC, exclusive."""
     count: int
@@ -142,11 +143,12 @@ class LagRow:
 
 
 class Label(NamedTuple):
-    """Whose lag: a venue, one of its feeds (sources), and the hop."""
+    """Whose lag: a venue, one of its feeds (sources), the hop, and where the data comes from."""
 
     venue: str
     feed: str
     hop: str
+    provenance: str
 
 
 @dataclass(slots=True)
@@ -165,28 +167,32 @@ class LagBoard:
         self._window_end: int | None = None
         self._latest: list[LagRow] = []
 
-    def add(self, venue: str, feed: str, hop: str, ns: NDArray[np.int64]) -> None:
-        """Count the lags of some events on one hop. Leave out events that lack one of the two stamps."""
+    def add(self, venue: str, feed: str, hop: str, provenance: str, ns: NDArray[np.int64]) -> None:
+        """Count the lags of some events on one hop. Leave out events that lack one of the two stamps.
+
+        ``provenance`` (``live``, ``synthetic``, ``replay``) is what the events' own flags say.
+        """
         if hop not in HOPS:
             raise KeyError(f"no such hop: {hop}")
-        label = Label(venue, feed, hop)
+        label = Label(venue, feed, hop, provenance)
         with self._lock:
             lag = self._lags.get(label)
             if lag is None:
                 lag = self._lags[label] = _Lag(LagHistogram(), LagHistogram())
             lag.window.add(ns)
 
-    def rows(self, now: int) -> list[LagRow]:
+    def rows(self, now: int, *, ending: bool = False) -> list[LagRow]:
         """Close the ten-second window if ``now`` (wall ns) has passed its end, and return its rows; else nothing.
 
         Windows are aligned to the wall clock. Call it at least once a second; each sample is in exactly one row.
+        ``ending`` closes the window as it is: nothing more will be counted.
         """
         with self._lock:
             if self._window_end is None:
                 self._window_end = (now // WINDOW_NS + 1) * WINDOW_NS
-            if now < self._window_end:
+            if now < self._window_end and not ending:
                 return []
-            end, self._window_end = self._window_end, (now // WINDOW_NS + 1) * WINDOW_NS
+            end, self._window_end = min(self._window_end, now), (now // WINDOW_NS + 1) * WINDOW_NS
             self._latest = [_row(label, end, lag.window) for label, lag in self._lags.items() if lag.window.count]
             for lag in self._lags.values():
                 lag.closed.merge(lag.window)
@@ -220,9 +226,7 @@ def _row(label: Label, end: int, lags: LagHistogram) -> LagRow:
     if median is None or tail is None or lags.min_ns is None or lags.max_ns is None:
         raise ValueError("an empty histogram has no row")
     return LagRow(
-        label.venue,
-        label.feed,
-        label.hop,
+        *label,
         end,
         lags.count,
         median / 1e6,

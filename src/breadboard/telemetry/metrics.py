@@ -39,7 +39,7 @@ class _LagCollector(Collector):
         family = HistogramMetricFamily(
             "breadboard_lag_seconds",
             "Lag per hop since start; buckets below zero mean that a clock is suspect",
-            labels=("venue", "feed", "hop"),
+            labels=("venue", "feed", "hop", "provenance"),
         )
         bounds_ns = np.array(LAG_BOUNDS_S) * 1e9
         for label, lags in self._board.histograms().items():

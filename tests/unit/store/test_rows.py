@@ -14,6 +14,8 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason
 from breadboard.model.tape import Tape
 from breadboard.store import records, rows
+from breadboard.store.origins import Origins
+from breadboard.telemetry.lag import LagRow
 
 SIZE = st.integers(0, 2**63 - 1), st.integers(-18, 0)
 
@@ -102,14 +104,20 @@ def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
 
 def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
     outputs = made.outputs(0, 4)
-    table = records.gaps(((0, -1, Gap(0, GapReason.RESTART, 5, 9)),), made.instruments(), {}, outputs.tape).to_pylist()
+    found = ((0, -1, Gap(0, GapReason.RESTART, 5, 9)),)
+    table = records.gaps(found, made.instruments(), Origins({}), outputs.tape).to_pylist()
     assert (table[0]["venue"], table[0]["symbol"], table[0]["reason"]) == ("BINANCE", "", "restart")
     assert (table[0]["ts_from"].value, table[0]["ts_to"].value, table[0]["sequence_from"]) == (5, 9, None)
 
 
-def test_lag_is_reported_hop_by_hop_and_may_be_negative() -> None:
-    outputs = made.outputs(0, 100)
-    found = records.measure_lag(outputs, made.instruments(), int(outputs.ts_journal.max()) - 1)
-    assert [(one.hop, one.p50_ns) for one in found][:2] == [("venue", 5_000_000), ("journal", 1000)]
-    assert found[2].min_ns == -1
-    assert all(one.count == 100 for one in found)
+def test_a_lag_is_a_row_of_its_own_hop_and_provenance_and_may_be_negative() -> None:
+    row = LagRow("BINANCE", "binance-0", "network", "replay", 7, 100, -1.5, 2.0, 3.25, -1_060.000001)
+    (found,) = records.lag([row], 42).to_pylist()
+    assert (found["venue"], found["hop"], found["provenance"], found["offset"]) == ("BINANCE", "network", "replay", 42)
+    assert [found[f"{name}_ns"] for name in ("min", "p50", "p99", "max")] == [
+        -1_060_000_001,
+        -1_500_000,
+        2_000_000,
+        3_250_000,
+    ]
+    assert (found["ts_recv"].value, found["count"]) == (7, 100)

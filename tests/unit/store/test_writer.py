@@ -17,6 +17,7 @@ from breadboard.store import cut
 from breadboard.store.intents import Intents
 from breadboard.store.rows import Quarantined
 from breadboard.store.writer import StoreWriter
+from breadboard.telemetry.lag import LagRow
 
 
 class MemoryStore:
@@ -137,6 +138,28 @@ def test_a_quarantined_frame_is_written_once_with_its_first_bytes(tmp_path: Path
     found = [rows.to_pylist() for table, rows in store.inserts.values() if table == "quarantine"]
     assert [row["raw"] for row in found[0]] == [b"\xff" * 4096]
     assert len(found) == 1
+
+
+def test_a_window_of_lags_is_written_without_outputs_and_outside_the_ledger(tmp_path: Path) -> None:
+    store = MemoryStore()
+    writer = StoreWriter(store, tmp_path)
+    write(writer, 0, 30)
+    writer.flush()
+    window = [
+        LagRow("BINANCE", "binance-0", hop, "synthetic", 50, 1, 1.0, 1.0, 1.0, 1.0) for hop in ("store", "deliver")
+    ]
+    writer.measured(window)
+    store.fail_at = 1
+    with pytest.raises(StoreError, match="disk is full"):
+        writer.flush()
+    assert writer.flush() == writer.flush() == 30
+    (rows,) = [rows.to_pylist() for table, rows in store.inserts.values() if table == "lag"]
+    assert [(row["hop"], row["provenance"], row["offset"]) for row in rows] == [
+        ("store", "synthetic", 30),
+        ("deliver", "synthetic", 30),
+    ]
+    (ledger,) = [rows.to_pylist() for table, rows in store.inserts.values() if table == "batches"]
+    assert "lag" not in ledger[0]["tables"]
 
 
 def test_intents_survive_and_a_torn_line_is_dropped(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_an_empty_histogram_has_no_quantile_and_reset_empties_it() -> None:
 def test_each_sample_is_in_exactly_one_ten_second_row() -> None:
     board, start = LagBoard(), 1_000 * WINDOW_NS
     assert board.rows(start + 1) == []
-    board.add("BINANCE", "BINANCE-0", "network", np.array([1_000_000, 3_000_000]))
+    board.add("BINANCE", "BINANCE-0", "network", "live", np.array([1_000_000, 3_000_000]))
     assert board.rows(start + WINDOW_NS - 1) == []
     (row,) = board.rows(start + WINDOW_NS)
     assert (row.venue, row.feed, row.hop, row.ts_recv) == ("BINANCE", "BINANCE-0", "network", start + WINDOW_NS)
@@ -84,8 +84,8 @@ def test_each_sample_is_in_exactly_one_ten_second_row() -> None:
 def test_a_negative_network_lag_is_shown_as_it_is_and_marks_the_clock() -> None:
     board = LagBoard()
     board.rows(0)
-    board.add("BINANCE", "f", "network", np.array([-1_060_000_000] * 3))
-    board.add("BINANCE", "f", "journal", np.array([200_000]))
+    board.add("BINANCE", "f", "network", "live", np.array([-1_060_000_000] * 3))
+    board.add("BINANCE", "f", "journal", "live", np.array([200_000]))
     network, journal = board.rows(WINDOW_NS)
     assert network.p50_ms == pytest.approx(-1060, rel=0.01)
     assert network.min_ms == -1060.0
@@ -95,4 +95,18 @@ def test_a_negative_network_lag_is_shown_as_it_is_and_marks_the_clock() -> None:
 
 def test_a_hop_that_does_not_exist_is_refused() -> None:
     with pytest.raises(KeyError, match="teleport"):
-        LagBoard().add("V", "f", "teleport", np.array([1]))
+        LagBoard().add("V", "f", "teleport", "live", np.array([1]))
+
+
+def test_the_last_window_is_closed_early_when_nothing_more_comes_and_provenances_are_kept_apart() -> None:
+    board, start = LagBoard(), 1_000 * WINDOW_NS
+    assert board.rows(start) == []
+    board.add("BINANCE", "f", "network", "synthetic", np.array([1_000]))
+    board.add("BINANCE", "f", "network", "live", np.array([2_000, 3_000]))
+    assert board.rows(start + 5) == []
+    rows = board.rows(start + 6, ending=True)
+    assert [(row.provenance, row.count, row.ts_recv) for row in rows] == [
+        ("synthetic", 1, start + 6),
+        ("live", 2, start + 6),
+    ]
+    assert board.rows(start + 7, ending=True) == []

@@ -25,11 +25,14 @@ def test_offset_lag_is_what_is_durable_and_not_yet_taken() -> None:
 
 def test_lag_buckets_begin_below_zero_and_end_at_the_count() -> None:
     board = LagBoard()
-    board.add("BINANCE", "f", "network", np.array([-5_000_000, 400_000, 30_000_000]))
+    board.add("BINANCE", "f", "network", "replay", np.array([-5_000_000, 400_000, 30_000_000]))
     text = Metrics(board).exposition().decode()
 
     def bucket(bound: str) -> float:
-        return value(text, f'breadboard_lag_seconds_bucket{{feed="f",hop="network",le="{bound}",venue="BINANCE"}}')
+        return value(
+            text,
+            f'breadboard_lag_seconds_bucket{{feed="f",hop="network",le="{bound}",provenance="replay",venue="BINANCE"}}',
+        )
 
     assert [bucket(bound) for bound in ("-0.01", "-0.001", "0.0", "0.0005", "0.025", "0.05", "+Inf")] == [
         *(0, 1, 1, 2, 2, 3, 3)
