@@ -24,4 +24,4 @@ def run(name: str, recording: Path | None, seconds: float) -> dict[str, Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     report: dict[str, Any] = module.run() if name == "journal" else module.run(recording, seconds)
-    return report
+    return {"peers": {}, **report}
