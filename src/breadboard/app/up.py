@@ -6,12 +6,14 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from breadboard.app import client
+from breadboard.app.feed_news import FeedNews
 from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
 from breadboard.config import Config, FeedConfig
@@ -25,6 +27,8 @@ SIMULATED = {
 }
 """What a start without configuration shows: two fake venues, a dozen instruments."""
 
+_INTERRUPTED = 130
+"""Exit code after Ctrl-C, also where everything ended cleanly: whoever called us asked for more than that."""
 _TEND_EVERY_S = 0.1
 _FIRST_TICK_PATIENCE_S = 30.0
 
@@ -32,6 +36,7 @@ _FIRST_TICK_PATIENCE_S = 30.0
 def run(config: Config, say: Say, stop: threading.Event) -> int:
     """Start every process, say the address, and keep all running until ``stop`` is set or a signal comes.
 
+    Returns the exit code: 130 after SIGINT (Ctrl-C), 0 after SIGTERM (`breadboard down`) or ``stop``.
     Without configured feeds a simulated market is started, and everything that comes of it is labelled synthetic.
     """
     places = Places(config.root).made()
@@ -49,20 +54,29 @@ def run(config: Config, say: Say, stop: threading.Event) -> int:
         places.write_state(RunState(os.getpid(), address, started_ns, children, "synthetic" if simulators else "live"))
 
     supervisor = Supervisor([*_core(places.write_config(config)), *simulators], places.run, announce)
+    signals: list[int] = []
+
+    def heard(number: int, _frame: object) -> None:
+        signals.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, heard)
+    # A simulated venue is a child of ours: what becomes of it is told anyhow, and a hint would lead nowhere.
+    news = None if simulators else FeedNews(places, say)
+    tend = partial(_tend, supervisor, places, news, say)
     started = time.monotonic()
     supervisor.start()
     try:
         _greet(address, config, bool(simulators), say)
-        _await_first_tick(address, started, supervisor, places, say, stop)
+        _await_first_tick(address, started, tend, places, say, stop)
         while not stop.wait(_TEND_EVERY_S):
-            _tend(supervisor, places, say)
+            tend()
     finally:
         say("stopping: capture first; what it recorded is processed and stored before the rest ends")
         supervisor.stop()
         places.clear_state()
-    return 0
+    return _INTERRUPTED if signal.SIGINT in signals else 0
 
 
 def down(places: Places, timeout_s: float = 60.0) -> RunState:
@@ -146,11 +160,11 @@ def _greet(address: str, config: Config, synthetic: bool, say: Say) -> None:
 
 
 def _await_first_tick(
-    address: str, started: float, supervisor: Supervisor, places: Places, say: Say, stop: threading.Event
+    address: str, started: float, tend: Callable[[], None], places: Places, say: Say, stop: threading.Event
 ) -> None:
     told = False
     while not stop.wait(0.02):
-        _tend(supervisor, places, say)
+        tend()
         tick = _first_tick(address)
         waited = time.monotonic() - started
         if tick is not None:
@@ -177,7 +191,9 @@ def _first_tick(address: str) -> str | None:
     return None
 
 
-def _tend(supervisor: Supervisor, places: Places, say: Say) -> None:
+def _tend(supervisor: Supervisor, places: Places, news: FeedNews | None, say: Say) -> None:
     for child in supervisor.tend():
         log = places.run / f"{child.name}.log"
         say(f"{child.name} ended and is started again in {child.wait_s:.1f} s; its words are in {log}")
+    if news is not None:
+        news.look(supervisor.pids().get("capture"))
