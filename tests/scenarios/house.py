@@ -110,6 +110,11 @@ class House:
         """Send `up` a signal, wait for its end and return its exit code."""
         assert self._process is not None
         self._process.send_signal(number)
+        return self.ended()
+
+    def ended(self) -> int:
+        """Wait for the end of `up` and return its exit code."""
+        assert self._process is not None
         return self._process.wait(PATIENCE_S)
 
     def position(self) -> dict[str, int]:
