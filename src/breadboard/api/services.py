@@ -20,6 +20,10 @@ def _no_status() -> Mapping[str, Any]:
     return {}
 
 
+def _no_audit(_deep: bool) -> Mapping[str, Any]:
+    return {"ok": True, "findings": []}
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What one client may ask for."""
@@ -47,6 +51,8 @@ class Services:
     book: Book = lambda _venue, _symbol, _depth: None
     status: Callable[[], Mapping[str, Any]] = _no_status
     """More for ``/api/v1/status``. ``reasons`` (list of sentences) says why the house is degraded."""
+    audit: Callable[[bool], Mapping[str, Any]] = _no_audit
+    """Compares the store with its ledger, ``deep`` or not; blocking. ``ok`` and ``findings`` (sentences) at least."""
     origins: frozenset[str] = frozenset()
     """Web origins besides our own that may open the WebSocket or post, e.g. ``http://127.0.0.1:5173``."""
     limits: Limits = field(default_factory=Limits)

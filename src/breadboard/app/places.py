@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from breadboard.config import Config
-from breadboard.errors import NotRunning
+from breadboard.errors import NotRunning, UsageError
 
 
 class RunState(msgspec.Struct, frozen=True):
@@ -68,6 +68,15 @@ class Places:
         path = self.run / "config.json"
         _write(path, msgspec.json.encode(config))
         return path
+
+    def config(self) -> Config:
+        """Return the configuration that last ran here, or the default one. Raises UsageError for a damaged one."""
+        path = self.run / "config.json"
+        try:
+            found = read_config(path) if path.exists() else Config()
+        except msgspec.DecodeError as error:
+            raise UsageError(f"{path} is not a configuration: {error}", hint=f"rm {path}") from None
+        return msgspec.structs.replace(found, data_dir=str(self.root))
 
     def write_state(self, state: RunState) -> None:
         """Say who runs here."""

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from breadboard import journal
@@ -14,6 +14,7 @@ from breadboard.api.live import LiveMarket
 from breadboard.api.server import serve
 from breadboard.api.services import Services
 from breadboard.app import house as building
+from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
 from breadboard.app.places import Places
@@ -52,17 +53,26 @@ def run(config: Config) -> int:
         house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
         live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
+        auditor = Auditor(store, config.root)
+
         def status() -> Mapping[str, Any]:
             durable = journal.info(places.journal).durable
             metrics.position(durable, house.engine.position, house.writer.written)
-            return _status(house, places, durable)
+            return _status(house, places, durable, auditor.reasons)
 
         services = Services(
-            live=live, store=store, lag=lag, metrics=metrics, book=lambda *which: book_of(house, *which), status=status
+            live=live,
+            store=store,
+            lag=lag,
+            metrics=metrics,
+            book=lambda *which: book_of(house, *which),
+            status=status,
+            audit=auditor.run,
         )
         failure: list[BaseException] = []
         follower = threading.Thread(target=_follow, args=(house, stop, failure), name="engine")
         follower.start()
+        threading.Thread(target=auditor.watch, args=(stop, lambda: live.ticked), name="audit", daemon=True).start()
         try:
             serve(create_app(services), config.api.host, config.api.port, _ready, stop)
         finally:
@@ -88,9 +98,9 @@ def _ready(address: str) -> None:
     log.info("serving at %s", address)
 
 
-def _status(house: building.House, places: Places, durable: int) -> dict[str, Any]:
+def _status(house: building.House, places: Places, durable: int, audited: Sequence[str]) -> dict[str, Any]:
     capture = places.read_status("capture")
-    reasons = []
+    reasons = list(audited)
     if house.sink.broken is not None:
         reasons.append(f"the store's writer broke: {house.sink.broken}")
     if capture is not None and capture["journal_refusing"]:

@@ -8,7 +8,6 @@ import pyarrow as pa
 from breadboard.app import client
 from breadboard.app.house import open_store
 from breadboard.app.places import Places
-from breadboard.config import Config
 from breadboard.errors import UsageError
 from breadboard.store import formats, guard
 
@@ -28,5 +27,5 @@ def ask(data_dir: Path, query: str, form: str) -> Iterator[bytes]:
         raise UsageError(
             f"there is no store under {data_dir}", hint=f"breadboard up --data-dir {data_dir}   # or breadboard replay"
         )
-    with open_store(Config(data_dir=str(data_dir)), places) as store:
+    with open_store(places.config(), places) as store:
         yield from formats.render(store.ask(query), form)

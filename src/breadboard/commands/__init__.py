@@ -5,6 +5,7 @@ from typing import Final
 
 import click
 
+from breadboard.commands.audit import audit
 from breadboard.commands.bench import bench
 from breadboard.commands.decode import decode
 from breadboard.commands.journal import journal
@@ -22,6 +23,7 @@ COMMANDS: Final[Sequence[click.Command]] = (
     status,
     replay,
     sql,
+    audit,
     decode,
     journal,
     sim,

@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 from breadboard.errors import StoreError
 from breadboard.store import schema
 
-_EXACT: Final = ("trades", "quotes", "book_deltas", "gaps", "lag", "quarantine")
-"""Tables that never replace a row, so that their counts must be equal."""
+_EXACT: Final = ("trades", "quotes", "book_deltas", "gaps", "quarantine")
+"""Tables that never replace a row, so that their counts must be equal. Lags are measured and not in the ledger."""
 
 
 class _Store(Protocol):
@@ -36,25 +36,38 @@ class Report:
     @property
     def ok(self) -> bool:
         """Whether the store holds everything that it should."""
-        return not (self.detached or self.mismatches or self.holes or self.damaged)
+        return not self.findings
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """What is wrong, a sentence each."""
+        return (
+            *(f"table {table} has {found:,} of {wrote:,} rows written" for table, wrote, found in self.mismatches),
+            *(
+                f"part {part} of table {table} was put aside: {why or 'unreadable'}"
+                for table, part, why in self.detached
+            ),
+            *(f"nothing says that offsets {first:,} to {end:,} were ever stored" for first, end in self.holes),
+            *(f"table {table} is damaged: {message}" for table, message in self.damaged),
+        )
 
 
 def audit(store: _Store, *, deep: bool = False) -> Report:
     """Compare ledger and tables, and list detached parts. ``deep`` also reads every checksum of every part.
 
-    Batches whose ticks are about to expire are left out, so that a TTL is never taken for a loss.
+    Batches whose ticks are about to expire are left out, so that a TTL is never taken for a loss; so is what is being
+    written meanwhile.
     """
     ledger = store.query(_LEDGER)
-    batches, start = int(ledger["batches"][0].as_py()), int(ledger["start"][0].as_py())
-    expected = {row["name"]: int(row["total"]) for row in store.query(_EXPECTED).to_pylist()}
+    batches = int(ledger["batches"][0].as_py())
+    span = {name: int(ledger[name][0].as_py()) for name in ("start", "until")}
+    expected = {row["name"]: int(row["total"]) for row in store.query(_EXPECTED, span).to_pylist()}
     mismatches = []
     for table in _EXACT if batches else ():
-        found = _count(store, f"SELECT count() AS n FROM {table} WHERE offset >= {{start:Int64}}", start)  # noqa: S608 - ours
+        found = _count(store, _ROWS.format(table=table), span)
         if found != expected.get(table, 0):
             mismatches.append((table, expected.get(table, 0), found))
-    final = _count(
-        store, "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64}", start
-    )
+    final = _count(store, _FINAL, span)
     if final < expected.get("bars", 0):
         mismatches.append(("bars", expected["bars"], final))
     return Report(
@@ -66,8 +79,8 @@ def audit(store: _Store, *, deep: bool = False) -> Report:
     )
 
 
-def _count(store: _Store, sql: str, start: int) -> int:
-    return int(store.query(sql, {"start": start})["n"][0].as_py())
+def _count(store: _Store, sql: str, span: Mapping[str, int]) -> int:
+    return int(store.query(sql, span)["n"][0].as_py())
 
 
 def _damaged(store: _Store) -> tuple[tuple[str, str], ...]:
@@ -88,14 +101,21 @@ _FRESH: Final = (
     "ts_store > now() - toIntervalDay(greatest(0, "
     "(SELECT toInt32(anyLast(value)) FROM (SELECT value FROM meta FINAL WHERE key = 'tick_days')) - 1))"
 )
-_LEDGER: Final = f"SELECT count() AS batches, min(first) AS start FROM batches WHERE {_FRESH}"  # noqa: S608 - ours
+_LEDGER: Final = f"SELECT count() AS batches, min(first) AS start, max(end) AS until FROM batches WHERE {_FRESH}"  # noqa: S608 - ours
 _EXPECTED: Final = (
-    "SELECT name, sum(n) AS total FROM (SELECT * FROM batches ORDER BY first, end LIMIT 1 BY first, end) "  # noqa: S608 - ours
-    f"ARRAY JOIN tables AS name, rows AS n WHERE {_FRESH} GROUP BY name"
+    "SELECT name, sum(n) AS total FROM (SELECT * FROM batches ORDER BY first, end LIMIT 1 BY first, end) "
+    "ARRAY JOIN tables AS name, rows AS n WHERE first >= {start:Int64} AND end <= {until:Int64} GROUP BY name"
 )
-_FINAL: Final = "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64}"
+_ROWS: Final = (
+    "SELECT count() AS n FROM {table} WHERE offset >= {{start:Int64}} AND offset < {{until:Int64}} "
+    "SETTINGS max_threads = 1"
+)
+_FINAL: Final = (
+    "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64} SETTINGS max_threads = 1"
+)
+"""Without an upper bound: a correction under way replaces a bar and has a later offset."""
 _HOLES: Final = (
-    "SELECT reach, first FROM (SELECT first, lagInFrame(furthest, 1, first) OVER (ORDER BY first, end) AS reach FROM "
+    "SELECT reach, first FROM (SELECT first, lagInFrame(furthest, 1, 0) OVER (ORDER BY first, end) AS reach FROM "
     "(SELECT first, end, max(end) OVER (ORDER BY first, end) AS furthest FROM batches)) WHERE first > reach"
 )
 _DETACHED: Final = (

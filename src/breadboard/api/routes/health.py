@@ -1,6 +1,6 @@
 """``/health``, ``/ready``, ``/metrics`` and ``/api/v1/status``, ``/api/v1/lag``."""
 
-from typing import Any
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
@@ -10,6 +10,8 @@ from breadboard.api.routes.answers import json
 from breadboard.api.services import Services
 from breadboard.errors import BreadboardError
 from breadboard.telemetry.metrics import CONTENT_TYPE
+
+_AUDIT_S: Final = 600.0
 
 
 def router(services: Services, pool: StorePool) -> APIRouter:
@@ -36,6 +38,10 @@ def router(services: Services, pool: StorePool) -> APIRouter:
     @routes.get("/api/v1/status", summary="Feeds, positions, gaps, and why the house is degraded")
     def status() -> Response:
         return json(described(services))
+
+    @routes.get("/api/v1/audit", summary="Whether the store holds all that was written to it")
+    async def audit(deep: bool = False) -> Response:
+        return json(dict(await pool.run(lambda: services.audit(deep), _AUDIT_S)))
 
     @routes.get("/api/v1/lag", summary="Lag per feed and hop: the last ten seconds, and since start")
     def lag() -> Response:
