@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,13 @@ import pytest
 
 from breadboard import journal
 from breadboard.app import client
+from breadboard.app.house import build, open_store
+from breadboard.app.places import Places
 from breadboard.cli import run
+from breadboard.clock import SystemClock
+from breadboard.config import Config
 from breadboard.errors import NotRunning
+from breadboard.store.audit import audit
 from scenarios.house import free_port, wait_for
 
 START = 1_723_161_255_000
@@ -156,3 +162,34 @@ def test_a_killed_server_tells_the_same_last_trade_quote_and_day_after_its_resta
         assert (stock["provenance"], stock["state"], stock["feed"]) == ("replay", "stale", None)
         assert stock["age_ms"] > 3_600_000
     assert {name: new[name] for name in fields} == {name: old[name] for name in fields}
+
+
+def test_damage_in_the_middle_of_the_journal_is_stored_as_a_gap_and_the_rest_is_whole(
+    data_dir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places, config = Places(data_dir), Config(data_dir=str(data_dir))
+    (segment,) = places.journal.glob("*.seg")
+    with segment.open("r+b") as file:
+        file.seek(segment.stat().st_size // 2)
+        file.write(bytes(64))
+    truncate_a_part_of(data_dir, "trades")
+    code, _, error = command(capsys, "audit", "--repair", "--data-dir", str(data_dir))
+    assert code == 1, "the old store may hold what the journal lost"
+    assert "damaged itself" in error
+    for folder in (places.store, places.checkpoint):
+        shutil.rmtree(folder)
+    durable = journal.info(places.journal).durable
+    with open_store(config, places.made()) as store:
+        for _ in range(2):  # the second time from the checkpoint
+            house = build(config, places, store, SystemClock(), live=False)
+            house.catch_up(durable)
+            house.pipeline.hand_over(checkpoint=True)
+            house.close()
+            assert store.written() == durable
+        assert audit(store).ok
+        damage = store.query("SELECT offset, provenance, detail FROM gaps WHERE reason = 'damage'").to_pylist()
+        (counted,) = store.query("SELECT (SELECT count() FROM trades) + (SELECT count() FROM quotes) AS n").to_pylist()
+    (gap,) = damage
+    lost = int(re.search(r"\d+", gap["detail"])[0])  # type: ignore[index] # a detail without a number fails, as it should
+    assert gap["provenance"] == "replay"
+    assert counted["n"] == 4_000 - lost

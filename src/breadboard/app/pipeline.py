@@ -3,13 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.app.lagging import Lagging
 from breadboard.clock import Clock
 from breadboard.engine.core import Engine
 from breadboard.model.bars import BAR
@@ -29,7 +28,8 @@ HANDOVER_ROWS = 200_000
 class Handover:
     """A run of outputs on its way to the store, and the checkpoint that may follow it."""
 
-    outputs: list[Outputs] = field(default_factory=list)
+    taken: list[tuple[Outputs, int]] = field(default_factory=list)
+    """Outputs, and the wall time at which the engine was done with each."""
     end: int = 0
     """The offset behind the last output."""
     quarantined: list[Quarantined] = field(default_factory=list)
@@ -60,7 +60,6 @@ class Pipeline:
         engine: Engine,
         sink: Sink,
         clock: Clock,
-        lagging: Lagging,
         *,
         lock: threading.Lock,
         listener: Callable[[Outputs, int], None] = lambda _outputs, _ts_engine: None,
@@ -71,7 +70,6 @@ class Pipeline:
         self._engine = engine
         self._sink = sink
         self._clock = clock
-        self._lagging = lagging
         self._lock = lock
         self._listener = listener
         self._handover_ns = int(handover_s * 1e9)
@@ -85,7 +83,7 @@ class Pipeline:
         frames = self._reader.read(max_frames)
         if frames is not None:
             self._take(frames)
-        if self._waiting.outputs and self._due():
+        if self._waiting.taken and self._due():
             self.hand_over()
         return 0 if frames is None else len(frames)
 
@@ -95,7 +93,7 @@ class Pipeline:
         if checkpoint or now - self._checkpointed_at >= self._checkpoint_ns:
             handover.state = self._engine.snapshot()
             self._checkpointed_at = now
-        if handover.outputs or handover.state is not None:
+        if handover.taken or handover.state is not None:
             handover.end = self._engine.position
             handover.open_bars = self._engine.bars.open_bars()
             handover.ts_engine = self._clock.wall()
@@ -116,10 +114,13 @@ class Pipeline:
     def _take(self, frames: Frames) -> None:
         with self._lock:
             outputs = self._engine.process(frames)
+            if self._engine.position < self._reader.position:
+                # A GAP record came alone and stands for many offsets: all of them are done, also for a checkpoint.
+                self._engine.position = self._reader.position
+                outputs = replace(outputs, end=self._engine.position)
         ts_engine = self._clock.wall()
-        self._lagging.measure(outputs, self._engine.instruments, ts_engine)
         self._listener(outputs, ts_engine)
-        self._waiting.outputs.append(outputs)
+        self._waiting.taken.append((outputs, ts_engine))
         self._waiting.quarantined.extend(_quarantined(frames, outputs, self._engine))
         self._waiting_rows += len(outputs.tape)
 
