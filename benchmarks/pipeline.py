@@ -67,9 +67,7 @@ def through(run: Run, wire: list[Read], *, stored: bool) -> tuple[int, float, fl
             house = building.build(Config(), places, store, CLOCK, live=False)
             pipeline = house.pipeline
             if not stored:
-                pipeline = Pipeline(
-                    house.reader, house.engine, Nowhere(), CLOCK, house.lagging, lock=house.lock, checkpoint_s=1e9
-                )
+                pipeline = Pipeline(house.reader, house.engine, Nowhere(), CLOCK, lock=house.lock, checkpoint_s=1e9)
             fed: list[int] = []
             thread = threading.Thread(target=lambda: fed.append(feed(places.root, run, wire)))
             begin, cpu = time.perf_counter(), time.process_time()

@@ -36,7 +36,6 @@ class House:
     sink: StoreSink
     writer: StoreWriter
     pipeline: Pipeline
-    lagging: Lagging
     lock: threading.Lock
     """Held while the engine moves; whoever reads books from another thread takes it."""
 
@@ -97,10 +96,9 @@ def build(
         engine,
         sink,
         clock,
-        lagging,
         lock=lock,
         listener=listener,
         handover_s=config.store.flush_ms / 1000,
         checkpoint_s=config.engine.checkpoint_s,
     )
-    return House(reader, engine, sink, writer, pipeline, lagging, lock)
+    return House(reader, engine, sink, writer, pipeline, lock)

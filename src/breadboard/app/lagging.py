@@ -1,7 +1,8 @@
 """Measures every hop of every row, by venue, source and provenance, on the way through the pipeline."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,36 @@ class _Group(NamedTuple):
     rows: NDArray[np.int64]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stamps:
+    """The market rows of many outputs, as far as lag is concerned: one pass over many costs hardly more than one."""
+
+    source: NDArray[np.uint16]
+    flags: NDArray[np.uint16]
+    instrument: NDArray[np.int32]
+    ts_event: NDArray[np.int64]
+    ts_recv: NDArray[np.int64]
+    ts_journal: NDArray[np.int64]
+    ts_engine: NDArray[np.int64]
+
+    @staticmethod
+    def of(taken: Sequence[tuple[Outputs, int]]) -> "_Stamps":
+        def column(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(outputs.tape, name) for outputs, _ in taken])
+
+        market = np.flatnonzero((column("instrument") >= 0) & (column("kind") <= EventKind.BOOK_SNAPSHOT))
+        counts = [len(outputs.tape) for outputs, _ in taken]
+        return _Stamps(
+            source=column("source")[market],
+            flags=column("flags")[market],
+            instrument=column("instrument")[market],
+            ts_event=column("ts_event")[market],
+            ts_recv=column("ts_recv")[market],
+            ts_journal=np.concatenate([outputs.ts_journal for outputs, _ in taken])[market],
+            ts_engine=np.repeat(np.array([ts_engine for _, ts_engine in taken], np.int64), counts)[market],
+        )
+
+
 class Lagging:
     """Feeds the lag board from outputs: the one place where lag is measured, but for the hop to a client's socket.
 
@@ -39,26 +70,19 @@ class Lagging:
         self._live = live
         self._began = clock.wall()
 
-    def measure(self, outputs: Outputs, instruments: Instruments, ts_engine: int) -> None:
-        """Count the hops up to the engine: network, journal, engine."""
-        tape, ts_journal = outputs.tape, outputs.ts_journal
-        for group in _groups(outputs, instruments):
+    def measure(self, taken: Sequence[tuple[Outputs, int]], instruments: Instruments, ts_store: int) -> None:
+        """Count every hop of outputs that are durable in the store; each comes with the time the engine was done."""
+        stamps = _Stamps.of(taken)
+        for group in _groups(stamps, instruments):
             rows = group.rows
-            timed = rows[tape.ts_event[rows] != ABSENT]
-            self._add(group, "network", tape.ts_recv[timed] - tape.ts_event[timed])
+            timed = rows[stamps.ts_event[rows] != ABSENT]
+            self._add(group, "network", stamps.ts_recv[timed] - stamps.ts_event[timed])
+            ours = rows if self._live else rows[stamps.ts_journal[rows] >= self._began]
+            self._add(group, "engine", stamps.ts_engine[ours] - stamps.ts_journal[ours])
+            self._add(group, "store", ts_store - stamps.ts_engine[rows])
             if self._live:
-                self._add(group, "journal", ts_journal[rows] - tape.ts_recv[rows])
-            ours = rows if self._live else rows[ts_journal[rows] >= self._began]
-            self._add(group, "engine", ts_engine - ts_journal[ours])
-
-    def stored(self, written: Sequence[Outputs], instruments: Instruments, ts_engine: int, ts_store: int) -> None:
-        """Count the hops to the store: store, and total from the venue's clock."""
-        for outputs in written:
-            for group in _groups(outputs, instruments):
-                timed = group.rows[outputs.tape.ts_event[group.rows] != ABSENT]
-                self._add(group, "store", np.full(len(group.rows), ts_store - ts_engine, np.int64))
-                if self._live:
-                    self._add(group, "total", ts_store - outputs.tape.ts_event[timed])
+                self._add(group, "journal", stamps.ts_journal[rows] - stamps.ts_recv[rows])
+                self._add(group, "total", ts_store - stamps.ts_event[timed])
 
     def rows(self, *, ending: bool = False) -> list[LagRow]:
         """Return the rows of a window that has just closed, else nothing; ``ending`` closes the one under way."""
@@ -69,12 +93,10 @@ class Lagging:
             self._board.add(group.venue, group.feed, hop, group.provenance, ns)
 
 
-def _groups(outputs: Outputs, instruments: Instruments) -> Iterator[_Group]:
-    """Yield the market rows by source and provenance."""
-    tape = outputs.tape
-    market = np.flatnonzero((tape.instrument >= 0) & (tape.kind <= EventKind.BOOK_SNAPSHOT))
-    keys = (tape.source[market].astype(np.int64) << 16) | (tape.flags[market] & _MARKS)
+def _groups(stamps: _Stamps, instruments: Instruments) -> Iterator[_Group]:
+    """Yield the rows by source and provenance."""
+    keys = (stamps.source.astype(np.int64) << 16) | (stamps.flags & _MARKS)
     for key in np.unique(keys).tolist():
-        rows = market[keys == key]
-        venue = instruments[int(tape.instrument[rows[0]])].venue
+        rows = np.flatnonzero(keys == key)
+        venue = instruments[int(stamps.instrument[rows[0]])].venue
         yield _Group(venue, f"{venue.lower()}-{key >> 16}", str(provenance(key & _MARKS)), rows)

@@ -95,12 +95,13 @@ class StoreSink:
 
     def _write(self, handover: Handover) -> None:
         started = time.perf_counter()
-        for outputs in handover.outputs:
+        for outputs, _ in handover.taken:
             self._writer.write(outputs, handover.open_bars, self._instruments, handover.quarantined, handover.ts_engine)
             handover.quarantined = []
         self._flush()
         self._metrics.store_flush.observe(time.perf_counter() - started)
-        self._lagging.stored(handover.outputs, self._instruments, handover.ts_engine, self._clock.wall())
+        if handover.taken:
+            self._lagging.measure(handover.taken, self._instruments, self._clock.wall())
         if handover.state is not None and self._writer.written >= handover.end:
             self._passed(handover.end, handover.state)
         self._write_lag()
