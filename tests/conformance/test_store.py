@@ -87,6 +87,21 @@ def test_written_is_the_end_of_the_ledger_without_a_hole(store: ClickHouseStore,
     assert audit(store).holes == ((100, 200),)
 
 
+def test_an_audit_leaves_out_what_is_being_written_meanwhile_and_sees_a_lost_beginning(
+    store: ClickHouseStore, tmp_path: Path
+) -> None:
+    writer = StoreWriter(store, tmp_path / "writer")
+    for first in (0, 100):
+        writer.write(made.outputs(first, first + 100), made.open_bars(first + 100), made.instruments())
+        writer.flush()
+    store.write("trades", trades(200, 300), "trades:200:300")  # and not yet its row in the ledger
+    assert audit(store).findings == ()
+    store.command("ALTER TABLE batches DELETE WHERE first = 0 SETTINGS mutations_sync = 2")
+    assert audit(store).holes == ((0, 100),)
+    store.command("ALTER TABLE quotes DELETE WHERE offset > 150 SETTINGS mutations_sync = 2")
+    assert audit(store).findings[0] == "table quotes has 17 of 34 rows written"
+
+
 def test_parameters_are_typed_and_never_text(store: ClickHouseStore) -> None:
     store.write("trades", trades(0, 9), "a")
     sql = "SELECT count() FROM trades WHERE symbol = {symbol:String} AND offset >= {start:Int64}"
