@@ -87,6 +87,19 @@ def test_written_is_the_end_of_the_ledger_without_a_hole(store: ClickHouseStore,
     assert audit(store).holes == ((100, 200),)
 
 
+def test_a_restart_writes_only_instruments_that_the_store_does_not_hold(store: ClickHouseStore, tmp_path: Path) -> None:
+    few, more = made.instruments(), made.instruments()
+    more.intern("COINBASE", "BTC-USD")
+    for first, known in ((0, few), (100, few), (200, more), (300, more)):
+        writer = StoreWriter(store, tmp_path / "writer")  # the one before is gone, as after a kill
+        writer.write(made.outputs(first, first + 100), made.open_bars(first + 100), known)
+        writer.flush()
+    rows = store.query("SELECT id, venue, symbol FROM instruments ORDER BY id").to_pylist()
+    assert [(row["id"], row["venue"], row["symbol"]) for row in rows] == [
+        (number, one.venue, one.symbol) for number, one in enumerate(more)
+    ]
+
+
 def test_an_audit_leaves_out_what_is_being_written_meanwhile_and_sees_a_lost_beginning(
     store: ClickHouseStore, tmp_path: Path
 ) -> None:

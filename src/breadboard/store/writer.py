@@ -86,6 +86,9 @@ class StoreWriter:
             for row in store.query("SELECT venue, symbol, provenance FROM latest FINAL").to_pylist()
         }
         self._provenance = np.empty(0, np.uint8)
+        named = store.query("SELECT id, venue, symbol FROM instruments FINAL").to_pylist()
+        self._named = {row["id"]: (row["venue"], row["symbol"]) for row in named}
+        """Instruments that the store holds from earlier runs, by their dense ids."""
 
     def resume(self) -> Resume:
         """Return where to go on. Call before the first ``write``; the engine must hand on from at most ``written``."""
@@ -199,7 +202,7 @@ class StoreWriter:
         quarantined = [one for one in self._quarantined if one.offset < batch.end]
         versions = np.concatenate([batch.bars, self._provisional()])
         return {
-            "instruments": records.instruments(self._instruments, self._instruments_written),
+            "instruments": records.instruments(self._instruments, self._unwritten()),
             "trades": rows.trades(batch.tape, self._labels),
             "quotes": rows.quotes(batch.tape, self._labels),
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
@@ -215,6 +218,16 @@ class StoreWriter:
         bars["state"] = BarState.PROVISIONAL
         bars["offset"] = self._open_at
         return bars
+
+    def _unwritten(self) -> int:
+        """Return the first dense id that the store does not hold yet, so that a restart writes no instrument twice."""
+        place = self._instruments_written
+        while place < len(self._instruments):
+            one = self._instruments[place]
+            if self._named.get(place) != (one.venue, one.symbol):
+                break
+            place += 1
+        return place
 
     def _see(self, batch: Outputs) -> None:
         """Remember the provenance of each instrument, which its bars inherit."""
