@@ -332,7 +332,9 @@ def test_too_many_messages_end_the_conversation() -> None:
                 with suppress(ConnectionClosed):
                     await one.socket.send("{}")
             async with asyncio.timeout(5):
-                await one.socket.wait_closed()
+                with suppress(ConnectionClosed):
+                    while True:  # a client that does not read its replies does not see the close behind them
+                        await one.socket.recv()
             assert one.socket.close_code == 1008
 
     serve(scenario)
