@@ -12,7 +12,7 @@ import pytest
 import uvloop
 
 from breadboard import journal
-from breadboard.app.capture import history
+from breadboard.app.past import history
 from breadboard.capture.driver import Capture, History, plan_sources
 from breadboard.capture.status import Counters
 from breadboard.config import FeedConfig

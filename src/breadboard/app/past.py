@@ -1,0 +1,106 @@
+"""What the journal already holds of each source: asked once, when capture starts, to begin the next gap rightly."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import msgspec
+import numpy as np
+
+from breadboard import journal
+from breadboard.capture.driver import History
+from breadboard.journal.format import parse_epoch
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import GapReason, RecordKind
+
+LOOK_BACK: Final = 16
+"""Segments searched for the last word on a connection. Beyond them its gap begins too early rather than too late."""
+_READ_FRAMES: Final = 65_536
+_OUTAGES: Final = frozenset({GapReason.RESTART, GapReason.DISCONNECT})
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """The last word on one source, as far as it was found."""
+
+    epoch: int
+    known: bool = False
+    """Whether a record says how things stood."""
+    is_open: bool = False
+    ts: int = 0
+    """Of the record that says it is not open."""
+
+
+def history(directory: Path) -> dict[int, History]:
+    """Return, for every source of the journal, its last connection and the last moment at which it was known good.
+
+    A source whose connection was open is good up to the journal's last record of any kind: capture, with its clock
+    record every second, was alive until then. One that had lost its connection, or had not got one since capture
+    started, is good up to the record that says so, which may lie some segments back.
+    """
+    sources: dict[int, _Source] = {}
+    last_ts = first_ts = 0
+    limit: int | None = None
+    for base in list(reversed(journal.bases(directory)))[:LOOK_BACK]:
+        found, (first, last) = _look(directory, base, limit)
+        limit, first_ts, last_ts = base, first or first_ts, last_ts or last
+        for number, source in found.items():
+            later = sources.get(number)
+            if later is None or not later.known:
+                sources[number] = replace(source, epoch=max(source.epoch, later.epoch if later else 0))
+        if last_ts and all(source.known for source in sources.values()):
+            break
+    if not last_ts:
+        return {}
+    return {
+        number: History(source.epoch, last_ts if source.is_open else source.ts if source.known else first_ts)
+        for number, source in sources.items()
+    }
+
+
+def _look(directory: Path, base: int, limit: int | None) -> tuple[dict[int, _Source], tuple[int, int]]:
+    """Return what one segment says of the sources, and the receive stamps of its first and last frame (0: none)."""
+    reader = journal.Reader.open(directory, base)
+    found = {number: _Source(epoch.epoch) for number, epoch in reader.epochs.items()}
+    first = last = 0
+    while limit is None or reader.position < limit:
+        frames = reader.read(_READ_FRAMES if limit is None else min(_READ_FRAMES, limit - reader.position))
+        if frames is None:
+            break
+        first, last = first or int(frames.ts_recv[0]), int(frames.ts_recv[-1])
+        _hear(frames, found)
+    reader.close()
+    return found, (first, last)
+
+
+def _hear(frames: Frames, found: dict[int, _Source]) -> None:
+    """Take what a run of frames says: data comes from an open connection, an outage's gap from none."""
+    for row in _telling(frames):
+        kind, number, epoch, is_open = int(frames.kind[row]), int(frames.source[row]), int(frames.epoch[row]), True
+        if kind == RecordKind.EPOCH:
+            told = parse_epoch(frames.frame(row))
+            if told is None:
+                continue
+            number, epoch, is_open = told.source, told.epoch, told.open
+        elif kind == RecordKind.GAP:
+            if not _is_outage(frames.frame(row)):
+                continue
+            is_open = False
+        found[number] = _Source(epoch, known=True, is_open=is_open, ts=int(frames.ts_recv[row]))
+
+
+def _telling(frames: Frames) -> list[int]:
+    """Return the rows that say how a source stands, in order: its own records, and the last of its data."""
+    data = np.flatnonzero((frames.kind == RecordKind.DATA) | (frames.kind == RecordKind.DOCUMENT))[::-1]
+    _, newest = np.unique(frames.source[data], return_index=True)
+    own = np.flatnonzero((frames.kind == RecordKind.EPOCH) | (frames.kind == RecordKind.GAP))
+    rows: list[int] = np.sort(np.concatenate((own, data[newest]))).tolist()
+    return rows
+
+
+def _is_outage(body: bytes) -> bool:
+    try:
+        return msgspec.json.decode(body, type=Gap).reason in _OUTAGES
+    except msgspec.DecodeError:
+        return False

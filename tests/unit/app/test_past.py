@@ -1,0 +1,83 @@
+"""What a start of capture learns from the journal: the next gap must begin where the source was last known good."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from breadboard import journal
+from breadboard.app.past import LOOK_BACK, history
+from breadboard.capture.driver import History
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import GapReason, RecordKind
+from journals import T0, epoch_frame
+
+DATA, CLOCK, EPOCH, GAP = RecordKind.DATA, RecordKind.CLOCK, RecordKind.EPOCH, RecordKind.GAP
+Row = tuple[RecordKind, int, int, bytes]
+"""Kind, source, seconds after T0, body."""
+
+
+def runs(directory: Path, *rows_of_runs: list[Row]) -> dict[int, History]:
+    """Write each run into segments of its own, as each start of capture does, and ask for the history."""
+    for rows in rows_of_runs:
+        writer = journal.Writer.open(directory, compress=False)
+        for kind, source, second, body in rows:
+            writer.append(kind, source, 1, [body], [T0 + second], 1)
+        writer.close()
+    return history(directory)
+
+
+def up(source: int, second: int, epoch: int = 1) -> Row:
+    return EPOCH, source, second, epoch_frame(source, epoch)
+
+
+def down(source: int, second: int, epoch: int = 1) -> Row:
+    return EPOCH, source, second, epoch_frame(source, epoch, opened=False)
+
+
+def outage(source: int, begin: int, end: int, reason: GapReason = GapReason.RESTART) -> Row:
+    return GAP, source, end, msgspec.json.encode(Gap(source, reason, T0 + begin, T0 + end))
+
+
+def clock(second: int) -> Row:
+    return CLOCK, 0xFFFF, second, b"{}"
+
+
+def test_an_open_connection_is_good_up_to_the_last_record_of_any_kind(tmp_path: Path) -> None:
+    assert runs(tmp_path, [up(0, 1), (DATA, 0, 2, b"x"), clock(9)]) == {0: History(1, T0 + 9)}
+
+
+def test_a_lost_connection_is_good_up_to_its_end(tmp_path: Path) -> None:
+    assert runs(tmp_path, [up(0, 1), down(0, 5), clock(9)]) == {0: History(1, T0 + 5)}
+
+
+def test_a_connection_lost_some_segments_ago_is_not_taken_for_open(tmp_path: Path) -> None:
+    found = runs(tmp_path, [up(0, 1), up(1, 1), down(0, 5), clock(6)], [(DATA, 1, 8, b"x"), clock(9)], [clock(12)])
+    assert found == {0: History(1, T0 + 5), 1: History(1, T0 + 12)}
+
+
+def test_a_second_restart_before_the_venue_answered_does_not_hide_the_time_between(tmp_path: Path) -> None:
+    found = runs(tmp_path, [up(0, 1), clock(5)], [outage(0, 5, 10), clock(11), clock(60)])
+    assert found == {0: History(1, T0 + 10)}
+
+
+@pytest.mark.parametrize("reason", [GapReason.QUARANTINE, GapReason.STORAGE])
+def test_a_gap_inside_a_connection_does_not_end_it(tmp_path: Path, reason: GapReason) -> None:
+    found = runs(tmp_path, [up(0, 1), (DATA, 0, 2, b"x"), outage(0, 2, 3, reason), clock(9)])
+    assert found == {0: History(1, T0 + 9)}
+
+
+def test_data_after_a_gap_shows_that_the_connection_is_there_again(tmp_path: Path) -> None:
+    found = runs(tmp_path, [outage(0, 1, 2), up(0, 3), (DATA, 0, 4, b"x")], [(DATA, 0, 5, b"x"), clock(9)])
+    assert found == {0: History(1, T0 + 9)}
+
+
+def test_a_last_word_too_far_back_makes_the_gap_too_long_and_not_too_short(tmp_path: Path) -> None:
+    quiet = [[clock(10 + at)] for at in range(LOOK_BACK)]
+    assert runs(tmp_path, [up(0, 1), down(0, 5)], *quiet) == {0: History(1, T0 + 10)}
+
+
+def test_a_new_journal_and_one_that_recorded_nothing_know_nothing(tmp_path: Path) -> None:
+    assert runs(tmp_path) == {}
+    assert runs(tmp_path, []) == {}
+    assert runs(tmp_path, [up(0, 1), clock(9)], [], []) == {0: History(1, T0 + 9)}
