@@ -78,9 +78,9 @@ class StoreWriter:
         self._instruments_written = 0
         self._ts_engine = 0
         self._written = store.written()
-        self._pending = [intent for intent in self._intents.all if intent[1] > self._written]
-        if self._pending and self._pending[0][0] > self._written > 0:
-            self._pending.insert(0, (self._written, self._pending[0][0]))
+        self._begin = self._written
+        """The offset at which the next flush begins."""
+        self._pending = sorted(intent for intent in self._intents.all if intent[1] > self._written)
         self._known = {
             (row["venue"], row["symbol"]): _CODES[row["provenance"]]
             for row in store.query("SELECT venue, symbol, provenance FROM latest FINAL").to_pylist()
@@ -128,6 +128,7 @@ class StoreWriter:
             fresh = cut.after(outputs, reach) if outputs.first < reach else outputs
             self._instruments, self._ts_engine = instruments, ts_engine or self._clock.wall()
             self._quarantined += [one for one in quarantined if one.offset >= reach]
+            self._begin = self._parts[0].first if self._parts else fresh.first
             while (edge := self._edge()) is not None and fresh.end >= edge:
                 self._parts.append(cut.before(fresh, edge))
                 fresh = cut.after(fresh, edge)
@@ -136,7 +137,7 @@ class StoreWriter:
             if fresh.end > fresh.first:
                 self._parts.append(fresh)
                 self._buffered += len(fresh.tape)
-            if self._buffered >= self._flush_rows and self._edge() is None:
+            if self._buffered >= self._flush_rows and not self._again():
                 self._flush_parts()
 
     def measured(self, window: Sequence[LagRow]) -> None:
@@ -152,8 +153,7 @@ class StoreWriter:
     def flush(self) -> int:
         """Write what waits and return ``written``. Durable on return, except what an old intent still awaits."""
         with self._lock:
-            edge = self._edge()
-            if self._parts and edge in (None, self._parts[-1].end):
+            if self._parts and (not self._again() or self._edge() == self._parts[-1].end):
                 self._flush_parts()
             while self._lag:
                 self._store.write("lag", self._lag[0], f"lag:{self._run}:{self._lag[0]['ts_recv'][0].value}")
@@ -172,15 +172,23 @@ class StoreWriter:
             self._intents.close()
 
     def _edge(self) -> int | None:
-        """Where the next flush must end because an earlier attempt ended there."""
-        return self._pending[0][1] if self._pending else None
+        """Where the next flush must end at the latest, because an earlier attempt ended or began there."""
+        return self._pending[0][self._again()] if self._pending else None
+
+    def _again(self) -> bool:
+        """Whether the next flush is an earlier one, with its boundaries.
+
+        It is not where the store was wiped, or lost the end of its ledger: then everything before the first
+        intent is to be written first, a flush at a time and never all at once.
+        """
+        return bool(self._pending) and self._begin >= self._pending[0][0]
 
     def _flush_parts(self) -> None:
         batch = cut.join(self._parts)
         first, end = batch.first, batch.end
-        if not self._pending:
+        if not self._again():
             self._intents.append(first, end)
-            self._pending = [(first, end)]
+            self._pending.insert(0, (first, end))
         counts: dict[str, int] = {}
         for name, table in self._tables(batch).items():
             if table.num_rows:
@@ -189,7 +197,7 @@ class StoreWriter:
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
         self._store.write("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}")
-        self._written = end
+        self._written = self._begin = end
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
         self._origins.learn(batch.tape)

@@ -101,6 +101,29 @@ def test_outputs_that_leave_a_hole_are_refused(tmp_path: Path) -> None:
         write(writer, 40, 50)
 
 
+@pytest.mark.parametrize("written", [0, 30])
+def test_a_store_that_lost_what_came_before_an_intent_is_filled_in_pieces_and_keeps_the_intent(
+    tmp_path: Path, written: int
+) -> None:
+    intents = Intents(tmp_path)
+    intents.append(600, 650)
+    intents.close()
+    store = MemoryStore()
+    if written:
+        store.write("batches", pa.table({"first": [0], "end": [written]}), f"batches:0:{written}")
+    writer = StoreWriter(store, tmp_path, flush_rows=100)
+    most = 0
+    for at in range(written, 700, 10):
+        write(writer, at, at + 10)
+        most = max(most, writer.buffered)
+    writer.flush()
+    assert most <= 110
+    assert store.offsets("trades") == [at for at in range(0, 700, 3) if at >= written]
+    batches = [token for token in store.inserts if token.startswith("batches")]
+    assert "batches:600:650" in batches
+    assert batches[-1] == "batches:650:700"
+
+
 def test_outputs_already_written_are_passed_over(tmp_path: Path) -> None:
     store = MemoryStore()
     writer = StoreWriter(store, tmp_path)
