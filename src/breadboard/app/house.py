@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from breadboard import feeds
+from breadboard.app import kinship
 from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
@@ -77,14 +78,18 @@ def build(
     lag = lag or LagBoard()
     engine = Engine(feeds.by_venue, config.engine)
     writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)
+    kinship.check(places, writer.written)
+    kinship.note(places)
     found = checkpoint.load(places.engine_state)
     if found is not None and found[0] <= writer.resume().written:
         engine.restore(found[1])
     reader = Reader.open(places.journal, engine.position)
-    engine.adopt(reader.epochs.values())
+    # A restored engine knows them, also those that have ended: a restart must leave no trace in its state.
+    engine.adopt(epoch for source, epoch in reader.epochs.items() if source not in engine.epochs)
     lagging = Lagging(lag, clock, live=live)
 
     def passed(offset: int, state: bytes) -> None:
+        kinship.note(places)
         checkpoint.save(places.engine_state, offset, state)
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)

@@ -3,7 +3,7 @@
 ``docs/journal.md`` gives the format byte by byte, and the reasons.
 """
 
-from breadboard.journal.check import Damage, Info, Report, bases, info, salvage, verify
+from breadboard.journal.check import Damage, Info, Report, bases, identity, info, salvage, verify
 from breadboard.journal.reader import Reader
 from breadboard.journal.retention import acknowledge, floors, forget, retire
 from breadboard.journal.scan import warm
@@ -19,6 +19,7 @@ __all__ = [
     "bases",
     "floors",
     "forget",
+    "identity",
     "info",
     "retire",
     "salvage",

@@ -89,6 +89,12 @@ def info(directory: Path) -> Info:
     )
 
 
+def identity(directory: Path) -> int:
+    """Return the random word that this journal was born with and keeps; 0 for one that has no segment yet."""
+    segments = listing(directory)
+    return sync_word(directory, segments) if segments else 0
+
+
 def bases(directory: Path) -> list[int]:
     """Return the first offset of every segment, oldest first: places where a reader may begin."""
     return [segment.base for segment in listing(directory)]

@@ -1,0 +1,48 @@
+"""A store belongs to the journal it was made from: offsets of one mean nothing in another."""
+
+from pathlib import Path
+
+from breadboard.app.places import Places
+from breadboard.errors import StoreError
+from breadboard.journal import Reader, identity
+
+_NAME = "store.journal"
+"""Which journal the store was made from; beside the store, so that neither a new journal nor checkpoint removes it."""
+
+
+def check(places: Places, written: int) -> None:
+    """Refuse a store that holds everything before offset ``written`` of another journal than the one here.
+
+    Passing over what "is stored already" would leave out that much of the new journal, in silence. Raises StoreError
+    where the journal has another identity than the one noted, JournalError where it ends before ``written``.
+    """
+    if not written:
+        _place(places).unlink(missing_ok=True)
+        return
+    noted = _noted(places)
+    if noted is not None and noted != identity(places.journal):
+        raise StoreError(
+            f"the store of {places.root} holds {written:,} offsets of another journal than the one in {places.journal}",
+            hint="breadboard up --data-dir NEW   # or put the journal back",
+        )
+    Reader.open(places.journal, written).close()
+
+
+def note(places: Places) -> None:
+    """Note once which journal the store is made from, as soon as there is one. Raises OSError."""
+    if _noted(places) is None and (found := identity(places.journal)):
+        path = _place(places)
+        fresh = path.with_name(path.name + ".tmp")
+        fresh.write_text(f"{found}\n", encoding="ascii")
+        fresh.replace(path)
+
+
+def _noted(places: Places) -> int | None:
+    try:
+        return int(_place(places).read_text(encoding="ascii"))
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _place(places: Places) -> Path:
+    return places.root / _NAME
