@@ -48,6 +48,8 @@ CLOCKS: Final = np.dtype(
         ("recv", np.int64),  # our time of the last row; 0 before the first
         ("first", np.int64),  # first event time
         ("second", np.int64),  # the watermark, in whole seconds
+        ("best", np.int64),  # the largest event time minus receive time believed so far: the least lag
+        ("ahead", np.int64),  # events in a row that were further ahead of it than belief allows
     ]
 )
 """What is known of one source's time; ABSENT where nothing is."""
@@ -73,6 +75,10 @@ SPARE: Final = 3 * len(SECONDS)
 _SECOND: Final = 1_000_000_000
 _AHEAD_NS: Final = 86_400 * _SECOND
 """An event time this far after its receipt is a mistake, whatever our clock's fault may be."""
+_JUMP_NS: Final = 60 * _SECOND
+"""So is one that far ahead of the source's least lag: it would close every bar before it ..."""
+BELIEVED: Final = 16
+"""... unless so many come in a row: then our clock was set back, and nobody told."""
 _TRADE: Final = int(EventKind.TRADE)
 _CLOCK: Final = int(EventKind.CLOCK)
 _GAP: Final = int(EventKind.GAP)
@@ -254,6 +260,30 @@ def _trade(
 
 
 @kernel
+def _implausible(clock: Record, ahead: int) -> bool:
+    """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not."""
+    if ahead > _AHEAD_NS:
+        return True
+    if clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
+        clock.ahead += 1
+        return True
+    clock.ahead = 0
+    clock.best = max(clock.best, ahead)
+    return False
+
+
+@kernel
+def _step(clocks: NDArray[np.void], last: int, step: int) -> None:
+    """Our wall clock was set: tell what is known of the sources in terms of the new one."""
+    for each in range(last + 1):
+        clock = clocks[each]
+        if clock.newest != ABSENT:
+            clock.recv += step
+            clock.shift -= step
+            clock.best -= step
+
+
+@kernel
 def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
     stop: int,
@@ -283,6 +313,8 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
         if len(out) - at < meter[OPEN] + SPARE:
             return row, at
         if kind[row] == _CLOCK:
+            if size[row] != ABSENT:
+                _step(clocks, meter[TOP_SOURCE], size[row])
             for each in range(meter[TOP_SOURCE] + 1):
                 clock = clocks[each]
                 if clock.newest != ABSENT and ts_recv[row] - clock.recv > idle:
@@ -297,14 +329,15 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
         clock = clocks[from_source]
         clock.recv = ts_recv[row]
         when = ts_event[row]
-        if when == ABSENT or flags[row] & _DUPLICATE or when - ts_recv[row] > _AHEAD_NS:
-            if kind[row] == _TRADE and when == ABSENT:
-                meter[UNTIMED] += 1
-            elif when != ABSENT and when - ts_recv[row] > _AHEAD_NS:
-                meter[IMPLAUSIBLE] += 1
+        if when == ABSENT or flags[row] & _DUPLICATE:
+            meter[UNTIMED] += kind[row] == _TRADE and when == ABSENT
             row += 1
             continue
         if not flags[row] & _LAST_KNOWN:
+            if _implausible(clock, when - ts_recv[row]):
+                meter[IMPLAUSIBLE] += 1
+                row += 1
+                continue
             if clock.first == ABSENT:
                 clock.first = when
             if when > clock.newest:

@@ -5,7 +5,8 @@ bar of the source's instruments that ends there becomes FINAL, at that very row,
 for a bar already final rewrites it (CORRECTED, a new version at once) while the bar is in its ring; later than that it
 is counted as too late. A source silent for ``idle_s`` of our own time (CLOCK rows) is carried on by our clock, moved
 by the distance between its event time and our receive time when it last spoke: right also for slow clocks and
-delayed feeds.
+delayed feeds. When our clock is set (a CLOCK row says so), that distance moves with it. An event time far ahead of all
+before it is a mistake, and neither closes bars nor is in one, unless so many follow that it must be true.
 """
 
 from typing import Any, Final
@@ -218,5 +219,5 @@ class Bars:
 
 def _fresh_clocks() -> NDArray[np.void]:
     clocks = np.zeros(_SOURCES, CLOCKS)
-    clocks["newest"] = clocks["first"] = clocks["second"] = ABSENT
+    clocks["newest"] = clocks["first"] = clocks["second"] = clocks["best"] = ABSENT
     return clocks

@@ -19,6 +19,8 @@ _BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NOT_NEW: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _DAY_NS: Final = 86_400_000_000_000
+_AHEAD_NS: Final = 60_000_000_000
+"""An event time counts for no more than this after its receipt: a mistaken one must not stay the newest for years."""
 
 
 @kernel
@@ -45,6 +47,12 @@ def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int
     if whole > INT64_MAX - more_whole:
         return INT64_MAX, 999_999_999_999_999_999
     return whole + more_whole, fraction
+
+
+@kernel
+def _when(ts_event: int, ts_recv: int) -> int:
+    """Return the time by which a trade is older or newer than another; ABSENT, before everything, for no trade."""
+    return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
 
 
 @kernel
@@ -77,9 +85,8 @@ def _keep(
             record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]
             record.quote_ts_event, record.quote_ts_recv = ts_event[row], ts_recv[row]
         elif kind[row] == _TRADE and not flags[row] & _NOT_NEW:
-            when = ts_recv[row] if ts_event[row] == ABSENT else ts_event[row]
-            # Before the first trade both are ABSENT, which is before everything.
-            if when >= (record.trade_ts_recv if record.trade_ts_event == ABSENT else record.trade_ts_event):
+            when = _when(ts_event[row], ts_recv[row])
+            if when >= _when(record.trade_ts_event, record.trade_ts_recv):
                 record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
                 record.side, record.trade_id = side[row], trade_id[row]
                 record.trade_ts_event, record.trade_ts_recv = ts_event[row], ts_recv[row]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.errors import BreadboardError
+from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
@@ -250,22 +251,22 @@ class Router:
             kind, source = int(frames.kind[row]), int(frames.source[row])
             stamp = (int(frames.offset[row]), int(frames.ts_recv[row]))
             if kind == RecordKind.CLOCK:
-                rows.append((*stamp, EventKind.CLOCK, source, 0, 0))
+                rows.append((*stamp, EventKind.CLOCK, source, 0, 0, _step(frames.frame(row))))
             elif kind == RecordKind.EPOCH and (epoch := _read(frames.frame(row), Epoch)) is not None:
                 self.adopt(epoch)
                 code = StatusCode.FEED_UP if epoch.open else StatusCode.FEED_DOWN
-                rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code))
+                rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code, ABSENT))
             elif kind == RecordKind.GAP and (gap := _read(frames.frame(row), Gap)) is not None:
                 gaps.append((stamp[0], gap))
                 if gap.symbol and gap.source in self.epochs:
                     venues[stamp[0]] = self.epochs[gap.source].venue
                 wide = 0 if stamp[0] in venues else Flag.FEED_WIDE
-                rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason))
+                rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason, ABSENT))
             else:
                 self._garbled(frames, row, _BAD_RECORD.get(kind, f"a record of unknown kind {kind}"), bad)
         if not rows:
             return []
-        names = ("offset", "ts_recv", "kind", "source", "flags", "code")
+        names = ("offset", "ts_recv", "kind", "source", "flags", "code", "size")
         tape = Tape.of(len(rows), dict(zip(names, zip(*rows, strict=True), strict=True)), gaps=gaps)
         return [_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues)]
 
@@ -307,6 +308,22 @@ class Router:
                 which = self._instruments.find(part.venues[offset], gap.symbol)
                 instrument[tape.offset == offset] = NO_INSTRUMENT if which is None else which
         return replace(tape, instrument=instrument)
+
+
+class _Clock(msgspec.Struct):
+    step_ns: int = 0
+
+
+_clock: Final = msgspec.json.Decoder(_Clock)
+
+
+def _step(data: bytes) -> int:
+    """Return by how many ns our wall clock was set, as a CLOCK record says; ABSENT where it was not."""
+    try:
+        step = _clock.decode(data).step_ns
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return ABSENT
+    return step if step and abs(step) <= INT64_MAX else ABSENT
 
 
 def _read(data: bytes, kind: type[_Record]) -> _Record | None:

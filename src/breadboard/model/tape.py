@@ -54,7 +54,8 @@ class Tape:
     ``size`` for the bid, ``ask_price`` and ``ask_size`` for the ask; a missing side is ``ABSENT``. A book row owns
     levels ``level_begin:level_end`` of the level columns, with absolute sizes, 0 removes; ``sequence_first``,
     ``sequence`` and ``sequence_prev`` are the venue's first, last and previous update numbers.
-    ``code`` is a ``StatusCode`` on STATUS rows and a ``GapReason`` on GAP rows.
+    ``code`` is a ``StatusCode`` on STATUS rows and a ``GapReason`` on GAP rows. ``size`` of a CLOCK row is by how
+    many ns our wall clock was set, where it was.
     """
 
     kind: NDArray[np.uint8]

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from breadboard.engine.bar_kernel import BELIEVED
 from breadboard.engine.bars import Bars
 from breadboard.engine.found import FOUND
 from breadboard.model.bars import INTERVALS
@@ -259,3 +260,39 @@ def test_a_bar_is_concluded_once_in_time_and_after_that_only_corrected(seed: int
         assert offsets[0] == due if states[0] == FINAL else offsets[0] >= due
     for bar in stage.open_bars():
         assert second[-1] < int(bar["ts_open"]) // SECOND + int(bar["interval"])
+
+
+def test_one_time_far_ahead_closes_nothing_and_is_in_no_bar() -> None:
+    hour = 3600 * SECOND
+    stage = bars()
+    rows = [trade(1, 0), trade(2, hour) | {"ts_recv": T0 + 1}, trade(3, 2), trade(4, SECOND), quote(3 * SECOND)]
+    assert concluded(stage, rows) == [(0, 2, FINAL, 4)]
+    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 0}
+    assert stage.watermark(0) == T0 + SECOND
+
+
+def test_times_that_stay_ahead_are_believed_because_our_clock_was_set_back() -> None:
+    stage, back = bars(), 3600 * SECOND
+    rows = [trade(1, 0)] + [trade(at, at * SECOND) | {"ts_recv": T0 + at * SECOND - back} for at in range(2, 30)]
+    stage.on_tape(tape(rows))
+    assert stage.counters()["implausible"] == BELIEVED - 1
+    assert stage.watermark(0) == T0 + 27 * SECOND
+
+
+def test_a_backlog_read_late_makes_the_fresh_events_after_it_no_mistake() -> None:
+    stage, late = bars(), 600 * SECOND
+    rows = [trade(1, 0), trade(2, SECOND) | {"ts_recv": T0 + late}, trade(3, late)]
+    stage.on_tape(tape(rows))
+    assert stage.counters()["implausible"] == 0
+    assert stage.watermark(0) == T0 + late - 2 * SECOND
+
+
+@pytest.mark.parametrize("step", [3600 * SECOND, -3600 * SECOND])
+def test_our_clock_being_set_carries_no_source_on_and_costs_no_trade(step: int) -> None:
+    stage = bars()
+    rows = [trade(1, 0), clock(SECOND + step) | {"size": step}, trade(2, SECOND) | {"ts_recv": T0 + SECOND + step}]
+    rows += [clock(2 * SECOND + step), trade(3, 2 * SECOND) | {"ts_recv": T0 + 2 * SECOND + step}]
+    assert concluded(stage, rows) == []
+    assert stage.watermark(0) == T0
+    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert concluded(stage, [clock(8 * SECOND + step)]) == [(at, 1, FINAL, 0) for at in range(3)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.errors import BreadboardError
+from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, RecordKind, SequenceRule, StatusCode
@@ -310,3 +311,10 @@ def test_the_digest_tells_any_value_apart(other: dict[str, Any]) -> None:
 
     assert digest(trade("A", 1)) == digest(trade("A", 1))
     assert digest(other) != digest(trade("A", 1))
+
+
+def test_a_clock_record_says_on_the_tape_by_how_much_our_clock_was_set() -> None:
+    bodies = [b'{"wall":1,"mono":2,"step_ns":-3600}', b'{"wall":1,"mono":2,"step_ns":0}', b"{}", b"not a clock"]
+    out = engine().process(journal([(CLOCK, 0xFFFF, body) for body in bodies]))
+    assert out.tape.kind.tolist() == [EventKind.CLOCK] * 4
+    assert out.tape.size.tolist() == [-3600] + [ABSENT] * 3

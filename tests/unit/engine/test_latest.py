@@ -53,3 +53,12 @@ def test_a_volume_beyond_64_bits_is_held_and_not_wrapped() -> None:
     stage.on_tape(tape([trade(1, 0) | {"size": 2**62, "size_exp": 0}] * 3))
     last = stage.records[0]
     assert last["volume_whole"] == 2**63 - 1
+
+
+def test_a_trade_from_years_ahead_is_not_the_last_one_for_years() -> None:
+    stage = Latest()
+    year, minute = 365 * 86_400 * SECOND, 60 * SECOND
+    stage.on_tape(tape([trade(1, 0), trade(2, year) | {"ts_recv": T0 + 1}, trade(3, minute + 2, 777)]))
+    record = stage.records[0]
+    assert (record["trade_id"], record["price"], record["trades"]) == (3, 777 * 10**9, 3)
+    assert record["day"] == T0 // (86_400 * SECOND)
