@@ -111,7 +111,7 @@ def stages(run: Run, wire: list[Read]) -> dict[str, float]:
             while (frames := read(STEP_FRAMES)) is not None:
                 outputs = timed("engine", engine.process)(frames)
                 bars = engine.bars.open_bars()
-                timed("store", house.writer.write)(outputs, bars, engine.instruments, [], [], CLOCK.wall())
+                timed("store", house.writer.write)(outputs, bars, engine.instruments, [], CLOCK.wall())
             timed("store", house.writer.flush)()
             house.close()
     return {name: round(seconds / count * 1e9, 1) for name, seconds in spent.items()}
