@@ -28,8 +28,8 @@ MAX_WAITING_ALL: Final = 100_000
 """Deltas kept over all instruments; beyond it the longest queue is let go, and told."""
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
-_HARMLESS: Final = frozenset({GapReason.TRADE_ID, GapReason.QUARANTINE})
-"""Gaps that do not touch books: of trades, and of frames nobody understood (a lost delta shows in the numbers)."""
+_QUARANTINE: Final = int(GapReason.QUARANTINE)
+"""Why frames nobody understood are missing: from books without numbers; elsewhere a lost delta shows in those."""
 # Plain integers: looking up a member of an Enum costs more than the row it is compared with.
 _EMPTY: Final = int(BookState.EMPTY)
 _SYNCING: Final = int(BookState.SYNCING)
@@ -180,20 +180,24 @@ class Books:
             self._lose(int(tape.source[row]), which)
         elif kind == _GAP:
             if _touches_books(tape, row):
-                self._lose(int(tape.source[row]), which)
+                self._lose(int(tape.source[row]), which, numbered=tape.code[row] != _QUARANTINE)
         elif which >= 0 and kind == _SNAPSHOT:
             self._renew(which, tape, row)
         elif which >= 0:
             self._delta(which, tape, row, rows)
 
-    def _lose(self, source: int, which: int) -> None:
-        """Something may be missing from one book, or from every book of a source: it is no longer believed."""
+    def _lose(self, source: int, which: int, *, numbered: bool = True) -> None:
+        """Something may be missing from one book, or from every book of a source: it is no longer believed.
+
+        Not ``numbered``: that is so only of books whose venue gives no numbers.
+        """
         heads = self._heads[: self._known]
         if which >= 0:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        for each in np.flatnonzero(touched & (heads["state"] != _EMPTY)).tolist():
+        touched = touched & (heads["state"] != _EMPTY) & (numbered | (heads["rule"] == _NONE))
+        for each in np.flatnonzero(touched).tolist():
             self._forget(each)
             if heads[each]["state"] == _LIVE:
                 heads[each]["state"] = _STALE
@@ -307,7 +311,7 @@ class Books:
 def _touches_books(tape: Tape, row: int) -> bool:
     """Return whether a GAP row may hide a change of a book."""
     channels = [gap.channel for offset, gap in tape.gaps if offset == tape.offset[row]]
-    return tape.code[row] not in _HARMLESS and any(channel in {None, "book"} for channel in channels or [None])
+    return tape.code[row] != GapReason.TRADE_ID and any(channel in {None, "book"} for channel in channels or [None])
 
 
 def _hole(rule: int, book: int, event: BookEvent) -> tuple[int, int]:

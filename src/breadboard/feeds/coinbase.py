@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.feeds.coinbase_messages import dialect, read, read_document
+from breadboard.feeds.coinbase_messages import dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
@@ -85,7 +85,7 @@ class CoinbaseFeed:
     def language(self) -> Language:
         """What its bytes mean; made once, when first asked for."""
         cap = self.capabilities
-        return Language(cap.venue, cap.sequence_rule, cap.frame_cap, dialect(), read, read_document)
+        return Language(cap.venue, cap.sequence_rule, cap.frame_cap, dialect(), read, read_document, lost_book)
 
     def session(self, symbols: Sequence[str], channels: Sequence[str], url: str, rest_url: str) -> CoinbaseSession:  # noqa: ARG002 - the port has it; this venue is never asked over HTTP
         """Return a conversation; see ``ports.Feed.session``."""

@@ -3,6 +3,7 @@
 Source: docs.cdp.coinbase.com/exchange/websocket-feed. A match carries the MAKER's side; the tape has the taker's.
 """
 
+import re
 from typing import Final, Literal
 
 import msgspec
@@ -127,6 +128,20 @@ def read_document(head: DocumentHead, _body: bytes) -> Meaning:
     if head.status != 200:
         return refused_document(None)
     return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
+
+
+_PRODUCT: Final = re.compile(rb'"product_id"\s*:\s*"([!#-\[\]-~]{1,64})"')
+
+
+def lost_book(frame: bytes) -> str | None:
+    """Return the product whose book misses a refused frame, "" where that cannot be read, None for no book message.
+
+    Level 2 has no numbers that would show the loss, so the book must not be believed from there on.
+    """
+    if b'"l2update"' not in frame and b'"snapshot"' not in frame:
+        return None
+    named = _PRODUCT.search(frame)
+    return named.group(1).decode("ascii") if named else ""
 
 
 def _time(text: str | None) -> int:

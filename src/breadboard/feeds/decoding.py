@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,7 +17,7 @@ from breadboard.feeds.words import Symbols
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import NO_INSTRUMENT, Instruments
-from breadboard.model.kinds import RecordKind, SequenceRule
+from breadboard.model.kinds import EventKind, GapReason, RecordKind, SequenceRule
 from breadboard.model.tape import LEVEL_COLUMNS, Tape
 from breadboard.ports import Decoded
 
@@ -42,6 +43,8 @@ class Language:
     dialect: Dialect
     read: Reader
     read_document: DocumentReader
+    lost_book: Callable[[bytes], str | None] = lambda _frame: None
+    """Which book misses a refused frame where no numbers will tell: its symbol, "" for any, None for no book."""
 
 
 class JsonDecoder:
@@ -148,6 +151,10 @@ class JsonDecoder:
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
         except ValueError as error:
             odd.quarantined.append((int(frames.offset[row]), str(error)))
+            lost = self._language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
+            if lost is not None:
+                event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
+                odd.events.append((row, self._intern(lost) if lost else NO_INSTRUMENT, event))
             return
         odd.control += meaning.control
         if meaning.ignored is not None:

@@ -9,7 +9,7 @@ import msgspec
 
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -29,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     kind: EventKind
     symbol: str | None
     flags: Flag = Flag(0)
-    code: StatusCode | None = None
+    code: StatusCode | GapReason | None = None
     side: Side = Side.NONE
     ts_event: int = ABSENT
     sequence: int = ABSENT

@@ -352,3 +352,14 @@ def test_books_keep_every_level_while_the_pool_is_laid_out_anew(seed: int) -> No
                 reference[which][side, price] = size
     stage.on_tape(tape(rows, first=40))
     assert {which: held(stage, which) for which in reference} == reference
+
+
+@pytest.mark.parametrize(
+    ("rule", "state"), [(SequenceRule.NONE, BookState.STALE), (SequenceRule.OVERLAP, BookState.LIVE)]
+)
+def test_a_frame_nobody_understood_is_a_hole_in_books_without_numbers(rule: SequenceRule, state: BookState) -> None:
+    stage = books(rule)
+    stage.on_tape(tape([START, gap_row(GapReason.QUARANTINE)]))
+    assert stage.view(0).state == state
+    stage.on_tape(tape([snapshot(600)], first=2))
+    assert stage.view(0).state == BookState.LIVE

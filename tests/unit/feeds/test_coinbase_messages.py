@@ -3,7 +3,7 @@
 import pytest
 
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag, SequenceRule, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, Side, StatusCode
 from feed_samples import HEARTBEAT, L2_SNAPSHOT, L2_UPDATE, MATCH, TICKER, TICKER_2022, content, decode
 
 both = pytest.mark.parametrize("fast", [True, False], ids=["kernel", "reference"])
@@ -99,6 +99,27 @@ def test_messages_of_the_full_channel_are_ignored_by_name() -> None:
 )
 def test_a_wrong_frame_is_quarantined_with_its_reason(frame: bytes, why: str) -> None:
     decoded, _ = decode("coinbase", [MATCH, frame, MATCH])
-    assert decoded.tape.offset.tolist() == [0, 2]
+    assert decoded.tape.offset[decoded.tape.kind != EventKind.GAP].tolist() == [0, 2]
     assert decoded.quarantined[0][0] == 1
     assert why in decoded.quarantined[0][1]
+
+
+@both
+@pytest.mark.parametrize(
+    ("frame", "books"),
+    [
+        (L2_UPDATE.replace(b'"14.8024"', b'"0.00000000001"'), ["BAND-GBP.COINBASE"]),
+        (L2_SNAPSHOT.replace(b'"14.8024"', b'"0.00000000001"'), ["BAND-GBP.COINBASE"]),
+        (L2_UPDATE[:-9], ["BAND-GBP.COINBASE"]),
+        (b'{"type":"l2update","product', [None]),
+        (MATCH[:-9], []),
+        (b'{"type":"of tomorrow"}', []),
+    ],
+)
+def test_a_refused_book_message_says_which_book_misses_it(frame: bytes, books: list[str | None], fast: bool) -> None:
+    decoded, instruments = decode("coinbase", [frame], fast=fast)
+    assert (len(decoded.quarantined), decoded.data, decoded.control) == (1, 0, 0)
+    rows = content(decoded.tape)
+    assert rows["kind"] == [EventKind.GAP] * len(books)
+    assert [None if each < 0 else instruments[each].id for each in rows["instrument"]] == books
+    assert rows["code"] == [GapReason.QUARANTINE] * len(books)
