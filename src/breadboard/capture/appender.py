@@ -42,6 +42,8 @@ class Appender:
         self.journal = journal
         self.frames_lost = 0
         self.refusals = 0
+        self.cuts: dict[int, int] = {}
+        """How often a source's records were cut by a STORAGE gap. Its books need new snapshots each time."""
         self._clock = clock
         self._limit = limit
         self._waiting: deque[Waiting] = deque()
@@ -144,3 +146,4 @@ class Appender:
             gap = Gap(source, GapReason.STORAGE, since, now, detail=detail)
             self.journal.append(RecordKind.GAP, source, first.epoch, [msgspec.json.encode(gap)], [now], mono)
             self._lost.pop(source, None)
+            self.cuts[source] = self.cuts.get(source, 0) + 1

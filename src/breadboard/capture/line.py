@@ -90,6 +90,7 @@ class Line:
         self._complained = False
         self._mute_for_s = source.capabilities.heartbeat_s
         self._mute_before = False
+        self._cuts = 0
         self._recorder.restarted()
 
     async def run(self) -> None:
@@ -142,6 +143,7 @@ class Line:
         self._lifetime_ns = int(lifetime_s * self._around.rng.uniform(0.9, 0.99) * 1e9) if lifetime_s else 0
         self._outbox.clear()
         self._sent.clear()
+        self._cuts = self._around.appender.cuts.get(self.counters.source, 0)
         self._recorder.opened(connection.provenance)
         counters = self.counters
         counters.connected, counters.provenance, counters.epoch = (
@@ -252,6 +254,9 @@ class Line:
             connection.abort(f"half-open: no answer to a ping for {PONG_WITHIN_NS // 1_000_000_000} s")
         elif self._mute_for_s is not None and now - self._data_mono > self._mute_for_s * 1e9:
             self._leave_mute(connection, self._mute_for_s)
+        elif self._around.appender.cuts.get(self.counters.source, 0) != self._cuts:
+            # The session saw what the journal did not take, so it will not ask for the snapshots that books now need.
+            connection.close("the disk had refused: the books begin anew")
         elif self._lifetime_ns and now - self._opened_mono > self._lifetime_ns:
             connection.close("planned: near the age at which the venue ends connections")
         elif not self._pinged_mono and now - self._seen_mono > PING_AFTER_NS:

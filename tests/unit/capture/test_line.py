@@ -220,6 +220,26 @@ def test_a_session_that_asks_for_it_gets_a_new_connection() -> None:
     asyncio.run(scenario())
 
 
+def test_after_the_disk_refused_the_connection_is_renewed_because_books_need_snapshots() -> None:
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with (
+            simulator(rate=500) as venue,
+            capturing([source(PlainSession(streams(venue, "trade")))], journal),
+        ):
+            await until(lambda: len(journal.frames()) > 50)
+            journal.refuse = True
+            await asyncio.sleep(0.2)
+            journal.refuse = False
+            await until(lambda: len(journal.frames(epoch=2)) > 50)
+            await asyncio.sleep(1.5)
+        assert [gap.reason for gap in journal.gaps()] == [GapReason.STORAGE, GapReason.DISCONNECT]
+        ends = [epoch.reason for epoch in journal.epochs() if not epoch.open]
+        assert ends == ["the disk had refused: the books begin anew", "capture was stopped"]
+
+    asyncio.run(scenario())
+
+
 def test_more_messages_than_the_venue_allows_wait_their_turn() -> None:
     arrived: list[tuple[float, str]] = []
 
