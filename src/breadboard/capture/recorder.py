@@ -114,6 +114,8 @@ class Recorder:
         self._append(RecordKind.EPOCH, [msgspec.json.encode(epoch)], [ts], self._clock.mono())
 
     def _gap(self, gap: Gap, ts: int) -> None:
+        if gap.ts_from > gap.ts_to:  # our clock was set back meanwhile
+            gap = msgspec.structs.replace(gap, ts_from=gap.ts_to, ts_to=gap.ts_from)
         self._counters.gaps += 1
         self._append(RecordKind.GAP, [msgspec.json.encode(gap)], [ts], self._clock.mono())
 

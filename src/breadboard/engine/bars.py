@@ -176,6 +176,8 @@ class Bars:
                 for each in sources:
                     key = f"s{each}" if tape.instrument[row] < 0 else f"i{tape.instrument[row]}"
                     self._cover.add(key, gap.ts_from + self._shift(each), gap.ts_to + self._shift(each))
+                    if gap.reason == GapReason.RESTART and tape.instrument[row] < 0:  # until there is a connection
+                        self._cover.down(key, gap.ts_to + self._shift(each))
         elif kind == EventKind.STATUS and tape.code[row] == StatusCode.FEED_DOWN:
             self._cover.down(f"s{source}", now + self._shift(source))
         elif kind == EventKind.STATUS and tape.code[row] == StatusCode.FEED_UP:

@@ -117,3 +117,14 @@ def test_the_end_is_recorded_once() -> None:
     made.closed("a")
     made.closed("b")
     assert [(e.open, e.reason) for e in journal.epochs()] == [(True, ""), (False, "a")]
+
+
+def test_a_gap_runs_forward_also_when_our_clock_was_set_back_in_it() -> None:
+    made, journal, clock = recorder()
+    made.opened(Provenance.LIVE)
+    last = data(made, clock, b"1")
+    made.closed("x")
+    clock.step(-3600 * SECOND)
+    made.opened(Provenance.LIVE)
+    first = data(made, clock, b"2")
+    assert [(gap.ts_from, gap.ts_to) for gap in journal.gaps()] == [(first, last)]

@@ -296,3 +296,17 @@ def test_our_clock_being_set_carries_no_source_on_and_costs_no_trade(step: int) 
     assert stage.watermark(0) == T0
     assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
     assert concluded(stage, [clock(8 * SECOND + step)]) == [(at, 1, FINAL, 0) for at in range(3)]
+
+
+def test_between_a_restart_and_the_next_connection_everything_may_be_missing() -> None:
+    stage = bars()
+    restart = Gap(0, GapReason.RESTART, T0 + SECOND, T0 + 2 * SECOND)
+    rows = [
+        trade(1, 0),
+        {"kind": EventKind.GAP, "code": GapReason.RESTART, "instrument": -1, "ts_recv": T0 + 2 * SECOND},
+        {"kind": EventKind.STATUS, "code": StatusCode.FEED_UP, "instrument": -1, "ts_recv": T0 + 9 * SECOND},
+        trade(2, 9 * SECOND),
+    ]
+    stage.on_tape(tape(rows, [(1, restart)]))
+    (minute,) = (bar for bar in stage.open_bars() if bar["interval"] == 60)
+    assert minute["completeness"] == pytest.approx(1 - (20 + 8) / 60)  # the first 20 s were before we listened
