@@ -4,9 +4,10 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from breadboard.errors import UsageError
 
@@ -18,8 +19,8 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 class JournalConfig(Section, frozen=True):
     """The journal's files."""
 
-    segment_mib: int = 64
-    retention_days: float = 8.0
+    segment_mib: Annotated[int, Meta(ge=1, le=4096)] = 64
+    retention_days: Annotated[float, Meta(ge=0)] = 8.0
     compress: bool = True
     """Compress segments when they are sealed."""
 
@@ -29,27 +30,27 @@ class StoreConfig(Section, frozen=True):
 
     dsn: str = ""
     """``chdb:///path`` or ``clickhouse://user@host:8123/db``; empty means chDB under the data directory."""
-    tick_days: int = 90
-    bar_years: int = 5
-    flush_ms: int = 500
+    tick_days: Annotated[int, Meta(ge=1)] = 90
+    bar_years: Annotated[int, Meta(ge=1)] = 5
+    flush_ms: Annotated[int, Meta(ge=1)] = 500
     """How long rows may wait before they are written."""
 
 
 class EngineConfig(Section, frozen=True):
     """The stages."""
 
-    lateness_ms: int = 2000
+    lateness_ms: Annotated[int, Meta(ge=0)] = 2000
     """How far the watermark stays behind the newest event time of a source."""
-    idle_s: float = 5.0
+    idle_s: Annotated[float, Meta(gt=0)] = 5.0
     """A source this silent no longer holds its watermark back (measured on CLOCK records)."""
-    checkpoint_s: float = 10.0
+    checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
 
 
 class ApiConfig(Section, frozen=True):
     """The web server."""
 
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
 
 
 class FeedConfig(Section, frozen=True):
@@ -91,7 +92,7 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
         except FileNotFoundError:
             raise UsageError(f"there is no configuration file {path}", hint="breadboard up   # needs none") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise UsageError(f"{path} is not TOML: {error}") from None
+            raise UsageError(f"{path} is not TOML: {error}", hint=f"cat {path}") from None
     for dotted, value in (overrides or {}).items():
         node = tree
         *parents, leaf = dotted.split(".")
@@ -101,7 +102,9 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
     try:
         return msgspec.convert(_resolve(tree), Config, strict=True)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{path or 'the configuration'} is wrong: {error}") from None
+        raise UsageError(
+            f"{path or 'the configuration'} is wrong: {error}", hint=f"cat {path}" if path else ""
+        ) from None
 
 
 def _resolve(node: Any) -> Any:  # noqa: ANN401 - any TOML value

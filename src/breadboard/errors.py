@@ -11,6 +11,9 @@ BreadboardError                 one sentence, a hint that can be pasted, an exit
 └── NotRunning                  a command needs `breadboard up` (exit 1)
 """
 
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, also where everything ended cleanly: whoever called us asked for more than that."""
+
 
 class BreadboardError(Exception):
     """An error for people: one sentence naming the thing and its value, and a hint that can be pasted.

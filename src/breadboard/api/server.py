@@ -50,7 +50,10 @@ def bind(host: str, port: int) -> socket.socket:
     Port 0 takes any free one. There is no authentication yet, so nobody but this machine may reach the server.
     """
     if not is_loopback(f"[{host}]" if ":" in host else host):
-        raise UsageError(f"{host} is not a loopback address, and this server has no passwords", hint="--host 127.0.0.1")
+        raise UsageError(
+            f"{host} is not a loopback address, and this server has no passwords",
+            hint="breadboard up   # without `host` under [api] it listens on 127.0.0.1",
+        )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

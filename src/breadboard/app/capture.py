@@ -2,7 +2,10 @@
 
 import asyncio
 import logging
+import os
 import threading
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import uvloop
 
@@ -11,10 +14,11 @@ from breadboard.app import journals
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
-from breadboard.capture.driver import Capture, plan_sources
+from breadboard.capture.driver import Capture, History, plan_sources
+from breadboard.capture.line import Source
 from breadboard.clock import Clock, SystemClock
 from breadboard.config import Config
-from breadboard.errors import BreadboardError, UsageError
+from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
 from breadboard.telemetry import logs
 
 log = logging.getLogger(__name__)
@@ -22,21 +26,24 @@ log = logging.getLogger(__name__)
 _RETIRE_EVERY_S = 3600.0
 
 
-def run(config: Config) -> int:
-    """Record the configured feeds until SIGTERM or SIGINT. Raises UsageError for feeds that cannot be had."""
+def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place: None) -> int:
+    """Record the configured feeds until SIGTERM or SIGINT, and return the exit code. UsageError for impossible feeds.
+
+    ``begun`` is told once what is recorded, and where.
+    """
     logs.configure()
     end_with_parent()
     if not config.feeds:
         raise UsageError("there is nothing to record", hint="breadboard capture --live coinbase:BTC-USD")
     places, clock = Places(config.root).made(), SystemClock()
-    chosen = {feed.venue: feeds.by_name(feed.venue) for feed in config.feeds}
     writer = journals.open_writer(config, places, clock)
     try:
-        sources = plan_sources(config.feeds, chosen, history(places.journal))
+        sources = planned(config, history(places.journal))
     except BaseException:
         writer.close()
         raise
     capture = Capture(sources, writer, clock=clock, status_path=places.run / "capture.json")
+    begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     ended = threading.Event()
     threading.Thread(target=_retire, args=(config, places, clock, ended), name="retention", daemon=True).start()
     try:
@@ -44,7 +51,17 @@ def run(config: Config) -> int:
             runner.run(_record(capture))
     finally:
         ended.set()
-    return 0
+    return INTERRUPTED if capture.interrupted else 0
+
+
+def planned(config: Config, known: Mapping[int, History] | None = None) -> list[Source]:
+    """Return the connections that the configuration calls for. Raises UsageError for what no venue has."""
+    return plan_sources(config.feeds, {feed.venue: feeds.by_name(feed.venue) for feed in config.feeds}, known)
+
+
+def named(config: Config) -> list[dict[str, Any]]:
+    """Return the configured feeds, for JSON."""
+    return [{"venue": feed.venue, "symbols": list(feed.symbols)} for feed in config.feeds]
 
 
 async def _record(capture: Capture) -> None:

@@ -47,4 +47,6 @@ def directory(data_dir: Path) -> Path:
     for path in (data_dir / "journal", data_dir):
         if any(path.glob("*.seg*")):
             return path
-    raise UsageError(f"there is no journal in {data_dir}", hint="breadboard up   # records one in breadboard-data")
+    raise UsageError(
+        f"there is no journal in {data_dir}", hint=f"breadboard up --data-dir {data_dir}   # records one there"
+    )

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from breadboard.app.progress import Progress
 from breadboard.clock import SystemClock
 from breadboard.config import Config
 from breadboard.errors import UsageError
+from breadboard.model.kinds import BookState
 from breadboard.ports import JournalWriter
 from breadboard.recordings import open_recording
 
@@ -66,7 +67,8 @@ def run(job: Job) -> dict[str, Any]:
     """
     for path in job.sources:
         if not path.exists():
-            raise UsageError(f"there is no recording {path}")
+            raise UsageError(f"there is no recording {path}", hint=f"ls {path.parent}")
+    venue = _venue(job)
     places = Places(job.data_dir)
     _refuse_running(places)
     if job.format == "breadboard":
@@ -78,7 +80,7 @@ def run(job: Job) -> dict[str, Any]:
         house = building.build(config, places, store, clock, live=False, speed=job.speed)
         with _ended(house.close):
             before = {} if job.format == "breadboard" else _before(house, places)
-            with _feeding(job, config, places, house) as fed:
+            with _feeding(job, venue, config, places, house) as fed:
                 _follow(house, fed, job.batch)
             house.pipeline.hand_over(checkpoint=True)
         after = house.engine.summary()
@@ -86,6 +88,36 @@ def run(job: Job) -> dict[str, Any]:
     result = _difference(before, after)
     events = sum(result["events"].values())
     return {**result, "seconds": round(seconds, 3), "events_per_s": round(events / seconds)}
+
+
+def remarks(result: Mapping[str, Any], data_dir: Path) -> list[str]:
+    """Return, in sentences, what somebody who replays a recording should know before believing its books."""
+    found = []
+    if result["quarantined"]:
+        query = "select reason, count() as frames from quarantine group by reason"
+        found.append(
+            f"{result['quarantined']:,} of {result['frames']:,} frames could not be understood: is --venue right?\n"
+            f'hint: breadboard sql "{query}" --data-dir {data_dir}'
+        )
+    waiting = [name for name, book in result["books"].items() if book["state"] == BookState.SYNCING.label]
+    if waiting:
+        named = ", ".join(waiting[:5]) + (f" and {len(waiting) - 5} more" if len(waiting) > 5 else "")
+        found.append(f"no book of {named}: the recording has no snapshot that its deltas join")
+    return found
+
+
+def _venue(job: Job) -> str:
+    """Return the venue as the tape spells it; empty for a journal, which knows it. Raises UsageError.
+
+    Looks into the recording, too: a mistake is told before a data directory is made.
+    """
+    if job.format == "breadboard":
+        return ""
+    if job.venue is None:
+        raise UsageError(f"--format {job.format} does not say whose bytes these are", hint="--venue binance")
+    venue = feeds.by_name(job.venue).capabilities.venue
+    next(open_recording(job.sources, job.format, venue))
+    return venue
 
 
 def _refuse_running(places: Places) -> None:
@@ -117,14 +149,13 @@ def _before(house: building.House, places: Places) -> dict[str, Any]:
 
 
 @contextmanager
-def _feeding(job: Job, config: Config, places: Places, house: building.House) -> Iterator[Callable[[], bool]]:
+def _feeding(
+    job: Job, venue: str, config: Config, places: Places, house: building.House
+) -> Iterator[Callable[[], bool]]:
     """Put the recording into the journal from a thread; gives what tells whether all of it is durable."""
     if job.format == "breadboard":
         yield lambda: True
         return
-    if job.venue is None:
-        raise UsageError(f"--format {job.format} does not say whose bytes these are", hint="--venue binance")
-    venue = feeds.by_name(job.venue).capabilities.venue
     source = max(house.engine.venues, default=-1) + 1
     recorded = open_recording(job.sources, job.format, venue, source=source)
     done = threading.Event()

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from breadboard import journal
@@ -21,6 +21,7 @@ from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
 from breadboard.clock import SystemClock
 from breadboard.config import Config
+from breadboard.errors import INTERRUPTED
 from breadboard.model.outputs import Outputs
 from breadboard.telemetry import logs
 from breadboard.telemetry.lag import LagBoard
@@ -32,15 +33,24 @@ _SWITCH_S = 0.001
 """How long one thread may keep the interpreter from another: requests are short, and the engine's turns are long."""
 
 
-def run(config: Config) -> int:
-    """Serve until SIGTERM or SIGINT, then process and store what is durable, and end."""
+def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place: None) -> int:
+    """Serve until SIGTERM or SIGINT, then process and store what is durable, and end.
+
+    ``begun`` is told once where it is to be found, when it answers there.
+    """
     logs.configure()
     end_with_parent()
     sys.setswitchinterval(_SWITCH_S)
     places = Places(config.root).made()
     stop = threading.Event()
+    signals: list[int] = []
+
+    def heard(number: int, _frame: object) -> None:
+        signals.append(number)
+        stop.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, heard)
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag), LiveMarket(clock)
     counting = Counting(metrics)
@@ -69,19 +79,24 @@ def run(config: Config) -> int:
             status=status,
             audit=auditor.run,
         )
+
+        def ready(address: str) -> None:
+            log.info("serving at %s", address)
+            begun({"pid": os.getpid(), "data_dir": str(config.root), "address": address})
+
         failure: list[BaseException] = []
         follower = threading.Thread(target=_follow, args=(house, stop, failure), name="engine")
         follower.start()
         threading.Thread(target=auditor.watch, args=(stop, lambda: live.ticked), name="audit", daemon=True).start()
         try:
-            serve(create_app(services), config.api.host, config.api.port, _ready, stop)
+            serve(create_app(services), config.api.host, config.api.port, ready, stop)
         finally:
             stop.set()
             follower.join()
             house.close()
     if failure:
         raise failure[0]
-    return 0
+    return INTERRUPTED if signal.SIGINT in signals else 0
 
 
 def _follow(house: building.House, stop: threading.Event, failure: list[BaseException]) -> None:
@@ -92,10 +107,6 @@ def _follow(house: building.House, stop: threading.Event, failure: list[BaseExce
         log.critical("the pipeline broke at offset %d", house.engine.position, exc_info=error)
         failure.append(error)
         stop.set()
-
-
-def _ready(address: str) -> None:
-    log.info("serving at %s", address)
 
 
 def _status(house: building.House, places: Places, durable: int, audited: Sequence[str]) -> dict[str, Any]:

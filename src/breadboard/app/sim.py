@@ -12,6 +12,7 @@ import msgspec
 import uvloop
 
 from breadboard.app.supervisor import end_with_parent
+from breadboard.errors import INTERRUPTED
 from breadboard.sim.serve import Serving, serve
 from breadboard.telemetry import logs
 
@@ -39,8 +40,7 @@ def run(job: Job) -> int:
     logs.configure()
     end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(job))
-    return 0
+        return runner.run(_serve(job))
 
 
 class _Recording:
@@ -60,16 +60,22 @@ class _Recording:
         return open_recording(self._job.recordings, self._job.recording_format, venue)
 
 
-async def _serve(job: Job) -> None:
+async def _serve(job: Job) -> int:
     task = asyncio.current_task()
     assert task is not None
+    signals: list[int] = []
+
+    def heard(number: int) -> None:
+        signals.append(number)
+        task.cancel()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        asyncio.get_running_loop().add_signal_handler(number, heard, number)
     try:
         await serve(
             job.venue,
             port=job.port,
-            symbols=int(job.symbols) if job.symbols.isdigit() else job.symbols.split(","),
+            symbols=int(job.symbols) if job.symbols.isdecimal() else job.symbols.split(","),
             profile=job.profile,
             rate=job.rate,
             seed=job.seed,
@@ -80,7 +86,8 @@ async def _serve(job: Job) -> None:
             ready=_say,
         )
     except asyncio.CancelledError:
-        return
+        return INTERRUPTED if signal.SIGINT in signals else 0
+    return 0
 
 
 def _say(serving: Serving) -> None:

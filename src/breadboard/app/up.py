@@ -1,5 +1,6 @@
 """`breadboard up`: everything on one machine, and nothing to configure."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -16,10 +17,11 @@ from breadboard.app import client
 from breadboard.app.feed_news import FeedNews
 from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
-from breadboard.config import Config, FeedConfig
-from breadboard.errors import NotRunning, UsageError
+from breadboard.config import ApiConfig, Config, FeedConfig
+from breadboard.errors import INTERRUPTED, NotRunning, UsageError
 
 Say = Callable[[str], None]
+Begun = Callable[[dict[str, Any]], None]
 
 SIMULATED = {
     "binance": ("BTCUSDT", "ETHUSDT", "SOLUSDT", "BNBUSDT", "XRPUSDT", "DOGEUSDT"),
@@ -27,27 +29,32 @@ SIMULATED = {
 }
 """What a start without configuration shows: two fake venues, a dozen instruments."""
 
-_INTERRUPTED = 130
-"""Exit code after Ctrl-C, also where everything ended cleanly: whoever called us asked for more than that."""
 _TEND_EVERY_S = 0.1
 _FIRST_TICK_PATIENCE_S = 30.0
 
 
-def run(config: Config, say: Say, stop: threading.Event) -> int:
+def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _place: None) -> int:
     """Start every process, say the address, and keep all running until ``stop`` is set or a signal comes.
 
     Returns the exit code: 130 after SIGINT (Ctrl-C), 0 after SIGTERM (`breadboard down`) or ``stop``.
-    Without configured feeds a simulated market is started, and everything that comes of it is labelled synthetic.
+    ``begun`` is told once where it is to be found, when it answers there. Raises UsageError, before anything starts,
+    for feeds or an address that cannot be had. Without configured feeds a simulated market is started, and everything
+    that comes of it is labelled synthetic.
     """
+    if config.feeds:
+        from breadboard.app.capture import planned  # half a second of imports, which a simulated market does without
+
+        planned(config)
     places = Places(config.root).made()
     _refuse_second(places)
-    _refuse_taken_port(config.api.host, config.api.port)
+    _refuse_address(config.api)
     simulators = []
     if not config.feeds:
         ports = {venue: _free_port() for venue in SIMULATED}
         simulators = [_simulator(venue, port) for venue, port in ports.items()]
         config = msgspec.structs.replace(config, feeds=tuple(_simulated_feed(*item) for item in ports.items()))
-    address = f"http://{config.api.host}:{config.api.port}"
+    host = f"[{config.api.host}]" if ":" in config.api.host else config.api.host
+    address = f"http://{host}:{config.api.port}"
     started_ns = time.time_ns()
 
     def announce(children: dict[str, int]) -> None:
@@ -69,6 +76,8 @@ def run(config: Config, say: Say, stop: threading.Event) -> int:
     supervisor.start()
     try:
         _greet(address, config, bool(simulators), say)
+        _await_answer(address, tend, stop)
+        begun(_place(places, address, config, bool(simulators)))
         _await_first_tick(address, started, tend, places, say, stop)
         while not stop.wait(_TEND_EVERY_S):
             tend()
@@ -76,7 +85,7 @@ def run(config: Config, say: Say, stop: threading.Event) -> int:
         say("stopping: capture first; what it recorded is processed and stored before the rest ends")
         supervisor.stop()
         places.clear_state()
-    return _INTERRUPTED if signal.SIGINT in signals else 0
+    return INTERRUPTED if signal.SIGINT in signals else 0
 
 
 def down(places: Places, timeout_s: float = 60.0) -> RunState:
@@ -128,7 +137,13 @@ def _refuse_second(places: Places) -> None:
         )
 
 
-def _refuse_taken_port(host: str, port: int) -> None:
+def _refuse_address(api: ApiConfig) -> None:
+    host, port = api.host, api.port
+    if host != ApiConfig().host:
+        from breadboard.api.server import bind  # the server's own word on it; loading it takes time
+
+        bind(host, port).close()
+        return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -157,6 +172,21 @@ def _greet(address: str, config: Config, synthetic: bool, say: Say) -> None:
     query = "select symbol, price, size, side from trades order by ts_recv desc limit 5"
     say(f'query      breadboard sql "{query}" --data-dir {config.data_dir}')
     say(f"stop       Ctrl-C, or: breadboard down --data-dir {config.data_dir}")
+
+
+def _place(places: Places, address: str, config: Config, synthetic: bool) -> dict[str, Any]:
+    feeds = [{"venue": feed.venue, "symbols": list(feed.symbols)} for feed in config.feeds]
+    provenance = "synthetic" if synthetic else "live"
+    place = {"address": address, "pid": os.getpid(), "data_dir": str(places.root)}
+    return {**place, "provenance": provenance, "feeds": feeds}
+
+
+def _await_answer(address: str, tend: Callable[[], None], stop: threading.Event) -> None:
+    while not stop.wait(0.02):
+        tend()
+        with contextlib.suppress(NotRunning):
+            client.get(address, "/health", timeout_s=2.0)
+            return
 
 
 def _await_first_tick(

@@ -95,6 +95,7 @@ class Capture:
         self._watch = ClockWatch(self._clock, self._appender)
         self._lines: list[Line] = []
         self._stopping = asyncio.Event()
+        self.interrupted = False
 
     async def run(self) -> None:
         """Record until ``stop``; then end every connection, make everything durable, close the journal.
@@ -122,10 +123,17 @@ class Capture:
         self._stopping.set()
 
     def stop_on_signals(self) -> None:
-        """Let SIGTERM and SIGINT ask for the end. Call in the event loop's thread."""
+        """Let SIGTERM and SIGINT ask for the end. Call in the event loop's thread.
+
+        ``interrupted`` tells afterwards whether it was SIGINT (Ctrl-C).
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._heard, number)
+
+    def _heard(self, number: int) -> None:
+        self.interrupted |= number == signal.SIGINT
+        self.stop()
 
     def status(self) -> Status:
         """Return the counters as they are now."""

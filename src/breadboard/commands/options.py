@@ -49,9 +49,14 @@ def batch_of(word: str) -> int:
     """Return the batch size that a word names, 0 for no limit. Raises UsageError."""
     if word in ("all", "unlimited", "max"):
         return 0
-    if not word.isdigit():
+    if not word.isdecimal():
         raise UsageError(f"--batch takes a number of frames, or all, not {word!r}", hint="--batch 1000")
     return int(word)
+
+
+def begun(as_json: bool) -> Callable[[dict[str, Any]], None]:
+    """Return how a command that runs until it is stopped says, once, where it is to be found: with --json, as JSON."""
+    return (lambda place: emit(place, True, listing)) if as_json else (lambda _place: None)
 
 
 def emit(result: Any, as_json: bool, text: Callable[[Any], str]) -> None:  # noqa: ANN401 - any JSON-able result

@@ -6,6 +6,8 @@ import click
 
 from breadboard.commands.options import batch_of, data_dir_option, emit, json_option, listing, speed_of
 
+EXIT_NOTHING_UNDERSTOOD = 3
+
 
 @click.command(name="replay")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…", type=click.Path(path_type=Path))
@@ -30,10 +32,11 @@ def replay(
     speed: str,
     batch: str,
     as_json: bool,
-) -> None:
+) -> int:
     """Run recordings through journal, engine and store under --data-dir.
 
-    Several files that follow each other may be given together. The result says what was found in them.
+    Several files that follow each other may be given together. The result says what was found in them. Exits 3 when no
+    frame could be understood.
     """
     from breadboard.app import replay as app_replay
 
@@ -45,4 +48,8 @@ def replay(
         speed=speed_of(speed),
         batch=batch_of(batch),
     )
-    emit(app_replay.run(job), as_json, listing)
+    result = app_replay.run(job)
+    emit(result, as_json, listing)
+    for remark in app_replay.remarks(result, data_dir):
+        click.echo(f"note: {remark}", err=True)
+    return EXIT_NOTHING_UNDERSTOOD if result["quarantined"] and not result["data"] else 0

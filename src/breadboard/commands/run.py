@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from breadboard.commands.options import begun, json_option
 from breadboard.config import Config, load
 
 
@@ -13,22 +14,26 @@ from breadboard.config import Config, load
 @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
 @click.option("--live", multiple=True, metavar="VENUE:SYM,…", help="What to record; may be given several times.")
 @click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
-def capture(data_dir: Path | None, config_path: Path | None, live: tuple[str, ...], resolved: Path | None) -> int:
+@json_option
+def capture(
+    data_dir: Path | None, config_path: Path | None, live: tuple[str, ...], resolved: Path | None, as_json: bool
+) -> int:
     """Record venues into the journal, and nothing else."""
     from breadboard.app import capture as app_capture
 
-    return app_capture.run(_config(data_dir, config_path, live, resolved))
+    return app_capture.run(_config(data_dir, config_path, live, resolved), begun(as_json))
 
 
 @click.command(name="serve")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
 @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
 @click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
-def serve(data_dir: Path | None, config_path: Path | None, resolved: Path | None) -> int:
+@json_option
+def serve(data_dir: Path | None, config_path: Path | None, resolved: Path | None, as_json: bool) -> int:
     """Follow the journal: books and bars, the store, the API."""
     from breadboard.app import serve as app_serve
 
-    return app_serve.run(_config(data_dir, config_path, (), resolved))
+    return app_serve.run(_config(data_dir, config_path, (), resolved), begun(as_json))
 
 
 def _config(data_dir: Path | None, path: Path | None, live: tuple[str, ...], resolved: Path | None) -> Config:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from breadboard.commands.options import speed_of
+from breadboard.commands.options import json_option, speed_of
 
 
 @click.command(name="sim")
@@ -12,15 +12,27 @@ from breadboard.commands.options import speed_of
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="Port on loopback; 0 takes a free one.")
 @click.option("--symbols", default="12", show_default=True, help="How many symbols, or their names with commas.")
 @click.option("--profile", type=click.Choice(["breadboard", "smallcaps"]), default="breadboard", show_default=True)
-@click.option("--rate", type=float, help="Messages a second in all; the profile's own without it.")
+@click.option("--rate", type=click.FloatRange(min=0), help="Messages a second in all; the profile's own without it.")
 @click.option("--seed", type=int, default=1, show_default=True)
 @click.option("--faults", default="", help="Comma list, e.g. disconnect:30,drop-depth:100,mute:20.")
 @click.option(
-    "--from-recording", "recordings", multiple=True, type=click.Path(path_type=Path), help="Play these files."
+    "--from-recording",
+    "recordings",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True),
+    help="Play these files.",
 )
-@click.option("--format", "recording_format", default="hftbacktest", show_default=True, help="Of the recording.")
+@click.option(
+    "--format",
+    "recording_format",
+    type=click.Choice(["hftbacktest", "cryptofeed"]),
+    default="hftbacktest",
+    show_default=True,
+    help="Of the recording.",
+)
 @click.option("--speed", default="1", show_default=True, help="Of the recording: max, or a multiple.")
 @click.option("--loop", is_flag=True, help="Begin the recording again when it is over.")
+@json_option
 def sim(
     venue: str,
     port: int,
@@ -33,11 +45,13 @@ def sim(
     recording_format: str,
     speed: str,
     loop: bool,
+    as_json: bool,
 ) -> int:
     """Serve a fake VENUE on loopback: its WebSocket and its REST snapshots, from a seeded market or a recording.
 
     Prints one JSON line with the address once it listens.
     """
+    del as_json  # the line is JSON either way
     from breadboard.app import sim as app_sim
 
     return app_sim.run(

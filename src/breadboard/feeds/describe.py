@@ -37,7 +37,8 @@ def describe(feed: Feed, frame: bytes, channel: str | None = None) -> list[dict[
         raise UsageError(f"there is no channel {channel!r}", hint=f"choose from: {' '.join(CHANNELS)}")
     instruments = Instruments()
     decoded = _decode(feed, frame, instruments)
-    found = [_row(decoded.tape, row, instruments) for row in range(len(decoded.tape))]
+    tape = decoded.tape  # a GAP row says again, for the books, what ``quarantined`` says with its reason
+    found = [_row(tape, row, instruments) for row in range(len(tape)) if tape.kind[row] != EventKind.GAP]
     if decoded.control and not found:
         found.append({"kind": "control"})
     found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
@@ -80,6 +81,7 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
         event["sequence"] = _number(tape, row, "sequence")
     elif kind is EventKind.STATUS:
         event["code"] = StatusCode(int(tape.code[row])).name.lower()
+        event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
     else:
         if kind is EventKind.BOOK_DELTA:
             event["sequence_first"] = _number(tape, row, "sequence_first")

@@ -57,7 +57,7 @@ def open_recording(
     ordered = iter(merge(*files, key=lambda entry: entry[0]) if len(files) > 1 else files[0])
     first = next(ordered, None)
     if first is None:
-        raise UsageError(f"{paths[0]} holds no frames")
+        raise UsageError(f"{paths[0]} holds no frames", hint=f"ls -l {paths[0]}")
     url = first[2].payload.decode("utf-8", "replace") if first[2].kind is RecordKind.EPOCH else f"file:{paths[0].name}"
     run = _Run(source, epoch, venue, url, tuple(symbols), max_frames)
     yield run.opening(first[2].stamp)
@@ -127,6 +127,6 @@ def open_lines(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the frames of a stream, one a line, without blank lines. Raises UsageError for an endless line."""
     while line := stream.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
-            raise UsageError(f"a line of more than {LONGEST_LINE} bytes is no frame")
+            raise UsageError(f"a line of more than {LONGEST_LINE} bytes is no frame", hint="head -c 1000 FILE")
         if frame := line.strip(b"\r\n"):
             yield frame

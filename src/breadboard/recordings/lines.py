@@ -40,8 +40,11 @@ Parse = Callable[[bytes], "Item | None"]
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines left out.
 
-    Raises UsageError for a file that cannot be opened, is cut inside its compression, or has an endless line.
+    Raises UsageError for what is no file (it is opened twice) or cannot be opened, is cut inside its compression, or
+    has an endless line.
     """
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is not a file", hint=f"ls -ld {path}")
     number = 0
     try:
         with path.open("rb") as probe:
@@ -54,15 +57,21 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     except FileNotFoundError:
         raise UsageError(f"there is no recording {path}", hint=f"ls {path.parent}") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UsageError(f"{path} is damaged after line {number}: {error}", hint=f"gzip -t {path}") from None
+        raise UsageError(
+            f"{path} is damaged after line {number}: {error}",
+            hint=f"gzip -dc {path} > readable   # what can be read of it, to be replayed",
+        ) from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
 
 
 def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
-            raise UsageError(f"{path} has a line of more than {LONGEST_LINE} bytes, which no recording has")
+            raise UsageError(
+                f"{path} has a line of more than {LONGEST_LINE} bytes, which no recording has",
+                hint=f"head -c 1000 {path}",
+            )
         yield line.strip(b"\r\n")
 
 
@@ -78,7 +87,10 @@ def read_items(path: Path, parse: Parse) -> Iterator[Item]:
             item = parse(line)
         except Malformed as error:
             if stamp == 0:
-                raise UsageError(f"{path}, line {number}: expected {error}, found {line[:60]!r}") from None
+                raise UsageError(
+                    f"{path}, line {number}: expected {error}, found {line[:60]!r}",
+                    hint="--format hftbacktest   # or cryptofeed, or breadboard for a data directory of ours",
+                ) from None
             yield Item(stamp, RecordKind.QUARANTINE, line)
             continue
         if item is not None:

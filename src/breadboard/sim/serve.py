@@ -1,6 +1,7 @@
 """The composition: one fake venue on one loopback port."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +22,7 @@ from breadboard.sim.truth import Truth
 YEAR_2020_S: Final = 1_577_836_800
 NUMBERS_PER_S: Final = 200_000
 """A market begun later begins with higher numbers, unless the one before made more than these in each second."""
+_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 VENUES: Final = (*FLAVOURS, "coinbase")
 
 
@@ -74,7 +76,9 @@ async def serve(
             f"there is no simulated venue {venue!r}; there are {', '.join(VENUES)}", hint="breadboard sim binance"
         )
     if profile not in PROFILES:
-        raise UsageError(f"there is no market profile {profile!r}; there are {', '.join(PROFILES)}")
+        raise UsageError(
+            f"there is no market profile {profile!r}; there are {', '.join(PROFILES)}", hint="breadboard sim binance"
+        )
     truth = Truth(keep=keep)
     if recording is not None:
         player = Player(recording, speed, truth, loop=loop)
@@ -94,11 +98,14 @@ def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> lis
     wanted = PROFILES[profile].symbols if symbols is None else symbols
     if isinstance(wanted, int):
         if not 0 < wanted <= 10_000:
-            raise UsageError(f"a simulated market has 1 to 10,000 symbols, not {wanted}")
+            raise UsageError(
+                f"a simulated market has 1 to 10,000 symbols, not {wanted}", hint=f"breadboard sim {venue}"
+            )
         return symbol_names(venue, wanted, profile)
-    if not wanted:
+    if not wanted or not all(_NAME.fullmatch(name) for name in wanted):
         raise UsageError(
-            "a simulated market needs at least one symbol", hint="breadboard sim binance --symbols BTCUSDT"
+            f"a simulated market needs symbols of letters, digits, dots and dashes, not {','.join(wanted)!r}",
+            hint="breadboard sim binance --symbols BTCUSDT,ETHUSDT",
         )
     return list(dict.fromkeys(name.upper() for name in wanted))
 

@@ -27,7 +27,7 @@ def test_a_wrong_word_is_named(text: str) -> None:
         ({"venue": "nyse"}, "no simulated venue 'nyse'"),
         ({"profile": "giant"}, "no market profile 'giant'"),
         ({"symbols": 0}, "not 0"),
-        ({"symbols": ()}, "at least one symbol"),
+        ({"symbols": ()}, "needs symbols"),
         ({"faults": "fire:1"}, "fire:1"),
     ],
 )
