@@ -85,11 +85,9 @@ class Feeds:
         if not len(tape):
             return
         spoken = tape.kind != EventKind.CLOCK  # our own heartbeat says nothing about a venue
-        low, high = int(tape.source.min()), int(tape.source.max())
-        for source in range(low, high + 1):
-            rows = np.flatnonzero(spoken & (tape.source == source))
-            if len(rows):
-                self._take_source(source, tape, rows, instruments)
+        # Only those that are there: our clock's number is the highest there can be, and would make a range of them all.
+        for source in np.unique(tape.source[spoken]).tolist():
+            self._take_source(source, tape, np.flatnonzero(spoken & (tape.source == source)), instruments)
         for _, _, gap in outputs.gaps:
             feed = self.by_source.setdefault(gap.source, FeedState(gap.source))
             feed.gaps[gap.reason.label] = feed.gaps.get(gap.reason.label, 0) + 1

@@ -65,7 +65,7 @@ def test_day_statistics_are_those_of_a_plain_loop_whatever_the_batches(
     rows = []
     for symbol, price, size, day, flags in trades:
         ts = start + day * DAY
-        rows.append(market.trade(price, size, symbol=symbol, ts_event=ts, flags=flags))
+        rows.append(market.trade(price, size, symbol=symbol, ts_event=ts, ts_recv=ts, flags=flags))
         plain[symbol].take(price, size, ts, flags)
     for at in range(0, len(rows), batch):
         market.apply(*rows[at : at + batch])
