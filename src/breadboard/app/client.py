@@ -34,7 +34,7 @@ def problem(body: bytes, status: int) -> BreadboardError:
     except msgspec.DecodeError:
         document = {}
     sentence = str(document.get("detail") or document.get("title") or f"the server answered with status {status}")
-    kind = QueryRefused if status == 400 else StoreError
+    kind = QueryRefused if status in {400, 422} else StoreError
     return kind(sentence, hint=str(document.get("hint", "")))
 
 

@@ -9,6 +9,7 @@ import os
 import queue
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -191,10 +192,15 @@ class ClickHouseStore:
         text = guard.check(sql)
         try:
             with self._speaking("asking"), self._guests.one() as client:
+                begun = time.monotonic()
                 body = client.raw_query(text, fmt="Arrow")
+                spent = time.monotonic() - begun
                 table = pa.ipc.open_file(body).read_all() if body else pa.table({})
         except StoreError as error:
-            raise QueryRefused(error.sentence, hint=error.hint, transient=error.transient) from None
+            hint = error.hint or "breadboard sql 'DESCRIBE trades'"
+            raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
+        if spent >= (limit := LIMITS["max_execution_time"]):  # then the engine may have ended it without a word
+            raise QueryRefused(f"the query took longer than {limit} s", hint="breadboard sql '… WHERE ts_recv > …'")
         return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
 
     # Upkeep
@@ -258,12 +264,20 @@ class _Pool:
 
     @contextmanager
     def one(self) -> Iterator[Any]:
-        """Lend a client; waits while all are lent."""
+        """Lend a client; waits while all are lent. One whose query failed is not lent again.
+
+        An embedded engine keeps what a query that broke had already written, and answers the next one with it.
+        """
         client = self._slots.get()
         try:
             if client is None:
                 client = self._make()
             yield client
+        except BaseException:
+            broken, client = client, None
+            if broken is not None:
+                broken.close()
+            raise
         finally:
             self._slots.put(client)
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import outputs_made as made
-from breadboard.errors import StoreError
+from breadboard.errors import QueryRefused, StoreError
+from breadboard.store import clickhouse
 from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -105,3 +106,29 @@ def test_a_store_that_is_closed_says_so_and_the_directory_is_free(tmp_path: Path
         store.query("SELECT 1")
     shutil.rmtree(tmp_path / "store")
     ClickHouseStore.open(f"chdb://{tmp_path}/store").close()
+
+
+@pytest.mark.parametrize(
+    "broken", ["SELECT count() FROM numbers(100000000000)", "SELECT * FROM numbers(10000000000)", "SELECT nope"]
+)
+def test_a_query_that_breaks_leaves_nothing_for_the_next_one(
+    broken: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(clickhouse.LIMITS, "max_execution_time", 1)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        for number in range(3):
+            with pytest.raises(QueryRefused) as refused:
+                store.ask(broken)
+            assert refused.value.hint.startswith("breadboard sql ")
+            (batch,) = store.ask(f"SELECT {number} AS x")
+            assert batch.to_pylist() == [{"x": number}]
+
+
+def test_a_query_that_the_engine_ended_without_a_word_is_refused_and_not_answered_in_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        assert next(store.ask("SELECT 1 AS x")).to_pylist() == [{"x": 1}]
+        monkeypatch.setitem(clickhouse.LIMITS, "max_execution_time", 0)  # every answer now took too long
+        with pytest.raises(QueryRefused, match="longer than 0 s"):
+            store.ask("SELECT 1 AS x")
