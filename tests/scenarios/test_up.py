@@ -89,6 +89,7 @@ def test_the_printed_curl_command_answers_with_a_synthetic_price(house: House) -
     *curl, url = shlex.split(said(house, "prices"))
     assert curl == ["curl", "-s"]
     wait_for("a trade of the printed instrument", lambda: json.loads(get(url)[2])["trade"])
+    wait_for("its book", lambda: json.loads(get(url)[2])["book"]["state"] == "live")
     status, content_type, body = get(url)
     stock = json.loads(body)
     assert (status, content_type) == (200, "application/json")
