@@ -131,7 +131,9 @@ def _write(path: Path, body: bytes) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:
-        os.write(handle, body)
-    finally:
-        os.close(handle)
-    temporary.replace(path)
+        with open(handle, "wb") as file:  # noqa: PTH123 - a descriptor, for its mode
+            file.write(body)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

@@ -58,17 +58,16 @@ class Supervisor:
         now = time.monotonic()
         for child in self._children:
             if child.process is None:
-                if now >= child.restart_at:
-                    self._spawn(child)
-                    self._tell()
+                if now >= child.restart_at and not self._respawned(child):
+                    found.append(child)
             elif child.process.poll() is not None:
                 found.append(child)
-                child.wait_s = (
-                    _FIRST_WAIT_S if now - child.started > _HEALTHY_S else min(child.wait_s * 2, _LONGEST_WAIT_S)
-                )
-                child.restart_at = now + child.wait_s
-                child.restarts += 1
                 child.process = None
+        for child in found:
+            healthy = now - child.started > _HEALTHY_S
+            child.wait_s = _FIRST_WAIT_S if healthy else min(child.wait_s * 2, _LONGEST_WAIT_S)
+            child.restart_at = now + child.wait_s
+            child.restarts += 1
         return found
 
     def stop(self) -> None:
@@ -88,6 +87,15 @@ class Supervisor:
     def pids(self) -> dict[str, int]:
         """Return the process ids by name."""
         return {child.name: child.process.pid for child in self._children if child.process is not None}
+
+    def _respawned(self, child: Child) -> bool:
+        """Start a child again; False where the system refuses its log or its process: nobody else ends for that."""
+        try:
+            self._spawn(child)
+        except OSError:
+            return False
+        self._tell()
+        return True
 
     def _spawn(self, child: Child) -> None:
         environment = {**os.environ, "BREADBOARD_LIFELINE": str(self._lifeline_read)}

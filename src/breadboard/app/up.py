@@ -58,7 +58,11 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     started_ns = time.time_ns()
 
     def announce(children: dict[str, int]) -> None:
-        places.write_state(RunState(os.getpid(), address, started_ns, children, "synthetic" if simulators else "live"))
+        state = RunState(os.getpid(), address, started_ns, children, "synthetic" if simulators else "live")
+        try:
+            places.write_state(state)
+        except OSError as error:  # a full disk: what runs goes on, `status` and `down` find it under its old pids
+            say(f"{places.run} cannot be written: {error.strerror}")
 
     supervisor = Supervisor([*_core(places.write_config(config)), *simulators], places.run, announce)
     signals: list[int] = []
