@@ -51,6 +51,7 @@ LIMITS: Final[dict[str, Any]] = {
 WRITING: Final[dict[str, Any]] = {"max_threads": 1, "max_insert_threads": 1, "input_format_parallel_parsing": 0}
 """A block is one part: threads would only be started and stopped for it (25 ms an insert with them, 10 without)."""
 
+_NO_SPACE: Final = 243
 _TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, 252, 319, 425, 999})
 """ClickHouse error codes after which trying again may help: time, memory, network, too many parts or queries."""
 
@@ -249,7 +250,9 @@ class ClickHouseStore:
             yield
         except ClickHouseError as error:
             code = getattr(error, "code", None)
-            raise StoreError(f"{doing}: {_plain(str(error))}", transient=code in _TRANSIENT or code is None) from error
+            hint = f"df -h {self._target.directory}" if code == _NO_SPACE and self._target.directory else ""
+            sentence = f"{doing}: {_plain(str(error))}"
+            raise StoreError(sentence, hint=hint, transient=code in _TRANSIENT or code is None) from error
 
 
 class _Pool:
@@ -326,7 +329,8 @@ def _lock(directory: Path) -> int:
         directory.mkdir(parents=True, exist_ok=True)
         handle = os.open(directory / "owner.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
-        raise StoreError(f"the store directory {directory} cannot be used: {error.strerror}") from None
+        hint = f"ls -ld {directory} {directory.parent}"
+        raise StoreError(f"the store directory {directory} cannot be used: {error.strerror}", hint=hint) from None
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -334,7 +338,7 @@ def _lock(directory: Path) -> int:
         os.close(handle)
         raise StoreError(
             f"process {owner} holds the store {directory}",
-            hint="breadboard down   # or ask the running one: curl http://127.0.0.1:8080/api/v1/health",
+            hint=f"ps -fp {owner}   # `breadboard down` stops it where it is a `breadboard up`",
             transient=True,
         ) from None
     os.ftruncate(handle, 0)
