@@ -100,6 +100,16 @@ class House:
         if "up" in names:
             self._reap()
             wait_for("the children of a killed supervisor to end", lambda: not any(map(alive, pids.values())))
+            wait_for("the port of a child begun at that moment", self._port_is_free)
+
+    def _port_is_free(self) -> bool:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", self.port))
+            except OSError:
+                return False
+        return True
 
     def down(self) -> None:
         """Stop cleanly."""
