@@ -86,6 +86,9 @@ class PlainSession:
     documents: list[tuple[str, int, bytes]] = field(default_factory=list)
     replies: list[list[Request]] = field(default_factory=list)
     """What to answer to each document, in turn."""
+    times: list[float] = field(default_factory=list)
+    due: list[list[Request]] = field(default_factory=list)
+    """What to ask for as time passes, in turn."""
 
     def on_connect(self) -> list[Request]:
         return list(self.first)
@@ -99,6 +102,10 @@ class PlainSession:
     def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
         self.documents.append((tag, status, body))
         return self.replies.pop(0) if self.replies else []
+
+    def on_time(self, now_s: float) -> list[Request]:
+        self.times.append(now_s)
+        return self.due.pop(0) if self.due else []
 
 
 def capabilities(**changes: Any) -> Capabilities:  # noqa: ANN401 - any field of the record

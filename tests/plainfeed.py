@@ -11,7 +11,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import Provenance, RecordKind, SequenceRule
-from breadboard.ports import Capabilities, Decoded, Decoder, Feed, Session
+from breadboard.ports import Capabilities, Decoded, Decoder, Feed, Session, Wish
 from tapes import T0, tape
 
 CAPABILITIES = Capabilities(
@@ -35,6 +35,8 @@ class PlainDecoder:
 
     Anything else is quarantined. Counts its frames as state, so that a restart that forgets it would show.
     """
+
+    guarded = False
 
     def __init__(self, capabilities: Capabilities, instruments: Instruments) -> None:
         self._capabilities = capabilities
@@ -79,7 +81,7 @@ class PlainFeed:
     def __init__(self, capabilities: Capabilities = CAPABILITIES) -> None:
         self.capabilities = capabilities
 
-    def session(self, symbols: Sequence[str], channels: Sequence[str], url: str, rest_url: str) -> Session:
+    def session(self, wish: Wish) -> Session:
         raise NotImplementedError
 
     def decoder(self, instruments: Instruments) -> Decoder:

@@ -58,10 +58,13 @@ class FeedConfig(Section, frozen=True):
 
     venue: str
     symbols: tuple[str, ...]
-    channels: tuple[str, ...] = ("trade", "quote", "book")
+    channels: tuple[str, ...] = ()
+    """Empty: all that the venue has."""
     url: str = ""
     """Empty: the venue's own address."""
     rest_url: str = ""
+    key: str = ""
+    """The venue's key, as ``${NAME}``; empty: the environment variable that the venue's feed names, where it is set."""
 
 
 class Config(Section, frozen=True):

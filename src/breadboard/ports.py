@@ -4,15 +4,16 @@ The docstrings are the contracts; ``tests/conformance`` holds every implementati
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import RecordKind, SequenceRule
+from breadboard.model.kinds import GapReason, RecordKind, SequenceRule
 from breadboard.model.tape import Tape
 
 
@@ -38,6 +39,39 @@ class Capabilities:
     client_messages_per_s: float
     frame_cap: int
     """Bytes; a longer frame is quarantined at capture."""
+    channels: tuple[str, ...] = ("trade", "quote", "book")
+    """What can be asked for, and what is asked for where nobody says."""
+    channel_groups: tuple[tuple[str, ...], ...] = ()
+    """Channels that need a connection of their own each group (IQFeed's ports); empty: one connection carries all."""
+    ping: str = ""
+    """On a connection of text lines, the line that makes the venue answer; a WebSocket has pings of its own."""
+    keepalive: "Keepalive | None" = None
+    """What the venue wants to hear now and then."""
+    credential: str = ""
+    """The environment variable that holds the key; empty for a venue that asks for none."""
+    single_connection: bool = False
+    """The venue counts connections a key, and lets the newer one throw out the older."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keepalive:
+    """A text frame that is sent ``every_s`` seconds, whatever else is said."""
+
+    text: str
+    every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a user wants of a venue: symbols (any case) and channels, and where the venue lives."""
+
+    symbols: Sequence[str]
+    channels: Sequence[str]
+    url: str = ""
+    """Empty: the venue's own address."""
+    rest_url: str = ""
+    key: str = field(default="", repr=False)
+    """The secret; never written, never logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +91,8 @@ class Fetch:
     tag: str
     url: str
     delay_s: float = 0.0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """May hold a secret: sent, never journaled, never logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +100,34 @@ class Reconnect:
     """Close this connection and open another; the venue, or common sense, asks for it."""
 
     reason: str
+    wait_s: float = 0.0
+    """The least time until the next attempt, where the venue's rules say so."""
 
 
-Request = Send | Fetch | Reconnect
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Write a GAP: this subscription has been silent in a way that quiet does not explain, since ``since_s``.
+
+    ``since_s`` is on the clock of ``on_time``; the gap ends now. ``symbol`` None is every symbol of the source.
+    """
+
+    symbol: str | None
+    channel: str | None
+    reason: GapReason
+    since_s: float
+    detail: str
+
+
+Request = Send | Fetch | Reconnect | Missing
 
 
 class Session(Protocol):
     """One conversation with a venue: what to say, never how to send it. Pure, no clock.
 
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
-    delivered, and ``on_document`` for each answer to a Fetch. After a disconnect the same session gets
-    ``on_connect`` again and forgets what belonged to the old connection. It never raises on venue bytes.
+    delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
+    After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
+    never raises on venue bytes.
     """
 
     url: str
@@ -91,6 +144,10 @@ class Session(Protocol):
         """Return what the answer calls for: often nothing, or another Fetch when it is too old or was refused."""
         ...
 
+    def on_time(self, now_s: float) -> list[Request]:
+        """Return what the passing of time calls for: an audit, a second try. ``now_s`` is monotonic seconds."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -103,6 +160,13 @@ class Decoded:
     """``(offset, reason)`` of each frame that could not be understood; its bytes stay in the journal."""
     ignored: Mapping[str, int]
     """Data frames that are understood but make no event here, by venue message type."""
+    checked: int = 0
+    """Book messages whose checksum was compared, ``failed`` of them in vain."""
+    failed: int = 0
+    bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
+    """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
+    notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
+    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``)."""
 
 
 class Decoder(Protocol):
@@ -110,7 +174,12 @@ class Decoder(Protocol):
 
     Called with DATA and DOCUMENT frames of one venue, possibly of several sources, in journal order. Rows carry
     ``offset``, ``index``, ``source``, ``ts_recv`` of their frame. Never raises on venue bytes.
+
+    ``guarded``: a bug of its own costs the frame that trips it and is told as quarantine. The router protects itself
+    from the others by a snapshot before every call, which therefore has to be cheap.
     """
+
+    guarded: bool
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
@@ -130,11 +199,8 @@ class Feed(Protocol):
 
     capabilities: Capabilities
 
-    def session(self, symbols: Sequence[str], channels: Sequence[str], url: str, rest_url: str) -> Session:
-        """Return a conversation for these symbols (any case) and channels (``trade quote book``).
-
-        Empty ``url`` and ``rest_url`` mean the venue's own. Raises UsageError for what the venue cannot have.
-        """
+    def session(self, wish: Wish) -> Session:
+        """Return a conversation for what is wished. Raises UsageError for what the venue cannot have."""
         ...
 
     def decoder(self, instruments: Instruments) -> Decoder:

@@ -182,5 +182,5 @@ def overall(states: Iterable[str]) -> str:
 def most_artificial(seen: Iterable[str]) -> str | None:
     """Return the provenance to warn of: one synthetic feed makes the screen synthetic. None before any data."""
     found = set(seen)
-    order = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.LIVE)
+    order = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
     return next((str(one) for one in order if str(one) in found), None)

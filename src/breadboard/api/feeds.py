@@ -30,7 +30,9 @@ def provenance(flags: int) -> Provenance:
     """Return where a row comes from, from its own flags."""
     if flags & Flag.SYNTHETIC:
         return Provenance.SYNTHETIC
-    return Provenance.REPLAY if flags & Flag.REPLAYED else Provenance.LIVE
+    if flags & Flag.REPLAYED:
+        return Provenance.REPLAY
+    return Provenance.HISTORY if flags & Flag.HISTORY else Provenance.LIVE
 
 
 @dataclass(slots=True)

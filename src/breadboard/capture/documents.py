@@ -77,7 +77,7 @@ class Documents:
         status, body = 0, b""
         try:
             async with asyncio.timeout(3 * TIMEOUT_S):
-                status, body, retry_after_s = await self._get(request.url)
+                status, body, retry_after_s = await self._get(request)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
             log.warning("no answer from %s: %s", request.url, str(error) or type(error).__name__)
             retry_after_s = 0.0
@@ -90,16 +90,16 @@ class Documents:
             del self._tasks[request.tag]
         self._deliver(DocumentHead(request.tag, request.url, status), body)
 
-    async def _get(self, url: str) -> tuple[int, bytes, float]:
+    async def _get(self, request: Fetch) -> tuple[int, bytes, float]:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=TIMEOUT_S, verify=trusted(), headers={"User-Agent": "breadboard"})
-        async with self._client.stream("GET", url) as answer:
+        async with self._client.stream("GET", request.url, headers=request.headers) as answer:
             parts, size = [], 0
             async for part in answer.aiter_bytes():
                 parts.append(part)
                 size += len(part)
                 if size > DOCUMENT_CAP:
-                    log.warning("the answer of %s is longer than %d bytes and was given up", url, DOCUMENT_CAP)
+                    log.warning("the answer of %s is longer than %d bytes and was given up", request.url, DOCUMENT_CAP)
                     return 0, b"", 0.0
             after = answer.headers.get("Retry-After", "")
             return answer.status_code, b"".join(parts), float(after) if after.isdigit() else 0.0

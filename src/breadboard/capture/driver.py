@@ -18,7 +18,7 @@ from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
 from breadboard.config import FeedConfig
 from breadboard.errors import JournalError
-from breadboard.ports import Feed, JournalWriter
+from breadboard.ports import Capabilities, Feed, JournalWriter, Wish
 
 log = logging.getLogger(__name__)
 
@@ -48,15 +48,16 @@ def plan_sources(
     planned: list[Source] = []
     for config in wanted:
         feed = feeds[config.venue]
-        for symbols in _spread(config, feed.capabilities.max_streams_per_connection):
+        for symbols, channels in _spread(config, feed.capabilities):
             number = len(planned)
             known = (history or {}).get(number)
+            wish = Wish(symbols, channels, config.url, config.rest_url, config.key)
             planned.append(
                 Source(
                     number,
                     symbols,
                     feed.capabilities,
-                    feed.session(symbols, config.channels, config.url, config.rest_url),
+                    feed.session(wish),
                     known.epoch if known else 0,
                     known.last_ts if known else None,
                 )
@@ -64,10 +65,15 @@ def plan_sources(
     return planned
 
 
-def _spread(config: FeedConfig, streams: int) -> Iterator[tuple[str, ...]]:
-    size = max(1, streams // max(1, len(config.channels)))
-    for begin in range(0, len(config.symbols), size):
-        yield config.symbols[begin : begin + size]
+def _spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    """Yield the symbols and channels of each connection."""
+    channels = config.channels or can.channels
+    for group in can.channel_groups or (channels,):
+        # A channel that no group has is the session's to refuse, with a sentence.
+        mine = tuple(name for name in channels if name in group or not any(name in each for each in can.channel_groups))
+        size = max(1, can.max_streams_per_connection // max(1, len(mine)))
+        for begin in range(0, len(config.symbols), size) if mine else ():
+            yield config.symbols[begin : begin + size], mine
 
 
 class Capture:

@@ -12,19 +12,21 @@ from urllib.parse import urlsplit
 from breadboard.capture.appender import Appender
 from breadboard.capture.backoff import Backoff, Pacer
 from breadboard.capture.clockwatch import ClockWatch
+from breadboard.capture.connecting import connect
 from breadboard.capture.documents import Documents
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.status import Counters
-from breadboard.capture.websocket import CONNECT_TIMEOUT_S, Batch, Connection, Refused, connect
+from breadboard.capture.wire import CONNECT_TIMEOUT_S, Batch, Connection, Refused
 from breadboard.clock import Clock
 from breadboard.model.gaps import DocumentHead
-from breadboard.ports import Capabilities, Fetch, Reconnect, Request, Send, Session
+from breadboard.ports import Capabilities, Fetch, Missing, Reconnect, Request, Send, Session
 
 log = logging.getLogger(__name__)
 
 PING_AFTER_NS = 3_000_000_000
 PONG_WITHIN_NS = 3_000_000_000
 TICK_S = 0.25
+ASK_NS = 1_000_000_000
 FROZEN_NS = 2_000_000_000
 """A tick this late means that we slept, not the venue."""
 REFUSED_FOR_GOOD = frozenset({401, 403, 451})
@@ -86,11 +88,14 @@ class Line:
         self._outbox: deque[str] = deque()
         self._sent: deque[int] = deque()
         self._opened_mono = self._seen_mono = self._data_mono = self._pinged_mono = self._tick_mono = 0
+        self._kept_mono = self._asked_mono = 0
+        self._begun = False
         self._lifetime_ns = 0
         self._complained = False
         self._mute_for_s = source.capabilities.heartbeat_s
         self._mute_before = False
         self._cuts = 0
+        self._wait_s = 0.0
         self._recorder.restarted()
 
     async def run(self) -> None:
@@ -109,7 +114,7 @@ class Line:
         """Live through one connection, or the failure to get one; return how long to wait before the next."""
         ended = self._ended = asyncio.get_running_loop().create_future()
         try:
-            await connect(self._session.url, self, self._clock, self._rules.frame_cap)
+            await connect(self._session.url, self, self._clock, self._rules)
         except (Refused, OSError, TimeoutError, ValueError) as error:
             self._hang_up("the handshake took too long")
             return self._failed(error)
@@ -119,7 +124,7 @@ class Line:
         lived_s = (self._clock.mono() - self._opened_mono) / 1e9
         if lived_s >= LONG_LIFE_S:
             self._mute_for_s = self._rules.heartbeat_s
-        wait_s = self._backoff.delay(lived_s)
+        wait_s = max(self._backoff.delay(lived_s), self._wait_s)
         log.warning(
             "%s: connection %d ended after %.1f s (%s); the next attempt is in %.1f s",
             self._name,
@@ -138,6 +143,9 @@ class Line:
         self._connection = connection
         self._opened_mono = self._seen_mono = self._data_mono = self._tick_mono = self._clock.mono()
         self._pinged_mono = 0
+        self._kept_mono = self._asked_mono = self._opened_mono
+        self._begun = False
+        self._wait_s = 0.0
         # Not all lines of a venue at the same moment: each ends somewhere in the last tenth of what is allowed.
         lifetime_s = self._rules.connection_lifetime_s
         self._lifetime_ns = int(lifetime_s * self._around.rng.uniform(0.9, 0.99) * 1e9) if lifetime_s else 0
@@ -161,6 +169,10 @@ class Line:
         self._seen_mono = self._data_mono = batch.ts_mono
         self._mute_before = False
         self._around.watch.check(batch.ts_recv[0], batch.ts_mono)
+        if not self._begun:
+            self._begun = True
+            self._recorder.provenance = self._connection.provenance
+            self.counters.provenance = self._connection.provenance.value
         self._recorder.data(batch)
         counters = self.counters
         counters.frames += len(batch.frames)
@@ -217,7 +229,11 @@ class Line:
                     self._outbox.append(request.text)
                 case Fetch():
                     self._documents.fetch(request)
+                case Missing():
+                    age_ns = self._clock.mono() - int(request.since_s * 1e9)
+                    self._recorder.missing(request.symbol, request.channel, request.reason, age_ns, request.detail)
                 case Reconnect():
+                    self._wait_s = max(self._wait_s, request.wait_s)
                     if self._connection is not None:
                         self._connection.close(f"the session asked: {request.reason}")
                 case _:
@@ -247,6 +263,7 @@ class Line:
             self._data_mono += late
             self._pinged_mono += late if self._pinged_mono else 0
             return
+        self._keep(now)
         self._send_some()
         if self._pinged_mono and self._seen_mono >= self._pinged_mono:
             self._pinged_mono = 0
@@ -260,8 +277,17 @@ class Line:
         elif self._lifetime_ns and now - self._opened_mono > self._lifetime_ns:
             connection.close("planned: near the age at which the venue ends connections")
         elif not self._pinged_mono and now - self._seen_mono > PING_AFTER_NS:
-            self._pinged_mono = now
-            connection.ping()
+            self._pinged_mono = now if connection.ping() else 0
+
+    def _keep(self, now: int) -> None:
+        """Say what the venue wants to hear now and then, and let the session look at the time."""
+        keepalive = self._rules.keepalive
+        if keepalive is not None and now - self._kept_mono >= keepalive.every_s * 1e9:
+            self._kept_mono = now
+            self._outbox.append(keepalive.text)
+        if now - self._asked_mono >= ASK_NS:
+            self._asked_mono = now
+            self._act(self._ask(self._session.on_time, now / 1e9))
 
     def _leave_mute(self, connection: Connection, silent_s: float) -> None:
         """Leave a connection that answers pings and says nothing.

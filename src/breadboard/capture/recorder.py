@@ -6,7 +6,7 @@ import msgspec
 
 from breadboard.capture.appender import Appender
 from breadboard.capture.status import Counters
-from breadboard.capture.websocket import Batch
+from breadboard.capture.wire import Batch
 from breadboard.clock import Clock
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
@@ -41,7 +41,8 @@ class Recorder:
         self._wanted = tuple(wanted)
         self._epoch = epoch
         self._last_ts = last_ts
-        self._provenance = Provenance.LIVE
+        self.provenance = Provenance.LIVE
+        """Of the current connection; may be corrected until its first byte is recorded."""
         self._open = False
         self._announced = False
         self._end_reason = ""
@@ -61,7 +62,7 @@ class Recorder:
     def opened(self, provenance: Provenance) -> None:
         """Note a new connection; the journal hears of it with its first byte."""
         self._epoch += 1
-        self._provenance = provenance
+        self.provenance = provenance
         self._open, self._announced = True, False
 
     def alive(self) -> None:
@@ -88,6 +89,12 @@ class Recorder:
         since = self._last_ts if self._last_ts is not None else now
         self._gap(Gap(self._source, GapReason.QUARANTINE, since, now, detail=reason), now)
 
+    def missing(self, symbol: str | None, channel: str | None, reason: GapReason, age_ns: int, detail: str) -> None:
+        """Record that a subscription has not brought what it should, for ``age_ns`` until now."""
+        now = self._clock.wall()
+        self._announce(now)
+        self._gap(Gap(self._source, reason, now - age_ns, now, symbol=symbol, channel=channel, detail=detail), now)
+
     def closed(self, reason: str) -> None:
         """Record that the connection is over."""
         if self._open:
@@ -108,9 +115,7 @@ class Recorder:
         self._record_epoch(ts, is_open=True)
 
     def _record_epoch(self, ts: int, *, is_open: bool, reason: str = "") -> None:
-        epoch = Epoch(
-            self._source, self._epoch, self._venue, self._url, self._wanted, self._provenance, is_open, reason
-        )
+        epoch = Epoch(self._source, self._epoch, self._venue, self._url, self._wanted, self.provenance, is_open, reason)
         self._append(RecordKind.EPOCH, [msgspec.json.encode(epoch)], [ts], self._clock.mono())
 
     def _gap(self, gap: Gap, ts: int) -> None:

@@ -2,11 +2,7 @@
 
 import asyncio
 import logging
-import socket
 from contextlib import suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from picows import (
     WSCloseCode,
@@ -20,64 +16,25 @@ from picows import (
 )
 
 from breadboard.capture.tls import trusted
+from breadboard.capture.wire import (
+    CLOSE_TIMEOUT_S,
+    CONNECT_TIMEOUT_S,
+    QUARANTINE_HEAD,
+    Batch,
+    Handler,
+    Refused,
+    tune,
+)
 from breadboard.clock import Clock
-from breadboard.errors import FeedError
 from breadboard.model.kinds import Provenance
 
-CONNECT_TIMEOUT_S = 10.0
-CLOSE_TIMEOUT_S = 1.0
-USER_TIMEOUT_MS = 8000
-RECEIVE_BUFFER = 8 << 20
-QUARANTINE_HEAD = 64 << 10
 PROVENANCE_HEADER = "X-Breadboard-Provenance"
 
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 
 
-class Refused(FeedError):
-    """The venue answered the upgrade with an HTTP error."""
-
-    def __init__(self, sentence: str, status: int, retry_after_s: float) -> None:
-        super().__init__(sentence, transient=True)
-        self.status = status
-        self.retry_after_s = retry_after_s
-
-
-@dataclass(slots=True)
-class Batch:
-    """What one wake-up of the socket delivered: a wall stamp a frame, the monotonic stamp of the first."""
-
-    frames: list[bytes]
-    ts_recv: list[int]
-    ts_mono: int
-
-
-class Handler(Protocol):
-    """What a connection tells its line, in the event loop, never after ``on_end``."""
-
-    def on_open(self, connection: "Connection") -> None:
-        """Take the connection, before anything it delivers."""
-        ...
-
-    def on_batch(self, batch: Batch) -> None:
-        """Take data frames, whole messages in the order of the wire."""
-        ...
-
-    def on_control(self) -> None:
-        """Note that the venue is alive: a ping or pong came."""
-        ...
-
-    def on_broken_frame(self, head: bytes, reason: str) -> None:
-        """Take the beginning of a message that cannot be recorded as data."""
-        ...
-
-    def on_end(self, reason: str) -> None:
-        """Note that the connection is over. Called once."""
-        ...
-
-
-class Connection(WSListener):
+class WebSocketConnection(WSListener):
     """A live connection. Frames of one read go to the handler together; control frames are answered here."""
 
     def __init__(self, handler: Handler, clock: Clock, frame_cap: int) -> None:
@@ -111,10 +68,11 @@ class Connection(WSListener):
         if self._transport is not None and not self._transport.is_disconnected:
             self._transport.send(WSMsgType.TEXT, text.encode())
 
-    def ping(self) -> None:
+    def ping(self) -> bool:
         """Ask for a sign of life."""
         if self._transport is not None and not self._transport.is_disconnected:
             self._transport.send_ping(b"breadboard")
+        return True
 
     def close(self, reason: str, code: WSCloseCode = WSCloseCode.OK) -> None:
         """Say good-bye, and cut the line a second later if the other side has not."""
@@ -132,7 +90,7 @@ class Connection(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Tune the socket and open the conversation: frames may follow in the same read as the handshake (picows)."""
         self._transport = transport
-        _tune(transport.underlying_transport.get_extra_info("socket"))
+        tune(transport.underlying_transport.get_extra_info("socket"))
         self._handler.on_open(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
@@ -207,7 +165,7 @@ async def connect(
 
     picows gets four times the cap as its own limit, so that a message a little too long can still be quarantined here.
     """
-    connection = Connection(handler, clock, frame_cap)
+    connection = WebSocketConnection(handler, clock, frame_cap)
     try:
         async with asyncio.timeout(timeout_s):
             await ws_connect(
@@ -236,22 +194,6 @@ async def _retrieve(transport: WSTransport) -> None:
     """Take the exception that picows keeps for somebody who waits; its reason was handed on with the end."""
     with suppress(WSError):
         await transport.wait_disconnected()
-
-
-def _tune(sock: socket.socket) -> None:
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    if _receive_buffer_limit() >= RECEIVE_BUFFER:
-        # A fixed size turns the kernel's own growth off; below this limit that growth gives more (6 MiB by default).
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
-
-
-def _receive_buffer_limit() -> int:
-    try:
-        return int(Path("/proc/sys/net/core/rmem_max").read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return 0
 
 
 def _close_reason(frame: WSFrame) -> str:

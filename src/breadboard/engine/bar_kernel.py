@@ -15,7 +15,7 @@ Record = Any
 """A record of an array: numpy's own type for it knows no field names."""
 
 SECONDS: Final = tuple(INTERVALS.values())
-RINGS: Final = (64, 64, 32, 32, 8)
+RINGS: Final = (64, 32, 64, 32, 32, 8)
 """Recent bars kept, by interval in the order of INTERVALS; an older one cannot be corrected any more."""
 PLACES: Final = tuple(sum(RINGS[:ring]) for ring in range(len(RINGS)))
 SLOTS: Final = sum(RINGS)
@@ -85,6 +85,7 @@ _GAP: Final = int(EventKind.GAP)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
+_NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
@@ -212,7 +213,8 @@ def _add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id
     volume = add_volume(slot.whole, slot.fraction, size, exponent)
     slot.whole = volume[0]
     slot.fraction = volume[1]
-    slot.notional += price * 1e-9 * (size * 10.0**exponent)
+    if size > 0:
+        slot.notional += price * 1e-9 * (size * 10.0**exponent)
     slot.trades += 1
 
 
@@ -346,7 +348,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 meter[TOP_SOURCE] = max(meter[TOP_SOURCE], from_source)
                 at = _advance(from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, out, at)
             which = instrument[row]
-            if kind[row] == _TRADE and which >= 0:
+            if kind[row] == _TRADE and which >= 0 and not flags[row] & _NOT_IN_BARS:
                 owner = owners[which]
                 if flags[row] & _AGGREGATED == 0:
                     owner.raw = 1

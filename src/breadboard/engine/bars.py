@@ -1,4 +1,4 @@
-"""Bars of 1s, 1m, 5m, 1h and 1d from trades, in event time.
+"""Bars of 1s, 5s, 1m, 5m, 1h and 1d from trades, in event time.
 
 The watermark of a source is its newest event time less ``lateness_ms``. When it enters a new whole second, every
 bar of the source's instruments that ends there becomes FINAL, at that very row, so batch sizes do not matter. A trade

@@ -52,6 +52,8 @@ _SYNCING: Final = int(BookState.SYNCING)
 _EMPTY: Final = int(BookState.EMPTY)
 _NONE: Final = int(SequenceRule.NONE)
 _OVERLAP: Final = int(SequenceRule.OVERLAP)
+_LINK: Final = int(SequenceRule.LINK)
+_AFTER: Final = int(SequenceRule.AFTER)
 _BUY: Final = 1
 
 
@@ -62,6 +64,10 @@ def judge(  # noqa: PLR0911 - one return a line of the venues' own rules
     """Return what the numbers of an event say to a book that has come to ``book``: APPLY, STALE or BREAK."""
     if rule == _NONE:
         return APPLY
+    if rule == _LINK:
+        return APPLY if prev == book else BREAK
+    if rule == _AFTER:
+        return STALE if last <= book else APPLY
     if rule == _OVERLAP:
         if last <= book:
             return STALE
@@ -246,9 +252,9 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
             continue
         head = heads[which]
         if head.state != _LIVE:
-            if head.rule != _NONE:
+            if head.rule != _NONE and head.rule != _LINK:  # noqa: PLR1714 - numba compiles `in` to a loop
                 return row
-            # Without numbers nothing joins a delta to a snapshot that is yet to come: it brings everything.
+            # Nothing joins a delta to a snapshot that is yet to come in the stream: it brings everything.
             if head.state == _EMPTY:
                 head.state = _SYNCING
             head.source = source[row]

@@ -40,6 +40,7 @@ _GAP: Final = int(EventKind.GAP)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NONE: Final = int(SequenceRule.NONE)
 _CHAIN: Final = int(SequenceRule.CHAIN)
+_LINK: Final = int(SequenceRule.LINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +257,7 @@ class Books:
         if head["state"] == _EMPTY:
             head["state"] = _SYNCING
         head["source"] = tape.source[row]
-        older = head["state"] == _LIVE and event.last < head["sequence"]
+        older = head["state"] == _LIVE and event.last < head["sequence"] and rule != _LINK
         later = self._later(which, rule, event.last)
         if later is None or (rule != _NONE and (older or event.last == ABSENT)):
             self._pool.meter[core.REJECTED] += 1

@@ -22,7 +22,7 @@ from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
-from breadboard.model.kinds import GapReason, SequenceRule
+from breadboard.model.kinds import EventKind, GapReason, SequenceRule
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
 from breadboard.ports import Feed, Stage
@@ -84,6 +84,9 @@ class Engine:
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
         bars = np.zeros(0, BAR) if bars is None else bars
+        if len(routed.bars):
+            bars = np.concatenate([bars, routed.bars])
+            bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
         self._digest.update(tape, bars, gaps)
         self._tally.take(tape, gaps, len(bars))
@@ -139,9 +142,10 @@ class Engine:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
         tape = routed.tape
         placed: list[tuple[int, int, int, int, Gap]] = []
-        for offset, gap in tape.gaps:
-            row = int(np.searchsorted(tape.offset, offset))
-            placed.append((offset, 0, 0, int(tape.instrument[row]), gap))
+        told = _gap_rows(tape)
+        for place, (offset, gap) in enumerate(tape.gaps):
+            index, instrument = told[place]
+            placed.append((offset, index, 0, instrument, gap))
         for rank, rows in enumerate(found, 1):
             for row in [] if rows is None else rows:
                 where = (int(row["offset"]), int(row["index"]), rank, int(row["instrument"]))
@@ -168,3 +172,20 @@ class Engine:
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_contiguous
+
+
+def _gap_rows(tape: Tape) -> list[tuple[int, int]]:
+    """Return ``(index, instrument)`` of the row that stands for each of the tape's gaps.
+
+    GAP rows that a decoder made for a frame it could not read have no gap of their own here: the quarantine tells.
+    """
+    rows = np.flatnonzero(tape.kind == EventKind.GAP)
+    by_offset: dict[int, list[int]] = {}
+    for row in rows.tolist():
+        by_offset.setdefault(int(tape.offset[row]), []).append(row)
+    found = []
+    for offset, gap in tape.gaps:
+        row = next(row for row in by_offset[offset] if tape.code[row] == gap.reason)
+        by_offset[offset].remove(row)
+        found.append((int(tape.index[row]), int(tape.instrument[row])))
+    return found

@@ -10,13 +10,14 @@ from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import blank
+from breadboard.model.sizes import split_size
 from breadboard.model.tape import Tape
 
 # Compiled code takes plain numbers.
 _TRADE: Final = int(EventKind.TRADE)
 _QUOTE: Final = int(EventKind.QUOTE)
 _BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
-_NOT_NEW: Final = int(Flag.DUPLICATE)
+_NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _DAY_NS: Final = 86_400_000_000_000
 _AHEAD_NS: Final = 60_000_000_000
@@ -24,21 +25,10 @@ _AHEAD_NS: Final = 60_000_000_000
 
 
 @kernel
-def split_size(size: int, exponent: int) -> tuple[int, int]:
-    """Return ``size * 10 ** exponent`` as whole units and units of 1e-18; the exponent lies in [-18, 0]."""
-    unit = 1
-    for _ in range(-exponent):
-        unit *= 10
-    rest = 1
-    for _ in range(18 + exponent):
-        rest *= 10
-    whole = size // unit
-    return whole, (size - whole * unit) * rest if exponent < 0 else 0
-
-
-@kernel
 def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int, int]:
     """Return the volume with one size added: exact, and held at the largest int64 rather than wrapped."""
+    if size < 0:  # ABSENT: a price without a size
+        return whole, fraction
     more_whole, more_fraction = split_size(size, exponent)
     fraction += more_fraction
     if fraction >= 1_000_000_000_000_000_000:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.errors import BreadboardError
+from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
@@ -21,12 +22,15 @@ _FLAGS: Final = {
     Provenance.LIVE: 0,
     Provenance.SYNTHETIC: int(Flag.SYNTHETIC),
     Provenance.REPLAY: int(Flag.REPLAYED),
+    Provenance.HISTORY: int(Flag.HISTORY),
 }
 _COMPLETENESS: Final = {"conflated": int(Flag.CONFLATED), "delayed": int(Flag.DELAYED)}
 _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _EPOCH: Final = int(RecordKind.EPOCH)
 _UNMAPPED: Final = -2
+_LAST: Final = 1 << 16
+"""Behind every row of a frame: where the bars of that frame name their instruments."""
 _BAD_RECORD: Final = {
     int(RecordKind.QUARANTINE): "quarantined at capture: oversized or truncated",
     int(RecordKind.EPOCH): "not an epoch record",
@@ -47,6 +51,9 @@ class Counts:
     data: int = 0
     control: int = 0
     quarantined: int = 0
+    checked: int = 0
+    """Book messages whose checksum was compared, ``failed`` of them in vain."""
+    failed: int = 0
     ignored: dict[str, int] = field(default_factory=dict)
 
 
@@ -86,6 +93,7 @@ class _Part:
 
     tape: Tape
     lane: Lane | None
+    bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     venues: dict[int, str] = field(default_factory=dict)
     """For gap rows that name a symbol, by offset."""
 
@@ -95,6 +103,8 @@ class Routed:
     """A run of frames as a tape with the engine's instrument ids, and the frames nobody could read."""
 
     tape: Tape
+    bars: NDArray[np.void]
+    """The vendors' own, in journal order."""
     quarantined: list[Quarantined]
 
 
@@ -136,7 +146,9 @@ class Router:
             begin = end
         self._name(parts)
         bad.sort()
-        return Routed(Tape.merge([self._mapped(part) for part in parts]), bad)
+        tape = Tape.merge([self._mapped(part) for part in parts])
+        bars = np.concatenate([np.zeros(0, BAR), *(part.bars for part in parts if len(part.bars))])
+        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], bad)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -200,14 +212,15 @@ class Router:
                 reason = self._unknown[venue] if venue else "no connection is known of this source"
                 self._quarantine(frames, [(row, reason) for row in rows.tolist()], bad)
                 continue
-            tape = self._through(lane, frames if len(rows) == len(frames) else frames.take(rows), bad)
-            if len(tape):
-                parts.append(_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), lane))
+            tape, bars = self._through(lane, frames if len(rows) == len(frames) else frames.take(rows), bad)
+            if len(tape) or len(bars):
+                parts.append(_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), lane, bars))
         return parts
 
-    def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> Tape:
+    def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
         """Decode; where the decoder trips over a bug of its own, find the frame and go on without it."""
-        before, count = lane.decoder.snapshot(), len(lane.local)
+        before = b"" if lane.decoder.guarded else lane.decoder.snapshot()
+        count = len(lane.local)
         try:
             decoded = lane.decoder.decode(frames)
         except Exception as error:  # noqa: BLE001 - a bug in a decoder costs the frames it cannot read, not the engine
@@ -217,17 +230,20 @@ class Router:
             lane.decoder.restore(before)
             if len(frames) == 1:
                 self._quarantine(frames, [(0, f"the decoder failed: {error!r}")], bad)
-                return Tape.empty()
-            return Tape.merge([self._through(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))])
+                return Tape.empty(), np.zeros(0, BAR)
+            alone = [self._through(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))]
+            return Tape.merge([tape for tape, _ in alone]), np.concatenate([bars for _, bars in alone])
         self._count(decoded)
         rows = np.searchsorted(frames.offset, [offset for offset, _ in decoded.quarantined]).tolist()
         reasons = [reason for _, reason in decoded.quarantined]
         self._quarantine(frames, list(zip(rows, reasons, strict=True)), bad)
-        return decoded.tape
+        return decoded.tape, decoded.bars
 
     def _count(self, decoded: Decoded) -> None:
         self.counts.data += decoded.data
         self.counts.control += decoded.control
+        self.counts.checked += decoded.checked
+        self.counts.failed += decoded.failed
         for name, count in decoded.ignored.items():
             self.counts.ignored[name] = self.counts.ignored.get(name, 0) + count
 
@@ -268,7 +284,7 @@ class Router:
             return []
         names = ("offset", "ts_recv", "kind", "source", "flags", "code", "size")
         tape = Tape.of(len(rows), dict(zip(names, zip(*rows, strict=True), strict=True)), gaps=gaps)
-        return [_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues)]
+        return [_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues=venues)]
 
     def _name(self, parts: list["_Part"]) -> None:
         """Give engine ids to instruments not met before, in journal order over all venues."""
@@ -289,6 +305,11 @@ class Router:
                 named = lane.local[each]
                 where = (int(tape.offset[row]), int(tape.index[row]))
                 fresh.append((*where, named.venue, named.symbol, named.sequence_rule))
+            strange = np.flatnonzero(lane.remap[part.bars["instrument"]] == _UNMAPPED)
+            ids, first = np.unique(part.bars["instrument"][strange], return_index=True)
+            for each, row in zip(ids.tolist(), strange[first].tolist(), strict=True):
+                named = lane.local[each]
+                fresh.append((int(part.bars["offset"][row]), _LAST, named.venue, named.symbol, named.sequence_rule))
         for _, _, venue, symbol, rule in sorted(fresh):
             self._instruments.intern(venue, symbol, rule)
 
@@ -301,6 +322,7 @@ class Router:
         tape, lane = part.tape, part.lane
         if lane is not None:
             lane.find(self._instruments)
+            part.bars["instrument"] = lane.remap[part.bars["instrument"]]
             return replace(tape, instrument=lane.remap[tape.instrument])
         instrument = tape.instrument.copy()
         for offset, gap in tape.gaps:

@@ -92,7 +92,7 @@ def summary(
         "duplicates": tally.duplicates,
         "gaps": tally.gaps,
         "refilled": tally.refilled,
-        "checksums": {"checked": 0, "failed": 0},
+        "checksums": {"checked": counts.checked, "failed": counts.failed},
         "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),

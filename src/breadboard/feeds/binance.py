@@ -1,6 +1,5 @@
 """Binance spot, USD-M and COIN-M futures: three venues, one language with two dialects."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -9,7 +8,7 @@ from breadboard.feeds.binance_session import BinanceSession, Host
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities
+from breadboard.ports import Capabilities, Wish
 
 FRAME_CAP = 10_000_000
 
@@ -35,9 +34,9 @@ class BinanceFeed:
             read_document,
         )
 
-    def session(self, symbols: Sequence[str], channels: Sequence[str], url: str, rest_url: str) -> BinanceSession:
+    def session(self, wish: Wish) -> BinanceSession:
         """Return a conversation; see ``ports.Feed.session``."""
-        return BinanceSession(self.capabilities, self.host, symbols, channels, url, rest_url)
+        return BinanceSession(self.capabilities, self.host, wish.symbols, wish.channels, wish.url, wish.rest_url)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> JsonDecoder:
         """Return a decoder; ``fast=False`` has the reference reader do all the work."""

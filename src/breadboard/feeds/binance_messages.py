@@ -40,6 +40,7 @@ from breadboard.feeds.reading import (
     price_of,
     quote_side,
     refused_document,
+    says,
     symbol_of,
     trade_size,
     typed,
@@ -144,13 +145,13 @@ def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:
     match kind:
         case "depthUpdate":
             event = _depth(typed(payload, Depth), asks_first=comes_first(payload, "a", "b"), chained=chained)
-            return Meaning(_partial(event) if PARTIAL_DEPTH.search(stream) else event)
+            return says(_partial(event) if PARTIAL_DEPTH.search(stream) else event)
         case "trade":
             return _trade(typed(payload, Trade))
         case "aggTrade":
-            return Meaning(_trade_event(typed(payload, AggTrade), Flag.AGGREGATED))
+            return says(_trade_event(typed(payload, AggTrade), Flag.AGGREGATED))
         case "bookTicker":
-            return Meaning(_quote(typed(payload, BookTicker)))
+            return says(_quote(typed(payload, BookTicker)))
         case "serverShutdown":
             return venue_says(StatusCode.MAINTENANCE)
         case str() if kind in IGNORED:
@@ -166,7 +167,7 @@ def _untyped(payload: dict[str, Any], stream: str) -> Meaning:
         symbol = stream.partition("@")[0].upper()
         if not symbol:
             raise Refused("a partial book that does not say its symbol")
-        return Meaning(_partial(_snapshot(payload, symbol)))
+        return says(_partial(_snapshot(payload, symbol)))
     if "error" in payload or ("code" in payload and "msg" in payload):
         return venue_says(StatusCode.VENUE_ERROR)
     if "result" in payload and "id" in payload:
@@ -185,7 +186,7 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
     payload = parse_object(body)
     if payload.get("symbol", symbol) != symbol:
         raise Refused(f"a book of {str(payload['symbol'])[:40]!r} in answer to {head.tag[:40]!r}")
-    return Meaning(_snapshot(payload, symbol))
+    return says(_snapshot(payload, symbol))
 
 
 def _time(time: int | None, event_time: int | None) -> int:
@@ -222,7 +223,7 @@ def _trade(message: Trade) -> Meaning:
     """Return a trade; futures number some non-trades too (``X`` is ``NA``, price and size 0), which are ignored."""
     if message.kind == "NA" and {message.price.strip("0."), message.size.strip("0.")} == {""}:
         return Meaning(ignored="trade:NA")
-    return Meaning(_trade_event(message, Flag(0)))
+    return says(_trade_event(message, Flag(0)))
 
 
 def _trade_event(message: Trade | AggTrade, flags: Flag) -> Event:

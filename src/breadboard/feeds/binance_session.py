@@ -139,6 +139,10 @@ class BinanceSession:
         book.troubles += 1
         return [self._fetch(symbol, book, _back_off(book.troubles))]
 
+    def on_time(self, _now_s: float) -> list[Request]:
+        """Return nothing: nothing here waits for time."""
+        return []
+
     def _joins(self, update_id: int, book: _Book) -> bool:
         """Tell whether a snapshot reaches the first kept update: the engine can join the two."""
         overlap = self.capabilities.sequence_rule is SequenceRule.OVERLAP

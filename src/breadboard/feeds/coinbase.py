@@ -12,7 +12,7 @@ from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Reconnect, Request, Send
+from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": "matches", "quote": "ticker", "book": "level2_batch"}
 PRODUCTS_A_MESSAGE: Final = 100
@@ -74,6 +74,10 @@ class CoinbaseSession:
         """Return nothing: nothing is ever fetched."""
         return []
 
+    def on_time(self, _now_s: float) -> list[Request]:
+        """Return nothing: nothing here waits for time."""
+        return []
+
 
 @dataclass
 class CoinbaseFeed:
@@ -87,9 +91,9 @@ class CoinbaseFeed:
         cap = self.capabilities
         return Language(cap.venue, cap.sequence_rule, cap.frame_cap, dialect(), read, read_document, lost_book)
 
-    def session(self, symbols: Sequence[str], channels: Sequence[str], url: str, rest_url: str) -> CoinbaseSession:  # noqa: ARG002 - the port has it; this venue is never asked over HTTP
-        """Return a conversation; see ``ports.Feed.session``."""
-        return CoinbaseSession(self.capabilities.venue, symbols, channels, url)
+    def session(self, wish: Wish) -> CoinbaseSession:
+        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
+        return CoinbaseSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> JsonDecoder:
         """Return a decoder; ``fast=False`` has the reference reader do all the work."""

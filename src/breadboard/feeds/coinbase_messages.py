@@ -33,6 +33,7 @@ from breadboard.feeds.reading import (
     price_of,
     quote_side,
     refused_document,
+    says,
     symbol_of,
     trade_size,
     typed,
@@ -105,15 +106,15 @@ def read(frame: bytes) -> Meaning:  # noqa: PLR0911 - one line a message type
     kind = payload.get("type")
     match kind:
         case "l2update":
-            return Meaning(_changes(typed(payload, Changes)))
+            return says(_changes(typed(payload, Changes)))
         case "match" | "last_match":
-            return Meaning(_match(typed(payload, Match), Flag.LAST_KNOWN if kind == "last_match" else Flag(0)))
+            return says(_match(typed(payload, Match), Flag.LAST_KNOWN if kind == "last_match" else Flag(0)))
         case "ticker":
-            return Meaning(_quote(typed(payload, Ticker)))
+            return says(_quote(typed(payload, Ticker)))
         case "snapshot":
-            return Meaning(_book(typed(payload, Book), asks_first=comes_first(payload, "asks", "bids")))
+            return says(_book(typed(payload, Book), asks_first=comes_first(payload, "asks", "bids")))
         case "heartbeat":
-            return Meaning(_heartbeat(typed(payload, Heartbeat)))
+            return says(_heartbeat(typed(payload, Heartbeat)))
         case "subscriptions":
             return CONTROL
         case "error":

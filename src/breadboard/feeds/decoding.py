@@ -1,23 +1,23 @@
 """The decoder that all venues share: the kernel takes what is plain, the reference reader what is not."""
 
 import re
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.feeds.gathering import Gathering, in_row_order, receipt
 from breadboard.feeds.json_kernel import COLUMNS, SCRATCH, Dialect, read_frames
 from breadboard.feeds.json_tokens import Levels
-from breadboard.feeds.reading import DocumentReader, Event, Meaning, Reader, Refused
+from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused
 from breadboard.feeds.words import Symbols
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import NO_INSTRUMENT, Instruments
-from breadboard.model.kinds import EventKind, GapReason, RecordKind, SequenceRule
+from breadboard.model.kinds import RecordKind, SequenceRule
 from breadboard.model.tape import LEVEL_COLUMNS, Tape
 from breadboard.ports import Decoded
 
@@ -30,7 +30,6 @@ _PLAIN_SYMBOL: Final = re.compile(r"[!-~]{1,64}")
 _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
-_SLOW_COLUMNS: Final = tuple(name for name in COLUMNS if name not in ("instrument", "level_begin", "level_end"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,8 @@ class JsonDecoder:
     ``fast=False`` leaves every frame to the reference reader; tests hold the two against each other.
     """
 
+    guarded = False
+
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
         self._language = language
         self._instruments = instruments
@@ -70,7 +71,7 @@ class JsonDecoder:
         self._symbols = Symbols()
 
     def decode(self, frames: Frames) -> Decoded:
-        """Return the frames' events in journal order, at most one a frame."""
+        """Return the frames' events in journal order."""
         begin, role, heads = self._roles(frames)
         levels = Levels.room(int(frames.end.sum() - begin.sum()))
         columns = np.empty((len(COLUMNS), len(frames)), np.int64)
@@ -87,14 +88,14 @@ class JsonDecoder:
             spans,
             np.zeros(SCRATCH, np.int64),
         )
-        odd = _Odd()
+        odd = Gathering(self._intern)
         self._read_odd(frames, begin, role, heads, columns, spans, odd)
         plain = np.flatnonzero(role != ALONE)
         tape = _plain_tape(frames, plain, columns, levels.first(count))
-        if odd.events:
-            tape = _in_row_order(Tape.merge([tape, odd.tape(frames)]))
+        if odd:
+            tape = in_row_order(Tape.merge([tape, odd.tape(frames)]))
         data = len(frames) - odd.control - len(odd.quarantined)
-        return Decoded(tape, data, odd.control, tuple(odd.quarantined), odd.ignored)
+        return Decoded(tape, data, odd.control, tuple(odd.quarantined), odd.ignored, notes=odd.notes)
 
     def _roles(self, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.int8], dict[int, DocumentHead]]:
         """Return where each frame's JSON begins, its role, and the heads of documents."""
@@ -125,7 +126,7 @@ class JsonDecoder:
         heads: dict[int, DocumentHead],
         columns: NDArray[np.int64],
         spans: NDArray[np.int64],
-        odd: "_Odd",
+        odd: Gathering,
     ) -> None:
         """Name new symbols and read what the kernel left alone, both in journal order, which gives the ids."""
         instrument = columns[COLUMNS.index("instrument")]
@@ -143,25 +144,17 @@ class JsonDecoder:
                 continue
             self._read_one(frames, row, heads.get(row), int(begin[row]), odd)
 
-    def _read_one(self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: "_Odd") -> None:
+    def _read_one(self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: Gathering) -> None:
         raw = frames.buffer[begin : frames.end[row]]
         try:
             if len(raw) > self._language.frame_cap:
                 raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self._language.frame_cap}")
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
         except ValueError as error:
-            odd.quarantined.append((int(frames.offset[row]), str(error)))
             lost = self._language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
-            if lost is not None:
-                event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
-                odd.events.append((row, self._intern(lost) if lost else NO_INSTRUMENT, event))
+            odd.refuse(frames, row, str(error), lost)
             return
-        odd.control += meaning.control
-        if meaning.ignored is not None:
-            odd.ignored[meaning.ignored] += 1
-        if meaning.event is not None:
-            symbol = meaning.event.symbol
-            odd.events.append((row, NO_INSTRUMENT if symbol is None else self._intern(symbol), meaning.event))
+        odd.take(frames, row, meaning)
 
     def _meaning(self, kind: int, head: DocumentHead | None, raw: bytes) -> Meaning:
         if kind == RecordKind.DATA:
@@ -178,34 +171,6 @@ class JsonDecoder:
         return found
 
 
-class _Odd:
-    """What the reference reader made of the frames it was given."""
-
-    def __init__(self) -> None:
-        self.events: list[tuple[int, int, Event]] = []
-        self.control = 0
-        self.quarantined: list[tuple[int, str]] = []
-        self.ignored: Counter[str] = Counter()
-
-    def tape(self, frames: Frames) -> Tape:
-        """Return the events as a tape."""
-        rows = np.array([row for row, _, _ in self.events], np.int64)
-        levels = [level for _, _, event in self.events for level in event.levels]
-        ends = np.cumsum([len(event.levels) for _, _, event in self.events])
-        columns = {name: [getattr(event, name) or 0 for _, _, event in self.events] for name in _SLOW_COLUMNS}
-        return Tape.of(
-            len(rows),
-            columns
-            | _receipt(frames, rows)
-            | {
-                "instrument": [instrument for _, instrument, _ in self.events],
-                "level_begin": np.concatenate((np.zeros(1, np.int64), ends[:-1])),
-                "level_end": ends,
-            },
-            dict(zip(LEVEL_COLUMNS, zip(*levels, strict=True), strict=True)) if levels else None,
-        )
-
-
 def _read_only(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return the buffer as one type, whoever made it: another type would compile the kernel again, for seconds."""
     view = np.ascontiguousarray(buffer).view()
@@ -213,21 +178,8 @@ def _read_only(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return view
 
 
-def _receipt(frames: Frames, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
-    return {name: getattr(frames, name)[rows] for name in ("source", "offset", "ts_recv")}
-
-
 def _plain_tape(frames: Frames, rows: NDArray[np.int64], columns: NDArray[np.int64], levels: Levels) -> Tape:
     if len(rows) != len(frames):
         columns = columns[:, rows]
     events = dict(zip(COLUMNS, columns, strict=True))
-    return Tape.of(len(rows), events | _receipt(frames, rows), dict(zip(LEVEL_COLUMNS, levels, strict=True)))
-
-
-def _in_row_order(tape: Tape) -> Tape:
-    """Lay the levels out in the order of their rows, as they are when no frame is odd: batch sizes leave no trace."""
-    counts = tape.level_end - tape.level_begin
-    ends = np.cumsum(counts)
-    order = np.repeat(tape.level_begin - (ends - counts), counts) + np.arange(counts.sum())
-    moved: dict[str, Any] = {name: getattr(tape, name)[order] for name in LEVEL_COLUMNS}
-    return replace(tape, **moved, level_begin=ends - counts, level_end=ends)
+    return Tape.of(len(rows), events | receipt(frames, rows), dict(zip(LEVEL_COLUMNS, levels, strict=True)))

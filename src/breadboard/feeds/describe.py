@@ -9,7 +9,7 @@ from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, RecordKind, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side, StatusCode
 from breadboard.model.tape import Tape
 from breadboard.ports import Decoded, Feed
 
@@ -26,41 +26,63 @@ class _Answer(msgspec.Struct):
     stream: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-def describe(feed: Feed, frame: bytes, channel: str | None = None) -> list[dict[str, Any]]:
-    """Return the normalised events of one frame, ready for JSON; times are ns, numbers are text, absent is None.
+class Describer:
+    """Tells the events of one frame after the other, ready for JSON, with one memory for all of them.
 
-    ``kind`` is trade, quote, book_delta, book_snapshot, status, control, ignored (with ``type``) or quarantined (with
-    ``reason``). ``channel`` keeps the events of one channel, and what could not be read. The body of a REST depth
-    answer is recognised; its symbol is None unless it says one. Never raises on bytes; UsageError for the channel.
+    Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, status, gap,
+    control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one channel, and
+    what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it says one.
     """
-    if channel is not None and channel not in CHANNELS:
-        raise UsageError(f"there is no channel {channel!r}", hint=f"choose from: {' '.join(CHANNELS)}")
-    instruments = Instruments()
-    decoded = _decode(feed, frame, instruments)
-    tape = decoded.tape  # a GAP row says again, for the books, what ``quarantined`` says with its reason
-    found = [_row(tape, row, instruments) for row in range(len(tape)) if tape.kind[row] != EventKind.GAP]
-    if decoded.control and not found:
-        found.append({"kind": "control"})
-    found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
-    found += [{"kind": "quarantined", "reason": reason} for _, reason in decoded.quarantined]
-    return [event for event in found if channel is None or event["kind"] in (*CHANNELS[channel], "quarantined")]
+
+    def __init__(self, feed: Feed, channel: str | None = None) -> None:
+        """Check the channel. Raises UsageError for one that the venue does not have."""
+        if channel is not None and channel not in feed.capabilities.channels:
+            raise UsageError(
+                f"there is no channel {channel!r}", hint=f"choose from: {' '.join(feed.capabilities.channels)}"
+            )
+        self._feed = feed
+        self._channel = channel
+        self._instruments = Instruments()
+        self._decoder = feed.decoder(self._instruments)
+
+    def __call__(self, frame: bytes) -> list[dict[str, Any]]:
+        """Return the events of a frame. Never raises on bytes."""
+        decoded = self._decode(frame)
+        tape = decoded.tape
+        told = {offset for offset, _ in tape.gaps}
+        found = [
+            _row(tape, row, self._instruments) | dict(decoded.notes.get((0, int(tape.index[row])), {}))
+            for row in range(len(tape))
+            # A GAP row without a gap says again, for the books, what ``quarantined`` says with its reason.
+            if tape.kind[row] != EventKind.GAP or told
+        ]
+        if decoded.control and not found:
+            found.append({"kind": "control"})
+        found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
+        found += [{"kind": "quarantined", "reason": reason} for _, reason in decoded.quarantined]
+        wanted = None if self._channel is None else (*CHANNELS.get(self._channel, ()), "quarantined")
+        return [event for event in found if wanted is None or event["kind"] in wanted]
+
+    def _decode(self, frame: bytes) -> Decoded:
+        """Decode a frame; one that only makes sense as a depth answer is decoded as the answer it is."""
+        decoded = self._decoder.decode(Frames.of([frame], [0], kind=RecordKind.DATA))
+        if not decoded.quarantined or b'"lastUpdateId"' not in frame:
+            return decoded
+        try:
+            answer = msgspec.json.decode(frame, type=_Answer)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return decoded
+        if answer.stream is not msgspec.UNSET:
+            return decoded
+        head = msgspec.json.encode(DocumentHead(f"depth:{answer.symbol or _NAMELESS}", "", 200))
+        document = Frames.of([head + b"\n" + frame], [0], kind=RecordKind.DOCUMENT)
+        answered = self._decoder.decode(document)
+        return answered if len(answered.tape) or answered.quarantined else decoded
 
 
-def _decode(feed: Feed, frame: bytes, instruments: Instruments) -> Decoded:
-    """Decode a frame; one that only makes sense as a depth answer is decoded as the answer it is."""
-    decoded = feed.decoder(instruments).decode(Frames.of([frame], [0], kind=RecordKind.DATA))
-    if not decoded.quarantined or b'"lastUpdateId"' not in frame:
-        return decoded
-    try:
-        answer = msgspec.json.decode(frame, type=_Answer)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return decoded
-    if answer.stream is not msgspec.UNSET:
-        return decoded
-    head = msgspec.json.encode(DocumentHead(f"depth:{answer.symbol or _NAMELESS}", "", 200))
-    document = Frames.of([head + b"\n" + frame], [0], kind=RecordKind.DOCUMENT)
-    answered = feed.decoder(instruments).decode(document)
-    return answered if len(answered.tape) or answered.quarantined else decoded
+def describe(feed: Feed, frame: bytes, channel: str | None = None) -> list[dict[str, Any]]:
+    """Return the events of a single frame; see ``Describer``."""
+    return Describer(feed, channel)(frame)
 
 
 def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
@@ -82,6 +104,8 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
     elif kind is EventKind.STATUS:
         event["code"] = StatusCode(int(tape.code[row])).name.lower()
         event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
+    elif kind is EventKind.GAP:
+        event["reason"] = GapReason(int(tape.code[row])).label
     else:
         if kind is EventKind.BOOK_DELTA:
             event["sequence_first"] = _number(tape, row, "sequence_first")

@@ -2,13 +2,13 @@
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
-from breadboard.model.gaps import DocumentHead
+from breadboard.model.gaps import DocumentHead, Gap
 from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
 
 M = TypeVar("M", bound=msgspec.Struct)
@@ -43,18 +43,53 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     ask_size: int = ABSENT
     ask_size_exp: int = SIZE_EXP
     levels: tuple[Level, ...] = ()
+    gap: Gap | None = None
+    """What a GAP event tells; its source and symbol are those of the frame and the event."""
+    notes: Mapping[str, Any] = {}
+    """What the venue says beyond the tape's columns, for people."""
+
+
+class VendorBar(msgspec.Struct, frozen=True, kw_only=True):
+    """A bar that the venue or vendor made: kept beside ours, never mixed into them."""
+
+    symbol: str
+    interval_s: int
+    ts_open: int
+    """ns UTC, inclusive."""
+    open: int
+    high: int
+    low: int
+    close: int
+    """In 1e-9."""
+    volume: int = 0
+    volume_exp: int = SIZE_EXP
+    vwap: float | None = None
+    """In quote currency; None where the vendor gives none."""
+    trades: int = 0
+    """0 where the vendor gives none."""
 
 
 class Meaning(msgspec.Struct, frozen=True):
-    """What one frame says: at most one event, and whether it is data, conversation, or data that is ignored."""
+    """What one frame says: its events in wire order, and whether it is data, conversation, or data that is ignored."""
 
-    event: Event | None = None
+    events: tuple[Event, ...] = ()
     control: bool = False
     ignored: str | None = None
+    refused: str | None = None
+    """Why a part of the frame could not be understood, where the rest of it could: the frame counts as quarantined."""
+    bars: tuple[VendorBar, ...] = ()
+    checked: bool | None = None
+    """Whether the frame's checksum was right; None where there was none to compare."""
 
 
 Reader = Callable[[bytes], Meaning]
 DocumentReader = Callable[[DocumentHead, bytes], Meaning]
+
+
+def says(*events: Event) -> Meaning:
+    """Return data that means these events."""
+    return Meaning(events)
+
 
 CONTROL: Final = Meaning(control=True)
 
@@ -155,10 +190,11 @@ def comes_first(payload: dict[str, Any], key: str, other: str) -> bool:
 def refused_document(symbol: str | None) -> Meaning:
     """Return what an HTTP answer other than 200 means: conversation, and a venue error on the tape."""
     flags = Flag(0) if symbol else Flag.FEED_WIDE
-    return Meaning(Event(kind=EventKind.STATUS, symbol=symbol, flags=flags, code=StatusCode.VENUE_ERROR), control=True)
+    event = Event(kind=EventKind.STATUS, symbol=symbol, flags=flags, code=StatusCode.VENUE_ERROR)
+    return Meaning((event,), control=True)
 
 
 def venue_says(code: StatusCode, ts_event: int = ABSENT) -> Meaning:
     """Return a control message that speaks of the whole feed."""
     event = Event(kind=EventKind.STATUS, symbol=None, flags=Flag.FEED_WIDE, code=code, ts_event=ts_event)
-    return Meaning(event, control=True)
+    return Meaning((event,), control=True)

@@ -1,24 +1,35 @@
 """What a user may wish for, checked before anything is said to a venue."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from breadboard.errors import UsageError
 
-_SYMBOL: Final = re.compile(r"[\w.-]{1,64}")
+_SYMBOL: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
-def wanted_symbols(venue: str, symbols: Sequence[str]) -> tuple[str, ...]:
-    """Return the symbols in upper case, each once, in order. Raises UsageError for none, or an impossible one."""
+def wanted_symbols(
+    venue: str,
+    symbols: Sequence[str],
+    *,
+    pattern: re.Pattern[str] = _SYMBOL,
+    example: str = "BTCUSDT",
+    spell: Callable[[str], str] = str.upper,
+) -> tuple[str, ...]:
+    """Return the symbols as the venue spells them, each once, in order.
+
+    ``pattern`` is what a symbol may look like, ``spell`` turns any case into the venue's. Raises UsageError for none,
+    or an impossible one.
+    """
     for symbol in symbols:
-        if not _SYMBOL.fullmatch(symbol):
+        if not pattern.fullmatch(symbol):
             raise UsageError(
-                f"{symbol!r} cannot be a symbol of {venue}", hint="use the venue's own spelling, e.g. BTCUSDT"
+                f"{symbol!r} cannot be a symbol of {venue}", hint=f"use the venue's own spelling, e.g. {example}"
             )
     if not symbols:
         raise UsageError(f"no symbol to ask {venue} for", hint="name at least one")
-    return tuple(dict.fromkeys(symbol.upper() for symbol in symbols))
+    return tuple(dict.fromkeys(map(spell, symbols)))
 
 
 def wanted_channels(venue: str, channels: Sequence[str], known: Mapping[str, str]) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-INTERVALS: Final[dict[str, int]] = {"1s": 1, "1m": 60, "5m": 300, "1h": 3600, "1d": 86400}
+INTERVALS: Final[dict[str, int]] = {"1s": 1, "5s": 5, "1m": 60, "5m": 300, "1h": 3600, "1d": 86400}
 """Interval names and their lengths in seconds."""
 
 BAR: Final = np.dtype(

@@ -45,6 +45,16 @@ class Flag(IntFlag):
     """A status or gap that speaks of every instrument of its source (``instrument`` is -1)."""
     DUPLICATE = 128
     """A trade whose venue id was seen before: on the tape, but not in bars or tables."""
+    WITHDRAWN = 256
+    """Takes back an earlier print of the same id (IQFeed correction D): no trade of its own."""
+    LATE_PRINT = 512
+    """Put in by a correction (IQFeed correction I), after prints that followed it."""
+    INELIGIBLE = 1024
+    """The venue's own bars leave this print out (IQFeed basis O)."""
+    SNAPSHOT = 2048
+    """What the venue holds now, sent on request, not something that just happened."""
+    HISTORY = 4096
+    """Fetched or imported after the fact."""
 
 
 class StatusCode(IntEnum):
@@ -57,6 +67,17 @@ class StatusCode(IntEnum):
     SUBSCRIBED = 5
     VENUE_ERROR = 6
     MAINTENANCE = 7
+    REFUSED = 8
+    """The venue refuses a subscription: no such symbol, or one more than is allowed."""
+    HALTED = 9
+    RESUMED = 10
+    BANDS = 11
+    """Limit up, limit down: ``price`` is the lower band and ``ask_price`` the upper."""
+    LOGGED_IN = 12
+    NOT_ENTITLED = 13
+    """The credential is wrong, missing, or does not cover what was asked for."""
+    SCHEMA = 14
+    """The venue said something in a form not seen before; all of it is in the journal."""
 
 
 class GapReason(IntEnum):
@@ -78,6 +99,12 @@ class GapReason(IntEnum):
     """The disk refused an append."""
     OVERFLOW = 8
     """Deltas that waited for a snapshot outgrew their bound."""
+    CHECKSUM = 9
+    """The book is not what the venue's checksum says it is."""
+    SUBSCRIPTION = 10
+    """The venue no longer sends what was subscribed to, and did not say so."""
+    COUNTER = 11
+    """The venue's own count of trades or volume has moved further than what came."""
 
     @property
     def label(self) -> str:
@@ -120,6 +147,10 @@ class SequenceRule(IntEnum):
     """``sequence_first <= book + 1 <= sequence`` to start, ``sequence_first <= book + 1`` after (Binance spot)."""
     CHAIN = 2
     """``sequence_first <= book <= sequence`` to start, ``sequence_prev == book`` after (Binance futures)."""
+    LINK = 3
+    """The snapshot comes in the stream and begins anew; ``sequence_prev == book`` after (OKX, Bybit)."""
+    AFTER = 4
+    """Numbers only grow, with holes: what is at or below the book's is in it already (Bitstamp's microseconds)."""
 
 
 class BookState(IntEnum):
@@ -145,6 +176,8 @@ class Provenance(StrEnum):
     LIVE = "live"
     SYNTHETIC = "synthetic"
     REPLAY = "replay"
+    HISTORY = "history"
+    """Fetched or imported after the fact."""
 
 
 class BarState(IntEnum):

@@ -4,7 +4,7 @@ The same seed gives the same updates in the same order. Prices are whole ticks, 
 lot are worth, and how they are written, is the instrument's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 from random import Random
@@ -164,9 +164,8 @@ class Market:
         return Update(book, changes, trades, top=True)
 
 
-def symbol_names(venue: str, count: int, profile: str) -> list[str]:
-    """Return ``count`` names as the venue spells them: known coins first, or made-up tickers for small caps."""
-    quote = {"coinbase": "-USD", "binance-coinm": "USD_PERP"}.get(venue, "USDT")
+def symbol_names(spell: Callable[[str], str], count: int, profile: str) -> list[str]:
+    """Return ``count`` names as ``spell`` has them: known coins first, or made-up tickers for small caps."""
     coins = list(REFERENCE) if profile == "breadboard" else []
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     made_up = ("".join(letters[n * 7919 // 26**k % 26] for k in range(4)) for n in range(1, 26**4))
@@ -175,7 +174,7 @@ def symbol_names(venue: str, count: int, profile: str) -> list[str]:
         name = next(made_up)
         if name not in names:
             names.append(name)
-    return [name + quote for name in names]
+    return [spell(name) for name in names]
 
 
 def _begin(symbol: str, index: int, random: Random, numbers_from: int) -> Book:

@@ -10,20 +10,18 @@ from weakref import WeakSet
 
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import UsageError
-from breadboard.sim.binance import FLAVOURS, Binance
-from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Exchange
 from breadboard.sim.faults import Faults, parse_faults
 from breadboard.sim.market import PROFILES, Market, symbol_names
 from breadboard.sim.recording import Player, Recorded
 from breadboard.sim.server import Client
 from breadboard.sim.truth import Truth
+from breadboard.sim.venues import VENUES
 
 YEAR_2020_S: Final = 1_577_836_800
 NUMBERS_PER_S: Final = 200_000
 """A market begun later begins with higher numbers, unless the one before made more than these in each second."""
 _NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
-VENUES: Final = (*FLAVOURS, "coinbase")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> lis
             raise UsageError(
                 f"a simulated market has 1 to 10,000 symbols, not {wanted}", hint=f"breadboard sim {venue}"
             )
-        return symbol_names(venue, wanted, profile)
+        return symbol_names(VENUES[venue].spell, wanted, profile)
     if not wanted or not all(_NAME.fullmatch(name) for name in wanted):
         raise UsageError(
             f"a simulated market needs symbols of letters, digits, dots and dashes, not {','.join(wanted)!r}",
@@ -112,7 +110,7 @@ def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> lis
 
 def _exchange(venue: str, market: Market, truth: Truth, faults: Faults, clock: Clock, seed: int) -> Exchange:
     exchange = Exchange(market, truth, faults, clock, seed)
-    exchange.dialect = Coinbase(exchange) if venue == "coinbase" else Binance(exchange, venue)
+    exchange.dialect = VENUES[venue].dialect(exchange)
     return exchange
 
 

@@ -10,12 +10,11 @@ from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Provenance
 from breadboard.model.tape import Tape
-from breadboard.store.rows import provenance
+from breadboard.store.rows import PROVENANCES, provenance
 
 _EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap that concerns all of them, as the journal numbers it."""
-_NAMES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY)
-_WARNING_ORDER: Final = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.LIVE)
+_WARNING_ORDER: Final = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
 _UNKNOWN: Final = 255
 
 
@@ -56,12 +55,12 @@ class Origins:
         rows = np.flatnonzero((tape.source == source) & (tape.kind != EventKind.CLOCK))
         codes = np.concatenate(([self._codes[source]], provenance(tape.take(rows))))
         before = self._epochs.get(source)
-        names = {_UNKNOWN: str(before.provenance) if before else ""} | dict(enumerate(map(str, _NAMES)))
+        names = {_UNKNOWN: str(before.provenance) if before else ""} | dict(enumerate(map(str, PROVENANCES)))
         return [names[code] for code in codes[np.searchsorted(tape.offset[rows], offsets, side="right")].tolist()]
 
     def _everywhere(self, tape: Tape) -> str:
         codes = np.unique(np.concatenate((self._codes[:_EVERY_SOURCE], provenance(tape)[tape.instrument >= 0])))
-        seen = {_NAMES[code] for code in codes.tolist() if code != _UNKNOWN}
+        seen = {PROVENANCES[code] for code in codes.tolist() if code != _UNKNOWN}
         seen |= {epoch.provenance for epoch in list(self._epochs.values())}
         return next((str(one) for one in _WARNING_ORDER if one in seen), "")
 

@@ -20,7 +20,9 @@ PRICE: Final = pa.decimal64(18, 9)
 SIZE: Final = pa.decimal128(38, 18)
 STAMP: Final = pa.timestamp("ns", "UTC")
 
-_PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY)
+PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY)
+"""By the code that ``provenance`` gives."""
+HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
@@ -177,10 +179,11 @@ class Picked:
 
 
 def provenance(tape: Tape | Picked) -> NDArray[np.uint8]:
-    """Return a code per row: 0 live, 1 synthetic, 2 replay. Synthetic wins: it is the stronger warning."""
+    """Return a code per row: a place in PROVENANCES. Synthetic wins: it is the strongest warning."""
     synthetic = (tape.flags & Flag.SYNTHETIC) != 0
     replayed = (tape.flags & Flag.REPLAYED) != 0
-    return np.where(synthetic, 1, np.where(replayed, 2, 0)).astype(np.uint8)
+    history = (tape.flags & Flag.HISTORY) != 0
+    return np.select([synthetic, replayed, history], [1, 2, HISTORY], 0).astype(np.uint8)
 
 
 def common(tape: Picked, labels_of: Labels) -> dict[str, pa.Array]:
@@ -192,7 +195,7 @@ def common(tape: Picked, labels_of: Labels) -> dict[str, pa.Array]:
         "sequence": integers(tape.sequence, nullable=True),
         "offset": integers(tape.offset),
         "index": integers(tape.index),
-        "provenance": labels(provenance(tape), _PROVENANCES),
+        "provenance": labels(provenance(tape), PROVENANCES),
     }
 
 
@@ -204,7 +207,7 @@ def trades(tape: Tape, labels_of: Labels) -> pa.Table:
         | {
             "trade_id": integers(rows.trade_id, nullable=True),
             "price": prices(rows.price),
-            "size": sizes(rows.size, rows.size_exp),
+            "size": sizes(rows.size, rows.size_exp, nullable=True),
             "side": labels(rows.side, _SIDES),
             "flags": integers(rows.flags),
         }
@@ -328,7 +331,7 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
             "trades": integers(np.ascontiguousarray(rows["trades"])),
             "state": labels(np.ascontiguousarray(rows["state"]), _STATES),
             "completeness": integers(np.ascontiguousarray(rows["completeness"])),
-            "provenance": labels(origin, _PROVENANCES),
+            "provenance": labels(origin, PROVENANCES),
             "offset": integers(np.ascontiguousarray(rows["offset"])),
             "version": integers((rows["offset"] * 4 + rows["state"]).astype(np.uint64)),
         }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of this schema; a store of another version is refused, never guessed at."""
 DEDUPLICATION_WINDOW: Final = 10_000
 """Insert tokens a table remembers. Without this setting ClickHouse ignores tokens."""
@@ -104,7 +104,12 @@ TABLES: Final = {
     table.name: table
     for table in (
         _events(
-            "trades", _integer("trade_id", "Nullable(Int64)"), _price("price"), _size("size"), _label("side"), _FLAGS
+            "trades",
+            _integer("trade_id", "Nullable(Int64)"),
+            _price("price"),
+            _size("size", nullable=True),
+            _label("side"),
+            _FLAGS,
         ),
         _events("quotes", *_QUOTE, _FLAGS),
         _events(

@@ -238,9 +238,12 @@ class StoreWriter:
         return place
 
     def _see(self, batch: Outputs) -> None:
-        """Remember the provenance of each instrument, which its bars inherit."""
+        """Remember the provenance of each instrument, which its bars inherit.
+
+        Bars of an instrument of which no event ever came can only be its vendor's: they are history.
+        """
         start = len(self._provenance)
-        fresh = [self._known.get((one.venue, one.symbol), 0) for one in list(self._instruments)[start:]]
+        fresh = [self._known.get((one.venue, one.symbol), rows.HISTORY) for one in list(self._instruments)[start:]]
         self._provenance = np.concatenate([self._provenance, np.array(fresh, np.uint8)])
         tape = batch.tape
         named = tape.instrument >= 0

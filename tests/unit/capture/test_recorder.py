@@ -3,7 +3,7 @@ import msgspec
 from breadboard.capture.appender import Appender
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.status import Counters
-from breadboard.capture.websocket import Batch
+from breadboard.capture.wire import Batch
 from breadboard.clock import ManualClock
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import GapReason, Provenance, RecordKind

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.errors import BreadboardError
+from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
@@ -232,7 +233,7 @@ def test_bars_come_out_when_they_are_final_and_open_ones_are_counted() -> None:
     subject = engine()
     out = subject.process(journal([UP, (DATA, 0, trade("A", 1)), (DATA, 0, trade("A", 2, 3 * SECOND))]))
     assert [(int(bar["interval"]), int(bar["offset"])) for bar in out.bars] == [(1, 2)]
-    assert subject.summary()["bars"] == 1 + 5
+    assert subject.summary()["bars"] == 1 + len(INTERVALS)
 
 
 def test_a_damaged_state_is_refused_with_a_hint() -> None:

@@ -4,7 +4,8 @@ import pytest
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, RecordKind, Side, StatusCode
-from feed_samples import (
+from feed_samples import content, decode, document
+from samples.binance import (
     KLINE,
     PERP_DEPTH,
     PERP_QUOTE,
@@ -14,9 +15,6 @@ from feed_samples import (
     SPOT_DEPTH,
     SPOT_QUOTE,
     SPOT_TRADE,
-    content,
-    decode,
-    document,
 )
 
 both = pytest.mark.parametrize("fast", [True, False], ids=["kernel", "reference"])

@@ -4,7 +4,8 @@ import pytest
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, Side, StatusCode
-from feed_samples import HEARTBEAT, L2_SNAPSHOT, L2_UPDATE, MATCH, TICKER, TICKER_2022, content, decode
+from feed_samples import content, decode
+from samples.coinbase import HEARTBEAT, L2_SNAPSHOT, L2_UPDATE, MATCH, TICKER, TICKER_2022
 
 both = pytest.mark.parametrize("fast", [True, False], ids=["kernel", "reference"])
 

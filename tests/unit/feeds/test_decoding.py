@@ -13,7 +13,7 @@ from feed_samples import SAMPLES, content
 def test_frames_from_a_writable_buffer_with_strided_columns_need_no_new_machine_code() -> None:
     warm()
     known = len(read_frames.signatures)  # type: ignore[attr-defined] # numba's dispatcher, typed as the function
-    plain = Frames.of(SAMPLES["binance"], list(range(6)), kind=RecordKind.DATA)
+    plain = Frames.of(SAMPLES["binance"].frames, list(range(6)), kind=RecordKind.DATA)
     table = np.zeros(6, [(name, dtype) for name, dtype in FRAME_COLUMNS.items()])
     for name in FRAME_COLUMNS:
         table[name] = getattr(plain, name)

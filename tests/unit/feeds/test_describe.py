@@ -7,19 +7,9 @@ import pytest
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.describe import describe
-from feed_samples import (
-    HEARTBEAT,
-    KLINE,
-    L2_UPDATE,
-    MATCH,
-    SAMPLES,
-    SNAPSHOT,
-    SPOT_AGG,
-    SPOT_DEPTH,
-    SPOT_QUOTE,
-    SPOT_TRADE,
-    TICKER,
-)
+from feed_samples import SAMPLES
+from samples.binance import KLINE, SNAPSHOT, SPOT_AGG, SPOT_DEPTH, SPOT_QUOTE, SPOT_TRADE
+from samples.coinbase import HEARTBEAT, L2_UPDATE, MATCH, TICKER
 
 SPOT, COINBASE = FEEDS["binance"], FEEDS["coinbase"]
 
@@ -102,7 +92,7 @@ def test_a_channel_keeps_its_events_and_what_could_not_be_read() -> None:
 
 @pytest.mark.parametrize("name", FEEDS)
 def test_every_sample_can_be_written_as_json(name: str) -> None:
-    for frame in SAMPLES[name]:
+    for frame in SAMPLES[name].frames:
         events = describe(FEEDS[name], frame)
         assert len(events) == 1
         assert json.loads(json.dumps(events)) == events

@@ -7,12 +7,14 @@ import pytest
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.binance_session import LONGEST_URL
-from breadboard.ports import Fetch, Reconnect, Request, Send, Session
-from feed_samples import frames_of
+from breadboard.ports import Fetch, Reconnect, Request, Send, Session, Wish
+from feed_samples import frames_of, recorded
 
 
 def spot(*symbols: str, channels: tuple[str, ...] = ("trade", "quote", "book")) -> Session:
-    session = FEEDS["binance"].session(symbols or ("BTCUSDT",), channels, "ws://127.0.0.1:1", "http://127.0.0.1:2")
+    session = FEEDS["binance"].session(
+        Wish(symbols or ("BTCUSDT",), channels, "ws://127.0.0.1:1", "http://127.0.0.1:2")
+    )
     session.on_connect()
     return session
 
@@ -35,7 +37,7 @@ def delays(requests: list[Request]) -> list[float]:
 
 
 def test_a_few_streams_are_asked_for_in_the_url() -> None:
-    session = FEEDS["binance"].session(["btcusdt", "ETHUSDT"], ["trade", "quote", "book"], "", "")
+    session = FEEDS["binance"].session(Wish(["btcusdt", "ETHUSDT"], ["trade", "quote", "book"], "", ""))
     assert session.url == (
         "wss://stream.binance.com:9443/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms"
         "/ethusdt@trade/ethusdt@bookTicker/ethusdt@depth@100ms"
@@ -45,7 +47,7 @@ def test_a_few_streams_are_asked_for_in_the_url() -> None:
 
 def test_many_streams_are_asked_for_in_few_messages() -> None:
     symbols = [f"COIN{number}USDT" for number in range(341)]
-    session = FEEDS["binance"].session(symbols, ["trade", "quote", "book"], "ws://127.0.0.1:1/", "")
+    session = FEEDS["binance"].session(Wish(symbols, ["trade", "quote", "book"], "ws://127.0.0.1:1/", ""))
     assert session.url == "ws://127.0.0.1:1/stream"
     sends = [request for request in session.on_connect() if isinstance(request, Send)]
     assert len(sends) == 4, "under five messages a second"
@@ -59,7 +61,7 @@ def test_many_streams_are_asked_for_in_few_messages() -> None:
 
 def test_more_streams_than_a_connection_may_have_are_refused() -> None:
     with pytest.raises(UsageError, match="1026 streams are more than the 1024") as error:
-        FEEDS["binance"].session([f"C{number}" for number in range(342)], ["trade", "quote", "book"], "", "")
+        FEEDS["binance"].session(Wish([f"C{number}" for number in range(342)], ["trade", "quote", "book"], "", ""))
     assert "341 symbols" in error.value.hint
 
 
@@ -72,7 +74,7 @@ def test_more_streams_than_a_connection_may_have_are_refused() -> None:
     ],
 )
 def test_the_first_update_of_a_book_asks_for_its_snapshot_once(name: str, url: str) -> None:
-    session = FEEDS[name].session(["btcusdt"], ["book"], "", "")
+    session = FEEDS[name].session(Wish(["btcusdt"], ["book"], "", ""))
     session.on_connect()
     frames = [depth(10, 12, previous=9), depth(13, 14, previous=12)]
     assert session.on_frames(frames) == [Fetch("depth:BTCUSDT", url, 0.0)]
@@ -89,7 +91,7 @@ def test_a_snapshot_that_reaches_the_stream_is_enough_and_an_older_one_is_not() 
 
 
 def test_a_futures_snapshot_must_reach_into_the_stream() -> None:
-    session = FEEDS["binance-usdm"].session(["BTCUSDT"], ["book"], "", "")
+    session = FEEDS["binance-usdm"].session(Wish(["BTCUSDT"], ["book"], "", ""))
     session.on_connect()
     session.on_frames([depth(10, 12, previous=9)])
     assert len(session.on_document("depth:BTCUSDT", 200, snapshot(9))) == 1
@@ -107,7 +109,7 @@ def test_a_hole_asks_again_and_an_overlap_or_a_repeat_does_not() -> None:
 
 
 def test_a_broken_chain_of_a_future_asks_again() -> None:
-    session = FEEDS["binance-usdm"].session(["BTCUSDT"], ["book"], "", "")
+    session = FEEDS["binance-usdm"].session(Wish(["BTCUSDT"], ["book"], "", ""))
     session.on_connect()
     session.on_frames([depth(10, 12, previous=9)])
     session.on_document("depth:BTCUSDT", 200, snapshot(12))
@@ -194,7 +196,7 @@ def test_a_real_recording_needs_one_snapshot_a_book() -> None:
 
 
 def test_coinbase_subscribes_to_what_was_wished_for_and_a_heartbeat() -> None:
-    session = FEEDS["coinbase"].session(["btc-usd"], ["trade", "quote", "book"], "", "")
+    session = FEEDS["coinbase"].session(Wish(["btc-usd"], ["trade", "quote", "book"], "", ""))
     assert session.url == "wss://ws-feed.exchange.coinbase.com"
     (send,) = session.on_connect()
     assert isinstance(send, Send)
@@ -206,7 +208,7 @@ def test_coinbase_subscribes_to_what_was_wished_for_and_a_heartbeat() -> None:
 
 
 def test_coinbase_is_left_after_an_error_but_not_for_ever() -> None:
-    session = FEEDS["coinbase"].session(["BTC-USD"], ["book"], "", "")
+    session = FEEDS["coinbase"].session(Wish(["BTC-USD"], ["book"], "", ""))
     error = b'{"type":"error","message":"Failed to subscribe","reason":"level2 needs authentication"}'
     found = []
     for _ in range(5):
@@ -214,3 +216,16 @@ def test_coinbase_is_left_after_an_error_but_not_for_ever() -> None:
         found.append(session.on_frames([b'{"type":"match"}', error, b'{"error"']))
     reconnect = Reconnect("the venue says: Failed to subscribe level2 needs authentication")
     assert found == [[reconnect], [reconnect], [reconnect], [], []]
+
+
+@pytest.mark.parametrize("name", ["binance", "binance-usdm", "binance-coinm"])
+def test_the_books_of_the_old_connection_are_asked_for_again(name: str) -> None:
+    frames = [raw for raw in recorded(name).take(slice(0, 300)).frames() if b'"depthUpdate"' in raw]
+    session = FEEDS[name].session(Wish(["BTCUSDT", "ETHUSDT", "BTCUSD_PERP"], ["book"]))
+    runs = []
+    for _ in range(2):
+        session.on_connect()
+        runs.append(session.on_frames(frames))
+        assert session.on_frames(frames) == []
+    assert runs[0] == runs[1] != []
+    assert all(isinstance(request, Fetch) for request in runs[0])

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.sim.market import BUY, PROFILES, SELL, Market, symbol_names
+from breadboard.sim.venues import VENUES
 
 Told = tuple[str, object, object, bool, int, int]
 
@@ -17,7 +18,7 @@ def told(market: Market, count: int) -> list[Told]:
 
 
 def test_the_same_seed_gives_the_same_market_and_another_seed_another() -> None:
-    names = symbol_names("binance", 12, "breadboard")
+    names = symbol_names(VENUES["binance"].spell, 12, "breadboard")
     assert told(Market(names, 5), 3000) == told(Market(names, 5), 3000)
     assert told(Market(names, 5), 100) != told(Market(names, 6), 100)
 
@@ -25,7 +26,7 @@ def test_the_same_seed_gives_the_same_market_and_another_seed_another() -> None:
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 20))
 def test_books_stay_deep_and_uncrossed_and_their_numbers_contiguous(seed: int, symbols: int) -> None:
-    market = Market(symbol_names("binance", symbols, "breadboard"), seed)
+    market = Market(symbol_names(VENUES["binance"].spell, symbols, "breadboard"), seed)
     numbers = {book.symbol: (book.update_id, book.trade_id) for book in market.books}
     for update in market.steps(2000):
         book = update.book
@@ -75,7 +76,7 @@ def test_a_trade_takes_what_rests_at_the_best_price_of_the_other_side() -> None:
 
 def test_small_caps_have_busy_and_nearly_silent_symbols() -> None:
     assert PROFILES["smallcaps"].symbols == 495
-    market = Market(symbol_names("binance", 495, "smallcaps"), 1, "smallcaps")
+    market = Market(symbol_names(VENUES["binance"].spell, 495, "smallcaps"), 1, "smallcaps")
     counts = dict.fromkeys(market.by_symbol, 0)
     for update in market.steps(20_000):
         counts[update.book.symbol] += 1
@@ -89,6 +90,6 @@ def test_small_caps_have_busy_and_nearly_silent_symbols() -> None:
     ("venue", "first"), [("binance", "BTCUSDT"), ("binance-coinm", "BTCUSD_PERP"), ("coinbase", "BTC-USD")]
 )
 def test_symbols_are_spelled_as_the_venue_spells_them(venue: str, first: str) -> None:
-    names = symbol_names(venue, 500, "breadboard")
+    names = symbol_names(VENUES[venue].spell, 500, "breadboard")
     assert names[0] == first
     assert len(set(names)) == 500

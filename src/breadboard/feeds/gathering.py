@@ -1,0 +1,124 @@
+"""From what a reference reader says of frames, one by one, to the columns of a tape."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.feeds.reading import Event, Meaning, VendorBar
+from breadboard.model.bars import BAR
+from breadboard.model.decimals import size_decimal
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import NO_INSTRUMENT
+from breadboard.model.kinds import BarState, EventKind, GapReason
+from breadboard.model.sizes import split_size
+from breadboard.model.tape import LEVEL_COLUMNS, Tape
+
+if TYPE_CHECKING:
+    from breadboard.model.gaps import Gap
+
+_COLUMNS: Final = (
+    *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
+    *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
+)
+
+
+class Gathering:
+    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids."""
+
+    def __init__(self, intern: Callable[[str], int]) -> None:
+        self.control = 0
+        self.quarantined: list[tuple[int, str]] = []
+        self.ignored: Counter[str] = Counter()
+        self.checked = 0
+        self.failed = 0
+        self.notes: dict[tuple[int, int], Mapping[str, Any]] = {}
+        self._intern = intern
+        self._events: list[tuple[int, int, int, Event]] = []
+        self._bars: list[tuple[int, int, VendorBar]] = []
+        self._gaps: list[tuple[int, Gap]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._events)
+
+    def take(self, frames: Frames, row: int, meaning: Meaning) -> None:
+        """Take what one frame means."""
+        offset = int(frames.offset[row])
+        if meaning.refused is not None:
+            self.quarantined.append((offset, meaning.refused))
+        else:
+            self.control += meaning.control
+        if meaning.ignored is not None:
+            self.ignored[meaning.ignored] += 1
+        if meaning.checked is not None:
+            self.checked += 1
+            self.failed += not meaning.checked
+        for index, event in enumerate(meaning.events):
+            self._add(frames, row, index, event)
+        self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
+
+    def refuse(self, frames: Frames, row: int, reason: str, lost: str | None) -> None:
+        """Take a frame that could not be understood, and the book that now misses it ("" for any, None for none)."""
+        self.quarantined.append((int(frames.offset[row]), reason))
+        if lost is not None:
+            event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
+            self._add(frames, row, 0, event)
+
+    def tape(self, frames: Frames) -> Tape:
+        """Return the events as a tape, in the order they were taken."""
+        rows = np.array([row for row, _, _, _ in self._events], np.int64)
+        events = [event for _, _, _, event in self._events]
+        levels = [level for event in events for level in event.levels]
+        ends = np.cumsum([len(event.levels) for event in events], dtype=np.int64)
+        columns: dict[str, Any] = {name: [getattr(event, name) or 0 for event in events] for name in _COLUMNS}
+        return Tape.of(
+            len(rows),
+            columns
+            | receipt(frames, rows)
+            | {
+                "index": [index for _, index, _, _ in self._events],
+                "instrument": [instrument for _, _, instrument, _ in self._events],
+                "level_begin": np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends,
+                "level_end": ends,
+            },
+            dict(zip(LEVEL_COLUMNS, zip(*levels, strict=True), strict=True)) if levels else None,
+            self._gaps,
+        )
+
+    def bars(self) -> NDArray[np.void]:
+        """Return the vendor's bars as ``BAR`` rows, final and complete as far as the vendor knows."""
+        out = np.zeros(len(self._bars), BAR)
+        for row, (offset, instrument, bar) in zip(out, self._bars, strict=True):
+            row["instrument"], row["offset"], row["interval"] = instrument, offset, bar.interval_s
+            for name in ("ts_open", "open", "high", "low", "close", "trades"):
+                row[name] = getattr(bar, name)
+            row["volume_whole"], row["volume_fraction"] = split_size(bar.volume, bar.volume_exp)
+            row["notional"] = np.nan if bar.vwap is None else bar.vwap * float(size_decimal(bar.volume, bar.volume_exp))
+            row["state"], row["completeness"] = BarState.FINAL, 1.0
+        return out
+
+    def _add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+        instrument = NO_INSTRUMENT if event.symbol is None else self._intern(event.symbol)
+        self._events.append((row, index, instrument, event))
+        offset = int(frames.offset[row])
+        if event.gap is not None:
+            self._gaps.append((offset, event.gap))
+        if event.notes:
+            self.notes[offset, index] = event.notes
+
+
+def receipt(frames: Frames, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+    """Return the tape columns that a row takes from its frame."""
+    return {name: getattr(frames, name)[rows] for name in ("source", "offset", "ts_recv")}
+
+
+def in_row_order(tape: Tape) -> Tape:
+    """Lay the levels out in the order of their rows, as they are when no frame is odd: batch sizes leave no trace."""
+    counts = tape.level_end - tape.level_begin
+    ends = np.cumsum(counts)
+    order = np.repeat(tape.level_begin - (ends - counts), counts) + np.arange(counts.sum())
+    moved: dict[str, Any] = {name: getattr(tape, name)[order] for name in LEVEL_COLUMNS}
+    return replace(tape, **moved, level_begin=ends - counts, level_end=ends)

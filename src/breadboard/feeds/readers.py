@@ -1,0 +1,130 @@
+"""The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
+
+import logging
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from breadboard.feeds.gathering import Gathering
+from breadboard.feeds.reading import Meaning, Refused
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import RecordKind, SequenceRule
+from breadboard.ports import Decoded
+
+log = logging.getLogger(__name__)
+
+_HEAD: Final = msgspec.json.Decoder(DocumentHead)
+_DATA: Final = int(RecordKind.DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class At:
+    """Where and when a frame came."""
+
+    source: int
+    epoch: int
+    """Counts the source's connections: what belongs to one is forgotten with the next."""
+    ts_recv: int
+    """Wall ns UTC; 0 where nobody knows (``breadboard decode``)."""
+
+
+class FrameReader(Protocol):
+    """A venue's reference reader with a memory: field names, numbers, books that a checksum is compared with.
+
+    Frames come in journal order, those of several sources among each other; what is remembered is kept by source, and
+    forgotten when ``at.epoch`` changes.
+    """
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        ...
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched document means. Raises ValueError likewise."""
+        ...
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return whose book misses a refused frame: its symbol, "" for any of the source, None for none; forget it."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """Return all memory as bytes; equal memories give equal bytes."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a memory that ``snapshot`` returned; empty bytes are a fresh one."""
+        ...
+
+
+class ReadingDecoder:
+    """A ``ports.Decoder`` around a ``FrameReader``. A frame that trips a bug in the reader is quarantined alone."""
+
+    guarded = True
+
+    def __init__(
+        self,
+        venue: str,
+        rule: SequenceRule,
+        frame_cap: int,
+        reader: FrameReader,
+        instruments: Instruments,
+    ) -> None:
+        self._venue = venue
+        self._rule = rule
+        self._cap = frame_cap
+        self._reader = reader
+        self._instruments = instruments
+
+    def snapshot(self) -> bytes:
+        """Return the reader's memory."""
+        return self._reader.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a memory that ``snapshot`` returned."""
+        self._reader.restore(state)
+
+    def decode(self, frames: Frames) -> Decoded:
+        """Return the frames' events in journal order."""
+        gathered = Gathering(self._intern)
+        columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
+        for row, (kind, *place) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
+            raw, at = frames.frame(row), At(*place)
+            try:
+                gathered.take(frames, row, self._meaning(raw, at, kind))
+            except ValueError as error:
+                gathered.refuse(frames, row, str(error), self._reader.lost_book(raw, at) if kind == _DATA else None)
+            except Exception as error:
+                log.exception("the reader of %s tripped over a frame", self._venue)
+                gathered.refuse(frames, row, f"the decoder failed: {error!r}", self._reader.lost_book(raw, at))
+        data = len(frames) - gathered.control - len(gathered.quarantined)
+        return Decoded(
+            gathered.tape(frames),
+            data,
+            gathered.control,
+            tuple(gathered.quarantined),
+            gathered.ignored,
+            gathered.checked,
+            gathered.failed,
+            gathered.bars(),
+            gathered.notes,
+        )
+
+    def _meaning(self, raw: bytes, at: At, kind: int) -> Meaning:
+        if len(raw) > self._cap:
+            raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self._cap}")
+        if kind == _DATA:
+            return self._reader.read(raw, at)
+        if kind != RecordKind.DOCUMENT:
+            raise Refused(f"a record of kind {kind}, which is not the venue's")
+        line, _, body = raw.partition(b"\n")
+        try:
+            head = _HEAD.decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise Refused("a document without its head line") from None
+        return self._reader.read_document(head, body, at)
+
+    def _intern(self, symbol: str) -> int:
+        return self._instruments.intern(self._venue, symbol, self._rule)

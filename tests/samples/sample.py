@@ -1,0 +1,25 @@
+"""What the tests of feeds need to know of each venue."""
+
+from dataclasses import dataclass
+
+from breadboard.model.kinds import EventKind
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One venue: every kind of message it knows, at least once, and a real recording where there is one."""
+
+    frames: list[bytes]
+    """Written by hand after the venue's documents; at least one of them is conversation."""
+    symbols: tuple[str, str] = ("BTCUSDT", "ETHUSDT")
+    """Two symbols as the venue spells them."""
+    kinds: frozenset[EventKind] = frozenset({EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_DELTA})
+    """What the frames mean, at least."""
+    recorded: tuple[str, tuple[str, ...]] | None = None
+    """Format and paths of a real recording."""
+    channels: tuple[str, ...] = ("trade", "quote", "book")
+    json: bool = True
+    """Whether the venue is spoken to in JSON."""
+    impossible: tuple[str, ...] = ("BTC USDT", "a/../b")
+    """Words that cannot be symbols."""
+    scheme: str = "wss://"
