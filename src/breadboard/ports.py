@@ -131,6 +131,8 @@ class Session(Protocol):
     """
 
     url: str
+    symbols: Sequence[str]
+    """What was wished for, as the venue spells it."""
 
     def on_connect(self) -> list[Request]:
         """Return what to send or fetch first."""
