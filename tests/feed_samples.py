@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from breadboard.feeds import FEEDS
+from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
@@ -59,6 +60,8 @@ def decode_frames(
         ignored,
         sum(part.checked for part in parts),
         sum(part.failed for part in parts),
+        np.concatenate([part.bars for part in parts]) if parts else np.zeros(0, BAR),
+        {where: note for part in parts for where, note in part.notes.items()},
     )
     return whole, instruments
 
