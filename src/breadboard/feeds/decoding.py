@@ -58,7 +58,7 @@ class JsonDecoder:
     guarded = False
 
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
-        self._language = language
+        self.language = language
         self._instruments = instruments
         self._fast = fast
         self._symbols = Symbols()
@@ -82,7 +82,7 @@ class JsonDecoder:
         columns = np.empty((len(COLUMNS), len(frames)), np.int64)
         spans = np.zeros((len(frames), 3), np.int64)
         count = read_frames(
-            self._language.dialect,
+            self.language.dialect,
             self._symbols.table,
             _read_only(frames.buffer),
             begin,
@@ -120,7 +120,7 @@ class JsonDecoder:
             begin[row] += cut + 1
             if self._fast and head.status == 200 and head.tag.startswith("depth:"):
                 role[row] = DOCUMENT
-        role[frames.end - begin > self._language.frame_cap] = ALONE
+        role[frames.end - begin > self.language.frame_cap] = ALONE
         return begin, role, heads
 
     def _read_odd(
@@ -160,11 +160,11 @@ class JsonDecoder:
     def _read_one(self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: Gathering) -> None:
         raw = frames.buffer[begin : frames.end[row]]
         try:
-            if len(raw) > self._language.frame_cap:
-                raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self._language.frame_cap}")
+            if len(raw) > self.language.frame_cap:
+                raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self.language.frame_cap}")
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
         except ValueError as error:
-            lost = self._language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
+            lost = self.language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
             odd.refuse(frames, row, str(error), lost)
             return
         odd.take(frames, row, meaning)
@@ -176,21 +176,21 @@ class JsonDecoder:
         message = msgspec.json.decode(raw)
         message = message.get("data", message) if "stream" in message else message
         kind = next((str(message[key]) for key in ("e", "type", "ev", "event") if key in message), "message")
-        strange = self._drift.tell((name for name in message if name not in self._language.words), kind)
+        strange = self._drift.tell((name for name in message if name not in self.language.words), kind)
         if strange is not None:
             odd.add(frames, row, index, strange)
 
     def _meaning(self, kind: int, head: DocumentHead | None, raw: bytes) -> Meaning:
         if kind == RecordKind.DATA:
-            return self._language.read(raw)
+            return self.language.read(raw)
         if kind != RecordKind.DOCUMENT:
             raise Refused(f"a record of kind {kind}, which is not the venue's")
         if head is None:
             raise Refused("a document without its head line")
-        return self._language.read_document(head, raw)
+        return self.language.read_document(head, raw)
 
     def _intern(self, symbol: str) -> int:
-        found = self._instruments.intern(self._language.venue, symbol, self._language.sequence_rule)
+        found = self._instruments.intern(self.language.venue, symbol, self.language.sequence_rule)
         self._symbols.add(symbol, found)
         return found
 
