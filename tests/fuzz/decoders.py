@@ -1,9 +1,9 @@
 """Coverage-guided fuzzing of every decoder (`make fuzz`): 0 uncaught errors, 0 events that should not have been.
 
-Run as ``python tests/fuzz/decoders.py NAME -atheris_runs=1000000``. An input is one frame, begun from the samples of the
-venue. The reference reader takes each alone; then 200 at a time are decoded by the kernel and by the reference reader,
-at once and in small batches: all must say the same. What they say must be possible: prices and sizes that are
-not negative, times between 2000 and 2100, sides and kinds that exist, every frame counted once.
+Run as ``python tests/fuzz/decoders.py NAME CORPUS -atheris_runs=1000000``. An input is one frame, begun from the
+samples of the venue. The reference reader takes each alone; then 200 at a time are decoded by the kernel and by the
+reference reader, at once and in small batches: all must say the same. What they say must be possible: prices and sizes
+that are not negative, times between 2000 and 2100, sides and kinds that exist, every frame counted once.
 """
 
 # ruff: noqa: E402 - what is to be instrumented must be imported after the instrumentation begins
@@ -23,7 +23,7 @@ COMPILED = [f"breadboard.feeds.{path.stem}" for path in FEEDS_ROOM.glob("*.py") 
 
 sys.path.insert(0, str(TESTS))
 with atheris.instrument_imports(include=["breadboard.feeds"], exclude=COMPILED):
-    from breadboard.feeds import FEEDS
+    from breadboard.feeds import by_name
     from breadboard.feeds.readers import At, ReadingDecoder
     from feed_samples import SAMPLES, content, decode
 
@@ -41,7 +41,7 @@ BATCH = 200
 
 def one(name: str) -> Callable[[bytes], None]:
     """Return the test of one venue: the reader takes every input at once, which guides the fuzzer; batches follow."""
-    session = FEEDS[name].session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels, key="k"))
+    session = by_name(name).session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels, key="k"))
     session.on_connect()
     read = reference(name)
     waiting: list[bytes] = []
@@ -62,7 +62,7 @@ def one(name: str) -> Callable[[bytes], None]:
 
 def reference(name: str) -> Callable[[bytes], Any]:
     """Return the reference reader of a venue, as a function of one frame."""
-    decoder: Any = FEEDS[name].decoder(Instruments())
+    decoder: Any = by_name(name).decoder(Instruments())
     if isinstance(decoder, ReadingDecoder):
         return decoder.reading(At(0, 1, 1_700_000_000_000_000_000))
     read: Callable[[bytes], Any] = decoder.language.read
