@@ -16,7 +16,7 @@ AFTER_NS: Final = 4 * _HOUR_NS
 
 
 def phase(calendar: str, wall_ns: int) -> str:
-    """Return ``closed``, ``extended`` or ``regular`` at a moment, ns UTC; always ``regular`` for a market without hours.
+    """Return ``closed``, ``extended`` or ``regular`` at a moment, ns UTC; always ``regular`` where there are no hours.
 
     ``calendar`` is a name of exchange_calendars, for example ``XNYS``. Outside the years that the package knows the
     market counts as open: then silence is judged, rather than a dead feed believed.

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 
 class Outbox:
-    """Text frames of one connection, at most ``per_s`` in any second; below one a second they are spaced accordingly."""
+    """Text frames of one connection, at most ``per_s`` in any second; below one a second they are spaced."""
 
     def __init__(self, per_s: float) -> None:
         self._most = max(1, int(per_s))

@@ -125,7 +125,7 @@ def _owner(config: FeedConfig, can: Capabilities, keys: set[tuple[str, str]], di
     if (can.venue, config.key) in keys:
         raise UsageError(
             f"{config.venue} allows one connection a key, and this configuration needs a second one with the same key",
-            hint=f"put all symbols of {config.venue} into one [[feeds]] entry, or give the other entry a key of its own",
+            hint=f"put all symbols of {config.venue} into one [[feeds]] entry, or give the other one its own key",
         )
     keys.add((can.venue, config.key))
     return None if directory is None else Owner(directory, can.venue, config.key)
