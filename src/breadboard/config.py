@@ -129,7 +129,7 @@ def read_symbols(path: Path, venue: str) -> dict[str, str]:
     """Return the tier of each symbol of a list, spelled for ``venue`` (its feed's name), in the order of the file.
 
     The file has one ``[[symbol]]`` table each: ``name``, ``tier`` (liquid, semi, illiquid) and, where a venue has a
-    spelling of its own, ``venues = { binance = "BTCUSDT" }``. Raises UsageError naming the file, the line and the value.
+    spelling of its own, ``venues = { binance = "BTCUSDT" }``. Raises UsageError naming file, line and value.
     """
     text, entries = _symbol_tables(path)
     lines = [
@@ -160,7 +160,7 @@ def read_symbols(path: Path, venue: str) -> dict[str, str]:
 
 
 def key_of(feed: FeedConfig, variable: str) -> str:
-    """Return the key of a feed, from its ``${NAME}`` or from the environment's ``variable``; empty where neither is set.
+    """Return the key of a feed, from its ``${NAME}`` or the environment's ``variable``; empty where neither is set.
 
     Asked for where it is needed and nowhere kept. Raises UsageError for a name that the environment lacks.
     """

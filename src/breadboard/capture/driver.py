@@ -25,6 +25,7 @@ from breadboard.ports import JournalWriter
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+TIERS_SEEN_EVERY = 100
 TIERS_EVERY = 600
 """Ticks between two writings of the measured rates: a minute."""
 GOOD_BYE_S = 1.5
@@ -56,6 +57,7 @@ class Capture:
         self._appender = Appender(journal, self._clock)
         self._watch = ClockWatch(self._clock, self._appender)
         self._lines: list[Line] = []
+        self._tiers: dict[str, tiers.Tier] = {}
         self._stopping = asyncio.Event()
         self.interrupted = False
 
@@ -116,7 +118,7 @@ class Capture:
             self._appender.frames_lost,
             self._watch.steps,
             [line.counters for line in self._lines],
-            tiers.by_tier(self._sources),
+            self._tiers,
         )
 
     def write_status(self) -> None:
@@ -130,6 +132,8 @@ class Capture:
         while not self._stopping.is_set():
             try:
                 self._watch.tick()
+                if turn % TIERS_SEEN_EVERY == 0:
+                    self._tiers = tiers.by_tier(self._sources)
                 if turn % 10 == 0:
                     self._appender.tick()
                     self.write_status()
