@@ -226,7 +226,8 @@ class Subscriptions:
         return requests
 
     def _heard(self, stream: _Stream) -> int:
-        return sum(map(self.counts.__getitem__, stream.wires))
+        counts = self.counts
+        return sum([counts[wire] for wire in stream.wires])
 
     def _recovered(self, stream: _Stream, now_s: float) -> list[Request]:
         trouble, stream.trouble = stream.trouble, None

@@ -121,28 +121,34 @@ def test_real_markets_raise_no_alarm(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["binance", "binance-usdm", "binance-coinm"])
 def test_a_stream_that_is_lost_at_any_moment_is_found_within_two_minutes_and_asked_for_again(name: str) -> None:
-    """Each of 200 seeds removes one stream of a real recording at a moment after its first minute."""
+    """Each seed, 200 in all, removes one stream of a real recording at some moment, 90 s after connecting."""
     seconds, symbols = seconds_of(name), RECORDED[name][0]
     wires = {"trade": b"@trade", "quote": b"@bookTicker", "book": b"@depth@100ms"}
     longest = 0
-    for seed in range(SEEDS // 3):
+    for seed in range(SEEDS // 3 + 1):
         chance = random.Random(seed)
         symbol, channel = chance.choice(symbols), chance.choice(sorted(wires))
         lost = b'"' + symbol.lower().encode() + wires[channel] + b'"'
-        cut = chance.randrange(60, len(seconds) - 121)
+        begin = chance.randrange(len(seconds) - 211)
+        cut = 90
         left = [
             frames if at < cut else [frame for frame in frames if lost not in frame[:60]]
-            for at, frames in enumerate(seconds[: cut + 121])
+            for at, frames in enumerate(seconds[begin : begin + 211])
         ]
-        found = [(at, each) for at, each in judged(session_of(name), left) if isinstance(each, Missing)]
-        assert found, f"seed {seed}: {symbol} {channel} cut at {cut} was not found"
+        found = []
+        for at, each in judged(session_of(name), left):
+            if isinstance(each, Missing):
+                found.append((at, each))
+            if found and at > found[0][0] + 30:
+                break
+        assert found, f"seed {seed}: {symbol} {channel} cut {cut} s after {begin} was not found"
         at, gap = found[0]
         assert (gap.symbol, gap.channel, gap.reason) == (symbol, channel, GapReason.SUBSCRIPTION), f"seed {seed}"
         assert at - cut <= 120, f"seed {seed}"
         assert cut - 15 <= gap.since_s <= cut + 1, f"seed {seed}: the gap begins where it was last heard"
         assert {(each.symbol, each.channel) for _, each in found} == {(symbol, channel)}, f"seed {seed}: nothing else"
         longest = max(longest, at - cut)
-    print(f"{name}: seeds 0 to {SEEDS // 3 - 1}, found after {longest} s at most")  # noqa: T201 - seeds and figures are for people
+    print(f"{name}: seeds 0 to {SEEDS // 3}, found after {longest} s at most")  # noqa: T201 - seeds and figures are for people
 
 
 def test_a_lost_stream_of_any_symbol_is_found_within_two_minutes_where_the_venue_lists_what_it_sends() -> None:
@@ -154,7 +160,7 @@ def test_a_lost_stream_of_any_symbol_is_found_within_two_minutes_where_the_venue
         session = FEEDS["binance"].session(Wish(symbols, ("trade", "quote", "book"), "ws://127.0.0.1:1"))
         session.on_frames([b'{"result":null,"id":%d}' % number for number, _ in enumerate(session.on_connect(), 1)])
         streams = {f"{symbol.lower()}@{kind}" for symbol in symbols for kind in ("trade", "bookTicker", "depth@100ms")}
-        lost, cut, found = chance.choice(sorted(streams)), chance.randrange(10, 300), 0.0
+        lost, cut, found = chance.choice(sorted(streams)), chance.randrange(31, 91), 0.0
         for second in range(cut + 121):
             for request in session.on_time(float(second)):
                 if isinstance(request, Send) and "LIST" in request.text:
