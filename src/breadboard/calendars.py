@@ -39,5 +39,8 @@ def _sessions(calendar: str) -> tuple[Any, Any]:
     import exchange_calendars
 
     known = exchange_calendars.get_calendar(calendar)
-    opens, closes = known.opens.to_numpy(), known.closes.to_numpy()
-    return opens.astype("datetime64[ns]").astype("int64"), closes.astype("datetime64[ns]").astype("int64")
+    opens, closes = (
+        times.dt.tz_localize(None).to_numpy().astype("datetime64[ns]").astype("int64")
+        for times in (known.opens, known.closes)
+    )
+    return opens, closes
