@@ -134,18 +134,20 @@ class Binance:
                 del streams[name]
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
-        """Answer ``depth`` and ``exchangeInfo``; anything else is 404."""
+        """Answer ``depth``, ``ticker/price`` and ``exchangeInfo``; anything else is 404."""
         call = path.removeprefix(self._flavour.rest)
         if call == "exchangeInfo":
             return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": self._symbols()})
         if path.endswith("/exchangeInfo"):
             return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": []})  # of the other markets
-        if call != "depth":
+        if call not in {"depth", "ticker/price"}:
             return Answer(404, b'{"code":-1000,"msg":"no such path"}')
         book = self._exchange.market.by_symbol.get(query.get("symbol", ""))
         limit = query.get("limit", "100" if not self._flavour.futures else "500")
         if book is None:
             return _answer({"code": -1121, "msg": "Invalid symbol."}, 400)
+        if call == "ticker/price":
+            return _answer({"symbol": book.symbol, "price": self._price(book, book.best[0])})
         if not limit.isdigit() or not 0 < int(limit) <= 5000 or (self._flavour.futures and int(limit) not in LIMITS):
             return _answer({"code": -4021, "msg": f"'{limit}' is not valid depth limit."}, 400)
         return _answer(self._snapshot(book, int(limit)))
