@@ -52,7 +52,8 @@ def test_rows_carry_offset_source_and_receive_time_of_their_frame(name: str) -> 
     tape = FEEDS[name].decoder(Instruments()).decode(frames).tape
     assert set(tape.source.tolist()) == {7}
     assert tape.ts_recv.tolist() == [stamps[offset - 5000] for offset in tape.offset.tolist()]
-    assert tape.offset.tolist() == sorted(set(tape.offset.tolist()))
+    places = list(zip(tape.offset.tolist(), tape.index.tolist(), strict=True))
+    assert places == sorted(set(places))
 
 
 @feeds
@@ -187,7 +188,7 @@ def test_a_frame_over_the_cap_is_quarantined_and_its_neighbours_are_not(name: st
     decoded, _ = decode(name, [SAMPLES[name].frames[0], huge, SAMPLES[name].frames[1]])
     assert [offset for offset, _ in decoded.quarantined] == [1]
     assert "over the cap" in decoded.quarantined[0][1]
-    assert decoded.tape.offset.tolist() == [0, 2]
+    assert sorted(set(decoded.tape.offset.tolist())) == [0, 2]
 
 
 @feeds

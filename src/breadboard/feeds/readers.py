@@ -1,7 +1,6 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 import msgspec
@@ -20,15 +19,16 @@ _HEAD: Final = msgspec.json.Decoder(DocumentHead)
 _DATA: Final = int(RecordKind.DATA)
 
 
-@dataclass(frozen=True, slots=True)
-class At:
-    """Where and when a frame came."""
+class At(msgspec.Struct, frozen=True, gc=False):
+    """Where and when a frame came, and what is wanted of it."""
 
     source: int
     epoch: int
     """Counts the source's connections: what belongs to one is forgotten with the next."""
     ts_recv: int
     """Wall ns UTC; 0 where nobody knows (``breadboard decode``)."""
+    notes: bool = False
+    """A person asks: events are to carry notes, which nobody else wants to pay for."""
 
 
 class FrameReader(Protocol):
@@ -77,6 +77,8 @@ class ReadingDecoder:
         self._cap = frame_cap
         self._reader = reader
         self._instruments = instruments
+        self.notes = False
+        """Ask the reader for notes."""
 
     def snapshot(self) -> bytes:
         """Return the reader's memory."""
@@ -90,8 +92,12 @@ class ReadingDecoder:
         """Return the frames' events in journal order."""
         gathered = Gathering(self._intern)
         columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
-        for row, (kind, *place) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-            raw, at = frames.frame(row), At(*place)
+        at, last = At(0, 0, 0), None
+        buffer, bounds = frames.buffer.data, zip(frames.begin.tolist(), frames.end.tolist(), strict=True)
+        raws = (bytes(buffer[begin:end]) for begin, end in bounds)
+        for row, (raw, kind, *place) in enumerate(zip(raws, *(column.tolist() for column in columns), strict=True)):
+            if place != last:  # the frames of one read share a stamp
+                at, last = At(*place, self.notes), place
             try:
                 gathered.take(frames, row, self._meaning(raw, at, kind))
             except ValueError as error:
