@@ -21,7 +21,7 @@ from breadboard.ports import Capabilities, Session, Wish
 
 CHANNELS: Final = {"trade": "trade", "quote": "quote", "book": "book"}
 _SYMBOL: Final = re.compile(r"[\w@#+$.=&*!^:-][\w@#+$.=&*!^:/-]{0,31}", re.ASCII)
-"""Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``): never a comma, a space or a line end."""
+"""Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``); never a comma or a space."""
 
 
 @dataclass(frozen=True, slots=True)

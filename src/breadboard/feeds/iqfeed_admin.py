@@ -155,7 +155,7 @@ class AdminSession:
         return []
 
     def slow(self, name: str) -> Client | None:
-        """Return a client of this name for which more and more is waiting: it reads too slowly. None where all keep up."""
+        """Return a client of this name for which more and more is waiting: it reads too slowly. None for none."""
         for number, client in self.clients.items():
             if client.name == name and self._growing.get(number, 0) >= GROWING:
                 return client

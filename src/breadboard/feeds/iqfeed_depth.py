@@ -35,7 +35,7 @@ def _amount(text: str) -> int:
 
 
 def level(side: int, price: int, total: int) -> Level:
-    """Return a level of the tape in canonical form: exponent -8 where that is exact and fits, as ``parse_size`` has it."""
+    """Return a level of the tape, its size in the canonical form of ``parse_size``."""
     size, rest = divmod(total, _UNIT)
     if rest == 0 and size <= INT64_MAX:
         return SIDES[side], price, size, SIZE_EXP

@@ -101,10 +101,7 @@ def plan_for(parts: list[str], announced: Plan | None) -> Plan:
     One field fewer is a last one that is empty, in a line without a comma at its end.
     """
     count = len(parts) - 2
-    if announced is not None:
-        plan = announced
-    else:
-        plan = _PLAN if count <= len(DEFAULT) else _PLAN_61
+    plan = announced or (_PLAN if count <= len(DEFAULT) else _PLAN_61)
     if count == len(plan.names) - 1:
         parts.append("")
     elif count != len(plan.names):

@@ -1,13 +1,14 @@
 """What the lookup port's answers mean: ticks as trades, and the vendor's own bars.
 
-A row is ``[request id,][LH,]fields…,`` and an answer ends in ``!ENDMSG!``. Interval bars come as high, low, open, close.
-The vendor's bars are those of its ticks of basis C and E; a tick of basis O is in none of them.
+A row is ``[request id,][LH,]fields…,`` and an answer ends in ``!ENDMSG!``. Bars come as high, low, open, close. The
+vendor's bars are those of its ticks of basis C and E; a tick of basis O is in none of them.
 """
 
+from itertools import pairwise
 from math import gcd
 from typing import Final
 
-from breadboard.feeds.iqfeed_fields import conditions, number, price, side, size, symbol
+from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
 from breadboard.feeds.iqfeed_lookup import ENDING, error_of, fields_of
 from breadboard.feeds.iqfeed_times import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
@@ -85,7 +86,7 @@ def _tick(name: str, row: list[str], at: At) -> Event | None:
     if basis not in _FLAGS:
         raise Refused(f"unknown basis {basis[:10]!r}")
     amount, exponent = size(row[2])
-    if amount == 0:
+    if amount == 0 and basis != "O":  # the official open and close of a market center are told with size 0
         raise Refused("a trade of size 0")
     tick_id = number(row[6])
     return Event(
@@ -161,7 +162,7 @@ def _spacing(rows: list[list[str]]) -> int:
     if len(rows[0][0]) == 10:
         return _DAY_S
     stamps = [_stamp(row[0]) for row in rows if len(row[0]) >= 19]
-    apart = gcd(*(later - earlier for earlier, later in zip(stamps, stamps[1:], strict=False))) // SECOND
+    apart = gcd(*(later - earlier for earlier, later in pairwise(stamps))) // SECOND
     if apart < 1:
         raise Refused("bars of which neither the request nor their spacing tells the interval")
     return apart

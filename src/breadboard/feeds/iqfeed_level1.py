@@ -122,7 +122,7 @@ class Level1:
 
     def _trade(self, parts: list[str], plan: Plan, at: At, flags: Flag, *, held: bool) -> Event:
         amount, exponent = size(parts[plan.size])
-        if amount == 0:
+        if amount == 0 and Flag.INELIGIBLE not in flags:  # official opens and closes are told with size 0
             raise Refused("a trade of size 0")
         tick_id = number(parts[plan.tick_id])
         return Event(

@@ -1,4 +1,4 @@
-"""What an IQFeed line says beyond the tape's columns, for people: made only where somebody asks (``breadboard decode``).
+"""What an IQFeed line says beyond the tape's columns, for people: made only where one asks (``breadboard decode``).
 
 The texts are the venue's own, so a price keeps its zeros and a time is New York's; a field that is empty is None.
 """

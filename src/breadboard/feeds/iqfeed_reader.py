@@ -4,8 +4,7 @@ Every source is one port. Lines tell by their first field what they are, so that
 the streaming bars.
 """
 
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from breadboard.feeds.iqfeed_bars import read_bar
 from breadboard.feeds.iqfeed_fields import cut
@@ -18,6 +17,9 @@ from breadboard.feeds.iqfeed_times import NearestDay
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning, unknown_type
 from breadboard.model.gaps import DocumentHead
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 BARS: Final = frozenset({"BH", "BC", "BU"})
 

@@ -201,8 +201,8 @@ class Level1Session:
     def _begin(self, parts: list[bytes]) -> None:
         """Begin to count a symbol with what a line says the venue has counted so far."""
         if len(parts) == 4:
-            count, volume = (parts[3].split(b",", 2) + [b"", b""])[:2]
-            self._tallies[parts[1]] = Tally(_number([count], -1), _number([volume], -1), self._now_s)
+            count, volume = _counts(parts[3])
+            self._tallies[parts[1]] = Tally(count, volume, self._now_s)
 
     def _summary(self, frame: bytes, requests: list[Request]) -> None:
         """Hold the venue's count against what came."""
@@ -215,7 +215,7 @@ class Level1Session:
             if name in self._watched:
                 self._begin(parts)
             return
-        count, volume = (_number([text], -1) for text in (parts[3].split(b",", 2) + [b"", b""])[:2])
+        count, volume = _counts(parts[3])
         detail = _missing(tally, count, volume)
         if not detail:
             self._tallies[parts[1]] = Tally(count, volume, self._now_s)
@@ -243,6 +243,12 @@ def _missing(tally: Tally, count: int, volume: int) -> str:
     else:
         return ""
     return f"the venue counts {moved} more {what}, {came} came" if moved > came else ""
+
+
+def _counts(rest: bytes) -> tuple[int, int]:
+    """Return Number of Trades Today and Total Volume, with which the rest of a line begins; -1 for none."""
+    fields = rest.split(b",", 2)
+    return _number(fields[:1], -1), _number(fields[1:2], -1)
 
 
 def _number(found: list[bytes], missing: int = 0) -> int:

@@ -7,6 +7,7 @@ something known to be missing. A book without orders (``n`` or ``q`` for a futur
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 from breadboard.feeds.iqfeed_session import GREETING
@@ -124,9 +125,7 @@ class Level2Session:
         """Look at the stamp of a line that answers a probe: younger than the silence, it was kept from us."""
         voice = self._voices[name]
         parts = frame.split(b",")
-        clock, date = next(
-            ((one, two) for one, two in zip(parts, parts[1:], strict=False) if two[4:5] == b"-" == two[7:8]), (b"", b"")
-        )
+        clock, date = next(((one, two) for one, two in pairwise(parts) if two[4:5] == b"-" == two[7:8]), (b"", b""))
         stamp = date.replace(b"-", b"") + b" " + clock[:8]
         if parts[0] not in _SUMMARIES:
             self._probed.discard(name)  # it speaks by itself again
@@ -148,7 +147,7 @@ class Level2Session:
             self._probed.discard(symbol.encode("latin-1"))
 
     def _forget(self) -> None:
-        """The gateway lost its servers, or found them again: who was silent meanwhile has an excuse."""
+        """Excuse everybody who was silent: the gateway lost its servers, or found them again."""
         self._probed.clear()
         self._heard.clear()
         for voice in self._voices.values():

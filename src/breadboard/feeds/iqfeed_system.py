@@ -89,7 +89,7 @@ def _customer(parts: list[str], memory: Memory, _at: At) -> Meaning:
 
 
 def _down(_parts: list[str], memory: Memory, at: At) -> Meaning:
-    """The servers are gone: what was last known good is the last timestamp that came."""
+    """Take the loss of the servers; what was last known good is the last timestamp that came."""
     memory.books.clear()
     memory.lost.clear()
     if memory.down_since is not None:
@@ -100,7 +100,7 @@ def _down(_parts: list[str], memory: Memory, at: At) -> Meaning:
 
 
 def _up(_parts: list[str], memory: Memory, at: At) -> Meaning:
-    """The servers are back, or were there all along, as the first lines of every connection say."""
+    """Take it that the servers are back, or were there all along, as the first lines of every connection say."""
     memory.begun = True
     memory.books.clear()
     memory.lost.clear()

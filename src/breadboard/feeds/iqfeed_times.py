@@ -1,8 +1,8 @@
 """US Eastern wall clocks, as every line of IQFeed tells them, to nanoseconds UTC: once, at the edge.
 
-No line carries a zone. Away from the two Sundays a year on which New York turns its clocks, a date has one offset, which
-is looked up once; on those Sundays every time is asked of the zone itself. An hour that comes twice is the one nearest
-to its receipt, an hour that never comes counts on from the clock that was in force before it.
+No line carries a zone. Away from the two Sundays a year on which New York turns its clocks, a date has one offset,
+which is looked up once; on those Sundays every time is asked of the zone itself. An hour that comes twice is the one
+nearest to its receipt, an hour that never comes counts on from the clock that was in force before it.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -89,9 +89,9 @@ def parse_clock(text: str) -> int:
 
 
 def eastern_ns(day: Day, clock_ns: int, ts_recv: int) -> int:
-    """Return ns UTC of a date and a wall clock; an hour that comes twice is the one nearest to ``ts_recv``, or the first.
+    """Return ns UTC of a date and a wall clock; of an hour that comes twice, the one nearest to ``ts_recv``.
 
-    ``ts_recv`` is ns UTC, 0 where nobody knows.
+    ``ts_recv`` is ns UTC, 0 where nobody knows: then it is the first.
     """
     if day.plain:
         return day.midnight + clock_ns
