@@ -5,7 +5,9 @@ FIELDNAMES``); a symbol comes first whatever was selected. A field may be empty:
 """
 
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from breadboard.feeds.reading import Refused, symbol_of
 from breadboard.model.decimals import ABSENT, SIZE_EXP, parse_price, parse_size
@@ -14,9 +16,9 @@ SELECTED: Final = (
     # What the session counts by comes first, so that it need not look at the rest of a line.
     *("Message Contents", "Number of Trades Today", "Total Volume", "Most Recent Trade Size"),
     *("Most Recent Trade", "Most Recent Trade Time", "Most Recent Trade Date", "Most Recent Trade Market Center"),
-    *("Most Recent Trade Conditions", "Most Recent Trade Aggressor", "Most Recent Trade Day Code", "TickID", "Tick"),
+    *("Most Recent Trade Conditions", "Most Recent Trade Aggressor", "Most Recent Trade Day Code", "TickID"),
     *("Bid", "Bid Size", "Bid Time", "Bid Market Center", "Ask", "Ask Size", "Ask Time", "Ask Market Center"),
-    *("Open", "High", "Low", "Close", "Delay", "Decimal Precision"),
+    *("Delay", "Decimal Precision"),
 )
 """What the session selects; the symbol comes first by itself."""
 
@@ -58,9 +60,10 @@ _PLACES: Final = {
     "contents": "Message Contents",
     "delay": "Delay",
 }
+_UNITS: Final = tuple(10 ** (9 - decimals) for decimals in range(10))
 
 
-class Plan(NamedTuple):
+class Plan(msgspec.Struct, frozen=True, gc=False):
     """Where the fields that the tape wants stand in a line that was cut at its commas.
 
     A field that was not selected is at -1: the empty text that ends every line once it is cut.
@@ -121,10 +124,18 @@ symbol: Final = lru_cache(maxsize=1 << 16)(symbol_of)
 """A symbol, checked once."""
 
 
+def _price(text: str) -> int:
+    """Return what ``parse_price`` does; the usual form, a few digits before and after a point, without its checks."""
+    before, _, after = text.partition(".")
+    if before.isdecimal() and len(before) < 9 and after.isdecimal() and len(after) < 10:
+        return int(before + after) * _UNITS[len(after)]
+    return parse_price(text.removesuffix("."))
+
+
 @lru_cache(maxsize=1 << 16)
 def price(text: str) -> int:
     """Return a price above zero in 1e-9; a point may end it (``2938.``). Raises ValueError."""
-    found = parse_price(text.removesuffix("."))
+    found = _price(text)
     if found <= 0:
         raise Refused(f"an impossible price: {text[:40]!r}")
     return found
@@ -141,8 +152,8 @@ def side(price_text: str, size_text: str) -> tuple[int, int, int]:
     """Return ``(price, size, size_exp)`` of one side of a quote; absent where it is empty, or of price or size 0."""
     if not price_text:
         return ABSENT, ABSENT, SIZE_EXP
-    found = parse_price(price_text.removesuffix("."))
-    amount, exponent = parse_size(size_text) if size_text else (ABSENT, SIZE_EXP)
+    found = _price(price_text)
+    amount, exponent = size(size_text) if size_text else (ABSENT, SIZE_EXP)
     if found == 0 or amount == 0:
         return ABSENT, ABSENT, SIZE_EXP
     if found < 0:

@@ -53,9 +53,9 @@ class Level1:
             traded = self._trade(parts, plan, at, _TRADE_FLAGS[letter, delayed], held=False)
             _remember(memory, parts, plan)
         if "b" in contents or "a" in contents:
-            bid = self._near(parts[plan.bid_time], at.ts_recv) if "b" in contents else ABSENT
-            ask = self._near(parts[plan.ask_time], at.ts_recv) if "a" in contents else ABSENT
-            quoted = self._quote(parts, plan, at, max(bid, ask), _QUOTE_FLAGS[delayed])
+            bid = parts[plan.bid_time] if "b" in contents else ""
+            ask = parts[plan.ask_time] if "a" in contents else ""
+            quoted = self._quote(parts, plan, at, self._newer(bid, ask, at.ts_recv), _QUOTE_FLAGS[delayed])
         if quoted is None:
             return Meaning(ignored="Q without trade or quote") if traded is None else Meaning((traded,))
         return Meaning((quoted,)) if traded is None else Meaning((traded, quoted))
@@ -162,6 +162,12 @@ class Level1:
         if date and clock:
             return eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv)
         return ABSENT if held else self._near(clock, at.ts_recv)
+
+    def _newer(self, one: str, other: str, ts_recv: int) -> int:
+        """Return the later of two wall clocks, by their text where midnight cannot lie between them."""
+        if one[:2] == other[:2] or not one or not other:
+            return self._near(max(one, other), ts_recv)
+        return max(self._near(one, ts_recv), self._near(other, ts_recv))
 
     def _near(self, clock: str, ts_recv: int) -> int:
         return self._nearest(parse_clock(clock), ts_recv) if clock else ABSENT

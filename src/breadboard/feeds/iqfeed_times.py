@@ -80,12 +80,14 @@ def _whole_ns(text: str) -> int:
 
 def parse_clock(text: str) -> int:
     """Return ns since midnight of ``HH:MM:SS`` with up to nine decimals. Raises ValueError."""
-    whole, fraction = text[:8], text[9:]
-    if not fraction and len(text) == 8:
-        return _whole_ns(whole)
+    fraction = text[9:]
+    if len(fraction) == 6 and text[8] == "." and fraction.isdecimal():  # all that real lines ever have
+        return _whole_ns(text[:8]) + int(fraction) * 1000
+    if len(text) == 8:
+        return _whole_ns(text)
     if text[8:9] != "." or not fraction.isdecimal() or len(fraction) > 9:
         raise ValueError(f"not a time: {text[:40]!r}")
-    return _whole_ns(whole) + int(fraction) * _FRACTION[len(fraction)]
+    return _whole_ns(text[:8]) + int(fraction) * _FRACTION[len(fraction)]
 
 
 def eastern_ns(day: Day, clock_ns: int, ts_recv: int) -> int:
