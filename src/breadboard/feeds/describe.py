@@ -34,7 +34,8 @@ class Describer:
 
     Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, status, gap,
     bar, control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one
-    channel, and what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it says one.
+    channel, and what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it
+    says one.
     """
 
     def __init__(self, feed: Feed, channel: str | None = None) -> None:

@@ -3,10 +3,10 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from msgspec.structs import astuple
 from numpy.typing import NDArray
 
 from breadboard.feeds.reading import Event, Meaning, VendorBar
@@ -22,11 +22,13 @@ from breadboard.ports import WHOLE_FRAME
 if TYPE_CHECKING:
     from breadboard.model.gaps import Gap
 
-_COLUMNS: Final = (
-    *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
-    *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
-)
-_FIELDS: Final = Event.__struct_fields__
+_COLUMNS: Final = {
+    name: attrgetter(name)
+    for name in (
+        *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
+        *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
+    )
+}
 
 
 class Gathering:
@@ -41,8 +43,10 @@ class Gathering:
         self.notes: dict[tuple[int, int], Mapping[str, Any]] = {}
         self._intern = intern
         self._events: list[Event] = []
-        self._places: list[tuple[int, int, int]] = []
-        """Row, index and instrument of each event."""
+        # Lists of plain numbers: a tuple an event would have the garbage collector look at every one of them.
+        self._rows: list[int] = []
+        self._index: list[int] = []
+        self._instrument: list[int] = []
         self._bars: list[tuple[int, int, VendorBar]] = []
         self._gaps: list[tuple[int, Gap]] = []
 
@@ -77,21 +81,19 @@ class Gathering:
 
     def tape(self, frames: Frames) -> Tape:
         """Return the events as a tape, in the order they were taken."""
-        rows, index, instrument = np.array(self._places, np.int64).reshape(-1, 3).T
+        rows = np.array(self._rows, np.int64)
         events = self._events
         levels = [level for event in events for level in event.levels]
         ends = np.cumsum([len(event.levels) for event in events], dtype=np.int64)
-        # One call a row for all of its fields, rather than one a field: rows come by the ten thousand.
-        told = dict(zip(_FIELDS, zip(*map(astuple, events), strict=True), strict=True)) if events else {}
-        columns: dict[str, Any] = {name: told.get(name, ()) for name in _COLUMNS}
+        columns: dict[str, Any] = {name: list(map(get, events)) for name, get in _COLUMNS.items()}
         columns["code"] = [code or 0 for code in columns["code"]]
         return Tape.of(
             len(rows),
             columns
             | receipt(frames, rows)
             | {
-                "index": index,
-                "instrument": instrument,
+                "index": self._index,
+                "instrument": self._instrument,
                 "level_begin": np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends,
                 "level_end": ends,
             },
@@ -114,7 +116,9 @@ class Gathering:
     def _add(self, frames: Frames, row: int, index: int, event: Event) -> None:
         instrument = NO_INSTRUMENT if event.symbol is None else self._intern(event.symbol)
         self._events.append(event)
-        self._places.append((row, index, instrument))
+        self._rows.append(row)
+        self._index.append(index)
+        self._instrument.append(instrument)
         if event.gap is not None:
             self._gaps.append((int(frames.offset[row]), event.gap))
         if event.notes:

@@ -59,7 +59,7 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
         return Meaning(ignored="price levels beside orders" if known.by_order else "orders beside price levels")
     fresh = summary and (known is None or at.ts_recv - known.summary_ts > _AGAIN_NS)
     book = Depth(by_order) if known is None or fresh else known
-    ts_event = _when(parts, kind, at)
+    ts_event = _when(parts, fields, at)
     levels = _CHANGES[kind](book, parts)
     # Only a line that was understood to its end leaves a trace.
     if book is not known:
@@ -122,12 +122,12 @@ def _key(parts: list[str]) -> str:
     return parts[2] or f"{parts[3]} {parts[4]}"
 
 
-def _when(parts: list[str], kind: str, at: At) -> int:
+def _when(parts: list[str], fields: tuple[str, ...], at: At) -> int:
     """Return the time of a line; absent where it says none, as some deletions do."""
-    if kind in "Z2":
+    if fields is _MAKER:
         clock, date = max(parts[7], parts[10]), parts[8]
     else:
-        clock, date = parts[len(LINES[kind]) - 1], parts[len(LINES[kind])]
+        clock, date = parts[len(fields) - 1], parts[len(fields)]
     if not date:
         return ABSENT
     day = parse_day(date)

@@ -5,6 +5,7 @@ which is looked up once; on those Sundays every time is asked of the zone itself
 nearest to its receipt, an hour that never comes counts on from the clock that was in force before it.
 """
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
@@ -18,6 +19,13 @@ _HALF_DAY_NS: Final = DAY_NS // 2
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _EARLIEST: Final = date(2000, 1, 1).toordinal() - _EPOCH
 _LATEST: Final = date(2099, 12, 30).toordinal() - _EPOCH
+_DATE: Final = re.compile(
+    r"(?P<year>\d{4})-(?P<month>\d\d)-(?P<day>\d\d)"
+    r"|(?P<month_us>\d\d)/(?P<day_us>\d\d)/(?P<year_us>\d{4})"
+    r"|(?P<year_plain>\d{4})(?P<month_plain>\d\d)(?P<day_plain>\d\d)",
+    re.ASCII,
+)
+_PARTS: Final = ("year", "month", "day")
 _FRACTION: Final = tuple(10 ** (9 - digits) for digits in range(10))
 
 
@@ -57,13 +65,10 @@ def day_number(number: int) -> Day:
 @lru_cache(maxsize=4096)
 def parse_day(text: str) -> Day:
     """Return the date of ``YYYY-MM-DD``, ``MM/DD/YYYY`` or ``YYYYMMDD``. Raises ValueError."""
-    parts = (text[6:], text[:2], text[3:5]) if text[2:3] == "/" else (text[:4], text[5:7], text[8:])
-    if len(text) == 8:
-        parts = (text[:4], text[4:6], text[6:])
-    marks = {text[2:3] + text[5:6], text[4:5] + text[7:8]} & {"//", "--"} or len(text) == 8
-    if not marks or len(text) not in (8, 10) or not "".join(parts).isdecimal():
+    match = _DATE.fullmatch(text)
+    if match is None:
         raise ValueError(f"not a date: {text[:40]!r}")
-    year, month, day = map(int, parts)
+    year, month, day = (int(match[name] or match[name + "_us"] or match[name + "_plain"]) for name in _PARTS)
     return day_number(date(year, month, day).toordinal() - _EPOCH)
 
 
