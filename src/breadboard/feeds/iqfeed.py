@@ -24,7 +24,7 @@ _SYMBOL: Final = re.compile(r"[\w@#+$.=&*!^:-][\w@#+$.=&*!^:/-]{0,31}", re.ASCII
 """Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``); never a comma or a space."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class IqfeedFeed:
     """IQFeed as a ``ports.Feed``."""
 

@@ -17,7 +17,7 @@ SIDES: Final = (Side.BUY, Side.SELL)
 MOST_ORDERS: Final = 200_000
 """Orders, or levels, of one book; more are no book but a mistake."""
 _UNIT: Final[int] = 10 ** (SIZE_EXP - SIZE_EXP_MIN)
-_SCALE: Final = tuple(10 ** (exponent - SIZE_EXP_MIN) for exponent in range(SIZE_EXP_MIN, 1))
+_SCALE: Final[tuple[int, ...]] = tuple(int(10 ** (exponent - SIZE_EXP_MIN)) for exponent in range(SIZE_EXP_MIN, 1))
 
 Order = tuple[int, int, int]
 """Side (0 bid, 1 ask), price in 1e-9, size in 1e-18."""

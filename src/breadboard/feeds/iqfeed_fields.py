@@ -60,7 +60,7 @@ _PLACES: Final = {
     "contents": "Message Contents",
     "delay": "Delay",
 }
-_UNITS: Final = tuple(10 ** (9 - decimals) for decimals in range(10))
+_UNITS: Final[tuple[int, ...]] = tuple(int(10 ** (9 - decimals)) for decimals in range(10))
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):

@@ -26,7 +26,7 @@ _DATE: Final = re.compile(
     re.ASCII,
 )
 _PARTS: Final = ("year", "month", "day")
-_FRACTION: Final = tuple(10 ** (9 - digits) for digits in range(10))
+_FRACTION: Final[tuple[int, ...]] = tuple(int(10 ** (9 - digits)) for digits in range(10))
 
 
 class Day(NamedTuple):

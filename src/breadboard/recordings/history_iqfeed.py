@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import Final
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from breadboard.errors import UsageError
@@ -71,7 +71,7 @@ def _rows(path: Path) -> Iterator[bytes]:
         with ExitStack() as stack:
             packed = stack.enter_context(ZipFile(path))
             for name in sorted(each.filename for each in packed.infolist() if not each.is_dir()):
-                file = cast("IO[bytes]", stack.enter_context(packed.open(name)))
+                file = stack.enter_context(packed.open(name))
                 while line := file.readline(LONGEST_ROW + 1):
                     if len(line) > LONGEST_ROW:
                         raise UsageError(

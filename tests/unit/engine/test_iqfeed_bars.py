@@ -43,6 +43,11 @@ def run() -> tuple[Engine, list[Outputs]]:
     return engine, [engine.process(frames.take(slice(at, at + 1))) for at in range(len(frames))]
 
 
+def prices(bar: np.void) -> tuple[Decimal, Decimal, Decimal, Decimal]:
+    begin, high, low, end = (Decimal(int(bar[name])).scaleb(-9) for name in ("open", "high", "low", "close"))
+    return begin, high, low, end
+
+
 def ours(seconds: int) -> set[Bar]:
     engine, outputs = run()
     bars = np.concatenate([*(each.bars for each in outputs), engine.bars.open_bars()])
@@ -50,7 +55,7 @@ def ours(seconds: int) -> set[Bar]:
     return {
         (
             int(bar["ts_open"]),
-            *(Decimal(int(bar[name])).scaleb(-9) for name in ("open", "high", "low", "close")),
+            *prices(bar),
             int(bar["volume_whole"]) + Decimal(int(bar["volume_fraction"])).scaleb(-18),
         )
         for bar in newest.values()
@@ -65,7 +70,7 @@ def theirs() -> set[Bar]:
     return {
         (
             int(datetime.fromisoformat(row[0]).replace(tzinfo=zone).timestamp()) * 1_000_000_000,
-            *(Decimal(row[place]) for place in (3, 1, 2, 4)),
+            *(Decimal(row[3]), Decimal(row[1]), Decimal(row[2]), Decimal(row[4])),
             Decimal(row[6]),
         )
         for row in rows
@@ -100,7 +105,7 @@ def test_the_vendors_bars_come_through_as_they_are() -> None:
     found = {
         (
             int(bar["ts_open"]),
-            *(Decimal(int(bar[name])).scaleb(-9) for name in ("open", "high", "low", "close")),
+            *prices(bar),
             Decimal(int(bar["volume_whole"])),
         )
         for bar in outputs.bars

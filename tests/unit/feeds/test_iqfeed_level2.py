@@ -42,13 +42,11 @@ def books(lines: Sequence[bytes], stamps: Sequence[int] | None = None) -> tuple[
     stage = Books(lambda which: instruments[which].sequence_rule)
     stage.on_tape(decoded.tape)
     view = stage.view(0)
-    return (
-        view.state,
-        *(
-            [(Decimal(price).scaleb(-9), Decimal(size).scaleb(exponent)) for price, size, exponent in side]
-            for side in (view.bids, view.asks)
-        ),
-    )
+    return view.state, levels(view.bids), levels(view.asks)
+
+
+def levels(side: Sequence[tuple[int, int, int]]) -> Levels:
+    return [(Decimal(price).scaleb(-9), Decimal(size).scaleb(exponent)) for price, size, exponent in side]
 
 
 def said(*lines: bytes, at: At = AT) -> list[Event]:
