@@ -30,6 +30,19 @@ DEFAULT: Final = (
 """What a gateway sends to who selects nothing (protocol 6.0)."""
 DEFAULT_61: Final = (*DEFAULT, "Most Recent Trade Aggressor", "Most Recent Trade Day Code")
 
+_OTHERS: Final = (
+    *("7 Day Yield", "Ask Change", "Available Regions", "Average Maturity", "Bid Change", "Change"),
+    *("Change From Open", "Close", "Close Range 1", "Close Range 2", "Days to Expiration", "Exchange ID"),
+    *("Extended Trade", "Extended Trade Date", "Extended Trade Market Center", "Extended Trade Size"),
+    *("Extended Trade Time", "Extended Trading Change", "Extended Trading Difference", "Financial Status Indicator"),
+    *("Fraction Display Code", "Last", "Last Date", "Last Market Center", "Last Size", "Last Time"),
+    *("Market Capitalization", "Market Open", "Net Asset Value", "Open Interest", "Open Range 1", "Open Range 2"),
+    *("Percent Change", "Percent Off Average Volume", "Previous Day Volume", "Price-Earnings Ratio", "Range"),
+    *("Restricted Code", "Settle", "Settlement Date", "Spread", "Tick", "Type", "Volatility", "VWAP"),
+)
+KNOWN: Final = frozenset({*SELECTED, *DEFAULT_61, *_OTHERS})
+"""Every field that can be selected, as documented."""
+
 FUNDAMENTAL: Final = (
     *("Symbol", "Exchange ID", "PE", "Average Volume", "52 Week High", "52 Week Low", "Calendar Year High"),
     *("Calendar Year Low", "Dividend Yield", "Dividend Amount", "Dividend Rate", "Pay Date", "Ex-dividend Date"),
@@ -101,13 +114,14 @@ _PLAN_61: Final = plan_of(DEFAULT_61)
 def plan_for(parts: list[str], announced: Plan | None) -> Plan:
     """Return the plan of a cut line: what was announced, or the default that has as many fields. Raises Refused.
 
-    One field fewer is a last one that is empty, in a line without a comma at its end.
+    One field fewer is a last one that is empty, in a line without a comma at its end. Fields after those that were
+    announced are passed over: a new version of the gateway may add some.
     """
     count = len(parts) - 2
     plan = announced or (_PLAN if count <= len(DEFAULT) else _PLAN_61)
     if count == len(plan.names) - 1:
         parts.append("")
-    elif count != len(plan.names):
+    elif count < len(plan.names) or (count > len(plan.names) and announced is None):
         raise Refused(f"{count} fields where {len(plan.names)} were announced")
     return plan
 

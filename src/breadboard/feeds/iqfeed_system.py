@@ -8,7 +8,7 @@ told on every row from there on.
 from collections.abc import Callable
 from typing import Final
 
-from breadboard.feeds.iqfeed_fields import plan_of, symbol
+from breadboard.feeds.iqfeed_fields import KNOWN, plan_of, symbol
 from breadboard.feeds.iqfeed_level2 import clear_depth
 from breadboard.feeds.iqfeed_memory import Memory
 from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
@@ -60,8 +60,9 @@ def _refused(name: str, at: At, why: str, kind: str) -> Meaning:
 
 
 def _fields(parts: list[str], memory: Memory, _at: At) -> Meaning:
-    memory.plan = plan_of(_names(parts))
-    return CONTROL
+    names = _names(parts)
+    memory.plan = plan_of(names)
+    return CONTROL if KNOWN.issuperset(names) else venue_says(StatusCode.SCHEMA)
 
 
 def _fundamentals(parts: list[str], memory: Memory, _at: At) -> Meaning:

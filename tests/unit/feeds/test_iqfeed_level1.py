@@ -232,7 +232,6 @@ def test_a_line_is_read_by_the_names_in_whatever_order_they_are_announced(
         TRADE.replace(b"11/24/2026", b"13/24/2026"),
         TRADE.replace(b"4711", b"47x"),
         TRADE.replace(b"XYZ", b""),
-        TRADE + b"5,",
         TRADE[:-20],
         b"X,XYZ,1",
         b"",
@@ -251,6 +250,14 @@ def test_what_cannot_be_understood_is_quarantined(line: bytes) -> None:
     reader.read(FIELDS, AT)
     with pytest.raises(ValueError):  # noqa: PT011 - each has a sentence of its own
         reader.read(line, AT)
+
+
+def test_a_field_that_nobody_knows_is_told_and_changes_nothing() -> None:
+    echo = FIELDS + b"Halt Reason,"
+    (drift,) = said(echo)
+    assert (drift.kind, drift.code) == (EventKind.STATUS, StatusCode.SCHEMA)
+    assert said(echo, TRADE + b"M1,") == said(FIELDS, TRADE) == said(FIELDS, TRADE + b"M1,")
+    assert said(FIELDS) == []
 
 
 def test_official_opens_and_closes_have_no_size() -> None:
