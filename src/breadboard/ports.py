@@ -5,7 +5,7 @@ The docstrings are the contracts; ``tests/conformance`` holds every implementati
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -183,6 +183,9 @@ class Session(Protocol):
         ...
 
 
+WHOLE_FRAME: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a run of frames meant. ``len(frames) == data + control + len(quarantined)``."""
@@ -200,7 +203,10 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked."""
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
+
+    Under ``(offset, WHOLE_FRAME)``, what a frame says beyond its events and bars (``import``): splits, rows left out.
+    """
 
 
 class Decoder(Protocol):
