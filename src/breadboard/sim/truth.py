@@ -1,6 +1,6 @@
 """What a simulator really sent: the count against which a capture is held."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zlib import crc32
@@ -28,6 +28,14 @@ class Sent:
         if self.keep:
             self.payloads.append(payload)
 
+    def note_lines(self, lines: Sequence[bytes], written: bytes) -> None:
+        """Count text lines that were written together; bytes and ``crc32`` take their line ends in."""
+        self.frames += len(lines)
+        self.payload_bytes += len(written)
+        self.crc32 = crc32(written, self.crc32)
+        if self.keep:
+            self.payloads += lines
+
 
 @dataclass(slots=True)
 class Stream:
@@ -54,6 +62,8 @@ class Truth:
         self.keep = keep
         self.connections: list[Sent] = []
         self.streams: dict[str, Stream] = {}
+        self.more: Callable[[], Mapping[str, Any]] = dict
+        """What else this simulator knows of itself, as JSON values."""
 
     def connection(self) -> Sent:
         """Return the record of a new connection."""
@@ -79,4 +89,5 @@ class Truth:
                 name: {"count": s.count, "first_id": s.first_id, "last_id": s.last_id, "dropped": s.dropped}
                 for name, s in sorted(self.streams.items())
             },
+            **self.more(),
         }
