@@ -38,10 +38,19 @@ STRAYS: Final = 1 / 3_000
 """Of the quotes: one that crosses the others in the Level 2 view."""
 BLOCK: Final = 4096
 
-_ROUND: Final = ((0.665, b"01"), (0.995, b"3D"), (0.998, b"2E"), (0.999, b"39"), (1.0, b"05"))
-_ODD: Final = ((0.85, b"87"), (0.988, b"3D87"), (0.993, b"3E87"), (0.997, b"4706"), (0.9985, b"1987"), (1.0, b"8944"))
-_FORM_T: Final = ((0.70, b"17"), (0.99, b"173D"), (1.0, b"1747"))
-_ODD_FORM_T: Final = ((0.74, b"8717"), (1.0, b"873D17"))
+Table = tuple[tuple[float, bytes], ...]
+"""Conditions, each with the share of prints up to and with it."""
+_ROUND: Final[Table] = ((0.665, b"01"), (0.995, b"3D"), (0.998, b"2E"), (0.999, b"39"), (1.0, b"05"))
+_ODD: Final[Table] = (
+    (0.85, b"87"),
+    (0.988, b"3D87"),
+    (0.993, b"3E87"),
+    (0.997, b"4706"),
+    (0.9985, b"1987"),
+    (1.0, b"8944"),
+)
+_FORM_T: Final[Table] = ((0.70, b"17"), (0.99, b"173D"), (1.0, b"1747"))
+_ODD_FORM_T: Final[Table] = ((0.74, b"8717"), (1.0, b"873D17"))
 
 
 @dataclass(slots=True)

@@ -8,16 +8,49 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
+from breadboard.clock import Clock
 from breadboard.errors import UsageError
 from breadboard.sim.line_faults import OVERSIZE_BYTES, LineFaults, Trouble
-from breadboard.sim.truth import Sent
+from breadboard.sim.truth import Sent, Truth
 
 SLOW_READER_BYTES: Final = 64 << 20
 LONGEST_COMMAND: Final = 64 << 10
 DRIP_BYTES_PER_TURN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a gateway listens, once it does."""
+
+    url: str
+    rest_url: str
+    """Of the truth."""
+    port: int
+    symbols: tuple[str, ...]
+    provenance: str
+    more: Mapping[str, object]
+    """What else is told of it: all ports, how it acts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a gateway is asked to be. ``port`` None: the real one's ports; 0: free ones."""
+
+    symbols: Sequence[str] | int | None
+    port: int | None
+    profile: str
+    rate: float | None
+    seed: int
+    faults: str
+    truth: Truth
+    clock: Clock
+    ready: Callable[[Address], None]
+    options: Mapping[str, str | int]
+    """By name; those that were not given are not in it."""
 
 
 class Service(Protocol):
@@ -39,12 +72,21 @@ class Service(Protocol):
         """Forget a client."""
         ...
 
+    def watched(self, client: "LineClient") -> list[str]:
+        """Return the symbols that a client watches."""
+        ...
+
+    def second(self, stamp: bytes) -> None:
+        """Do what is due each second; ``stamp`` is its Eastern ``YYYYMMDD HH:MM:SS``."""
+        ...
+
 
 class LineClient(asyncio.Protocol):
     """One TCP connection. ``say`` queues an answer, ``tell`` a data line; ``flush`` writes what is queued."""
 
-    def __init__(self, service: Service, sent: Sent, faults: LineFaults, number: int) -> None:
-        self.number = number
+    def __init__(self, service: Service, sent: Sent, faults: LineFaults, began_ns: int) -> None:
+        self.began_ns = began_ns
+        self.number = sent.number
         self.name = ""
         self.service = service
         self.sent = sent

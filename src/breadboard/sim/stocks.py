@@ -40,9 +40,7 @@ MAKERS: Final = (
 )
 """Market makers of the Level 2 view and their market centers. Plausible, not the vendor's list."""
 
-CONDITIONS: Final = (
-    "01 3D 2E 39 05 17 173D 1747 87 3D87 3E 3E87 4706 470687 19 1987 8944 8717 873D17".encode().split()  # noqa: SIM905
-)
+CONDITIONS: Final = b"01 3D 2E 39 05 17 173D 1747 87 3D87 3E 3E87 4706 470687 19 1987 8944 8717 873D17".split()
 """Condition codes as they stand on real tapes. 01 ordinary, 3D sweep, 87 odd lot, 17 outside regular hours."""
 BASES: Final = (b"C", b"E", b"O")
 """C last-qualified, E extended hours, O other."""
