@@ -14,7 +14,7 @@ class Fault:
     """One fault. Its number is never 0: a fault that is not wanted is not named."""
 
     takes: str
-    """``N``: every so-many-th, or so many; ``S``: seconds; other units by name; what stands before ``@`` is optional."""
+    """``N``: every so-many-th, or so many; ``S``: seconds; others by name. What stands before ``@`` is optional."""
     does: str
     usual: int = 0
     """What stands for the part before ``@`` where it is left out."""
