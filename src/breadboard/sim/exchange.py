@@ -202,8 +202,11 @@ class Exchange:
             return Answer(200, json.dumps(self.truth.told()).encode())
         if self.faults.hits("http-429", next(self._gets)):
             self.truth.did("http-429", self._ours.wall(), stream=path)
-            return Answer(429, b'{"code":-1003,"msg":"Too many requests."}', RETRY_AFTER)
-        return self.dialect.get(path, query)
+            answer = Answer(429, b'{"code":-1003,"msg":"Too many requests."}', RETRY_AFTER)
+        else:
+            answer = self.dialect.get(path, query)
+        self.truth.gets.append((self._ours.wall(), path, answer.status))
+        return answer
 
     def refuses(self, path: str) -> Answer | None:  # noqa: ARG002 - server.Venue
         """Take everybody, but for the faults that refuse."""

@@ -92,6 +92,8 @@ class Truth:
         self.connections: list[Sent] = []
         self.streams: dict[str, Stream] = {}
         self.made: list[Made] = []
+        self.gets: deque[tuple[int, str, int]] = deque(maxlen=DEEDS_TOLD)
+        """``(wall ns, path, status)`` of the newest answers over HTTP, ours left out."""
         self.deeds: deque[Deed] = deque(maxlen=MOST_DEEDS)
         self.counts: Counter[str] = Counter()
         """Deeds by fault."""
