@@ -212,6 +212,8 @@ class Binance:
 
     def _depth(self, collected: Collected, now_ns: int) -> None:
         book, ms = collected.book, now_ns // 1_000_000
+        if book.update_id < collected.first:  # the numbers fell back
+            collected.first, collected.previous = book.begun + 1, book.begun
         sides: tuple[list[str], list[str]] = ([], [])
         for (side, price), size in collected.changes.items():
             sides[side].append(f'["{self._price(book, price)}","{self._size(book, size)}"]')

@@ -286,7 +286,8 @@ class Equities:
         for maker in range(len(stock.makers)):
             away = stock.half + int(maker * self._random.random()) * step
             bid = stock.rounded(max(1, stock.mid - away))
-            ask = stock.rounded(stock.mid + away) + stock.tick
+            ask = stock.mid + away
+            ask = stock.rounded(ask + (CENT if ask >= DOLLAR else 1))
             quotes += [(maker, BUY, bid, self._lot()), (maker, SELL, ask, self._lot())]
         for maker, side, price, size in quotes:
             if side == BUY:

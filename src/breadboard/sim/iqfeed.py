@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import count
 from random import Random
 from typing import Final
 
@@ -25,7 +26,7 @@ from breadboard.sim.iqfeed_gateway import SYMBOL_LIMIT, Gateway
 from breadboard.sim.iqfeed_level1 import Level1
 from breadboard.sim.iqfeed_lookup import Lookup
 from breadboard.sim.line_faults import parse_line_faults
-from breadboard.sim.lineserver import Address, LineClient, Service, Wish, listen
+from breadboard.sim.lineserver import Address, LineClient, Refused, Service, Wish, listen
 from breadboard.sim.market import symbol_names
 from breadboard.sim.server import Answer, Client
 from breadboard.sim.truth import Sent
@@ -36,7 +37,6 @@ OFFSETS: Final = {"level1": 0, "lookup": 4091, "depth": 4191, "admin": 4291, "ba
 FLOOD_UPDATES: Final = 500
 TICKS_PER_S: Final = 200
 """A market begun later in the day begins with higher TickIDs, unless a stock had more than these in each second."""
-LOSE_AFTER_S: Final = 5
 OUTAGE_S: Final = 3.0
 HALT_NS: Final = 10 * NS
 BURST_CORRECTIONS: Final = 20
@@ -63,8 +63,9 @@ class IQFeed:
         )  # fmt: skip
         self._random = Random(wish.seed ^ 0xFA17)  # noqa: S311 - what a fault befalls, no secret
         self._second = 0
-        self._loses = bool(self.gateway.faults.lose_silent or self.gateway.faults.lose_watch)
+        self._loses = {name for name in ("lose", "lose-watch") if self.gateway.faults[name]}
         self._watched_since = 0.0
+        self._connections = count(1)
         market.phase = phase_at(time.second_of_day(now)) if time.follows else Phase.REGULAR
         if market.phase is not Phase.PRE:
             self._auction()
@@ -91,9 +92,19 @@ class IQFeed:
         service = next((each for each in self.services if each.name == name), None)
         return partial(Client, self) if service is None else partial(self._client, service)
 
-    def _client(self, service: Service) -> LineClient:
+    def _client(self, service: Service) -> asyncio.Protocol:
         gateway = self.gateway
-        made = LineClient(service, gateway.truth.connection(), gateway.faults, gateway.clock.wall())
+        streaming = sum(client.service.streams for client in self.open_clients())
+        for name, refuses in (
+            ("limit", streaming >= gateway.faults["limit"] > 0),
+            ("refuse", next(self._connections) <= gateway.faults["refuse"] if gateway.faults["refuse"] else False),
+        ):
+            if refuses and service.streams:
+                gateway.did(name)
+                return Refused()
+        made = LineClient(
+            service, gateway.truth.connection(), gateway.faults, gateway.clock.wall(), gateway.did
+        )  # fmt: skip
         gateway.clients.append(made)
         gateway.ever.append(made)
         return made
@@ -101,7 +112,7 @@ class IQFeed:
     async def run(self, rate: float | None) -> None:
         """Let the market go on until cancelled, with so many messages a second (0: as fast as the clients read)."""
         loop = asyncio.get_running_loop()
-        wanted = self.gateway.market.rate if rate is None else rate
+        wanted = (self.gateway.market.rate if rate is None else rate) * (self.gateway.faults["flood"] or 1)
         self._plan()
         due, last = 0.0, loop.time()
         while True:
@@ -182,7 +193,10 @@ class IQFeed:
         if phase is market.phase:
             return
         before, market.phase = market.phase, phase
-        if phase is Phase.REGULAR and second - OPEN_S < 60:
+        if phase is Phase.PRE:
+            for stock in market.stocks:
+                stock.begin_day()
+        elif phase is Phase.REGULAR and second - OPEN_S < 60:
             self._auction()
         elif phase is Phase.AFTER and before is Phase.REGULAR and second - CLOSE_S < 60:
             self._auction()
@@ -197,14 +211,16 @@ class IQFeed:
     def _plan(self) -> None:
         """Let the faults of the gateway as a whole come with time."""
         faults = self.gateway.faults
-        for after, act in (
-            (faults.server_disconnected, self._outage),
-            (faults.halt, self._halt),
-            (faults.correction_burst, self._burst),
-            (faults.clear_depth, self._clear),
+        for name, act in (
+            ("server-disconnected", self._outage),
+            ("halt", self._halt),
+            ("correction-burst", self._burst),
+            ("clear-depth", self._clear),
         ):
-            if after:
-                self._every(after, act)
+            if faults[name]:
+                self._every(faults[name], act)
+        if faults["sequence-reset"]:
+            self.gateway.later(faults["sequence-reset"], self._renumber)
 
     def _every(self, seconds: float, act: Callable[[], None]) -> None:
         def again() -> None:
@@ -217,6 +233,7 @@ class IQFeed:
     def _outage(self) -> None:
         """Lose the gateway's own server for a while; afterwards summaries and books are told anew."""
         self.gateway.connected = False
+        self.gateway.did("server-disconnected")
         self._announce(b"S,SERVER DISCONNECTED")
         self.gateway.later(OUTAGE_S, self._recover)
 
@@ -233,18 +250,20 @@ class IQFeed:
             if client.service.streams and not client.muted:
                 client.say(line)
 
-    def _favourite(self) -> str:
+    def _favourite(self, service: Service) -> str:
         """Return a symbol that somebody watches, else any."""
-        watched = sorted({symbol for client in self.open_clients() for symbol in client.service.watched(client)})
+        watched = sorted({symbol for client in self.open_clients() for symbol in service.watched(client)})
         return self._random.choice(watched or list(self.gateway.market.by_symbol))
 
     def _halt(self) -> None:
-        stock = self.gateway.market.by_symbol[self._favourite()]
+        stock = self.gateway.market.by_symbol[self._favourite(self.level1)]
         if not stock.halted:
+            self.gateway.did("halt", 0, f"level1:{stock.symbol}")
             self._tell(self.gateway.market.halt(stock, self.gateway.market_ns, HALT_NS))
 
     def _burst(self) -> None:
-        stock = self.gateway.market.by_symbol[self._favourite()]
+        stock = self.gateway.market.by_symbol[self._favourite(self.level1)]
+        self.gateway.did("correction-burst", 0, f"level1:{stock.symbol}")
         for _ in range(BURST_CORRECTIONS):
             update = self.gateway.market.correct(stock)
             if update is not None:
@@ -259,18 +278,23 @@ class IQFeed:
 
     def _lose(self) -> None:
         """Let one subscription die, a while after the first was made."""
-        if not self.gateway.watching:
-            return
         now = asyncio.get_running_loop().time()
-        self._watched_since = self._watched_since or now
-        if now < self._watched_since + LOSE_AFTER_S:
-            return
-        faults = self.gateway.faults
-        for symbol, named in ((faults.lose_silent, True), (faults.lose_watch, False)):
-            if symbol:
-                chosen = self._favourite() if symbol == "random" else symbol.upper()
-                self.level1.lose(chosen, named=named)
-        self._loses = False
+        if self.gateway.watching and not self._watched_since:
+            self._watched_since = now
+        for name in sorted(self._loses):
+            if not self._watched_since or now < self._watched_since + self.gateway.faults[name]:
+                continue
+            symbol = self.gateway.faults.words[name].upper()
+            chosen = self._favourite(self.level1) if symbol in {"", "RANDOM"} else symbol
+            if self.level1.lose(chosen, named=name == "lose"):
+                self.gateway.did(name, 0, f"level1:{chosen}")
+                self._loses.discard(name)
+
+    def _renumber(self) -> None:
+        """Let the TickIDs and counters of the day fall back, as on a new one."""
+        self.gateway.did("sequence-reset")
+        for stock in self.gateway.market.stocks:
+            stock.begin_day()
 
     async def get(self, client: Client, path: str, query: Mapping[str, str]) -> Answer:  # noqa: ARG002 - server.Venue
         """Answer ``/_sim/truth``."""

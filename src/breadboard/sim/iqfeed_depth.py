@@ -48,8 +48,8 @@ class Depth:
         self._watches[client] = {}
         client.say(b"S,PROVENANCE,synthetic")
         client.say(b"S,SERVER CONNECTED" if self._gateway.connected else b"S,SERVER DISCONNECTED")
-        if self._gateway.faults.schema_drift:
-            self._gateway.later(self._gateway.faults.schema_drift, lambda: client.say(b"X,SCHEMA,6.3,"))
+        if self._gateway.faults["drift"]:
+            self._gateway.later(self._gateway.faults["drift"], lambda: client.say(b"X,SCHEMA,6.3,"))
 
     def closed(self, client: LineClient) -> None:
         """Forget the client and its subscriptions."""

@@ -30,7 +30,7 @@ class Gateway:
         self.truth = truth
         self.clock = clock
         self.faults = faults
-        self.symbol_limit = faults.symbol_limit or symbol_limit
+        self.symbol_limit = faults.count("symbol-limit") or symbol_limit
         self.now_ns = clock.wall()
         self.begun_ns = self.now_ns
         self.connected = True
@@ -44,7 +44,7 @@ class Gateway:
         self.protocols: dict[LineClient, str] = {}
         self._watches: list[Watch] = []
         truth.more = self.told
-        time.told_ns = int(faults.clock_skew * NS) - (DELAYED_NS if faults.delayed else 0)
+        time.told_ns = int(faults["clock-skew"] * NS) - (DELAYED_NS if faults["delayed"] else 0)
 
     @property
     def market_ns(self) -> int:
@@ -62,6 +62,10 @@ class Gateway:
     def keep(self, watch: Watch) -> None:
         """Keep the record of a subscription for the truth."""
         self._watches.append(watch)
+
+    def did(self, fault: str, connection: int = 0, stream: str = "") -> None:
+        """Tell the truth of a fault."""
+        self.truth.did(fault, self.clock.wall(), connection, stream)
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Let something happen later."""
@@ -133,4 +137,4 @@ class Gateway:
         }
 
     def _moment(self) -> datetime:
-        return eastern(self.now_ns + self.time.shift_ns + int(self.faults.clock_skew * NS))
+        return eastern(self.now_ns + self.time.shift_ns + int(self.faults["clock-skew"] * NS))

@@ -33,7 +33,7 @@ class Level1:
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self._time = gateway.time
-        self.pages = [Page(stock, b"15" if gateway.faults.delayed else b"0") for stock in gateway.market.stocks]
+        self.pages = [Page(stock, b"15" if gateway.faults["delayed"] else b"0") for stock in gateway.market.stocks]
         self._watches: dict[LineClient, dict[str, Watch]] = {}
         self._layouts: dict[LineClient, Layout] = {}
         self._quiet: set[LineClient] = set()
@@ -53,11 +53,11 @@ class Level1:
         client.say(b"S,IP,127.0.0.1 60010,127.0.0.1 60011,127.0.0.1 60012,127.0.0.1 60013")
         client.say(
             b"S,CUST,%b,127.0.0.1,60010,SIMTOKEN,6.2.0.25,0,NASDAQ NYSE AMEX BATS,,%d,SIMULATED,,"
-            % (b"delayed" if gateway.faults.delayed else b"real_time", gateway.symbol_limit)
+            % (b"delayed" if gateway.faults["delayed"] else b"real_time", gateway.symbol_limit)
         )
         client.say(b"S,KEYOK")
-        if gateway.faults.schema_drift:
-            gateway.later(gateway.faults.schema_drift, lambda: self._drift(client))
+        if gateway.faults["drift"]:
+            gateway.later(gateway.faults["drift"], lambda: self._drift(client))
 
     def closed(self, client: LineClient) -> None:
         """Forget the client and its watches."""
@@ -273,6 +273,7 @@ class Level1:
         """Append a field that nobody knows to the updates of a client, and send a message of an unknown type."""
         if client not in self._watches:
             return
+        self._gateway.did("drift", client.number)
         self._drifted.add(client)
         client.say(b"X,SCHEMA,6.3,Halt Reason,")
         self._select(client, self._layouts[client].fields[1:])

@@ -14,12 +14,11 @@ from typing import Final, Protocol, cast
 
 from breadboard.clock import Clock
 from breadboard.errors import UsageError
-from breadboard.sim.line_faults import OVERSIZE_BYTES, LineFaults, Trouble
+from breadboard.sim.line_faults import LINE_FAULTS, OVER_BYTES, LineFaults, Trouble
 from breadboard.sim.truth import Sent, Truth
 
 SLOW_READER_BYTES: Final = 64 << 20
 LONGEST_COMMAND: Final = 64 << 10
-DRIP_BYTES_PER_TURN: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,9 @@ class Service(Protocol):
 class LineClient(asyncio.Protocol):
     """One TCP connection. ``say`` queues an answer, ``tell`` a data line; ``flush`` writes what is queued."""
 
-    def __init__(self, service: Service, sent: Sent, faults: LineFaults, began_ns: int) -> None:
+    def __init__(
+        self, service: Service, sent: Sent, faults: LineFaults, began_ns: int, did: Callable[[str, int, str], None]
+    ) -> None:
         self.began_ns = began_ns
         self.number = sent.number
         self.name = ""
@@ -103,9 +104,10 @@ class LineClient(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._writable = asyncio.Event()
         self._writable.set()
-        depth = service.name == "depth"
-        self.trouble = Trouble(self._faults, self._out.append, depth=depth)
-        self._troubled = Trouble.wanted(self._faults, depth=depth)
+        self._did = did
+        """Tells the truth of a fault: its name, this connection, ``service:SYMBOL``."""
+        self.trouble = Trouble(self._faults, self._out.append, self._troubled, depth=service.name == "depth")
+        self._drip_bytes = self._faults.count("slow-drip")
 
     @property
     def queued(self) -> int:
@@ -120,7 +122,7 @@ class LineClient(asyncio.Protocol):
         """Queue a data line; return False when a fault withholds it."""
         if self.muted:
             return False
-        if self._troubled:
+        if self.trouble.any:
             return self.trouble.tell(line)
         self._out.append(line)
         return True
@@ -165,7 +167,8 @@ class LineClient(asyncio.Protocol):
 
     def oversize(self) -> None:
         """Send a line far longer than any."""
-        self.say(b"Q," + b"9" * OVERSIZE_BYTES)
+        mebibytes = int(self._faults.words["oversize"] or LINE_FAULTS["oversize"].usual)
+        self.say(b"Q," + b"9" * (mebibytes * OVER_BYTES))
         self.flush()
 
     def reset(self, reason: str) -> None:
@@ -224,27 +227,34 @@ class LineClient(asyncio.Protocol):
 
     def _plan(self) -> None:
         """Let the faults that come with time come."""
-        faults, later = self._faults, asyncio.get_running_loop().call_later
-        actions: tuple[tuple[float, Callable[[], None]], ...] = (
-            (faults.mute, lambda: setattr(self, "muted", True)),
-            (faults.half_open, self.freeze),
-            (faults.disconnect, lambda: self.reset("cut by a fault")),
-            (faults.close, lambda: self.end("closed by a fault")),
-            (faults.truncate, lambda: self.truncate(b"Q,CUT,12.3400,100,")),
-            (faults.oversize, self.oversize),
+        actions: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("mute", lambda: setattr(self, "muted", True)),
+            ("half-open", self.freeze),
+            ("disconnect", lambda: self.reset("cut by a fault")),
+            ("rst", lambda: self.reset("reset by a fault")),
+            ("close", lambda: self.end("closed by a fault")),
+            ("truncate", lambda: self.truncate(b"Q,CUT,12.3400,100,")),
+            ("oversize", self.oversize),
         )
-        for after, act in actions:
-            if after:
-                later(after, self._unless_gone, act)
+        for name, act in actions:
+            if after := self._faults[name]:
+                # Only a cut connection comes at a time that nobody can foresee; others are asked for by the second.
+                spread = 0.5 + (self.number * 0.618) % 1 if name == "disconnect" else 1.0
+                asyncio.get_running_loop().call_later(after * spread, self._befall, name, act)
 
-    def _unless_gone(self, act: Callable[[], None]) -> None:
+    def _befall(self, name: str, act: Callable[[], None]) -> None:
         if not self.gone.is_set():
+            self._did(name, self.number, "")
             act()
 
+    def _troubled(self, name: str, line: bytes) -> None:
+        symbol = line.split(b",", 2)[1].decode("latin-1") if line else ""
+        self._did(name, self.number, f"{self.service.name}:{symbol}")
+
     def _write(self, written: bytes) -> None:
-        if self._faults.delay:
+        if self._faults["delay"]:
             self._late.append(written)
-            asyncio.get_running_loop().call_later(self._faults.delay / 1000, self._write_late)
+            asyncio.get_running_loop().call_later(self._faults["delay"] / 1000, self._write_late)
         else:
             self._put(written)
 
@@ -254,7 +264,7 @@ class LineClient(asyncio.Protocol):
     def _put(self, written: bytes) -> None:
         if self._transport is None or self._transport.is_closing():
             return
-        if self._faults.slow_drip:
+        if self._drip_bytes:
             self._drip += written
             if self._dripping is None or self._dripping.done():
                 self._dripping = asyncio.get_running_loop().create_task(self._drip_on())
@@ -264,16 +274,23 @@ class LineClient(asyncio.Protocol):
             self.reset("slow reader")
 
     async def _drip_on(self) -> None:
-        """Write byte by byte, each in a packet of its own."""
+        """Write piece by piece, each in a packet of its own."""
         while self._drip and self._transport is not None and not self._transport.is_closing():
-            for byte in self._drip[:DRIP_BYTES_PER_TURN]:
-                self._transport.write(bytes((byte,)))
-                await asyncio.sleep(0)
-            del self._drip[:DRIP_BYTES_PER_TURN]
+            self._transport.write(bytes(self._drip[: self._drip_bytes]))
+            del self._drip[: self._drip_bytes]
+            await asyncio.sleep(0)
 
     def _end(self, reason: str) -> None:
         if not self.sent.end:
             self.sent.end = reason
+
+
+class Refused(asyncio.Protocol):
+    """A connection that is ended as soon as it is made."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Hang up (asyncio)."""
+        transport.close()
 
 
 async def listen(make: Callable[[], asyncio.Protocol], port: int, what: str, hint: str) -> asyncio.Server:

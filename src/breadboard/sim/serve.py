@@ -62,6 +62,7 @@ async def serve(
     speed: float = 1.0,
     loop: bool = False,
     keep: bool = False,
+    witness: bool = False,
     clock: Clock | None = None,
     options: Mapping[str, str | int] | None = None,
     ready: Callable[[Serving], None] | None = None,
@@ -71,8 +72,9 @@ async def serve(
     ``port`` 0 takes a free one; ``ready`` is called once it listens. ``symbols`` are names, a number of them, or the
     profile's own. ``rate`` is messages a second over all streams (None: the profile's own; 0: as fast as clients read).
     ``recording`` is played instead of a market, at ``speed`` (0: as fast as the client reads), once or in a ``loop``
-    (then it must be iterable again). ``keep`` keeps every payload sent in the truth, for tests. ``port`` None is the
-    venue's usual one, and ``options`` (``activity``, ``at``, ``symbol_limit``) are for gateways. Raises UsageError.
+    (then it must be iterable again). ``keep`` keeps every payload sent in the truth, ``witness`` every message made,
+    for tests. ``port`` None is the venue's usual one, and ``options`` (``activity``, ``at``, ``symbol_limit``) are for
+    gateways. Raises UsageError.
     """
     if venue not in VENUES and venue not in GATEWAYS:
         known = ", ".join((*VENUES, *GATEWAYS))
@@ -81,7 +83,7 @@ async def serve(
         raise UsageError(
             f"there is no market profile {profile!r}; there are {', '.join(PROFILES)}", hint="breadboard sim binance"
         )
-    truth = Truth(keep=keep)
+    truth = Truth(keep=keep, witness=witness)
     if venue in GATEWAYS:
         wish = Wish(
             symbols, port, profile, rate, seed, faults, truth, clock or SystemClock(), _told(venue, truth, ready),
@@ -97,10 +99,11 @@ async def serve(
         await _listen(player, player.run, Serving(venue, port, (), player.provenance, truth), ready)
         return
     names = _names(venue, symbols, profile)
+    wrong = parse_faults(faults)
     clock = clock or SystemClock()
     market = Market(names, seed, profile, (clock.wall() // 1_000_000_000 - YEAR_2020_S) * NUMBERS_PER_S)
-    exchange = _exchange(venue, market, truth, parse_faults(faults), clock, seed)
-    pace = PROFILES[profile].messages_per_s if rate is None else rate
+    exchange = _exchange(venue, market, truth, wrong, clock, seed)
+    pace = (PROFILES[profile].messages_per_s if rate is None else rate) * (wrong["flood"] or 1)
     await _listen(
         exchange, partial(exchange.run, pace), Serving(venue, port, tuple(names), exchange.provenance, truth), ready
     )

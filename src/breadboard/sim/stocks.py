@@ -105,6 +105,11 @@ class Stock:
         self.resumes = 0
         self.tape: array[int] = array("q")
 
+    def begin_day(self) -> None:
+        """Let TickIDs, counters and the tape begin anew."""
+        self.open = self.high = self.low = self.last = self.volume = self.trades = self.value = self.tick_id = 0
+        del self.tape[:]
+
     @property
     def tick(self) -> int:
         """The least price step: a cent, and 0.0001 below a dollar (Rule 612 of Regulation NMS)."""
