@@ -174,6 +174,8 @@ class IQFeed:
         gateway.now_ns = gateway.clock.wall()
         for update in gateway.market.due(gateway.market_ns):
             self._tell(update)
+        if self._loses:
+            self._lose()
         second = gateway.now_ns // NS
         if second == self._second:
             return
@@ -183,8 +185,6 @@ class IQFeed:
         stamp = gateway.stamp()
         for service in self.services:
             service.second(stamp)
-        if self._loses:
-            self._lose()
 
     def _day(self, second: float) -> None:
         """Open and close the session with auctions, as the day goes on."""
