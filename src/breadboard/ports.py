@@ -5,7 +5,7 @@ The docstrings are the contracts; ``tests/conformance`` holds every implementati
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class Capabilities:
     """The environment variable that holds the key; empty for a venue that asks for none."""
     single_connection: bool = False
     """The venue counts connections a key, and lets the newer one throw out the older."""
+    max_symbols_per_connection: int | None = None
+    """Where the venue counts symbols rather than streams (Yahoo: 100)."""
+    canary: tuple[str, ...] = ()
+    """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,9 @@ class Session(Protocol):
         ...
 
 
+WHOLE_FRAME: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a run of frames meant. ``len(frames) == data + control + len(quarantined)``."""
@@ -166,7 +173,10 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``)."""
+    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``).
+
+    Under ``(offset, WHOLE_FRAME)``, what it says beyond its events and bars (``import``): splits, rows left out.
+    """
 
 
 class Decoder(Protocol):

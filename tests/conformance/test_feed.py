@@ -52,7 +52,8 @@ def test_rows_carry_offset_source_and_receive_time_of_their_frame(name: str) -> 
     tape = FEEDS[name].decoder(Instruments()).decode(frames).tape
     assert set(tape.source.tolist()) == {7}
     assert tape.ts_recv.tolist() == [stamps[offset - 5000] for offset in tape.offset.tolist()]
-    assert tape.offset.tolist() == sorted(set(tape.offset.tolist()))
+    places = list(zip(tape.offset.tolist(), tape.index.tolist(), strict=True))
+    assert places == sorted(set(places))
 
 
 @feeds

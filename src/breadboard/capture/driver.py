@@ -72,6 +72,8 @@ def _spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[tuple[str, 
         # A channel that no group has is the session's to refuse, with a sentence.
         mine = tuple(name for name in channels if name in group or not any(name in each for each in can.channel_groups))
         size = max(1, can.max_streams_per_connection // max(1, len(mine)))
+        if can.max_symbols_per_connection is not None:
+            size = min(size, can.max_symbols_per_connection - len(can.canary))
         for begin in range(0, len(config.symbols), size) if mine else ():
             yield config.symbols[begin : begin + size], mine
 

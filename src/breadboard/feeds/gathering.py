@@ -16,6 +16,7 @@ from breadboard.model.instruments import NO_INSTRUMENT
 from breadboard.model.kinds import BarState, EventKind, GapReason
 from breadboard.model.sizes import split_size
 from breadboard.model.tape import LEVEL_COLUMNS, Tape
+from breadboard.ports import WHOLE_FRAME
 
 if TYPE_CHECKING:
     from breadboard.model.gaps import Gap
@@ -56,6 +57,8 @@ class Gathering:
         if meaning.checked is not None:
             self.checked += 1
             self.failed += not meaning.checked
+        if meaning.notes:
+            self.notes[offset, WHOLE_FRAME] = meaning.notes
         for index, event in enumerate(meaning.events):
             self._add(frames, row, index, event)
         self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]

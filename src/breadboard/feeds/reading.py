@@ -80,6 +80,8 @@ class Meaning(msgspec.Struct, frozen=True):
     bars: tuple[VendorBar, ...] = ()
     checked: bool | None = None
     """Whether the frame's checksum was right; None where there was none to compare."""
+    notes: Mapping[str, Any] = {}
+    """What the frame as a whole says beyond its events and bars, for people."""
 
 
 Reader = Callable[[bytes], Meaning]

@@ -114,11 +114,11 @@ class Client(asyncio.Protocol):
         """Wait until the client has taken most of what was written, or is gone."""
         await self._writable.wait()
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Say good-bye; cut the line a second later."""
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Say good-bye, in a close frame without a code where that is None; cut the line a second later."""
         if self.is_open:
             self.flush()
-            self._end(f"closed by the venue with {code}")
+            self._end(f"closed by the venue with {code or 'no code'}")
             self._protocol.send_close(code, reason)
             self._write_protocol()
             if self._transport is not None:
