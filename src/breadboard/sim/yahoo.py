@@ -82,6 +82,9 @@ class Yahoo:
         root = "/v8/finance/chart/"
         if not path.startswith(root):
             return _crumb(path)
+        if query.get("crumb", CRUMB) != CRUMB:
+            words = {"chart": {"result": None, "error": {"code": "Unauthorized", "description": "Invalid Crumb"}}}
+            return Answer(401, json.dumps(words).encode())
         told = self._told.get(path.removeprefix(root).upper())
         return answer(told.book if told else None, told.minutes if told else [], query, self._exchange.clock.wall())
 
