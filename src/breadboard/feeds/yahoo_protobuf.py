@@ -157,6 +157,8 @@ def decode(message: bytes) -> Fields:
 
 def _varint(message: bytes, at: int) -> tuple[int, int]:
     """Return an unsigned 64-bit number and the place after it."""
+    if at < len(message) and message[at] < 0x80:
+        return message[at], at + 1
     value = shift = 0
     for byte in message[at : at + 10]:
         at += 1
