@@ -3,10 +3,16 @@
 from random import Random
 
 from breadboard.model.kinds import EventKind
-from breadboard.sim.yahoo_protobuf import framed
+from breadboard.sim.yahoo_protobuf import Value, framed
 from samples.sample import Sample
 
-AAPL = {"id": "AAPL", "time": 1_589_820_933_000, "exchange": "NMS", "quote_type": 8, "market_hours": 1}
+AAPL: dict[str, Value] = {
+    "id": "AAPL",
+    "time": 1_589_820_933_000,
+    "exchange": "NMS",
+    "quote_type": 8,
+    "market_hours": 1,
+}
 FIRST = framed(AAPL | {"price": 314.765, "day_volume": 17_557_274, "price_hint": 2})
 INDEX = framed({"id": "^GSPC", "price": 2953.91, "time": 1_589_820_934_000, "quote_type": 9, "market_hours": 1})
 NEXT = framed(AAPL | {"time": 1_589_820_938_000, "price": 314.79, "day_volume": 17_557_426, "last_size": 100})
@@ -33,7 +39,7 @@ def made() -> list[bytes]:
         name = chance.choice(names)
         volumes[name] = 0 if chance.random() < 0.01 else volumes[name] + chance.randrange(-3, 5000)
         time = 1_589_820_933_000 + 1000 * (number - 60 * (chance.random() < 0.02))
-        fields: dict[str, int | float | str] = {"id": name, "time": time, "price": chance.randrange(1, 10**6) / 100}
+        fields: dict[str, Value] = {"id": name, "time": time, "price": chance.randrange(1, 10**6) / 100}
         fields |= {"quote_type": 41} if name == "BTC-USD" else {}
         fields |= {"day_volume": max(0, volumes[name])} if name[-2:] != "=X" and chance.random() < 0.9 else {}
         fields |= {"bid": 1.0, "ask": 2.5} if chance.random() < 0.05 else {}

@@ -28,7 +28,7 @@ AGGREGATED, LAST_KNOWN = Flag.AGGREGATED, Flag.LAST_KNOWN
 
 
 def frame(time: int = 0, volume: int | None = None, **more: Any) -> bytes:  # noqa: ANN401 - any field
-    fields = {"id": "AAPL", "price": 314.79, "time": T0 + time, "quote_type": 8}
+    fields: dict[str, Any] = {"id": "AAPL", "price": 314.79, "time": T0 + time, "quote_type": 8}
     return framed(fields | ({} if volume is None else {"day_volume": volume}) | more)
 
 

@@ -44,7 +44,7 @@ def test_every_real_frame_is_decoded_to_the_last_digit() -> None:
         assert found["price"] == price
         for name, value in told.items():
             if BY_NAME[name][1] == FLOAT:
-                assert np.float32(found[name]) == np.float32(value)
+                assert np.float32(str(found[name])) == np.float32(value)
                 assert len(str(found[name]).replace("-", "").replace(".", "").lstrip("0")) <= 9
             elif BY_NAME[name][1] == DOUBLE:
                 assert float(str(found[name])) == value

@@ -1,0 +1,120 @@
+"""The simulated Yahoo heard by yfinance, whose code knows nothing of ours.
+
+It runs in an interpreter of its own: the one BREADBOARD_PEERS_PYTHON names, or this one where it has yfinance.
+"""
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from base64 import b64decode
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from breadboard import journal
+from breadboard.capture.driver import plan_sources
+from breadboard.config import FeedConfig
+from breadboard.feeds import FEEDS
+from breadboard.feeds.yahoo_protobuf import DOUBLE, ENUM, FIELDS, FLOAT, SINT, decode
+from breadboard.model.kinds import RecordKind
+from capture_fakes import capturing, simulator
+
+SYMBOLS = ("AAPL", "^GSPC", "EURUSD=X", "BTC-USD")
+ENOUGH = 16
+KINDS = dict(FIELDS.values())
+CLIENT = """
+import asyncio, json, sys
+import yfinance
+
+name, url, symbols = sys.argv[1], sys.argv[2], sys.argv[3].split(",")
+tell = lambda message: print(json.dumps(message), flush=True)
+client = getattr(yfinance, name)(url=url, verbose=False)
+if name == "WebSocket":
+    client.subscribe(symbols)
+    client.listen(tell)
+else:
+    async def listen():
+        await client.subscribe(symbols)
+        await client.listen(tell)
+    asyncio.run(listen())
+"""
+
+
+@cache
+def interpreter() -> str:
+    """Return a Python that has yfinance; skip the test where there is none."""
+    peers = os.environ.get("BREADBOARD_PEERS_PYTHON", "")
+    if peers and Path(peers).exists():
+        asked = subprocess.run([peers, "-c", "import yfinance"], capture_output=True, check=False, timeout=120)
+        if asked.returncode == 0:
+            return peers
+    if importlib.util.find_spec("yfinance") is not None:
+        return sys.executable
+    pytest.skip("yfinance is not here: set BREADBOARD_PEERS_PYTHON to a Python that has it")
+
+
+def as_yfinance_tells(fields: dict[str, Any]) -> dict[str, Any]:
+    """64-bit integers become text in protobuf's JSON, and what is zero is left out."""
+    told: dict[str, Any] = {}
+    for name, value in fields.items():
+        kind = KINDS[name]
+        if kind == ENUM:
+            told[name] = value
+        elif kind == SINT:
+            told[name] = str(value)
+        else:
+            told[name] = float(value) if kind in (FLOAT, DOUBLE) else value
+    return {name: value for name, value in told.items() if value not in ("0", 0, "")}
+
+
+def pricing(payload: bytes) -> dict[str, Any]:
+    return as_yfinance_tells(decode(b64decode(json.loads(payload)["message"])))
+
+
+@pytest.mark.parametrize("name", ["AsyncWebSocket", "WebSocket"])
+def test_yfinance_hears_what_the_simulator_says_and_so_do_we(name: str, tmp_path: Path) -> None:
+    python = interpreter()
+
+    async def scenario() -> None:
+        async with simulator("yahoo", rate=300, symbols=SYMBOLS) as sim:
+            config = FeedConfig(venue="yahoo", symbols=SYMBOLS, url=sim.url, rest_url=sim.rest_url)
+            writer = journal.Writer.open(tmp_path / "journal")
+            async with capturing(plan_sources([config], FEEDS), writer):
+                while not sim.truth.connections:  # noqa: ASYNC110 - the simulator knows no Event
+                    await asyncio.sleep(0.01)
+                process = await asyncio.create_subprocess_exec(
+                    *(python, "-c", CLIENT, name, f"{sim.url}/?version=2", ",".join(SYMBOLS)),
+                    stdout=asyncio.subprocess.PIPE,
+                    env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": ""},
+                )
+                assert process.stdout is not None
+                try:
+                    async with asyncio.timeout(90):
+                        heard = [json.loads(await process.stdout.readline()) for _ in range(ENOUGH)]
+                finally:
+                    process.kill()
+                    await process.wait()
+                await asyncio.sleep(0.2)
+            ours, theirs = (connection.payloads for connection in sim.truth.connections)
+        assert heard == [pricing(payload) for payload in theirs[:ENOUGH]]
+        assert {told["id"] for told in heard} == set(SYMBOLS)
+        captured = read_journal(tmp_path / "journal")
+        assert captured == ours[: len(captured)]
+        # The two heard the same but for what each was told on subscribing.
+        assert set(theirs[len(SYMBOLS) : ENOUGH]) <= set(captured)
+
+    asyncio.run(scenario())
+
+
+def read_journal(directory: Path) -> list[bytes]:
+    reader = journal.Reader.open(directory)
+    found: list[bytes] = []
+    while (frames := reader.read(10_000)) is not None:
+        found += frames.take(frames.kind == RecordKind.DATA).frames()
+    reader.close()
+    return found
