@@ -135,6 +135,8 @@ class Session(Protocol):
     """
 
     url: str
+    symbols: Sequence[str]
+    """What was wished for, as the venue spells it."""
 
     def on_connect(self) -> list[Request]:
         """Return what to send or fetch first."""
@@ -173,9 +175,9 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``).
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
 
-    Under ``(offset, WHOLE_FRAME)``, what it says beyond its events and bars (``import``): splits, rows left out.
+    Under ``(offset, WHOLE_FRAME)``, what a document says beyond its events and bars: splits, dividends, rows left out.
     """
 
 
@@ -190,6 +192,8 @@ class Decoder(Protocol):
     """
 
     guarded: bool
+    every_note: bool
+    """Whether ``notes`` of all rows are kept, not of STATUS rows alone, for people to read; False at first."""
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""

@@ -44,6 +44,7 @@ class Describer:
         self._channel = channel
         self._instruments = Instruments()
         self._decoder = feed.decoder(self._instruments)
+        self._decoder.every_note = True
 
     def __call__(self, frame: bytes) -> list[dict[str, Any]]:
         """Return the events of a frame. Never raises on bytes."""

@@ -1,6 +1,7 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -72,6 +73,7 @@ class ReadingDecoder:
         reader: FrameReader,
         instruments: Instruments,
     ) -> None:
+        self.every_note = False
         self._venue = venue
         self._rule = rule
         self._cap = frame_cap
@@ -86,9 +88,13 @@ class ReadingDecoder:
         """Go back to a memory that ``snapshot`` returned."""
         self._reader.restore(state)
 
+    def reading(self, at: At) -> Callable[[bytes], Meaning]:
+        """Return the reader as a function of one frame, for who fuzzes it."""
+        return lambda frame: self._reader.read(frame, at)
+
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
-        gathered = Gathering(self._intern)
+        gathered = Gathering(self._intern, every_note=self.every_note)
         columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
         for row, (kind, *place) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
             raw, at = frames.frame(row), At(*place)

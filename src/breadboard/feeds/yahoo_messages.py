@@ -37,8 +37,6 @@ CORRECTED_WITHIN_MS: Final = 3_600_000
 """A volume that falls a little within this time was corrected; one that falls later, or by half, is a new day's."""
 AHEAD_NS: Final = 86_400_000_000_000
 """A time this far ahead of its receipt is a mistake, and must not make every later frame an old one."""
-_BELOW_ZERO: Final = frozenset({QuoteType.FUTURE, QuoteType.INDEX, QuoteType.COMMODITY, QuoteType.INDICATOR})
-"""What may cost less than nothing, as oil did in April 2020."""
 _ON_THE_TAPE: Final = frozenset({"id", "price", "time", "bid", "bid_size", "ask", "ask_size"})
 _WORDS: Final[dict[str, dict[int, str]]] = {
     "quote_type": {int(word): word.name for word in QuoteType},
@@ -199,7 +197,7 @@ def _price(fields: Fields) -> int:
     if "price" not in fields:
         raise Refused("pricing without a price")
     price = float_price(str(fields["price"]))
-    if price == 0 or (price < 0 and fields.get("quote_type") not in _BELOW_ZERO):
+    if price <= 0:
         raise Refused(f"an impossible price: {fields['price']}")
     return price
 
@@ -231,7 +229,7 @@ def _side(fields: Fields, name: str) -> tuple[int, int, int]:
     size = _count(fields, f"{name}_size")
     if price == 0:
         return ABSENT, ABSENT, SIZE_EXP
-    if price < 0 and fields.get("quote_type") not in _BELOW_ZERO:
+    if price < 0:
         raise Refused(f"an impossible price: {fields[name]}")
     return (price, ABSENT, SIZE_EXP) if size <= 0 else (price, *parse_size(str(size)))
 

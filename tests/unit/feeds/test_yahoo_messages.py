@@ -163,11 +163,6 @@ def test_what_makes_no_sense_is_refused_by_name(raw: bytes, reason: str) -> None
         Reading()(raw)
 
 
-def test_what_may_cost_less_than_nothing_does() -> None:
-    (event,) = Reading()(frame(id="CL=F", quote_type=18, price=-37.63))
-    assert price_text(event.price) == "-37.63"
-
-
 def test_a_price_finer_than_the_tape_is_rounded_and_told_in_full() -> None:
     (event,) = Reading()(frame(id="SHIB-USD", quote_type=41, price=8.973412e-06))
     assert price_text(event.price) == "0.000008973"
