@@ -21,9 +21,10 @@ QUOTED = framed(
     | {"time": 1_589_820_938_000, "price": 314.79, "day_volume": 17_557_426}
     | {"bid": 314.78, "bid_size": 3, "ask": 314.8, "ask_size": 7}
 )
+COIN_NOW: dict[str, Value] = {"id": "BTC-USD", "price": 94745.08, "time": 1_589_820_940_000, "exchange": "CCC"}
 COIN = framed(
-    {"id": "BTC-USD", "price": 94745.08, "time": 1_589_820_940_000, "currency": "USD", "exchange": "CCC"}
-    | {"quote_type": 41, "market_hours": 1, "day_volume": 59_712_028_672, "vol_24hr": 59_712_028_672}
+    COIN_NOW
+    | {"quote_type": 41, "currency": "USD", "day_volume": 59_712_028_672, "vol_24hr": 59_712_028_672}
     | {"from_currency": "BTC", "circulating_supply": 19_808_172.0}
 )
 HEARTBEAT = framed({"id": "HB", "time": 1_589_820_941_000, "quote_type": 7})

@@ -58,6 +58,7 @@ class JsonDecoder:
     guarded = False
 
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
+        self.every_note = False
         self.language = language
         self._instruments = instruments
         self._fast = fast

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import msgspec
 
+from breadboard.feeds.drift import Drift
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -61,7 +62,7 @@ class Known(msgspec.Struct, array_like=True):
     quote: Quote
 
 
-_KNOWN: Final = msgspec.msgpack.Decoder(dict[str, Known])
+_MEMORY: Final = msgspec.msgpack.Decoder(tuple[dict[str, Known], bytes])
 
 
 class PricingReader:
@@ -72,6 +73,7 @@ class PricingReader:
 
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
+        self._drift = Drift()
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means: pricing in JSON (version 2) or bare base64 (version 1)."""
@@ -89,8 +91,13 @@ class PricingReader:
             message = a2b_base64(text, strict_mode=True)
         except (Error, ValueError) as error:
             raise Refused(f"not base64: {error}") from None
-        fields = decode(message)
-        return CONTROL if fields.get("quote_type") == QuoteType.HEARTBEAT else self._pricing(fields, at.ts_recv)
+        unknown: list[int] = []
+        fields = decode(message, unknown)
+        if fields.get("quote_type") == QuoteType.HEARTBEAT:
+            return CONTROL
+        meaning = self._pricing(fields, at.ts_recv)
+        strange = self._drift.tell(map(str, unknown), "pricing") if unknown and meaning.events else None
+        return meaning if strange is None else says(*meaning.events, strange)
 
     def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
         """Return what a chart says; whatever else was fetched is conversation."""
@@ -108,11 +115,13 @@ class PricingReader:
 
     def snapshot(self) -> bytes:
         """Return all memory as bytes; equal memories give equal bytes."""
-        return msgspec.msgpack.encode(dict(sorted(self._known.items()))) if self._known else b""
+        told = self._drift.snapshot()
+        return msgspec.msgpack.encode((dict(sorted(self._known.items())), told)) if self._known or told else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to a memory that ``snapshot`` returned."""
-        self._known = _KNOWN.decode(state) if state else {}
+        self._known, told = _MEMORY.decode(state) if state else ({}, b"")
+        self._drift.restore(told)
 
     def _pricing(self, fields: Fields, ts_recv: int) -> Meaning:
         symbol, time, price = _symbol(fields), _time(fields), _price(fields)

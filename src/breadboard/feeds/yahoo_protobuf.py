@@ -116,11 +116,12 @@ _float64: Final = struct.Struct("<d").unpack_from
 _INT32: Final = 1 << 31
 
 
-def decode(message: bytes) -> Fields:
+def decode(message: bytes, unknown: list[int] | None = None) -> Fields:
     """Return the fields that are on the wire, by name; the last one wins where a field comes twice, as protobuf has it.
 
-    Floats are decimal text. Unknown fields are passed over by their wire type. Raises Refused for anything that is not
-    whole: cut off, of another wire type than its field, a group, text that is no UTF-8, a number that is not one.
+    Floats are decimal text. Fields that are not in the table are passed over by their wire type, their numbers put into
+    ``unknown``. Raises Refused for anything that is not whole: cut off, of another wire type than its field, a group,
+    text that is no UTF-8, a number that is not one.
     """
     found: Fields = {}
     at, end = 0, len(message)
@@ -128,7 +129,7 @@ def decode(message: bytes) -> Fields:
         tag, at = _varint(message, at)
         known = _PLAN.get(tag)
         if known is None:
-            at = _pass_over(message, tag, at)
+            at = _pass_over(message, tag, at, unknown)
             continue
         name, kind = known
         if kind == SINT:
@@ -181,13 +182,15 @@ def _text(message: bytes, at: int, name: str) -> tuple[str, int]:
         raise Refused(f"{name} is not UTF-8 text") from None
 
 
-def _pass_over(message: bytes, tag: int, at: int) -> int:
-    """Return the place after an unknown field."""
+def _pass_over(message: bytes, tag: int, at: int, unknown: list[int] | None) -> int:
+    """Note an unknown field and return the place after it."""
     number, wire = tag >> 3, tag & 7
     if not 0 < number < 1 << 29:
         raise Refused(f"a field of number {number}")
     if number in FIELDS:
         raise Refused(f"{FIELDS[number][0]} has wire type {wire}")
+    if unknown is not None:
+        unknown.append(number)
     if wire == _VARINT:
         return _varint(message, at)[1]
     if wire == _BYTES:

@@ -16,9 +16,9 @@ from breadboard.feeds.yahoo import YAHOO
 from breadboard.feeds.yahoo_messages import PricingReader
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, StatusCode
 from breadboard.ports import Send, Wish
-from breadboard.sim.yahoo_protobuf import encode, framed
+from breadboard.sim.yahoo_protobuf import encode, framed, varint
 from recordings import recording
 from samples.yahoo import made
 
@@ -167,6 +167,18 @@ def test_a_price_finer_than_the_tape_is_rounded_and_told_in_full() -> None:
     (event,) = Reading()(frame(id="SHIB-USD", quote_type=41, price=8.973412e-06))
     assert price_text(event.price) == "0.000008973"
     assert event.notes["price_told"] == "0.000008973412"
+
+
+def test_a_field_nobody_has_seen_makes_one_status_row_and_the_frame_is_read() -> None:
+    raw = base64.b64encode(encode({"id": "AAPL", "price": 1.0, "time": T0}) + varint(48 << 3) + b"\x01")
+    read = Reading()
+    trade, status = read(raw)
+    assert (trade.kind, status.kind, status.code) == (EventKind.TRADE, EventKind.STATUS, StatusCode.SCHEMA)
+    assert status.notes == {"unknown": ["pricing.48"]}
+    again = base64.b64encode(encode({"id": "AAPL", "price": 2.0, "time": T0}) + varint(48 << 3) + b"\x01")
+    other = Reading()
+    other.reader.restore(read.reader.snapshot())
+    assert len(other(again)) == len(read(again)) == 1
 
 
 def test_heartbeats_are_conversation_and_unknown_types_are_ignored_by_name() -> None:
