@@ -1,16 +1,10 @@
-"""The simulated Yahoo heard by yfinance, whose code knows nothing of ours.
-
-It runs in an interpreter of its own: the one BREADBOARD_PEERS_PYTHON names, or this one where it has yfinance.
-"""
+"""yfinance, which others wrote, hears our simulated Yahoo beside us: streamer and charts."""
 
 import asyncio
-import importlib.util
 import json
 import os
-import subprocess
 import sys
 from base64 import b64decode
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +17,9 @@ from breadboard.feeds import FEEDS
 from breadboard.feeds.yahoo_protobuf import DOUBLE, ENUM, FIELDS, FLOAT, SINT, decode
 from breadboard.model.kinds import RecordKind
 from capture_fakes import capturing, simulator
+from clients import needs
+
+needs("yfinance")
 
 SYMBOLS = ("AAPL", "^GSPC", "EURUSD=X", "BTC-USD")
 ENOUGH = 16
@@ -45,19 +42,6 @@ else:
 """
 
 
-@cache
-def interpreter() -> str:
-    """Return a Python that has yfinance; skip the test where there is none."""
-    peers = os.environ.get("BREADBOARD_PEERS_PYTHON", "")
-    if peers and Path(peers).exists():
-        asked = subprocess.run([peers, "-c", "import yfinance"], capture_output=True, check=False, timeout=120)
-        if asked.returncode == 0:
-            return peers
-    if importlib.util.find_spec("yfinance") is not None:
-        return sys.executable
-    pytest.skip("yfinance is not here: set BREADBOARD_PEERS_PYTHON to a Python that has it")
-
-
 def as_yfinance_tells(fields: dict[str, Any]) -> dict[str, Any]:
     """64-bit integers become text in protobuf's JSON, and what is zero is left out."""
     told: dict[str, Any] = {}
@@ -78,8 +62,6 @@ def pricing(payload: bytes) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", ["AsyncWebSocket", "WebSocket"])
 def test_yfinance_hears_what_the_simulator_says_and_so_do_we(name: str, tmp_path: Path) -> None:
-    python = interpreter()
-
     async def scenario() -> None:
         async with simulator("yahoo", rate=300, symbols=SYMBOLS) as sim:
             config = FeedConfig(venue="yahoo", symbols=SYMBOLS, url=sim.url, rest_url=sim.rest_url)
@@ -88,9 +70,9 @@ def test_yfinance_hears_what_the_simulator_says_and_so_do_we(name: str, tmp_path
                 while not sim.truth.connections:  # noqa: ASYNC110 - the simulator knows no Event
                     await asyncio.sleep(0.01)
                 process = await asyncio.create_subprocess_exec(
-                    *(python, "-c", CLIENT, name, f"{sim.url}/?version=2", ",".join(SYMBOLS)),
+                    *(sys.executable, "-c", CLIENT, name, f"{sim.url}/?version=2", ",".join(SYMBOLS)),
                     stdout=asyncio.subprocess.PIPE,
-                    env={**os.environ, "NO_PROXY": "127.0.0.1", "PYTHONPATH": ""},
+                    env={**os.environ, "NO_PROXY": "127.0.0.1"},
                 )
                 assert process.stdout is not None
                 try:
