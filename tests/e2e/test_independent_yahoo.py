@@ -8,14 +8,18 @@ from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from breadboard import journal
 from breadboard.capture.driver import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
+from breadboard.feeds.yahoo_chart import chart_price, read_chart
 from breadboard.feeds.yahoo_protobuf import DOUBLE, ENUM, FIELDS, FLOAT, SINT, decode
+from breadboard.model.decimals import price_text
 from breadboard.model.kinds import RecordKind
+from breadboard.sim.yahoo import CRUMB
 from capture_fakes import capturing, simulator
 from clients import needs
 
@@ -39,6 +43,21 @@ else:
         await client.subscribe(symbols)
         await client.listen(tell)
     asyncio.run(listen())
+"""
+
+HISTORY = """
+import json, sys
+import yfinance
+from yfinance.data import YfData
+from yfinance.scrapers import history
+
+base, symbol, crumb = sys.argv[1:]
+history._BASE_URL_ = yfinance.base._BASE_URL_ = base
+YfData._get_cookie_and_crumb = lambda self, timeout=30: (crumb, "basic")
+told = yfinance.Ticker(symbol).history(period="1d", interval="1m", auto_adjust=False, raise_errors=True)
+rows = [(int(at.timestamp()), *(row[name] for name in ("Open", "High", "Low", "Close", "Volume")))
+        for at, row in told.iterrows()]
+print(json.dumps(rows))
 """
 
 
@@ -89,6 +108,32 @@ def test_yfinance_hears_what_the_simulator_says_and_so_do_we(name: str, tmp_path
         assert captured == ours[: len(captured)]
         # The two heard the same but for what each was told on subscribing.
         assert set(theirs[len(SYMBOLS) : ENOUGH]) <= set(captured)
+
+    asyncio.run(scenario())
+
+
+def test_yfinance_reads_the_simulators_charts_as_we_do() -> None:
+    async def scenario() -> None:
+        async with simulator("yahoo", rate=500, symbols=["AAPL"]) as sim:
+            await asyncio.sleep(2.0)
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", HISTORY, sim.rest_url, "AAPL", CRUMB),
+                stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "NO_PROXY": "127.0.0.1"},
+            )
+            told, _ = await asyncio.wait_for(process.communicate(), 90)
+            assert process.returncode == 0
+            async with httpx.AsyncClient(trust_env=False) as client:
+                answer = await client.get(f"{sim.rest_url}/v8/finance/chart/AAPL?interval=1m&range=1d")
+        theirs = json.loads(told)
+        ours = {bar.ts_open // 10**9: bar for bar in read_chart("AAPL", 200, answer.content).bars}
+        assert 1 <= len(theirs) <= 2
+        for start, opened, high, low, _, volume in theirs:
+            bar = ours[start]
+            assert price_text(bar.open) == price_text(chart_price(opened))
+            assert bar.high >= chart_price(high)  # the minute went on while we asked
+            assert bar.low <= chart_price(low)
+            assert bar.volume >= volume * 10**8 > 0
 
     asyncio.run(scenario())
 

@@ -173,7 +173,8 @@ class Client(asyncio.Protocol):
     def _requested(self, request: Request) -> None:
         parts = urlsplit(request.path)
         path, query = unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
-        if "upgrade" not in request.headers.get("Connection", "").lower():
+        # Others offer an upgrade to HTTP/2 with a plain GET (curl).
+        if "websocket" not in request.headers.get("Upgrade", "").lower():
             self._answering = asyncio.get_running_loop().create_task(self._answer(path, query))
             return
         refusal = self._venue.refuses(path)

@@ -18,6 +18,8 @@ SECONDS_A_DAY: Final = {"1d": DAY_S}
 WINDOWS: Final = {"1m": 30, "2m": 60, "5m": 60, "15m": 60, "30m": 60, "90m": 60, "60m": 730, "1h": 730}
 """Days back that the venue has, by granularity."""
 MINUTES_A_REQUEST_DAYS: Final = 8
+RANGES: Final = {"1d": 1, "5d": 5, "1mo": 30, "3mo": 90, "6mo": 180, "1y": 365, "2y": 730, "5y": 1826, "max": 20_000}
+"""Days back of a ``range``, nearly."""
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ def answer(book: Book | None, minutes: Sequence[Minute], query: Mapping[str, str
     interval, now_s = query.get("interval", "1d"), now_ns // 1_000_000_000
     seconds = (SECONDS | SECONDS_A_DAY).get(interval)
     try:
-        begin, end = int(query.get("period1", "0")), int(query.get("period2", str(now_s + DAY_S)))
+        end = int(query.get("period2", str(now_s + 1)))
+        begin = int(query.get("period1", str(now_s - RANGES.get(query.get("range", "max"), 0) * DAY_S)))
     except ValueError:
         return _refused(400, "Bad Request", "Invalid input - period1, period2")
     if seconds is None or begin >= end:
@@ -87,14 +90,19 @@ def _chart(book: Book, rows: Sequence[Minute], interval: str, now_s: int) -> Map
             "currency": "USD",
             "symbol": book.symbol,
             "exchangeName": "SIM",
+            "instrumentType": "EQUITY",
+            "hasPrePostMarketData": False,
             "gmtoffset": 0,
             "timezone": "UTC",
             "exchangeTimezoneName": "UTC",
             "regularMarketTime": now_s,
             "priceHint": book.tick_decimals,
+            "regularMarketPrice": rows[-1].close * 10.0**-book.tick_decimals if rows else None,
             "currentTradingPeriod": {"pre": hours, "regular": hours, "post": hours},
+            "tradingPeriods": [[hours]],
             "dataGranularity": interval,
             "range": "",
+            "validRanges": list(RANGES),
         },
         "indicators": {"quote": [quote if rows else {}]},
     }
