@@ -37,7 +37,6 @@ class PlainDecoder:
     """
 
     guarded = False
-    every_note = False
 
     def __init__(self, capabilities: Capabilities, instruments: Instruments) -> None:
         self._capabilities = capabilities

@@ -53,6 +53,8 @@ class Capabilities:
     """The venue counts connections a key, and lets the newer one throw out the older."""
     max_symbols_per_connection: int | None = None
     """Where the venue counts symbols rather than streams (Yahoo: 100)."""
+    calendar: str = ""
+    """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
     canary: tuple[str, ...] = ()
     """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
@@ -122,7 +124,35 @@ class Missing:
     detail: str
 
 
-Request = Send | Fetch | Reconnect | Missing
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The venue refuses this symbol, or this channel of it, by name: for people; nothing is asked again."""
+
+    symbol: str
+    channel: str | None
+    reason: str
+
+
+Request = Send | Fetch | Reconnect | Missing | Denied
+
+
+class Watched(Protocol):
+    """What a session that watches its subscriptions knows of them. It has it as ``session.subscriptions``.
+
+    A session without that attribute is recorded just as well; its symbols have no measured rates.
+    """
+
+    def rates(self) -> Mapping[str, float]:
+        """Return messages a second by symbol, over all its channels, as heard lately."""
+        ...
+
+    def missing(self) -> Sequence[str]:
+        """Return what is held to be lost at the moment, ``SYMBOL channel`` each."""
+        ...
+
+    def on_phase(self, phase: str) -> None:
+        """Take the phase of the market (``clock``-driven, see ``calendars``): with it what is usual changes."""
+        ...
 
 
 class Session(Protocol):
@@ -131,7 +161,7 @@ class Session(Protocol):
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
     delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
     After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
-    never raises on venue bytes.
+    never raises on venue bytes. It may have ``subscriptions``, a ``Watched``.
     """
 
     url: str
@@ -177,7 +207,7 @@ class Decoded:
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
     """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
 
-    Under ``(offset, WHOLE_FRAME)``, what a document says beyond its events and bars: splits, dividends, rows left out.
+    Under ``(offset, WHOLE_FRAME)``, what a frame says beyond its events and bars (``import``): splits, rows left out.
     """
 
 
@@ -192,8 +222,6 @@ class Decoder(Protocol):
     """
 
     guarded: bool
-    every_note: bool
-    """Whether ``notes`` of all rows are kept, not of STATUS rows alone, for people to read; False at first."""
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""

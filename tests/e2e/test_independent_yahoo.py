@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from breadboard import journal
-from breadboard.capture.driver import plan_sources
+from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
 from breadboard.feeds.yahoo_chart import chart_price, read_chart

@@ -11,6 +11,7 @@ from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.iqfeed import IQFEED
 from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
@@ -22,6 +23,7 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "iqfeed": IQFEED,
     "yahoo": YAHOO,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""

@@ -58,7 +58,6 @@ class JsonDecoder:
     guarded = False
 
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
-        self.every_note = False
         self.language = language
         self._instruments = instruments
         self._fast = fast
@@ -94,7 +93,7 @@ class JsonDecoder:
             spans,
             np.zeros(SCRATCH, np.int64),
         )
-        odd = Gathering(self._intern, every_note=self.every_note)
+        odd = Gathering(self._intern)
         self._read_odd(frames, begin, role, heads, columns, spans, odd)
         plain = np.flatnonzero(role != ALONE)
         tape = _plain_tape(frames, plain, columns, levels.first(count))

@@ -23,7 +23,7 @@ class Refused(ValueError):
     """The frame cannot be understood; the text is the reason given in quarantine."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the tape with its symbol; fields are named and absent as the tape's columns."""
 
     kind: EventKind
@@ -69,7 +69,7 @@ class VendorBar(msgspec.Struct, frozen=True, kw_only=True):
     """0 where the vendor gives none."""
 
 
-class Meaning(msgspec.Struct, frozen=True):
+class Meaning(msgspec.Struct, frozen=True, gc=False):
     """What one frame says: its events in wire order, and whether it is data, conversation, or data that is ignored."""
 
     events: tuple[Event, ...] = ()

@@ -95,7 +95,7 @@ class PricingReader:
         fields = decode(message, unknown)
         if fields.get("quote_type") == QuoteType.HEARTBEAT:
             return CONTROL
-        meaning = self._pricing(fields, at.ts_recv)
+        meaning = self._pricing(fields, at)
         strange = self._drift.tell(map(str, unknown), "pricing") if unknown and meaning.events else None
         return meaning if strange is None else says(*meaning.events, strange)
 
@@ -123,7 +123,7 @@ class PricingReader:
         self._known, told = _MEMORY.decode(state) if state else ({}, b"")
         self._drift.restore(told)
 
-    def _pricing(self, fields: Fields, ts_recv: int) -> Meaning:
+    def _pricing(self, fields: Fields, at: At) -> Meaning:
         symbol, time, price = _symbol(fields), _time(fields), _price(fields)
         volume = _count(fields, "day_volume")
         quote = _quote(fields)
@@ -133,7 +133,7 @@ class PricingReader:
                 return Meaning(ignored="repeat")
             known.quote = quote
             return says(_quote_event(symbol, time, quote, Flag(0)))
-        believed = not ts_recv or time * 1_000_000 < ts_recv + AHEAD_NS
+        believed = not at.ts_recv or time * 1_000_000 < at.ts_recv + AHEAD_NS
         size, old = ABSENT, known is None
         if believed:
             size, old = self._take(
@@ -149,7 +149,7 @@ class PricingReader:
             price=price,
             size=amount,
             size_exp=exponent,
-            notes=_notes(fields),
+            notes=_notes(fields) if at.notes else {},
         )
         return says(trade) if quote == _NO_QUOTE else says(trade, _quote_event(symbol, time, quote, late))
 

@@ -37,7 +37,7 @@ class Reading:
         self.reader = PricingReader()
 
     def __call__(self, raw: bytes, *, epoch: int = 1, source: int = 0, ts_recv: int = 0) -> list[Event]:
-        meaning = self.reader.read(raw, At(source, epoch, ts_recv))
+        meaning = self.reader.read(raw, At(source, epoch, ts_recv, notes=True))
         self.ignored = meaning.ignored
         return list(meaning.events)
 
