@@ -1,7 +1,8 @@
 """Yahoo Finance: conflated snapshots of anything that has a price, 100 symbols a connection, no key."""
 
 import re
-from collections.abc import Sequence
+from binascii import a2b_base64
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -9,6 +10,7 @@ import msgspec
 
 from breadboard.errors import UsageError
 from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.feeds.yahoo_messages import PricingReader
 from breadboard.model.instruments import Instruments
@@ -19,18 +21,26 @@ CHANNELS: Final = {"trade": "pricing", "quote": "pricing"}
 SYMBOLS_A_CONNECTION: Final = 100
 """Counted over the life of a connection; what is beyond them is ignored in silence, and a wrong one counts too."""
 CANARY: Final = "BTC-USD"
+UNKNOWN_AFTER_S: Final = 60.0
+"""The last price of a symbol that the venue knows comes right after subscribing, however old it is."""
+_MESSAGE: Final = b'"message":"'
+_HEAD: Final = 88
+"""Base64 of the id, which comes first in a message, and of more."""
 _SYMBOL: Final = re.compile(r"\^?[\w.&-]{1,60}(=[A-Za-z]{1,2})?", re.ASCII)
 
 
 @dataclass(slots=True)
 class YahooSession:
-    """A ``ports.Session``. The venue answers nothing, so there is nothing to check but that the canary ticks."""
+    """A ``ports.Session``. The venue acknowledges and refuses nothing: who is never heard of is unknown to it."""
 
     venue: str
     symbols: Sequence[str]
     channels: Sequence[str]
     url: str
+    heartbeat_s: float | None = None
+    subscriptions: Subscriptions = field(init=False)
     _asked: tuple[str, ...] = field(init=False)
+    _heard: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
@@ -42,25 +52,58 @@ class YahooSession:
                 hint="spread them over several connections",
             )
         self._asked = tuple(dict.fromkeys((*self.symbols, CANARY)))[:SYMBOLS_A_CONNECTION]
+        wires: dict[Hashable, Key] = {symbol.encode(): (symbol, self.channels[0]) for symbol in self.symbols}
+        self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s)
         self.url = self.url or "wss://streamer.finance.yahoo.com"
         if "?" not in self.url:
             self.url = f"{self.url.rstrip('/')}/?version=2"
 
     def on_connect(self) -> list[Request]:
-        """Subscribe to everything in one message; the venue does not acknowledge it."""
-        return [Send(msgspec.json.encode({"subscribe": self._asked}).decode())]
+        """Subscribe to everything in one message."""
+        self._heard = False
+        self.subscriptions.begin()
+        return [_message("subscribe", self._asked)]
 
-    def on_frames(self, _frames: Sequence[bytes]) -> list[Request]:
-        """Return nothing: the venue never asks for anything."""
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Count what comes."""
+        counts = self.subscriptions.counts
+        for frame in frames:
+            symbol = symbol_in(frame)
+            self._heard |= symbol != b""
+            if symbol in counts:
+                counts[symbol] += 1
         return []
 
     def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
         """Return nothing: nothing is ever fetched."""
         return []
 
-    def on_time(self, _now_s: float) -> list[Request]:
-        """Return nothing: nothing here waits for time."""
-        return []
+    def on_time(self, now_s: float) -> list[Request]:
+        """Judge the subscriptions; on a connection that speaks, tell of symbols that the venue says nothing of."""
+        requests = self.subscriptions.on_time(now_s)
+        for symbol in self.subscriptions.never_heard(UNKNOWN_AFTER_S) if self._heard else ():
+            reason = f"no word of it in {UNKNOWN_AFTER_S:g} s, not even its last price: the venue does not know it"
+            requests += self.subscriptions.refused(symbol, None, reason)
+        return requests
+
+    def _again(self, keys: Sequence[Key]) -> list[Request]:
+        symbols = tuple(symbol for symbol, _ in keys)
+        return [_message("unsubscribe", symbols), _message("subscribe", symbols)]
+
+
+def symbol_in(frame: bytes) -> bytes:
+    """Return the id that a pricing frame begins with, without reading the rest; empty where there is none."""
+    begin = frame.find(_MESSAGE) + len(_MESSAGE) if frame[:1] == b"{" else 0
+    head = frame[begin : begin + _HEAD].partition(b'"')[0]
+    try:
+        raw = a2b_base64(head[: len(head) // 4 * 4])
+    except ValueError:
+        return b""
+    return raw[2 : 2 + raw[1]] if raw[:1] == b"\x0a" and len(raw) > 1 else b""
+
+
+def _message(method: str, symbols: Sequence[str]) -> Send:
+    return Send(msgspec.json.encode({method: symbols}).decode())
 
 
 @dataclass
@@ -71,7 +114,8 @@ class YahooFeed:
 
     def session(self, wish: Wish) -> YahooSession:
         """Return a conversation; see ``ports.Feed.session``."""
-        return YahooSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
+        can = self.capabilities
+        return YahooSession(can.venue, wish.symbols, wish.channels, wish.url, can.heartbeat_s)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
         """Return a decoder; there is one way to read these frames."""

@@ -12,12 +12,12 @@ from breadboard.errors import UsageError
 from breadboard.feeds.describe import Describer
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event
-from breadboard.feeds.yahoo import YAHOO
+from breadboard.feeds.yahoo import YAHOO, symbol_in
 from breadboard.feeds.yahoo_messages import PricingReader
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, StatusCode
-from breadboard.ports import Send, Wish
+from breadboard.ports import Denied, Send, Wish
 from breadboard.sim.yahoo_protobuf import encode, framed, varint
 from recordings import recording
 from samples.yahoo import made
@@ -250,6 +250,28 @@ def test_the_session_subscribes_to_everything_and_the_canary_in_one_message() ->
     assert session.symbols == ("AAPL", "^GSPC", "EURUSD=X", "ES=F", "BRK-B", "M&M.NS")
     assert session.on_connect() == [Send('{"subscribe":["AAPL","^GSPC","EURUSD=X","ES=F","BRK-B","M&M.NS","BTC-USD"]}')]
     assert YAHOO.session(Wish(["btc-usd"], ["quote"])).on_connect() == [Send('{"subscribe":["BTC-USD"]}')]
+
+
+def test_who_is_never_heard_of_is_told_of_once_on_a_connection_that_speaks() -> None:
+    session = YAHOO.session(Wish(["AAPL", "NOPE"], ["trade"]))
+    session.on_connect()
+    said = [request for second in range(100) for request in session.on_time(1000.0 + second)]
+    assert said == []  # nobody was heard of: the connection is mute, which others notice
+    session.on_connect()
+    session.on_frames([frame(), framed({"id": "BTC-USD", "price": 1.0, "time": T0}), b'{"type":"x"}', b"junk"])
+    said = [request for second in range(100) for request in session.on_time(2000.0 + second)]
+    assert [(request.symbol, request.channel) for request in said if isinstance(request, Denied)] == [("NOPE", None)]
+    assert len(said) == 1
+    assert session.subscriptions.rates().keys() == {"AAPL", "NOPE"}
+
+
+@given(st.binary(max_size=100))
+def test_the_id_in_front_of_a_frame_is_what_the_reader_finds(raw: bytes) -> None:
+    symbol_in(raw)
+    symbol_in(b'{"type":"pricing","message":"' + base64.b64encode(raw) + b'"}')
+    for name in ("A", "^GSPC", "EURUSD=X", "AAPL260117C00150000", "S" * 60):
+        whole = frame(id=name)
+        assert symbol_in(whole) == symbol_in(json.loads(whole)["message"].encode()) == name.encode()
 
 
 def test_a_session_takes_no_more_symbols_than_the_venue() -> None:
