@@ -55,6 +55,8 @@ class Capabilities:
     """Where the venue counts symbols rather than streams (Yahoo: 100)."""
     calendar: str = ""
     """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
+    canary: tuple[str, ...] = ()
+    """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
 from breadboard.feeds.iqfeed import IQFEED
+from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -23,6 +24,7 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-coinm": COINM,
     "coinbase": COINBASE,
     "iqfeed": IQFEED,
+    "yahoo": YAHOO,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 

@@ -10,6 +10,7 @@ from breadboard.sim.binance import Binance
 from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Dialect, Exchange
 from breadboard.sim.lineserver import Wish
+from breadboard.sim.yahoo import Yahoo, spelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ VENUES: Final[Mapping[str, Faked]] = {
     "binance-usdm": Faked(partial(Binance, venue="binance-usdm"), "{}USDT".format),
     "binance-coinm": Faked(partial(Binance, venue="binance-coinm"), "{}USD_PERP".format),
     "coinbase": Faked(Coinbase, "{}-USD".format),
+    "yahoo": Faked(Yahoo, spelled),
 }
 """By the feed's name on the command line."""
 
