@@ -94,10 +94,22 @@ def says(*events: Event) -> Meaning:
 CONTROL: Final = Meaning(control=True)
 
 
-def parse_object(frame: bytes) -> dict[str, Any]:
-    """Return the frame's JSON object. Raises Refused for anything else, and for a key given twice at any depth."""
+class Digits(str):
+    """A JSON number with a point or a power, as it was written: trailing zeros matter to a checksum."""
+
+    __slots__ = ()
+
+
+def parse_json(frame: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSON
+    """Return the frame's JSON value; ``exact`` keeps numbers that are no integers as ``Digits``.
+
+    Raises Refused for anything else, and for a key given twice at any depth.
+    """
+    number = Digits if exact else float
     try:
-        found = json.loads(frame.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        return json.loads(
+            frame.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant, parse_float=number
+        )
     except UnicodeDecodeError:
         raise Refused("not UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -108,9 +120,23 @@ def parse_object(frame: bytes) -> dict[str, Any]:
         raise
     except ValueError:
         raise Refused("a number of thousands of digits") from None
+
+
+def parse_object(frame: bytes, *, exact: bool = False) -> dict[str, Any]:
+    """Return the frame's JSON object, as ``parse_json`` does. Raises Refused for any other value."""
+    found = parse_json(frame, exact=exact)
     if not isinstance(found, dict):
         raise Refused(f"not a JSON object but {type(found).__name__}")
     return found
+
+
+def digits_of(number: object) -> str:
+    """Return the digits of a JSON number that was parsed ``exact``. Raises Refused for any other value."""
+    if type(number) is Digits:
+        return number
+    if type(number) is int:
+        return str(number)
+    raise Refused(f"expected a number, found {type(number).__name__}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
