@@ -23,3 +23,5 @@ class Sample:
     impossible: tuple[str, ...] = ("BTC USDT", "a/../b")
     """Words that cannot be symbols."""
     scheme: str = "wss://"
+    goodbyes: tuple[bytes, ...] = (b"error",)
+    """Words of frames after which a session may leave the connection."""

@@ -9,6 +9,9 @@ from typing import Final
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.kraken import KRAKEN
+from breadboard.feeds.kraken_v2 import KRAKEN_V2
+from breadboard.feeds.okx import OKX
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -19,6 +22,9 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "kraken": KRAKEN,
+    "kraken-v2": KRAKEN_V2,
+    "okx": OKX,
 }
 """Every feed, by its name on the command line."""
 
