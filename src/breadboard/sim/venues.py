@@ -8,6 +8,9 @@ from typing import Final
 from breadboard.sim.binance import Binance
 from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Dialect, Exchange
+from breadboard.sim.kraken import KrakenV2
+from breadboard.sim.kraken_v1 import KrakenV1
+from breadboard.sim.okx import Okx
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +27,8 @@ VENUES: Final[Mapping[str, Faked]] = {
     "binance-usdm": Faked(partial(Binance, venue="binance-usdm"), "{}USDT".format),
     "binance-coinm": Faked(partial(Binance, venue="binance-coinm"), "{}USD_PERP".format),
     "coinbase": Faked(Coinbase, "{}-USD".format),
+    "kraken": Faked(KrakenV1, "{}/USD".format),
+    "kraken-v2": Faked(KrakenV2, "{}/USD".format),
+    "okx": Faked(Okx, "{}-USDT".format),
 }
 """By the feed's name on the command line."""
