@@ -125,7 +125,8 @@ class KrakenV2:
             client.send(_ticker(book, "snapshot", stamp))
 
     def _book(self, ranked: Ranked, told: Iterable[Told], kind: str, stamp: str) -> bytes:
-        book, sides = ranked.book, ([], [])  # type: tuple[Book, tuple[list[str], list[str]]]
+        book = ranked.book
+        sides: tuple[list[str], list[str]] = ([], [])
         for level in told:
             price, size = price_text(book, level.price), size_text(book, level.size)
             sides[level.side].append(f'{{"price":{price},"qty":{size}}}')
