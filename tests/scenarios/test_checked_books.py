@@ -18,6 +18,7 @@ from breadboard.sim import serve
 from breadboard.sim.exchange import Exchange
 from breadboard.sim.faults import Faults
 from breadboard.sim.market import BUY, SELL, Market
+from breadboard.sim.server import Client
 from capture_fakes import capturing, simulator, until
 
 DEPTHS = {"kraken": 1000, "kraken-v2": 1000, "okx": 400}
@@ -56,7 +57,12 @@ def frames_of(capture: Capture) -> int:
 def asked(exchange: Exchange, said: list[str]) -> None:
     """Keep what clients say."""
     answer = exchange.dialect.said
-    exchange.dialect.said = lambda client, text: (said.append(text), answer(client, text))[1]  # type: ignore[method-assign]
+
+    def heard(client: Client, text: str) -> None:
+        said.append(text)
+        answer(client, text)
+
+    exchange.dialect.said = heard  # type: ignore[method-assign]
 
 
 def processed(directory: Path) -> Engine:
@@ -89,7 +95,8 @@ def held(engine: Engine, symbol: str, depth: int) -> tuple[BookState, list[list[
 def test_the_books_end_live_and_are_the_markets_own(
     venue: str, exchanges: list[Exchange], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asyncio.run(captured(venue, 2500, Faults(), exchanges, monkeypatch, tmp_path, said := []))
+    said: list[str] = []
+    asyncio.run(captured(venue, 2500, Faults(), exchanges, monkeypatch, tmp_path, said))
     market, engine = exchanges[0].market, processed(tmp_path)
     summary = engine.summary()
     assert summary["checksums"]["failed"] == 0
@@ -107,7 +114,8 @@ def test_the_books_end_live_and_are_the_markets_own(
 def test_a_withheld_message_is_noticed_and_that_symbol_alone_is_asked_for_anew(
     venue: str, exchanges: list[Exchange], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    asyncio.run(captured(venue, 4000, Faults(drop_depth=29), exchanges, monkeypatch, tmp_path, said := []))
+    said: list[str] = []
+    asyncio.run(captured(venue, 4000, Faults(drop_depth=29), exchanges, monkeypatch, tmp_path, said))
     market, engine = exchanges[0].market, processed(tmp_path)
     summary = engine.summary()
     again = [text for text in said if "unsubscribe" in text]

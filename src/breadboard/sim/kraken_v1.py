@@ -81,9 +81,9 @@ class KrakenV1:
             self._answer(client, event, name, pair, depth, number)
         return None
 
-    def _answer(self, client: Client, event: str, name: str, pair: str, depth: int, number: Mapping[str, Any]) -> None:
+    def _answer(self, client: Client, event: str, name: str, pair: str, depth: int, number: dict[str, Any]) -> None:
         subscription: dict[str, Any] = {"depth": depth, "name": name} if name == "book" else {"name": name}
-        head = {"event": "subscriptionStatus", "pair": pair, "subscription": subscription} | number
+        head: dict[str, Any] = {"event": "subscriptionStatus", "pair": pair, "subscription": subscription} | number
         error = self._refusal(client, event, name, pair, depth)
         if error:
             send(client, {"errorMessage": error, "status": "error"} | head)
