@@ -5,6 +5,7 @@ message carries the CRC32 of the ten best levels a side after it. Prices and siz
 count.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -63,7 +64,7 @@ class KrakenV2:
         """Tell the state of the trading engine."""
         del path, query
         data = [{"version": "2.0.10", "system": "online", "api_version": "v2", "connection_id": id(client)}]
-        send(client, {"channel": "status", "type": "update", "data": data})
+        greet(client, {"channel": "status", "type": "update", "data": data})
 
     def closed(self, client: Client) -> None:
         """Keep nothing of a client."""
@@ -183,6 +184,11 @@ def rfc3339(ns: int) -> str:
 def send(client: Client, message: Mapping[str, Any]) -> None:
     """Send a message as compact JSON."""
     client.send(json.dumps(message, separators=(",", ":")).encode())
+
+
+def greet(client: Client, message: Mapping[str, Any]) -> None:
+    """Send a first message, once the connection is one: inside ``opened`` nothing can be sent yet."""
+    asyncio.get_running_loop().call_soon(send, client, message)
 
 
 def _ticker(book: Book, kind: str, stamp: str) -> bytes:

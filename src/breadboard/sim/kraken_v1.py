@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from breadboard.sim.exchange import Exchange
-from breadboard.sim.kraken import DEPTHS, checksum, price_text, send, size_text, stream_of
+from breadboard.sim.kraken import DEPTHS, checksum, greet, price_text, send, size_text, stream_of
 from breadboard.sim.market import BUY, SELL, Book, Update
 from breadboard.sim.ranked import Ranked, Told
 from breadboard.sim.server import Answer, Client
@@ -61,7 +61,7 @@ class KrakenV1:
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> None:
         """Tell the state of the trading engine."""
         del path, query
-        send(client, {"connectionID": id(client), "event": "systemStatus", "status": "online", "version": "1.9.6"})
+        greet(client, {"connectionID": id(client), "event": "systemStatus", "status": "online", "version": "1.9.6"})
 
     def closed(self, client: Client) -> None:
         """Keep nothing of a client."""

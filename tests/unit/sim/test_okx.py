@@ -53,7 +53,7 @@ def test_books_link_and_every_checksum_is_right_at_400_levels() -> None:
                 for name, side in sides.items():
                     for price, size, _, _ in data[name]:
                         side.pop(Decimal(price), None)
-                        side |= {Decimal(price): (price, size)} if Decimal(size) else {}
+                        side.update({Decimal(price): (price, size)} if Decimal(size) else {})
                     assert len(side) <= 400
                 assert signed(sides) == data["checksum"]
                 right += 1
