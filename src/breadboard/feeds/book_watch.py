@@ -16,7 +16,7 @@ from breadboard.ports import Missing, Request
 
 log = logging.getLogger(__name__)
 
-SETTLED: Final = 10
+SETTLED: Final = 5
 """So many right messages after its snapshot a book has to stand, or the next wrong one comes "straight after" it."""
 MOST_STRIKES: Final = 2
 """Books wrong straight after their snapshots in a row; then the venue is wrong, and asking again helps nobody."""

@@ -37,11 +37,13 @@ def said(requests: list[Request]) -> list[Any]:
 
 
 def snapshot(venue: str) -> bytes:
-    return RIGHT[venue].SNAPSHOT
+    found: bytes = RIGHT[venue].SNAPSHOT
+    return found
 
 
 def right(venue: str) -> bytes:
-    return RIGHT[venue].KEEPALIVE if venue == "okx" else RIGHT[venue].UPDATE
+    found: bytes = RIGHT[venue].KEEPALIVE if venue == "okx" else RIGHT[venue].UPDATE
+    return found
 
 
 def wrong(venue: str) -> bytes:

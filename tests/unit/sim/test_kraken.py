@@ -98,7 +98,7 @@ def test_a_v1_client_finds_every_checksum_right_and_sees_what_came_back_marked()
                 await socket.send(v1("subscribe", name, ["BTC/USD"]))
             ack = await hear(socket)
             assert (ack["status"], ack["channelName"], ack["pair"]) == ("subscribed", "book-10", "BTC/USD")
-            seen = set()
+            seen: set[str] = set()
             while right < 400 or not back or len(seen) < 4:
                 message = await hear(socket)
                 if isinstance(message, dict):

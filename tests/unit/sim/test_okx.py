@@ -22,7 +22,7 @@ async def hear(socket: ClientConnection) -> Any:  # noqa: ANN401 - any JSON
 def signed(sides: dict[str, dict[Decimal, tuple[str, str]]]) -> int:
     bids = [sides["bids"][price] for price in sorted(sides["bids"], reverse=True)][:25]
     asks = [sides["asks"][price] for price in sorted(sides["asks"])][:25]
-    words = []
+    words: list[str] = []
     for place in range(25):
         for side in (bids, asks):
             words += side[place] if place < len(side) else ()
@@ -80,7 +80,7 @@ def test_pings_errors_and_a_second_listener_who_leaves_and_comes_back() -> None:
             for _ in range(3):
                 await two.send(say("subscribe", "books"))
                 await two.send(say("unsubscribe", "books"))
-            numbers = []
+            numbers: list[tuple[int, int]] = []
             while len(numbers) < 20:
                 message = await hear(one)
                 numbers += [(row["prevSeqId"], row["seqId"]) for row in message.get("data", [])]
