@@ -30,3 +30,5 @@ class Sample:
     """Frames of three symbols that are worth waiting for when the simulated market is fast."""
     documents: bool = True
     """Whether the session fetches a book for each symbol."""
+    goodbyes: tuple[bytes, ...] = (b"error",)
+    """Words of frames after which a session may leave the connection."""

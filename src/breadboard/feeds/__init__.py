@@ -12,6 +12,9 @@ from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
 from breadboard.feeds.iqfeed import IQFEED
+from breadboard.feeds.kraken import KRAKEN
+from breadboard.feeds.kraken_v2 import KRAKEN_V2
+from breadboard.feeds.okx import OKX
 from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
@@ -25,6 +28,9 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "coinbase": COINBASE,
     "iqfeed": IQFEED,
     "yahoo": YAHOO,
+    "kraken": KRAKEN,
+    "kraken-v2": KRAKEN_V2,
+    "okx": OKX,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 

@@ -107,3 +107,13 @@ def parse_rfc3339(text: str) -> int:
     if found < 0:
         raise ValueError(f"a time outside 2000 to 2099: {text[:40]!r}")
     return found + fraction
+
+
+def parse_seconds(text: str) -> int:
+    """Return nanoseconds of ``1618678133.383209``. Raises ValueError for anything else, and outside 2000 to 2100."""
+    whole, _, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(fraction) <= 9):
+        raise ValueError(f"not a time in seconds: {text[:40]!r}")
+    if not EARLIEST_MS <= int(whole) * 1000 < LATEST_MS:
+        raise ValueError(f"a time outside 2000 to 2100: {text[:40]!r}")
+    return int(whole) * _SECOND + int(fraction.ljust(9, "0"))

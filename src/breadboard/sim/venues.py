@@ -9,7 +9,10 @@ from breadboard.sim import iqfeed
 from breadboard.sim.binance import Binance
 from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Dialect, Exchange
+from breadboard.sim.kraken import KrakenV2
+from breadboard.sim.kraken_v1 import KrakenV1
 from breadboard.sim.lineserver import Wish
+from breadboard.sim.okx import Okx
 from breadboard.sim.yahoo import Yahoo, spelled
 
 
@@ -28,6 +31,9 @@ VENUES: Final[Mapping[str, Faked]] = {
     "binance-coinm": Faked(partial(Binance, venue="binance-coinm"), "{}USD_PERP".format),
     "coinbase": Faked(Coinbase, "{}-USD".format),
     "yahoo": Faked(Yahoo, spelled),
+    "kraken": Faked(KrakenV1, "{}/USD".format),
+    "kraken-v2": Faked(KrakenV2, "{}/USD".format),
+    "okx": Faked(Okx, "{}-USDT".format),
 }
 """By the feed's name on the command line."""
 
