@@ -1,5 +1,6 @@
 """Frames for the tests of feeds, and what becomes of them: the venues' samples are in ``samples``."""
 
+import random
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -72,6 +73,10 @@ def content(tape: Tape) -> dict[str, list[int]]:
 def recorded(name: str) -> Frames:
     """Return the real recording of a feed as journal frames; the test is skipped or fails where there is none."""
     described = SAMPLES[name].recorded
+    if SAMPLES[name].drawn:
+        chance = random.Random(SAMPLES[name].drawn)
+        drawn = chance.choices(SAMPLES[name].frames, k=SAMPLES[name].drawn)
+        return Frames.of(drawn, [1_700_000_000_000_000_000 + i for i in range(len(drawn))], kind=RecordKind.DATA)
     if described is None:
         pytest.skip(f"there is no public recording of {name}")
     return frames_of(name, *described)

@@ -67,6 +67,11 @@ class FeedConfig(Section, frozen=True):
     """The venue's key, as ``${NAME}``; empty: the environment variable that the venue's feed names, where it is set."""
 
 
+def credential(feed: FeedConfig, *variables: str) -> str:
+    """Return a venue's key: as configured, or from the first of these environment variables that is set; else empty."""
+    return feed.key or next((os.environ[name] for name in variables if os.environ.get(name)), "")
+
+
 class Config(Section, frozen=True):
     """Everything that can be set."""
 

@@ -23,3 +23,7 @@ class Sample:
     impossible: tuple[str, ...] = ("BTC USDT", "a/../b")
     """Words that cannot be symbols."""
     scheme: str = "wss://"
+    key: str = ""
+    """What a venue that asks for a key is given."""
+    drawn: int = 0
+    """Where there is no recording: draw so many frames from the samples instead, from a fixed seed."""

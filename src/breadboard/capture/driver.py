@@ -16,8 +16,8 @@ from breadboard.capture.line import Line, Source, Surroundings
 from breadboard.capture.status import Status, write
 from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
-from breadboard.config import FeedConfig
-from breadboard.errors import JournalError
+from breadboard.config import FeedConfig, credential
+from breadboard.errors import JournalError, UsageError
 from breadboard.ports import Capabilities, Feed, JournalWriter, Wish
 
 log = logging.getLogger(__name__)
@@ -43,15 +43,25 @@ def plan_sources(
 
     A feed with more streams than its venue carries on one connection is spread over several. ``feeds`` maps the
     configured venue names to feeds; ``history`` source numbers to what the journal has. Raises UsageError for
-    symbols or channels that the venue cannot have, KeyError for a venue that ``feeds`` lacks.
+    symbols or channels that the venue cannot have, for a missing key, and for a second connection with one where the
+    venue allows one; KeyError for a venue that ``feeds`` lacks.
     """
     planned: list[Source] = []
+    alone: set[tuple[str, str]] = set()
     for config in wanted:
         feed = feeds[config.venue]
+        can = feed.capabilities
+        key = credential(config, *filter(None, (can.credential, can.former_credential)))
         for symbols, channels in _spread(config, feed.capabilities):
             number = len(planned)
             known = (history or {}).get(number)
-            wish = Wish(symbols, channels, config.url, config.rest_url, config.key)
+            if can.single_connection and (can.venue, key) in alone:
+                raise UsageError(
+                    f"{can.venue} allows one connection a key, and the configuration calls for a second",
+                    hint=f"name all symbols of {config.venue} in one [[feeds]] section",
+                )
+            alone.add((can.venue, key))
+            wish = Wish(symbols, channels, config.url, config.rest_url, key)
             planned.append(
                 Source(
                     number,

@@ -9,6 +9,7 @@ from typing import Final
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.massive import MASSIVE, MASSIVE_DELAYED
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -19,6 +20,8 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "massive": MASSIVE,
+    "massive-delayed": MASSIVE_DELAYED,
 }
 """Every feed, by its name on the command line."""
 
