@@ -23,6 +23,8 @@ class Sample:
     impossible: tuple[str, ...] = ("BTC USDT", "a/../b")
     """Words that cannot be symbols."""
     scheme: str = "wss://"
+    documents: tuple[str, ...] = ()
+    """Tags of what a session fetches for each symbol, the symbol as ``{}``."""
     key: str = ""
     """What a venue that asks for a key is given."""
     drawn: int = 0

@@ -23,7 +23,7 @@ _TICKER: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9]{0,15}(?:[./-][A-Za-z0-9]{1,
 _PATH: Final = "/stocks"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class MassiveFeed:
     """Massive stocks as a ``ports.Feed``."""
 

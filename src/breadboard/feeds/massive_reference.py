@@ -164,7 +164,9 @@ def read_dividends(body: bytes) -> Page[Dividend]:
             text(result, "currency"),
             needed(text(result, "dividend_type"), "dividend_type"),
             needed(text(result, "ex_dividend_date"), "ex_dividend_date"),
-            *(text(result, name) for name in ("declaration_date", "record_date", "pay_date")),
+            text(result, "declaration_date"),
+            text(result, "record_date"),
+            text(result, "pay_date"),
             count(result, "frequency"),
         ),
     )
@@ -194,7 +196,10 @@ def read_market_upcoming(body: bytes) -> tuple[Holiday, ...]:
 def _holiday(day: Payload) -> Holiday:
     opens, closes = text(day, "open"), text(day, "close")
     return Holiday(
-        *(needed(text(day, name), name) for name in ("exchange", "name", "date", "status")),
+        needed(text(day, "exchange"), "exchange"),
+        needed(text(day, "name"), "name"),
+        needed(text(day, "date"), "date"),
+        needed(text(day, "status"), "status"),
         ABSENT if opens is None else parse_rfc3339(opens),
         ABSENT if closes is None else parse_rfc3339(closes),
     )

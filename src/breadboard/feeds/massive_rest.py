@@ -127,13 +127,20 @@ def _aggregate(result: Payload, symbol: str) -> Aggregate:
     return Aggregate(
         symbol_of(symbol),
         required_time(result, "t"),
-        *(price_of(needed(number(result, name), name)) for name in ("o", "h", "l", "c")),
+        _price(result, "o"),
+        _price(result, "h"),
+        _price(result, "l"),
+        _price(result, "c"),
         volume,
         exponent,
         number(result, "vw"),
         count(result, "n"),
         result.get("otc") is True,
     )
+
+
+def _price(result: Payload, key: str) -> int:
+    return price_of(needed(number(result, key), key))
 
 
 def _trade(result: Payload, symbol: str) -> Event:

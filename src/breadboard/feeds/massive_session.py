@@ -124,7 +124,7 @@ class MassiveSession:
         if not status.startswith("auth_"):
             # Perhaps another process with our key: to return at once would throw it out, and it us.
             return CROWDED_WAIT_S
-        wait_s = min(DENIED_WAIT_S * 2**self._denials, LONGEST_WAIT_S)
+        wait_s = min(DENIED_WAIT_S * (1 << self._denials), LONGEST_WAIT_S)
         self._denials = min(self._denials + 1, 10)
         return wait_s
 

@@ -8,6 +8,7 @@ from typing import Final
 from breadboard.sim.binance import Binance
 from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Dialect, Exchange
+from breadboard.sim.massive import Massive
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +25,7 @@ VENUES: Final[Mapping[str, Faked]] = {
     "binance-usdm": Faked(partial(Binance, venue="binance-usdm"), "{}USDT".format),
     "binance-coinm": Faked(partial(Binance, venue="binance-coinm"), "{}USD_PERP".format),
     "coinbase": Faked(Coinbase, "{}-USD".format),
+    "massive": Faked(Massive, "{}".format),
+    "massive-delayed": Faked(Massive, "{}".format),
 }
 """By the feed's name on the command line."""
