@@ -20,7 +20,7 @@ from breadboard.sim.server import Answer, Client
 
 LOGIN_WITHIN_S: Final = 10.0
 BAD_KEY: Final = "bad"
-BANDS_EVERY_S: Final = 30.0
+BANDS_EVERY_S: Final = 5.0
 FRAME_SIZES: Final = (1, 3, 2, 5, 4)
 """Events a frame while much happens, in turn; what is left goes with the next look at the clock."""
 KINDS: Final = ("T", "Q", "A", "AM", "LULD")
