@@ -6,10 +6,11 @@ examples: it is read by its size. No side is sent: ``Side.NONE``. Sizes of quote
 """
 
 import re
+from functools import lru_cache
 from typing import Any, Final
 
 from breadboard.feeds.massive_json import Payload, count, counts, needed, number, text
-from breadboard.feeds.reading import Event, Refused, VendorBar, price_of, symbol_of, trade_size
+from breadboard.feeds.reading import Event, Refused, VendorBar, price_of, symbol_of
 from breadboard.feeds.times import parse_epoch_by_size
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
 from breadboard.model.kinds import EventKind, Flag, StatusCode
@@ -59,11 +60,18 @@ _STATUS: Final = {
 _SILENT: Final = frozenset({"connected", "success"})
 """Statuses that are conversation and nothing else."""
 
+_price_of: Final = lru_cache(1 << 16)(price_of)
+_parse_price: Final = lru_cache(1 << 16)(parse_price)
+_parse_size: Final = lru_cache(1 << 14)(parse_size)
+"""The same few thousand prices and sizes come again and again."""
+
 
 def trade_of(event: Payload) -> Event:
     """Return a trade ``T``. ``ds`` holds the exact size where ``s`` cannot: fractions of a share."""
     fraction = text(event, "ds")
-    size, exponent = trade_size(needed(number(event, "s"), "s") if fraction is None else fraction)
+    size, exponent = _parse_size(needed(number(event, "s"), "s") if fraction is None else fraction)
+    if size == 0:
+        raise Refused("a trade of size 0")
     identifier, exchange, facility = text(event, "i"), count(event, "x"), count(event, "trfi")
     notes = market_notes(event, counts(event, "c"), exchange) | trade_notes(
         identifier, facility, time_at(event, "trft")
@@ -74,7 +82,7 @@ def trade_of(event: Payload) -> Event:
         ts_event=required_time(event, "t"),
         sequence=count(event, "q"),
         trade_id=trade_id_of(identifier),
-        price=price_of(needed(number(event, "p"), "p")),
+        price=_price_of(needed(number(event, "p"), "p")),
         size=size,
         size_exp=exponent,
         notes=notes,
@@ -110,13 +118,13 @@ def quote_of(event: Payload) -> Event:
 
 def bar_of(event: Payload, interval_s: int) -> VendorBar:
     """Return a bar ``A`` or ``AM``; it is sent again when a late trade changes it. ``dv`` is its exact volume."""
-    volume, exponent = parse_size(text(event, "dv") or needed(number(event, "v"), "v"))
+    volume, exponent = _parse_size(text(event, "dv") or needed(number(event, "v"), "v"))
     vwap = number(event, "vw")
     return VendorBar(
         symbol=symbol_of(needed(text(event, "sym"), "sym")),
         interval_s=interval_s,
         ts_open=required_time(event, "s"),
-        **{name: price_of(needed(number(event, name[0]), name[0])) for name in ("open", "high", "low", "close")},
+        **{name: _price_of(needed(number(event, name[0]), name[0])) for name in ("open", "high", "low", "close")},
         volume=volume,
         volume_exp=exponent,
         vwap=None if vwap is None else float(vwap),
@@ -188,8 +196,8 @@ def topic_in(message: str) -> tuple[str, str] | None:
 
 def side_of(price: str | None, size: str | None) -> tuple[int, int, int]:
     """Return ``(price, size, size_exp)`` of one side; absent where either is 0 or, as zeros often are, left out."""
-    found = 0 if price is None else parse_price(price)
-    amount, exponent = (0, SIZE_EXP) if size is None else parse_size(size)
+    found = 0 if price is None else _parse_price(price)
+    amount, exponent = (0, SIZE_EXP) if size is None else _parse_size(size)
     if found < 0:
         raise Refused(f"an impossible price: {price}")
     return (found, amount, exponent) if found and amount else (ABSENT, ABSENT, SIZE_EXP)
@@ -197,7 +205,7 @@ def side_of(price: str | None, size: str | None) -> tuple[int, int, int]:
 
 def band_of(price: str | None) -> int:
     """Return one band; ABSENT where it is 0 or left out."""
-    found = 0 if price is None else parse_price(price)
+    found = 0 if price is None else _parse_price(price)
     if found < 0:
         raise Refused(f"an impossible price: {price}")
     return found or ABSENT
