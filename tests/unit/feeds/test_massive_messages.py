@@ -53,8 +53,12 @@ def test_a_trade_in_exact_digits() -> None:
     assert (event.price, size_decimal(event.size, event.size_exp)) == (114_125_000_000, Decimal(100))
     assert (event.trade_id, event.sequence, event.ts_event) == (12_345, 3_681_328, 1_536_036_818_784_000_000)
     assert event.notes == {
-        "conditions": [0, 12], "exchange": "FINRA", "tape": "C",
-        "id": "12345", "trf": 202, "trf_ts": 1_536_036_818_780_000_000,
+        "conditions": [0, 12],
+        "exchange": "FINRA",
+        "tape": "C",
+        "id": "12345",
+        "trf": 202,
+        "trf_ts": 1_536_036_818_780_000_000,
     }
 
 
