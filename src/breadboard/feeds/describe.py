@@ -1,8 +1,10 @@
 """What one frame means, for people: the tape's rows in exact digits."""
 
+from decimal import Decimal
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from breadboard.errors import UsageError
 from breadboard.model.decimals import ABSENT, price_text, size_text
@@ -13,7 +15,13 @@ from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side,
 from breadboard.model.tape import Tape
 from breadboard.ports import Decoded, Feed
 
-CHANNELS: Final = {"trade": ("trade",), "quote": ("quote",), "book": ("book_delta", "book_snapshot")}
+CHANNELS: Final = {
+    "trade": ("trade",),
+    "quote": ("quote",),
+    "book": ("book_delta", "book_snapshot"),
+    "bar": ("bar",),
+    "luld": ("status",),
+}
 _NAMELESS: Final = "unnamed"
 """The symbol under which a pasted depth answer is read when it does not say its own."""
 
@@ -30,8 +38,9 @@ class Describer:
     """Tells the events of one frame after the other, ready for JSON, with one memory for all of them.
 
     Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, status, gap,
-    control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one channel, and
-    what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it says one.
+    bar (the vendor's own), control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the
+    events of one channel, and what could not be read. The body of a REST depth answer is recognised; its symbol is
+    None unless it says one.
     """
 
     def __init__(self, feed: Feed, channel: str | None = None) -> None:
@@ -56,6 +65,7 @@ class Describer:
             # A GAP row without a gap says again, for the books, what ``quarantined`` says with its reason.
             if tape.kind[row] != EventKind.GAP or told
         ]
+        found += [_bar(bar, self._instruments) for bar in decoded.bars]
         if decoded.control and not found:
             found.append({"kind": "control"})
         found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
@@ -104,6 +114,8 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
     elif kind is EventKind.STATUS:
         event["code"] = StatusCode(int(tape.code[row])).name.lower()
         event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
+        if tape.code[row] == StatusCode.BANDS:
+            event |= {"lower": _price(tape, row, "price"), "upper": _price(tape, row, "ask_price")}
     elif kind is EventKind.GAP:
         event["reason"] = GapReason(int(tape.code[row])).label
     else:
@@ -116,6 +128,20 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
     if flags:
         event["flags"] = [flag.name.lower() for flag in Flag if flag in flags and flag.name]
     return event
+
+
+def _bar(bar: np.void, instruments: Instruments) -> dict[str, Any]:
+    """Return a bar that the vendor made."""
+    volume = Decimal(int(bar["volume_whole"])) + Decimal(int(bar["volume_fraction"])).scaleb(-18)
+    return {
+        "kind": "bar",
+        "symbol": instruments[int(bar["instrument"])].symbol,
+        "interval_s": int(bar["interval"]),
+        "ts_open": int(bar["ts_open"]),
+        **{name: price_text(int(bar[name])) for name in ("open", "high", "low", "close")},
+        "volume": f"{volume.normalize():f}",
+        "trades": int(bar["trades"]) or None,
+    }
 
 
 def _trade(tape: Tape, row: int) -> dict[str, Any]:

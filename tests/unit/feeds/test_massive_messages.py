@@ -74,7 +74,13 @@ def test_a_quote_in_exact_digits_its_sizes_as_sent() -> None:
 
 @pytest.mark.parametrize(
     ("digits", "units"),
-    [("0.0001", 100_000), ("123456.789012345", 123_456_789_012_345), ("114.10", 114_100_000_000), ("7", 7_000_000_000)],
+    [
+        ("0.0001", 100_000),
+        ("123456.789012345", 123_456_789_012_345),
+        ("114.10", 114_100_000_000),
+        ("7", 7_000_000_000),
+        ("9223372035.123456789", 9_223_372_035_123_456_789),
+    ],
 )
 def test_prices_go_from_digits_to_integers(digits: str, units: int) -> None:
     assert one(TRADE.replace(b"114.125", digits.encode())).price == units
@@ -132,7 +138,7 @@ def test_bars_of_the_vendor_keep_their_window_and_digits() -> None:
     assert (second.symbol, second.interval_s, second.ts_open) == ("SPCE", 1, 1_610_144_868_000_000_000)
     assert (minute.symbol, minute.interval_s, minute.ts_open) == ("GTE", 60, 1_610_144_640_000_000_000)
     assert (minute.open, minute.high, minute.low, minute.close) == (448_800_000, 448_900_000, 448_600_000, 448_600_000)
-    assert (size_decimal(minute.volume, minute.volume_exp), minute.vwap) == (4110, 0.4488)
+    assert (size_decimal(minute.volume, minute.volume_exp), minute.vwap) == (Decimal(4110), 0.4488)
 
 
 def test_a_frame_of_several_events_has_a_row_each_in_the_order_of_the_wire() -> None:

@@ -84,7 +84,11 @@ def test_recorded_aggregates(path: str) -> None:
         *(1_503_200_000, 1_506_400_000),
         *(1_448_900_000, 1_460_400_000),
     )
-    assert (size_decimal(first.volume, first.volume_exp), first.vwap, first.trades) == (642_646_396, "1.469", 82_132)
+    assert (size_decimal(first.volume, first.volume_exp), first.vwap, first.trades) == (
+        Decimal(642_646_396),
+        "1.469",
+        82_132,
+    )
     assert (second.ts, second.trades, second.otc) == (1_112_587_200_000_000_000, 65_543, False)
 
 
@@ -109,7 +113,11 @@ def test_recorded_trades() -> None:
     first, second = read_trades(body("v3/trades/AAPL&limit=2.json"), "AAPL").results
     assert (first.kind, first.symbol, first.flags) == (EventKind.TRADE, "AAPL", Flag.HISTORY)
     assert (first.price, second.price) == (156_430_000_000, 157_430_000_000)
-    assert (first.trade_id, first.sequence, size_decimal(first.size, first.size_exp)) == (183_276, 7_179_341, 10)
+    assert (first.trade_id, first.sequence, size_decimal(first.size, first.size_exp)) == (
+        183_276,
+        7_179_341,
+        Decimal(10),
+    )
     assert first.ts_event == 1_651_181_822_461_979_400
     assert first.notes == {
         "conditions": [12, 37],
