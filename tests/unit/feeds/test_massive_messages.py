@@ -296,13 +296,14 @@ def test_memory_is_bounded_by_symbol_and_not_by_the_day() -> None:
     assert any(later < earlier for earlier, later in pairwise(sizes))
 
 
-def test_a_session_of_after_hours_does_not_make_the_next_day_slow_or_wrong() -> None:
+def test_after_hours_and_the_next_morning_are_two_days_though_london_has_one_date_for_both() -> None:
     reader = MassiveReader()
     evening = TRADE.replace(b'"t":1536036818784', b'"t":1767315600000')  # 2026-01-02 01:00 UTC, 20:00 in New York
-    morning = TRADE.replace(b'"t":1536036818784', b'"t":1767344400000').replace(b"3681328", b"7")  # 09:00 UTC
+    morning = TRADE.replace(b'"t":1536036818784', b'"t":1767344400000')  # 09:00 UTC: ids and numbers have begun anew
     assert repeated(read(evening, reader)) == [False]
     assert repeated(read(morning, reader)) == [False]
     assert repeated(read(morning, reader)) == [True]
+    assert repeated(read(evening, reader)) == [True]
 
 
 def test_the_readers_memory_is_the_decoders() -> None:

@@ -97,6 +97,8 @@ def test_only_a_connection_that_lived_makes_a_denial_forgotten() -> None:
     talk.on_frames([status("auth_failed")])
     talk.on_connect()
     talk.on_frames([CONNECTED, ADMITTED])
+    for second in range(9):
+        talk.on_time(500.0 + second)
     (request,) = talk.on_frames([status("auth_required")])
     assert isinstance(request, Reconnect)
     assert request.wait_s == 120.0
