@@ -119,7 +119,6 @@ def quote_of(event: Payload) -> Event:
 def bar_of(event: Payload, interval_s: int) -> VendorBar:
     """Return a bar ``A`` or ``AM``; it is sent again when a late trade changes it. ``dv`` is its exact volume."""
     volume, exponent = _parse_size(text(event, "dv") or needed(number(event, "v"), "v"))
-    vwap = number(event, "vw")
     return VendorBar(
         symbol=symbol_of(needed(text(event, "sym"), "sym")),
         interval_s=interval_s,
@@ -127,8 +126,16 @@ def bar_of(event: Payload, interval_s: int) -> VendorBar:
         **{name: _price_of(needed(number(event, name[0]), name[0])) for name in ("open", "high", "low", "close")},
         volume=volume,
         volume_exp=exponent,
-        vwap=None if vwap is None else float(vwap),
+        vwap=average_of(number(event, "vw")),
     )
+
+
+def average_of(digits: str | None) -> float | None:
+    """Return a volume-weighted average: the one figure that is a float here, because it is a quotient already."""
+    found = None if digits is None else float(digits)
+    if found is not None and not 0 <= found <= INT64_MAX:
+        raise Refused(f"an impossible average price: {str(digits)[:40]}")
+    return found
 
 
 def bands_of(event: Payload) -> list[Event]:

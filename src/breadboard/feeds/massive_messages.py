@@ -4,7 +4,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.feeds.massive_documents import read_document
+from breadboard.feeds.massive_documents import MOST_EVENTS, read_document
 from breadboard.feeds.massive_events import (
     BAR_SECONDS,
     IGNORED,
@@ -18,7 +18,7 @@ from breadboard.feeds.massive_events import (
 from breadboard.feeds.massive_json import Payload, object_of, parse_array
 from breadboard.feeds.massive_seen import SeenTrades
 from breadboard.feeds.readers import At
-from breadboard.feeds.reading import Event, Meaning, VendorBar, unknown_type
+from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, unknown_type
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag
 
@@ -75,6 +75,8 @@ class MassiveReader:
                 found.take(object_of(element))
             except ValueError as error:
                 found.refused.append(f"event {place}: {error}")
+        if len(found.events) > MOST_EVENTS:
+            raise Refused(f"a frame of {len(found.events)} events, over the {MOST_EVENTS} that one frame can number")
         return Meaning(
             events=tuple(self._marked(event, at) for event in found.events),
             control=not found.market and not found.refused,

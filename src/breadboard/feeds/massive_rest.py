@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
 from breadboard.feeds.massive_events import (
+    average_of,
     market_notes,
     quote_notes,
     required_time,
@@ -74,7 +75,7 @@ class Aggregate:
             close=self.close,
             volume=self.volume,
             volume_exp=self.volume_exp,
-            vwap=None if self.vwap is None else float(self.vwap),
+            vwap=average_of(self.vwap),
             trades=0 if self.trades == ABSENT else self.trades,
         )
 

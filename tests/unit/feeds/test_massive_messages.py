@@ -172,6 +172,8 @@ def test_a_frame_of_several_events_has_a_row_each_in_the_order_of_the_wire() -> 
         (TRADE[1:-1].replace(b'"i":"12345"', b'"i":12345'), "i is not text"),
         (TRADE[1:-1].replace(b"[0,12]", b'["0"]'), "c is not a list of whole numbers"),
         (TRADE[1:-1].replace(b"3681328", b"1.5"), "q is not a whole number"),
+        (SECOND.replace(b'"vw":25.3981', b'"vw":1e999'), "an impossible average price: 1e999"),
+        (SECOND.replace(b'"v":200', b'"v":-200'), "a negative size: -200"),
         (b'{"ev":"status","status":"on_fire"}', "unknown status 'on_fire'"),
     ],
 )
@@ -191,6 +193,15 @@ def test_a_bad_event_is_refused_and_its_neighbours_are_kept(bad: bytes, reason: 
 def test_what_is_no_array_of_events_is_refused_whole(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         read(raw)
+
+
+def test_a_frame_of_more_events_than_can_be_numbered_is_refused_and_costs_nothing_else() -> None:
+    small = b'{"ev":"LULD","T":"A","i":[17],"t":1601316752683}'
+    raw = frame(*[small] * 65_536)
+    assert len(raw) < FEEDS["massive"].capabilities.frame_cap
+    decoded = FEEDS["massive"].decoder(Instruments()).decode(Frames.of([raw, TRADE], [1, 2], kind=RecordKind.DATA))
+    assert "65536 events" in decoded.quarantined[0][1]
+    assert decoded.tape.offset.tolist() == [1]
 
 
 @pytest.mark.parametrize(
