@@ -87,7 +87,7 @@ def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> C
 
 
 MASSIVE = MassiveFeed(_capabilities("MASSIVE", "full", ("trade", "quote", "luld")), f"wss://socket.massive.com{_PATH}")
-# The venue documents quotes and bands for real time only.
+# The venue documents quotes and bands for real time only; its bars have to be asked for by name.
 MASSIVE_DELAYED = MassiveFeed(
-    _capabilities("MASSIVE_DELAYED", "delayed", ("trade", "bar")), f"wss://delayed.massive.com{_PATH}"
+    _capabilities("MASSIVE_DELAYED", "delayed", ("trade",)), f"wss://delayed.massive.com{_PATH}"
 )
