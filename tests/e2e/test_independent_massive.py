@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from breadboard import journal
-from breadboard.capture.driver import plan_sources
+from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT, size_decimal

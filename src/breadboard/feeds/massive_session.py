@@ -12,7 +12,7 @@ import msgspec
 
 from breadboard.feeds.massive_events import topic_in
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Reconnect, Request, Send
+from breadboard.ports import Denied, Missing, Reconnect, Request, Send
 
 CHANNELS: Final = {"trade": ("T",), "quote": ("Q",), "bar": ("A", "AM"), "luld": ("LULD",)}
 """Our channels as the venue's topics begin."""
@@ -104,8 +104,10 @@ class MassiveSession:
             case "auth_success" if not self._admitted:
                 self._admitted, self._since_s = True, None
                 return self._subscribe()
-            case "success" | "error":
-                self._confirm(message)
+            case "success":
+                self._answered(message)
+            case "error":
+                return self._denied(message)
             case (
                 "slow_consumer"
                 | "max_connections"
@@ -134,11 +136,17 @@ class MassiveSession:
         parts = [wanted[i : i + TOPICS_A_MESSAGE] for i in range(0, len(wanted), TOPICS_A_MESSAGE)]
         return [Send(_said("subscribe", ",".join(part))) for part in parts]
 
-    def _confirm(self, message: str) -> None:
-        """Note the answer to a topic; that it was a refusal is on the tape, with the topic's name."""
+    def _answered(self, message: str) -> tuple[str, str] | None:
+        """Note that a topic was answered, and return it; None where the message names none."""
         topic = topic_in(message)
         if topic is not None:
             self._unconfirmed.pop(".".join(topic), None)
+        return topic
+
+    def _denied(self, message: str) -> list[Request]:
+        """Tell of a topic that was refused, by its name."""
+        topic = self._answered(message)
+        return [] if topic is None else [Denied(topic[1], _CHANNEL_OF[topic[0]], message[:200])]
 
     def _unanswered(self, since_s: float) -> list[Request]:
         """Tell of topics that were neither confirmed nor refused, once a connection."""

@@ -65,7 +65,7 @@ def test_a_frame_of_several_events_is_told_event_by_event_with_what_the_tape_has
         "low": "0.4486",
         "close": "0.4486",
         "volume": "4110",
-        "trades": None,
+        "trades": 0,
     }
     assert [event["kind"] for event in describe(FEEDS["massive"], array(TRADE, HALT, MINUTE), "luld")] == ["status"]
 

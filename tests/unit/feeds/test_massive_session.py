@@ -5,13 +5,14 @@ import logging
 
 import pytest
 
-from breadboard.capture.driver import plan_sources
-from breadboard.config import FeedConfig, credential
+from breadboard.app.capture import planned
+from breadboard.capture.planning import plan_sources
+from breadboard.config import Config, FeedConfig, key_of
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.massive_session import CROWDED_WAIT_S, TOPICS_A_MESSAGE, MassiveSession
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Reconnect, Send, Wish
+from breadboard.ports import Denied, Missing, Reconnect, Send, Wish
 from samples.massive import ADMITTED, CONNECTED, DENIED, QUOTE, TRADE, frame
 
 KEY = "a secret key"
@@ -144,7 +145,7 @@ def test_a_topic_that_is_never_confirmed_is_a_gap_by_name_once() -> None:
     talk = session("AAPL", "MSFT", channels=("trade", "luld"))
     admitted(talk)
     talk.on_frames([status("success", f"subscribed to: {topic}") for topic in ("T.AAPL", "T.MSFT")])
-    talk.on_frames([DENIED])  # names LULD.AAPL: refused, and told of on the tape
+    assert talk.on_frames([DENIED]) == [Denied("AAPL", "luld", "not authorized to subscribe to: LULD.AAPL")]
     assert talk.on_time(50.0) == []
     (missing,) = talk.on_time(61.0)
     assert isinstance(missing, Missing)
@@ -183,15 +184,15 @@ def test_a_key_comes_from_the_configuration_then_the_environment_then_its_former
     feed = FeedConfig(venue="massive", symbols=("AAPL",))
     for name in names:
         monkeypatch.delenv(name, raising=False)
-    assert credential(feed, *names) == ""
+    assert key_of(feed, *names) == ""
     monkeypatch.setenv("POLYGON_API_KEY", "former")
-    assert credential(feed, *names) == "former"
-    (source,) = plan_sources([feed], FEEDS)
+    assert key_of(feed, *names) == "former"
+    (source,) = planned(Config(feeds=(feed,)))
     assert isinstance(source.session, MassiveSession)
     assert source.session.key == "former"
     monkeypatch.setenv("MASSIVE_API_KEY", "new")
-    assert credential(feed, *names) == "new"
-    assert credential(FeedConfig(venue="massive", symbols=("AAPL",), key="own"), *names) == "own"
+    assert key_of(feed, *names) == "new"
+    assert key_of(FeedConfig(venue="massive", symbols=("AAPL",), key="own"), *names) == "own"
 
 
 def test_capture_never_plans_two_connections_with_one_key() -> None:
