@@ -1,5 +1,6 @@
 """Frames for the tests of feeds, and what becomes of them: the venues' samples are in ``samples``."""
 
+import random
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -84,6 +85,10 @@ def recorded(name: str) -> Frames:
         frames = made()
         stamps = [1_700_000_000_000_000_000 + i for i in range(len(frames))]
         return Frames.of(frames, stamps, kind=RecordKind.DATA)
+    if SAMPLES[name].drawn:
+        chance = random.Random(SAMPLES[name].drawn)
+        drawn = chance.choices(SAMPLES[name].frames, k=SAMPLES[name].drawn)
+        return Frames.of(drawn, [1_700_000_000_000_000_000 + i for i in range(len(drawn))], kind=RecordKind.DATA)
     if described is None:
         pytest.skip(f"there is no public recording of {name}")
     return frames_of(name, *described)

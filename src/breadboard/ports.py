@@ -49,6 +49,8 @@ class Capabilities:
     """What the venue wants to hear now and then."""
     credential: str = ""
     """The environment variable that holds the key; empty for a venue that asks for none."""
+    former_credential: str = ""
+    """An older name of that variable, which is still read."""
     single_connection: bool = False
     """The venue counts connections a key, and lets the newer one throw out the older."""
     max_symbols_per_connection: int | None = None
@@ -84,7 +86,8 @@ class Wish:
 class Send:
     """Send this text frame on the connection."""
 
-    text: str
+    text: str = field(repr=False)
+    """May hold a secret (a login): sent, never journaled, never logged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,5 +30,4 @@ SAMPLE = Sample(
         b'{"type":"error","message":"Failed to subscribe","reason":"who are you"}',
     ],
     recorded=("cryptofeed", ("coinbase/COINBASE.ws.28.0",)),
-    documents=False,
 )

@@ -47,5 +47,4 @@ SAMPLE = Sample(
     symbols=("XBT/USD", "XMR/USD"),
     impossible=("XBTUSD", "XBT USD", "a/../b"),
     recorded=("cryptofeed", tuple(f"kraken/KRAKEN.ws.{number}.0" for number in (48, 49, 50))),
-    documents=False,
 )

@@ -51,5 +51,5 @@ SAMPLE = Sample(
     ],
     symbols=("BTC/USD", "ETH/USD"),
     impossible=("BTCUSD", "BTC USD", "a/../b"),
-    documents=False,
+    drawn=2000,
 )

@@ -52,5 +52,4 @@ SAMPLE = Sample(
     symbols=("BTC-USDT", "ETH-USDT"),
     recorded=("cryptofeed", ("okx/OKX.ws.1.0",)),
     goodbyes=(b"error", b"notice"),
-    documents=False,
 )

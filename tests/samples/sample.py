@@ -28,7 +28,11 @@ class Sample:
     scheme: str = "wss://"
     enough: int = 2001
     """Frames of three symbols that are worth waiting for when the simulated market is fast."""
-    documents: bool = True
-    """Whether the session fetches a book for each symbol."""
     goodbyes: tuple[bytes, ...] = (b"error",)
     """Words of frames after which a session may leave the connection."""
+    documents: tuple[str, ...] = ()
+    """Tags of what a session fetches for each symbol, the symbol as ``{}``."""
+    key: str = ""
+    """What a venue that asks for a key is given."""
+    drawn: int = 0
+    """Where there is no recording: draw so many frames from the samples instead, from a fixed seed."""

@@ -59,5 +59,4 @@ SAMPLE = Sample(
     channels=("trade", "quote"),
     made=made,
     enough=9,
-    documents=False,
 )

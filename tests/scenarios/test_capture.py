@@ -53,7 +53,8 @@ def of_kind(frames: Frames, kind: RecordKind, epoch: int | None = None) -> list[
 
 
 def config(sim: Serving, symbols: Sequence[str]) -> FeedConfig:
-    return FeedConfig(venue=sim.venue, symbols=tuple(symbols), url=sim.url, rest_url=sim.rest_url)
+    key = SAMPLES[sim.venue].key
+    return FeedConfig(venue=sim.venue, symbols=tuple(symbols), url=sim.url, rest_url=sim.rest_url, key=key)
 
 
 def has_frames(capture: Capture, count: int) -> bool:
@@ -78,13 +79,11 @@ def test_what_the_simulator_sent_is_what_the_journal_holds(venue: str, loop: str
         opened, closed = (msgspec.json.decode(f, type=Epoch) for f in of_kind(frames, RecordKind.EPOCH))
         assert (opened.venue, opened.provenance) == (sources[0].capabilities.venue, Provenance.SYNTHETIC)
         assert closed.reason == "capture was stopped"
-        if SAMPLES[venue].documents:
-            heads = [
-                msgspec.json.decode(f.partition(b"\n")[0], type=DocumentHead)
-                for f in of_kind(frames, RecordKind.DOCUMENT)
-            ]
-            assert {head.tag for head in heads} == {f"depth:{symbol}" for symbol in sim.symbols}
-            assert {head.status for head in heads} == {200}
+        heads = [
+            msgspec.json.decode(f.partition(b"\n")[0], type=DocumentHead) for f in of_kind(frames, RecordKind.DOCUMENT)
+        ]
+        assert {head.tag for head in heads} == {tag.format(s) for tag in SAMPLES[venue].documents for s in sim.symbols}
+        assert {head.status for head in heads} <= {200}
 
     run(loop, scenario())
 

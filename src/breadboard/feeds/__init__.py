@@ -14,6 +14,7 @@ from breadboard.feeds.coinbase import COINBASE
 from breadboard.feeds.iqfeed import IQFEED
 from breadboard.feeds.kraken import KRAKEN
 from breadboard.feeds.kraken_v2 import KRAKEN_V2
+from breadboard.feeds.massive import MASSIVE, MASSIVE_DELAYED
 from breadboard.feeds.okx import OKX
 from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
@@ -31,6 +32,8 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "kraken": KRAKEN,
     "kraken-v2": KRAKEN_V2,
     "okx": OKX,
+    "massive": MASSIVE,
+    "massive-delayed": MASSIVE_DELAYED,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 

@@ -88,6 +88,20 @@ def parse_epoch(value: int) -> int:
     return int(found)
 
 
+def parse_epoch_by_size(value: int) -> int:
+    """Return nanoseconds of milliseconds, microseconds or nanoseconds since 1970, told apart by their size.
+
+    From 2000 to 2100 the three cannot be taken for each other. Raises ValueError outside.
+    """
+    if EARLIEST_MS * 1_000_000 <= value < LATEST_MS * 1_000_000:
+        return value
+    if EARLIEST_MS * 1000 <= value < LATEST_MS * 1000:
+        return value * 1000
+    if EARLIEST_MS <= value < LATEST_MS:
+        return value * 1_000_000
+    raise ValueError(f"a time outside 2000 to 2100: {value}")
+
+
 def parse_rfc3339(text: str) -> int:
     """Return nanoseconds of an RFC 3339 time with up to nine decimals; a leap second is the end of second 59.
 

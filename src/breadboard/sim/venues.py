@@ -12,6 +12,7 @@ from breadboard.sim.exchange import Dialect, Exchange
 from breadboard.sim.kraken import KrakenV2
 from breadboard.sim.kraken_v1 import KrakenV1
 from breadboard.sim.lineserver import Wish
+from breadboard.sim.massive import Massive
 from breadboard.sim.okx import Okx
 from breadboard.sim.yahoo import Yahoo, spelled
 
@@ -34,6 +35,8 @@ VENUES: Final[Mapping[str, Faked]] = {
     "kraken": Faked(KrakenV1, "{}/USD".format),
     "kraken-v2": Faked(KrakenV2, "{}/USD".format),
     "okx": Faked(Okx, "{}-USDT".format),
+    "massive": Faked(Massive, "{}".format),
+    "massive-delayed": Faked(Massive, "{}".format),
 }
 """By the feed's name on the command line."""
 
