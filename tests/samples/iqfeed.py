@@ -61,5 +61,4 @@ SAMPLE = Sample(
     json=False,
     impossible=("A B", "A,B", "XYZ\r\nwABC", "/XYZ"),
     scheme="tcp://",
-    drawn=2000,
 )
