@@ -162,6 +162,23 @@ def test_a_new_day_a_correction_and_a_new_watch_are_no_loss() -> None:
     assert session.on_frames([summary("XYZ", 50), summary("XYZ", 50)]) == [], "the gateway's own gap tells of it"
 
 
+def test_what_was_missed_while_the_servers_were_away_is_not_told_again_with_the_next_trade() -> None:
+    session = begun("XYZ")
+    session.on_frames([summary("XYZ", 10), b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"])
+    session.on_frames([summary("XYZ", 10)])  # what the gateway still holds
+    session.on_frames([update("XYZ", "Cv", 13)])
+    assert session.on_frames([summary("XYZ", 13), summary("XYZ", 13)]) == []
+    session.on_frames([update("XYZ", "Cv", 15)])
+    assert len(missing(session.on_frames([summary("XYZ", 15), summary("XYZ", 15)]))) == 1
+
+
+def test_the_watches_are_audited_soon_after_the_servers_came_back() -> None:
+    session = begun("XYZ")
+    session.on_frames([b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"])
+    requests = [request for each in seconds(session, 1001, 1022) for request in each]
+    assert "S,REQUEST WATCHES" in texts(requests)
+
+
 def test_volume_is_asked_where_trades_are_not_counted() -> None:
     session = begun("XYZ")
     session.on_frames([summary("XYZ", "", 1000)])
