@@ -11,7 +11,7 @@ from typing import Final
 from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Depth, amount
 from breadboard.feeds.iqfeed_fields import price, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
-from breadboard.feeds.iqfeed_notes import depth_notes
+from breadboard.feeds.iqfeed_notes import NO_NOTES, depth_notes
 from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Level, Meaning, Refused
@@ -51,7 +51,7 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
     if len(parts) < len(fields) + 1:
         raise Refused(f"a line {kind!r} of {len(parts) - 1} fields, where it has {len(fields)}")
     summary = kind in SUMMARIES
-    notes = depth_notes(parts, fields) if at.notes else {}
+    notes = depth_notes(parts, fields) if at.notes else NO_NOTES
     if name in memory.lost and not summary:
         return Meaning(ignored="depth of a book that is lost", notes=notes)
     by_order = fields is not _LEVEL and fields is not _LEVEL_GONE
