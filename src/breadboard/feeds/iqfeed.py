@@ -10,9 +10,9 @@ from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_address import MOST_A_SECOND, address
+from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.iqfeed_session import Level1Session
-from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments

@@ -9,8 +9,8 @@ from breadboard.capture.driver import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
-from breadboard.feeds.iqfeed_session import Level1Session
 from breadboard.feeds.iqfeed_depth_session import Level2Session
+from breadboard.feeds.iqfeed_session import Level1Session
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Missing, Request, Send, Session, Wish
 from samples.iqfeed import FIELDS
