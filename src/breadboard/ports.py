@@ -49,8 +49,16 @@ class Capabilities:
     """What the venue wants to hear now and then."""
     credential: str = ""
     """The environment variable that holds the key; empty for a venue that asks for none."""
+    former_credential: str = ""
+    """An older name of that variable, which is still read."""
     single_connection: bool = False
     """The venue counts connections a key, and lets the newer one throw out the older."""
+    max_symbols_per_connection: int | None = None
+    """Where the venue counts symbols rather than streams (Yahoo: 100)."""
+    calendar: str = ""
+    """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
+    canary: tuple[str, ...] = ()
+    """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,8 @@ class Wish:
 class Send:
     """Send this text frame on the connection."""
 
-    text: str
+    text: str = field(repr=False)
+    """May hold a secret (a login): sent, never journaled, never logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +127,35 @@ class Missing:
     detail: str
 
 
-Request = Send | Fetch | Reconnect | Missing
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The venue refuses this symbol, or this channel of it, by name: for people; nothing is asked again."""
+
+    symbol: str
+    channel: str | None
+    reason: str
+
+
+Request = Send | Fetch | Reconnect | Missing | Denied
+
+
+class Watched(Protocol):
+    """What a session that watches its subscriptions knows of them. It has it as ``session.subscriptions``.
+
+    A session without that attribute is recorded just as well; its symbols have no measured rates.
+    """
+
+    def rates(self) -> Mapping[str, float]:
+        """Return messages a second by symbol, over all its channels, as heard lately."""
+        ...
+
+    def missing(self) -> Sequence[str]:
+        """Return what is held to be lost at the moment, ``SYMBOL channel`` each."""
+        ...
+
+    def on_phase(self, phase: str) -> None:
+        """Take the phase of the market (``clock``-driven, see ``calendars``): with it what is usual changes."""
+        ...
 
 
 class Session(Protocol):
@@ -127,10 +164,12 @@ class Session(Protocol):
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
     delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
     After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
-    never raises on venue bytes.
+    never raises on venue bytes. It may have ``subscriptions``, a ``Watched``.
     """
 
     url: str
+    symbols: Sequence[str]
+    """What was wished for, as the venue spells it."""
 
     def on_connect(self) -> list[Request]:
         """Return what to send or fetch first."""
@@ -169,9 +208,9 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``).
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
 
-    Under ``(offset, WHOLE_FRAME)``, what it says beyond its events and bars (``import``): splits, rows left out.
+    Under ``(offset, WHOLE_FRAME)``, what a frame says beyond its events and bars (``import``): splits, rows left out.
     """
 
 

@@ -61,4 +61,5 @@ SAMPLE = Sample(
     json=False,
     impossible=("A B", "A,B", "XYZ\r\nwABC", "/XYZ"),
     scheme="tcp://",
+    drawn=2000,
 )

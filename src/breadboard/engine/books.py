@@ -41,6 +41,9 @@ _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NONE: Final = int(SequenceRule.NONE)
 _CHAIN: Final = int(SequenceRule.CHAIN)
 _LINK: Final = int(SequenceRule.LINK)
+_AFTER: Final = int(SequenceRule.AFTER)
+_IN_STREAM: Final = (_NONE, _LINK)
+"""Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +200,8 @@ class Books:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        touched = touched & (heads["state"] != _EMPTY) & (numbered | (heads["rule"] == _NONE))
+        without = (heads["rule"] == _NONE) | ((heads["rule"] == _LINK) & (heads["sequence"] == ABSENT))
+        touched = touched & (heads["state"] != _EMPTY) & (numbered | without)
         for each in np.flatnonzero(touched).tolist():
             self._forget(each)
             if heads[each]["state"] == _LIVE:
@@ -234,7 +238,10 @@ class Books:
             head["ignored"] = 0
             head["state"] = _STALE if live else head["state"]
             self._forget(which)
-            self._keep(which, event, int(tape.index[row]), rows)
+            if verdict == STALE and head["rule"] == _AFTER:
+                head["sequence"] = ABSENT  # the venue's clock was set back: no snapshot is older than this book now
+            if head["rule"] not in _IN_STREAM:
+                self._keep(which, event, int(tape.index[row]), rows)
 
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
@@ -257,9 +264,11 @@ class Books:
         if head["state"] == _EMPTY:
             head["state"] = _SYNCING
         head["source"] = tape.source[row]
-        older = head["state"] == _LIVE and event.last < head["sequence"] and rule != _LINK
+        # Numbers with holes cannot show what an old snapshot misses: it must not be older than the book ever was.
+        known = head["state"] == _LIVE or (rule == _AFTER and head["state"] == _STALE)
+        older = known and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
-        if later is None or (rule != _NONE and (older or event.last == ABSENT)):
+        if later is None or (rule not in _IN_STREAM and (older or event.last == ABSENT)):
             self._pool.meter[core.REJECTED] += 1
             return
         self._pool.replace(which, *event.levels)

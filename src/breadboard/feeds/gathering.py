@@ -32,9 +32,12 @@ _COLUMNS: Final = {
 
 
 class Gathering:
-    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids."""
+    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids.
 
-    def __init__(self, intern: Callable[[str], int]) -> None:
+    ``every_note`` keeps what the venue says beyond the tape's columns of every event, not of STATUS alone.
+    """
+
+    def __init__(self, intern: Callable[[str], int], *, every_note: bool = False) -> None:
         self.control = 0
         self.quarantined: list[tuple[int, str]] = []
         self.ignored: Counter[str] = Counter()
@@ -42,6 +45,7 @@ class Gathering:
         self.failed = 0
         self.notes: dict[tuple[int, int], Mapping[str, Any]] = {}
         self._intern = intern
+        self._every_note = every_note
         self._events: list[Event] = []
         # Lists of plain numbers: a tuple an event would have the garbage collector look at every one of them.
         self._rows: list[int] = []
@@ -67,7 +71,7 @@ class Gathering:
         if meaning.notes:
             self.notes[int(frames.offset[row]), WHOLE_FRAME] = meaning.notes
         for index, event in enumerate(meaning.events):
-            self._add(frames, row, index, event)
+            self.add(frames, row, index, event)
         if meaning.bars:
             offset = int(frames.offset[row])
             self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
@@ -77,7 +81,7 @@ class Gathering:
         self.quarantined.append((int(frames.offset[row]), reason))
         if lost is not None:
             event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
-            self._add(frames, row, 0, event)
+            self.add(frames, row, 0, event)
 
     def tape(self, frames: Frames) -> Tape:
         """Return the events as a tape, in the order they were taken."""
@@ -113,7 +117,8 @@ class Gathering:
             row["state"], row["completeness"] = BarState.FINAL, 1.0
         return out
 
-    def _add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+    def add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+        """Take one event, the ``index``-th of its frame."""
         instrument = NO_INSTRUMENT if event.symbol is None else self._intern(event.symbol)
         self._events.append(event)
         self._rows.append(row)
@@ -121,7 +126,7 @@ class Gathering:
         self._instrument.append(instrument)
         if event.gap is not None:
             self._gaps.append((int(frames.offset[row]), event.gap))
-        if event.notes:
+        if event.notes and (self._every_note or event.kind is EventKind.STATUS):
             self.notes[int(frames.offset[row]), index] = event.notes
 
 

@@ -1,7 +1,7 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import msgspec
@@ -91,9 +91,13 @@ class ReadingDecoder:
         """Go back to a memory that ``snapshot`` returned."""
         self._reader.restore(state)
 
+    def reading(self, at: At) -> Callable[[bytes], Meaning]:
+        """Return the reader as a function of one frame, for who fuzzes it."""
+        return lambda frame: self._reader.read(frame, at)
+
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
-        gathered = Gathering(self._intern)
+        gathered = Gathering(self._intern, every_note=self.notes)
         columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
         at = At(0, 0, 0)
         for row, (raw, kind, source, epoch, ts_recv) in enumerate(

@@ -1,9 +1,11 @@
 """Raw captures of cryptofeed (``--capture``): one line a thing that happened, times in float seconds.
 
 ``URL <-> time`` a connection was made; ``URL <- time: text`` we sent; ``time: text`` we received;
-``URL -> time: body [header: {…}]`` an HTTP answer. Times go from text to nanoseconds, never through a float.
+``URL -> time: body [header: {…}]`` an HTTP answer. Times go from text to nanoseconds, never through a float. Where the
+recorder was handed bytes it wrote them as Python does, ``b'…'``: then the frame is what that says.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -35,7 +37,7 @@ def parse(line: bytes) -> Item | None:
     """Return a line's item; None for what we sent. Raises Malformed."""
     received = _RECEIVED.fullmatch(line)
     if received:
-        return Item(nanoseconds(received.group(1)), RecordKind.DATA, received.group(2))
+        return Item(nanoseconds(received.group(1)), RecordKind.DATA, _unwrapped(received.group(2)))
     elsewhere = _ELSEWHERE.fullmatch(line)
     if elsewhere is None:
         raise Malformed(EXPECTED)
@@ -47,6 +49,19 @@ def parse(line: bytes) -> Item | None:
     body, _, _ = (text or b"").partition(b" header: {")
     address = url.decode("utf-8", "replace")
     return Item(nanoseconds(seconds), RecordKind.DOCUMENT, document(_tag(address), address, body))
+
+
+def _unwrapped(text: bytes) -> bytes:
+    """Return the bytes that ``b'…'`` stands for, and any other text as it is. Raises Malformed."""
+    if text[:2] not in (b"b'", b'b"'):
+        return text
+    try:
+        found = ast.literal_eval(text.decode("ascii"))
+    except (ValueError, SyntaxError):
+        raise Malformed(EXPECTED) from None
+    if not isinstance(found, bytes):
+        raise Malformed(EXPECTED)
+    return found
 
 
 def nanoseconds(seconds: bytes) -> int:

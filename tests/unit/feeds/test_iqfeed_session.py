@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from breadboard.capture.driver import plan_sources
+from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS

@@ -217,3 +217,13 @@ def test_the_real_captures_have_the_frames_that_were_counted() -> None:
 
 def test_lines_of_a_stream_are_frames() -> None:
     assert list(open_lines(io.BytesIO(b"{}\r\n\n\n[] \nlast"))) == [b"{}", b"[] ", b"last"]
+
+
+def test_frames_that_a_recorder_wrote_as_python_bytes_are_what_they_stand_for(tmp_path: Path) -> None:
+    frames = [b'{"msg":"it\'s"}', b'{"a":"\xe2\x82\xac"}', b"pong", b'b"not closed']
+    lines = [b"1652459225.5: " + repr(frame).encode() for frame in frames[:3]] + [b"1652459226.5: b'" + b"x" * 9]
+    found = everything(read(write(tmp_path / "OKX.ws.1.0", *lines), form="cryptofeed", venue="OKX"))
+    assert [(kind, payload) for kind, _, payload in found] == [
+        *((RecordKind.DATA, frame) for frame in frames[:3]),
+        (RecordKind.QUARANTINE, lines[3]),
+    ]
