@@ -13,7 +13,7 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Request, Send
+from breadboard.ports import Denied, Missing, Request, Send
 
 PROTOCOL: Final = "6.2"
 GREETING: Final = (f"S,SET PROTOCOL,{PROTOCOL}", "S,SET CLIENT NAME,breadboard")
@@ -159,7 +159,7 @@ class Level1Session:
         elif frame[:2] == b"C,":
             self._tallies.pop(frame.split(b",", 2)[1], None)
         elif frame[:2] == b"n,":
-            self._refused(frame[2:])
+            self._refused(frame[2:], "symbol not found", requests)
         elif frame.startswith(b"S,"):
             self._system(frame, requests)
 
@@ -170,7 +170,7 @@ class Level1Session:
             named = frame.removeprefix(_ECHO).removeprefix(b"Symbol,")
             self._counting = "trade" in self.channels and named.startswith(_COUNTED)
         elif frame.startswith(b"S,SYMBOL LIMIT REACHED,"):
-            self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"))
+            self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"), "symbol limit reached", requests)
         elif frame.startswith((b"S,SERVER DISCONNECTED", b"S,SERVER RECONNECT FAILED")):
             self._down = True
             self._tallies.clear()
@@ -183,10 +183,11 @@ class Level1Session:
             self._audited_s = self._now_s
             self._asked_s = self._now_s + 2 * SETTLING_S - AUDIT_S
 
-    def _refused(self, rest: bytes) -> None:
+    def _refused(self, rest: bytes, reason: str, requests: list[Request]) -> None:
         """Never ask again for what the gateway will not have."""
         name = rest.split(b",", 1)[0].decode("latin-1")
-        self._watched.pop(name, None)
+        if self._watched.pop(name, None) is not None:
+            requests.append(Denied(name, None, reason))
         self._tallies.pop(name.encode("latin-1"), None)
 
     def _audit(self, frame: bytes, requests: list[Request]) -> None:

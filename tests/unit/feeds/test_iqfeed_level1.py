@@ -277,7 +277,7 @@ def test_official_opens_and_closes_have_no_size() -> None:
 
 def test_nobody_pays_for_notes_that_nobody_asked_for() -> None:
     decoded, _ = decode("iqfeed", [FIELDS, TRADE, QUOTE, CORRECTION, b"n,NOPE"])
-    assert decoded.notes == {}
+    assert decoded.notes == {(4, 0): {"type": "n", "meaning": "symbol not found"}}, "of STATUS rows they are kept"
 
 
 @settings(max_examples=400, deadline=None)

@@ -12,7 +12,7 @@ from breadboard.feeds import FEEDS
 from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_session import Level1Session
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Request, Send, Session, Wish
+from breadboard.ports import Denied, Missing, Request, Send, Session, Wish
 from samples.iqfeed import FIELDS
 
 
@@ -77,7 +77,7 @@ def test_one_wish_becomes_a_connection_to_each_port() -> None:
             "tcp://h:5009?depth=x",
             "tcp://h:5009?a=1",
         ),
-        *("tcp://h:5009?rate=0", "tcp://h:5009?rate=51", "tcp://h:5009?depth", "tcp://h:5009?depth=70000"),
+        *("tcp://h:5009?rate=0", "tcp://h:5009?rate=1001", "tcp://h:5009?depth", "tcp://h:5009?depth=70000"),
     ],
 )
 def test_an_address_that_is_none_is_a_sentence_with_a_hint(url: str) -> None:
@@ -240,7 +240,8 @@ def test_a_symbol_the_gateway_no_longer_watches_is_told_and_watched_again_alone(
 
 def test_what_was_refused_is_never_asked_for_again_nor_missed() -> None:
     session = begun("ABC", "XYZ", "QRS")
-    session.on_frames([b"n,ABC", b"S,SYMBOL LIMIT REACHED,QRS"])
+    denied = session.on_frames([b"n,ABC", b"S,SYMBOL LIMIT REACHED,QRS", b"n,NOBODYS"])
+    assert denied == [Denied("ABC", None, "symbol not found"), Denied("QRS", None, "symbol limit reached")]
     requests = [request for each in seconds(session, 1001, 1200) for request in each]
     assert not [line for line in texts(requests) if line[1:] in {"ABC", "QRS"}]
     assert session.on_frames([b"S,WATCHES,XYZ,"]) == []
@@ -260,7 +261,7 @@ ORDER = b"4,XYZ,,NSDQ,B,10.4900,300,,4,10:30:00.000001,2026-11-24,"
 def test_depth_is_asked_for_by_orders_and_a_future_without_them_by_levels() -> None:
     session = level2("XYZ", "@ES#")
     assert texts(session.on_connect()) == ["S,SET PROTOCOL,6.2", "S,SET CLIENT NAME,breadboard", "WOR,XYZ", "WOR,@ES#"]
-    session.on_frames([b"q,@ES#", b"n,XYZ"])
+    assert session.on_frames([b"q,@ES#", b"n,XYZ"]) == [Denied("XYZ", "book", "no such symbol, or no depth for it")]
     assert texts(session.on_time(1.0)) == ["WPL,@ES#"]
     session.on_frames([b"q,@ES#"])
     assert seconds(session, 2, 5) == [[]] * 3
