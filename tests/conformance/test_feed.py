@@ -103,20 +103,19 @@ def test_junk_between_good_frames_changes_nothing_about_the_good_ones(name: str)
     good = recorded(name).take(slice(0, 2000))
     whole, _ = decode_frames(name, good)
     chance = random.Random(SEED)
-    mixed: list[tuple[bytes, int]] = []
+    mixed: list[tuple[bytes, int, int]] = []
     places: list[int] = []
-    for raw, kind in zip(good.frames(), good.kind.tolist(), strict=True):
+    for raw, kind, stamp in zip(good.frames(), good.kind.tolist(), good.ts_recv.tolist(), strict=True):
         if chance.random() < 0.1:
-            mixed.append((chance.choice(JUNK), RecordKind.DATA))
+            mixed.append((chance.choice(JUNK), RecordKind.DATA, stamp))
         places.append(len(mixed))
-        mixed.append((raw, kind))
-    frames = Frames.of([raw for raw, _ in mixed], [0] * len(mixed), kind=RecordKind.DATA)
-    frames.kind[:] = [kind for _, kind in mixed]
+        mixed.append((raw, kind, stamp))
+    frames = Frames.of([raw for raw, _, _ in mixed], [stamp for _, _, stamp in mixed], kind=RecordKind.DATA)
+    frames.kind[:] = [kind for _, kind, _ in mixed]
     found, _ = decode_frames(name, frames)
     assert len(found.quarantined) == len(mixed) - len(good), f"seed {SEED}"
     assert found.data + found.control + len(found.quarantined) == len(mixed)
     expected = content(whole.tape) | {"offset": [places[offset] for offset in whole.tape.offset.tolist()]}
-    expected["ts_recv"] = [0] * len(whole.tape)
     assert content(found.tape) == expected
 
 
