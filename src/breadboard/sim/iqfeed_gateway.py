@@ -115,7 +115,7 @@ class Gateway:
                 stock.symbol: {
                     "trades": stock.trades,
                     "volume": stock.volume,
-                    "last_tick_id": stock.tick_id,
+                    "tick_ids": stock.tick_ids,
                     "open": stock.open,
                     "high": stock.high,
                     "low": stock.low,

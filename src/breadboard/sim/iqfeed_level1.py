@@ -149,16 +149,18 @@ class Level1:
             if not watch.client.tell(line):
                 watch.withheld += 1
                 if trade is not None:
-                    watch.withheld_ticks.append(trade.tick_id)
+                    watch.withheld_prints.append((trade.center, trade.tick_id))
                 continue
             if trade is None:
                 watch.quotes += 1
             else:
                 watch.trades += 1
                 watch.volume += trade.size
-                watch.last_tick = trade.tick_id
-                if not watch.first_tick:
-                    watch.first_tick = trade.tick_id
+                seen = watch.ticks.get(trade.center)
+                if seen is None:
+                    watch.ticks[trade.center] = [trade.tick_id, trade.tick_id]
+                else:
+                    seen[1] = trade.tick_id
 
     def _correct(self, page: Page, wrong: Trade, right: Trade | None) -> None:
         page.counted()
