@@ -203,7 +203,11 @@ class Level1:
         """Answer the requests for lists."""
         match asked:
             case "REQUEST ALL UPDATE FIELDNAMES":
-                client.say(b"S,UPDATE FIELDNAMES," + ",".join(ALL_FIELDS).encode())
+                # A client of protocol 6.1 that ends at names it does not know (pyiqfeed) does not know this one.
+                known = (
+                    ALL_FIELDS if self._gateway.protocol(client) >= "6.2" else (f for f in ALL_FIELDS if f != "Type")
+                )
+                client.say(b"S,UPDATE FIELDNAMES," + ",".join(known).encode())
             case "REQUEST CURRENT UPDATE FIELDNAMES":
                 self._say_fields(client)
             case "REQUEST FUNDAMENTAL FIELDNAMES":
