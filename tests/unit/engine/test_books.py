@@ -16,6 +16,7 @@ from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, StatusCode
+from breadboard.model.sequences import fell_back
 from tapes import T0, delta, snapshot, tape
 
 BUY, SELL = 1, 2
@@ -209,6 +210,24 @@ def test_a_venue_that_counts_anew_is_noticed() -> None:
     assert found is not None
     assert int(found["offset"][0]) == book_kernel.MAX_IGNORED + 1
     assert stage.view(0).state == BookState.STALE
+
+
+@pytest.mark.parametrize("rule", [SequenceRule.OVERLAP, SequenceRule.CHAIN, SequenceRule.AFTER])
+def test_numbers_that_fall_far_back_are_a_break_at_once_and_a_snapshot_goes_on_from_there(rule: SequenceRule) -> None:
+    stage = books(rule)
+    old = 43_558_810_400_000
+    stage.on_tape(tape([snapshot(old), delta(old, old + 1, prev=old - 1)]))
+    assert stage.view(0).state == BookState.LIVE
+    found = stage.on_tape(tape([delta(1001, 1003, prev=1000)], first=2))
+    assert holes(found) == [(GapReason.SEQUENCE, ABSENT, ABSENT)]
+    assert stage.view(0).state == BookState.STALE
+    stage.on_tape(tape([snapshot(1002 if rule is SequenceRule.OVERLAP else 1003)], first=3))
+    assert (stage.view(0).state, stage.view(0).sequence) == (BookState.LIVE, 1003)
+
+
+@pytest.mark.parametrize(("number", "anew"), [(999_999, False), (1_000_000, False), (1_999_999, False), (1, True)])
+def test_a_number_that_is_a_little_back_is_a_repetition(number: int, anew: bool) -> None:
+    assert fell_back(number, 2_000_001) == anew
 
 
 def test_a_crossed_book_is_counted_and_says_so() -> None:
