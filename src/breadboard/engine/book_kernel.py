@@ -25,7 +25,7 @@ HEAD: Final = np.dtype(
         ("source", np.uint16),
         ("state", np.uint8),  # BookState
         ("rule", np.uint8),  # SequenceRule
-        ("joining", np.uint8),  # 1: CHAIN, after a snapshot, before the first event
+        ("joining", np.uint8),  # 1: after a snapshot, before the first event that is not in it
         ("is_crossed", np.uint8),
     ]
 )
@@ -266,7 +266,9 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
             meter[UNSYNCED] += 1
             row += 1
             continue
-        verdict = judge(head.rule, head.joining, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
+        if head.joining:
+            return row  # the first after a snapshot: was there one between the two?
+        verdict = judge(head.rule, 0, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
         if verdict == BREAK or (verdict == STALE and head.ignored >= MAX_IGNORED):
             return row
         if verdict == STALE:
@@ -289,7 +291,6 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
         ):
             return row
         head.ignored = 0
-        head.joining = 0
         head.sequence = sequence[row]
         head.ts_event = ts_event[row]
         head.ts_recv = ts_recv[row]
