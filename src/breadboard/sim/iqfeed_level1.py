@@ -138,6 +138,8 @@ class Level1:
 
     def _tell(self, page: Page, trade: Trade | None) -> None:
         """Send the page to everybody who watches it, and count what was sent."""
+        if not self._gateway.connected:
+            return
         layout: Layout | None = None
         line = b""
         for watch in page.watches:
@@ -164,6 +166,8 @@ class Level1:
 
     def _correct(self, page: Page, wrong: Trade, right: Trade | None) -> None:
         page.counted()
+        if not self._gateway.connected:
+            return
         for action, trade in ((b"D", wrong), (b"I", right)):
             if trade is None:
                 continue
