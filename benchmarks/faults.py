@@ -3,20 +3,18 @@
 ``breadboard bench faults --json [--venue binance,coinbase] [--case mute] [--seconds 4]``. The venue is a process of its
 own that speaks its real protocol on loopback; capture is the real one, with a real journal on disk, and the engine
 reads what it left. ``value`` is the longest time from the deed to its sign, in seconds, on one machine's clock; ``ok``
-holds all that the case demands. What may mislead: loopback has no distance; cases run side by side unless they measure
-time or memory, so ``loop_lag_ms`` and ``rss_growth_mb`` of the others are those of all; the seed is fixed and printed.
+holds all that the case demands. What may mislead: loopback has no distance; each case has processes of its own but many run
+side by side, and only those that are held to a lag or to memory run alone; the seed is fixed and printed.
 """
 
-import asyncio
+import multiprocessing
 import os
 import platform
-import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import uvloop
 import verdict
 from ordeal import Evidence, endure
 
@@ -150,31 +148,25 @@ def run(venue: str = "", case: str = "", seconds: float = 4.0) -> dict[str, Any]
     for name in names:
         rules = feeds.by_name(name).capabilities
         trials = [trial for trial in TRIALS if case in trial.faults and trial.needs(VENUES[name], rules)]
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            found = runner.run(tried(name, trials, rules, seconds))
+        found = tried(name, trials, rules, seconds)
         cases += [judged(name, trial, rules, found[trial.faults]) for trial in trials]
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
     return {"name": "faults", "machine": machine, "ok": all(each["ok"] for each in cases), "cases": cases, "peers": {}}
 
 
-async def tried(name: str, trials: Sequence[Trial], rules: Capabilities, seconds: float) -> dict[str, Evidence]:
-    """Live through the trials: those that measure one by one, then the others side by side, the longest first."""
-    found: dict[str, Evidence] = {}
-    room = asyncio.Semaphore(SIDE_BY_SIDE)
+def tried(name: str, trials: Sequence[Trial], rules: Capabilities, seconds: float) -> dict[str, Evidence]:
+    """Live through the trials, each in a process: those that measure alone, then the others, the longest first."""
 
-    async def one(trial: Trial) -> None:
+    def begun(trial: Trial) -> Future[Evidence]:
         options = VENUES[name].options | {"faults": trial.faults} | trial.options
-        async with room:
-            with tempfile.TemporaryDirectory(prefix="faults-bench-") as directory:
-                lasts = max(seconds, trial.seconds(rules))
-                found[trial.faults] = await endure(name, options, lasts, Path(directory), SEED)
+        return pool.submit(endure, name, options, max(seconds, trial.seconds(rules)), SEED)
 
-    for trial in trials:
-        if trial.alone:
-            await one(trial)
-    together = sorted((trial for trial in trials if not trial.alone), key=lambda trial: -trial.seconds(rules))
-    await asyncio.gather(*(one(trial) for trial in together))
-    return found
+    # Spawned: a forked process would inherit threads and locks of this one.
+    with ProcessPoolExecutor(SIDE_BY_SIDE, multiprocessing.get_context("spawn")) as pool:
+        found = {trial.faults: begun(trial).result() for trial in trials if trial.alone}
+        together = sorted((trial for trial in trials if not trial.alone), key=lambda trial: -trial.seconds(rules))
+        waiting = {trial.faults: begun(trial) for trial in together}
+        return found | {faults: future.result() for faults, future in waiting.items()}
 
 
 def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> dict[str, Any]:
@@ -206,6 +198,7 @@ def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> 
         "loop_on_time": not trial.lag or evidence.lag_ms < LAG_MS,
         "memory": trial.fault != "oversize" or evidence.rss_growth_mb < RSS_MB,
         "books": trial.fault not in SETTLES or known.books_live == known.books > 0,
+        "books_current": not known.books_behind,
     }
     return {
         "case": f"{name} {trial.faults}",

@@ -16,6 +16,7 @@ from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, StatusCode
+from breadboard.model.sequences import fell_back
 from tapes import T0, delta, snapshot, tape
 
 BUY, SELL = 1, 2
@@ -209,6 +210,46 @@ def test_a_venue_that_counts_anew_is_noticed() -> None:
     assert found is not None
     assert int(found["offset"][0]) == book_kernel.MAX_IGNORED + 1
     assert stage.view(0).state == BookState.STALE
+
+
+@pytest.mark.parametrize("rule", [OVERLAP, CHAIN])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_delta_missing_before_a_snapshot_that_has_it_is_told_though_the_book_is_right(
+    rule: SequenceRule, live: bool
+) -> None:
+    stage = books(rule)
+    begin = [START, delta(10, 12, sequence_prev=9)] if live else [delta(10, 12, sequence_prev=9)]
+    assert stage.on_tape(tape(begin)) is None
+    assert stage.on_tape(tape([snapshot(16)], first=2)) is None  # 13 to 14 never came
+    again = books(rule)
+    again.restore(stage.snapshot())
+    for each in (stage, again):
+        found = each.on_tape(
+            tape(
+                [delta(15, 16, sequence_prev=14), delta(17, 18, sequence_prev=16), delta(19, 19, sequence_prev=18)],
+                first=3,
+            )
+        )
+        assert holes(found) == [(GapReason.SEQUENCE, 13, 14)]
+        assert (each.view(0).state, each.view(0).sequence) == (BookState.LIVE, 19)
+
+
+@pytest.mark.parametrize("rule", [SequenceRule.OVERLAP, SequenceRule.CHAIN, SequenceRule.AFTER])
+def test_numbers_that_fall_far_back_are_a_break_at_once_and_a_snapshot_goes_on_from_there(rule: SequenceRule) -> None:
+    stage = books(rule)
+    old = 43_558_810_400_000
+    stage.on_tape(tape([snapshot(old), delta(old, old + 1, sequence_prev=old - 1)]))
+    assert stage.view(0).state == BookState.LIVE
+    found = stage.on_tape(tape([delta(1001, 1003, sequence_prev=1000)], first=2))
+    assert holes(found) == [(GapReason.SEQUENCE, ABSENT, ABSENT)]
+    assert stage.view(0).state == BookState.STALE
+    stage.on_tape(tape([snapshot(1002 if rule is SequenceRule.OVERLAP else 1003)], first=3))
+    assert (stage.view(0).state, stage.view(0).sequence) == (BookState.LIVE, 1003)
+
+
+@pytest.mark.parametrize(("number", "anew"), [(2_000_000, False), (1_000_000, False), (1_999_999, False), (1, True)])
+def test_a_number_that_is_a_little_back_is_a_repetition(number: int, anew: bool) -> None:
+    assert fell_back(number, 2_000_001) == anew
 
 
 def test_a_crossed_book_is_counted_and_says_so() -> None:

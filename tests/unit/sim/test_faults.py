@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from itertools import chain, pairwise
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -62,6 +63,12 @@ def test_an_unknown_fault_is_answered_with_the_list() -> None:
 def test_every_fault_is_carried_out_somewhere() -> None:
     elsewhere = {"delay", "sequence-reset", "checksum", "http-429", "refuse", "auth", "limit", "slow-drip"}
     assert set(STEPS) | set(ACTS) | elsewhere | {"clock-skew", "flood"} == set(FAULTS)
+
+
+def test_the_page_about_faults_has_the_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "faults.md").read_text(encoding="utf-8")
+    for name, fault in FAULTS.items():
+        assert f"| `{name}:{fault.takes}` | {fault.does} |" in page
 
 
 @pytest.mark.parametrize(
