@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from breadboard.capture.driver import Capture
-from breadboard.capture.line import Source
+from breadboard.capture.source import Source
 from breadboard.errors import JournalError
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import RecordKind, SequenceRule
@@ -89,6 +89,7 @@ class PlainSession:
     times: list[float] = field(default_factory=list)
     due: list[list[Request]] = field(default_factory=list)
     """What to ask for as time passes, in turn."""
+    symbols: Sequence[str] = ("BTCUSDT",)
 
     def on_connect(self) -> list[Request]:
         return list(self.first)

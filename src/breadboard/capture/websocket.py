@@ -19,6 +19,7 @@ from breadboard.capture.tls import trusted
 from breadboard.capture.wire import (
     CLOSE_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
+    PROVENANCE_HEADER,
     QUARANTINE_HEAD,
     Batch,
     Handler,
@@ -27,8 +28,6 @@ from breadboard.capture.wire import (
 )
 from breadboard.clock import Clock
 from breadboard.model.kinds import Provenance
-
-PROVENANCE_HEADER = "X-Breadboard-Provenance"
 
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
@@ -48,6 +47,7 @@ class WebSocketConnection(WSListener):
         self._parts: list[bytes] = []
         self._reason = ""
         self._broken = False
+        self.dismissed = False
         self._retrieval: asyncio.Task[None] | None = None
         self._transport: WSTransport | None = None
 
@@ -150,6 +150,7 @@ class WebSocketConnection(WSListener):
         if kind == _PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
+            self.dismissed = True
             self._reason = self._reason or _close_reason(frame)
             transport.send_close(frame.get_close_code())
             transport.disconnect()
@@ -177,6 +178,9 @@ async def connect(
                 max_frame_size=4 * frame_cap,
                 read_buffer_init_size=256 << 10,
                 logger_name=_quiet,
+                # Its own reader on uvloop is not told of a reset between two reads (libuv ends the poll with EBADF):
+                # the line would then hear of it only when its next ping cannot be sent, three seconds later.
+                use_aiofastnet=False,
             )
     except WSHandshakeError as error:
         status = int(error.response.status) if error.response is not None else 0

@@ -13,6 +13,8 @@ CLOSE_TIMEOUT_S = 1.0
 USER_TIMEOUT_MS = 8000
 RECEIVE_BUFFER = 8 << 20
 QUARANTINE_HEAD = 64 << 10
+PROVENANCE_HEADER = "X-Breadboard-Provenance"
+"""How a simulator says what it is; a real venue says no such thing."""
 
 
 class Refused(FeedError):
@@ -39,6 +41,11 @@ class Connection(Protocol):
     @property
     def provenance(self) -> Provenance:
         """Where the data comes from, in the words of the other side; settled with the first batch."""
+        ...
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether the other side ended it in form, so that it no longer counts this connection as ours."""
         ...
 
     def send(self, text: str) -> None:

@@ -134,16 +134,19 @@ class Binance:
                 del streams[name]
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
-        """Answer ``depth`` and ``exchangeInfo``; anything else is 404."""
+        """Answer ``depth``, ``ticker/price`` and ``exchangeInfo``; anything else is 404."""
         call = path.removeprefix(self._flavour.rest)
-        if call == "exchangeInfo":
-            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": self._symbols()})
-        if call != "depth":
+        if path.endswith("/exchangeInfo"):
+            ours = self._symbols() if call == "exchangeInfo" else []  # clients ask for the other markets, too
+            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": ours})
+        if call not in {"depth", "ticker/price"}:
             return Answer(404, b'{"code":-1000,"msg":"no such path"}')
         book = self._exchange.market.by_symbol.get(query.get("symbol", ""))
         limit = query.get("limit", "100" if not self._flavour.futures else "500")
         if book is None:
             return _answer({"code": -1121, "msg": "Invalid symbol."}, 400)
+        if call == "ticker/price":
+            return _answer({"symbol": book.symbol, "price": self._price(book, book.best[0])})
         if not limit.isdigit() or not 0 < int(limit) <= 5000 or (self._flavour.futures and int(limit) not in LIMITS):
             return _answer({"code": -4021, "msg": f"'{limit}' is not valid depth limit."}, 400)
         return _answer(self._snapshot(book, int(limit)))
@@ -245,6 +248,7 @@ class Binance:
             {
                 "symbol": book.symbol,
                 "status": "TRADING",
+                **self._assets(book),
                 "filters": [
                     {"filterType": "PRICE_FILTER", "tickSize": self._price(book, 1)},
                     {"filterType": "LOT_SIZE", "stepSize": self._size(book, 1)},
@@ -252,6 +256,17 @@ class Binance:
             }
             for book in self._exchange.market.books
         ]
+
+    def _assets(self, book: Book) -> dict[str, Any]:
+        quote = "USDT" if book.symbol.endswith("USDT") else "USD"
+        spot = not self._flavour.futures
+        return {
+            "baseAsset": book.symbol.partition("_")[0].removesuffix(quote),
+            "quoteAsset": quote,
+            "baseAssetPrecision": book.lot_decimals,
+            "quoteAssetPrecision": book.tick_decimals,
+            "orderTypes": ["LIMIT", "MARKET"],
+        } | ({"isSpotTradingAllowed": True, "permissions": ["SPOT"], "permissionSets": [["SPOT"]]} if spot else {})
 
     def _price(self, book: Book, ticks: int) -> str:
         return decimal_text(ticks, book.tick_decimals, self._flavour.price_padding)

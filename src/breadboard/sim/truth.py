@@ -1,7 +1,7 @@
 """What a simulator really sent, and what it did wrong: the count against which a capture is held."""
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from zlib import crc32
@@ -35,6 +35,14 @@ class Sent:
         self.crc32 = crc32(payload, self.crc32)
         if self.keep:
             self.payloads.append(payload)
+
+    def note_lines(self, lines: Sequence[bytes], written: bytes) -> None:
+        """Count text lines that were written together; bytes and ``crc32`` take their line ends in."""
+        self.frames += len(lines)
+        self.payload_bytes += len(written)
+        self.crc32 = crc32(written, self.crc32)
+        if self.keep:
+            self.payloads += lines
 
 
 @dataclass(slots=True)
@@ -97,6 +105,8 @@ class Truth:
         self.deeds: deque[Deed] = deque(maxlen=MOST_DEEDS)
         self.counts: Counter[str] = Counter()
         """Deeds by fault."""
+        self.more: Callable[[], Mapping[str, Any]] = dict
+        """What else this simulator knows of itself, as JSON values."""
 
     def connection(self) -> Sent:
         """Return the record of a new connection."""
@@ -141,4 +151,5 @@ class Truth:
             },
             "faults": dict(self.counts),
             "deeds": [[d.fault, d.at_ns, d.connection, d.stream, d.ids] for d in newest],
+            **self.more(),
         }
