@@ -18,6 +18,7 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind
 from breadboard.model.outputs import Outputs
+from breadboard.model.sequences import fell_back
 from breadboard.sim.mischief import channel_of
 from breadboard.sim.truth import Made
 
@@ -49,7 +50,7 @@ class Concluded:
     """Books that were live when capture was stopped."""
     books: int
     books_behind: int
-    """Live books that do not stand at the newest number that the venue has given them."""
+    """Live books that have not come to the newest number that the venue has given them."""
 
 
 def conclude(evidence: Evidence) -> Concluded:
@@ -74,12 +75,15 @@ def conclude(evidence: Evidence) -> Concluded:
 
 
 def _behind(engine: Engine, outputs: Outputs) -> int:
-    """Count live books whose number is not that of the last message about them."""
+    """Count live books whose number is before that of the last message about them; a snapshot may be ahead of it."""
     tape = outputs.tape
     deltas = (tape.kind == EventKind.BOOK_DELTA) & (tape.sequence != ABSENT)
     newest = dict(zip(tape.instrument[deltas].tolist(), tape.sequence[deltas].tolist(), strict=True))
     views = ((engine.books.view(which), number) for which, number in newest.items())
-    return sum(view.state is BookState.LIVE and view.sequence != number for view, number in views)
+    return sum(
+        view.state is BookState.LIVE and ((view.sequence or 0) < number or fell_back(number, view.sequence or 0))
+        for view, number in views
+    )
 
 
 @dataclass(frozen=True, slots=True)
