@@ -8,7 +8,11 @@ from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
+from breadboard.feeds.bitstamp import BITSTAMP
+from breadboard.feeds.bybit import INVERSE, LINEAR
+from breadboard.feeds.bybit import SPOT as BYBIT
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -19,6 +23,11 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "coinbase-advanced": COINBASE_ADVANCED,
+    "bitstamp": BITSTAMP,
+    "bybit": BYBIT,
+    "bybit-linear": LINEAR,
+    "bybit-inverse": INVERSE,
 }
 """Every feed, by its name on the command line."""
 

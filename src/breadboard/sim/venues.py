@@ -6,7 +6,10 @@ from functools import partial
 from typing import Final
 
 from breadboard.sim.binance import Binance
+from breadboard.sim.bitstamp import Bitstamp
+from breadboard.sim.bybit import Bybit
 from breadboard.sim.coinbase import Coinbase
+from breadboard.sim.coinbase_advanced import CoinbaseAdvanced
 from breadboard.sim.exchange import Dialect, Exchange
 
 
@@ -17,6 +20,8 @@ class Faked:
     dialect: Callable[[Exchange], Dialect]
     spell: Callable[[str], str]
     """From a coin or ticker to the venue's symbol."""
+    cased: Callable[[str], str] = str.upper
+    """From a symbol in any case to the venue's."""
 
 
 VENUES: Final[Mapping[str, Faked]] = {
@@ -24,5 +29,10 @@ VENUES: Final[Mapping[str, Faked]] = {
     "binance-usdm": Faked(partial(Binance, venue="binance-usdm"), "{}USDT".format),
     "binance-coinm": Faked(partial(Binance, venue="binance-coinm"), "{}USD_PERP".format),
     "coinbase": Faked(Coinbase, "{}-USD".format),
+    "coinbase-advanced": Faked(CoinbaseAdvanced, "{}-USD".format),
+    "bitstamp": Faked(Bitstamp, lambda coin: f"{coin}usd".lower(), str.lower),
+    "bybit": Faked(partial(Bybit, market="spot"), "{}USDT".format),
+    "bybit-linear": Faked(partial(Bybit, market="linear"), "{}USDT".format),
+    "bybit-inverse": Faked(partial(Bybit, market="inverse"), "{}USD".format),
 }
 """By the feed's name on the command line."""

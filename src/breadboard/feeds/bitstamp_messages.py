@@ -1,0 +1,193 @@
+"""Bitstamp's messages, and the reader that knows which book answer reaches the stream.
+
+Source: bitstamp.net/websocket/v2 and a real recording. ``ts_event`` is ``microtimestamp``, and a book's numbers are the
+same microseconds: they grow, with holes. A trade's ``type`` is the taker's: 0 bought, 1 sold. Its exact numbers are the
+``_str`` ones; those beside them went through a float.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Count,
+    Event,
+    Meaning,
+    PriceSize,
+    Refused,
+    comes_first,
+    levels_of,
+    parse_object,
+    price_of,
+    refused_document,
+    says,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_epoch
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Side, StatusCode
+
+TRADES: Final = "live_trades_"
+DIFFS: Final = "diff_order_book_"
+IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
+"""Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
+_DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
+_MICROSECONDS: Final = 17
+"""Digits beyond which a number of microseconds is none."""
+
+
+class Book(msgspec.Struct, frozen=True):
+    """A book answer, or the ``data`` of ``diff_order_book``: absolute sizes, 0 removes."""
+
+    microtimestamp: str
+    bids: list[PriceSize]
+    asks: list[PriceSize]
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """The ``data`` of ``live_trades``."""
+
+    id: Count
+    microtimestamp: str
+    amount_str: str
+    price_str: str
+    type: Literal[0, 1]
+    buy_order_id: Count | None = None
+    sell_order_id: Count | None = None
+
+
+@dataclass(slots=True)
+class BitstampReader:
+    """A ``readers.FrameReader`` that remembers the first change of each book on its connection.
+
+    A book answer older than that is no beginning: what happened between the two was never sent to us.
+    """
+
+    _first: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
+    """By source: the connection, and by symbol the number of the first change."""
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        payload = parse_object(frame)
+        event, channel, data = payload.get("event"), payload.get("channel", ""), payload.get("data")
+        if not isinstance(event, str) or not isinstance(channel, str):
+            raise unknown_type(event)
+        if event.startswith("bts:"):
+            return _said(event, channel)
+        if not isinstance(data, dict):
+            raise Refused(f"{event[:40]} without data")
+        if event == "trade" and channel.startswith(TRADES):
+            return says(_trade(symbol_of(channel.removeprefix(TRADES)), typed(data, Trade)))
+        if event == "data" and channel.startswith(DIFFS):
+            return says(self._changes(symbol_of(channel.removeprefix(DIFFS)), data, at))
+        name = next((name for name in IGNORED if channel.startswith(name)), None)
+        if name is None:
+            raise unknown_type(f"{event} on {channel}")
+        return Meaning(ignored=name.rstrip("_"))
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched document means. Raises ValueError with the reason it cannot be understood."""
+        kind, _, symbol = head.tag.partition(":")
+        if kind != "depth":
+            return refused_document(None) if head.status != 200 else Meaning(ignored=f"document:{kind[:40]}")
+        symbol = symbol_of(symbol)
+        if head.status != 200:
+            return refused_document(symbol)
+        event = _book(symbol, EventKind.BOOK_SNAPSHOT, parse_object(body))
+        if event.sequence < self._firsts(at).get(symbol, 0):
+            return Meaning(ignored="depth older than the stream")
+        return says(event)
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return whose book misses a refused frame, which no number will show; its stream begins anew."""
+        if b'"' + DIFFS.encode() not in frame:
+            return None
+        named = _DIFF_CHANNEL.search(frame)
+        symbol = named.group(1).decode("ascii") if named else ""
+        firsts = self._firsts(at)
+        if symbol:
+            firsts.pop(symbol, None)
+        else:
+            firsts.clear()
+        return symbol
+
+    def snapshot(self) -> bytes:
+        """Return the first number of every book."""
+        told = [(source, epoch, sorted(firsts.items())) for source, (epoch, firsts) in sorted(self._first.items())]
+        return msgspec.msgpack.encode(told) if told else b""
+
+    def restore(self, state: bytes) -> None:
+        """Go back to what ``snapshot`` returned."""
+        rows = msgspec.msgpack.decode(state, type=list[tuple[int, int, list[tuple[str, int]]]]) if state else []
+        self._first = {source: (epoch, dict(firsts)) for source, epoch, firsts in rows}
+
+    def _changes(self, symbol: str, data: dict[str, Any], at: At) -> Event:
+        event = _book(symbol, EventKind.BOOK_DELTA, data)
+        self._firsts(at).setdefault(symbol, event.sequence)
+        return event
+
+    def _firsts(self, at: At) -> dict[str, int]:
+        epoch, firsts = self._first.get(at.source, (at.epoch, {}))
+        if epoch != at.epoch:
+            firsts = {}
+        self._first[at.source] = (at.epoch, firsts)
+        return firsts
+
+
+def _said(event: str, channel: str) -> Meaning:
+    """Return what the venue's conversation means."""
+    match event:
+        case "bts:subscription_succeeded" | "bts:unsubscription_succeeded" | "bts:heartbeat":
+            return CONTROL
+        case "bts:request_reconnect":
+            return venue_says(StatusCode.MAINTENANCE)
+        case "bts:error":
+            symbol = next((channel.removeprefix(name) for name in (DIFFS, TRADES) if channel.startswith(name)), "")
+            if not symbol:
+                return venue_says(StatusCode.VENUE_ERROR)
+            return Meaning(
+                (Event(kind=EventKind.STATUS, symbol=symbol_of(symbol), code=StatusCode.REFUSED),), control=True
+            )
+    raise unknown_type(event)
+
+
+def _microseconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MICROSECONDS:
+        raise Refused(f"not a time in microseconds: {text[:40]!r}")
+    return int(text)
+
+
+def _book(symbol: str, kind: EventKind, data: dict[str, Any]) -> Event:
+    message = typed(data, Book)
+    number = _microseconds(message.microtimestamp)
+    return Event(
+        kind=kind,
+        symbol=symbol,
+        ts_event=parse_epoch(number),
+        sequence=number,
+        levels=levels_of(message.bids, message.asks, asks_first=comes_first(data, "asks", "bids")),
+    )
+
+
+def _trade(symbol: str, message: Trade) -> Event:
+    size, exponent = trade_size(message.amount_str)
+    orders = {"buy_order_id": message.buy_order_id, "sell_order_id": message.sell_order_id}
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol,
+        side=Side.SELL if message.type else Side.BUY,
+        ts_event=parse_epoch(_microseconds(message.microtimestamp)),
+        trade_id=message.id,
+        price=price_of(message.price_str),
+        size=size,
+        size_exp=exponent,
+        notes={name: number for name, number in orders.items() if number is not None},
+    )
