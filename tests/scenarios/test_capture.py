@@ -19,7 +19,7 @@ from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
-from breadboard.model.kinds import GapReason, Provenance, RecordKind
+from breadboard.model.kinds import GapReason, Provenance, RecordKind, SequenceRule
 from breadboard.recordings import Batch, open_recording
 from breadboard.sim.serve import Serving
 from capture_fakes import capturing, simulator, until
@@ -76,7 +76,7 @@ def test_what_the_simulator_sent_is_what_the_journal_holds(venue: str, loop: str
         opened, closed = (msgspec.json.decode(f, type=Epoch) for f in of_kind(frames, RecordKind.EPOCH))
         assert (opened.venue, opened.provenance) == (sources[0].capabilities.venue, Provenance.SYNTHETIC)
         assert closed.reason == "capture was stopped"
-        if venue != "coinbase":
+        if sources[0].capabilities.sequence_rule not in (SequenceRule.NONE, SequenceRule.LINK):  # not in the stream
             heads = [
                 msgspec.json.decode(f.partition(b"\n")[0], type=DocumentHead)
                 for f in of_kind(frames, RecordKind.DOCUMENT)

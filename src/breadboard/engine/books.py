@@ -235,7 +235,8 @@ class Books:
             head["ignored"] = 0
             head["state"] = _STALE if live else head["state"]
             self._forget(which)
-            self._keep(which, event, int(tape.index[row]), rows)
+            if head["rule"] != _LINK:  # there nothing joins a delta to the snapshot that is yet to come in the stream
+                self._keep(which, event, int(tape.index[row]), rows)
 
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""

@@ -1,9 +1,12 @@
 """Bitstamp: changes of whole books in the stream, their beginning over HTTP, and trades.
 
-Source: bitstamp.net/websocket/v2, bitstamp.net/api, a real recording. The answer over HTTP lags behind the stream (up to
-2.6 s were seen): a book is asked for once it has begun to change, and again while the answer is older than the first
-change. One that does not change is asked for when the lag must be over. There is no stream of best bids and offers:
+Source: bitstamp.net/websocket/v2, bitstamp.net/api, a real recording. The answer over HTTP lags behind the stream (2.6 s
+were seen): a book is asked for once it has begun to change, and again while the answer is older than the first change.
+One that does not change is asked for when the lag must be over. There is no stream of best bids and offers:
 ``order_book`` sends a hundred levels each time, which the book has already.
+
+Any pair is acknowledged; that there is no such one the venue says with 404 when its book is asked for. Since answers to
+our own heartbeats show nothing but a living socket, silence of every channel is watched here.
 """
 
 import re
@@ -26,6 +29,11 @@ AT_ONCE: Final = 4
 LAG_S: Final = 3.0
 """After this long an answer is newer than the subscription."""
 LONGEST_DELAY_S: Final = 60.0
+REFUSED_TRIES: Final = 4
+"""As many answers that were too old make the delay that follows a refusal: eight seconds."""
+MUTE_S: Final = 60.0
+"""No pair said anything for so long: another connection is tried. Twice as long after each that said nothing at all."""
+LONGEST_MUTE_S: Final = 3600.0
 OVERDUE_S: Final = 120.0
 """An answer that has not come by then never will."""
 _PAIR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
@@ -81,6 +89,12 @@ class BitstampSession:
     _names: tuple[str, ...] = field(init=False)
     _books: dict[str, _Begun] = field(init=False, default_factory=dict)
     """Of the pairs whose changes the venue has agreed to send."""
+    _heard: bool = field(init=False, default=False)
+    """Whether any pair said anything since the last tick."""
+    _heard_s: float | None = field(init=False, default=None)
+    """When one last did, or the connection was made, on the clock of ``on_time``."""
+    _patience_s: float = field(init=False, default=MUTE_S)
+    """Outlives connections on purpose."""
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
@@ -92,6 +106,7 @@ class BitstampSession:
     def on_connect(self) -> list[Request]:
         """Forget the old connection's books; subscribe, one channel a message."""
         self._books.clear()
+        self._heard, self._heard_s = False, None
         return [_subscribe(name + symbol) for name in self._names for symbol in self.symbols]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
@@ -100,7 +115,9 @@ class BitstampSession:
         for frame in frames:
             if b'"bts:' in frame:
                 requests += self._on_word(frame)
-            elif _DIFF in frame:
+                continue
+            self._heard = True
+            if _DIFF in frame:
                 self._on_diff(frame)
         return requests + self._ask()
 
@@ -114,12 +131,19 @@ class BitstampSession:
             book.joined = status == 200 and int(_answer.decode(body).microtimestamp) >= book.first
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             book.joined = False
-        if not book.joined and status != 200:
-            book.tries = max(book.tries, 4)  # refused: no sooner than in eight seconds
+        if status != 200:
+            book.tries = max(book.tries, REFUSED_TRIES)
         return self._ask()
 
     def on_time(self, now_s: float) -> list[Request]:
-        """Ask for books that do not change, and again for an answer that never came."""
+        """Ask for books that do not change, and again for an answer that never came; leave a mute connection."""
+        if self._heard:
+            self._heard_s, self._heard, self._patience_s = now_s, False, MUTE_S
+        elif self._heard_s is None:
+            self._heard_s = now_s
+        elif now_s - self._heard_s > self._patience_s:
+            self._patience_s = min(LONGEST_MUTE_S, 2 * self._patience_s)
+            return [Reconnect(f"mute: no pair said anything for {now_s - self._heard_s:.0f} s")]
         for book in self._books.values():
             if book.since_s is None:
                 book.since_s = now_s
@@ -151,7 +175,7 @@ class BitstampSession:
             lost = self._books.values() if named is None else [self._books.get(named.group(1).decode())]
             for book in lost:
                 if book is not None:
-                    book.first, book.joined = 0, False
+                    book.first, book.joined, book.since_s = 0, False, None
             return
         book = self._books.get(symbol)
         if book is not None and not book.first:

@@ -2,7 +2,9 @@
 
 Source: bitstamp.net/websocket/v2 and a real recording. ``ts_event`` is ``microtimestamp``, and a book's numbers are the
 same microseconds: they grow, with holes. A trade's ``type`` is the taker's: 0 bought, 1 sold. Its exact numbers are the
-``_str`` ones; those beside them went through a float.
+``_str`` ones; those beside them went through a float. A real book had an offer at 9,999,999,999.00, beyond what the tape
+can hold: such a level is left out of the event and told in its notes, because a wish that can never trade must not cost
+the book.
 """
 
 import re
@@ -32,6 +34,7 @@ from breadboard.feeds.reading import (
     venue_says,
 )
 from breadboard.feeds.times import parse_epoch
+from breadboard.model.decimals import INT64_MAX, PRICE_UNIT
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Side, StatusCode
 
@@ -40,6 +43,9 @@ DIFFS: Final = "diff_order_book_"
 IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
 """Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
 _DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
+_GREATEST: Final = INT64_MAX // PRICE_UNIT - 1
+"""The greatest whole part of a price that fits the tape whatever its decimals."""
+_LONG: Final = len(str(_GREATEST))
 _MICROSECONDS: Final = 17
 """Digits beyond which a number of microseconds is none."""
 
@@ -99,6 +105,8 @@ class BitstampReader:
         if kind != "depth":
             return refused_document(None) if head.status != 200 else Meaning(ignored=f"document:{kind[:40]}")
         symbol = symbol_of(symbol)
+        if head.status == 404:  # any pair can be subscribed to; here the venue says that there is no such one
+            return Meaning((Event(kind=EventKind.STATUS, symbol=symbol, code=StatusCode.REFUSED),), control=True)
         if head.status != 200:
             return refused_document(symbol)
         event = _book(symbol, EventKind.BOOK_SNAPSHOT, parse_object(body))
@@ -165,15 +173,24 @@ def _microseconds(text: str) -> int:
     return int(text)
 
 
+def _beyond(price: str) -> bool:
+    """Tell whether a price is a number that is too great for the tape."""
+    whole = price.partition(".")[0]
+    return len(whole) >= _LONG and whole.isascii() and whole.isdecimal() and int(whole[:40]) > _GREATEST
+
+
 def _book(symbol: str, kind: EventKind, data: dict[str, Any]) -> Event:
     message = typed(data, Book)
     number = _microseconds(message.microtimestamp)
+    bids, asks = ([level for level in side if not _beyond(level[0])] for side in (message.bids, message.asks))
+    left_out = [level for side in (message.bids, message.asks) for level in side if _beyond(level[0])]
     return Event(
         kind=kind,
         symbol=symbol,
         ts_event=parse_epoch(number),
         sequence=number,
-        levels=levels_of(message.bids, message.asks, asks_first=comes_first(data, "asks", "bids")),
+        levels=levels_of(bids, asks, asks_first=comes_first(data, "asks", "bids")),
+        notes={"left_out": left_out} if left_out else {},
     )
 
 
