@@ -131,6 +131,8 @@ class Session(Protocol):
     """
 
     url: str
+    symbols: Sequence[str]
+    """What was wished for, as the venue spells it."""
 
     def on_connect(self) -> list[Request]:
         """Return what to send or fetch first."""
@@ -166,7 +168,7 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``)."""
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked."""
 
 
 class Decoder(Protocol):

@@ -73,6 +73,7 @@ SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
 
 _SECOND: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _SECOND
 _AHEAD_NS: Final = 86_400 * _SECOND
 """An event time this far after its receipt is a mistake, whatever our clock's fault may be."""
 _JUMP_NS: Final = 60 * _SECOND
@@ -86,6 +87,7 @@ _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
+_HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
@@ -189,6 +191,24 @@ def _advance(
         return at
     clock.second = second
     return _close(source, second, offset, slots, owners, count, meter, out, at)
+
+
+@kernel
+def finish(
+    source: int,
+    offset: int,
+    clocks: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+) -> int:
+    """Make final every provisional bar of a source that will say no more; return how many."""
+    newest = clocks[source].newest
+    if newest == ABSENT:
+        return 0
+    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, out, 0)
 
 
 @kernel
@@ -341,7 +361,8 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 row += 1
                 continue
             if clock.first == ABSENT:
-                clock.first = when
+                # History comes by whole days, however late its first trade is.
+                clock.first = when - when % _DAY_NS if flags[row] & _HISTORY else when
             if when > clock.newest:
                 clock.newest = when
                 clock.shift = when - ts_recv[row]

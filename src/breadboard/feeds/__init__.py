@@ -4,6 +4,7 @@ To add one: write its file, add its line to FEEDS, run ``tests/conformance/test_
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from breadboard.errors import UsageError
@@ -11,6 +12,7 @@ from breadboard.feeds.binance import COINM, SPOT, USDM
 from breadboard.feeds.bitstamp import BITSTAMP
 from breadboard.feeds.bybit import INVERSE, LINEAR
 from breadboard.feeds.bybit import SPOT as BYBIT
+from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
 from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
 from breadboard.model.frames import Frames
@@ -29,15 +31,17 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "bybit-linear": LINEAR,
     "bybit-inverse": INVERSE,
 }
-"""Every feed, by its name on the command line."""
+"""Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 
 
 def by_name(name: str) -> Feed:
     """Return a feed by its name on the command line. Raises UsageError."""
     try:
-        return FEEDS[name]
+        return ccxt_feed(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else FEEDS[name]
     except KeyError:
-        raise UsageError(f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)}") from None
+        raise UsageError(
+            f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)} {PREFIX}<any of ccxt's>"
+        ) from None
 
 
 def by_venue(venue: str) -> Feed:
@@ -45,6 +49,9 @@ def by_venue(venue: str) -> Feed:
     for feed in FEEDS.values():
         if feed.capabilities.venue == venue:
             return feed
+    with suppress(KeyError):
+        if venue.startswith("CCXT_"):
+            return ccxt_feed(venue.removeprefix("CCXT_").lower())
     known = " ".join(feed.capabilities.venue for feed in FEEDS.values())
     raise UsageError(f"there is no venue {venue!r}", hint=f"known: {known}")
 

@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader
+from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader, is_change
 from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
@@ -58,7 +58,6 @@ class _Diff(msgspec.Struct, gc=False):
 _diff: Final = msgspec.json.Decoder(_Diff)
 _message: Final = msgspec.json.Decoder(_Message)
 _answer: Final = msgspec.json.Decoder(_Book)
-_DIFF: Final = b'"' + DIFFS.encode()
 _DIFF_CHANNEL: Final = re.compile(rb'"diff_order_book_([A-Za-z0-9-]{1,32})"')
 
 
@@ -117,7 +116,7 @@ class BitstampSession:
                 requests += self._on_word(frame)
                 continue
             self._heard = True
-            if _DIFF in frame:
+            if is_change(frame):
                 self._on_diff(frame)
         return requests + self._ask()
 

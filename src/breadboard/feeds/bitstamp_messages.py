@@ -42,6 +42,7 @@ TRADES: Final = "live_trades_"
 DIFFS: Final = "diff_order_book_"
 IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
 """Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
+_DIFF: Final = b'"' + DIFFS.encode()
 _DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
 _GREATEST: Final = INT64_MAX // PRICE_UNIT - 1
 """The greatest whole part of a price that fits the tape whatever its decimals."""
@@ -116,7 +117,7 @@ class BitstampReader:
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
         """Return whose book misses a refused frame, which no number will show; its stream begins anew."""
-        if b'"' + DIFFS.encode() not in frame:
+        if not is_change(frame):
             return None
         named = _DIFF_CHANNEL.search(frame)
         symbol = named.group(1).decode("ascii") if named else ""
@@ -148,6 +149,11 @@ class BitstampReader:
             firsts = {}
         self._first[at.source] = (at.epoch, firsts)
         return firsts
+
+
+def is_change(frame: bytes) -> bool:
+    """Tell whether a frame is, or once was, a change of a book: the channel comes last, and may be cut off."""
+    return _DIFF in frame or (b'"microtimestamp"' in frame and b'"bids"' in frame and b'"channel"' not in frame)
 
 
 def _said(event: str, channel: str) -> Meaning:

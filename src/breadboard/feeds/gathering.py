@@ -27,9 +27,12 @@ _COLUMNS: Final = (
 
 
 class Gathering:
-    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids."""
+    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids.
 
-    def __init__(self, intern: Callable[[str], int]) -> None:
+    ``every_note`` keeps what the venue says beyond the tape's columns of every event, not of STATUS alone.
+    """
+
+    def __init__(self, intern: Callable[[str], int], *, every_note: bool = False) -> None:
         self.control = 0
         self.quarantined: list[tuple[int, str]] = []
         self.ignored: Counter[str] = Counter()
@@ -37,6 +40,7 @@ class Gathering:
         self.failed = 0
         self.notes: dict[tuple[int, int], Mapping[str, Any]] = {}
         self._intern = intern
+        self._every_note = every_note
         self._events: list[tuple[int, int, int, Event]] = []
         self._bars: list[tuple[int, int, VendorBar]] = []
         self._gaps: list[tuple[int, Gap]] = []
@@ -57,7 +61,7 @@ class Gathering:
             self.checked += 1
             self.failed += not meaning.checked
         for index, event in enumerate(meaning.events):
-            self._add(frames, row, index, event)
+            self.add(frames, row, index, event)
         self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
 
     def refuse(self, frames: Frames, row: int, reason: str, lost: str | None) -> None:
@@ -65,7 +69,7 @@ class Gathering:
         self.quarantined.append((int(frames.offset[row]), reason))
         if lost is not None:
             event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
-            self._add(frames, row, 0, event)
+            self.add(frames, row, 0, event)
 
     def tape(self, frames: Frames) -> Tape:
         """Return the events as a tape, in the order they were taken."""
@@ -100,13 +104,14 @@ class Gathering:
             row["state"], row["completeness"] = BarState.FINAL, 1.0
         return out
 
-    def _add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+    def add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+        """Take one event, the ``index``-th of its frame."""
         instrument = NO_INSTRUMENT if event.symbol is None else self._intern(event.symbol)
         self._events.append((row, index, instrument, event))
         offset = int(frames.offset[row])
         if event.gap is not None:
             self._gaps.append((offset, event.gap))
-        if event.notes:
+        if event.notes and (self._every_note or event.kind is EventKind.STATUS):
             self.notes[offset, index] = event.notes
 
 

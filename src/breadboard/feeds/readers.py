@@ -1,6 +1,7 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -85,6 +86,10 @@ class ReadingDecoder:
     def restore(self, state: bytes) -> None:
         """Go back to a memory that ``snapshot`` returned."""
         self._reader.restore(state)
+
+    def reading(self, at: At) -> Callable[[bytes], Meaning]:
+        """Return the reader as a function of one frame, for who fuzzes it."""
+        return lambda frame: self._reader.read(frame, at)
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""

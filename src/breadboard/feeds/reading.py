@@ -96,8 +96,21 @@ CONTROL: Final = Meaning(control=True)
 
 def parse_object(frame: bytes) -> dict[str, Any]:
     """Return the frame's JSON object. Raises Refused for anything else, and for a key given twice at any depth."""
+    return _object(frame)
+
+
+def parse_numbers_as_text(frame: bytes) -> dict[str, Any]:
+    """Return the frame's JSON object as ``parse_object`` does, its numbers as the text they were written in."""
+    return _object(frame, str)
+
+
+def _object(frame: bytes, number: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """Return a JSON object, its numbers made by ``number`` where one is given."""
+    how: dict[str, Any] = {"object_pairs_hook": _once, "parse_constant": _no_constant}
+    if number is not None:
+        how |= {"parse_float": number, "parse_int": number}
     try:
-        found = json.loads(frame.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(frame.decode("utf-8"), **how)
     except UnicodeDecodeError:
         raise Refused("not UTF-8 text") from None
     except json.JSONDecodeError as error:

@@ -138,6 +138,8 @@ class Binance:
         call = path.removeprefix(self._flavour.rest)
         if call == "exchangeInfo":
             return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": self._symbols()})
+        if path.endswith("/exchangeInfo"):
+            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": []})  # of the other markets
         if call != "depth":
             return Answer(404, b'{"code":-1000,"msg":"no such path"}')
         book = self._exchange.market.by_symbol.get(query.get("symbol", ""))
@@ -243,6 +245,7 @@ class Binance:
             {
                 "symbol": book.symbol,
                 "status": "TRADING",
+                **self._assets(book),
                 "filters": [
                     {"filterType": "PRICE_FILTER", "tickSize": self._price(book, 1)},
                     {"filterType": "LOT_SIZE", "stepSize": self._size(book, 1)},
@@ -250,6 +253,17 @@ class Binance:
             }
             for book in self._exchange.market.books
         ]
+
+    def _assets(self, book: Book) -> dict[str, Any]:
+        quote = "USDT" if book.symbol.endswith("USDT") else "USD"
+        spot = not self._flavour.futures
+        return {
+            "baseAsset": book.symbol.partition("_")[0].removesuffix(quote),
+            "quoteAsset": quote,
+            "baseAssetPrecision": book.lot_decimals,
+            "quoteAssetPrecision": book.tick_decimals,
+            "orderTypes": ["LIMIT", "MARKET"],
+        } | ({"isSpotTradingAllowed": True, "permissions": ["SPOT"], "permissionSets": [["SPOT"]]} if spot else {})
 
     def _price(self, book: Book, ticks: int) -> str:
         return decimal_text(ticks, book.tick_decimals, self._flavour.price_padding)
