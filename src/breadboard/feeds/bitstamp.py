@@ -1,9 +1,9 @@
 """Bitstamp: changes of whole books in the stream, their beginning over HTTP, and trades.
 
-Source: bitstamp.net/websocket/v2, bitstamp.net/api, a real recording. The answer over HTTP lags behind the stream (2.6 s
-were seen): a book is asked for once it has begun to change, and again while the answer is older than the first change.
-One that does not change is asked for when the lag must be over. There is no stream of best bids and offers:
-``order_book`` sends a hundred levels each time, which the book has already.
+Source: bitstamp.net/websocket/v2, bitstamp.net/api, a real recording. An answer over HTTP lags behind the stream, by up
+to 2.6 s in the recording: a book is asked for once it has begun to change, and again while the answer is older than its
+first change. One that does not change is asked for when the lag must be over. There is no stream of best bids and
+offers: ``order_book`` sends a hundred levels each time, which the book has already.
 
 Any pair is acknowledged; that there is no such one the venue says with 404 when its book is asked for. Since answers to
 our own heartbeats show nothing but a living socket, silence of every channel is watched here.

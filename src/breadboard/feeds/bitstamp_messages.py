@@ -2,9 +2,10 @@
 
 Source: bitstamp.net/websocket/v2 and a real recording. ``ts_event`` is ``microtimestamp``, and a book's numbers are the
 same microseconds: they grow, with holes. A trade's ``type`` is the taker's: 0 bought, 1 sold. Its exact numbers are the
-``_str`` ones; those beside them went through a float. A real book had an offer at 9,999,999,999.00, beyond what the tape
-can hold: such a level is left out of the event and told in its notes, because a wish that can never trade must not cost
-the book.
+``_str`` ones; those beside them went through a float.
+
+A real book had an offer at 9,999,999,999.00, beyond what the tape can hold: such a level is left out of the event and
+told in its notes, because a wish that can never trade must not cost the book.
 """
 
 import re

@@ -8,7 +8,8 @@ import pytest
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.bybit import ARGS_A_REQUEST, QUIET_S, SNAPSHOT_S
-from breadboard.feeds.describe import describe
+from breadboard.feeds.bybit_messages import BybitReader
+from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.kinds import EventKind, GapReason, SequenceRule, Side, StatusCode
 from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
@@ -80,9 +81,9 @@ def test_spot_numbers_its_trades_and_derivatives_name_them() -> None:
     assert found["trade_id"] == [2290000000061666327, ABSENT]
     assert found["ts_event"] == [1672304486865_000_000] * 2
     assert [size_text(size) for size in found["size"]] == ["0.141158", "0.001"]
-    (spot,), (named,) = (describe(FEEDS["bybit"], frame) for frame in (SPOT_TRADE, TRADE))
-    assert spot["rpi"] is True
-    assert (named["id"], named["tick"]) == ("20f43950-d8dd-5b31-9112-a178eb6023af", "PlusTick")
+    (spot,), (named,) = (BybitReader().read(frame, At(0, 1, 0)).events for frame in (SPOT_TRADE, TRADE))
+    assert spot.notes == {"rpi": True}
+    assert named.notes == {"id": "20f43950-d8dd-5b31-9112-a178eb6023af", "tick": "PlusTick"}
 
 
 def test_a_message_of_a_thousand_trades_is_a_thousand_trades_in_their_order() -> None:
@@ -149,7 +150,9 @@ def book(number: int, kind: str = "delta", topic: str = "orderbook.200.BTCUSDT")
     ).encode()
 
 
-@pytest.mark.parametrize(("name", "path"), [("bybit", "spot"), ("bybit-linear", "linear"), ("bybit-inverse", "inverse")])
+@pytest.mark.parametrize(
+    ("name", "path"), [("bybit", "spot"), ("bybit-linear", "linear"), ("bybit-inverse", "inverse")]
+)
 def test_each_market_lives_at_its_own_address(name: str, path: str) -> None:
     assert session(name=name).url == f"wss://stream.bybit.com/v5/public/{path}"
     assert FEEDS[name].capabilities.venue == name.replace("-", "_").upper()
