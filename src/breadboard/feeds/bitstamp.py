@@ -204,7 +204,7 @@ def _subscribe(channel: str) -> Send:
     return Send(msgspec.json.encode({"event": "bts:subscribe", "data": {"channel": channel}}).decode())
 
 
-@dataclass(frozen=True)
+@dataclass
 class BitstampFeed:
     """Bitstamp as a ``ports.Feed``."""
 

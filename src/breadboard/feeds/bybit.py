@@ -195,7 +195,7 @@ def _say(op: str, topics: tuple[str, ...], req_id: str) -> Send:
     return Send(msgspec.json.encode({"req_id": req_id, "op": op, "args": topics}).decode())
 
 
-@dataclass(frozen=True)
+@dataclass
 class BybitFeed:
     """One of Bybit's markets as a ``ports.Feed``."""
 

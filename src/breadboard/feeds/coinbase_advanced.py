@@ -150,7 +150,7 @@ def _say(method: str, channel: str, products: Sequence[str]) -> Send:
     return Send(msgspec.json.encode(said).decode())
 
 
-@dataclass(frozen=True)
+@dataclass
 class CoinbaseAdvancedFeed:
     """Coinbase Advanced Trade as a ``ports.Feed``."""
 

@@ -131,7 +131,8 @@ class CoinbaseAdvancedReader:
         if payload.get("type") == "error" and "channel" not in payload:
             return venue_says(StatusCode.VENUE_ERROR)
         number = payload.get("sequence_num")
-        verdict, gaps = Verdict.NEXT, ()
+        verdict = Verdict.NEXT
+        gaps: tuple[Event, ...] = ()
         if isinstance(number, int) and 0 <= number <= INT64_MAX and not isinstance(number, bool):
             verdict, gaps = self._count(number, at)  # before anything can be refused: a refused message is not lost
         try:

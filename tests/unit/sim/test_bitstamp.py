@@ -22,6 +22,14 @@ async def heard(socket: ClientConnection) -> dict[str, Any]:
     return message
 
 
+def apply(sides: dict[str, dict[Decimal, Decimal]], data: dict[str, Any]) -> None:
+    for side, levels in sides.items():
+        for price, size in data[side]:
+            levels[Decimal(price)] = Decimal(size)
+            if not Decimal(size):
+                del levels[Decimal(price)]
+
+
 def test_the_answer_over_http_and_the_changes_after_it_make_the_top_of_the_book_that_is_streamed() -> None:
     async def scenario() -> None:
         sides: dict[str, dict[Decimal, Decimal]] = {}
@@ -44,11 +52,8 @@ def test_the_answer_over_http_and_the_changes_after_it_make_the_top_of_the_book_
                         begun = int(answer["microtimestamp"])
                         sides = {side: {Decimal(p): Decimal(s) for p, s in answer[side]} for side in ("bids", "asks")}
                         continue
-                    for side in ("bids", "asks") if number > begun else ():
-                        for price, size in data[side]:
-                            sides[side][Decimal(price)] = Decimal(size)
-                            if not Decimal(size):
-                                del sides[side][Decimal(price)]
+                    if number > begun:
+                        apply(sides, data)
                 elif last > begun > 0 and number == last:
                     for side, best in (("bids", max), ("asks", min)):
                         top = {Decimal(price): Decimal(size) for price, size in data[side]}
