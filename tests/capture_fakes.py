@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from breadboard.capture.driver import Capture
-from breadboard.capture.line import Source
+from breadboard.capture.source import Source
 from breadboard.errors import JournalError
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import RecordKind, SequenceRule

@@ -20,7 +20,7 @@ from breadboard.feeds import FEEDS
 from breadboard.model.kinds import BookState, EventKind, Flag
 from breadboard.sim import serve as sim
 from breadboard.sim.exchange import Exchange
-from breadboard.sim.faults import Faults, parse_faults
+from breadboard.sim.faults import parse_faults
 from breadboard.sim.market import BUY, SELL, Book, Market
 from breadboard.sim.truth import Truth
 from capture_fakes import capturing, until
@@ -147,7 +147,8 @@ async def comes_to(market: Running, follower: Follower, timeout_s: float = 30.0)
 
 async def honest(market: Running) -> int:
     """Let nothing more be withheld, let every book change once more, then rest; return how much was withheld."""
-    market.exchange._faults = Faults()
+    for listener in market.exchange.listeners.values():
+        listener.steps.clear()
     await asyncio.sleep(0.7)
     market.rest.set()
     return market.withheld()

@@ -4,7 +4,8 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from tempfile import gettempdir
+from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import Meta
@@ -53,11 +54,17 @@ class ApiConfig(Section, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
 
 
+TIERS: Final = ("liquid", "semi", "illiquid")
+"""How busy a symbol is thought to be; ``capture`` measures what it is."""
+
+
 class FeedConfig(Section, frozen=True):
     """One live source."""
 
     venue: str
-    symbols: tuple[str, ...]
+    symbols: tuple[str, ...] = ()
+    symbols_file: str = ""
+    """A TOML list of symbols (see ``read_symbols``) on top of ``symbols``; relative to the configuration file."""
     channels: tuple[str, ...] = ()
     """Empty: all that the venue has."""
     url: str = ""
@@ -65,6 +72,12 @@ class FeedConfig(Section, frozen=True):
     rest_url: str = ""
     key: str = ""
     """The venue's key, as ``${NAME}``; empty: the environment variable that the venue's feed names, where it is set."""
+    connections: Annotated[int, Meta(ge=0, le=1000)] = 0
+    """At least so many connections, where the symbols shall not move when one more is needed; 0: as many as needed."""
+    subscribe_per_s: Annotated[float, Meta(gt=0)] | None = None
+    """Messages a second that we send at most; None: what the venue allows."""
+    tiers: dict[str, str] = {}
+    """By symbol as this venue spells it; filled from the symbols file."""
 
 
 class Config(Section, frozen=True):
@@ -103,16 +116,98 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
             node = node.setdefault(parent, {})
         node[leaf] = value
     try:
-        return msgspec.convert(_resolve(tree), Config, strict=True)
+        config = msgspec.convert(_resolve(tree), Config, strict=True)
     except msgspec.ValidationError as error:
         raise UsageError(
             f"{path or 'the configuration'} is wrong: {error}", hint=f"cat {path}" if path else ""
         ) from None
+    base = path.parent if path is not None else Path()
+    return msgspec.structs.replace(config, feeds=tuple(_with_listed(feed, base) for feed in config.feeds))
+
+
+def read_symbols(path: Path, venue: str) -> dict[str, str]:
+    """Return the tier of each symbol of a list, spelled for ``venue`` (its feed's name), in the order of the file.
+
+    The file has one ``[[symbol]]`` table each: ``name``, ``tier`` (liquid, semi, illiquid) and, where a venue has a
+    spelling of its own, ``venues = { binance = "BTCUSDT" }``. Raises UsageError naming file, line and value.
+    """
+    text, entries = _symbol_tables(path)
+    lines = [
+        number for number, line in enumerate(text.splitlines(), 1) if line.replace(" ", "").startswith("[[symbol]]")
+    ]
+
+    def wrong(at: int, what: str) -> UsageError:
+        line = lines[at] if at < len(lines) else 1
+        return UsageError(f"{path} line {line}: {what}", hint=f"sed -n {line},{line + 4}p {path}")
+
+    tiers: dict[str, str] = {}
+    for at, entry in enumerate(entries):
+        try:
+            listed = msgspec.convert(entry, _Listed, strict=True)
+        except msgspec.ValidationError as error:
+            raise wrong(at, f"the symbol is wrong: {error}") from None
+        name = listed.venues.get(venue, listed.name)
+        if not name:
+            raise wrong(at, "a symbol without a name")
+        if listed.tier not in TIERS:
+            raise wrong(at, f"there is no tier {listed.tier!r} (of {listed.name}); there are {', '.join(TIERS)}")
+        if name in tiers:
+            raise wrong(at, f"{name!r} is there a second time")
+        tiers[name] = listed.tier
+    if not tiers:
+        raise UsageError(f"{path} line 1: no symbol in it", hint='[[symbol]] name = "BTC-USD" tier = "liquid"')
+    return tiers
+
+
+def key_of(feed: FeedConfig, variable: str) -> str:
+    """Return the key of a feed, from its ``${NAME}`` or the environment's ``variable``; empty where neither is set.
+
+    Asked for where it is needed and nowhere kept. Raises UsageError for a name that the environment lacks.
+    """
+    return str(_resolve(feed.key)) if feed.key else os.environ.get(variable, "") if variable else ""
+
+
+def runtime_dir() -> Path:
+    """Return where processes of one user leave word for each other, whatever data directory each has."""
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    return Path(given) / "breadboard" if given else Path(gettempdir()) / f"breadboard-{os.getuid()}"
+
+
+class _Listed(Section, frozen=True):
+    name: str
+    tier: str
+    venues: dict[str, str] = {}
+
+
+def _symbol_tables(path: Path) -> tuple[str, list[Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        tree = tomllib.loads(text)
+    except OSError as error:
+        raise UsageError(f"the symbols file {path} cannot be read: {error.strerror}", hint=f"ls -l {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}", hint=f"cat {path}") from None
+    entries = tree.pop("symbol", [])
+    if tree or not isinstance(entries, list):
+        odd = next(iter(tree), "symbol")
+        line = next((at for at, each in enumerate(text.splitlines(), 1) if odd in each), 1)
+        raise UsageError(f"{path} line {line}: {odd!r} is no [[symbol]] table", hint=f"sed -n {line}p {path}")
+    return text, entries
+
+
+def _with_listed(feed: FeedConfig, base: Path) -> FeedConfig:
+    """Put the symbols of a feed's file into the feed."""
+    if not feed.symbols_file:
+        return feed
+    tiers = read_symbols(base / feed.symbols_file, feed.venue)
+    symbols = tuple(dict.fromkeys((*feed.symbols, *tiers)))
+    return msgspec.structs.replace(feed, symbols=symbols, symbols_file="", tiers={**tiers, **feed.tiers})
 
 
 def _resolve(node: Any) -> Any:  # noqa: ANN401 - any TOML value
     if isinstance(node, dict):
-        return {key: _resolve(value) for key, value in node.items()}
+        # A key stays a name until it is used: this tree is written to a file for child processes.
+        return {key: value if key == "key" else _resolve(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_resolve(value) for value in node]
     if isinstance(node, str):

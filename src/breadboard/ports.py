@@ -5,7 +5,7 @@ The docstrings are the contracts; ``tests/conformance`` holds every implementati
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +51,10 @@ class Capabilities:
     """The environment variable that holds the key; empty for a venue that asks for none."""
     single_connection: bool = False
     """The venue counts connections a key, and lets the newer one throw out the older."""
+    max_symbols_per_connection: int | None = None
+    """Where the venue counts symbols rather than streams (Yahoo: 100)."""
+    calendar: str = ""
+    """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +122,35 @@ class Missing:
     detail: str
 
 
-Request = Send | Fetch | Reconnect | Missing
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The venue refuses this symbol, or this channel of it, by name: for people; nothing is asked again."""
+
+    symbol: str
+    channel: str | None
+    reason: str
+
+
+Request = Send | Fetch | Reconnect | Missing | Denied
+
+
+class Watched(Protocol):
+    """What a session that watches its subscriptions knows of them. It has it as ``session.subscriptions``.
+
+    A session without that attribute is recorded just as well; its symbols have no measured rates.
+    """
+
+    def rates(self) -> Mapping[str, float]:
+        """Return messages a second by symbol, over all its channels, as heard lately."""
+        ...
+
+    def missing(self) -> Sequence[str]:
+        """Return what is held to be lost at the moment, ``SYMBOL channel`` each."""
+        ...
+
+    def on_phase(self, phase: str) -> None:
+        """Take the phase of the market (``clock``-driven, see ``calendars``): with it what is usual changes."""
+        ...
 
 
 class Session(Protocol):
@@ -127,7 +159,7 @@ class Session(Protocol):
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
     delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
     After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
-    never raises on venue bytes.
+    never raises on venue bytes. It may have ``subscriptions``, a ``Watched``.
     """
 
     url: str
@@ -151,6 +183,9 @@ class Session(Protocol):
         ...
 
 
+WHOLE_FRAME: Final = -1
+
+
 @dataclass(frozen=True, slots=True)
 class Decoded:
     """What a run of frames meant. ``len(frames) == data + control + len(quarantined)``."""
@@ -168,7 +203,10 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked."""
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
+
+    Under ``(offset, WHOLE_FRAME)``, what a frame says beyond its events and bars (``import``): splits, rows left out.
+    """
 
 
 class Decoder(Protocol):

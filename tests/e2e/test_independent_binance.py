@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from breadboard.capture.ccxt_source import connect
-from breadboard.capture.driver import plan_sources
+from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.feeds import by_name
 from breadboard.model.frames import Frames

@@ -13,7 +13,8 @@ import uvloop
 
 from breadboard import journal
 from breadboard.app.past import history
-from breadboard.capture.driver import Capture, History, plan_sources
+from breadboard.capture.driver import Capture
+from breadboard.capture.planning import History, plan_sources
 from breadboard.capture.status import Counters
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS

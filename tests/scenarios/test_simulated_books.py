@@ -98,9 +98,9 @@ def test_advanced_trade_mends_the_trades_that_fell_into_a_hole(tmp_path: Path) -
             await asyncio.sleep(1.0)
             (listener,) = market.exchange.listeners.values()
             before = market.truth.stream("market_trades:BTC-USD").count
-            listener.muted = True  # for one message of trades
+            listener.muted = "mute"  # for one message of trades
             await until(lambda: market.truth.stream("market_trades:BTC-USD").count > before)
-            listener.muted = False
+            listener.muted = ""
             await asyncio.sleep(1.5)
             market.rest.set()
             await comes_to(market, follower)

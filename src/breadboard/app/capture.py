@@ -4,9 +4,10 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
+import msgspec
 import uvloop
 
 from breadboard import feeds, journal
@@ -14,10 +15,11 @@ from breadboard.app import journals
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
-from breadboard.capture.driver import Capture, History, plan_sources
-from breadboard.capture.line import Source
+from breadboard.capture.driver import Capture
+from breadboard.capture.planning import History, plan_sources
+from breadboard.capture.source import Source
 from breadboard.clock import Clock, SystemClock
-from breadboard.config import Config
+from breadboard.config import Config, key_of, runtime_dir
 from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
 from breadboard.telemetry import logs
 
@@ -38,11 +40,17 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     places, clock = Places(config.root).made(), SystemClock()
     writer = journals.open_writer(config, places, clock)
     try:
-        sources = planned(config, history(places.journal))
+        numbers = places.source_numbers()
+        before = dict(numbers)
+        sources = planned(config, history(places.journal), numbers)
+        if numbers != before:
+            places.write_source_numbers(numbers)
     except BaseException:
         writer.close()
         raise
-    capture = Capture(sources, writer, clock=clock, status_path=places.run / "capture.json")
+    capture = Capture(
+        sources, writer, clock=clock, status_path=places.run / "capture.json", tiers_path=places.run / "tiers.json"
+    )
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     ended = threading.Event()
     threading.Thread(target=_retire, args=(config, places, clock, ended), name="retention", daemon=True).start()
@@ -54,9 +62,16 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     return INTERRUPTED if capture.interrupted else 0
 
 
-def planned(config: Config, known: Mapping[int, History] | None = None) -> list[Source]:
+def planned(
+    config: Config, known: Mapping[int, History] | None = None, numbers: MutableMapping[str, int] | None = None
+) -> list[Source]:
     """Return the connections that the configuration calls for. Raises UsageError for what no venue has."""
-    return plan_sources(config.feeds, {feed.venue: feeds.by_name(feed.venue) for feed in config.feeds}, known)
+    known_feeds = {feed.venue: feeds.by_name(feed.venue) for feed in config.feeds}
+    wanted = [
+        msgspec.structs.replace(feed, key=key_of(feed, known_feeds[feed.venue].capabilities.credential))
+        for feed in config.feeds
+    ]
+    return plan_sources(wanted, known_feeds, known, numbers, runtime_dir())
 
 
 def named(config: Config) -> list[dict[str, Any]]:

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 
 from breadboard import journal
-from breadboard.capture.driver import History
+from breadboard.capture.planning import History
 from breadboard.journal.format import parse_epoch
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap

@@ -1,6 +1,7 @@
 """Where things lie in a data directory, and how processes leave word for each other there."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +57,26 @@ class Places:
     def run(self) -> Path:
         """Files of running processes: state, resolved configuration, status."""
         return self.root / "run"
+
+    @property
+    def sources(self) -> Path:
+        """The source number of every connection ever made from here."""
+        return self.root / "sources.json"
+
+    def source_numbers(self) -> dict[str, int]:
+        """Return the source numbers given so far, by the connection's place in the configuration."""
+        try:
+            return msgspec.json.decode(self.sources.read_bytes(), type=dict[str, int])
+        except FileNotFoundError:
+            return {}
+        except msgspec.DecodeError as error:
+            raise UsageError(
+                f"{self.sources} is damaged: {error}", hint=f"mv {self.sources} {self.sources}.old"
+            ) from None
+
+    def write_source_numbers(self, numbers: Mapping[str, int]) -> None:
+        """Keep the source numbers."""
+        _write(self.sources, msgspec.json.encode(numbers))
 
     def made(self) -> "Places":
         """Create the directories and return self."""

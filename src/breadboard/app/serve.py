@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from breadboard import journal
@@ -52,7 +53,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heard)
     clock, lag = SystemClock(), LagBoard()
-    metrics, live = Metrics(lag), LiveMarket(clock)
+    metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting = Counting(metrics)
     with building.open_store(config, places) as store:
 

@@ -1,5 +1,6 @@
 """What runs on a data directory, and how it is: asked of the processes, or read from what they left."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,8 @@ from breadboard.app.places import Places
 from breadboard.errors import BreadboardError
 
 OK, DEGRADED, STOPPED = "ok", "degraded", "stopped"
+MOST_NAMED = 20
+"""Symbols in one sentence; all of them are under ``capture``."""
 
 
 def read(data_dir: Path) -> dict[str, Any]:
@@ -31,6 +34,7 @@ def read(data_dir: Path) -> dict[str, Any]:
         for source in (capture or {}).get("sources", [])
         if not source["connected"]
     )
+    reasons.extend(_of_subscriptions(capture))
     state = STOPPED if running is None else DEGRADED if reasons else OK
     return {
         "state": state,
@@ -42,3 +46,14 @@ def read(data_dir: Path) -> dict[str, Any]:
         "capture": capture,
         "server": server,
     }
+
+
+def _of_subscriptions(capture: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield, by name, what venues refuse and what has gone missing."""
+    for source in (capture or {}).get("sources", []):
+        name = f"{source['venue']} (source {source['source']})"
+        for words, key in (("refuses", "refused"), ("no longer sends", "missing")):
+            names = source.get(key, [])
+            if names:
+                more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+                yield f"{name} {words} {', '.join(names[:MOST_NAMED])}{more}"

@@ -4,83 +4,38 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
+from breadboard import calendars
+from breadboard.capture import tiers
 from breadboard.capture.appender import Appender
 from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
-from breadboard.capture.line import Line, Source, Surroundings
+from breadboard.capture.conversation import NAMES_KEPT
+from breadboard.capture.line import Line
+from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Status, write
 from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
-from breadboard.config import FeedConfig
 from breadboard.errors import JournalError
-from breadboard.ports import Capabilities, Feed, JournalWriter, Wish
+from breadboard.ports import JournalWriter
 
 log = logging.getLogger(__name__)
 
 TICK_S = 0.1
+TIERS_SEEN_EVERY = 100
+TIERS_EVERY = 600
+"""Ticks between two writings of the measured rates: a minute."""
 GOOD_BYE_S = 1.5
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the journal already holds of one source."""
-
-    epoch: int
-    """The number of its last connection."""
-    last_ts: int
-    """The receive stamp of its last record."""
-
-
-def plan_sources(
-    wanted: Sequence[FeedConfig], feeds: Mapping[str, Feed], history: Mapping[int, History] | None = None
-) -> list[Source]:
-    """Return the connections that the configuration calls for, numbered from 0 in its order.
-
-    A feed with more streams than its venue carries on one connection is spread over several. ``feeds`` maps the
-    configured venue names to feeds; ``history`` source numbers to what the journal has. Raises UsageError for
-    symbols or channels that the venue cannot have, KeyError for a venue that ``feeds`` lacks.
-    """
-    planned: list[Source] = []
-    for config in wanted:
-        feed = feeds[config.venue]
-        for symbols, channels in _spread(config, feed.capabilities):
-            number = len(planned)
-            known = (history or {}).get(number)
-            wish = Wish(symbols, channels, config.url, config.rest_url, config.key)
-            planned.append(
-                Source(
-                    number,
-                    symbols,
-                    feed.capabilities,
-                    feed.session(wish),
-                    known.epoch if known else 0,
-                    known.last_ts if known else None,
-                )
-            )
-    return planned
-
-
-def _spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    """Yield the symbols and channels of each connection."""
-    channels = config.channels or can.channels
-    for group in can.channel_groups or (channels,):
-        # A channel that no group has is the session's to refuse, with a sentence.
-        mine = tuple(name for name in channels if name in group or not any(name in each for each in can.channel_groups))
-        size = max(1, can.max_streams_per_connection // max(1, len(mine)))
-        for begin in range(0, len(config.symbols), size) if mine else ():
-            yield config.symbols[begin : begin + size], mine
 
 
 class Capture:
     """Records ``sources`` into ``journal`` until ``stop``. It talks to venues and the journal, and to nobody else.
 
     It owns the journal from ``run`` on and closes it at the end. ``status_path`` is a small JSON file
-    (``capture.status.Status``), rewritten each second.
+    (``capture.status.Status``), rewritten each second, ``tiers_path`` one (``capture.tiers.Tiers``) each minute.
     """
 
     def __init__(
@@ -91,15 +46,18 @@ class Capture:
         clock: Clock | None = None,
         rng: Random | None = None,
         status_path: Path | None = None,
+        tiers_path: Path | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock or SystemClock()
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
         self._status_path = status_path
+        self._tiers_path = tiers_path
         self._started_ns = self._clock.wall()
         self._appender = Appender(journal, self._clock)
         self._watch = ClockWatch(self._clock, self._appender)
         self._lines: list[Line] = []
+        self._tiers: dict[str, tiers.Tier] = {}
         self._stopping = asyncio.Event()
         self.interrupted = False
 
@@ -110,6 +68,8 @@ class Capture:
         """
         around = Surroundings(self._appender, self._clock, self._watch, self._rng, Pacer(self._clock))
         trusted()  # reading the authorities takes a tenth of a second: before there is a socket to neglect
+        for calendar in sorted({source.capabilities.calendar for source in self._sources}):
+            calendars.phase(calendar, self._started_ns)  # and a calendar a whole one
         self._watch.tick()
         self._lines = [Line(source, around) for source in self._sources]
         tasks = [asyncio.create_task(line.run(), name=f"line {line.counters.source}") for line in self._lines]
@@ -147,6 +107,8 @@ class Capture:
         for line in self._lines:
             seen = line.counters.last_frame_mono
             line.counters.last_frame_age_s = round((now - seen) / 1e9, 3) if seen else None
+            watched = line.source.watched
+            line.counters.missing = list(watched.missing())[:NAMES_KEPT] if watched is not None else []
         return Status(
             os.getpid(),
             self._clock.wall(),
@@ -156,6 +118,7 @@ class Capture:
             self._appender.frames_lost,
             self._watch.steps,
             [line.counters for line in self._lines],
+            self._tiers,
         )
 
     def write_status(self) -> None:
@@ -169,9 +132,13 @@ class Capture:
         while not self._stopping.is_set():
             try:
                 self._watch.tick()
+                if turn % TIERS_SEEN_EVERY == 0:
+                    self._tiers = tiers.by_tier(self._sources)
                 if turn % 10 == 0:
                     self._appender.tick()
                     self.write_status()
+                if self._tiers_path is not None and turn % TIERS_EVERY == TIERS_EVERY - 1:
+                    tiers.write(self._tiers_path, self._sources, self._clock.wall())
             except JournalError as error:
                 log.error("the journal cannot be asked: %s", error)  # noqa: TRY400 - a sentence, no traceback
             turn += 1

@@ -3,8 +3,9 @@
 import contextlib
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -33,6 +34,13 @@ class Counters(msgspec.Struct):
     last_frame_mono: int = 0
     last_frame_age_s: float | None = None
     last_error: str = ""
+    refusals: int = 0
+    """Subscriptions that the venue refused by name, ``refused`` of them listed."""
+    refused: list[str] = []
+    missing_told: int = 0
+    """Gaps written because a subscription no longer brought what it should."""
+    missing: list[str] = []
+    """What is held to be lost at the moment."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -46,13 +54,20 @@ class Status(msgspec.Struct, frozen=True):
     frames_lost: int
     clock_steps: int
     sources: Sequence[Counters]
+    tiers: Mapping[str, Any] = {}
+    """By tier: symbols asked for, those measured, and their messages a second together."""
 
 
 def write(path: Path, status: Status) -> None:
     """Replace the file in one step; a reader never sees half of it. A refusal of the disk is logged, not raised."""
+    replace(path, msgspec.json.encode(status))
+
+
+def replace(path: Path, body: bytes) -> None:
+    """Put ``body`` in a file's place in one step. A refusal of the disk is logged, not raised."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_bytes(msgspec.json.encode(status))
+        temporary.write_bytes(body)
         temporary.replace(path)
     except OSError as error:
         log.warning("the status file %s cannot be written: %s", path, error.strerror)

@@ -1,6 +1,7 @@
 """One TCP connection that carries text lines: bytes in, stamped batches of lines out."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, cast
 
@@ -21,12 +22,15 @@ class LineConnection(asyncio.Protocol):
 
     def __init__(self, handler: Handler, clock: Clock, frame_cap: int, ping: str) -> None:
         self.provenance = Provenance.LIVE
+        self.dismissed = False
         self._handler = handler
         self._wall = clock.wall
         self._mono = clock.mono
         self._cap = frame_cap
         self._ping = ping
-        self._rest = b""
+        self._parts: list[bytes] = []
+        """What came of a line that has no end yet."""
+        self._held = 0
         self._reason = ""
         self._begun = False
         self._broken = False
@@ -67,45 +71,58 @@ class LineConnection(asyncio.Protocol):
         wall, mono = self._wall(), self._mono()
         if self._broken:
             return  # the gap that was told of lasts until the next connection
-        *lines, self._rest = (self._rest + data).split(b"\n")
+        head, end, rest = data.rpartition(b"\n")
+        if end:
+            self._take(b"".join((*self._parts, head)).split(b"\n"), wall, mono)
+            self._parts, self._held = [], 0
+        if not self._broken and rest:
+            self._hold(rest)
+
+    def _take(self, lines: Sequence[bytes], wall: int, mono: int) -> None:
+        """Hand on whole lines, up to the first that is too long."""
         frames = [line.removesuffix(b"\r") for line in lines]
-        if any(len(frame) > self._cap for frame in frames) or len(self._rest) > self._cap:
-            frames = self._break_off(frames)
-        frames = [frame for frame in frames if frame]
-        if not frames:
-            return
-        if not self._begun:
-            self._begin(frames[0])
-        self._handler.on_batch(Batch(frames, [wall] * len(frames), mono))
+        too_long = next((at for at, frame in enumerate(frames) if len(frame) > self._cap), None)
+        sound = [frame for frame in frames[:too_long] if frame]
+        if sound:
+            self._begin(sound[0])
+            self._handler.on_batch(Batch(sound, [wall] * len(sound), mono))
+        if too_long is not None:
+            self._break_off(frames[too_long])
+
+    def _hold(self, part: bytes) -> None:
+        """Keep the beginning of a line. Parts are joined once: a long line may come in many small pieces."""
+        self._parts.append(part)
+        self._held += len(part)
+        if self._held > self._cap + 1:  # one more, for a carriage return that has no line feed yet
+            self._break_off(b"".join(self._parts))
 
     def eof_received(self) -> bool:
         """Let an end of file be the end of the connection (asyncio)."""
+        self.dismissed = True
         return False
 
     def connection_lost(self, error: Exception | None) -> None:
         """Hand on what is left, then the reason (asyncio)."""
-        if self._rest and not self._broken:
-            self._handler.on_broken_frame(self._rest[:QUARANTINE_HEAD], "a line cut off by the end of the connection")
+        if self._parts:
+            head = b"".join(self._parts)[:QUARANTINE_HEAD]
+            self._handler.on_broken_frame(head, "a line cut off by the end of the connection")
         self._handler.on_end(self._reason or (f"connection lost: {error}" if error else "closed by the other side"))
 
     def _begin(self, first: bytes) -> None:
+        """Let the first line say where the data comes from, if it says so."""
+        if self._begun:
+            return
         self._begun = True
         if first.startswith(PROVENANCE_LINE):
             with suppress(ValueError):
                 self.provenance = Provenance(first.removeprefix(PROVENANCE_LINE).rstrip(b",").decode("latin-1"))
 
-    def _break_off(self, frames: list[bytes]) -> list[bytes]:
-        """Quarantine the first line that is too long, leave, and return the lines before it."""
-        place = next((place for place, frame in enumerate(frames) if len(frame) > self._cap), len(frames))
-        head = frames[place] if place < len(frames) else self._rest
-        self._broken = True
-        if place:
-            wall, mono = self._wall(), self._mono()
-            self._handler.on_batch(Batch(frames[:place], [wall] * place, mono))
-        reason = f"a line of more than {self._cap} bytes ({len(head)} so far)"
-        self._handler.on_broken_frame(head[:QUARANTINE_HEAD], reason)
+    def _break_off(self, line: bytes) -> None:
+        """Quarantine a line that is too long, and leave: what comes after it is not taken for data."""
+        self._broken, self._parts = True, []
+        reason = f"a line of more than {self._cap} bytes ({len(line)} so far)"
+        self._handler.on_broken_frame(line[:QUARANTINE_HEAD], reason)
         self.close("line too long")
-        return []
 
 
 async def connect(

@@ -47,6 +47,7 @@ class WebSocketConnection(WSListener):
         self._parts: list[bytes] = []
         self._reason = ""
         self._broken = False
+        self.dismissed = False
         self._retrieval: asyncio.Task[None] | None = None
         self._transport: WSTransport | None = None
 
@@ -149,6 +150,7 @@ class WebSocketConnection(WSListener):
         if kind == _PING:
             transport.send_pong(frame.get_payload_as_bytes())
         elif kind == _CLOSE:
+            self.dismissed = True
             self._reason = self._reason or _close_reason(frame)
             transport.send_close(frame.get_close_code())
             transport.disconnect()

@@ -43,6 +43,11 @@ class Connection(Protocol):
         """Where the data comes from, in the words of the other side; settled with the first batch."""
         ...
 
+    @property
+    def dismissed(self) -> bool:
+        """Whether the other side ended it in form, so that it no longer counts this connection as ours."""
+        ...
+
     def send(self, text: str) -> None:
         """Send one text frame, or line; on a connection that is over, nothing happens."""
         ...

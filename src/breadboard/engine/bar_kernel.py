@@ -86,6 +86,7 @@ _GAP: Final = int(EventKind.GAP)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
+_HISTORY: Final = int(Flag.HISTORY)
 _NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
 _HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
@@ -282,11 +283,14 @@ def _trade(
 
 
 @kernel
-def _implausible(clock: Record, ahead: int) -> bool:
-    """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not."""
+def _implausible(clock: Record, ahead: int, fetched: int) -> bool:
+    """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not.
+
+    What was ``fetched`` has no lag: a whole day may have been received at one moment.
+    """
     if ahead > _AHEAD_NS:
         return True
-    if clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
+    if not fetched and clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
         clock.ahead += 1
         return True
     clock.ahead = 0
@@ -356,7 +360,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
             row += 1
             continue
         if not flags[row] & _LAST_KNOWN:
-            if _implausible(clock, when - ts_recv[row]):
+            if _implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
                 meter[IMPLAUSIBLE] += 1
                 row += 1
                 continue

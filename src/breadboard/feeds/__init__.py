@@ -15,6 +15,7 @@ from breadboard.feeds.bybit import SPOT as BYBIT
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
 from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
+from breadboard.feeds.iqfeed import IQFEED
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -30,6 +31,7 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "bybit": BYBIT,
     "bybit-linear": LINEAR,
     "bybit-inverse": INVERSE,
+    "iqfeed": IQFEED,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 

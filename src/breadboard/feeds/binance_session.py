@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from breadboard.errors import UsageError
+from breadboard.feeds.watching import AUDIT_EVERY_S, Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Fetch, Reconnect, Request, Send
@@ -20,6 +21,10 @@ LONGEST_URL: Final = 4000
 """Characters; with more streams than fit, SUBSCRIBE messages name them."""
 STREAMS_A_MESSAGE: Final = 256
 """1024 streams in four messages stay under five messages a second."""
+NEVER_HEARD_S: Final = 60.0
+"""A symbol that says nothing for so long may be none: the venue accepts any stream's name, and is asked for a price."""
+NO_SUCH_SYMBOL: Final = b"-1121"
+_NAME_BEGINS: Final = len(b'{"stream":"')
 BAN_DELAY_S: Final = 60.0
 LONGEST_DELAY_S: Final = 60.0
 SETTLED: Final = 100
@@ -55,6 +60,21 @@ class _Answer(msgspec.Struct, gc=False):
     update_id: int = msgspec.field(name="lastUpdateId")
 
 
+class _Refusal(msgspec.Struct, gc=False):
+    msg: str = ""
+
+
+class _Reply(msgspec.Struct, gc=False):
+    """What the venue answers to a message of ours; a refusal comes in one of two forms."""
+
+    id: int
+    result: list[str] | None = None
+    error: _Refusal | None = None
+    code: int | None = None
+    msg: str = ""
+
+
+_reply: Final = msgspec.json.Decoder(_Reply)
 _envelope: Final = msgspec.json.Decoder(_Envelope)
 _numbers: Final = msgspec.json.Decoder(_Numbers)
 _answer: Final = msgspec.json.Decoder(_Answer)
@@ -85,14 +105,30 @@ class BinanceSession:
     url: str
     rest_url: str
     _streams: tuple[str, ...] = field(init=False)
+    _keys: dict[str, Key] = field(init=False)
+    """Symbol and channel of each stream."""
     _books: dict[str, _Book] = field(init=False, default_factory=dict)
+    _sent: dict[int, tuple[str, ...]] = field(init=False, default_factory=dict)
+    """The streams of each subscription that was not answered yet, by its number."""
+    _number: int = field(init=False, default=0)
+    _audit: int = field(init=False, default=0)
+    """The number of the question for all subscriptions; 0: none waits for an answer."""
+    _audit_due_s: float | None = field(init=False, default=None)
+    subscriptions: Subscriptions = field(init=False)
 
     def __post_init__(self) -> None:
         """Check the wishes and name the streams. Raises UsageError."""
         venue, most = self.capabilities.venue, self.capabilities.max_streams_per_connection
         self.symbols = wanted_symbols(venue, self.symbols)
         names = wanted_channels(venue, self.channels, CHANNELS)
-        self._streams = tuple(f"{symbol.lower()}@{name}" for symbol in self.symbols for name in names)
+        channel_of = {CHANNELS[channel]: channel for channel in self.channels}
+        self._keys = {
+            f"{symbol.lower()}@{name}": (symbol, channel_of[name]) for symbol in self.symbols for name in names
+        }
+        self._streams = tuple(self._keys)
+        self.subscriptions = Subscriptions(
+            {stream.encode(): key for stream, key in self._keys.items()}, self._again, self.capabilities.heartbeat_s
+        )
         if len(self._streams) > most:
             raise UsageError(
                 f"{len(self._streams)} streams are more than the {most} that {venue} allows on a connection",
@@ -106,23 +142,36 @@ class BinanceSession:
     def on_connect(self) -> list[Request]:
         """Forget the old connection's numbers; subscribe, unless the URL has done so."""
         self._books.clear()
+        self._sent.clear()
+        self._number = self._audit = 0
+        self._audit_due_s = None
+        self.subscriptions.begin()
         if "?" in self.url:
             return []
         parts = [self._streams[i : i + STREAMS_A_MESSAGE] for i in range(0, len(self._streams), STREAMS_A_MESSAGE)]
-        return [Send(_subscribe(part, number)) for number, part in enumerate(parts, 1)]
+        return [self._subscribe(part) for part in parts]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
         """Ask for a snapshot of a book that is new or broke; leave when the venue announces a shutdown."""
         requests: list[Request] = []
+        counts = self.subscriptions.counts
         for frame in frames:
+            name = frame[_NAME_BEGINS : frame.find(b'"', _NAME_BEGINS)]
+            if name in counts:
+                counts[name] += 1
             if b'"depthUpdate"' in frame:
                 self._on_depth(frame, requests)
             elif b'"serverShutdown"' in frame:
                 requests.append(Reconnect("the venue announces a shutdown"))
+            elif b'"id"' in frame and name not in counts:
+                requests += self._on_reply(frame)
         return requests
 
     def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
         """Accept a snapshot that joins the stream; ask again for one that is too old, was refused or is no snapshot."""
+        if tag.startswith("symbol:"):
+            unknown = status == 400 and NO_SUCH_SYMBOL in body
+            return self.subscriptions.refused(tag.removeprefix("symbol:"), None, "no such symbol") if unknown else []
         symbol = tag.removeprefix("depth:")
         book = self._books.get(symbol)
         if book is None or symbol == tag:
@@ -139,9 +188,52 @@ class BinanceSession:
         book.troubles += 1
         return [self._fetch(symbol, book, _back_off(book.troubles))]
 
-    def on_time(self, _now_s: float) -> list[Request]:
-        """Return nothing: nothing here waits for time."""
-        return []
+    def on_time(self, now_s: float) -> list[Request]:
+        """Judge the subscriptions; once a minute have the venue list them; doubt symbols that never say anything."""
+        requests = self.subscriptions.on_time(now_s)
+        if self._audit_due_s is None:
+            self._audit_due_s = now_s + AUDIT_EVERY_S / 2
+        if now_s >= self._audit_due_s:
+            self._audit_due_s = now_s + AUDIT_EVERY_S
+            self._number += 1
+            self._audit = self._number
+            requests.append(Send(msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": self._audit}).decode()))
+        price = self.rest_url.removesuffix("depth") + "ticker/price"
+        return requests + [
+            Fetch(f"symbol:{symbol}", f"{price}?symbol={symbol}", at * self.host.pace_s)
+            for at, symbol in enumerate(self.subscriptions.never_heard(NEVER_HEARD_S))
+        ]
+
+    def _subscribe(self, streams: Sequence[str], method: str = "SUBSCRIBE") -> Send:
+        self._number += 1
+        if method == "SUBSCRIBE":
+            self._sent[self._number] = tuple(streams)
+            self.subscriptions.asked(self._keys[stream] for stream in streams)
+        return Send(msgspec.json.encode({"method": method, "params": streams, "id": self._number}).decode())
+
+    def _again(self, keys: Sequence[Key]) -> list[Request]:
+        wanted = set(keys)
+        streams = [stream for stream, key in self._keys.items() if key in wanted]
+        parts = [streams[i : i + STREAMS_A_MESSAGE] for i in range(0, len(streams), STREAMS_A_MESSAGE)]
+        return [self._subscribe(part, method) for part in parts for method in ("UNSUBSCRIBE", "SUBSCRIBE")]
+
+    def _on_reply(self, frame: bytes) -> list[Request]:
+        """Take an acknowledgement, a list of subscriptions, or a refusal, which names no stream: halves are tried."""
+        try:
+            reply = _reply.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []
+        if reply.result is not None and reply.id == self._audit:
+            self._audit = 0
+            self.subscriptions.audited({stream.encode() for stream in reply.result})
+        streams = self._sent.pop(reply.id, ())
+        if reply.error is None and reply.code is None:
+            self.subscriptions.acknowledged(self._keys[stream] for stream in streams)
+            return []
+        if len(streams) == 1:
+            return self.subscriptions.refused(*self._keys[streams[0]], reply.error.msg if reply.error else reply.msg)
+        half = len(streams) // 2
+        return [self._subscribe(part) for part in (streams[:half], streams[half:]) if part]
 
     def _joins(self, update_id: int, book: _Book) -> bool:
         """Tell whether a snapshot reaches the first kept update: the engine can join the two."""
@@ -192,7 +284,3 @@ class BinanceSession:
 def _back_off(troubles: int) -> float:
     """Return 0 s for the first trouble, then 2, 4, 8 … to a minute."""
     return 0.0 if troubles == 0 else min(LONGEST_DELAY_S, 2.0 ** min(troubles, 10))
-
-
-def _subscribe(streams: Sequence[str], number: int) -> str:
-    return msgspec.json.encode({"method": "SUBSCRIBE", "params": streams, "id": number}).decode()

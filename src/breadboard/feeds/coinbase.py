@@ -1,5 +1,6 @@
 """Coinbase Exchange: level 2 without numbers, matches, ticker and a heartbeat a product."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -9,15 +10,26 @@ import msgspec
 
 from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": "matches", "quote": "ticker", "book": "level2_batch"}
+HEARTBEAT: Final = "heartbeat"
 PRODUCTS_A_MESSAGE: Final = 100
 """Keeps a subscription well under the size at which the venue answers "Message too big"."""
 MOST_REFUSALS: Final = 3
+
+_TYPES: Final = {"trade": (b"match", b"last_match"), "quote": (b"ticker",), "book": (b"l2update", b"snapshot")}
+"""Message types of each channel."""
+_ACKNOWLEDGED: Final = {"matches": "trade", "ticker": "quote", "heartbeat": HEARTBEAT} | dict.fromkeys(
+    ("level2", "level2_batch", "level2_50"), "book"
+)
+_NO_PRODUCT: Final = re.compile(r"([\w.-]{1,64}) is not a valid product", re.ASCII)
+_TYPE_BEGINS: Final = len(b'{"type":"')
+_PRODUCT: Final = b'"product_id":"'
 
 
 class _Error(msgspec.Struct):
@@ -26,7 +38,24 @@ class _Error(msgspec.Struct):
     reason: str = ""
 
 
+class _Channel(msgspec.Struct):
+    name: str
+    product_ids: list[str] = []
+
+
+class _Acknowledged(msgspec.Struct):
+    channels: list[_Channel]
+
+
+class _Numbered(msgspec.Struct, gc=False):
+    product_id: str
+    trade_id: int | None = None
+    last_trade_id: int | None = None
+
+
 _error: Final = msgspec.json.Decoder(_Error)
+_acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
+_numbered: Final = msgspec.json.Decoder(_Numbered)
 
 
 @dataclass(slots=True)
@@ -37,46 +66,133 @@ class CoinbaseSession:
     symbols: Sequence[str]
     channels: Sequence[str]
     url: str
-    _names: tuple[str, ...] = field(init=False)
+    heartbeat_s: float | None = None
+    subscriptions: Subscriptions = field(init=False)
+    _names: dict[str, str] = field(init=False)
+    """The venue's name of each channel."""
+    _refused: set[str] = field(init=False, default_factory=set)
+    """Products that the venue does not know, on this connection."""
+    _trades: dict[str, int] = field(init=False, default_factory=dict)
+    """The last trade number that came, by product."""
     _refusals: int = field(init=False, default=0)
     """Connections in a row that the venue answered with an error; outlives them on purpose."""
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
         self.symbols = wanted_symbols(self.venue, self.symbols)
-        self._names = (*wanted_channels(self.venue, self.channels, CHANNELS), "heartbeat")
+        wanted_channels(self.venue, self.channels, CHANNELS)
+        self._names = {channel: CHANNELS[channel] for channel in self.channels} | {HEARTBEAT: HEARTBEAT}
+        types = _TYPES | {HEARTBEAT: (b"heartbeat",)}
+        wires = {
+            (kind, symbol.encode()): (symbol, channel)
+            for symbol in self.symbols
+            for channel in self._names
+            for kind in types[channel]
+        }
+        self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s, dataless=(HEARTBEAT,))
         self.url = self.url or "wss://ws-feed.exchange.coinbase.com"
 
     def on_connect(self) -> list[Request]:
         """Subscribe at once: the venue hangs up after five silent seconds."""
-        parts = [self.symbols[i : i + PRODUCTS_A_MESSAGE] for i in range(0, len(self.symbols), PRODUCTS_A_MESSAGE)]
-        return [
-            Send(msgspec.json.encode({"type": "subscribe", "product_ids": part, "channels": self._names}).decode())
-            for part in parts
-        ]
+        self._refused.clear()
+        self._trades.clear()
+        self.subscriptions.begin()
+        return self._subscribe(self.symbols)
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Reconnect on an error; after three in a row live with what the venue does send, the error is on the tape."""
+        """Count what comes; listen to refusals, acknowledgements and the numbers of trades."""
+        requests: list[Request] = []
+        counts = self.subscriptions.counts
         for frame in frames:
-            if b'"error"' not in frame:
-                continue
-            try:
-                error = _error.decode(frame)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue
-            if error.type == "error":
-                self._refusals += 1
-                if self._refusals <= MOST_REFUSALS:
-                    return [Reconnect(f"the venue says: {error.message} {error.reason}".strip()[:200])]
-        return []
+            kind = frame[_TYPE_BEGINS : frame.find(b'"', _TYPE_BEGINS)]
+            begin = frame.find(_PRODUCT) + len(_PRODUCT)
+            wire = (kind, frame[begin : frame.find(b'"', begin)])
+            if wire in counts:
+                counts[wire] += 1
+                if kind in (b"match", b"last_match", b"heartbeat"):
+                    self._on_number(frame)
+            elif b'"error"' in frame:
+                requests += self._on_error(frame)
+            elif kind == b"subscriptions":
+                self._on_acknowledged(frame)
+        return requests
 
     def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
         """Return nothing: nothing is ever fetched."""
         return []
 
-    def on_time(self, _now_s: float) -> list[Request]:
-        """Return nothing: nothing here waits for time."""
-        return []
+    def on_time(self, now_s: float) -> list[Request]:
+        """Judge the subscriptions."""
+        return self.subscriptions.on_time(now_s)
+
+    def _on_error(self, frame: bytes) -> list[Request]:
+        """Do without a product that is none; else reconnect, three times: then live with what the venue does send."""
+        try:
+            error = _error.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []
+        if error.type != "error":
+            return []
+        named = _NO_PRODUCT.search(error.reason)
+        if named is not None and named[1] in self.symbols and named[1] not in self._refused:
+            self._refused.add(named[1])
+            rest = [symbol for symbol in self._part_of(named[1]) if symbol not in self._refused]
+            return [*self.subscriptions.refused(named[1], None, error.reason), *self._subscribe(rest)]
+        self._refusals += 1
+        words = f"the venue says: {error.message} {error.reason}".strip()[:200]
+        return [Reconnect(words)] if self._refusals <= MOST_REFUSALS else []
+
+    def _on_acknowledged(self, frame: bytes) -> None:
+        """Take the venue's list of all that is subscribed by now."""
+        try:
+            channels = _acknowledged.decode(frame).channels
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        for channel in channels:
+            name = _ACKNOWLEDGED.get(channel.name, channel.name)
+            self.subscriptions.acknowledged((product, name) for product in channel.product_ids)
+
+    def _on_number(self, frame: bytes) -> None:
+        """Compare the venue's number of the last trade, which every heartbeat has, with the last that came."""
+        try:
+            told = _numbered.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        product = told.product_id
+        if told.trade_id is not None:
+            self._trades[product] = told.trade_id
+            self.subscriptions.behind(product, "trade", 0)
+        elif told.last_trade_id is not None:
+            ours = self._trades.setdefault(product, told.last_trade_id)
+            self.subscriptions.behind(product, "trade", told.last_trade_id - ours)
+
+    def _part_of(self, product: str) -> Sequence[str]:
+        """Return the products that were asked for in one message with this one."""
+        begin = self.symbols.index(product) // PRODUCTS_A_MESSAGE * PRODUCTS_A_MESSAGE
+        return self.symbols[begin : begin + PRODUCTS_A_MESSAGE]
+
+    def _subscribe(self, products: Sequence[str]) -> list[Request]:
+        parts = [products[i : i + PRODUCTS_A_MESSAGE] for i in range(0, len(products), PRODUCTS_A_MESSAGE)]
+        self.subscriptions.asked((product, channel) for product in products for channel in self._names)
+        return [_message("subscribe", part, list(self._names.values())) for part in parts]
+
+    def _again(self, keys: Sequence[Key]) -> list[Request]:
+        """Subscribe anew; for trades the venue then says which was the last."""
+        requests: list[Request] = []
+        for channel, name in self._names.items():
+            products = [product for product, each in keys if each == channel]
+            for begin in range(0, len(products), PRODUCTS_A_MESSAGE):
+                part = products[begin : begin + PRODUCTS_A_MESSAGE]
+                requests += [_message(method, part, [name]) for method in ("unsubscribe", "subscribe")]
+            if channel == "trade":
+                for product in products:
+                    self._trades.pop(product, None)
+        self.subscriptions.asked(keys)
+        return requests
+
+
+def _message(method: str, products: Sequence[str], names: Sequence[str]) -> Send:
+    return Send(msgspec.json.encode({"type": method, "product_ids": products, "channels": names}).decode())
 
 
 @dataclass
@@ -95,7 +211,9 @@ class CoinbaseFeed:
 
     def session(self, wish: Wish) -> CoinbaseSession:
         """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
-        return CoinbaseSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
+        return CoinbaseSession(
+            self.capabilities.venue, wish.symbols, wish.channels, wish.url, self.capabilities.heartbeat_s
+        )
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> JsonDecoder:
         """Return a decoder; ``fast=False`` has the reference reader do all the work."""

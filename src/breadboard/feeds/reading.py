@@ -23,7 +23,7 @@ class Refused(ValueError):
     """The frame cannot be understood; the text is the reason given in quarantine."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the tape with its symbol; fields are named and absent as the tape's columns."""
 
     kind: EventKind
@@ -69,7 +69,7 @@ class VendorBar(msgspec.Struct, frozen=True, kw_only=True):
     """0 where the vendor gives none."""
 
 
-class Meaning(msgspec.Struct, frozen=True):
+class Meaning(msgspec.Struct, frozen=True, gc=False):
     """What one frame says: its events in wire order, and whether it is data, conversation, or data that is ignored."""
 
     events: tuple[Event, ...] = ()
@@ -80,6 +80,8 @@ class Meaning(msgspec.Struct, frozen=True):
     bars: tuple[VendorBar, ...] = ()
     checked: bool | None = None
     """Whether the frame's checksum was right; None where there was none to compare."""
+    notes: Mapping[str, Any] = {}
+    """What the frame as a whole says beyond its events and bars, for people."""
 
 
 Reader = Callable[[bytes], Meaning]

@@ -134,18 +134,19 @@ class Binance:
                 del streams[name]
 
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
-        """Answer ``depth`` and ``exchangeInfo``; anything else is 404."""
+        """Answer ``depth``, ``ticker/price`` and ``exchangeInfo``; anything else is 404."""
         call = path.removeprefix(self._flavour.rest)
-        if call == "exchangeInfo":
-            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": self._symbols()})
         if path.endswith("/exchangeInfo"):
-            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": []})  # of the other markets
-        if call != "depth":
+            ours = self._symbols() if call == "exchangeInfo" else []  # clients ask for the other markets, too
+            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": ours})
+        if call not in {"depth", "ticker/price"}:
             return Answer(404, b'{"code":-1000,"msg":"no such path"}')
         book = self._exchange.market.by_symbol.get(query.get("symbol", ""))
         limit = query.get("limit", "100" if not self._flavour.futures else "500")
         if book is None:
             return _answer({"code": -1121, "msg": "Invalid symbol."}, 400)
+        if call == "ticker/price":
+            return _answer({"symbol": book.symbol, "price": self._price(book, book.best[0])})
         if not limit.isdigit() or not 0 < int(limit) <= 5000 or (self._flavour.futures and int(limit) not in LIMITS):
             return _answer({"code": -4021, "msg": f"'{limit}' is not valid depth limit."}, 400)
         return _answer(self._snapshot(book, int(limit)))
@@ -214,6 +215,8 @@ class Binance:
 
     def _depth(self, collected: Collected, now_ns: int) -> None:
         book, ms = collected.book, now_ns // 1_000_000
+        if book.update_id < collected.first:  # the numbers fell back
+            collected.first, collected.previous = book.begun + 1, book.begun
         sides: tuple[list[str], list[str]] = ([], [])
         for (side, price), size in collected.changes.items():
             sides[side].append(f'["{self._price(book, price)}","{self._size(book, size)}"]')

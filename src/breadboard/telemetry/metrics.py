@@ -1,7 +1,7 @@
 """The one place that names Prometheus metrics, and the only file that imports the client."""
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
 import numpy as np
 from prometheus_client import (
@@ -14,7 +14,7 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from breadboard.telemetry.lag import LagBoard
@@ -27,6 +27,56 @@ LAG_BOUNDS_S: Final = (
     *(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 3600.0),
 )
 """Buckets of ``breadboard_lag_seconds``. They begin below zero, because a clock may be wrong."""
+
+
+SOURCE_COUNTERS: Final = {
+    "connects": "Connections made",
+    "reconnects": "Connections that ended, and attempts that failed: how often it was tried again",
+    "failures": "Attempts to connect that failed",
+    "frames": "Frames received",
+    "bytes": "Bytes of the frames received",
+    "gaps": "Gaps that capture wrote",
+    "quarantined": "Messages that could not be received whole",
+    "refusals": "Subscriptions that the venue refused by name",
+    "missing_told": "Gaps because a subscription no longer brought what it should",
+    "session_errors": "Failures of our own session",
+}
+"""What capture counts of each source, by its name in ``run/capture.json``."""
+
+
+class _CaptureCollector(Collector):
+    """Reads what capture last wrote of itself: it is another process, and knows nothing of Prometheus."""
+
+    def __init__(self, status: Callable[[], Mapping[str, Any] | None]) -> None:
+        self._status = status
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
+        status = self._status()
+        if status is None:
+            return
+        written = GaugeMetricFamily("breadboard_capture_written_timestamp_seconds", "When capture last said how it is")
+        written.add_metric((), status["written_ns"] / 1e9)
+        yield written
+        labels = ("venue", "source")
+        named = [((source["venue"], str(source["source"])), source) for source in status["sources"]]
+        for field, text in SOURCE_COUNTERS.items():
+            counter = CounterMetricFamily(f"breadboard_source_{field.removesuffix('_told')}", text, labels=labels)
+            for label, source in named:
+                counter.add_metric(label, source.get(field, 0))
+            yield counter
+        connected = GaugeMetricFamily("breadboard_source_connected", "1 while the source is connected", labels=labels)
+        age = GaugeMetricFamily(
+            "breadboard_source_message_age_seconds", "Since the last data, as capture wrote it", labels=labels
+        )
+        lost = GaugeMetricFamily(
+            "breadboard_source_missing_subscriptions", "Subscriptions held to be lost at the moment", labels=labels
+        )
+        for label, source in named:
+            connected.add_metric(label, float(source["connected"]))
+            lost.add_metric(label, len(source.get("missing", ())))
+            if source["last_frame_age_s"] is not None:
+                age.add_metric(label, source["last_frame_age_s"])
+        yield from (connected, age, lost)
 
 
 class _LagCollector(Collector):
@@ -54,12 +104,15 @@ class _LagCollector(Collector):
 class Metrics:
     """Every number this house counts about itself, in a registry of its own. Thread-safe.
 
+    ``capture`` returns what the capture process last wrote of itself (``run/capture.json``), None without one.
+
     Rooms are handed the object and never import the client: ``metrics.frames.labels("BINANCE").inc(1200)``.
     """
 
-    def __init__(self, lag: LagBoard) -> None:
+    def __init__(self, lag: LagBoard, capture: Callable[[], Mapping[str, Any] | None] = lambda: None) -> None:
         self._registry = registry = CollectorRegistry()
         registry.register(_LagCollector(lag))
+        registry.register(_CaptureCollector(capture))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
 

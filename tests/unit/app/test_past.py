@@ -7,7 +7,7 @@ import pytest
 
 from breadboard import journal
 from breadboard.app.past import LOOK_BACK, history
-from breadboard.capture.driver import History
+from breadboard.capture.planning import History
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import GapReason, RecordKind
 from journals import T0, epoch_frame

@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from breadboard.capture.line import Source
+from breadboard.capture.source import Source
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
 from breadboard.ports import Fetch, Reconnect, Send
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, simulator, streams, until

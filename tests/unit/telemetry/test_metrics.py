@@ -1,7 +1,9 @@
 """What Prometheus is told."""
 
+import msgspec
 import numpy as np
 
+from breadboard.capture.status import Counters, Status
 from breadboard.telemetry.lag import LagBoard
 from breadboard.telemetry.metrics import Metrics
 
@@ -43,3 +45,17 @@ def test_two_sets_of_metrics_do_not_share_a_registry() -> None:
     one, other = Metrics(LagBoard()), Metrics(LagBoard())
     one.bars.inc(3)
     assert value(other.exposition().decode(), "breadboard_bars_total") == 0
+
+
+def test_what_capture_wrote_of_its_sources_is_told() -> None:
+    source = Counters(3, "BINANCE", 2, connected=True, connects=4, reconnects=3, gaps=5, quarantined=1, refusals=2)
+    source.missing_told, source.missing, source.last_frame_age_s = 6, ["BTCUSDT trade"], 0.25
+    status = msgspec.to_builtins(Status(1, 1_700_000_000_500_000_000, 0, False, 0, 0, 0, [source]))
+    text = Metrics(LagBoard(), lambda: status).exposition().decode()
+    told = {"connects": 4, "reconnects": 3, "gaps": 5, "quarantined": 1, "refusals": 2, "missing": 6}
+    for name, count in told.items():
+        assert value(text, f'breadboard_source_{name}_total{{source="3",venue="BINANCE"}}') == count
+    assert value(text, 'breadboard_source_message_age_seconds{source="3",venue="BINANCE"}') == 0.25
+    assert value(text, 'breadboard_source_missing_subscriptions{source="3",venue="BINANCE"}') == 1
+    assert value(text, "breadboard_capture_written_timestamp_seconds") == 1_700_000_000.5
+    assert "breadboard_source" not in Metrics(LagBoard()).exposition().decode(), "without capture there is nothing"

@@ -1,0 +1,149 @@
+"""What one line and its venue say to each other: the session is asked, and what it asks for is carried out."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final, assert_never
+
+from breadboard import calendars
+from breadboard.capture.documents import Documents
+from breadboard.capture.outbox import Outbox
+from breadboard.capture.recorder import Recorder
+from breadboard.capture.source import Source, Surroundings
+from breadboard.capture.status import Counters
+from breadboard.capture.wire import Connection
+from breadboard.model.gaps import DocumentHead
+from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send
+
+log = logging.getLogger(__name__)
+
+ASK_NS: Final = 1_000_000_000
+PHASE_NS: Final = 20_000_000_000
+"""How often the calendar is asked."""
+NAMES_KEPT: Final = 1000
+"""Refused symbols that the status file names; more are counted."""
+
+
+class Conversation:
+    """Of one source, over all its connections; ``connection`` is None between them."""
+
+    def __init__(self, source: Source, around: Surroundings, recorder: Recorder, counters: Counters) -> None:
+        allowed = source.capabilities.client_messages_per_s
+        self.connection: Connection | None = None
+        self.wait_s = 0.0
+        """The least time until the next connection, as the session asked for."""
+        self.market_open = True
+        self._source = source
+        self._session = source.session
+        self._clock = around.clock
+        self._recorder = recorder
+        self._counters = counters
+        self._outbox = Outbox(min(allowed, source.messages_per_s or allowed))
+        self._documents = Documents(self._on_document, around.clock, around.rng)
+        self._kept_mono = self._asked_mono = self._phase_mono = 0
+
+    def begin(self, connection: Connection) -> None:
+        """Begin on a new connection."""
+        self.connection = connection
+        self.wait_s = 0.0
+        self._kept_mono = self._asked_mono = self._clock.mono()
+        self._outbox.clear()
+        self._act(self._ask(self._session.on_connect))
+
+    def end(self) -> None:
+        """End with the connection: what was to be said or fetched on it is given up."""
+        self.connection = None
+        self._documents.cancel()
+
+    async def close(self) -> None:
+        """Close what fetches."""
+        await self._documents.close()
+
+    def frames(self, frames: Sequence[bytes]) -> None:
+        """Let the session look at what came."""
+        self._act(self._ask(self._session.on_frames, frames))
+
+    def tick(self, now: int) -> None:
+        """Say what is due: the venue's keepalive, what had to wait; let the session look at the time."""
+        self._look_at_calendar(now)
+        keepalive = self._source.capabilities.keepalive
+        if keepalive is not None and now - self._kept_mono >= keepalive.every_s * 1e9:
+            self._kept_mono = now
+            self._outbox.put(keepalive.text, urgent=True)
+        if now - self._asked_mono >= ASK_NS:
+            self._asked_mono = now
+            self._act(self._ask(self._session.on_time, now / 1e9))
+        self._send_some()
+
+    def _on_document(self, head: DocumentHead, body: bytes) -> None:
+        if self.connection is None:
+            return
+        self._recorder.document(head, body)
+        self._counters.documents += 1
+        self._counters.documents_failed += not 200 <= head.status < 400
+        self._act(self._ask(self._session.on_document, head.tag, head.status, body))
+
+    def _ask(self, question: Callable[..., list[Request]], *arguments: object) -> Sequence[Request]:
+        """Put a question to the session; one that raises is logged and counted and stops nothing."""
+        try:
+            return question(*arguments)
+        except Exception:
+            failed = self._counters.session_errors = self._counters.session_errors + 1
+            if failed <= 10 or failed % 1000 == 0:
+                log.exception("%s: the session failed (%d times so far)", self._source.name, failed)
+            return ()
+
+    def _act(self, requests: Sequence[Request]) -> None:
+        for request in requests:
+            match request:
+                case Send():
+                    self._outbox.put(request.text)
+                case Fetch():
+                    self._documents.fetch(request)
+                case Missing():
+                    self._missing(request)
+                case Denied():
+                    self._denied(request)
+                case Reconnect():
+                    self.wait_s = max(self.wait_s, request.wait_s)
+                    if self.connection is not None:
+                        self.connection.close(f"the session asked: {request.reason}")
+                case _:
+                    assert_never(request)
+        if self._outbox:
+            self._send_some()
+
+    def _missing(self, request: Missing) -> None:
+        """Put a gap on record."""
+        what = " ".join(filter(None, (request.symbol or "every symbol", request.channel)))
+        log.warning("%s: %s: %s", self._source.name, what, request.detail)
+        self._counters.missing_told += 1
+        age_ns = self._clock.mono() - int(request.since_s * 1e9)
+        self._recorder.missing(request.symbol, request.channel, request.reason, age_ns, request.detail)
+
+    def _denied(self, request: Denied) -> None:
+        """Name what the venue refuses, once."""
+        name = f"{request.symbol} {request.channel}" if request.channel else request.symbol
+        counters = self._counters
+        if name in counters.refused:
+            return
+        counters.refusals += 1
+        if len(counters.refused) < NAMES_KEPT:
+            counters.refused.append(name)
+        log.warning("%s: the venue refuses %s: %s", self._source.name, name, request.reason)
+
+    def _send_some(self) -> None:
+        """Send what the limit of messages a second allows; the rest goes with the next ticks."""
+        if self.connection is not None:
+            for text in self._outbox.due(self._clock.mono()):
+                self.connection.send(text)
+
+    def _look_at_calendar(self, now: int) -> None:
+        """Ask now and then whether the market is open, where it has hours at all."""
+        calendar = self._source.capabilities.calendar
+        if not calendar or (self._phase_mono and now - self._phase_mono < PHASE_NS):
+            return
+        self._phase_mono = now
+        phase = calendars.phase(calendar, self._clock.wall())
+        self.market_open = phase != calendars.CLOSED
+        if self._source.watched is not None:
+            self._source.watched.on_phase(phase)

@@ -1,0 +1,55 @@
+"""What capture is given to record, and what all its lines share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from random import Random
+
+from breadboard.capture.appender import Appender
+from breadboard.capture.backoff import Pacer
+from breadboard.capture.clockwatch import ClockWatch
+from breadboard.capture.owner import Owner
+from breadboard.clock import Clock
+from breadboard.ports import Capabilities, Session, Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One connection to keep, ready to be recorded, and what the journal already knows of it."""
+
+    source: int
+    symbols: tuple[str, ...]
+    capabilities: Capabilities
+    session: Session
+    epoch: int = 0
+    """The number of its last connection in the journal; 0 for none."""
+    last_ts: int | None = None
+    """The receive stamp of its last record in the journal."""
+    messages_per_s: float | None = None
+    """What we say at most; None: what the venue allows."""
+    owner: Owner | None = None
+    """For a venue that allows one connection a key: the right to be it."""
+    tiers: Mapping[str, str] = field(default_factory=dict)
+    """By symbol as the venue spells it, how busy it is thought to be."""
+
+    @property
+    def watched(self) -> Watched | None:
+        """What the session knows of its subscriptions, where it watches them."""
+        return getattr(self.session, "subscriptions", None)
+
+    @property
+    def name(self) -> str:
+        """What people read in logs."""
+        return f"{self.capabilities.venue} (source {self.source})"
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What every line of a process shares."""
+
+    appender: Appender
+    clock: Clock
+    watch: ClockWatch
+    rng: Random
+    pacer: Pacer
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

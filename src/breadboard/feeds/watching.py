@@ -1,0 +1,344 @@
+"""Which subscriptions bring what they should: per symbol and channel, by evidence and never by quiet alone. Sans-I/O.
+
+A session owns one ``Subscriptions``, tells it what it hears, and passes on what it asks for. Evidence is
+
+- a subscription that the venue acknowledges, and did not (``asked``, ``acknowledged``);
+- an audit, the venue's own list of subscriptions, that lacks one (``audited``);
+- the venue's own count, of trades say, that moved further than what came (``behind``);
+- a silence that the stream's own pace makes implausible (``pace.Pace``) while the symbol's other channels go on; or,
+  for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat and 3 s.
+
+What follows: a ``Missing`` (a gap on record) and a new subscription of only that; another ``Missing`` to the end when
+it is heard again; a ``Reconnect`` where the new subscription does not help, ever more seldom.
+"""
+
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from breadboard.feeds.pace import Pace
+from breadboard.model.kinds import GapReason
+from breadboard.ports import Denied, Missing, Reconnect, Request
+
+Key = tuple[str, str]
+"""Symbol as the venue spells it, and channel as we call it."""
+
+ACKNOWLEDGED_WITHIN_S: Final = 30.0
+"""After the last acknowledgement of any subscription: ours may still wait their turn to be sent."""
+BEHIND_S: Final = 5.0
+GRACE_S: Final = 3.0
+PATIENCE_S: Final = 30.0
+"""The least time that a new subscription gets to help."""
+AUDIT_EVERY_S: Final = 60.0
+RECONNECT_EVERY_S: Final = 600.0
+LONGEST_S: Final = 4 * 3600.0
+SLEPT_S: Final = 5.0
+"""When time is asked for so late, it was we who were not there."""
+GOES_ON: Final = 0.3
+"""The part of their usual activity that others must show to say that the market goes on."""
+CLOSED: Final = "closed"
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A subscription held to be lost."""
+
+    reason: GapReason
+    told_s: float
+    """Up to when the journal knows."""
+    asked_s: float
+    patience_s: float
+    audited: bool = False
+    """Found by an audit: another one can say that it is well again."""
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One subscription, or one channel of all symbols."""
+
+    symbol: str | None
+    channel: str
+    wires: tuple[Hashable, ...]
+    pace: Pace = field(default_factory=Pace)
+    count: int = 0
+    known_good_s: float = 0.0
+    others: int = 0
+    """Active seconds of its neighbours, ever, when it was last heard."""
+    behind_s: float | None = None
+    trouble: _Trouble | None = None
+
+
+class Subscriptions:
+    """A ``ports.Watched``. ``wires`` names what is heard on the wire and the subscription it belongs to.
+
+    For each frame do ``counts[wire] += 1`` where ``wire in counts``; nothing else is done per frame. ``again`` returns
+    what to say so that the venue subscribes those keys anew. ``dataless`` are channels whose loss costs no data.
+    """
+
+    def __init__(
+        self,
+        wires: Mapping[Hashable, Key],
+        again: Callable[[Sequence[Key]], list[Request]],
+        heartbeat_s: float | None = None,
+        dataless: Collection[str] = (),
+    ) -> None:
+        self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
+        self._again = again
+        self._silence_s = (heartbeat_s or 0.0) + GRACE_S
+        self._dataless = frozenset(dataless)
+        by_key: dict[Key, list[Hashable]] = {}
+        for wire, key in wires.items():
+            by_key.setdefault(key, []).append(wire)
+        self._streams = {key: _Stream(*key, tuple(names)) for key, names in by_key.items()}
+        self._of_symbol: dict[str, list[_Stream]] = {}
+        self._of_channel: dict[str, list[_Stream]] = {}
+        for stream in self._streams.values():
+            self._of_symbol.setdefault(stream.symbol or "", []).append(stream)
+            self._of_channel.setdefault(stream.channel, []).append(stream)
+        self._channels = {channel: _Stream(None, channel, ()) for channel in self._of_channel}
+        self._unacknowledged: set[Key] = set()
+        self._lacking: set[Key] = set()
+        self._listed: set[Key] | None = None
+        self._listed_s = 0.0
+        self._refused: set[str] = set()
+        self._halted: set[str] = set()
+        self._never: set[str] = set(self._of_symbol)
+        self._phase = ""
+        self._now_s: float | None = None
+        self._begun_s = self._progress_s = 0.0
+        self._reconnect_after_s = float("-inf")
+        self._spacing_s = RECONNECT_EVERY_S
+
+    def begin(self) -> None:
+        """Forget the old connection; what is usual for a stream is the market's and stays known."""
+        self._unacknowledged.clear()
+        self._lacking.clear()
+        self._listed = None
+        self._refused.clear()
+        self._halted.clear()
+        self._now_s = None
+        for stream in (*self._streams.values(), *self._channels.values()):
+            stream.pace.excuse()
+            stream.count = self._heard(stream)
+            stream.trouble = stream.behind_s = None
+
+    def asked(self, keys: Iterable[Key]) -> None:
+        """Note that these were asked for, and that the venue acknowledges."""
+        self._unacknowledged.update(keys)
+        self._progress_s = self._now_s or self._progress_s
+
+    def acknowledged(self, keys: Iterable[Key]) -> None:
+        """Note what the venue acknowledged."""
+        before = len(self._unacknowledged)
+        self._unacknowledged.difference_update(keys)
+        if len(self._unacknowledged) != before:
+            self._progress_s = self._now_s or self._progress_s
+
+    def refused(self, symbol: str, channel: str | None, reason: str) -> list[Request]:
+        """Note a refusal by name: nothing is expected of it any more on this connection."""
+        self._refused.add(symbol if channel is None else f"{symbol} {channel}")
+        self._never.discard(symbol)
+        self._unacknowledged = {key for key in self._unacknowledged if not self._is_refused(key)}
+        return [Denied(symbol, channel, reason[:200])]
+
+    def audited(self, present: Collection[Hashable]) -> None:
+        """Note the venue's own list of subscriptions, by the names on the wire."""
+        self._listed = {key for key, each in self._streams.items() if any(wire in present for wire in each.wires)}
+        self._lacking = {
+            key for key in self._streams.keys() - self._listed - self._unacknowledged if not self._is_refused(key)
+        }
+
+    def behind(self, symbol: str, channel: str, by: int) -> None:
+        """Note by how much the venue's own count is ahead of what came."""
+        stream = self._streams.get((symbol, channel))
+        if stream is not None and self._now_s is not None:
+            stream.behind_s = None if by <= 0 else stream.behind_s or self._now_s
+
+    def halted(self, symbol: str, *, now: bool) -> None:
+        """Note a halt, or its end: a halted symbol is quiet by right."""
+        if now:
+            self._halted.add(symbol)
+        else:
+            self._halted.discard(symbol)
+            for stream in self._of_symbol.get(symbol, ()):
+                stream.pace.excuse()
+
+    def on_phase(self, phase: str) -> None:
+        """See ``ports.Watched``: what was usual before the bell says nothing of after."""
+        if phase != self._phase:
+            self._phase = phase
+            for stream in (*self._streams.values(), *self._channels.values()):
+                stream.pace.forget()
+
+    def rates(self) -> dict[str, float]:
+        """See ``ports.Watched``."""
+        return {symbol: sum(each.pace.per_s for each in streams) for symbol, streams in self._of_symbol.items()}
+
+    def missing(self) -> list[str]:
+        """See ``ports.Watched``."""
+        return [f"{symbol} {channel}" for (symbol, channel), each in self._streams.items() if each.trouble is not None]
+
+    def never_heard(self, after_s: float) -> list[str]:
+        """Return, once each, symbols of which no channel ever said anything for so long on this connection."""
+        if self._now_s is None or self._now_s - self._begun_s < after_s:
+            return []
+        found = sorted(self._never)
+        self._never.clear()
+        return found
+
+    def on_time(self, now_s: float) -> list[Request]:
+        """Judge; call once a second with monotonic seconds."""
+        if self._now_s is None:
+            self._now_s = self._begun_s = self._progress_s = self._listed_s = now_s
+            for stream in (*self._streams.values(), *self._channels.values()):
+                stream.known_good_s = now_s
+            return []
+        passed_s, self._now_s = now_s - self._now_s, now_s
+        requests = [*self._listen(passed_s, now_s), *self._suspect(now_s), *self._insist(now_s)]
+        if self._listed is not None:
+            self._listed, self._listed_s = None, now_s
+        self._lacking.clear()
+        return requests
+
+    def _listen(self, passed_s: float, now_s: float) -> list[Request]:
+        """Take what was counted since the last time."""
+        requests: list[Request] = []
+        spoke: dict[str, int] = {}
+        for key, stream in self._streams.items():
+            count = self._heard(stream)
+            messages, stream.count = count - stream.count, count
+            if messages:
+                spoke[stream.channel] = spoke.get(stream.channel, 0) + messages
+                self._never.discard(key[0])
+                self._unacknowledged.discard(key)  # what speaks was heard
+            listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
+            if messages or listed:
+                requests += self._recovered(stream, now_s)
+            _pass_by(stream.pace, passed_s, messages)
+        for channel, whole in self._channels.items():
+            _pass_by(whole.pace, passed_s, spoke.get(channel, 0))
+        for stream in self._streams.values():
+            if not stream.pace.quiet_s:
+                stream.others = _activity(self._of_symbol[stream.symbol or ""])
+        for whole in self._channels.values():
+            if not whole.pace.quiet_s:
+                whole.others, whole.known_good_s = _activity(self._channels.values()), now_s
+        return requests
+
+    def _heard(self, stream: _Stream) -> int:
+        counts = self.counts
+        return sum([counts[wire] for wire in stream.wires])
+
+    def _recovered(self, stream: _Stream, now_s: float) -> list[Request]:
+        trouble, stream.trouble = stream.trouble, None
+        stream.known_good_s = now_s
+        if trouble is None:
+            return []
+        stream.pace.excuse()
+        self._channels[stream.channel].pace.excuse()
+        if stream.channel in self._dataless:
+            return []
+        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again")]
+
+    def _suspect(self, now_s: float) -> list[Request]:
+        """Look for evidence against streams that were well so far."""
+        requests: list[Request] = []
+        for channel, whole in self._channels.items():
+            streams = [each for each in self._of_channel[channel] if self._is_judged(each)]
+            if len(streams) > 1 and self._is_silent(whole, self._channels.values(), self._silence_s):
+                detail = _silence(whole.pace, "the other channels go on")
+                requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
+        for key, stream in self._streams.items():
+            found = self._evidence(key, stream, now_s) if self._is_judged(stream) else None
+            if found is not None:
+                requests += self._lost([stream], stream, *found, now_s)
+        return requests
+
+    def _evidence(self, key: Key, stream: _Stream, now_s: float) -> tuple[GapReason, str] | None:
+        waited_s = now_s - self._progress_s
+        if key in self._unacknowledged and waited_s > ACKNOWLEDGED_WITHIN_S:
+            return GapReason.SUBSCRIPTION, f"not acknowledged for {waited_s:.0f} s"
+        if key in self._lacking:
+            return GapReason.SUBSCRIPTION, "not in the venue's own list of subscriptions"
+        if stream.behind_s is not None and now_s - stream.behind_s > BEHIND_S:
+            return GapReason.COUNTER, "the venue's own count is ahead of what came"
+        whole = self._channels[stream.channel]
+        alone = len(self._of_channel[stream.channel]) == 1
+        if not alone and whole.pace.quiet_s >= stream.pace.quiet_s:
+            return None  # all symbols are silent here: that is judged above
+        if self._is_silent(stream, self._of_symbol[key[0]], 0.0):
+            return GapReason.SUBSCRIPTION, _silence(stream.pace, "the symbol's other channels go on")
+        return None
+
+    def _is_judged(self, stream: _Stream) -> bool:
+        key = (stream.symbol or "", stream.channel)
+        return stream.trouble is None and key[0] not in self._halted and not self._is_refused(key)
+
+    def _is_refused(self, key: Key) -> bool:
+        return bool(self._refused) and (key[0] in self._refused or f"{key[0]} {key[1]}" in self._refused)
+
+    def _is_silent(self, stream: _Stream, neighbours: Collection[_Stream], least_s: float) -> bool:
+        """Tell whether a silence is implausible while the neighbours go on."""
+        quiet_s = stream.pace.quiet_s
+        if self._phase == CLOSED or quiet_s < least_s or not stream.pace.implausible:
+            return False
+        usual = sum(each.pace.share for each in neighbours if each is not stream) * quiet_s
+        heard = _activity(neighbours) - stream.others
+        return heard >= max(3.0, GOES_ON * usual)
+
+    def _lost(
+        self, streams: Sequence[_Stream], told: _Stream, reason: GapReason, detail: str, now_s: float
+    ) -> list[Request]:
+        """Put a loss on record, and ask for only what was lost."""
+        keys = [(stream.symbol or "", stream.channel) for stream in streams]
+        audited = not self._lacking.isdisjoint(keys)
+        patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
+        since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
+        for stream in streams:
+            stream.trouble = _Trouble(reason, now_s, now_s, patience_s, audited)
+            stream.behind_s = None
+        requests = self._again(keys)
+        if told.channel in self._dataless:
+            return requests
+        return [Missing(told.symbol, told.channel, reason, since_s, detail), *requests]
+
+    def _insist(self, now_s: float) -> list[Request]:
+        """Where a new subscription did not help in time: a new connection, or, if there was one lately, ask again."""
+        late = [
+            stream
+            for stream in self._streams.values()
+            if stream.trouble is not None and now_s - stream.trouble.asked_s > stream.trouble.patience_s
+        ]
+        if not late:
+            return []
+        if now_s >= self._reconnect_after_s:
+            self._reconnect_after_s = now_s + self._spacing_s
+            self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
+            for stream in late:
+                stream.trouble = None
+            named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
+            return [Reconnect(f"a new subscription does not bring back {named}")]
+        requests: list[Request] = []
+        for stream in late:
+            trouble = stream.trouble
+            assert trouble is not None
+            if stream.channel not in self._dataless:
+                since_s, trouble.told_s = trouble.told_s, now_s
+                requests.append(Missing(stream.symbol, stream.channel, trouble.reason, since_s, "still not heard"))
+            trouble.asked_s, trouble.patience_s = now_s, min(2 * trouble.patience_s, LONGEST_S)
+        return requests + self._again([(stream.symbol or "", stream.channel) for stream in late])
+
+
+def _pass_by(pace: Pace, seconds: float, messages: int) -> None:
+    if seconds > SLEPT_S:
+        pace.excuse()
+    elif seconds > 0:
+        pace.pass_by(seconds, messages)
+
+
+def _activity(streams: Iterable[_Stream]) -> int:
+    return sum(stream.pace.active_total for stream in streams)
+
+
+def _silence(pace: Pace, others: str) -> str:
+    return f"nothing for {pace.quiet_s:.0f} s, usually heard in {pace.share:.0%} of all seconds, while {others}"
