@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from breadboard import feeds, journal
-from breadboard.capture.driver import Capture, plan_sources
+from breadboard.capture.driver import Capture
+from breadboard.capture.planning import plan_sources
 from breadboard.clock import SystemClock
 from breadboard.config import EngineConfig, FeedConfig
 from breadboard.engine import Engine
