@@ -21,7 +21,7 @@ from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Fetch, Keepalive, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Denied, Fetch, Keepalive, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": TRADES, "book": DIFFS}
 AT_ONCE: Final = 4
@@ -72,6 +72,8 @@ class _Begun:
     joined: bool = False
     """An answer reached the stream."""
     asked: bool = False
+    denied: bool = False
+    """There is no such pair."""
     tries: int = 0
     overdue_s: float | None = None
 
@@ -130,6 +132,9 @@ class BitstampSession:
             book.joined = status == 200 and int(_answer.decode(body).microtimestamp) >= book.first
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             book.joined = False
+        if status == 404:
+            book.denied = True
+            return [Denied(tag.removeprefix("depth:"), None, "no such pair: its book is 404"), *self._ask()]
         if status != 200:
             book.tries = max(book.tries, REFUSED_TRIES)
         return self._ask()
@@ -187,7 +192,7 @@ class BitstampSession:
         for symbol, book in self._books.items():
             if asked >= AT_ONCE:
                 break
-            if book.joined or book.asked:
+            if book.joined or book.asked or book.denied:
                 continue
             quiet = now_s is not None and book.since_s is not None and now_s - book.since_s >= LAG_S
             if book.first or quiet:

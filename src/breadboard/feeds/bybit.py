@@ -17,9 +17,10 @@ from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import GapReason, SequenceRule
-from breadboard.ports import Capabilities, Keepalive, Missing, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Denied, Keepalive, Missing, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": "publicTrade", "quote": "orderbook.1", "book": "orderbook.200"}
+_CHANNEL_OF: Final = {name: channel for channel, name in CHANNELS.items()}
 ARGS_A_REQUEST: Final = 10
 """What spot takes; derivatives take more, and are asked as gently."""
 ARGS_CHARACTERS: Final = 21_000
@@ -46,6 +47,7 @@ class _Answer(msgspec.Struct, gc=False):
     success: bool
     op: str = ""
     req_id: str = ""
+    ret_msg: str = ""
 
 
 _book: Final = msgspec.json.Decoder(_Book)
@@ -179,7 +181,8 @@ class BybitSession:
             book = self._books.get(topics[0])
             if book is not None and book.last is None:
                 del self._books[topics[0]]  # refused for good: there is nothing to wait for
-            return []
+            name, _, symbol = topics[0].rpartition(".")
+            return [Denied(symbol, _CHANNEL_OF.get(name), answer.ret_msg[:200])]
         return [self._subscribe((topic,)) for topic in topics]
 
     def _again(self, topic: str) -> list[Request]:

@@ -15,7 +15,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BookState, EventKind, GapReason, RecordKind, SequenceRule, Side, StatusCode
-from breadboard.ports import Fetch, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Denied, Fetch, Reconnect, Request, Send, Session, Wish
 from feed_samples import content, decode, decode_frames, document, recorded, rows
 from recordings import recording
 from samples.bitstamp import ACKNOWLEDGED, DIFF, ERROR, HEARTBEAT, RECONNECT, SNAPSHOT, TOP, TRADE
@@ -277,8 +277,16 @@ def test_a_refused_answer_is_not_asked_for_again_at_once() -> None:
     subject.on_frames([acknowledged("btcusd"), change(FIRST)])
     assert fetched(subject.on_document("depth:btcusd", 429, b"")) == [("depth:btcusd", 8.0)]
     for _ in range(10):
-        last = fetched(subject.on_document("depth:btcusd", 404, b""))
+        last = fetched(subject.on_document("depth:btcusd", 503, b""))
     assert last == [("depth:btcusd", 60.0)]
+
+
+def test_a_pair_that_does_not_exist_is_told_and_not_asked_for_again() -> None:
+    subject = session()
+    subject.on_frames([acknowledged("btcusd"), change(FIRST)])
+    (denied,) = subject.on_document("depth:btcusd", 404, b"")
+    assert denied == Denied("btcusd", None, "no such pair: its book is 404")
+    assert not any(fetched(subject.on_time(1000.0 + second)) for second in range(50))
 
 
 def test_a_book_that_does_not_change_is_asked_for_when_the_lag_is_over() -> None:

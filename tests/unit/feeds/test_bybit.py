@@ -12,7 +12,7 @@ from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.kinds import EventKind, GapReason, SequenceRule, Side, StatusCode
-from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import content, decode
 from samples.bybit import ACKNOWLEDGED, BOOK, DELTA, PONG, QUOTE, REFUSED, SHORT_PONG, SPOT_TRADE, TICKER, TRADE
 
@@ -192,7 +192,7 @@ def test_what_was_refused_together_is_asked_for_singly_and_then_given_up() -> No
     no = '{{"success":false,"ret_msg":"Invalid symbol","conn_id":"x","req_id":"{}","op":"subscribe"}}'
     again = words(subject.on_frames([no.format(first["req_id"]).encode()]))
     assert [message["args"] for message in again] == [["orderbook.200.BTCUSDT"], ["orderbook.200.NOPEUSDT"]]
-    assert subject.on_frames([no.format(again[1]["req_id"]).encode()]) == []
+    assert subject.on_frames([no.format(again[1]["req_id"]).encode()]) == [Denied("NOPEUSDT", "book", "Invalid symbol")]
     subject.on_frames([book(7, "snapshot")])
     for second in range(200):
         assert subject.on_time(1000.0 + second) == [], "there is nothing to wait for"
