@@ -69,6 +69,21 @@ def test_bybit_subscribes_anew_only_to_the_book_that_lost_a_message(tmp_path: Pa
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("fault", ["duplicate:20", "reorder:20", "garbage:50", "drift:1"])
+@pytest.mark.parametrize("venue", ["bitstamp", "bybit", "coinbase-advanced"])
+def test_whatever_comes_twice_late_or_in_pieces_the_books_end_right(venue: str, fault: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(venue, rate=500, faults=fault) as market, followed(market, tmp_path) as (capture, follower):
+            await asyncio.sleep(3.0)
+            await honest(market)
+            await comes_to(market, follower)
+            assert [line.session_errors for line in capture.status().sources] == [0]
+            summary = follower.engine.summary()
+            assert (summary["quarantined"] > 0) == (fault[:5] in ("garba", "drift"))
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("venue", ["bybit", "coinbase-advanced"])
 def test_a_connection_that_is_cut_is_taken_up_again_and_ends_at_the_markets_book(venue: str, tmp_path: Path) -> None:
     async def scenario() -> None:

@@ -67,6 +67,7 @@ class _Begun:
 
     first: int = 0
     """The number of its first change, 0 before there is one."""
+    last: int = 0
     since_s: float | None = None
     """When it was subscribed to, on the clock of ``on_time``."""
     joined: bool = False
@@ -170,7 +171,7 @@ class BitstampSession:
         return []
 
     def _on_diff(self, frame: bytes) -> None:
-        """Note a book's first change; a change that cannot be read makes the next one the first."""
+        """Note a book's first change. One that comes late begins it anew, one that cannot be read makes the next do so."""
         try:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
@@ -179,11 +180,14 @@ class BitstampSession:
             lost = self._books.values() if named is None else [self._books.get(named.group(1).decode())]
             for book in lost:
                 if book is not None:
-                    book.first, book.joined, book.since_s = 0, False, None
+                    book.first, book.last, book.joined, book.since_s = 0, 0, False, None
             return
         book = self._books.get(symbol)
-        if book is not None and not book.first:
-            book.first = number
+        if book is None:
+            return
+        if number < book.last or not book.first:
+            book.first, book.joined = number, False  # it came late, or it is the first
+        book.last = number
 
     def _ask(self, now_s: float | None = None) -> list[Request]:
         """Ask for the books that are due, a few at a time; ``now_s`` where the time is known."""

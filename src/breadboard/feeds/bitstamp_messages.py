@@ -36,8 +36,8 @@ from breadboard.feeds.reading import (
 )
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.decimals import INT64_MAX, PRICE_UNIT
-from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Side, StatusCode
+from breadboard.model.gaps import DocumentHead, Gap
+from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
 
 TRADES: Final = "live_trades_"
 DIFFS: Final = "diff_order_book_"
@@ -72,15 +72,19 @@ class Trade(msgspec.Struct, frozen=True):
     sell_order_id: Count | None = None
 
 
+_Row = tuple[int, int, list[tuple[str, tuple[int, int]]]]
+
+
 @dataclass(slots=True)
 class BitstampReader:
-    """A ``readers.FrameReader`` that remembers the first change of each book on its connection.
+    """A ``readers.FrameReader`` that remembers the first and the last change of each book on its connection.
 
-    A book answer older than that is no beginning: what happened between the two was never sent to us.
+    A book answer older than the first is no beginning: what happened between the two was never sent to us. A change
+    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew with it.
     """
 
-    _first: dict[int, tuple[int, dict[str, int]]] = field(default_factory=dict)
-    """By source: the connection, and by symbol the number of the first change."""
+    _seen: dict[int, tuple[int, dict[str, tuple[int, int]]]] = field(default_factory=dict)
+    """By source: the connection, and by symbol the numbers of the first and the last change."""
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
@@ -95,7 +99,7 @@ class BitstampReader:
         if event == "trade" and channel.startswith(TRADES):
             return says(_trade(symbol_of(channel.removeprefix(TRADES)), typed(data, Trade)))
         if event == "data" and channel.startswith(DIFFS):
-            return says(self._changes(symbol_of(channel.removeprefix(DIFFS)), data, at))
+            return says(*self._changes(symbol_of(channel.removeprefix(DIFFS)), data, at))
         name = next((name for name in IGNORED if channel.startswith(name)), None)
         if name is None:
             raise unknown_type(f"{event} on {channel}")
@@ -112,7 +116,7 @@ class BitstampReader:
         if head.status != 200:
             return refused_document(symbol)
         event = _book(symbol, EventKind.BOOK_SNAPSHOT, parse_object(body))
-        if event.sequence < self._firsts(at).get(symbol, 0):
+        if event.sequence < self._books(at).get(symbol, (0, 0))[0]:
             return Meaning(ignored="depth older than the stream")
         return says(event)
 
@@ -122,34 +126,43 @@ class BitstampReader:
             return None
         named = _DIFF_CHANNEL.search(frame)
         symbol = named.group(1).decode("ascii") if named else ""
-        firsts = self._firsts(at)
+        books = self._books(at)
         if symbol:
-            firsts.pop(symbol, None)
+            books.pop(symbol, None)
         else:
-            firsts.clear()
+            books.clear()
         return symbol
 
     def snapshot(self) -> bytes:
-        """Return the first number of every book."""
-        told = [(source, epoch, sorted(firsts.items())) for source, (epoch, firsts) in sorted(self._first.items())]
+        """Return the numbers of every book."""
+        told = [(source, epoch, sorted(books.items())) for source, (epoch, books) in sorted(self._seen.items())]
         return msgspec.msgpack.encode(told) if told else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to what ``snapshot`` returned."""
-        rows = msgspec.msgpack.decode(state, type=list[tuple[int, int, list[tuple[str, int]]]]) if state else []
-        self._first = {source: (epoch, dict(firsts)) for source, epoch, firsts in rows}
+        rows = msgspec.msgpack.decode(state, type=list[_Row]) if state else []
+        self._seen = {source: (epoch, dict(books)) for source, epoch, books in rows}
 
-    def _changes(self, symbol: str, data: dict[str, Any], at: At) -> Event:
+    def _changes(self, symbol: str, data: dict[str, Any], at: At) -> tuple[Event, ...]:
         event = _book(symbol, EventKind.BOOK_DELTA, data)
-        self._firsts(at).setdefault(symbol, event.sequence)
-        return event
+        books = self._books(at)
+        first, last = books.get(symbol, (event.sequence, event.sequence))
+        late = event.sequence < last
+        books[symbol] = (event.sequence, event.sequence) if late else (first, event.sequence)
+        return (_disorder(symbol, last, at), event) if late else (event,)
 
-    def _firsts(self, at: At) -> dict[str, int]:
-        epoch, firsts = self._first.get(at.source, (at.epoch, {}))
+    def _books(self, at: At) -> dict[str, tuple[int, int]]:
+        epoch, books = self._seen.get(at.source, (at.epoch, {}))
         if epoch != at.epoch:
-            firsts = {}
-        self._first[at.source] = (at.epoch, firsts)
-        return firsts
+            books = {}
+        self._seen[at.source] = (at.epoch, books)
+        return books
+
+
+def _disorder(symbol: str, last: int, at: At) -> Event:
+    reason = GapReason.SEQUENCE
+    gap = Gap(at.source, reason, at.ts_recv, at.ts_recv, symbol, "book", detail=f"a change older than that of {last}")
+    return Event(kind=EventKind.GAP, symbol=symbol, code=reason, gap=gap)
 
 
 def is_change(frame: bytes) -> bool:

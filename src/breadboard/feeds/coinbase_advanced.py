@@ -87,7 +87,9 @@ class CoinbaseAdvancedSession:
             try:
                 head = _head.decode(frame)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                continue  # the decoder will say why; the next number does not follow
+                if b'"l2_data"' in frame:
+                    requests += self._on_hole()  # the decoder will say why; the book misses it
+                continue
             if head.type == "error":
                 requests += self._on_error(head.message)
             elif head.sequence_num is not None:

@@ -129,6 +129,24 @@ def test_a_change_that_is_refused_costs_the_book_which_begins_anew() -> None:
     assert take(answer(FIRST + 20), RecordKind.DOCUMENT) is BookState.LIVE
 
 
+def test_a_change_that_comes_late_is_a_gap_and_a_new_beginning_and_one_that_comes_twice_is_not() -> None:
+    reader, at, head = BitstampReader(), At(0, 1, 7), DocumentHead("depth:btcusd", "", 200)
+
+    def kinds(number: int) -> list[EventKind]:
+        return [event.kind for event in reader.read(change(number), at).events]
+
+    assert [kinds(FIRST + n) for n in (0, 5, 5)] == [[EventKind.BOOK_DELTA]] * 3
+    assert kinds(FIRST + 3) == [EventKind.GAP, EventKind.BOOK_DELTA]
+    assert reader.read_document(head, answer(FIRST + 2), at).ignored
+    assert reader.read_document(head, answer(FIRST + 3), at).events
+    subject = session()
+    subject.on_frames([acknowledged("btcusd"), change(FIRST), change(FIRST + 5), change(FIRST + 5)])
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 5)) == []
+    assert len(fetched(subject.on_frames([change(FIRST + 3)]))) == 1
+    assert len(fetched(subject.on_document("depth:btcusd", 200, answer(FIRST + 2)))) == 1
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 6)) == []
+
+
 def test_a_pair_that_does_not_exist_is_known_by_its_404() -> None:
     decoded, instruments = decode(
         "bitstamp",
