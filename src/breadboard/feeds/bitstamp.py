@@ -171,7 +171,7 @@ class BitstampSession:
         return []
 
     def _on_diff(self, frame: bytes) -> None:
-        """Note a book's first change. One that comes late begins it anew, one that cannot be read makes the next do so."""
+        """Note a book's first change. One that comes late is a first one, too; so is the next after one not read."""
         try:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
