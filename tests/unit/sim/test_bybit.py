@@ -31,9 +31,9 @@ def test_deltas_keep_the_levels_of_their_depth_and_best_prices_agree_with_depth_
         sides: dict[str, dict[str, str]] = {}
         best: dict[int, tuple[str, str]] = {}
         number, deltas, equal = 0, 0, 0
-        async with simulator(venue, rate=1000, symbols=2) as sim, connect(sim.url, max_queue=None) as socket:
+        async with simulator(venue, rate=60, symbols=2) as sim, connect(sim.url, max_queue=None) as socket:
             await ask(socket, "subscribe", f"orderbook.{depth}.{symbol}", f"orderbook.1.{symbol}")
-            while deltas < 50 or equal < 10:
+            while deltas < 30 or equal < 5:
                 message = await heard(socket)
                 data = message["data"]
                 if message["topic"] == f"orderbook.1.{symbol}":
