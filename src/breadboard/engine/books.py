@@ -29,7 +29,7 @@ MAX_WAITING_ALL: Final = 100_000
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
-"""Why frames nobody understood are missing: from books without numbers; elsewhere a lost delta shows in those."""
+"""Why frames nobody understood are missing: from books whose numbers, if any, would not show the loss of a delta."""
 # Plain integers: looking up a member of an Enum costs more than the row it is compared with.
 _EMPTY: Final = int(BookState.EMPTY)
 _SYNCING: Final = int(BookState.SYNCING)
@@ -198,14 +198,14 @@ class Books:
     def _lose(self, source: int, which: int, *, numbered: bool = True) -> None:
         """Something may be missing from one book, or from every book of a source: it is no longer believed.
 
-        Not ``numbered``: that is so only of books whose venue gives no numbers.
+        Not ``numbered``: that is so only of books whose venue gives no numbers, or numbers with holes.
         """
         heads = self._heads[: self._known]
         if which >= 0:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        without = (heads["rule"] == _NONE) | ((heads["rule"] == _LINK) & (heads["sequence"] == ABSENT))
+        without = np.isin(heads["rule"], (_NONE, _AFTER)) | ((heads["rule"] == _LINK) & (heads["sequence"] == ABSENT))
         touched = touched & (heads["state"] != _EMPTY) & (numbered | without)
         for each in np.flatnonzero(touched).tolist():
             self._forget(each)
