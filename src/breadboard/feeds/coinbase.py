@@ -1,7 +1,7 @@
 """Coinbase Exchange: level 2 without numbers, matches, ticker and a heartbeat a product."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -83,7 +83,7 @@ class CoinbaseSession:
         wanted_channels(self.venue, self.channels, CHANNELS)
         self._names = {channel: CHANNELS[channel] for channel in self.channels} | {HEARTBEAT: HEARTBEAT}
         types = _TYPES | {HEARTBEAT: (b"heartbeat",)}
-        wires = {
+        wires: dict[Hashable, Key] = {
             (kind, symbol.encode()): (symbol, channel)
             for symbol in self.symbols
             for channel in self._names
@@ -231,6 +231,6 @@ COINBASE = CoinbaseFeed(
         connection_lifetime_s=None,
         max_streams_per_connection=10_000,
         client_messages_per_s=100.0,
-        frame_cap=10_000_000,
+        frame_cap=10_000_000,  # the snapshot of a big product's whole book is one message, of several MB
     )
 )

@@ -1,10 +1,13 @@
 """Quiet is not stale: evidence finds a lost subscription, and a lively market raises no false alarm."""
 
 import random
+import zipfile
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,7 @@ from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import frames_of
+from recordings import recording
 
 SEEDS = 200
 
@@ -161,7 +165,7 @@ def test_a_lost_stream_of_any_symbol_is_found_within_two_minutes_where_the_venue
         session.on_frames([b'{"result":null,"id":%d}' % number for number, _ in enumerate(session.on_connect(), 1)])
         streams = {f"{symbol.lower()}@{kind}" for symbol in symbols for kind in ("trade", "bookTicker", "depth@100ms")}
         lost, cut, found = chance.choice(sorted(streams)), chance.randrange(31, 91), 0.0
-        for second in range(cut + 121):
+        for second in range(0, cut + 121, 4):
             for request in session.on_time(float(second)):
                 if isinstance(request, Send) and "LIST" in request.text:
                     listed = sorted(streams - {lost} if second >= cut else streams)
@@ -321,6 +325,54 @@ def test_an_audit_that_lists_it_again_ends_the_gap() -> None:
     (back,) = missing(fake.run(1, lambda _wire: False))
     assert (back.symbol, back.channel) == ("B", "quote")
     assert fake.watch.missing() == []
+
+
+def test_a_loss_that_outlives_its_connection_is_on_record_up_to_the_next_one() -> None:
+    fake = Fake()
+    fake.run(60)
+    (lost,) = fake.run(12, lambda wire: wire != "Abook")
+    told = fake.now
+    fake.watch.begin()
+    assert fake.watch.missing() == []
+    (owed,) = fake.watch.on_time(fake.now + 3)
+    assert owed == Missing(
+        "A", "book", GapReason.SUBSCRIPTION, told - 2, "the connection ended before it was heard again"
+    )
+    assert isinstance(lost, Missing)
+
+
+def test_a_refusal_ends_the_watch_for_what_was_lost() -> None:
+    fake = Fake()
+    fake.run(60)
+    fake.run(12, lambda wire: wire != "Abook")
+    assert fake.watch.missing() == ["A book"]
+    fake.watch.refused("A", "book", "no book today")
+    assert fake.watch.missing() == []
+    assert fake.run(300, lambda wire: wire != "Abook") == []
+
+
+def test_whole_days_of_a_real_stock_raise_no_alarm() -> None:
+    """Trades and quotes of the consolidated tape, 04:00 to 20:00, by the second; the phases are the calendar's."""
+    days = sorted(recording("us_equities/tick/ibm").glob("*_trade.zip"))
+    watch = Subscriptions({"t": ("IBM", "trade"), "q": ("IBM", "quote")}, lambda _keys: [])
+    found: list[Request] = []
+    now = 0.0
+    for day in days:
+        trades, quotes = by_second(day), by_second(day.with_name(day.name.replace("trade", "quote")))
+        for second in range(4 * 3600, 20 * 3600):
+            watch.counts["t"] += trades[second]
+            watch.counts["q"] += quotes[second]
+            watch.on_phase("regular" if 34_200 <= second < 57_600 else "extended")
+            now += 1.0
+            found += watch.on_time(now)
+    assert days
+    assert found == []
+
+
+def by_second(path: Path) -> Counter[int]:
+    """How many rows a file of one day has in each second since midnight."""
+    with zipfile.ZipFile(path) as archive:
+        return Counter(int(line.split(b",")[0]) // 1000 for line in archive.read(archive.namelist()[0]).splitlines())
 
 
 def test_rates_are_messages_a_second_over_all_channels() -> None:
