@@ -157,13 +157,16 @@ class BinanceSession:
         counts = self.subscriptions.counts
         for frame in frames:
             name = frame[_NAME_BEGINS : frame.find(b'"', _NAME_BEGINS)]
-            if name in counts:
+            known = name in counts
+            if known:
                 counts[name] += 1
             if b'"depthUpdate"' in frame:
                 self._on_depth(frame, requests)
+            elif known:
+                continue
             elif b'"serverShutdown"' in frame:
                 requests.append(Reconnect("the venue announces a shutdown"))
-            elif b'"id"' in frame and name not in counts:
+            elif b'"id"' in frame:
                 requests += self._on_reply(frame)
         return requests
 
