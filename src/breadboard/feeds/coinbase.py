@@ -30,6 +30,9 @@ _ACKNOWLEDGED: Final = {"matches": "trade", "ticker": "quote", "heartbeat": HEAR
 _NO_PRODUCT: Final = re.compile(r"([\w.-]{1,64}) is not a valid product", re.ASCII)
 _TYPE_BEGINS: Final = len(b'{"type":"')
 _PRODUCT: Final = b'"product_id":"'
+_BOOK_UPDATE: Final = b'l2update","product_id":"'
+"""How nearly all frames go on after their beginning: one slice then has type and product."""
+_BOOK_PRODUCT_BEGINS: Final = _TYPE_BEGINS + len(_BOOK_UPDATE)
 
 
 class _Error(msgspec.Struct):
@@ -89,6 +92,8 @@ class CoinbaseSession:
             for channel in self._names
             for kind in types[channel]
         }
+        if "book" in self._names:
+            wires |= {_BOOK_UPDATE + symbol.encode(): (symbol, "book") for symbol in self.symbols}
         self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s, dataless=(HEARTBEAT,))
         self.url = self.url or "wss://ws-feed.exchange.coinbase.com"
 
@@ -104,6 +109,10 @@ class CoinbaseSession:
         requests: list[Request] = []
         counts = self.subscriptions.counts
         for frame in frames:
+            update = frame[_TYPE_BEGINS : frame.find(b'"', _BOOK_PRODUCT_BEGINS)]
+            if update in counts:
+                counts[update] += 1
+                continue
             kind = frame[_TYPE_BEGINS : frame.find(b'"', _TYPE_BEGINS)]
             begin = frame.find(_PRODUCT) + len(_PRODUCT)
             wire = (kind, frame[begin : frame.find(b'"', begin)])
