@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test setup soak lint types imports check bench clean lock peers
+.PHONY: run test setup soak fuzz lint types imports check bench clean lock peers
 
 run: setup  ## start the main job: a simulated market, recorded, processed, stored and served
 	$(BIN)/breadboard up
@@ -38,6 +38,16 @@ check: lint types imports test  ## everything CI runs
 
 soak: setup  ## 100 kills of every process while the simulated market runs
 	BREADBOARD_SOAK_KILLS=100 $(BIN)/python -m pytest tests/scenarios -k kill -s --timeout 3600
+
+FUZZ_RUNS ?= 1000000
+FUZZ_VENUES ?= $(shell $(BIN)/python -c 'from breadboard.feeds import FEEDS; print(*FEEDS)')
+
+fuzz: setup  ## a million inputs for every decoder, guided by coverage; stops at the first that trips one
+	test -x .venv-fuzz/bin/python || $(PYTHON) -m venv .venv-fuzz
+	$(BIN)/uv pip install --quiet --python .venv-fuzz/bin/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python .venv-fuzz/bin/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python .venv-fuzz/bin/python 'atheris==3.0.0'
+	for venue in $(FUZZ_VENUES); do .venv-fuzz/bin/python tests/fuzz/decoders.py $$venue build/fuzz/$$venue -atheris_runs=$(FUZZ_RUNS) -max_len=4096 -verbosity=0 -print_final_stats=1 || exit 1; done
 
 bench: setup  ## the pipeline, beside its peers where `make peers` has put them
 	BREADBOARD_PEERS_PYTHON=$(wildcard .venv-peers/bin/python) $(BIN)/breadboard bench pipeline --json

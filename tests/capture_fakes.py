@@ -89,6 +89,7 @@ class PlainSession:
     times: list[float] = field(default_factory=list)
     due: list[list[Request]] = field(default_factory=list)
     """What to ask for as time passes, in turn."""
+    symbols: Sequence[str] = ("BTCUSDT",)
 
     def on_connect(self) -> list[Request]:
         return list(self.first)

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from breadboard.feeds import FEEDS
+from breadboard.feeds import FEEDS, by_name
+from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
@@ -19,7 +20,9 @@ from breadboard.recordings import open_recording
 from recordings import recording
 from samples.sample import Sample
 
-SAMPLES: dict[str, Sample] = {name: import_module(f"samples.{name.replace('-', '_')}").SAMPLE for name in FEEDS}
+NAMES = (*FEEDS, "ccxt-binance")
+"""Every feed of our own, and one of those that ccxt has."""
+SAMPLES: dict[str, Sample] = {name: import_module(f"samples.{name.replace('-', '_')}").SAMPLE for name in NAMES}
 """By the feed's name on the command line."""
 
 
@@ -43,7 +46,7 @@ def decode_frames(
 ) -> tuple[Decoded, Instruments]:
     """Decode frames, all at once or in batches, with a new decoder, into one answer."""
     instruments = Instruments()
-    make: Any = FEEDS[name].decoder
+    make: Any = by_name(name).decoder
     decoder = make(instruments) if fast else make(instruments, fast=False)
     step = batch or max(1, len(frames))
     parts = [decoder.decode(frames.take(slice(i, i + step))) for i in range(0, len(frames), step)]
@@ -59,6 +62,8 @@ def decode_frames(
         ignored,
         sum(part.checked for part in parts),
         sum(part.failed for part in parts),
+        np.concatenate([part.bars for part in parts]) if parts else np.zeros(0, BAR),
+        {where: note for part in parts for where, note in part.notes.items()},
     )
     return whole, instruments
 
@@ -81,7 +86,7 @@ def frames_of(name: str, form: str, paths: Sequence[str]) -> Frames:
     """Return recordings as journal frames."""
     parts: list[Frames] = []
     offset = 0
-    for batch in open_recording([recording(path) for path in paths], form, FEEDS[name].capabilities.venue):
+    for batch in open_recording([recording(path) for path in paths], form, by_name(name).capabilities.venue):
         if batch.kind in (RecordKind.DATA, RecordKind.DOCUMENT):
             parts.append(Frames.of(batch.frames, batch.ts_recv, kind=batch.kind, offset=offset))
             offset += len(batch.frames)

@@ -5,7 +5,7 @@ The docstrings are the contracts; ``tests/conformance`` holds every implementati
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -163,6 +163,8 @@ class Session(Protocol):
     """
 
     url: str
+    symbols: Sequence[str]
+    """What was wished for, as the venue spells it."""
 
     def on_connect(self) -> list[Request]:
         """Return what to send or fetch first."""
@@ -179,6 +181,9 @@ class Session(Protocol):
     def on_time(self, now_s: float) -> list[Request]:
         """Return what the passing of time calls for: an audit, a second try. ``now_s`` is monotonic seconds."""
         ...
+
+
+WHOLE_FRAME: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +203,10 @@ class Decoded:
     bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
-    """By ``(offset, index)``, what the frame says beyond the tape's columns: for people (``decode``)."""
+    """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.
+
+    Under ``(offset, WHOLE_FRAME)``, what a frame says beyond its events and bars (``import``): splits, rows left out.
+    """
 
 
 class Decoder(Protocol):

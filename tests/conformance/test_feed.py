@@ -9,23 +9,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.errors import UsageError
-from breadboard.feeds import FEEDS, by_venue
+from breadboard.feeds import by_name, by_venue
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
 from breadboard.ports import Fetch, Reconnect, Send, Wish
-from feed_samples import SAMPLES, content, decode, decode_frames, document, recorded
+from feed_samples import NAMES, SAMPLES, content, decode, decode_frames, document, recorded
 
 SEED = 20240808
 JUNK = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"type":', b'{"e":"trade"}', b"[" * 100_000, b'{"a":' * 100_000)
-feeds = pytest.mark.parametrize("name", FEEDS)
+feeds = pytest.mark.parametrize("name", NAMES)
 
 
 @feeds
 def test_its_capabilities_are_values_that_can_be_used(name: str) -> None:
-    can = FEEDS[name].capabilities
+    can = by_name(name).capabilities
     assert can.venue == can.venue.upper()
-    assert by_venue(can.venue) is FEEDS[name]
+    assert by_venue(can.venue) is by_name(name)
     assert can.completeness in ("full", "conflated", "delayed")
     assert can.sequence_scope in ("symbol", "connection", "none")
     assert can.checksum in ("crc32", "none")
@@ -49,10 +49,11 @@ def test_rows_carry_offset_source_and_receive_time_of_their_frame(name: str) -> 
     samples = SAMPLES[name].frames
     stamps = [1_700_000_000_000_000_000 + 17 * i for i in range(len(samples))]
     frames = Frames.of(samples, stamps, kind=RecordKind.DATA, offset=5000, source=7)
-    tape = FEEDS[name].decoder(Instruments()).decode(frames).tape
+    tape = by_name(name).decoder(Instruments()).decode(frames).tape
     assert set(tape.source.tolist()) == {7}
     assert tape.ts_recv.tolist() == [stamps[offset - 5000] for offset in tape.offset.tolist()]
-    assert tape.offset.tolist() == sorted(set(tape.offset.tolist()))
+    places = list(zip(tape.offset.tolist(), tape.index.tolist(), strict=True))
+    assert places == sorted(set(places))
 
 
 @feeds
@@ -145,7 +146,7 @@ def test_mutated_and_random_frames_never_raise_and_the_kernel_agrees_with_the_re
     )
     assert list(fast_ids) == list(slow_ids)
     assert fast.data + fast.control + len(fast.quarantined) == len(frames)
-    session = FEEDS[name].session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
+    session = by_name(name).session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
     session.on_connect()
     session.on_frames(frames)
     for frame in frames:
@@ -183,11 +184,11 @@ def test_documents_never_raise_whatever_they_hold(name: str, data: st.DataObject
 
 @feeds
 def test_a_frame_over_the_cap_is_quarantined_and_its_neighbours_are_not(name: str) -> None:
-    huge = SAMPLES[name].frames[2] + b" " * FEEDS[name].capabilities.frame_cap  # without a cap it would be understood
+    huge = SAMPLES[name].frames[2] + b" " * by_name(name).capabilities.frame_cap  # without a cap it would be understood
     decoded, _ = decode(name, [SAMPLES[name].frames[0], huge, SAMPLES[name].frames[1]])
     assert [offset for offset, _ in decoded.quarantined] == [1]
     assert "over the cap" in decoded.quarantined[0][1]
-    assert decoded.tape.offset.tolist() == [0, 2]
+    assert set(decoded.tape.offset.tolist()) == {0, 2}
 
 
 @feeds
@@ -202,10 +203,10 @@ def test_a_restored_decoder_goes_on_as_if_nothing_had_happened(name: str) -> Non
     frames = recorded(name).take(slice(0, 1000))
     whole, _ = decode_frames(name, frames)
     instruments = Instruments()
-    first = FEEDS[name].decoder(instruments)
+    first = by_name(name).decoder(instruments)
     head = first.decode(frames.take(slice(0, 500)))
     state = first.snapshot()
-    second = FEEDS[name].decoder(Instruments(tuple(instruments)))
+    second = by_name(name).decoder(Instruments(tuple(instruments)))
     second.restore(state)
     first.restore(state)
     for decoder in (first, second):
@@ -231,10 +232,10 @@ def test_decoding_does_not_touch_the_frames(name: str) -> None:
 
 @feeds
 def test_a_session_takes_any_case_and_says_the_same_again_after_a_reconnect(name: str) -> None:
-    can = FEEDS[name].capabilities
+    can = by_name(name).capabilities
     one, two = SAMPLES[name].symbols
-    lower = FEEDS[name].session(Wish([one.lower(), two.lower()], SAMPLES[name].channels))
-    upper = FEEDS[name].session(Wish([one.upper(), two.upper(), one.upper()], SAMPLES[name].channels))
+    lower = by_name(name).session(Wish([one.lower(), two.lower()], SAMPLES[name].channels))
+    upper = by_name(name).session(Wish([one.upper(), two.upper(), one.upper()], SAMPLES[name].channels))
     assert lower.url == upper.url
     assert lower.url.startswith(SAMPLES[name].scheme)
     first = lower.on_connect()
@@ -248,7 +249,7 @@ def test_a_session_takes_any_case_and_says_the_same_again_after_a_reconnect(name
 @feeds
 def test_a_session_forgets_the_old_connections_books(name: str) -> None:
     frames = SAMPLES[name].frames
-    session = FEEDS[name].session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
+    session = by_name(name).session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
     runs = []
     for _ in range(2):
         said = session.on_connect()
@@ -259,9 +260,9 @@ def test_a_session_forgets_the_old_connections_books(name: str) -> None:
 @feeds
 def test_a_session_lives_where_it_is_told_to(name: str) -> None:
     sample = SAMPLES[name]
-    here = "ws://127.0.0.1:9" if sample.scheme == "wss://" else sample.scheme + "127.0.0.1:9"
-    session = FEEDS[name].session(Wish(sample.symbols[:1], sample.channels[-1:], here, "http://127.0.0.1:8"))
-    assert session.url.startswith(here)
+    here = "tcp://127.0.0.1:9" if sample.scheme == "tcp://" else "ws://127.0.0.1:9"
+    session = by_name(name).session(Wish(sample.symbols[:1], sample.channels[-1:], here, "http://127.0.0.1:8"))
+    assert here in session.url
     requests = session.on_connect() + session.on_frames([raw for raw in sample.frames if b"error" not in raw])
     for request in requests:
         assert not isinstance(request, Reconnect)
@@ -279,13 +280,13 @@ def test_a_wish_that_cannot_be_met_is_a_usage_error(name: str) -> None:
     ]
     for symbols, asked in impossible:
         with pytest.raises(UsageError) as error:
-            FEEDS[name].session(Wish(symbols, asked))
+            by_name(name).session(Wish(symbols, asked))
         assert error.value.hint
 
 
 @feeds
 def test_a_session_takes_the_passing_of_time_without_a_word_from_the_venue(name: str) -> None:
-    session = FEEDS[name].session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
+    session = by_name(name).session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels))
     session.on_connect()
     for second in range(200):
         session.on_time(1000.0 + second)

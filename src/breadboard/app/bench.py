@@ -1,7 +1,9 @@
 """`breadboard bench`: runs a file of ``benchmarks/``, which comes with the source."""
 
 import importlib.util
+import inspect
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,14 @@ from breadboard.errors import UsageError
 _HOME = Path(__file__).resolve().parents[3] / "benchmarks"
 
 
-def run(name: str, recording: Path | None, seconds: float) -> dict[str, Any]:
-    """Run one benchmark and return its report. Raises UsageError where the source is not here."""
+Table = Callable[[dict[str, Any]], str]
+
+
+def run(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Table | None]:
+    """Run one benchmark; return its report, and its own way to print it for people, where it has one.
+
+    Its ``run`` gets those of the options that it names. Raises UsageError where the source is not here.
+    """
     path = _HOME / f"{name}.py"
     if not path.exists():
         raise UsageError(
@@ -22,6 +30,8 @@ def run(name: str, recording: Path | None, seconds: float) -> dict[str, Any]:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look up the module they are made in
     spec.loader.exec_module(module)
-    report: dict[str, Any] = module.run() if name == "journal" else module.run(recording, seconds)
-    return {"peers": {}, **report}
+    known = inspect.signature(module.run).parameters
+    report: dict[str, Any] = module.run(**{name: value for name, value in options.items() if name in known})
+    return {"peers": {}, **report}, getattr(module, "table", None)

@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,10 @@ class Job:
     """Which market to fake, and how."""
 
     venue: str
-    port: int
-    symbols: str
+    port: int | None
+    """None: the venue's usual one."""
+    symbols: str | None
+    """None: the profile's own."""
     profile: str
     rate: float | None
     seed: int
@@ -33,6 +35,8 @@ class Job:
     speed: float
     """Times the recorded speed; 0: as fast as the client reads."""
     loop: bool
+    options: Mapping[str, str | int]
+    """What only some venues take, by name, where given."""
 
 
 def run(job: Job) -> int:
@@ -75,7 +79,7 @@ async def _serve(job: Job) -> int:
         await serve(
             job.venue,
             port=job.port,
-            symbols=int(job.symbols) if job.symbols.isdecimal() else job.symbols.split(","),
+            symbols=_symbols(job.symbols),
             profile=job.profile,
             rate=job.rate,
             seed=job.seed,
@@ -83,11 +87,18 @@ async def _serve(job: Job) -> int:
             recording=_Recording(job) if job.recordings else None,
             speed=job.speed,
             loop=job.loop,
+            options=job.options,
             ready=_say,
         )
     except asyncio.CancelledError:
         return INTERRUPTED if signal.SIGINT in signals else 0
     return 0
+
+
+def _symbols(text: str | None) -> list[str] | int | None:
+    if text is None:
+        return None
+    return int(text) if text.isdecimal() else text.split(",")
 
 
 def _say(serving: Serving) -> None:
@@ -98,6 +109,7 @@ def _say(serving: Serving) -> None:
         "port": serving.port,
         "symbols": list(serving.symbols),
         "provenance": serving.provenance,
+        **(serving.address.more if serving.address is not None else {}),
     }
     sys.stdout.write(msgspec.json.encode(line).decode() + "\n")
     sys.stdout.flush()

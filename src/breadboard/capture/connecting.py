@@ -9,11 +9,18 @@ from breadboard.ports import Capabilities
 
 
 async def connect(url: str, handler: Handler, clock: Clock, rules: Capabilities) -> None:
-    """Open a connection to ``ws://``, ``wss://`` or ``tcp://host:port``; the handler has it when this returns.
+    """Open a connection; the handler has it when this returns.
+
+    ``ws://`` and ``wss://`` are WebSockets, ``tcp://host:port`` carries lines, ``ccxt://exchange`` is a library.
 
     Raises Refused where the venue says no, OSError or TimeoutError for no answer, ValueError for a wrong address.
     """
     parts = urlsplit(url)
+    if parts.scheme == "ccxt":
+        from breadboard.capture import ccxt_source
+
+        await ccxt_source.connect(url, handler, clock)
+        return
     if parts.scheme != "tcp":
         await websocket.connect(url, handler, clock, rules.frame_cap)
         return

@@ -19,6 +19,7 @@ from breadboard.capture.tls import trusted
 from breadboard.capture.wire import (
     CLOSE_TIMEOUT_S,
     CONNECT_TIMEOUT_S,
+    PROVENANCE_HEADER,
     QUARANTINE_HEAD,
     Batch,
     Handler,
@@ -27,8 +28,6 @@ from breadboard.capture.wire import (
 )
 from breadboard.clock import Clock
 from breadboard.model.kinds import Provenance
-
-PROVENANCE_HEADER = "X-Breadboard-Provenance"
 
 _TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE

@@ -13,6 +13,8 @@ CLOSE_TIMEOUT_S = 1.0
 USER_TIMEOUT_MS = 8000
 RECEIVE_BUFFER = 8 << 20
 QUARANTINE_HEAD = 64 << 10
+PROVENANCE_HEADER = "X-Breadboard-Provenance"
+"""How a simulator says what it is; a real venue says no such thing."""
 
 
 class Refused(FeedError):

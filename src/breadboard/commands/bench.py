@@ -6,7 +6,7 @@ import click
 
 from breadboard.commands.options import emit, json_option, listing
 
-NAMES = ["pipeline", "journal"]
+NAMES = ["pipeline", "journal", "faults"]
 
 
 @click.command(name="bench")
@@ -17,9 +17,15 @@ NAMES = ["pipeline", "journal"]
     help="Frames to run on (a Binance spot capture in hftbacktest format); a simulated market without it.",
 )
 @click.option("--seconds", type=float, default=10.0, show_default=True, help="About how long each case runs.")
+@click.option(
+    "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
+)
+@click.option("--case", default="", help="Of faults: only those with this in their words, e.g. mute.")
 @json_option
-def bench(name: str, recording: Path | None, seconds: float, as_json: bool) -> None:
+def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, as_json: bool) -> None:
     """Run one benchmark and print its cases, its machine and its peers."""
     from breadboard.app import bench as app_bench
 
-    emit(app_bench.run(name, recording, seconds), as_json, listing)
+    options = {"recording": recording, "seconds": seconds, "venue": venue, "case": case}
+    report, table = app_bench.run(name, options)
+    emit(report, as_json, table or listing)

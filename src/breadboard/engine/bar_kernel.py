@@ -73,6 +73,7 @@ SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
 
 _SECOND: Final = 1_000_000_000
+_DAY_NS: Final = 86_400 * _SECOND
 _AHEAD_NS: Final = 86_400 * _SECOND
 """An event time this far after its receipt is a mistake, whatever our clock's fault may be."""
 _JUMP_NS: Final = 60 * _SECOND
@@ -85,7 +86,9 @@ _GAP: Final = int(EventKind.GAP)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
+_HISTORY: Final = int(Flag.HISTORY)
 _NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
+_HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
@@ -192,6 +195,24 @@ def _advance(
 
 
 @kernel
+def finish(
+    source: int,
+    offset: int,
+    clocks: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+) -> int:
+    """Make final every provisional bar of a source that will say no more; return how many."""
+    newest = clocks[source].newest
+    if newest == ABSENT:
+        return 0
+    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, out, 0)
+
+
+@kernel
 def _begin(slot: Record, number: int, price: int, when: int, trade_id: int) -> None:
     slot.number = number
     slot.open = slot.high = slot.low = slot.close = price
@@ -262,11 +283,14 @@ def _trade(
 
 
 @kernel
-def _implausible(clock: Record, ahead: int) -> bool:
-    """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not."""
+def _implausible(clock: Record, ahead: int, fetched: int) -> bool:
+    """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not.
+
+    What was ``fetched`` has no lag: a whole day may have been received at one moment.
+    """
     if ahead > _AHEAD_NS:
         return True
-    if clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
+    if not fetched and clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
         clock.ahead += 1
         return True
     clock.ahead = 0
@@ -336,12 +360,13 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
             row += 1
             continue
         if not flags[row] & _LAST_KNOWN:
-            if _implausible(clock, when - ts_recv[row]):
+            if _implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
                 meter[IMPLAUSIBLE] += 1
                 row += 1
                 continue
             if clock.first == ABSENT:
-                clock.first = when
+                # History comes by whole days, however late its first trade is.
+                clock.first = when - when % _DAY_NS if flags[row] & _HISTORY else when
             if when > clock.newest:
                 clock.newest = when
                 clock.shift = when - ts_recv[row]

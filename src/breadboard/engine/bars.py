@@ -21,7 +21,7 @@ from breadboard.engine.cover import Cover
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, GapReason, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 _OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
@@ -66,6 +66,7 @@ class Bars:
             self._run(tape, row, stop, parts)
             row = stop
             if row < len(tape):
+                self._finish(tape, row, parts)
                 self._learn(tape, row)
         self._offset = int(tape.offset[-1]) if len(tape) else self._offset
         return np.concatenate(parts) if parts else None
@@ -161,6 +162,17 @@ class Bars:
             if count:
                 self._complete(out[:count])
                 parts.append(out[:count])
+
+    def _finish(self, tape: Tape, row: int, parts: list[NDArray[np.void]]) -> None:
+        """Close the bars of a history that has come to its end: nobody will send the clock that would."""
+        if tape.kind[row] != _STATUS or tape.code[row] != _DOWN or not tape.flags[row] & Flag.HISTORY:
+            return
+        out = np.zeros(int(self._meter[core.OPEN]) + core.SPARE, BAR)
+        state = (self._clocks, self._slots, self._owners, self._known, self._meter)
+        count = core.finish(int(tape.source[row]), int(tape.offset[row]), *state, out)
+        if count:
+            self._complete(out[:count])
+            parts.append(out[:count])
 
     def _learn(self, tape: Tape, row: int) -> None:
         """Take what one row says of missing trades. The row itself is still the kernel's to take."""

@@ -92,7 +92,7 @@ class Engine:
         self._tally.take(tape, gaps, len(bars))
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps)
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""

@@ -1,6 +1,6 @@
 """From journal frames to one tape: each source's frames to its venue's decoder, the journal's own records to rows."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -28,6 +28,7 @@ _COMPLETENESS: Final = {"conflated": int(Flag.CONFLATED), "delayed": int(Flag.DE
 _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _EPOCH: Final = int(RecordKind.EPOCH)
+Details = dict[tuple[int, int], Mapping[str, Any]]
 _UNMAPPED: Final = -2
 _LAST: Final = 1 << 16
 """Behind every row of a frame: where the bars of that frame name their instruments."""
@@ -105,6 +106,8 @@ class Routed:
     tape: Tape
     bars: NDArray[np.void]
     """The vendors' own, in journal order."""
+    details: Details
+    """What STATUS rows say, by ``(offset, index)``."""
     quarantined: list[Quarantined]
 
 
@@ -119,6 +122,7 @@ class Router:
         self.epochs: dict[int, Epoch] = {}
         self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
+        self._details: Details = {}
         self.counts = Counts()
 
     def adopt(self, epoch: Epoch) -> None:
@@ -148,7 +152,8 @@ class Router:
         bad.sort()
         tape = Tape.merge([self._mapped(part) for part in parts])
         bars = np.concatenate([np.zeros(0, BAR), *(part.bars for part in parts if len(part.bars))])
-        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], bad)
+        details, self._details = self._details, {}
+        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], details, bad)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -241,6 +246,7 @@ class Router:
 
     def _count(self, decoded: Decoded) -> None:
         self.counts.data += decoded.data
+        self._details |= decoded.notes
         self.counts.control += decoded.control
         self.counts.checked += decoded.checked
         self.counts.failed += decoded.failed

@@ -4,11 +4,14 @@ To add one: write its file, add its line to FEEDS, run ``tests/conformance/test_
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
+from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.iqfeed import IQFEED
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -19,16 +22,19 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "iqfeed": IQFEED,
 }
-"""Every feed, by its name on the command line."""
+"""Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 
 
 def by_name(name: str) -> Feed:
     """Return a feed by its name on the command line. Raises UsageError."""
     try:
-        return FEEDS[name]
+        return ccxt_feed(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else FEEDS[name]
     except KeyError:
-        raise UsageError(f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)}") from None
+        raise UsageError(
+            f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)} {PREFIX}<any of ccxt's>"
+        ) from None
 
 
 def by_venue(venue: str) -> Feed:
@@ -36,6 +42,9 @@ def by_venue(venue: str) -> Feed:
     for feed in FEEDS.values():
         if feed.capabilities.venue == venue:
             return feed
+    with suppress(KeyError):
+        if venue.startswith("CCXT_"):
+            return ccxt_feed(venue.removeprefix("CCXT_").lower())
     known = " ".join(feed.capabilities.venue for feed in FEEDS.values())
     raise UsageError(f"there is no venue {venue!r}", hint=f"known: {known}")
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from breadboard.feeds.binance_messages import dialect, read_document, reader
+from breadboard.feeds.binance_messages import WORDS, dialect, read_document, reader
 from breadboard.feeds.binance_session import BinanceSession, Host
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.model.instruments import Instruments
@@ -33,6 +33,7 @@ class BinanceFeed:
             dialect(chained=chained),
             reader(chained=chained),
             read_document,
+            words=WORDS,
         )
 
     def session(self, wish: Wish) -> BinanceSession:

@@ -292,7 +292,13 @@ _KEYS: Final = (
     Key("asks", array=ASKS),
     Key("symbol", text=SYMBOL),
     Key("X", text=SKIP),
+    Key("M", truth=SKIP),
+    Key("f", number=SKIP),
+    Key("l", number=SKIP),
+    Key("ps", text=SKIP),
 )
+WORDS: Final = frozenset(key.name for key in _KEYS)
+"""Every key of the messages read here, whether it is used or not: another one is news."""
 _TRADE: Final = {"instrument": "s", "ts_event": "T", "side": "m", "price": "p", "size": "q", "size_exp": "q"}
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.feeds.coinbase_messages import dialect, lost_book, read, read_document
+from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
@@ -214,7 +214,9 @@ class CoinbaseFeed:
     def language(self) -> Language:
         """What its bytes mean; made once, when first asked for."""
         cap = self.capabilities
-        return Language(cap.venue, cap.sequence_rule, cap.frame_cap, dialect(), read, read_document, lost_book)
+        return Language(
+            cap.venue, cap.sequence_rule, cap.frame_cap, dialect(), read, read_document, lost_book, words=WORDS
+        )
 
     def session(self, wish: Wish) -> CoinbaseSession:
         """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering, in_row_order, receipt
 from breadboard.feeds.json_kernel import COLUMNS, SCRATCH, Dialect, read_frames
 from breadboard.feeds.json_tokens import Levels
@@ -44,6 +45,8 @@ class Language:
     read_document: DocumentReader
     lost_book: Callable[[bytes], str | None] = lambda _frame: None
     """Which book misses a refused frame where no numbers will tell: its symbol, "" for any, None for no book."""
+    words: frozenset[str] = field(kw_only=True)
+    """Every key that the venue is known to send: another one is schema drift."""
 
 
 class JsonDecoder:
@@ -55,29 +58,31 @@ class JsonDecoder:
     guarded = False
 
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
-        self._language = language
+        self.language = language
         self._instruments = instruments
         self._fast = fast
         self._symbols = Symbols()
+        self._drift = Drift()
+        self._forms: set[int] = {0}
+        """Sets of unknown keys that were looked into, as the kernel numbers them."""
 
     def snapshot(self) -> bytes:
-        """Return no bytes: there is no state."""
-        return b""
+        """Return which unknown keys were told of; most often no bytes."""
+        return self._drift.snapshot()
 
     def restore(self, state: bytes) -> None:
-        """Forget the symbols that were looked up, which are asked for again."""
-        if state:
-            raise ValueError(f"this decoder has no state, and was given {len(state)} bytes")
-        self._symbols = Symbols()
+        """Go back to that; forget the symbols and forms that were looked up, which are asked for again."""
+        self._drift.restore(state)
+        self._symbols, self._forms = Symbols(), {0}
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
         begin, role, heads = self._roles(frames)
         levels = Levels.room(int(frames.end.sum() - begin.sum()))
         columns = np.empty((len(COLUMNS), len(frames)), np.int64)
-        spans = np.zeros((len(frames), 2), np.int64)
+        spans = np.zeros((len(frames), 3), np.int64)
         count = read_frames(
-            self._language.dialect,
+            self.language.dialect,
             self._symbols.table,
             _read_only(frames.buffer),
             begin,
@@ -115,7 +120,7 @@ class JsonDecoder:
             begin[row] += cut + 1
             if self._fast and head.status == 200 and head.tag.startswith("depth:"):
                 role[row] = DOCUMENT
-        role[frames.end - begin > self._language.frame_cap] = ALONE
+        role[frames.end - begin > self.language.frame_cap] = ALONE
         return begin, role, heads
 
     def _read_odd(
@@ -130,8 +135,16 @@ class JsonDecoder:
     ) -> None:
         """Name new symbols and read what the kernel left alone, both in journal order, which gives the ids."""
         instrument = columns[COLUMNS.index("instrument")]
-        for row in np.flatnonzero((role == ALONE) | (instrument == NO_INSTRUMENT)).tolist():
-            a, b = spans[row].tolist()
+        second_look = (role == ALONE) | (instrument == NO_INSTRUMENT)
+        if spans[:, 2].any():
+            second_look |= (role == FRAME) & ~np.isin(spans[:, 2], list(self._forms))
+        for row in np.flatnonzero(second_look).tolist():
+            a, b, form = spans[row].tolist()
+            if role[row] == FRAME and form not in self._forms:
+                self._forms.add(form)
+                self._look_for_drift(frames, row, frames.frame(row), 1, odd)
+                if instrument[row] != NO_INSTRUMENT:
+                    continue
             symbol = frames.buffer[a:b].tobytes().decode("ascii") if role[row] != ALONE else ""
             if role[row] == DOCUMENT:
                 tagged = heads[row].tag.removeprefix("depth:")
@@ -147,26 +160,37 @@ class JsonDecoder:
     def _read_one(self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: Gathering) -> None:
         raw = frames.buffer[begin : frames.end[row]]
         try:
-            if len(raw) > self._language.frame_cap:
-                raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self._language.frame_cap}")
+            if len(raw) > self.language.frame_cap:
+                raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self.language.frame_cap}")
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
         except ValueError as error:
-            lost = self._language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
+            lost = self.language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
             odd.refuse(frames, row, str(error), lost)
             return
         odd.take(frames, row, meaning)
+        if meaning.events and not meaning.control and frames.kind[row] == _DATA:
+            self._look_for_drift(frames, row, raw.tobytes(), len(meaning.events), odd)
+
+    def _look_for_drift(self, frames: Frames, row: int, raw: bytes, index: int, odd: Gathering) -> None:
+        """Tell of keys that this venue was never seen to send, behind what the frame itself means."""
+        message = msgspec.json.decode(raw)
+        message = message.get("data", message) if "stream" in message else message
+        kind = next((str(message[key]) for key in ("e", "type", "ev", "event") if key in message), "message")
+        strange = self._drift.tell((name for name in message if name not in self.language.words), kind)
+        if strange is not None:
+            odd.add(frames, row, index, strange)
 
     def _meaning(self, kind: int, head: DocumentHead | None, raw: bytes) -> Meaning:
         if kind == RecordKind.DATA:
-            return self._language.read(raw)
+            return self.language.read(raw)
         if kind != RecordKind.DOCUMENT:
             raise Refused(f"a record of kind {kind}, which is not the venue's")
         if head is None:
             raise Refused("a document without its head line")
-        return self._language.read_document(head, raw)
+        return self.language.read_document(head, raw)
 
     def _intern(self, symbol: str) -> int:
-        found = self._instruments.intern(self._language.venue, symbol, self._language.sequence_rule)
+        found = self._instruments.intern(self.language.venue, symbol, self.language.sequence_rule)
         self._symbols.add(symbol, found)
         return found
 

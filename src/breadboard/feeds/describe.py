@@ -1,17 +1,20 @@
 """What one frame means, for people: the tape's rows in exact digits."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 
 from breadboard.errors import UsageError
+from breadboard.feeds.readers import ReadingDecoder
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side, StatusCode
 from breadboard.model.tape import Tape
-from breadboard.ports import Decoded, Feed
+from breadboard.ports import WHOLE_FRAME, Decoded, Feed
 
 CHANNELS: Final = {"trade": ("trade",), "quote": ("quote",), "book": ("book_delta", "book_snapshot")}
 _NAMELESS: Final = "unnamed"
@@ -30,8 +33,9 @@ class Describer:
     """Tells the events of one frame after the other, ready for JSON, with one memory for all of them.
 
     Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, status, gap,
-    control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one channel, and
-    what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it says one.
+    bar, control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one
+    channel, and what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it
+    says one.
     """
 
     def __init__(self, feed: Feed, channel: str | None = None) -> None:
@@ -44,6 +48,8 @@ class Describer:
         self._channel = channel
         self._instruments = Instruments()
         self._decoder = feed.decoder(self._instruments)
+        if isinstance(self._decoder, ReadingDecoder):
+            self._decoder.notes = True
 
     def __call__(self, frame: bytes) -> list[dict[str, Any]]:
         """Return the events of a frame. Never raises on bytes."""
@@ -51,14 +57,16 @@ class Describer:
         tape = decoded.tape
         told = {offset for offset, _ in tape.gaps}
         found = [
-            _row(tape, row, self._instruments) | dict(decoded.notes.get((0, int(tape.index[row])), {}))
+            _noted(_row(tape, row, self._instruments), decoded.notes.get((0, int(tape.index[row])), {}))
             for row in range(len(tape))
             # A GAP row without a gap says again, for the books, what ``quarantined`` says with its reason.
             if tape.kind[row] != EventKind.GAP or told
         ]
+        said = dict(decoded.notes.get((0, WHOLE_FRAME), {}))
+        found += [_noted(_bar(bar, self._instruments), said) for bar in decoded.bars]
         if decoded.control and not found:
-            found.append({"kind": "control"})
-        found += [{"kind": "ignored", "type": name} for name in decoded.ignored]
+            found.append({"kind": "control"} | said)
+        found += [{"kind": "ignored", "type": name} | said for name in decoded.ignored]
         found += [{"kind": "quarantined", "reason": reason} for _, reason in decoded.quarantined]
         wanted = None if self._channel is None else (*CHANNELS.get(self._channel, ()), "quarantined")
         return [event for event in found if wanted is None or event["kind"] in wanted]
@@ -116,6 +124,25 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
     if flags:
         event["flags"] = [flag.name.lower() for flag in Flag if flag in flags and flag.name]
     return event
+
+
+def _bar(bar: np.void, instruments: Instruments) -> dict[str, Any]:
+    """Return a bar that the vendor made; its volume is exact to 1e-18."""
+    fraction = str(int(bar["volume_fraction"])).zfill(18).rstrip("0")
+    return {
+        "kind": "bar",
+        "symbol": instruments[int(bar["instrument"])].symbol,
+        "interval_s": int(bar["interval"]),
+        "ts_open": int(bar["ts_open"]),
+        **{name: price_text(int(bar[name])) for name in ("open", "high", "low", "close")},
+        "volume": f"{int(bar['volume_whole'])}.{fraction}".rstrip("."),
+        "trades": int(bar["trades"]),
+    }
+
+
+def _noted(row: dict[str, Any], notes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with what the frame says beyond it; what both say, the row says in the house's own form."""
+    return row | {name: value for name, value in notes.items() if name not in row}
 
 
 def _trade(tape: Tape, row: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -16,20 +17,27 @@ from breadboard.model.instruments import NO_INSTRUMENT
 from breadboard.model.kinds import BarState, EventKind, GapReason
 from breadboard.model.sizes import split_size
 from breadboard.model.tape import LEVEL_COLUMNS, Tape
+from breadboard.ports import WHOLE_FRAME
 
 if TYPE_CHECKING:
     from breadboard.model.gaps import Gap
 
-_COLUMNS: Final = (
-    *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
-    *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
-)
+_COLUMNS: Final = {
+    name: attrgetter(name)
+    for name in (
+        *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
+        *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
+    )
+}
 
 
 class Gathering:
-    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids."""
+    """What became of frames that were read one by one: events, conversation, quarantine. ``intern`` gives ids.
 
-    def __init__(self, intern: Callable[[str], int]) -> None:
+    ``every_note`` keeps what the venue says beyond the tape's columns of every event, not of STATUS alone.
+    """
+
+    def __init__(self, intern: Callable[[str], int], *, every_note: bool = False) -> None:
         self.control = 0
         self.quarantined: list[tuple[int, str]] = []
         self.ignored: Counter[str] = Counter()
@@ -37,7 +45,12 @@ class Gathering:
         self.failed = 0
         self.notes: dict[tuple[int, int], Mapping[str, Any]] = {}
         self._intern = intern
-        self._events: list[tuple[int, int, int, Event]] = []
+        self._every_note = every_note
+        self._events: list[Event] = []
+        # Lists of plain numbers: a tuple an event would have the garbage collector look at every one of them.
+        self._rows: list[int] = []
+        self._index: list[int] = []
+        self._instrument: list[int] = []
         self._bars: list[tuple[int, int, VendorBar]] = []
         self._gaps: list[tuple[int, Gap]] = []
 
@@ -46,41 +59,45 @@ class Gathering:
 
     def take(self, frames: Frames, row: int, meaning: Meaning) -> None:
         """Take what one frame means."""
-        offset = int(frames.offset[row])
         if meaning.refused is not None:
-            self.quarantined.append((offset, meaning.refused))
-        else:
-            self.control += meaning.control
+            self.quarantined.append((int(frames.offset[row]), meaning.refused))
+        elif meaning.control:
+            self.control += 1
         if meaning.ignored is not None:
             self.ignored[meaning.ignored] += 1
         if meaning.checked is not None:
             self.checked += 1
             self.failed += not meaning.checked
+        if meaning.notes:
+            self.notes[int(frames.offset[row]), WHOLE_FRAME] = meaning.notes
         for index, event in enumerate(meaning.events):
-            self._add(frames, row, index, event)
-        self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
+            self.add(frames, row, index, event)
+        if meaning.bars:
+            offset = int(frames.offset[row])
+            self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
 
     def refuse(self, frames: Frames, row: int, reason: str, lost: str | None) -> None:
         """Take a frame that could not be understood, and the book that now misses it ("" for any, None for none)."""
         self.quarantined.append((int(frames.offset[row]), reason))
         if lost is not None:
             event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
-            self._add(frames, row, 0, event)
+            self.add(frames, row, 0, event)
 
     def tape(self, frames: Frames) -> Tape:
         """Return the events as a tape, in the order they were taken."""
-        rows = np.array([row for row, _, _, _ in self._events], np.int64)
-        events = [event for _, _, _, event in self._events]
+        rows = np.array(self._rows, np.int64)
+        events = self._events
         levels = [level for event in events for level in event.levels]
         ends = np.cumsum([len(event.levels) for event in events], dtype=np.int64)
-        columns: dict[str, Any] = {name: [getattr(event, name) or 0 for event in events] for name in _COLUMNS}
+        columns: dict[str, Any] = {name: list(map(get, events)) for name, get in _COLUMNS.items()}
+        columns["code"] = [code or 0 for code in columns["code"]]
         return Tape.of(
             len(rows),
             columns
             | receipt(frames, rows)
             | {
-                "index": [index for _, index, _, _ in self._events],
-                "instrument": [instrument for _, _, instrument, _ in self._events],
+                "index": self._index,
+                "instrument": self._instrument,
                 "level_begin": np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends,
                 "level_end": ends,
             },
@@ -100,14 +117,17 @@ class Gathering:
             row["state"], row["completeness"] = BarState.FINAL, 1.0
         return out
 
-    def _add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+    def add(self, frames: Frames, row: int, index: int, event: Event) -> None:
+        """Take one event, the ``index``-th of its frame."""
         instrument = NO_INSTRUMENT if event.symbol is None else self._intern(event.symbol)
-        self._events.append((row, index, instrument, event))
-        offset = int(frames.offset[row])
+        self._events.append(event)
+        self._rows.append(row)
+        self._index.append(index)
+        self._instrument.append(instrument)
         if event.gap is not None:
-            self._gaps.append((offset, event.gap))
-        if event.notes:
-            self.notes[offset, index] = event.notes
+            self._gaps.append((int(frames.offset[row]), event.gap))
+        if event.notes and (self._every_note or event.kind is EventKind.STATUS):
+            self.notes[int(frames.offset[row]), index] = event.notes
 
 
 def receipt(frames: Frames, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:

@@ -60,7 +60,8 @@ _SEEN: Final = 2 * EXPONENT  # four sets of keys, by JSON type
 _EVERY: Final = _SEEN + 4  # the keys of all types
 _SYMBOL: Final = _SEEN + 5  # begin and end of the symbol's text
 _WORD: Final = _SEEN + 7  # the type, as a place among the dialect's type words
-_NOTES: Final = _SEEN + 8
+_FORM: Final = _SEEN + 8  # which unknown keys it has
+_NOTES: Final = _SEEN + 9
 _MOST_UNKNOWN: Final = 8
 SCRATCH: Final = _NOTES + 2 * _MOST_UNKNOWN
 """Words of working memory that ``read_frames`` needs."""
@@ -114,6 +115,18 @@ def _remember(buffer: NDArray[np.uint8], unknown: NDArray[np.int64], count: int,
         return False
     unknown[2 * count], unknown[2 * count + 1] = begin, end
     return True
+
+
+@kernel
+def _form(buffer: NDArray[np.uint8], unknown: NDArray[np.int64], count: int) -> int:
+    """Return a number that tells one set of unknown keys from another, whatever their order; 0 for none."""
+    form = np.uint64(0)
+    for k in range(count):
+        mixed = np.uint64(14_695_981_039_346_656_037)
+        for i in range(unknown[2 * k], unknown[2 * k + 1]):
+            mixed = (mixed ^ np.uint64(buffer[i])) * np.uint64(1_099_511_628_211)
+        form += mixed
+    return int(np.int64(form))
 
 
 @kernel
@@ -280,6 +293,7 @@ def _frame(  # noqa: C901, PLR0911, PLR0912 - a state machine over an object, or
             depth -= 1
             i = after_space(buffer, i + 1, end)
             if depth == 0:
+                note[_FORM] = _form(buffer, unknown, unknowns) if unknowns else 0
                 return i == end and wrapped == (note[_EVERY] & 1 != 0), count
         if i >= end or buffer[i] != COMMA:
             return False, count
@@ -370,7 +384,8 @@ def read_frames(
     """Read frames into the columns ``out[C, rows]``; return the count of levels.
 
     ``role`` is 0 for a frame, 1 for a document, -1 for one to leave alone; it becomes -1 where the frame was left to
-    the reference reader. ``symbol[row]`` is the span of the symbol's text; an instrument not yet known stays -1.
+    the reference reader. ``symbol[row]`` is the span of the symbol's text, and a number for the set
+    of keys that the dialect does not know, 0 for none. An instrument not yet known stays -1.
     ``scratch`` is ``SCRATCH`` zeros from the caller: an array made here would be freed while its pointer is in use.
     """
     note, unknown, raw, filled = pointer(scratch), pointer(scratch[_NOTES:]), pointer(buffer), pointer(out)
@@ -386,5 +401,5 @@ def read_frames(
             role[row], count = -1, first
             continue
         out[_BEGIN, row], out[_END, row] = first, count
-        symbol[row, 0], symbol[row, 1] = note[_SYMBOL], note[_SYMBOL + 1]
+        symbol[row, 0], symbol[row, 1], symbol[row, 2] = note[_SYMBOL], note[_SYMBOL + 1], note[_FORM]
     return count

@@ -1,7 +1,7 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
 import msgspec
@@ -20,15 +20,16 @@ _HEAD: Final = msgspec.json.Decoder(DocumentHead)
 _DATA: Final = int(RecordKind.DATA)
 
 
-@dataclass(frozen=True, slots=True)
-class At:
-    """Where and when a frame came."""
+class At(msgspec.Struct, frozen=True, gc=False):
+    """Where and when a frame came, and what is wanted of it."""
 
     source: int
     epoch: int
     """Counts the source's connections: what belongs to one is forgotten with the next."""
     ts_recv: int
     """Wall ns UTC; 0 where nobody knows (``breadboard decode``)."""
+    notes: bool = False
+    """A person asks: events are to carry notes, which nobody else wants to pay for."""
 
 
 class FrameReader(Protocol):
@@ -77,6 +78,10 @@ class ReadingDecoder:
         self._cap = frame_cap
         self._reader = reader
         self._instruments = instruments
+        self._ids: dict[str, int] = {}
+        """Ids given so far: they never change."""
+        self.notes = False
+        """Ask the reader for notes."""
 
     def snapshot(self) -> bytes:
         """Return the reader's memory."""
@@ -86,12 +91,20 @@ class ReadingDecoder:
         """Go back to a memory that ``snapshot`` returned."""
         self._reader.restore(state)
 
+    def reading(self, at: At) -> Callable[[bytes], Meaning]:
+        """Return the reader as a function of one frame, for who fuzzes it."""
+        return lambda frame: self._reader.read(frame, at)
+
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
-        gathered = Gathering(self._intern)
+        gathered = Gathering(self._intern, every_note=self.notes)
         columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
-        for row, (kind, *place) in enumerate(zip(*(column.tolist() for column in columns), strict=True)):
-            raw, at = frames.frame(row), At(*place)
+        at = At(0, 0, 0)
+        for row, (raw, kind, source, epoch, ts_recv) in enumerate(
+            zip(_raw(frames), *(column.tolist() for column in columns), strict=True)
+        ):
+            if ts_recv != at.ts_recv or source != at.source or epoch != at.epoch or row == 0:
+                at = At(source, epoch, ts_recv, self.notes)  # the frames of one read share it
             try:
                 gathered.take(frames, row, self._meaning(raw, at, kind))
             except ValueError as error:
@@ -127,4 +140,20 @@ class ReadingDecoder:
         return self._reader.read_document(head, body, at)
 
     def _intern(self, symbol: str) -> int:
-        return self._instruments.intern(self._venue, symbol, self._rule)
+        known = self._ids.get(symbol)
+        if known is None:
+            known = self._ids[symbol] = self._instruments.intern(self._venue, symbol, self._rule)
+        return known
+
+
+def _raw(frames: Frames) -> Iterator[bytes]:
+    """Yield each frame's bytes; frames that lie side by side are cut from one copy."""
+    if not len(frames):
+        return
+    low, high = int(frames.begin.min()), int(frames.end.max())
+    bounds = zip(frames.begin.tolist(), frames.end.tolist(), strict=True)
+    if high - low > 2 * int((frames.end - frames.begin).sum()) + 4096:
+        yield from (frames.buffer[begin:end].tobytes() for begin, end in bounds)
+        return
+    whole = frames.buffer[low:high].tobytes()
+    yield from (whole[begin - low : end - low] for begin, end in bounds)

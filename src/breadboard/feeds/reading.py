@@ -23,7 +23,7 @@ class Refused(ValueError):
     """The frame cannot be understood; the text is the reason given in quarantine."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the tape with its symbol; fields are named and absent as the tape's columns."""
 
     kind: EventKind
@@ -69,7 +69,7 @@ class VendorBar(msgspec.Struct, frozen=True, kw_only=True):
     """0 where the vendor gives none."""
 
 
-class Meaning(msgspec.Struct, frozen=True):
+class Meaning(msgspec.Struct, frozen=True, gc=False):
     """What one frame says: its events in wire order, and whether it is data, conversation, or data that is ignored."""
 
     events: tuple[Event, ...] = ()
@@ -80,6 +80,8 @@ class Meaning(msgspec.Struct, frozen=True):
     bars: tuple[VendorBar, ...] = ()
     checked: bool | None = None
     """Whether the frame's checksum was right; None where there was none to compare."""
+    notes: Mapping[str, Any] = {}
+    """What the frame as a whole says beyond its events and bars, for people."""
 
 
 Reader = Callable[[bytes], Meaning]
@@ -96,8 +98,21 @@ CONTROL: Final = Meaning(control=True)
 
 def parse_object(frame: bytes) -> dict[str, Any]:
     """Return the frame's JSON object. Raises Refused for anything else, and for a key given twice at any depth."""
+    return _object(frame)
+
+
+def parse_numbers_as_text(frame: bytes) -> dict[str, Any]:
+    """Return the frame's JSON object as ``parse_object`` does, its numbers as the text they were written in."""
+    return _object(frame, str)
+
+
+def _object(frame: bytes, number: Callable[[str], Any] | None = None) -> dict[str, Any]:
+    """Return a JSON object, its numbers made by ``number`` where one is given."""
+    how: dict[str, Any] = {"object_pairs_hook": _once, "parse_constant": _no_constant}
+    if number is not None:
+        how |= {"parse_float": number, "parse_int": number}
     try:
-        found = json.loads(frame.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+        found = json.loads(frame.decode("utf-8"), **how)
     except UnicodeDecodeError:
         raise Refused("not UTF-8 text") from None
     except json.JSONDecodeError as error:

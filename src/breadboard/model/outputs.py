@@ -1,6 +1,8 @@
 """What the engine hands on: everything concluded from one run of journal offsets."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,3 +25,5 @@ class Outputs:
     """``(offset, instrument, gap)``: the journal's gap records, and gaps the stages found; -1 is feed-wide."""
     ts_journal: NDArray[np.int64]
     """Per tape row, wall ns at which its frame was appended."""
+    details: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
+    """By ``(offset, index)``, what a STATUS row says in the venue's own words."""

@@ -136,8 +136,9 @@ class Binance:
     def get(self, path: str, query: Mapping[str, str]) -> Answer:
         """Answer ``depth``, ``ticker/price`` and ``exchangeInfo``; anything else is 404."""
         call = path.removeprefix(self._flavour.rest)
-        if call == "exchangeInfo":
-            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": self._symbols()})
+        if path.endswith("/exchangeInfo"):
+            ours = self._symbols() if call == "exchangeInfo" else []  # clients ask for the other markets, too
+            return _answer({"timezone": "UTC", "serverTime": self._ms(), "symbols": ours})
         if call not in {"depth", "ticker/price"}:
             return Answer(404, b'{"code":-1000,"msg":"no such path"}')
         book = self._exchange.market.by_symbol.get(query.get("symbol", ""))
@@ -214,6 +215,8 @@ class Binance:
 
     def _depth(self, collected: Collected, now_ns: int) -> None:
         book, ms = collected.book, now_ns // 1_000_000
+        if book.update_id < collected.first:  # the numbers fell back
+            collected.first, collected.previous = book.begun + 1, book.begun
         sides: tuple[list[str], list[str]] = ([], [])
         for (side, price), size in collected.changes.items():
             sides[side].append(f'["{self._price(book, price)}","{self._size(book, size)}"]')
@@ -245,6 +248,7 @@ class Binance:
             {
                 "symbol": book.symbol,
                 "status": "TRADING",
+                **self._assets(book),
                 "filters": [
                     {"filterType": "PRICE_FILTER", "tickSize": self._price(book, 1)},
                     {"filterType": "LOT_SIZE", "stepSize": self._size(book, 1)},
@@ -252,6 +256,17 @@ class Binance:
             }
             for book in self._exchange.market.books
         ]
+
+    def _assets(self, book: Book) -> dict[str, Any]:
+        quote = "USDT" if book.symbol.endswith("USDT") else "USD"
+        spot = not self._flavour.futures
+        return {
+            "baseAsset": book.symbol.partition("_")[0].removesuffix(quote),
+            "quoteAsset": quote,
+            "baseAssetPrecision": book.lot_decimals,
+            "quoteAssetPrecision": book.tick_decimals,
+            "orderTypes": ["LIMIT", "MARKET"],
+        } | ({"isSpotTradingAllowed": True, "permissions": ["SPOT"], "permissionSets": [["SPOT"]]} if spot else {})
 
     def _price(self, book: Book, ticks: int) -> str:
         return decimal_text(ticks, book.tick_decimals, self._flavour.price_padding)

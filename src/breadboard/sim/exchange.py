@@ -3,18 +3,23 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from functools import partial
+from itertools import count
 from random import Random
 from typing import Protocol
 
 from breadboard.clock import Clock
 from breadboard.model.kinds import Provenance
+from breadboard.sim import pipes
 from breadboard.sim.faults import Faults
 from breadboard.sim.market import Market, Update
+from breadboard.sim.mischief import ACTS, SILENCED, Link, Message, SkewedClock, Step, channel_of, passed, steps
 from breadboard.sim.server import Answer, Client
-from breadboard.sim.truth import Sent, Truth
+from breadboard.sim.truth import Ids, Made, Sent, Truth
 
 FLOOD_UPDATES = 1000
 """Updates between two writes when the clients set the pace."""
+RETRY_AFTER = {"Retry-After": "2"}
 
 
 class Dialect(Protocol):
@@ -48,14 +53,15 @@ class Dialect(Protocol):
 class Listener:
     """One client as the exchange sees it: its share of the faults, and whether frames wait to be written."""
 
-    __slots__ = ("books", "client", "enveloped", "muted", "sent")
+    __slots__ = ("client", "enveloped", "muted", "sent", "steps")
 
     def __init__(self, client: Client, sent: Sent, *, enveloped: bool = False) -> None:
         self.client = client
         self.sent = sent
         self.enveloped = enveloped
-        self.muted = False
-        self.books = 0
+        self.muted = ""
+        """The fault that withholds everything from it."""
+        self.steps: list[Step] = []
 
 
 class Exchange:
@@ -70,17 +76,21 @@ class Exchange:
     def __init__(self, market: Market, truth: Truth, faults: Faults, clock: Clock, seed: int) -> None:
         self.market = market
         self.truth = truth
-        self.clock = clock
+        self.clock: Clock = SkewedClock(clock, int(faults["clock-skew"] * 1e9)) if faults["clock-skew"] else clock
+        """The venue's; the truth is told by ours."""
+        self._ours = clock
         self.dialect: Dialect
         self.listeners: dict[Client, Listener] = {}
         self._streams: dict[str, list[Listener]] = {}
         self._told_in = [0] * len(market.books)
-        self._faults = faults
+        self.faults = faults
+        self._began_s = 0.0
+        self._upgrades, self._logins, self._gets, self._checksums = count(1), count(1), count(1), count(1)
         self._random = Random(seed ^ 0xFA17)  # noqa: S311 - when faults happen, no secret
 
     def listening(self, stream: str) -> bool:
-        """Say whether anybody listens to a stream."""
-        return stream in self._streams
+        """Say whether anybody listens to a stream, or did, where the truth is a witness."""
+        return stream in self._streams or (self.truth.witness and stream in self.truth.streams)
 
     def subscribe(self, client: Client, stream: str) -> None:
         """Let a client listen to a stream, once."""
@@ -101,23 +111,40 @@ class Exchange:
         listener = self.listeners[client]
         return [stream for stream, listeners in self._streams.items() if listener in listeners]
 
-    def publish(self, stream: str, payload: bytes, ids: tuple[int, int], *, book: bool = False) -> None:
+    def publish(self, stream: str, payload: bytes, ids: Ids, *, book: bool = False) -> None:
         """Send a message to everybody who listens to ``stream``; ``ids`` are the first and last in it."""
-        listeners = self._streams.get(stream)
-        if not listeners:
+        listeners = self._streams.get(stream, ())
+        if not listeners and not self.truth.witness:
             return
         told = self.truth.stream(stream)
         told.note(*ids)
+        made = None
+        if self.truth.witness:
+            made = Made(self._ours.wall(), stream, ids)
+            self.truth.made.append(made)
         envelope = b""
         for listener in listeners:
-            if listener.muted or (book and self._withholds(listener)):
-                told.dropped.append(ids)
-                continue
-            if listener.enveloped:
-                envelope = envelope or b'{"stream":"%b","data":%b}' % (stream.encode(), payload)
+            if listener.steps or listener.muted or made is not None:
+                self._mischievous(listener, Message(stream, payload, ids, book, made))
+            elif listener.enveloped:
+                envelope = envelope or _enveloped(stream, payload)
                 listener.client.send(envelope)
             else:
                 listener.client.send(payload)
+
+    def checksum(self, stream: str, value: int, ids: Ids) -> int:
+        """Return the checksum that a dialect is to write: ``value``, or a wrong one where the fault strikes."""
+        if not self.faults.hits("checksum", next(self._checksums)):
+            return value
+        self.truth.did("checksum", self._ours.wall(), stream=stream, ids=ids)
+        return value ^ 1
+
+    def login_fails(self) -> bool:
+        """Say whether a dialect is to refuse this login."""
+        fails = next(self._logins) <= self.faults["auth"]
+        if fails:
+            self.truth.did("auth", self._ours.wall())
+        return fails
 
     async def run(self, rate: float) -> None:
         """Let the market go on until cancelled."""
@@ -157,18 +184,39 @@ class Exchange:
         for client in list(self.listeners):
             client.flush()
 
-    def _withholds(self, listener: Listener) -> bool:
-        listener.books += 1
-        return bool(self._faults.drop_depth) and listener.books % self._faults.drop_depth == 0
+    def _mischievous(self, listener: Listener, message: Message) -> None:
+        """Send a message the long way: past the listener's faults."""
+        if listener.muted:
+            self._did(listener, listener.muted, message, True)
+            return
+        for each in passed(message, listener.steps):
+            enveloped = listener.enveloped and not each.bare
+            wire = _enveloped(each.stream, each.payload) if enveloped else each.payload
+            if each.made is not None:
+                each.made.sent.append(wire)
+            listener.client.send(wire)
 
     async def get(self, client: Client, path: str, query: Mapping[str, str]) -> Answer:  # noqa: ARG002 - server.Venue
         """Answer a GET request; ``/_sim/truth`` is ours."""
         if path == "/_sim/truth":
             return Answer(200, json.dumps(self.truth.told()).encode())
-        return self.dialect.get(path, query)
+        if self.faults.hits("http-429", next(self._gets)):
+            self.truth.did("http-429", self._ours.wall(), stream=path)
+            answer = Answer(429, b'{"code":-1003,"msg":"Too many requests."}', RETRY_AFTER)
+        else:
+            answer = self.dialect.get(path, query)
+        self.truth.gets.append((self._ours.wall(), path, answer.status))
+        return answer
 
     def refuses(self, path: str) -> Answer | None:  # noqa: ARG002 - server.Venue
-        """Take everybody."""
+        """Take everybody, but for the faults that refuse."""
+        limit = self.faults["limit"]
+        if limit and len(self.listeners) >= limit:
+            self.truth.did("limit", self._ours.wall())
+            return Answer(429, b'{"msg":"too many connections"}', RETRY_AFTER)
+        if next(self._upgrades) <= self.faults["refuse"]:
+            self.truth.did("refuse", self._ours.wall())
+            return Answer(self.faults.code("refuse"), b'{"msg":"not now"}', RETRY_AFTER)
         return None
 
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> Sent:
@@ -176,12 +224,7 @@ class Exchange:
         sent = self.truth.connection()
         listener = Listener(client, sent, enveloped=path.startswith("/stream"))
         self.listeners[client] = listener
-        loop = asyncio.get_running_loop()
-        if self._faults.disconnect:
-            after = self._faults.disconnect * self._random.uniform(0.5, 1.5)
-            loop.call_later(after, client.abort, "cut by a fault")
-        if self._faults.mute:
-            loop.call_later(self._faults.mute, setattr, listener, "muted", True)
+        self._plan(listener)
         self.dialect.opened(client, path, query)
         return sent
 
@@ -196,3 +239,53 @@ class Exchange:
             self.unsubscribe(client, stream)
         self.dialect.closed(client)
         del self.listeners[client]
+
+    def _plan(self, listener: Listener) -> None:
+        """Put a new connection's faults in its way."""
+        loop, client, faults = asyncio.get_running_loop(), listener.client, self.faults
+        began_s = loop.time()
+        if not self._began_s:
+            self._began_s = began_s
+            if faults["sequence-reset"]:
+                loop.call_later(faults["sequence-reset"], self._renumber)
+        link = Link(
+            partial(self._did, listener),
+            lambda: loop.time() - began_s,
+            lambda: loop.time() - self._began_s,
+            self.clock.wall,
+            self._random,
+            lambda stream: channel_of(stream, self.market.by_symbol),
+            lambda: self.subscribed(client),
+        )
+        listener.steps = steps(link, faults.__getitem__)
+        for name in ACTS:
+            if faults[name]:
+                # Only a cut connection comes at a time that nobody can foresee; the others are asked for by the second.
+                spread = self._random.uniform(0.5, 1.5) if name == "disconnect" else 1.0
+                loop.call_later(faults[name] * spread, self._act, listener, name)
+        if faults["delay"]:
+            client.through(partial(pipes.late, delay_s=faults["delay"] / 1000))
+        if faults["slow-drip"]:
+            client.through(partial(pipes.dripping, most=int(faults["slow-drip"]), random=self._random))
+
+    def _act(self, listener: Listener, name: str) -> None:
+        """Let what was planned befall a connection, where there still is one."""
+        if listener.client.is_open:
+            self._did(listener, name)
+            if name in SILENCED:
+                listener.muted = name
+            ACTS[name](listener.client, self.faults.code(name))
+
+    def _did(self, listener: Listener, fault: str, message: Message | None = None, lost: bool = False) -> None:
+        about = () if message is None else (message.stream, message.ids)
+        self.truth.did(fault, self._ours.wall(), listener.sent.number, *about, lost=lost)
+
+    def _renumber(self) -> None:
+        """Let all numbers fall back, as after maintenance."""
+        self.truth.did("sequence-reset", self._ours.wall())
+        for book in self.market.books:
+            book.renumber()
+
+
+def _enveloped(stream: str, payload: bytes) -> bytes:
+    return b'{"stream":"%b","data":%b}' % (stream.encode(), payload)

@@ -14,6 +14,8 @@ from zlib import crc32
 DEPTH: Final = 1000
 """Levels a side at the start."""
 BUY, SELL = 0, 1
+FELL_BACK_TO: Final = 1000
+"""Where numbers go on after a venue lost them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,12 @@ class Book:
     best: list[int] = field(default_factory=lambda: [0, 0])
     update_id: int = 0
     trade_id: int = 0
+    begun: int = 0
+    """The update number at which counting began, or began anew."""
+
+    def renumber(self) -> None:
+        """Begin to count anew, from small numbers."""
+        self.begun = self.update_id = self.trade_id = FELL_BACK_TO
 
     def levels(self, side: int, limit: int) -> list[tuple[int, int]]:
         """Return ``(price, size)`` of the best levels of a side, best first."""
@@ -186,6 +194,7 @@ def _begin(symbol: str, index: int, random: Random, numbers_from: int) -> Book:
     book = Book(symbol, index, decimals, 5, middle)
     number = crc32(symbol.encode())
     book.update_id, book.trade_id = numbers_from + number % 9_000, numbers_from + number % 900
+    book.begun = book.update_id
     for side, away in ((BUY, -1), (SELL, 1)):
         price_ticks = middle + (away if side == SELL else 0)
         book.best[side] = price_ticks

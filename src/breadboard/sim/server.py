@@ -7,7 +7,9 @@ is what lets one core send more than a hundred thousand a second.
 import asyncio
 import http
 import logging
-from collections.abc import Mapping
+import socket
+import struct
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Protocol, cast
@@ -26,6 +28,15 @@ log = logging.getLogger(__name__)
 PROVENANCE_HEADER = "X-Breadboard-Provenance"
 SLOW_READER_BYTES = 64 << 20
 CLOSE_TIMEOUT_S = 1.0
+ABNORMAL = 1006
+CUT_OFF = 40
+"""Bytes of a frame of twice as many that still leave before a connection is cut inside it."""
+NOTICED_S = 35.0
+"""How long a connection that nobody answers on still counts at the venue."""
+LAST_BYTES_S = 0.05
+"""What was written so long before a reset has left."""
+_RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER on, zero seconds: closing drops what waits and sends RST."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +93,8 @@ class Client(asyncio.Protocol):
         self._venue = venue
         self._protocol = ServerProtocol(max_size=1 << 20, logger=_quiet)
         self._transport: asyncio.Transport | None = None
+        self._write: Callable[[bytes], None] = _nowhere
+        self._frozen = False
         self._sent: Sent | None = None
         self._out: list[bytes] = []
         self._writable = asyncio.Event()
@@ -91,7 +104,8 @@ class Client(asyncio.Protocol):
     @property
     def is_open(self) -> bool:
         """Whether data frames can still be sent."""
-        return self._sent is not None and self._protocol.state is State.OPEN and not self.gone.is_set()
+        alive = not self._frozen and not self.gone.is_set()
+        return alive and self._sent is not None and self._protocol.state is State.OPEN
 
     def send(self, payload: bytes) -> None:
         """Queue one text frame; ``flush`` sends it."""
@@ -104,7 +118,7 @@ class Client(asyncio.Protocol):
         """Write what is queued in one piece; cut off a client that is 64 MiB behind, as venues do."""
         if not self._out or self._transport is None:
             return
-        self._transport.write(b"".join(self._out))
+        self._write(b"".join(self._out))
         self._out.clear()
         if self._transport.get_write_buffer_size() > SLOW_READER_BYTES:
             self.slow = True
@@ -115,10 +129,13 @@ class Client(asyncio.Protocol):
         await self._writable.wait()
 
     def close(self, code: int, reason: str = "") -> None:
-        """Say good-bye; cut the line a second later."""
+        """Say good-bye; cut the line a second later. 1006 is no code that can be said: the line ends without a word."""
         if self.is_open:
             self.flush()
             self._end(f"closed by the venue with {code}")
+            if code == ABNORMAL and self._transport is not None:
+                self._transport.close()
+                return
             self._protocol.send_close(code, reason)
             self._write_protocol()
             if self._transport is not None:
@@ -130,9 +147,43 @@ class Client(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def reset(self, reason: str) -> None:
+        """Cut the line with RST."""
+        self._end(reason)
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            self._transport.abort()
+
+    def truncate(self) -> None:
+        """Write the first half of a frame, then reset the line."""
+        if self.is_open:
+            self.flush()
+            self._write(frame_header(2 * CUT_OFF) + b'{"e":"trade"'.ljust(CUT_OFF))
+            self._frozen = True
+            asyncio.get_running_loop().call_later(LAST_BYTES_S, self.reset, "cut inside a frame")
+
+    def freeze(self) -> None:
+        """Neither read nor write any more, and leave the socket open until even we would have noticed."""
+        self._frozen = True
+        self._out.clear()
+        if self._transport is not None:
+            self._transport.pause_reading()
+            asyncio.get_running_loop().call_later(NOTICED_S, self.abort, "half-open")
+
+    def send_raw(self, payload: bytes) -> None:
+        """Send one text frame that is no part of what the venue says, and is not counted."""
+        if self.is_open:
+            self._out += (frame_header(len(payload)), payload)
+            self.flush()
+
+    def through(self, pipe: Callable[[Callable[[bytes], None]], Callable[[bytes], None]]) -> None:
+        """Let all that is written from here on go through a pipe, e.g. one that drips."""
+        self._write = pipe(self._write)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport (asyncio)."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's is one, but not by inheritance
+        self._write = self._into_socket
         self._transport.set_write_buffer_limits(high=1 << 20)
 
     def data_received(self, data: bytes) -> None:
@@ -212,19 +263,27 @@ class Client(asyncio.Protocol):
 
     def _write_protocol(self) -> None:
         """Write what the library wants said: handshakes, pongs, good-byes."""
-        if self._transport is None or self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing() or self._frozen:
             return
         for data in self._protocol.data_to_send():
             if data:
-                self._transport.write(data)
+                self._write(data)
             elif self._transport.can_write_eof():
                 self._transport.write_eof()
         if self._protocol.close_expected() and self._protocol.state is State.CLOSED:
             self._transport.close()
 
+    def _into_socket(self, data: bytes) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
+
     def _end(self, reason: str) -> None:
         if self._sent is not None and not self._sent.end:
             self._sent.end = reason
+
+
+def _nowhere(_data: bytes) -> None:
+    """Write before there is a connection."""
 
 
 _quiet = logging.getLogger("breadboard.sim.websockets")

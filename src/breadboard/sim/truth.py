@@ -1,9 +1,17 @@
-"""What a simulator really sent: the count against which a capture is held."""
+"""What a simulator really sent, and what it did wrong: the count against which a capture is held."""
 
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 from zlib import crc32
+
+MOST_DEEDS: Final = 1_000_000
+"""The newest ones are remembered; all are counted."""
+DEEDS_TOLD: Final = 10_000
+
+Ids = tuple[int, int]
+"""The first and last of the venue's numbers in a message."""
 
 
 @dataclass(slots=True)
@@ -28,6 +36,14 @@ class Sent:
         if self.keep:
             self.payloads.append(payload)
 
+    def note_lines(self, lines: Sequence[bytes], written: bytes) -> None:
+        """Count text lines that were written together; bytes and ``crc32`` take their line ends in."""
+        self.frames += len(lines)
+        self.payload_bytes += len(written)
+        self.crc32 = crc32(written, self.crc32)
+        if self.keep:
+            self.payloads += lines
+
 
 @dataclass(slots=True)
 class Stream:
@@ -36,7 +52,7 @@ class Stream:
     count: int = 0
     first_id: int | None = None
     last_id: int | None = None
-    dropped: list[tuple[int, int]] = field(default_factory=list)
+    dropped: list[Ids] = field(default_factory=list)
     """``(first id, last id)`` of messages that a fault withheld."""
 
     def note(self, first_id: int, last_id: int) -> None:
@@ -47,13 +63,50 @@ class Stream:
             self.first_id = first_id
 
 
-class Truth:
-    """The ground truth of one simulator, served at ``GET /_sim/truth``."""
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """One thing that a fault did."""
 
-    def __init__(self, *, keep: bool = False) -> None:
+    fault: str
+    at_ns: int
+    """Wall nanoseconds UTC of this machine, whatever the venue's own clock says."""
+    connection: int
+    """0 for what happened to all, or to none."""
+    stream: str = ""
+    ids: Ids | None = None
+    """Of the message that was withheld, repeated, moved or altered; None where no message was."""
+
+
+@dataclass(slots=True)
+class Made:
+    """One message as the market made it, and every form in which it was written to somebody."""
+
+    at_ns: int
+    stream: str
+    ids: Ids
+    sent: list[bytes] = field(default_factory=list)
+
+
+class Truth:
+    """The ground truth of one simulator, served at ``GET /_sim/truth``.
+
+    ``keep`` keeps every payload. ``witness`` goes on making the messages of every stream that was ever listened to,
+    also while nobody listens, and keeps them in ``made``: what a client that was never away would have had.
+    """
+
+    def __init__(self, *, keep: bool = False, witness: bool = False) -> None:
         self.keep = keep
+        self.witness = witness
         self.connections: list[Sent] = []
         self.streams: dict[str, Stream] = {}
+        self.made: list[Made] = []
+        self.gets: deque[tuple[int, str, int]] = deque(maxlen=DEEDS_TOLD)
+        """``(wall ns, path, status)`` of the newest answers over HTTP, ours left out."""
+        self.deeds: deque[Deed] = deque(maxlen=MOST_DEEDS)
+        self.counts: Counter[str] = Counter()
+        """Deeds by fault."""
+        self.more: Callable[[], Mapping[str, Any]] = dict
+        """What else this simulator knows of itself, as JSON values."""
 
     def connection(self) -> Sent:
         """Return the record of a new connection."""
@@ -68,8 +121,25 @@ class Truth:
             found = self.streams[name] = Stream()
         return found
 
+    def did(
+        self,
+        fault: str,
+        at_ns: int,
+        connection: int = 0,
+        stream: str = "",
+        ids: Ids | None = None,
+        *,
+        lost: bool = False,
+    ) -> None:
+        """Remember what a fault did; ``lost``: the message was withheld."""
+        self.deeds.append(Deed(fault, at_ns, connection, stream, ids))
+        self.counts[fault] += 1
+        if lost and ids is not None:
+            self.stream(stream).dropped.append(ids)
+
     def told(self) -> Mapping[str, Any]:
-        """Return everything but the payloads, as JSON values."""
+        """Return everything but payloads, as JSON values; of the deeds the newest ten thousand."""
+        newest = list(self.deeds)[-DEEDS_TOLD:]
         return {
             "connections": [
                 {"number": c.number, "frames": c.frames, "bytes": c.payload_bytes, "crc32": c.crc32, "end": c.end}
@@ -79,4 +149,7 @@ class Truth:
                 name: {"count": s.count, "first_id": s.first_id, "last_id": s.last_id, "dropped": s.dropped}
                 for name, s in sorted(self.streams.items())
             },
+            "faults": dict(self.counts),
+            "deeds": [[d.fault, d.at_ns, d.connection, d.stream, d.ids] for d in newest],
+            **self.more(),
         }

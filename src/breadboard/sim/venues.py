@@ -1,13 +1,15 @@
 """The venues that can be faked, one line each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from breadboard.sim import iqfeed
 from breadboard.sim.binance import Binance
 from breadboard.sim.coinbase import Coinbase
 from breadboard.sim.exchange import Dialect, Exchange
+from breadboard.sim.lineserver import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,3 +28,6 @@ VENUES: Final[Mapping[str, Faked]] = {
     "coinbase": Faked(Coinbase, "{}-USD".format),
 }
 """By the feed's name on the command line."""
+
+GATEWAYS: Final[Mapping[str, Callable[[Wish], Awaitable[None]]]] = {"iqfeed": iqfeed.serve}
+"""Venues that speak no WebSocket and have a market and ports of their own."""

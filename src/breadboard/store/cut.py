@@ -18,6 +18,7 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         outputs.bars[outputs.bars["offset"] < offset],
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
+        {where: said for where, said in outputs.details.items() if where[0] < offset},
     )
 
 
@@ -31,6 +32,7 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         outputs.bars[outputs.bars["offset"] >= offset],
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
+        {where: said for where, said in outputs.details.items() if where[0] >= offset},
     )
 
 
@@ -46,4 +48,5 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         np.concatenate([part.bars for part in parts]),
         tuple(gap for part in parts for gap in part.gaps),
         np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
+        {where: said for part in parts for where, said in part.details.items()},
     )

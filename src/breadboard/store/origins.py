@@ -34,6 +34,11 @@ class Origins:
         rows = np.flatnonzero(tape.kind != EventKind.CLOCK)
         self._codes[tape.source[rows]] = provenance(tape.take(rows))
 
+    def names(self, tape: Tape) -> Mapping[int, str]:
+        """Return the venue of every source that has rows here, as far as its connection is known."""
+        sources = np.unique(tape.source).tolist()
+        return {source: self._epochs[source].venue for source in sources if source in self._epochs}
+
     def venues(self, sources: Sequence[int], tape: Tape, instruments: Instruments) -> dict[int, str]:
         """Return the venue of each source, from its connection or from its rows here; empty where neither tells."""
         return {source: self._venue(source, tape, instruments) for source in set(sources)}

@@ -191,6 +191,17 @@ TABLES: Final = {
             partition=_MONTH,
             life="",
         ),
+        _events(
+            "statuses",
+            Column("source", "UInt16"),
+            _label("status"),
+            _price("low", nullable=True),
+            _price("high", nullable=True),
+            _text("detail"),
+            _FLAGS,
+            partition=_MONTH,
+            life="",
+        ),
         Table(
             "quarantine",
             (

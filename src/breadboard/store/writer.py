@@ -27,6 +27,7 @@ from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
 from breadboard.store.intents import Intents
 from breadboard.store.origins import Origins
+from breadboard.store.statuses import statuses
 from breadboard.telemetry.lag import LagRow
 
 FLUSH_ROWS: Final = 250_000
@@ -216,6 +217,7 @@ class StoreWriter:
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
             "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
             "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
+            "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
         }

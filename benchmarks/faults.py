@@ -1,0 +1,258 @@
+"""Faults on purpose, and what becomes of them: every row is one fault in a simulated venue, survived or not.
+
+``breadboard bench faults --json [--venue binance,coinbase] [--case mute] [--seconds 4]``. The venue is a process of its
+own that speaks its real protocol on loopback; capture is the real one, with a real journal on disk, and the engine
+reads what it left. ``value`` is the longest time from the deed to its sign, in seconds, on one machine's clock; ``ok``
+holds all that the case demands. What may mislead: loopback has no distance; cases run side by side unless they measure
+time or memory, so ``loop_lag_ms`` and ``rss_growth_mb`` of the others are those of all; the seed is fixed and printed.
+"""
+
+import asyncio
+import os
+import platform
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import uvloop
+import verdict
+from ordeal import Evidence, endure
+
+from breadboard import feeds
+from breadboard.app import warm
+from breadboard.errors import UsageError
+from breadboard.ports import Capabilities
+from breadboard.sim.faults import parse_faults
+
+SEED = 7
+SIDE_BY_SIDE = 8
+RETRY_AFTER_S = 2.0
+LAG_MS = 50.0
+RSS_MB = 32.0
+
+
+@dataclass(frozen=True, slots=True)
+class Venue:
+    """What the judge has to know of a venue that can be tried."""
+
+    channels: dict[str, str]
+    """The feed's word for each channel of its simulated venue's streams."""
+    numbered: frozenset[str]
+    """Channels in which the venue's own numbers show a single missing message."""
+    options: dict[str, Any] = field(default_factory=lambda: {"symbols": 3, "rate": 300.0})
+
+
+BINANCE = {"trade": "trade", "bookTicker": "quote", "depth@100ms": "book"}
+VENUES = {
+    "binance": Venue(BINANCE, frozenset({"trade", "book"})),
+    "binance-usdm": Venue(BINANCE, frozenset({"trade", "book"})),
+    "binance-coinm": Venue(BINANCE, frozenset({"trade", "book"})),
+    "coinbase": Venue({"matches": "trade", "ticker": "quote", "level2_batch": "book"}, frozenset({"trade"})),
+}
+"""By the feed's name; one line each."""
+USUALLY = ("binance", "binance-usdm", "coinbase")
+
+Bound = Callable[[Capabilities], float]
+
+
+def within(seconds: float) -> Bound:
+    return lambda _: seconds
+
+
+def after_heartbeat(seconds: float) -> Bound:
+    return lambda rules: (rules.heartbeat_s or 0.0) + seconds
+
+
+AT_ONCE, A_FEW_SECONDS = within(1.0), within(4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One fault, and what has to become of it (RELIABILITY, 2A and 2B)."""
+
+    faults: str
+    signs: tuple[str, ...] = ()
+    """Any of these has to be seen; none: nothing has to be."""
+    bound: Bound = AT_ONCE
+    seconds: Bound = A_FEW_SECONDS
+    """The least time that the case needs."""
+    single: bool = False
+    """The fault withholds single messages, which not every venue can show."""
+    lossless: bool = False
+    """Everything that was made has to be in the journal."""
+    quiet: bool = False
+    """And nothing may be reported."""
+    reconnect_s: float = 0.0
+    alone: bool = False
+    """It measures the loop or the memory."""
+    lag: bool = False
+    needs: Callable[[Venue, Capabilities], bool] = lambda _venue, _rules: True
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fault(self) -> str:
+        """The name of the first fault."""
+        return self.faults.partition(":")[0]
+
+
+def _numbers_books(venue: Venue, _rules: Capabilities) -> bool:
+    return "book" in venue.numbered
+
+
+TRIALS = (
+    Trial("drop:50", ("trade_id", "sequence"), single=True),
+    Trial("drop-depth:10", ("sequence",), single=True, needs=_numbers_books),
+    Trial("duplicate:10", lossless=True, quiet=True),
+    Trial("reorder:10", lossless=True),
+    Trial("delay:500", lossless=True, quiet=True),
+    Trial("garbage:10", ("quarantine",), lossless=True),
+    Trial("oversize:11@1", ("quarantine",), within(2.0), within(5.0), alone=True),
+    Trial("truncate:1", ("down",)),
+    Trial("mute:1", ("down",), after_heartbeat(3.0), after_heartbeat(8.0)),
+    Trial("mute-channel:1", ("down", "subscription"), after_heartbeat(3.0), after_heartbeat(8.0)),
+    Trial("lose:1", ("down", "subscription"), within(120.0), within(130.0)),
+    Trial("half-open:1", ("down",), within(8.0), within(12.0)),
+    Trial("half-open:1,limit:1", ("down",), within(8.0), within(65.0), reconnect_s=60.0),
+    Trial("disconnect:1", ("down",)),
+    Trial("rst:1", ("down",)),
+    *(
+        Trial(f"close:{code}@1", ("down",), seconds=within(7.0), reconnect_s=5.0, alone=True, lag=True)
+        for code in (1000, 1001, 1006, 1012, 1013)
+    ),
+    Trial("sequence-reset:2", lossless=True, seconds=within(6.0)),
+    Trial("checksum:10", ("checksum",), within(2.0), needs=lambda _, rules: rules.checksum != "none"),
+    Trial("unit:1", lossless=True, quiet=True),
+    Trial("http-429:2", lossless=True, seconds=within(6.0)),
+    Trial("refuse:2", lossless=True, seconds=within(9.0)),
+    Trial("refuse:503@2", lossless=True, seconds=within(9.0)),
+    Trial("auth:1", ("down",), needs=lambda _, rules: bool(rules.credential)),
+    Trial("slow-drip:7", lossless=True, quiet=True, options={"rate": 100.0}),
+    Trial("clock-skew:3", ("suspect",), lossless=True),
+    Trial("clock-skew:-3", lossless=True),
+    Trial("drift:1", ("quarantine",), lossless=True),
+    Trial("flood:20", lossless=True, quiet=True, alone=True, options={"rate": 200.0}),
+)
+
+
+def run(venue: str = "", case: str = "", seconds: float = 4.0) -> dict[str, Any]:
+    """Try every fault on some venues (all usual ones by default) and return the report."""
+    names = [name for name in venue.split(",") if name] or list(USUALLY)
+    for name in names:
+        if name not in VENUES:
+            raise UsageError(
+                f"no faults are tried on {name!r}; they are on {', '.join(VENUES)}",
+                hint="breadboard bench faults --venue binance",
+            )
+    warm.run(lambda _: None)
+    cases: list[dict[str, Any]] = []
+    for name in names:
+        rules = feeds.by_name(name).capabilities
+        trials = [trial for trial in TRIALS if case in trial.faults and trial.needs(VENUES[name], rules)]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            found = runner.run(tried(name, trials, rules, seconds))
+        cases += [judged(name, trial, rules, found[trial.faults]) for trial in trials]
+    machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
+    return {"name": "faults", "machine": machine, "ok": all(each["ok"] for each in cases), "cases": cases, "peers": {}}
+
+
+async def tried(name: str, trials: Sequence[Trial], rules: Capabilities, seconds: float) -> dict[str, Evidence]:
+    """Live through the trials: those that measure one by one, then the others side by side, the longest first."""
+    found: dict[str, Evidence] = {}
+    room = asyncio.Semaphore(SIDE_BY_SIDE)
+
+    async def one(trial: Trial) -> None:
+        options = VENUES[name].options | {"faults": trial.faults} | trial.options
+        async with room:
+            with tempfile.TemporaryDirectory(prefix="faults-bench-") as directory:
+                lasts = max(seconds, trial.seconds(rules))
+                found[trial.faults] = await endure(name, options, lasts, Path(directory), SEED)
+
+    for trial in trials:
+        if trial.alone:
+            await one(trial)
+    together = sorted((trial for trial in trials if not trial.alone), key=lambda trial: -trial.seconds(rules))
+    await asyncio.gather(*(one(trial) for trial in together))
+    return found
+
+
+def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> dict[str, Any]:
+    """Return the case: what was seen, and whether that is what has to be."""
+    venue, known = VENUES[name], verdict.conclude(evidence)
+    cover = verdict.coverage(evidence, known.gaps, venue.channels, venue.numbered, single=trial.single)
+    signs = [*known.signs, *([verdict.Sign(2**63, "suspect")] if known.suspect else [])]
+    sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs)
+    if known.suspect and "suspect" in trial.signs:
+        sign, took_s = "suspect", 0.0
+    trades = verdict.trades(known.outputs)
+    back_s = verdict.reconnect_s(evidence, trial.fault, 3) if trial.reconnect_s else None
+    bound = trial.bound(rules)
+    demands = {
+        "happened": bool(evidence.truth.counts) or trial.fault in UNCOUNTED,
+        "detected": not trial.signs or took_s is not None,
+        "in_time": took_s is None or took_s <= bound,
+        "nothing_missing_outside_gaps": cover.outside == 0,
+        "nothing_missing": not trial.lossless or cover.missing == 0,
+        "data_came": cover.made > 0,
+        "quiet": not trial.quiet or not known.signs,
+        "no_wrong_record": verdict.wrong_records(evidence) == 0,
+        "no_wrong_time": verdict.wrong_times(known.outputs) == 0,
+        "no_duplicate_stored": trades["duplicates_stored"] == 0,
+        "no_trade_dropped": trades["trades_dropped"] == 0,
+        "no_task_dead": evidence.tasks_dead == 0,
+        "patient": verdict.impatience(evidence, RETRY_AFTER_S) == 0,
+        "reconnected": not trial.reconnect_s or (back_s is not None and back_s <= trial.reconnect_s),
+        "loop_on_time": not trial.lag or evidence.lag_ms < LAG_MS,
+        "memory": trial.fault != "oversize" or evidence.rss_growth_mb < RSS_MB,
+        "books": trial.fault not in SETTLES or known.books_live == known.books > 0,
+    }
+    return {
+        "case": f"{name} {trial.faults}",
+        "value": took_s,
+        "unit": "s",
+        "bound": bound if trial.signs else None,
+        "ok": all(demands.values()),
+        "failed": [demand for demand, held in demands.items() if not held],
+        "sign": sign,
+        "deeds": sum(evidence.truth.counts.values()),
+        "made": cover.made,
+        "missing": cover.missing,
+        "covered": cover.covered,
+        "missing_outside_gaps": cover.outside,
+        "undetectable": cover.unnumbered,
+        "examples": list(cover.examples),
+        **trades,
+        "gaps": len(known.gaps),
+        "tasks_dead": evidence.tasks_dead,
+        "connections": evidence.attempts,
+        "reconnect_s": back_s,
+        "books_live": f"{known.books_live}/{known.books}",
+        "loop_lag_ms": evidence.lag_ms,
+        "rss_growth_mb": evidence.rss_growth_mb,
+        "seed": SEED,
+    }
+
+
+UNCOUNTED = frozenset({"delay", "slow-drip", "clock-skew", "flood"})
+"""Faults that are a way of being, not deeds."""
+SETTLES = frozenset({"sequence-reset", "duplicate", "delay", "unit", "slow-drip", "clock-skew", "flood"})
+"""Faults after which, or under which, every book has to be live."""
+
+
+def table(report: dict[str, Any]) -> str:
+    """Return the report for people: one line a case."""
+    lines = [f"{'':4}{'case':32}{'sign':14}{'took':>9}{'bound':>9}{'missing':>9}{'outside':>9}{'gaps':>7}  what failed"]
+    for case in report["cases"]:
+        took = "-" if case["value"] is None else f"{case['value']:.3f} s"
+        bound = "-" if case["bound"] is None else f"{case['bound']:g} s"
+        mark = "ok" if case["ok"] else "NO"
+        lines.append(
+            f"{mark:4}{case['case']:32}{case['sign'] or '-':14}{took:>9}{bound:>9}{case['missing']:>9,}"
+            f"{case['missing_outside_gaps']:>9,}{case['gaps']:>7,}  {', '.join(case['failed'])}".rstrip()
+        )
+    held = sum(case["ok"] for case in report["cases"])
+    return "\n".join([*lines, f"{held} of {len(report['cases'])} hold; {report['machine']}"])
+
+
+assert all(parse_faults(trial.faults).given for trial in TRIALS)

@@ -1,0 +1,140 @@
+"""One fault, lived through: a simulated venue as a process, the real capture, and what is needed to judge them."""
+
+import asyncio
+import multiprocessing
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import uvloop
+
+from breadboard import journal
+from breadboard.app import journals
+from breadboard.app.capture import planned
+from breadboard.app.places import Places
+from breadboard.capture.driver import Capture
+from breadboard.clock import SystemClock
+from breadboard.config import Config, FeedConfig
+from breadboard.model.frames import Frames
+from breadboard.sim.serve import Serving, serve
+from breadboard.sim.truth import Truth
+
+LAG_EVERY_S = 0.005
+DRAINED_S = 0.3
+"""What the venue sent so long before capture is stopped has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is left of an ordeal."""
+
+    truth: Truth
+    frames: Frames
+    """The whole journal."""
+    tasks_dead: int
+    """Tasks of capture that ended by themselves, and questions that a session answered with an exception."""
+    lag_ms: float
+    """The longest time by which the event loop of capture was late."""
+    rss_growth_mb: float
+    attempts: int
+    """Connections that were tried, whatever came of them."""
+
+
+def simulate(pipe: Connection, venue: str, options: dict[str, Any]) -> None:
+    """Serve a venue until the other end of ``pipe`` says so, then send it the truth. Runs in a process of its own."""
+    truths: list[Truth] = []
+
+    def ready(serving: Serving) -> None:
+        truths.append(serving.truth)
+        pipe.send((serving.url, serving.rest_url, serving.symbols))
+
+    async def live() -> None:
+        work = asyncio.ensure_future(serve(venue, ready=ready, keep=True, witness=True, **options))
+        await asyncio.get_running_loop().run_in_executor(None, pipe.poll, None)
+        work.cancel()
+        with suppress(asyncio.CancelledError):
+            await work
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(live())
+    pipe.send(truths[0])
+
+
+@contextmanager
+def venue_process(venue: str, options: dict[str, Any]) -> Iterator[Connection]:
+    """Run ``simulate`` in a process of its own."""
+    ours, theirs = multiprocessing.Pipe()
+    # Spawned: a fork would inherit the threads and sockets of captures that run beside it.
+    process = multiprocessing.get_context("spawn").Process(target=simulate, args=(theirs, venue, options), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours
+    finally:
+        process.join(5.0)
+        if process.is_alive():
+            process.kill()
+        ours.close()
+
+
+async def endure(feed: str, options: dict[str, Any], seconds: float, root: Path, seed: int) -> Evidence:
+    """Capture a venue with faults for so long; return what is needed to judge it."""
+    loop = asyncio.get_running_loop()
+    with venue_process(feed, {"seed": seed, **options}) as pipe:
+        url, rest_url, symbols = await loop.run_in_executor(None, pipe.recv)
+        wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)
+        config = Config(data_dir=str(root), feeds=(wanted,))
+        places, clock = Places(root).made(), SystemClock()
+        capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
+        rss, lags = _rss_mb(), [0.0]
+        watches = [loop.create_task(_watch_lag(lags)), loop.create_task(_watch_rss(peak := [rss]))]
+        work = loop.create_task(capture.run())
+        await asyncio.wait({work}, timeout=seconds)
+        dead = int(work.done())
+        sources = capture.status().sources
+        for watch in watches:
+            watch.cancel()
+        capture.stop()
+        await work
+        pipe.send("that is all")
+        truth = await loop.run_in_executor(None, pipe.recv)
+    return Evidence(
+        truth,
+        read(places.journal),
+        dead + sum(each.session_errors for each in sources),
+        round(max(lags) * 1000, 1),
+        round(max(0.0, max(peak) - rss), 1),
+        sum(each.connects + each.failures for each in sources),
+    )
+
+
+def read(directory: Path) -> Frames:
+    """Return a whole journal at rest."""
+    reader = journal.Reader.open(directory)
+    parts = []
+    while (frames := reader.read(100_000)) is not None:
+        parts.append(frames)
+    reader.close()
+    return Frames.join(parts)
+
+
+async def _watch_lag(lags: list[float]) -> None:
+    while True:
+        begin = time.perf_counter()
+        await asyncio.sleep(LAG_EVERY_S)
+        lags.append(time.perf_counter() - begin - LAG_EVERY_S)
+
+
+async def _watch_rss(peak: list[float]) -> None:
+    while True:
+        peak.append(_rss_mb())
+        await asyncio.sleep(0.01)
+
+
+def _rss_mb() -> float:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096 / 1e6

@@ -1,0 +1,227 @@
+"""Holds what capture and engine concluded against what the simulated venue knows it did."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from ordeal import Evidence
+
+from breadboard import feeds
+from breadboard.config import EngineConfig
+from breadboard.engine.core import Engine
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind
+from breadboard.model.outputs import Outputs
+from breadboard.sim.mischief import channel_of
+from breadboard.sim.truth import Made
+
+RIGHT_TIME_NS = 60_000_000_000
+"""A venue's time this far from ours was read in the wrong unit."""
+STOPPED = "capture was stopped"
+
+
+class Sign(NamedTuple):
+    """One thing that was noticed: a reason of a gap, or ``down`` for a connection that ended."""
+
+    ts: int
+    word: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concluded:
+    """What the engine made of the journal."""
+
+    outputs: list[Outputs]
+    gaps: list[Gap]
+    signs: list[Sign]
+    """In the order of time."""
+    suspect: bool
+    """The venue's clock is not believed."""
+    books_live: int
+    """Books that were live when capture was stopped."""
+    books: int
+
+
+def conclude(evidence: Evidence) -> Concluded:
+    """Run the engine over the whole journal."""
+    frames = evidence.frames
+    engine = Engine(feeds.by_venue, EngineConfig())
+    closed = _ends(evidence)
+    last = closed[-1][0] if closed and closed[-1][2] == STOPPED else len(frames)
+    outputs = [engine.process(frames.take(slice(0, last)))]
+    states = Counter(engine.books.states.tolist())
+    outputs.append(engine.process(frames.take(slice(last, None))))
+    signs = [Sign(ts, "down") for _, ts, reason in closed if reason != STOPPED]
+    gaps = []
+    for output in outputs:
+        for offset, _, gap in output.gaps:
+            gaps.append(gap)
+            signs.append(Sign(int(frames.ts_recv[np.searchsorted(frames.offset, offset)]), gap.reason.label))
+    live = states[int(BookState.LIVE)]
+    known = sum(states.values()) - states[int(BookState.EMPTY)]
+    return Concluded(outputs, gaps, sorted(signs), engine.clock_skew.worst()[0], live, known)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What became of the messages that the market made while capture was there."""
+
+    made: int
+    missing: int
+    covered: int
+    """Missing, and inside a gap that says so."""
+    outside: int
+    """Missing, and nothing says so."""
+    unnumbered: int
+    """The same, of streams in which a single missing message cannot be noticed: the venue numbers nothing there."""
+    examples: tuple[str, ...]
+
+
+def coverage(
+    evidence: Evidence, gaps: Sequence[Gap], channels: dict[str, str], numbered: frozenset[str], *, single: bool
+) -> Coverage:
+    """Look for every message made between the first and the last that came.
+
+    A message that did not come would have come between its neighbours that did, so a gap covers it that has this
+    symbol and channel (or all), and its numbers or a moment between those neighbours. ``channels`` names the feed's
+    word for each of the venue's channels. ``single``: the fault withholds single messages.
+    """
+    frames = evidence.frames
+    rows = np.flatnonzero(frames.kind == RecordKind.DATA)
+    received: dict[bytes, int] = {}
+    for row in rows.tolist():
+        received.setdefault(frames.frame(row), int(frames.ts_recv[row]))
+    stamps = [
+        min((received[sent] for sent in made.sent if sent in received), default=0) for made in evidence.truth.made
+    ]
+    came = [place for place, stamp in enumerate(stamps) if stamp]
+    missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
+    symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
+    covered = unnumbered = 0
+    outside: list[str] = []
+    for place in missing:
+        made = evidence.truth.made[place]
+        channel = channel_of(made.stream, symbols)
+        kind = channels.get(channel, channel)
+        after = bisect_left(came, place)
+        before, behind = stamps[came[after - 1]], stamps[came[after]]
+        if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
+            covered += 1
+        elif single and kind not in numbered:
+            unnumbered += 1
+        else:
+            outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
+    total = came[-1] - came[0] + 1 if came else 0
+    return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
+
+
+def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind: int) -> bool:
+    if gap.symbol is not None and gap.symbol.lower() not in made.stream.lower():
+        return False
+    if gap.channel is not None and gap.channel not in channel:
+        return False
+    numbered = gap.sequence_from is not None and gap.sequence_to is not None
+    if numbered and gap.sequence_from <= made.ids[1] and made.ids[0] <= gap.sequence_to:  # type: ignore[operator] # both are numbers
+        return True
+    return gap.ts_from <= behind and gap.ts_to >= before
+
+
+def wrong_records(evidence: Evidence) -> int:
+    """Count recorded frames that the venue never sent."""
+    sent = {payload for connection in evidence.truth.connections for payload in connection.payloads}
+    frames = evidence.frames
+    return sum(frames.frame(row) not in sent for row in np.flatnonzero(frames.kind == RecordKind.DATA).tolist())
+
+
+def trades(outputs: Sequence[Outputs]) -> dict[str, int]:
+    """Count trades that would be stored twice, and first ones that would be taken for repetitions."""
+    seen: set[tuple[int, int]] = set()
+    twice = dropped = 0
+    for output in outputs:
+        tape = output.tape
+        for row in np.flatnonzero((tape.kind == EventKind.TRADE) & (tape.trade_id != ABSENT)).tolist():
+            key = (int(tape.instrument[row]), int(tape.trade_id[row]))
+            is_duplicate = bool(tape.flags[row] & Flag.DUPLICATE)
+            twice += key in seen and not is_duplicate
+            dropped += key not in seen and is_duplicate
+            seen.add(key)
+    return {"duplicates_stored": twice, "trades_dropped": dropped}
+
+
+def wrong_times(outputs: Sequence[Outputs]) -> int:
+    """Count events whose time cannot be what the venue meant."""
+    known = [output.tape.ts_event != ABSENT for output in outputs]
+    return sum(
+        int(np.count_nonzero(np.abs(o.tape.ts_event[rows] - o.tape.ts_recv[rows]) > RIGHT_TIME_NS))
+        for o, rows in zip(outputs, known, strict=True)
+    )
+
+
+def detection_s(
+    evidence: Evidence, signs: Sequence[Sign], fault: str, words: Sequence[str]
+) -> tuple[str, float | None]:
+    """Return the first sign of the fault and the longest time from a deed to a sign; None where none was seen.
+
+    A deed that befell a whole connection counts each time; single messages only the first time. The last deed may
+    have had no time to be noticed, and counts only where there is no other.
+    """
+    deeds = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault]
+    acts = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault and deed.ids is None]
+    deeds = acts or deeds[:1]
+    seen = [sign for sign in signs if sign.word in words]
+    found: list[tuple[Sign, int]] = []
+    for at_ns in deeds:
+        sign = next((sign for sign in seen if sign.ts >= at_ns), None)
+        if sign is None:
+            break
+        found.append((sign, at_ns))
+    if not found:
+        return "", None
+    return found[0][0].word, round(max(sign.ts - at_ns for sign, at_ns in found) / 1e9, 3)
+
+
+def reconnect_s(evidence: Evidence, fault: str, most: int) -> float | None:
+    """Return the longest time from a deed to the next connection that delivers, over the first ``most`` deeds.
+
+    The pause before a reconnection doubles with each early end, as it must; so later deeds tell of that, not of this.
+    """
+    opened = [ts for _, ts in _opened(evidence)]
+    acts = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault and deed.ids is None]
+    times = [next((ts - at for ts in opened if ts > at), None) for at in acts[:most]]
+    known = [each for each in times if each is not None]
+    return round(max(known) / 1e9, 3) if known else None
+
+
+def impatience(evidence: Evidence, wait_s: float) -> int:
+    """Count requests and connections that came before the venue's Retry-After was over."""
+    told = [(at, status) for at, _, status in evidence.truth.gets]
+    early = sum(b - a < wait_s * 1e9 for (a, status), (b, _) in pairwise(told) if status == 429)
+    refused = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == "refuse"]
+    later = [*refused[1:], *(ts for _, ts in _opened(evidence)[:1])]
+    return early + sum(b - a < wait_s * 1e9 for a, b in zip(refused, later, strict=False))
+
+
+def _epochs(evidence: Evidence) -> list[Epoch]:
+    frames = evidence.frames
+    rows = np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist()
+    return [msgspec.json.decode(frames.frame(row), type=Epoch) for row in rows]
+
+
+def _opened(evidence: Evidence) -> list[tuple[int, int]]:
+    """Return ``(row, ts)`` of every connection that delivered."""
+    rows = np.flatnonzero(evidence.frames.kind == RecordKind.EPOCH).tolist()
+    epochs = zip(rows, _epochs(evidence), strict=True)
+    return [(row, int(evidence.frames.ts_recv[row])) for row, epoch in epochs if epoch.open]
+
+
+def _ends(evidence: Evidence) -> list[tuple[int, int, str]]:
+    """Return ``(row, ts, reason)`` of every connection that ended."""
+    rows = np.flatnonzero(evidence.frames.kind == RecordKind.EPOCH).tolist()
+    epochs = zip(rows, _epochs(evidence), strict=True)
+    return [(row, int(evidence.frames.ts_recv[row]), epoch.reason) for row, epoch in epochs if not epoch.open]

@@ -1,0 +1,73 @@
+"""IQFeed (DTN): a gateway on our own machine, a TCP port for each kind of conversation, lines of text.
+
+One wish becomes two connections: trades and quotes come on Level 1, books on Level 2. The vendor's data is neither
+numbered nor checksummed; what is known of losses comes from audits (``iqfeed_session``) and from the gateway's word.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from breadboard.errors import UsageError
+from breadboard.feeds.iqfeed_address import MOST_A_SECOND, address
+from breadboard.feeds.iqfeed_reader import IqfeedReader
+from breadboard.feeds.iqfeed_session import Level1Session
+from breadboard.feeds.iqfeed_session2 import Level2Session
+from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Session, Wish
+
+CHANNELS: Final = {"trade": "trade", "quote": "quote", "book": "book"}
+_SYMBOL: Final = re.compile(r"[\w@#+$.=&*!^:-][\w@#+$.=&*!^:/-]{0,31}", re.ASCII)
+"""Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``); never a comma or a space."""
+
+
+@dataclass
+class IqfeedFeed:
+    """IQFeed as a ``ports.Feed``."""
+
+    capabilities: Capabilities
+
+    def session(self, wish: Wish) -> Session:
+        """Return a conversation with one port; see ``ports.Feed.session``. Books have a port of their own."""
+        venue, where = self.capabilities.venue, address(wish.url)
+        symbols = wanted_symbols(venue, wish.symbols, pattern=_SYMBOL, example="AAPL")
+        channels = wanted_channels(venue, wish.channels, CHANNELS)
+        if channels == ("book",):
+            return Level2Session(symbols, where.url(where.depth), where.rate)
+        if "book" in channels:
+            raise UsageError(
+                f"{venue} sends books on another port than trades and quotes",
+                hint="make it two sources: channels trade and quote, and channel book",
+            )
+        return Level1Session(symbols, channels, where.url(where.level1), where.rate)
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; there is no other than the reference reader, ``fast`` or not."""
+        del fast
+        cap = self.capabilities
+        return ReadingDecoder(cap.venue, cap.sequence_rule, cap.frame_cap, IqfeedReader(), instruments)
+
+
+IQFEED = IqfeedFeed(
+    Capabilities(
+        venue="IQFEED",
+        completeness="full",
+        sequence_rule=SequenceRule.NONE,
+        sequence_scope="none",
+        checksum="none",
+        heartbeat_s=5.0,  # a timestamp line each second on every streaming port
+        ts_event_unit="us",
+        trade_ids_contiguous=False,  # tick ids are counted by market center, and repeat within a day
+        connection_lifetime_s=None,
+        max_streams_per_connection=100_000,  # how many symbols is the account's business: SYMBOL LIMIT REACHED
+        client_messages_per_s=float(MOST_A_SECOND),
+        frame_cap=4 << 20,
+        channels=("trade", "quote", "book"),
+        channel_groups=(("trade", "quote"), ("book",)),
+        # Level 2 knows no such command and answers with an error line, which is a sign of life as well.
+        ping="T",
+    )
+)

@@ -1,0 +1,178 @@
+"""What the lookup port's answers mean: ticks as trades, and the vendor's own bars.
+
+A row is ``[request id,][LH,]fields…,`` and an answer ends in ``!ENDMSG!``. Bars come as high, low, open, close. The
+vendor's bars are those of its ticks of basis C and E; a tick of basis O is in none of them.
+"""
+
+from itertools import pairwise
+from math import gcd
+from typing import Final
+
+from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
+from breadboard.feeds.iqfeed_lookup import ENDING, error_of, fields_of
+from breadboard.feeds.iqfeed_times import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag, Side
+
+MOST_ROWS: Final = 65_535
+_DAY_S: Final = DAY_NS // SECOND
+_FLAGS: Final = {"C": Flag(0), "E": Flag(0), "O": Flag.INELIGIBLE}
+_BASES: Final = {"C": "last qualified", "E": "extended hours", "O": "other"}
+_SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
+
+
+def read_history(head: DocumentHead, body: bytes, at: At) -> Meaning:
+    """Return what an answer means. A row that cannot be read is told, and the rest is taken. Raises ValueError."""
+    kind, _, rest = head.tag.partition(":")
+    name, _, seconds = rest.partition(":")
+    if kind not in {"ticks", "bars"}:
+        raise Refused(f"an answer to {head.tag[:40]!r}, which this feed never asks for")
+    symbol(name)
+    if head.status != 200:
+        return refused_document(name)
+    rows, errors = _rows(body)
+    if errors:
+        return refused_document(name)
+    return _ticks(name, rows, at) if kind == "ticks" else _bars(name, seconds, rows)
+
+
+def _rows(body: bytes) -> tuple[list[list[str]], list[str]]:
+    """Return the rows of an answer, oldest first, and the errors it holds."""
+    rows: list[list[str]] = []
+    errors: list[str] = []
+    for line in body.decode("latin-1").splitlines():
+        fields = fields_of(line)
+        error = error_of(fields)
+        if error is not None:
+            errors.append(error)
+        elif fields and fields[0] != ENDING:
+            rows.append(fields)
+    if len(rows) > MOST_ROWS:
+        raise Refused(f"{len(rows)} rows in one document")
+    if len(rows) > 1 and rows[0][0] > rows[-1][0]:  # asked for newest first
+        rows.reverse()
+    return rows, errors
+
+
+def _ticks(name: str, rows: list[list[str]], at: At) -> Meaning:
+    events: list[Event] = []
+    bad = ""
+    ignored = None
+    for place, row in enumerate(rows, 1):
+        try:
+            event = _tick(name, row, at)
+        except ValueError as error:
+            bad = bad or f"row {place}: {error}"
+            continue
+        if event is None:
+            ignored = "S"
+        else:
+            events.append(event)
+    return Meaning(tuple(events), ignored=ignored, refused=bad or None)
+
+
+def _tick(name: str, row: list[str], at: At) -> Event | None:
+    """Return the trade of a tick; None for a settlement (basis S), which is a price that nobody paid.
+
+    ``time,last,size,total volume,bid,ask,tick id,basis,market center,conditions[,aggressor,day code]``.
+    """
+    if len(row) < 10:
+        raise Refused(f"a tick of {len(row)} fields")
+    basis = row[7]
+    if basis == "S":
+        return None
+    if basis not in _FLAGS:
+        raise Refused(f"unknown basis {basis[:10]!r}")
+    amount, exponent = size(row[2])
+    if amount == 0 and basis != "O":  # the official open and close of a market center are told with size 0
+        raise Refused("a trade of size 0")
+    tick_id = number(row[6])
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=name,
+        flags=_FLAGS[basis],
+        side=_SIDES.get(row[10], Side.NONE) if len(row) > 10 else Side.NONE,
+        ts_event=_stamp(row[0]),
+        sequence=tick_id,
+        trade_id=tick_id,
+        price=price(row[1]),
+        size=amount,
+        size_exp=exponent,
+        notes=_tick_notes(row) if at.notes else {},
+    )
+
+
+def _tick_notes(row: list[str]) -> dict[str, object]:
+    return {
+        "time_et": row[0],
+        "total_volume": row[3],
+        "bid": row[4] or None,
+        "ask": row[5] or None,
+        "basis": _BASES[row[7]],
+        "market_center": row[8],
+        "conditions": conditions(row[9]),
+        "day_code": row[11] if len(row) > 11 else None,
+    }
+
+
+def _bars(name: str, seconds: str, rows: list[list[str]]) -> Meaning:
+    """Return the bars of ``time,high,low,open,close,total volume,period volume,trades``, or of days.
+
+    ``seconds`` may end in ``e``: the vendor stamped each bar with its end; and may be empty: then it is found.
+    """
+    at_end, text = seconds.endswith("e"), seconds.removesuffix("e")
+    if text and (not text.isdecimal() or not 0 < len(text) < 9 or int(text) == 0):
+        raise Refused(f"not a number of seconds: {seconds[:20]!r}")
+    bars: list[VendorBar] = []
+    bad = ""
+    interval = int(text) if text else _spacing(rows)
+    for place, row in enumerate(rows, 1):
+        try:
+            bars.append(_bar(name, interval, row, shift=interval * SECOND if at_end else 0))
+        except ValueError as error:
+            bad = bad or f"row {place}: {error}"
+    return Meaning(bars=tuple(bars), refused=bad or None)
+
+
+def _bar(name: str, interval: int, row: list[str], shift: int) -> VendorBar:
+    daily = interval >= _DAY_S
+    if len(row) < (6 if daily else 7):
+        raise Refused(f"a bar of {len(row)} fields")
+    volume, exponent = size(row[5] if daily else row[6])
+    return VendorBar(
+        symbol=name,
+        interval_s=interval,
+        ts_open=_stamp(row[0]) - (0 if daily else shift),
+        high=price(row[1]),
+        low=price(row[2]),
+        open=price(row[3]),
+        close=price(row[4]),
+        volume=volume,
+        volume_exp=exponent,
+        trades=0 if daily or len(row) < 8 else max(0, number(row[7])),
+    )
+
+
+def _spacing(rows: list[list[str]]) -> int:
+    """Return the interval that the stamps of bars are multiples of, in seconds; a date without a time is a day's."""
+    if not rows:
+        return 1
+    if len(rows[0][0]) == 10:
+        return _DAY_S
+    stamps = [_stamp(row[0]) for row in rows if len(row[0]) >= 19]
+    apart = gcd(*(later - earlier for earlier, later in pairwise(stamps))) // SECOND
+    if apart < 1:
+        raise Refused("bars of which neither the request nor their spacing tells the interval")
+    return apart
+
+
+def _stamp(text: str) -> int:
+    """Return ns UTC of ``YYYY-MM-DD[ HH:MM:SS[.ffffff]]`` in New York; a date alone is its midnight there."""
+    day = parse_day(text[:10])
+    if len(text) == 10:
+        return eastern_ns(day, 0, 0)
+    if text[10] != " ":
+        raise Refused(f"not a time: {text[:40]!r}")
+    return eastern_ns(day, parse_clock(text[11:]), 0)

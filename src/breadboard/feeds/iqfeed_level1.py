@@ -1,0 +1,185 @@
+"""What the lines of Level 1 mean: trades, quotes, summaries and corrections.
+
+A ``Q`` is a trade only where its Message Contents hold C (last qualified), E (extended hours) or O (other), and a quote
+only where they hold b or a. A ``P`` is what the gateway holds, told on request: never a trade that just happened. The
+times are New York's; the time of a trade takes Most Recent Trade Date where that was selected, and otherwise the date
+that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of a trade: Aggressor 1 bought, 2 sold.
+"""
+
+from typing import Final
+
+from breadboard.feeds.iqfeed_fields import Plan, number, plan_for, price, side, size, symbol
+from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
+from breadboard.feeds.iqfeed_notes import correction_notes, fundamental_notes, line_notes, news_notes, regional_notes
+from breadboard.feeds.iqfeed_times import NearestDay, eastern_ns, parse_clock, parse_day
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Meaning, Refused
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import EventKind, Flag, Side
+
+_TRADE: Final = EventKind.TRADE
+_QUOTE: Final = EventKind.QUOTE
+_SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
+_NOUGHT: Final = frozenset({"", "0"})
+_NO_FLAG: Final = Flag(0)
+# Joining flags of an Enum costs more than reading the line: every union is made once.
+_TRADE_FLAGS: Final = {
+    (letter, delayed): (Flag.INELIGIBLE if letter == "O" else _NO_FLAG) | (Flag.DELAYED if delayed else _NO_FLAG)
+    for letter in "CEO"
+    for delayed in (False, True)
+}
+_QUOTE_FLAGS: Final = (_NO_FLAG, Flag.DELAYED)
+_HELD_TRADE: Final = (Flag.LAST_KNOWN, Flag.LAST_KNOWN | Flag.DELAYED)
+_HELD_QUOTE: Final = (Flag.SNAPSHOT, Flag.SNAPSHOT | Flag.DELAYED)
+_CORRECTIONS: Final = {"I": Flag.LATE_PRINT, "D": Flag.WITHDRAWN}
+_CORRECTION_FIELDS: Final = 10
+
+
+class Level1:
+    """Reads cut lines of the Level 1 port; see ``FrameReader``."""
+
+    def __init__(self, nearest: NearestDay) -> None:
+        self._nearest = nearest
+
+    def update(self, parts: list[str], memory: Memory, at: At) -> Meaning:
+        """Read ``Q``: a trade, a quote, a trade and a quote, or neither."""
+        plan = plan_for(parts, memory.plan)
+        contents = parts[plan.contents]
+        delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
+        traded = quoted = None
+        # Capitals say that something traded, and at most one of them is there.
+        letter = contents[:1] if contents[:1] in "CEO" else _letter(contents)
+        if letter:
+            traded = self._trade(parts, plan, at, _TRADE_FLAGS[letter, delayed], held=False)
+            _remember(memory, parts, plan)
+        if "b" in contents or "a" in contents:
+            bid = parts[plan.bid_time] if "b" in contents else ""
+            ask = parts[plan.ask_time] if "a" in contents else ""
+            quoted = self._quote(parts, plan, at, self._newer(bid, ask, at.ts_recv), _QUOTE_FLAGS[delayed])
+        if quoted is None:
+            return Meaning(ignored="Q without trade or quote") if traded is None else Meaning((traded,))
+        return Meaning((quoted,)) if traded is None else Meaning((traded, quoted))
+
+    def summary(self, parts: list[str], memory: Memory, at: At) -> Meaning:
+        """Read ``P``: the quote as it stands, and the last trade, unless that is on the tape already.
+
+        Its quote may be hours old and has no date, so it is given no event time.
+        """
+        plan = plan_for(parts, memory.plan)
+        delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
+        quoted = self._quote(parts, plan, at, ABSENT, _HELD_QUOTE[delayed])
+        known = memory.last_trade.get(parts[1]) == (parts[plan.time], parts[plan.tick_id])
+        nothing = not parts[plan.last] or parts[plan.size] in _NOUGHT
+        if nothing or (known and not at.notes):
+            return Meaning((quoted,))
+        traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], held=True)
+        _remember(memory, parts, plan)
+        return Meaning((quoted, traded))
+
+    def correction(self, parts: list[str], memory: Memory, at: At) -> Meaning:
+        """Read ``C``: a print that is put in late (I), or one that is taken back (D), known by its tick id."""
+        if len(parts) < _CORRECTION_FIELDS + 1:
+            raise Refused(f"a correction of {len(parts) - 1} fields")
+        _, name, action, date, clock, paid, amount, tick_id = parts[:8]
+        if action not in _CORRECTIONS:
+            raise Refused(f"unknown kind of correction {action[:10]!r}")
+        found, exponent = size(amount)
+        event = Event(
+            kind=_TRADE,
+            symbol=symbol(name),
+            flags=_CORRECTIONS[action] | _QUOTE_FLAGS[memory.delayed],
+            ts_event=eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv),
+            trade_id=number(tick_id),
+            sequence=number(tick_id),
+            price=price(paid),
+            size=found,
+            size_exp=exponent,
+            notes=correction_notes(parts) if at.notes else {},
+        )
+        return Meaning((event,))
+
+    def regional(self, parts: list[str], _memory: Memory, at: At) -> Meaning:
+        """Read ``R``: one exchange's own quote, which is not the market's."""
+        if len(parts) < 12:
+            raise Refused(f"a regional quote of {len(parts) - 1} fields")
+        side(parts[3], parts[4])
+        side(parts[6], parts[7])
+        symbol(parts[1])
+        return Meaning(ignored="R", notes=regional_notes(parts) if at.notes else {})
+
+    def news(self, parts: list[str], _memory: Memory, at: At) -> Meaning:
+        """Read ``N``: a headline."""
+        if len(parts) < 6:
+            raise Refused(f"a headline of {len(parts) - 1} fields")
+        return Meaning(ignored="N", notes=news_notes(parts) if at.notes else {})
+
+    def fundamental(self, parts: list[str], memory: Memory, at: At) -> Meaning:
+        """Read ``F``: what is known of a company."""
+        if len(parts) < 4:
+            raise Refused(f"fundamentals of {len(parts) - 1} fields")
+        symbol(parts[1])
+        return Meaning(ignored="F", notes=fundamental_notes(parts, memory.fundamental) if at.notes else {})
+
+    def _trade(self, parts: list[str], plan: Plan, at: At, flags: Flag, *, held: bool) -> Event:
+        amount, exponent = size(parts[plan.size])
+        if amount == 0 and Flag.INELIGIBLE not in flags:  # official opens and closes are told with size 0
+            raise Refused("a trade of size 0")
+        tick_id = number(parts[plan.tick_id])
+        return Event(
+            kind=_TRADE,
+            symbol=symbol(parts[1]),
+            flags=flags,
+            side=_SIDES.get(parts[plan.aggressor], Side.NONE),
+            ts_event=self._traded(parts, plan, at, held=held),
+            sequence=tick_id,
+            trade_id=tick_id,
+            price=price(parts[plan.last]),
+            size=amount,
+            size_exp=exponent,
+            notes=line_notes(parts, plan, _TRADE) if at.notes else {},
+        )
+
+    def _quote(self, parts: list[str], plan: Plan, at: At, ts_event: int, flags: Flag) -> Event:
+        bid, bid_size, bid_exp = side(parts[plan.bid], parts[plan.bid_size])
+        ask, ask_size, ask_exp = side(parts[plan.ask], parts[plan.ask_size])
+        return Event(
+            kind=_QUOTE,
+            symbol=symbol(parts[1]),
+            flags=flags,
+            ts_event=ts_event,
+            price=bid,
+            size=bid_size,
+            size_exp=bid_exp,
+            ask_price=ask,
+            ask_size=ask_size,
+            ask_size_exp=ask_exp,
+            notes=line_notes(parts, plan, _QUOTE) if at.notes else {},
+        )
+
+    def _traded(self, parts: list[str], plan: Plan, at: At, *, held: bool) -> int:
+        """Return when a trade happened; one that the gateway only holds may be days old, and needs its date."""
+        clock, date = parts[plan.time], parts[plan.date]
+        if date and clock:
+            return eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv)
+        return ABSENT if held else self._near(clock, at.ts_recv)
+
+    def _newer(self, one: str, other: str, ts_recv: int) -> int:
+        """Return the later of two wall clocks, by their text where midnight cannot lie between them."""
+        if one[:2] == other[:2] or not one or not other:
+            return self._near(max(one, other), ts_recv)
+        return max(self._near(one, ts_recv), self._near(other, ts_recv))
+
+    def _near(self, clock: str, ts_recv: int) -> int:
+        return self._nearest(parse_clock(clock), ts_recv) if clock else ABSENT
+
+
+def _letter(contents: str) -> str:
+    """Return the trade letter of Message Contents wherever it stands; empty for none."""
+    return next((letter for letter in contents if letter in "CEO"), "")
+
+
+def _remember(memory: Memory, parts: list[str], plan: Plan) -> None:
+    known = memory.last_trade
+    if len(known) >= MOST_BOOKS and parts[1] not in known:
+        known.clear()  # a gateway has no such number of symbols; forgetting costs a repeated row
+    known[parts[1]] = (parts[plan.time], parts[plan.tick_id])

@@ -1,0 +1,175 @@
+"""What the lines of Level 2 mean (protocol 6.2, and the market-maker lines before it): books, as absolute level totals.
+
+There is no sequence number and no checksum. A summary (6, 7, Z) that follows a connection, or the gateway's own return
+to its servers, begins the book anew: its first line becomes the snapshot, all lines after it change what is there.
+A summary that comes again, long after the one before, is the answer to a renewed watch and begins anew as well. A
+symbol that begins with an update instead had nothing to summarise: its book begins empty.
+"""
+
+from typing import Final
+
+from breadboard.feeds.iqfeed_depth import ASKS, BIDS, Depth, amount
+from breadboard.feeds.iqfeed_fields import price, symbol
+from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
+from breadboard.feeds.iqfeed_notes import depth_notes
+from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Level, Meaning, Refused
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import EventKind, Flag
+
+_DELTA: Final = EventKind.BOOK_DELTA
+_SNAPSHOT: Final = EventKind.BOOK_SNAPSHOT
+_SIDES: Final = {"B": BIDS, "A": ASKS}
+_FLAGS: Final = (Flag(0), Flag.DELAYED)
+_AGAIN_NS: Final = 10_000_000_000
+"""A summary this long after the last one of its symbol is another one."""
+
+_ORDER: Final = ("symbol", "order_id", "mmid", "side", "price", "size", "priority", "precision", "time", "date")
+_GONE: Final = ("symbol", "order_id", "mmid", "side", "time", "date")
+_LEVEL: Final = ("symbol", "side", "price", "level_size", "order_count", "precision", "time", "date")
+_LEVEL_GONE: Final = ("symbol", "side", "price", "time", "date")
+_MAKER: Final = (
+    *("symbol", "mmid", "bid", "ask", "bid_size", "ask_size", "bid_time", "date", "condition", "ask_time"),
+    *("bid_valid", "ask_valid", "end_of_group"),
+)
+LINES: Final = {
+    **dict.fromkeys("6340", _ORDER),
+    "5": _GONE,
+    **dict.fromkeys("78", _LEVEL),
+    "9": _LEVEL_GONE,
+    **dict.fromkeys("Z2", _MAKER),
+}
+"""The fields of each kind of line, in their order."""
+SUMMARIES: Final = frozenset("67Z")
+
+
+def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
+    """Return what a cut Level 2 line means. Raises ValueError."""
+    kind, name = parts[0], symbol(parts[1])
+    fields = LINES[kind]
+    if len(parts) < len(fields) + 1:
+        raise Refused(f"a line {kind!r} of {len(parts) - 1} fields, where it has {len(fields)}")
+    summary = kind in SUMMARIES
+    if name in memory.lost and not summary:
+        return Meaning(ignored="depth of a book that is lost")
+    by_order = fields is not _LEVEL and fields is not _LEVEL_GONE
+    known = memory.books.get(name)
+    if known is not None and known.by_order != by_order:
+        return Meaning(ignored="price levels beside orders" if known.by_order else "orders beside price levels")
+    fresh = summary and (known is None or at.ts_recv - known.summary_ts > _AGAIN_NS)
+    book = Depth(by_order) if known is None or fresh else known
+    ts_event = _when(parts, fields, at)
+    levels = _CHANGES[kind](book, parts)
+    # Only a line that was understood to its end leaves a trace.
+    if book is not known:
+        _keep(memory, name, book)
+    if summary:
+        book.summary_ts = at.ts_recv
+        memory.lost.discard(name)
+    notes = depth_notes(parts, fields) if at.notes else {}
+    event = Event(
+        kind=_SNAPSHOT if fresh else _DELTA,
+        symbol=name,
+        flags=_FLAGS[memory.delayed],
+        ts_event=ts_event,
+        levels=levels,
+        notes=notes,
+    )
+    if known is None and memory.begun and not fresh:
+        return Meaning((Event(kind=_SNAPSHOT, symbol=name, flags=_FLAGS[memory.delayed], ts_event=ts_event), event))
+    return Meaning((event,))
+
+
+def clear_depth(parts: list[str], memory: Memory) -> Meaning:
+    """Read ``S,CLEAR DEPTH,SYM,side``: that side is empty now."""
+    if len(parts) < 5:
+        raise Refused("CLEAR DEPTH without symbol and side")
+    name, side = symbol(parts[2]), _side(parts[3])
+    book = memory.books.get(name)
+    levels = book.clear(side) if book is not None else ()
+    return Meaning((Event(kind=_DELTA, symbol=name, flags=_FLAGS[memory.delayed], levels=levels),))
+
+
+def lost_depth(parts: list[str], memory: Memory) -> str | None:
+    """Forget the book that a refused line belongs to; return its symbol, None for a line that is of no book."""
+    name = parts[1] if parts[0] in LINES else parts[2] if parts[:2] == ["S", "CLEAR DEPTH"] else ""
+    try:
+        name = symbol(name)
+    except ValueError:
+        return None
+    memory.books.pop(name, None)
+    if len(memory.lost) < MOST_BOOKS:
+        memory.lost.add(name)
+    return name
+
+
+def _keep(memory: Memory, name: str, book: Depth) -> None:
+    if len(memory.books) >= MOST_BOOKS and name not in memory.books:
+        raise Refused(f"more than {MOST_BOOKS} books on one connection")
+    memory.books[name] = book
+
+
+def _side(text: str) -> int:
+    side = _SIDES.get(text)
+    if side is None:
+        raise Refused(f"unknown side {text[:10]!r}")
+    return side
+
+
+def _key(parts: list[str]) -> str:
+    """Return what names an order: its id, or its market maker and side."""
+    return parts[2] or f"{parts[3]} {parts[4]}"
+
+
+def _when(parts: list[str], fields: tuple[str, ...], at: At) -> int:
+    """Return the time of a line; absent where it says none, as some deletions do."""
+    if fields is _MAKER:
+        clock, date = max(parts[7], parts[10]), parts[8]
+    else:
+        clock, date = parts[len(fields) - 1], parts[len(fields)]
+    if not date:
+        return ABSENT
+    day = parse_day(date)
+    return eastern_ns(day, parse_clock(clock), at.ts_recv) if clock else ABSENT
+
+
+def _order(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+    return book.put(_key(parts), _side(parts[4]), price(parts[5]), amount(parts[6]))
+
+
+def _order_gone(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+    _side(parts[4])
+    return book.drop(_key(parts))
+
+
+def _level(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+    return book.set_level(_side(parts[2]), price(parts[3]), amount(parts[4]))
+
+
+def _level_gone(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+    return book.set_level(_side(parts[2]), price(parts[3]), 0)
+
+
+def _maker(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+    """Take both sides of a market maker; a side that is not valid, or empty, is gone."""
+    levels: tuple[Level, ...] = ()
+    read = []
+    for letter, side, place, valid in (("B", BIDS, 3, 11), ("A", ASKS, 4, 12)):
+        there = parts[valid] == "T" and parts[place] and parts[place + 2]
+        read.append(
+            (f"{parts[2]} {letter}", side, price(parts[place]) if there else 0, parts[place + 2] if there else "")
+        )
+    sizes = [amount(text) if text else 0 for _, _, _, text in read]
+    for (key, side, paid, _), size in zip(read, sizes, strict=True):
+        levels += book.put(key, side, paid, size) if size else book.drop(key)
+    return levels
+
+
+_CHANGES: Final = {
+    **dict.fromkeys("6340", _order),
+    "5": _order_gone,
+    **dict.fromkeys("78", _level),
+    "9": _level_gone,
+    **dict.fromkeys("Z2", _maker),
+}

@@ -1,0 +1,93 @@
+"""What IQFeed's lookup port once answered, kept in a file: as documents for the feed, a few thousand rows each.
+
+Rows go on as they are, with or without request ids, ``LH`` marks and ``!ENDMSG!``; what they mean is the feed's
+business. A file is text, or one gzip, or a zip of files.
+"""
+
+import zlib
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+from zipfile import BadZipFile, ZipFile, is_zipfile
+
+from breadboard.errors import UsageError
+from breadboard.recordings.lines import read_lines
+
+ROWS: Final = 5_000
+"""Of a document; one holds 65,535 events at most."""
+LONGEST_ROW: Final = 4_096
+Document = tuple[str, bytes]
+"""Tag, body."""
+
+
+def read_ticks(path: Path, symbol: str, interval: int | None = None) -> Iterator[Document]:
+    """Yield the ticks of a file as ``ticks:SYMBOL`` documents; ``interval`` is of no use here.
+
+    Raises UsageError for what cannot be read, and for rows that come newest first: bars are made in the order of time.
+    """
+    del interval
+    return _documents(f"ticks:{symbol}", path)
+
+
+def read_bars(
+    path: Path, symbol: str, interval: int | None = None, *, stamped_at_end: bool = False
+) -> Iterator[Document]:
+    """Yield the vendor's bars of a file as ``bars:SYMBOL:<seconds>`` documents.
+
+    Without ``interval`` (seconds) it is found from the stamps of each document. ``stamped_at_end`` is for answers to
+    requests that did not ask for the label at the beginning of a bar. Raises UsageError likewise.
+    """
+    return _documents(f"bars:{symbol}:{interval or ''}{'e' if stamped_at_end else ''}", path)
+
+
+def _documents(tag: str, path: Path) -> Iterator[Document]:
+    rows: list[bytes] = []
+    newest = b""
+    for row in _rows(path):
+        stamp = _stamp(row)
+        if stamp and newest and stamp[:10] < newest[:10]:
+            raise UsageError(
+                f"{path} goes back in time, from {newest.decode('latin-1')} to {stamp.decode('latin-1')}",
+                hint="ask IQFeed for the oldest first (direction 1), or: tac FILE > oldest-first",
+            )
+        newest = stamp or newest
+        rows.append(row)
+        if len(rows) == ROWS:
+            yield tag, b"\n".join(rows)
+            rows = []
+    if not newest:
+        raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"head {path}")
+    if any(_stamp(row) for row in rows):  # not for the line alone that ends an answer
+        yield tag, b"\n".join(rows)
+
+
+def _rows(path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, or of every file in a zip. Raises UsageError."""
+    if not path.is_file() or not is_zipfile(path):
+        yield from (line for _, line in read_lines(path))
+        return
+    try:
+        with ExitStack() as stack:
+            packed = stack.enter_context(ZipFile(path))
+            for name in sorted(each.filename for each in packed.infolist() if not each.is_dir()):
+                file = stack.enter_context(packed.open(name))
+                while line := file.readline(LONGEST_ROW + 1):
+                    if len(line) > LONGEST_ROW:
+                        raise UsageError(
+                            f"{path}: {name} has a line of more than {LONGEST_ROW} bytes", hint=f"unzip -l {path}"
+                        )
+                    if row := line.strip(b"\r\n"):
+                        yield row
+    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def _stamp(row: bytes) -> bytes:
+    """Return the stamp of a row, among its first fields; empty for a row without one."""
+    for field in row.split(b",", 3)[:3]:
+        if len(field) >= 10 and field[4:5] == field[7:8] == b"-" and field[:4].isdigit():
+            return field
+    return b""

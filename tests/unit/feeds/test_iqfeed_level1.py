@@ -1,0 +1,291 @@
+"""What Level 1 lines mean: by the announced names, exact, and nothing invented."""
+
+import json
+import random
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breadboard.feeds import FEEDS
+from breadboard.feeds.describe import Describer
+from breadboard.feeds.iqfeed_fields import DEFAULT_61, SELECTED
+from breadboard.feeds.iqfeed_reader import IqfeedReader
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Meaning
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
+from feed_samples import decode
+from recordings import recording
+from samples.iqfeed import BOTH, CORRECTION, FIELDS, PLAIN, QUOTE, SUMMARY, TRADE, VOLUME
+
+RECV = 1_795_534_200_500_000_000
+"""2026-11-24 10:30:00.5 in New York."""
+AT = At(0, 1, RECV)
+SECOND = 1_000_000_000
+TRADED = RECV - 500_000_000 + 123_456_000
+
+
+def said(*lines: bytes, at: At = AT) -> list[Event]:
+    """The events of the last line, after the others."""
+    reader = IqfeedReader()
+    return list([reader.read(line, at) for line in lines][-1].events)
+
+
+def wanted(expected: Any, found: Any) -> bool:  # noqa: ANN401 - any JSON
+    """Whether two values are the same, digits counted and not their spelling."""
+    if expected == found:
+        return True
+    try:
+        return Decimal(str(expected)) == Decimal(str(found))
+    except InvalidOperation:
+        return False
+
+
+def golden() -> list[dict[str, Any]]:
+    path = recording("iqfeed/lines_with_expected.jsonl")
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_all_twenty_single_lines_say_all_that_is_expected_of_them() -> None:
+    lines = golden()
+    assert len(lines) == 20
+    for line in lines:
+        events = Describer(FEEDS["iqfeed"])(line["line"].encode("latin-1"))
+        assert events, line["line"]
+        assert all(event["kind"] != "quarantined" for event in events), line["line"]
+        for name, value in line["expected"].items():
+            assert any(name in event and wanted(value, event[name]) for event in events), (line["line"], name, events)
+
+
+def test_a_trade_is_a_trade_only_by_its_letter() -> None:
+    (trade,) = said(FIELDS, TRADE)
+    assert (trade.kind, trade.symbol, trade.price, trade.size) == (EventKind.TRADE, "XYZ", 10_500_000_000, 100 * 10**8)
+    assert (trade.side, trade.trade_id, trade.flags, trade.ts_event) == (Side.BUY, 4711, Flag(0), TRADED)
+    assert [event.kind for event in said(FIELDS, QUOTE)] == [EventKind.QUOTE]
+    assert [event.kind for event in said(FIELDS, BOTH)] == [EventKind.TRADE, EventKind.QUOTE]
+    assert said(FIELDS, VOLUME) == []
+    reader = IqfeedReader()
+    reader.read(FIELDS, AT)
+    assert reader.read(VOLUME, AT).ignored == "Q without trade or quote"
+
+
+def test_basis_other_is_left_out_of_bars_and_extended_hours_are_not() -> None:
+    for letter, flags in (("C", Flag(0)), ("E", Flag(0)), ("O", Flag.INELIGIBLE)):
+        (trade,) = said(FIELDS, TRADE.replace(b",Cv,", b",v" + letter.encode() + b","))
+        assert trade.flags == flags
+
+
+def test_a_quote_has_the_time_of_the_side_that_moved() -> None:
+    (quote,) = said(FIELDS, QUOTE)
+    assert quote.ts_event == RECV - 500_000_000 - SECOND + 1000
+    (quote,) = said(FIELDS, QUOTE.replace(b",ba,", b",a,"))
+    assert quote.ts_event == RECV - 500_000_000 - 2 * SECOND
+    assert (quote.price, quote.size, quote.ask_price, quote.ask_size) == (
+        *(10_490_000_000, 200 * 10**8),
+        *(10_510_000_000, 300 * 10**8),
+    )
+
+
+@pytest.mark.parametrize("empty", [b",,", b"0.0000,0", b"0,"])
+def test_a_missing_side_is_absent_and_never_nothing(empty: bytes) -> None:
+    (quote,) = said(FIELDS, QUOTE.replace(b"10.4900,200", empty.removeprefix(b",")))
+    assert (quote.price, quote.size, quote.ask_price) == (ABSENT, ABSENT, 10_510_000_000)
+
+
+def test_without_a_date_the_nearest_one_is_taken_and_without_a_receipt_none() -> None:
+    (trade, quote) = said(PLAIN)
+    assert (trade.ts_event, quote.ts_event) == (TRADED, ABSENT), "no time of the quote was selected"
+    (trade, _) = said(PLAIN, at=At(0, 1, 0))
+    assert trade.ts_event == ABSENT
+    midnight = RECV + (13 * 3600 + 1800) * SECOND - 500_000_000  # New York's
+    (trade, _) = said(PLAIN.replace(b"10:30:00.123456", b"23:59:59.900000"), at=At(0, 1, midnight + SECOND))
+    assert trade.ts_event == midnight - 100_000_000
+
+
+def test_a_summary_is_what_is_held_and_its_trade_is_not_told_twice() -> None:
+    quote, trade = said(FIELDS, SUMMARY)
+    assert (quote.kind, quote.flags, quote.ts_event) == (EventKind.QUOTE, Flag.SNAPSHOT, ABSENT)
+    assert (trade.kind, trade.flags, trade.ts_event) == (EventKind.TRADE, Flag.LAST_KNOWN, TRADED)
+    assert [event.kind for event in said(FIELDS, SUMMARY, SUMMARY)] == [EventKind.QUOTE]
+    again = SUMMARY.replace(b"4711", b"4712")
+    assert [event.kind for event in said(FIELDS, SUMMARY, again)] == [EventKind.QUOTE, EventKind.TRADE]
+    assert [event.kind for event in said(FIELDS, TRADE.replace(b"XYZ", b"ABC"), SUMMARY)] == [EventKind.QUOTE]
+
+
+def test_corrections_name_the_print_they_are_about() -> None:
+    (gone,) = said(CORRECTION)
+    assert (gone.kind, gone.flags, gone.trade_id, gone.ts_event) == (EventKind.TRADE, Flag.WITHDRAWN, 4711, TRADED)
+    (late,) = said(CORRECTION.replace(b",D,", b",I,"))
+    assert late.flags == Flag.LATE_PRINT
+    with pytest.raises(ValueError, match="kind of correction"):
+        said(CORRECTION.replace(b",D,", b",X,"))
+
+
+def test_a_delayed_account_marks_every_row_from_there_on() -> None:
+    delayed = b"S,CUST,delayed,127.0.0.1,60001,abc,6.2.0.25,0,NYSE,,500,0,"
+    assert all(Flag.DELAYED in event.flags for event in said(FIELDS, delayed, BOTH))
+    assert not any(
+        Flag.DELAYED in event.flags for event in said(FIELDS, delayed, delayed.replace(b"delayed", b"real_time"), BOTH)
+    )
+    assert said(delayed, b"T,20261124 10:30:00")[0].ts_event == ABSENT, (
+        "its clock would close bars before their trades come"
+    )
+    assert all(Flag.DELAYED in event.flags for event in said(FIELDS, BOTH.replace(b",0,4,", b",15,4,")))
+
+
+def test_the_gateways_clock_and_words() -> None:
+    (beat,) = said(b"T,20261124 10:30:00")
+    assert (beat.code, beat.ts_event, beat.flags) == (StatusCode.HEARTBEAT, RECV - 500_000_000, Flag.FEED_WIDE)
+    (refused,) = said(b"S,SYMBOL LIMIT REACHED,QRS,")
+    assert (refused.code, refused.symbol) == (StatusCode.REFUSED, "QRS")
+    (refused,) = said(b"n,NOPE")
+    assert (refused.code, refused.symbol) == (StatusCode.REFUSED, "NOPE")
+    (error,) = said(b"E,!SYNTAX_ERROR!,")
+    assert error.code == StatusCode.VENUE_ERROR
+    assert said(b"S,PROVENANCE,synthetic,") == said(b"S,SOMETHING NEW,1") == []
+
+
+def test_lost_servers_are_a_gap_from_the_last_sign_of_life_and_another_until_they_are_back() -> None:
+    reader = IqfeedReader()
+    assert reader.read(b"S,SERVER CONNECTED", AT).events == ()
+    reader.read(b"T,20261124 10:30:00", AT)
+    gap, stale = reader.read(b"S,SERVER DISCONNECTED", At(0, 1, RECV + 5 * SECOND)).events
+    assert gap.gap is not None
+    assert (gap.gap.reason, gap.gap.ts_from, gap.gap.ts_to) == (GapReason.DISCONNECT, RECV, RECV + 5 * SECOND)
+    assert stale.code == StatusCode.STALE
+    assert reader.read(b"S,SERVER RECONNECT FAILED", At(0, 1, RECV + 6 * SECOND)).events == ()
+    gap, up = reader.read(b"S,SERVER CONNECTED", At(0, 1, RECV + 9 * SECOND)).events
+    assert gap.gap is not None
+    assert (gap.gap.ts_from, gap.gap.ts_to) == (RECV + 5 * SECOND, RECV + 9 * SECOND)
+    assert up.code == StatusCode.FEED_UP
+
+
+def test_field_names_are_those_of_the_connection_and_are_forgotten_with_it() -> None:
+    reader = IqfeedReader()
+    reader.read(FIELDS, AT)
+    reader.read(b"S,CURRENT UPDATE FIELDNAMES,Symbol,Message Contents,Bid,Bid Size,", At(1, 1, RECV))
+    assert len(reader.read(TRADE, AT).events) == 1
+    (quote,) = reader.read(b"Q,XYZ,b,10.5,100,", At(1, 1, RECV)).events
+    assert (quote.price, quote.ask_price) == (10_500_000_000, ABSENT)
+    with pytest.raises(ValueError, match="fields where 18 were announced"):
+        reader.read(TRADE, At(0, 2, RECV))
+    assert len(reader.read(PLAIN, At(0, 2, RECV)).events) == 2
+
+
+VALUES = {
+    "Symbol": "XYZ",
+    "Message Contents": "Cb",
+    "Most Recent Trade": "10.5000",
+    "Most Recent Trade Size": "100",
+    "Most Recent Trade Time": "10:30:00.123456",
+    "Most Recent Trade Date": "11/24/2026",
+    "Most Recent Trade Aggressor": "2",
+    "TickID": "77",
+    "Bid": "10.4900",
+    "Bid Size": "300",
+    "Bid Time": "10:30:00.000000",
+    "Ask": "10.5100",
+    "Ask Size": "400",
+    "Ask Time": "10:29:00.000000",
+}
+NEEDED = ["Message Contents", "Most Recent Trade", "Most Recent Trade Size", "Bid"]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(
+        st.sampled_from(sorted({*SELECTED, *DEFAULT_61, "VWAP", "Range"} - {*NEEDED, "Symbol"})), unique=True
+    ),
+    symbol=st.booleans(),
+    comma=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+def test_a_line_is_read_by_the_names_in_whatever_order_they_are_announced(
+    names: list[str], symbol: bool, comma: bool, seed: int
+) -> None:
+    chosen = [*names, *NEEDED]
+    random.Random(seed).shuffle(chosen)
+    end = "," if comma else ""
+    echo = f"S,CURRENT UPDATE FIELDNAMES,{'Symbol,' if symbol else ''}{','.join(chosen)}{end}"
+    line = f"Q,XYZ,{','.join(VALUES.get(name, '') for name in chosen)}{end}"
+    trade, quote = said(echo.encode(), line.encode())
+    assert (trade.price, trade.size, quote.price) == (10_500_000_000, 100 * 10**8, 10_490_000_000)
+    assert trade.side == (Side.SELL if "Most Recent Trade Aggressor" in names else Side.NONE)
+    assert trade.trade_id == (77 if "TickID" in names else ABSENT)
+    assert quote.ask_price == (10_510_000_000 if "Ask" in names else ABSENT)
+    assert quote.ask_size == (400 * 10**8 if {"Ask", "Ask Size"} <= set(names) else ABSENT)
+    assert quote.ts_event == (RECV - 500_000_000 if "Bid Time" in names else ABSENT)
+    assert trade.ts_event == (TRADED if "Most Recent Trade Time" in names else ABSENT)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        TRADE.replace(b"10.5000", b""),
+        TRADE.replace(b"10.5000", b"0"),
+        TRADE.replace(b"10.5000", b"ten"),
+        TRADE.replace(b",100,10.5", b",0,10.5"),
+        TRADE.replace(b"10:30:00.123456", b"10:30"),
+        TRADE.replace(b"11/24/2026", b"13/24/2026"),
+        TRADE.replace(b"4711", b"47x"),
+        TRADE.replace(b"XYZ", b""),
+        TRADE[:-20],
+        b"X,XYZ,1",
+        b"",
+        b",",
+        b"Q",
+        b"S,CURRENT UPDATE FIELDNAMES,Bid,Bid,",
+        b"S,CURRENT UPDATE FIELDNAMES,",
+        b"T,yesterday",
+        b"T",
+        b"n",
+        b"n,A B",
+    ],
+)
+def test_what_cannot_be_understood_is_quarantined(line: bytes) -> None:
+    reader = IqfeedReader()
+    reader.read(FIELDS, AT)
+    with pytest.raises(ValueError):  # noqa: PT011 - each has a sentence of its own
+        reader.read(line, AT)
+
+
+def test_a_field_that_nobody_knows_is_told_and_changes_nothing() -> None:
+    echo = FIELDS + b"Halt Reason,"
+    (drift,) = said(echo)
+    assert (drift.kind, drift.code) == (EventKind.STATUS, StatusCode.SCHEMA)
+    assert said(echo, TRADE + b"M1,") == said(FIELDS, TRADE) == said(FIELDS, TRADE + b"M1,")
+    assert said(FIELDS) == []
+
+
+def test_official_opens_and_closes_have_no_size() -> None:
+    (official,) = said(FIELDS, TRADE.replace(b",Cv,", b",O,").replace(b",100,10.5", b",0,10.5"))
+    assert (official.size, official.flags) == (0, Flag.INELIGIBLE)
+
+
+def test_nobody_pays_for_notes_that_nobody_asked_for() -> None:
+    decoded, _ = decode("iqfeed", [FIELDS, TRADE, QUOTE, CORRECTION, b"n,NOPE"])
+    assert decoded.notes == {}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.data())
+def test_mutated_lines_are_read_or_refused_and_trip_nothing(data: st.DataObject) -> None:
+    from samples.iqfeed import SAMPLE
+
+    reader = IqfeedReader()
+    for _ in range(6):
+        line = bytearray(data.draw(st.sampled_from(SAMPLE.frames)))
+        for _ in range(data.draw(st.integers(0, 3))):
+            place = data.draw(st.integers(0, len(line)))
+            line[place : place + data.draw(st.integers(0, 6))] = data.draw(st.binary(max_size=5))
+        at = At(0, 1, data.draw(st.sampled_from((0, RECV, RECV + 3600 * SECOND))), data.draw(st.booleans()))
+        try:
+            assert isinstance(reader.read(bytes(line), at), Meaning)
+        except ValueError:
+            reader.lost_book(bytes(line), at)
+    other = IqfeedReader()
+    other.restore(reader.snapshot())
+    assert other.snapshot() == reader.snapshot()

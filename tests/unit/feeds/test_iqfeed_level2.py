@@ -1,0 +1,254 @@
+"""Level 2 lines as books: against a model that knows nothing but orders, and through the real book stage."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from breadboard.engine.books import Books
+from breadboard.feeds.iqfeed_depth import Depth, amount, level
+from breadboard.feeds.iqfeed_reader import IqfeedReader
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BookState, EventKind, RecordKind, Side
+from feed_samples import decode, decode_frames
+from samples.iqfeed import LEVELS, OLD, ORDERS
+
+RECV = 1_795_534_200_500_000_000
+AT = At(0, 1, RECV)
+HELLO = b"S,CURRENT PROTOCOL,6.2,"
+TIME = "10:30:00.000001,2026-11-24,"
+Levels = list[tuple[Decimal, Decimal]]
+
+
+def order(kind: str, maker: str, side: str, price: str, size: str, number: str = "", symbol: str = "XYZ") -> bytes:
+    return f"{kind},{symbol},{number},{maker},{side},{price},{size},,4,{TIME}".encode()
+
+
+def gone(maker: str, side: str, number: str = "", symbol: str = "XYZ") -> bytes:
+    return f"5,{symbol},{number},{maker},{side},{TIME}".encode()
+
+
+def books(lines: Sequence[bytes], stamps: Sequence[int] | None = None) -> tuple[BookState, Levels, Levels]:
+    """The first symbol's book after the lines, decoded and applied by the engine's own stage."""
+    stamps = stamps or [RECV + place for place in range(len(lines))]
+    decoded, instruments = decode_frames("iqfeed", Frames.of(lines, stamps, kind=RecordKind.DATA))
+    stage = Books(lambda which: instruments[which].sequence_rule)
+    stage.on_tape(decoded.tape)
+    view = stage.view(0)
+    return view.state, levels(view.bids), levels(view.asks)
+
+
+def levels(side: Sequence[tuple[int, int, int]]) -> Levels:
+    return [(Decimal(price).scaleb(-9), Decimal(size).scaleb(exponent)) for price, size, exponent in side]
+
+
+def said(*lines: bytes, at: At = AT) -> list[Event]:
+    reader = IqfeedReader()
+    return list([reader.read(line, at) for line in lines][-1].events)
+
+
+def test_market_makers_at_one_price_are_added_up_and_taken_away_again() -> None:
+    lines = [HELLO, *ORDERS[:3]]
+    assert books(lines) == (
+        BookState.LIVE,
+        [(Decimal("10.49"), Decimal(500))],
+        [(Decimal("10.51"), Decimal(200))],
+    )
+    lines.append(ORDERS[3])  # NSDQ moves from 10.49 to 10.48
+    assert books(lines)[1] == [(Decimal("10.49"), Decimal(200)), (Decimal("10.48"), Decimal(300))]
+    lines.append(ORDERS[4])
+    assert books(lines)[2] == []
+
+
+def test_a_summary_begins_the_book_and_what_follows_changes_it() -> None:
+    kinds = [event.kind for line in range(1, 4) for event in said(HELLO, *ORDERS[:line])]
+    assert kinds == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA, EventKind.BOOK_DELTA]
+
+
+def test_a_symbol_without_a_summary_begins_empty_when_its_connection_was_seen_to_begin() -> None:
+    update = order("4", "NSDQ", "B", "10.4900", "300")
+    assert [event.kind for event in said(HELLO, update)] == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA]
+    assert books([HELLO, update])[0] == BookState.LIVE
+    assert [event.kind for event in said(update)] == [EventKind.BOOK_DELTA]
+    assert books([update])[0] == BookState.SYNCING, "nobody knows what it held before"
+
+
+def test_after_the_servers_come_back_the_first_summary_forgets_what_there_was() -> None:
+    lines = [HELLO, *ORDERS[:3], b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"]
+    assert books(lines)[0] == BookState.STALE
+    lines.append(order("6", "EDGX", "B", "9.0000", "100"))
+    assert books(lines) == (BookState.LIVE, [(Decimal(9), Decimal(100))], [])
+
+
+def test_a_summary_long_after_the_last_is_the_answer_to_a_new_watch() -> None:
+    lines = [HELLO, *ORDERS[:3], order("6", "EDGX", "B", "9.0000", "100")]
+    near = [RECV + place for place in range(5)]
+    assert len(books(lines, near)[1]) == 2
+    far = [*near[:4], RECV + 11_000_000_000]
+    assert books(lines, far)[1] == [(Decimal(9), Decimal(100))]
+
+
+def test_a_new_connection_knows_nothing_of_the_old_one() -> None:
+    reader = IqfeedReader()
+    for line in (HELLO, *ORDERS[:3]):
+        reader.read(line, AT)
+    (event,) = reader.read(ORDERS[0], At(0, 2, RECV)).events
+    assert (event.kind, event.levels[0][2]) == (EventKind.BOOK_SNAPSHOT, 300 * 10**8)
+    (event,) = reader.read(ORDERS[0], At(1, 1, RECV)).events
+    assert event.kind == EventKind.BOOK_SNAPSHOT
+
+
+def test_orders_by_number_keep_their_number_wherever_they_go() -> None:
+    lines = [HELLO, order("6", "", "B", "10.00", "5", "1"), order("3", "", "B", "10.00", "7", "2")]
+    lines += [order("4", "", "A", "10.50", "7", "2")]
+    assert books(lines)[1:] == ([(Decimal(10), Decimal(5))], [(Decimal("10.5"), Decimal(7))])
+    lines += [gone("", "A", "2"), gone("", "A", "99")]
+    assert books(lines)[1:] == ([(Decimal(10), Decimal(5))], [])
+
+
+def test_price_levels_are_what_they_say() -> None:
+    assert books([HELLO, *LEVELS[:2]])[1:] == (
+        [(Decimal("2938.25"), Decimal(65))],
+        [(Decimal("2938.5"), Decimal(10))],
+    )
+    assert books([HELLO, *LEVELS])[1] == []
+
+
+def test_price_levels_beside_orders_are_not_added_to_them() -> None:
+    both = [HELLO, ORDERS[0], b"7,XYZ,B,10.4900,900,3,4," + TIME.encode()]
+    decoded, _ = decode("iqfeed", both)
+    assert decoded.ignored == {"price levels beside orders": 1}
+    assert books(both)[1] == [(Decimal("10.49"), Decimal(300))]
+
+
+def test_the_old_protocols_market_makers_have_both_sides_in_one_line() -> None:
+    assert books([HELLO, OLD])[1:] == ([(Decimal(2938), Decimal(65))], [(Decimal("2938.25"), Decimal(23))])
+    assert books([HELLO, OLD, OLD.replace(b"T,T,F", b"F,T,F")])[1] == []
+
+
+def test_clear_depth_empties_one_side() -> None:
+    lines = [HELLO, *ORDERS[:3], b"S,CLEAR DEPTH,XYZ,B,"]
+    assert books(lines)[1:] == ([], [(Decimal("10.51"), Decimal(200))])
+    lines.append(ORDERS[0])
+    assert books(lines)[1] == [(Decimal("10.49"), Decimal(300))]
+
+
+def test_a_deletion_without_a_time_has_none() -> None:
+    assert said(HELLO, ORDERS[2], ORDERS[4])[0].ts_event == ABSENT
+    assert said(HELLO, ORDERS[2])[0].ts_event == RECV - 500_000_000 + 1000
+
+
+def test_a_crossed_book_is_no_error() -> None:
+    lines = [HELLO, order("6", "NSDQ", "B", "10.60", "1"), order("6", "ARCX", "A", "10.50", "1")]
+    assert books(lines)[0] == BookState.LIVE
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        order("4", "NSDQ", "X", "10.49", "300"),
+        order("4", "NSDQ", "B", "-1", "300"),
+        order("4", "NSDQ", "B", "10.49", "many"),
+        order("4", "NSDQ", "B", "10.49", "300").replace(b"2026-11-24", b"2026-11-31"),
+        b"4,XYZ,,NSDQ,B",
+    ],
+)
+def test_a_line_that_cannot_be_read_costs_the_book_it_is_of_until_a_summary(bad: bytes) -> None:
+    lines = [HELLO, *ORDERS[:3], bad, ORDERS[3]]
+    decoded, _ = decode("iqfeed", lines)
+    assert [offset for offset, _ in decoded.quarantined] == [4]
+    assert decoded.ignored == {"depth of a book that is lost": 1}
+    assert books(lines)[0] == BookState.STALE
+    assert books([*lines, ORDERS[0]]) == (BookState.LIVE, [(Decimal("10.49"), Decimal(300))], [])
+
+
+makers = st.sampled_from(["NSDQ", "ARCX", "BATS", "EDGX"])
+sizes = st.sampled_from(["0", "1", "100", "0.5", "0.00000001", "0.1234567890", "99999999"])
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("4"), makers, st.sampled_from("BA"), st.integers(1, 6), sizes),
+        st.tuples(st.just("5"), makers, st.sampled_from("BA"), st.just(0), st.just("")),
+        st.tuples(st.just("clear"), st.just(""), st.sampled_from("BA"), st.just(0), st.just("")),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=steps, numbered=st.booleans(), cut=st.integers(0, 40))
+def test_any_run_of_orders_makes_the_book_that_a_plain_list_of_orders_makes(
+    steps: list[tuple[str, str, str, int, str]], numbered: bool, cut: int
+) -> None:
+    lines, orders = [HELLO, order("6", "SEED", "B", "1.00", "1", "seed" if numbered else "")], {}
+    orders["seed"] = ("B", Decimal(1), Decimal(1))
+    for kind, maker, side, price, size in steps:
+        key = maker if numbered else maker + side
+        if kind == "4":
+            lines.append(order("4", maker, side, f"{price}.00", size, maker if numbered else ""))
+            orders[key] = (side, Decimal(price), Decimal(size))
+        elif kind == "5":
+            lines.append(gone(maker, side, maker if numbered else ""))
+            orders.pop(key, None)
+        else:
+            lines.append(f"S,CLEAR DEPTH,XYZ,{side},".encode())
+            orders = {key: each for key, each in orders.items() if each[0] != side}
+    expected: dict[str, dict[Decimal, Decimal]] = {"B": {}, "A": {}}
+    for side, paid, quantity in orders.values():
+        if quantity:
+            expected[side][paid] = expected[side].get(paid, Decimal(0)) + quantity
+    state, bids, asks = books(lines)
+    assert state == BookState.LIVE
+    assert (dict(bids), dict(asks)) == (expected["B"], expected["A"])
+    # A reader that is put away and brought back anywhere goes on as if nothing had happened.
+    whole, half, rest = IqfeedReader(), IqfeedReader(), IqfeedReader()
+    said_by = [whole.read(line, AT) for line in lines]
+    said_so_far = [half.read(line, AT) for line in lines[:cut]]
+    rest.restore(half.snapshot())
+    assert said_so_far + [rest.read(line, AT) for line in lines[cut:]] == said_by
+    assert rest.snapshot() == whole.snapshot()
+
+
+@given(
+    st.lists(st.sampled_from(["1", "0.000000000000000001", "92233720368.54775807", "92233720368547758"]), max_size=5)
+)
+def test_totals_are_exact_or_refused(sizes: list[str]) -> None:
+    total = sum(map(amount, sizes))
+    assert total == sum(Fraction(text) for text in sizes) * 10**18
+    try:
+        side, price, size, exponent = level(0, 5, total)
+    except ValueError:
+        return
+    assert (side, price, Fraction(size) * Fraction(10) ** exponent) == (Side.BUY, 5, Fraction(total, 10**18))
+    assert size <= INT64_MAX
+
+
+def test_a_book_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breadboard.feeds.iqfeed_depth.MOST_ORDERS", 3)
+    book = Depth(by_order=True)
+    for number in range(3):
+        book.put(str(number), 0, 10 + number, 1)
+    with pytest.raises(ValueError, match="more than 3 orders"):
+        book.put("3", 0, 20, 1)
+    levels = Depth(by_order=False)
+    for number in range(3):
+        levels.set_level(0, 10 + number, 1)
+    with pytest.raises(ValueError, match="more than 3 levels"):
+        levels.set_level(0, 20, 1)
+    assert levels.set_level(0, 10, 5)[0][2:] == (5, -18), "a level that is there may change"
+
+
+def test_symbols_have_books_of_their_own() -> None:
+    instruments = Instruments()
+    from breadboard.feeds import FEEDS
+
+    lines = [HELLO, ORDERS[0], order("6", "NSDQ", "B", "20.00", "7", symbol="ABC")]
+    tape = FEEDS["iqfeed"].decoder(instruments).decode(Frames.of(lines, [RECV] * 3, kind=RecordKind.DATA)).tape
+    assert [instruments[which].symbol for which in tape.instrument.tolist()] == ["XYZ", "ABC"]
+    assert tape.kind.tolist() == [EventKind.BOOK_SNAPSHOT] * 2

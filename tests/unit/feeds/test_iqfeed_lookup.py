@@ -1,0 +1,207 @@
+"""Requests to the lookup port, the answers put together, streamed bars, and the admin port."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from breadboard.feeds.iqfeed_admin import AdminSession, Login, client_of, stats_of
+from breadboard.feeds.iqfeed_bars import BarsSession, unwatch, watch
+from breadboard.feeds.iqfeed_lookup import (
+    Answers,
+    Span,
+    bars_request,
+    days_request,
+    error_of,
+    fields_of,
+    ticks_request,
+)
+from breadboard.feeds.iqfeed_reader import IqfeedReader
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Meaning
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import Flag, Side, StatusCode
+from breadboard.ports import Send
+from samples.iqfeed import SAMPLE
+
+AT = At(0, 1, 0, notes=True)
+DAY = Span("20261124 093000", "20261124 160000", most=10, from_time="093000", to_time="160000")
+TICK = "2026-11-24 09:30:00.000001,10.5,100,1000,10.49,10.51,7,C,11,01,1,4,"
+
+
+def test_requests_have_the_vendors_field_order() -> None:
+    assert ticks_request("XYZ", "R1", Span(most=5)) == "HTX,XYZ,5,1,R1,"
+    assert ticks_request("XYZ", "R1", Span(days=3, from_time="0930")) == "HTD,XYZ,3,,0930,,1,R1,"
+    assert ticks_request("XYZ", "R1", DAY) == "HTT,XYZ,20261124 093000,20261124 160000,10,093000,160000,1,R1,"
+    assert bars_request("XYZ", "R1", Span(), 60) == "HIX,XYZ,60,,1,R1,,s,1"
+    assert bars_request("XYZ", "R1", Span(days=3), 100, "t") == "HID,XYZ,100,3,,,,1,R1,,t,1"
+    assert bars_request("XYZ", "R1", DAY, 5) == "HIT,XYZ,5,20261124 093000,20261124 160000,10,093000,160000,1,R1,,s,1"
+    assert days_request("XYZ", "R1", Span()) == "HDX,XYZ,,1,R1,"
+    assert days_request("XYZ", "R1", DAY) == "HDT,XYZ,20261124,20261124,10,1,R1,"
+
+
+def test_answers_are_told_apart_while_they_interleave() -> None:
+    answers = Answers()
+    for name in ("A", "B", "C"):
+        answers.expect(name)
+    done = [
+        found
+        for line in ("A,LH,1,2,3,", "B,LH,4,5,6,", "C,E,!NO_DATA!,,", "A,7,8,9,", "Z,1,", "C,!ENDMSG!,", "A,!ENDMSG!,")
+        if (found := answers.take(line)) is not None
+    ]
+    assert [(name, answer.rows, answer.error) for name, answer in done] == [
+        ("C", [], "!NO_DATA!"),
+        ("A", [["1", "2", "3"], ["7", "8", "9"]], ""),
+    ]
+    assert answers.strays == 1
+    assert answers.take("A,LH,1,2,3,") is None, "it has ended"
+    assert answers.strays == 2
+
+
+def test_an_answer_has_a_bound() -> None:
+    answers = Answers(most=2)
+    answers.expect("A")
+    for _ in range(3):
+        answers.take("A,LH,1,2,3,")
+    found = answers.take("A,!ENDMSG!,")
+    assert found is not None
+    assert (len(found[1].rows), found[1].error) == (2, "more than 2 rows")
+
+
+@pytest.mark.parametrize(
+    ("line", "error"),
+    [
+        ("E,!NO_DATA!,,", "!NO_DATA!"),
+        ("R1,E,!SYNTAX_ERROR!,", "!SYNTAX_ERROR!"),
+        ("E,Invalid symbol.,", "Invalid symbol."),
+        ("R1,E,Unauthorized user ID.,", "Unauthorized user ID."),
+        ("E,7,1,ENI,", None),
+        ("R1,E,7,1,ENI,", None),
+        ("R1,LS,E,7,1,ENI,", None),
+        (TICK, None),
+        ("", None),
+    ],
+)
+def test_a_row_that_begins_with_e_is_an_error_only_when_it_is_short(line: str, error: str | None) -> None:
+    assert error_of(fields_of(line)) == error
+
+
+@pytest.mark.parametrize("before", ["", "LH,", "R1,", "R1,LH,"])
+def test_ticks_are_trades_with_or_without_request_ids(before: str) -> None:
+    body = "".join(
+        f"{before}{line}\r\n"
+        for line in (TICK, TICK.replace(",C,", ",O,"), TICK.replace(",C,", ",E,").replace(",1,4,", ",,,"))
+    )
+    end = before.replace("LH,", "") + "!ENDMSG!,\r\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), (body + end).encode(), AT)
+    assert meaning.refused is None
+    one, two, three = meaning.events
+    assert (one.symbol, one.price, one.size, one.side, one.trade_id) == ("XYZ", 10_500_000_000, 10**10, Side.BUY, 7)
+    assert one.ts_event == 1_795_530_600_000_001_000
+    assert (two.flags, three.flags, three.side) == (Flag.INELIGIBLE, Flag(0), Side.NONE)
+    assert (one.notes["bid"], one.notes["conditions"], two.notes["basis"]) == ("10.49", ["01"], "other")
+
+
+def test_rows_newest_first_are_turned_round() -> None:
+    body = f"{TICK.replace(':00.000001', ':59.000001')}\n{TICK}\n"
+    events = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body.encode(), AT).events
+    assert [event.ts_event for event in events] == sorted(event.ts_event for event in events)
+
+
+def test_a_row_that_cannot_be_read_is_told_and_the_rest_is_taken() -> None:
+    body = f"{TICK}\n{TICK.replace('10.5,', 'ten,')}\n{TICK.replace(',C,', ',S,')}\n{TICK}\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body.encode(), AT)
+    assert (len(meaning.events), meaning.ignored) == (2, "S")
+    assert meaning.refused is not None
+    assert meaning.refused.startswith("row 2: ")
+
+
+def test_a_refusal_is_the_venues_word_and_not_a_row() -> None:
+    for status, body in ((200, b"R1,E,!NO_DATA!,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
+        meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", status), body, AT)
+        assert [event.code for event in meaning.events] == [StatusCode.VENUE_ERROR]
+
+
+def test_vendor_bars_come_high_low_open_close_and_are_stamped_as_they_were_asked_for() -> None:
+    row = b"2026-11-24 09:30:05,10.9,10.1,10.2,10.8,5000,700,12,\n"
+    (bar,) = IqfeedReader().read_document(DocumentHead("bars:XYZ:5", "", 200), row, AT).bars
+    assert [bar.high, bar.low, bar.open, bar.close] == [each * 10**8 for each in (109, 101, 102, 108)]
+    assert (bar.interval_s, bar.ts_open, bar.volume, bar.trades) == (5, 1_795_530_605 * 10**9, 700 * 10**8, 12)
+    (late,) = IqfeedReader().read_document(DocumentHead("bars:XYZ:5e", "", 200), row, AT).bars
+    assert late.ts_open == bar.ts_open - 5 * 10**9
+    for tag in ("bars:XYZ:", "bars:XYZ:0", "bars:XYZ:x", "depth:XYZ", "ticks:", "bars"):
+        with pytest.raises(ValueError):  # noqa: PT011 - each has a sentence of its own
+            IqfeedReader().read_document(DocumentHead(tag, "", 200), row, AT)
+
+
+@given(st.sampled_from(["ticks:XYZ", "bars:XYZ:5", "bars:XYZ:", "bars:XYZ:86400"]), st.data())
+def test_documents_of_any_bytes_are_read_or_refused(tag: str, data: st.DataObject) -> None:
+    pieces = st.sampled_from(
+        [TICK.encode(), b"2026-11-24", b"\n", b",", b"E,", b"LH,", b"!ENDMSG!,", b"10.5", *SAMPLE.frames]
+    )
+    body = b"".join(data.draw(st.lists(st.one_of(pieces, st.binary(max_size=4)), max_size=20)))
+    try:
+        assert isinstance(IqfeedReader().read_document(DocumentHead(tag, "", 200), body, AT), Meaning)
+    except ValueError:
+        return
+
+
+def test_streamed_bars_are_asked_for_by_an_id_that_tells_their_interval() -> None:
+    assert watch("XYZ", 60, 2) == "BW,XYZ,60,,2,,,,B60,s,,0"
+    assert unwatch("XYZ", 60) == "BR,XYZ,B60"
+    session = BarsSession([f"S{number}" for number in range(60)], 60, "tcp://127.0.0.1:9400")
+    assert len(session.on_connect()) == 50
+    assert len(session.on_time(1.0)) == 12
+    assert session.on_time(2.0) == []
+    line = b"B60,BC,XYZ,2026-11-24 10:31:00,10.2,10.5,10.1,10.4,1000,100,7,"
+    (bar,) = IqfeedReader().read(line, AT).bars
+    assert [bar.open, bar.high, bar.low, bar.close] == [each * 10**8 for each in (102, 105, 101, 104)]
+    assert (bar.interval_s, bar.ts_open, bar.volume) == (60, 1_795_534_200 * 10**9, 100 * 10**8)
+    assert IqfeedReader().read(line.replace(b"BC", b"BU"), AT).ignored == "BU"
+    assert IqfeedReader().read(line.removeprefix(b"B60,"), AT).ignored == "BC of an interval that nobody named"
+
+
+STATS = (
+    "S,STATS,66.112.148.1,60002,500,495,2,0,1,1,Nov 24 10:00AM,Nov 24 10:30AM,Connected,6.2.0.25,"
+    "LOGIN,120.5,1.5,1.2,33.1,0.2,0.3,"
+)
+
+
+def test_the_gateways_reports_are_read() -> None:
+    stats = stats_of(STATS)
+    assert stats is not None
+    assert (stats.server, stats.most_symbols, stats.symbols, stats.connected) == ("66.112.148.1:60002", 500, 495, True)
+    assert stats_of(STATS.replace("Connected", "Not Connected")) != stats
+    assert stats_of("S,STATS,1,2") is None
+    assert client_of("S,CLIENTSTATS,1,x") is None
+
+
+def test_a_client_for_which_more_and_more_waits_is_slow() -> None:
+    session = AdminSession(Login())
+    for queued in (0, 0, 10, 30, 70):
+        session.on_frames([f"S,CLIENTSTATS,1,7,breadboard,20261124 100000,495,0,100.0,1.0,{queued},".encode()])
+        assert (session.slow("breadboard") is None) == (queued < 70)
+    session.on_frames([b"S,CLIENTSTATS,1,7,breadboard,20261124 100000,495,0,100.0,1.0,5,"])
+    assert session.slow("breadboard") is None
+
+
+def test_the_login_comes_from_the_environment_and_is_never_shown() -> None:
+    login = Login.of({"IQFEED_LOGIN": "someone", "IQFEED_PASSWORD": "secret", "IQFEED_PRODUCT": "APP"})
+    session = AdminSession(login)
+    said = [request.text for request in session.on_connect() if isinstance(request, Send)]
+    assert "S,REGISTER CLIENT APP,APP,1.0" in said
+    assert said.index("S,SET LOGINID,someone") < said.index("S,SET PASSWORD,secret") < said.index("S,CONNECT")
+    assert "secret" not in repr(session)
+    assert "someone" not in repr(login)
+    anonymous = [request.text for request in AdminSession(Login.of({})).on_connect() if isinstance(request, Send)]
+    assert anonymous == [*said[:2], "S,CONNECT", "S,CLIENTSTATS ON"]
+    assert session.on_frames([b"S,SERVER RECONNECT FAILED", b"\xff\xfe", b""]) == [Send("S,CONNECT")]
+
+
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([STATS.encode(), *SAMPLE.frames])), max_size=10))
+def test_the_other_ports_sessions_never_raise(frames: list[bytes]) -> None:
+    AdminSession(Login()).on_frames(frames)
+    BarsSession(["XYZ"], 60, "").on_frames(frames)
+    answers = Answers()
+    answers.expect("S")
+    for frame in frames:
+        answers.take(frame.decode("latin-1"))
