@@ -216,6 +216,9 @@ class BinanceSession:
 
     def _again(self, keys: Sequence[Key]) -> list[Request]:
         wanted = set(keys)
+        for symbol, channel in keys:
+            if channel == "book":
+                self._books.pop(symbol, None)  # the next update asks for a snapshot: the gap made the book doubtful
         streams = [stream for stream, key in self._keys.items() if key in wanted]
         parts = [streams[i : i + STREAMS_A_MESSAGE] for i in range(0, len(streams), STREAMS_A_MESSAGE)]
         return [self._subscribe(part, method) for part in parts for method in ("UNSUBSCRIBE", "SUBSCRIBE")]

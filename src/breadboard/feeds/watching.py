@@ -38,7 +38,8 @@ class Subscriptions:
     """A ``ports.Watched``. ``wires`` names what is heard on the wire and the subscription it belongs to.
 
     For each frame do ``counts[wire] += 1`` where ``wire in counts``; nothing else is done per frame. ``again`` returns
-    what to say so that the venue subscribes those keys anew. ``dataless`` are channels whose loss costs no data.
+    what to say so that the venue subscribes those keys anew; the gap on record makes a book doubtful, so that for books
+    a snapshot must come of it. ``dataless`` are channels whose loss costs no data.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class Subscriptions:
             if stream.trouble is not None and stream.channel not in self._dataless:
                 lost, stream.trouble = stream.trouble, None
                 detail = "the connection ended before it was heard again"
-                self._owed.append(Missing(stream.symbol, stream.channel, lost.reason, lost.told_s, detail))
+                self._owed.append(Missing(stream.symbol, stream.channel, lost.reason, lost.told_s, detail, over=True))
             stream.trouble = stream.behind_s = None
 
     def asked(self, keys: Iterable[Key]) -> None:
@@ -208,7 +209,7 @@ class Subscriptions:
         self._channels[stream.channel].pace.excuse()
         if stream.channel in self._dataless:
             return []
-        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again")]
+        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again", over=True)]
 
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""

@@ -14,7 +14,7 @@ import pytest
 from breadboard.feeds import FEEDS
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
-from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import frames_of
 from recordings import recording
 
@@ -335,9 +335,8 @@ def test_a_loss_that_outlives_its_connection_is_on_record_up_to_the_next_one() -
     fake.watch.begin()
     assert fake.watch.missing() == []
     (owed,) = fake.watch.on_time(fake.now + 3)
-    assert owed == Missing(
-        "A", "book", GapReason.SUBSCRIPTION, told - 2, "the connection ended before it was heard again"
-    )
+    words = "the connection ended before it was heard again"
+    assert owed == Missing("A", "book", GapReason.SUBSCRIPTION, told - 2, words, over=True)
     assert isinstance(lost, Missing)
 
 
@@ -379,6 +378,28 @@ def test_rates_are_messages_a_second_over_all_channels() -> None:
     fake = Fake()
     fake.run(100, lambda wire: wire != "Bbook")
     assert fake.watch.rates() == pytest.approx({"A": 3.0, "B": 2.0}, rel=0.05)
+
+
+def test_a_book_that_was_lost_gets_a_new_snapshot_although_its_numbers_go_on() -> None:
+    session = FEEDS["binance"].session(Wish(("BTCUSDT",), ("trade", "book"), "ws://h", "http://r"))
+    session.on_connect()
+    session.on_time(0.0)
+
+    def depth(number: int) -> bytes:
+        body = b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":%d,"u":%d,"b":[],"a":[]}' % (number, number)
+        return b'{"stream":"btcusdt@depth@100ms","data":%s}' % body
+
+    assert [type(each) for each in session.on_frames([depth(1), depth(2)])] == [Fetch]
+    assert session.on_document("depth:BTCUSDT", 200, b'{"lastUpdateId":1}') == []
+    assert [type(each) for each in session.on_time(31.0)] == [Send], "the list of subscriptions is asked for"
+    session.on_frames([b'{"result":["btcusdt@trade"],"id":1}'])
+    missing, *said = session.on_time(32.0)
+    assert isinstance(missing, Missing)
+    assert said == [
+        Send('{"method":"UNSUBSCRIBE","params":["btcusdt@depth@100ms"],"id":2}'),
+        Send('{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":3}'),
+    ]
+    assert [type(each) for each in session.on_frames([depth(3)])] == [Fetch], "the gap made the book doubtful"
 
 
 def test_binance_names_a_symbol_that_does_not_exist() -> None:
