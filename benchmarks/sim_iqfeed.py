@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 SELECT = (
     "S,SELECT UPDATE FIELDS,Most Recent Trade,Most Recent Trade Size,Most Recent Trade Time,Most Recent Trade Date,"
@@ -39,7 +40,7 @@ def counted(connections: Sequence[socket.socket], seconds: float) -> int:
 
 def cpu_s(process: int) -> float:
     """Return the processor time that a process has had."""
-    with open(f"/proc/{process}/stat", encoding="ascii") as stat:
+    with Path(f"/proc/{process}/stat").open(encoding="ascii") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -60,7 +61,7 @@ def measured(case: str, words: Sequence[str], seconds: float, *, depth: bool = T
         cpu, begun = cpu_s(simulator.pid), time.monotonic()
         lines = counted(connections, seconds)
         took, used = time.monotonic() - begun, cpu_s(simulator.pid) - cpu
-        with open(f"/proc/{simulator.pid}/status", encoding="ascii") as status:
+        with Path(f"/proc/{simulator.pid}/status").open(encoding="ascii") as status:
             memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
         simulator.terminate()
     row = {

@@ -6,7 +6,7 @@ import click
 
 from breadboard.commands.options import emit, json_option, listing
 
-NAMES = ["pipeline", "journal", "faults"]
+NAMES = ["pipeline", "journal", "faults", "smallcaps"]
 
 
 @click.command(name="bench")
@@ -21,11 +21,12 @@ NAMES = ["pipeline", "journal", "faults"]
     "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
 )
 @click.option("--case", default="", help="Of faults: only those with this in their words, e.g. mute.")
+@click.option("--rate", type=float, default=13_000.0, show_default=True, help="Of smallcaps: lines a second.")
 @json_option
-def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, as_json: bool) -> None:
+def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, rate: float, as_json: bool) -> None:
     """Run one benchmark and print its cases, its machine and its peers."""
     from breadboard.app import bench as app_bench
 
-    options = {"recording": recording, "seconds": seconds, "venue": venue, "case": case}
+    options = {"recording": recording, "seconds": seconds, "venue": venue, "case": case, "rate": rate}
     report, table = app_bench.run(name, options)
     emit(report, as_json, table or listing)

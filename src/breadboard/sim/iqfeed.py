@@ -38,6 +38,7 @@ FLOOD_UPDATES: Final = 500
 TICKS_PER_S: Final = 200
 """A market begun later in the day begins with higher TickIDs, unless a stock had more than these in each second."""
 OUTAGE_S: Final = 3.0
+PAUSE_S: Final = 0.05
 HALT_NS: Final = 10 * NS
 BURST_CORRECTIONS: Final = 20
 HINT: Final = "breadboard sim iqfeed --port 0"
@@ -65,6 +66,7 @@ class IQFeed:
         self._second = 0
         self._loses = {name for name in ("lose", "lose-watch") if self.gateway.faults[name]}
         self._watched_since = 0.0
+        self._paused = False
         self._connections = count(1)
         market.phase = phase_at(time.second_of_day(now)) if time.follows else Phase.REGULAR
         if market.phase is not Phase.PRE:
@@ -117,6 +119,10 @@ class IQFeed:
         due, last = 0.0, loop.time()
         while True:
             now = loop.time()
+            if self._paused:
+                last = now
+                await asyncio.sleep(PAUSE_S)
+                continue
             self._turn()
             if wanted:
                 # After a pause of our own (a busy machine) at most a fifth of a second is made up for.
@@ -297,7 +303,10 @@ class IQFeed:
             stock.begin_day()
 
     async def get(self, client: Client, path: str, query: Mapping[str, str]) -> Answer:  # noqa: ARG002 - server.Venue
-        """Answer ``/_sim/truth``."""
+        """Answer ``/_sim/truth``; ``/_sim/pause`` stops the market and the clock lines, until ``/_sim/resume``."""
+        if path in {"/_sim/pause", "/_sim/resume"}:
+            self._paused = path.endswith("pause")
+            return Answer(200, json.dumps({"paused": self._paused}).encode())
         if path == "/_sim/truth":
             return Answer(200, json.dumps(self.gateway.truth.told()).encode())
         return Answer(404, b'{"msg":"there is only /_sim/truth"}')
