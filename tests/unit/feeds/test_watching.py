@@ -253,6 +253,22 @@ def test_when_we_slept_nobody_is_blamed() -> None:
     assert fake.run(9, lambda wire: wire != "Abook") == []
 
 
+def test_what_came_while_we_slept_makes_no_stream_a_slow_one() -> None:
+    fake = Fake()
+    fake.run(60)
+    fake.now += 300
+    assert fake.run(1) == []
+    assert missing(fake.run(12, lambda wire: wire != "Abook")), "and is found as fast as before"
+
+
+def test_an_outage_is_no_habit() -> None:
+    fake = Fake()
+    fake.run(60)
+    assert missing(fake.run(35, lambda wire: wire != "Abook"))
+    assert missing(fake.run(60))
+    assert missing(fake.run(12, lambda wire: wire != "Abook")), "the second one is found as fast as the first"
+
+
 def test_a_subscription_that_is_never_acknowledged_is_asked_for_again_and_a_slow_queue_is_not_blamed() -> None:
     fake = Fake()
     keys = [(symbol, channel) for symbol in "AB" for channel in ("trade", "quote", "book")]
