@@ -19,7 +19,7 @@ from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule
 from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
@@ -37,6 +37,7 @@ _LIVE: Final = int(BookState.LIVE)
 _STALE: Final = int(BookState.STALE)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
+_TOLD_BEFORE: Final = (GapReason.SUBSCRIPTION, GapReason.COUNTER)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NONE: Final = int(SequenceRule.NONE)
 _OVERLAP: Final = int(SequenceRule.OVERLAP)
@@ -355,8 +356,14 @@ class Books:
 
 
 def _touches_books(tape: Tape, row: int) -> bool:
-    """Return whether a GAP row may hide a change of a book."""
-    channels = [gap.channel for offset, gap in tape.gaps if offset == tape.offset[row]]
+    """Return whether a GAP row may hide a change of a book.
+
+    One of a subscription that is heard again does not: the book was lost when the loss was told, and renewed since.
+    """
+    gaps = [gap for offset, gap in tape.gaps if offset == tape.offset[row]]
+    if gaps and all(gap.reason in _TOLD_BEFORE and gap.state == GapState.LOST for gap in gaps):
+        return False
+    channels = [gap.channel for gap in gaps]
     return tape.code[row] != GapReason.TRADE_ID and any(channel in {None, "book"} for channel in channels or [None])
 
 

@@ -200,6 +200,20 @@ def test_a_gap_of_the_trade_channel_leaves_the_book_live() -> None:
     assert stage.view(0).state == BookState.LIVE
 
 
+@pytest.mark.parametrize("reason", [GapReason.SUBSCRIPTION, GapReason.COUNTER])
+def test_a_lost_subscription_makes_a_book_stale_and_its_end_does_not_spoil_the_renewed_one(reason: GapReason) -> None:
+    lost = Gap(0, reason, 1, 2, channel="book")
+    over = Gap(0, reason, 2, 3, channel="book", state=GapState.LOST)
+    stage = books()
+    stage.on_tape(tape([START, gap_row(reason)], [(1, lost)]))
+    assert stage.view(0).state == BookState.STALE
+    stage.on_tape(tape([snapshot(20, [(BUY, 99, 5)]), gap_row(reason)], [(3, over)], first=2))
+    assert stage.view(0).state == BookState.LIVE
+    damage = Gap(0, GapReason.DAMAGE, 2, 3, state=GapState.LOST)
+    stage.on_tape(tape([gap_row(GapReason.DAMAGE)], [(4, damage)], first=4))
+    assert stage.view(0).state == BookState.STALE, "what the journal lost is another matter"
+
+
 def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(books_module, "MAX_WAITING", 3)
     stage = books()
