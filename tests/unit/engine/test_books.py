@@ -15,7 +15,7 @@ from breadboard.engine import books as books_module
 from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, StatusCode
+from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule, StatusCode
 from breadboard.model.sequences import fell_back
 from tapes import T0, delta, snapshot, tape
 
