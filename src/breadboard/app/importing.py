@@ -1,6 +1,6 @@
 """`breadboard import`: a vendor's history becomes a journal, and goes through the same pipeline as a live market."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from breadboard.app.places import Places
 from breadboard.clock import SystemClock
 from breadboard.config import Config
 from breadboard.errors import UsageError
-from breadboard.ports import Wish
+from breadboard.model.outputs import Outputs
+from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
 from breadboard.recordings.history import FORMATS, open_history
 
@@ -29,7 +30,10 @@ class Job:
 
 
 def run(job: Job) -> dict[str, Any]:
-    """Import and return what was found, in the shape of a replay's JSON. Raises UsageError before anything is made."""
+    """Import and return what was found, in the shape of a replay's JSON. Raises UsageError before anything is made.
+
+    ``notes`` is what the files say beyond events and bars: dividends, splits, rows that were left out.
+    """
     if job.format not in FORMATS:
         raise UsageError(f"there is no history format {job.format!r}", hint=f"choose from: {' '.join(FORMATS)}")
     for path in job.files:
@@ -47,7 +51,13 @@ def run(job: Job) -> dict[str, Any]:
     def records(source: int) -> Iterator[Batch]:
         return open_history(job.files, job.format, symbol, job.interval_s, venue, SystemClock(), source=source)
 
-    return {"symbol": symbol, "venue": venue} | carry(records, Config(data_dir=str(job.data_dir)), places.made())
+    notes: list[Mapping[str, Any]] = []
+
+    def hear(outputs: Outputs, _ts_engine: int) -> None:
+        notes.extend(said for (_, index), said in outputs.details.items() if index == WHOLE_FRAME)
+
+    found = carry(records, Config(data_dir=str(job.data_dir)), places.made(), listener=hear)
+    return {"symbol": symbol, "venue": venue, "notes": notes} | found
 
 
 def _spelled(job: Job) -> str:
