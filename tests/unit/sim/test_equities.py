@@ -143,6 +143,7 @@ def test_the_makers_view_is_crossed_now_and_then_and_the_best_quotes_never_are()
     made = market(4)
     crossed = 0
     for update in run(made, 40_000):
+        assert not update.stock.bid or not update.stock.ask or update.stock.bid < update.stock.ask
         for _, side, price, size in update.quotes:
             crossed += bool(size and (price <= update.stock.bid if side == SELL else price >= update.stock.ask > 0))
     assert 3 <= crossed <= 100
@@ -232,3 +233,14 @@ def test_a_market_can_begin_at_any_time_of_day() -> None:
 def test_a_time_that_is_none_is_named(text: str) -> None:
     with pytest.raises(UsageError, match=text):
         parse_at(text)
+
+
+@pytest.mark.parametrize("leap", [2.0, 0.5])
+def test_the_best_quotes_never_cross_when_the_middle_leaps(leap: float) -> None:
+    made = market(3, SYMBOLS[:1])
+    (stock,) = made.stocks
+    for _ in range(20):
+        stock.mid = stock.reference = max(2_000, round(stock.mid * leap))
+        leap = 1 / leap
+        for _update in run(made, 300):
+            assert not stock.bid or not stock.ask or stock.bid < stock.ask

@@ -13,7 +13,9 @@ import pytest
 
 from breadboard.errors import UsageError
 from breadboard.sim.line_faults import LINE_FAULTS, parse_line_faults
+from breadboard.sim.lineserver import LineClient
 from breadboard.sim.serve import Serving
+from breadboard.sim.truth import Sent
 from capture_fakes import simulator
 from plainlines import Lines, connected, fields, truth
 
@@ -201,6 +203,38 @@ def test_close_ends_between_lines() -> None:
         assert (await truth(sim.rest_url))["connections"][0]["frames"] == len(l1.read)
 
     scene("close:0.6", play)
+
+
+class Silent:
+    """A service that says nothing."""
+
+    name = "level1"
+    streams = True
+
+    def opened(self, client: LineClient) -> None: ...
+
+    def said(self, client: LineClient, text: str) -> None: ...
+
+    def closed(self, client: LineClient) -> None: ...
+
+    def watched(self, client: LineClient) -> list[str]:
+        del client
+        return []
+
+    def second(self, stamp: bytes) -> None: ...
+
+
+@pytest.mark.parametrize("ends", [lambda client: client.end("x"), lambda client: client.reset("x"), LineClient.freeze])
+def test_nothing_counts_as_sent_after_the_end(ends: Callable[[LineClient], None]) -> None:
+    sent = Sent(1, keep=True)
+    client = LineClient(Silent(), sent, parse_line_faults(""), 0, lambda *_: None)
+    assert client.tell(b"one")
+    client.flush()
+    ends(client)
+    assert not client.tell(b"two")
+    client.say(b"three")
+    client.flush()
+    assert (sent.frames, sent.payloads) == (1, [b"one"])
 
 
 def test_truncate_ends_in_a_line() -> None:
