@@ -206,7 +206,7 @@ def _compared(data: Path, truth: dict[str, Any]) -> dict[str, Any]:
         for line, source, epoch in zip(rows.frames(), rows.source.tolist(), rows.epoch.tolist(), strict=True):
             key = (source, epoch)
             counts[key] = counts.get(key, 0) + 1
-            sums[key] = crc32(line, sums.get(key, 0))
+            sums[key] = crc32(line + b"\r\n", sums.get(key, 0))
     reader.close()
     sent = [(connection["frames"], connection["crc32"]) for connection in truth["connections"] if connection["frames"]]
     got = [(counts[key], sums[key]) for key in counts]

@@ -19,7 +19,7 @@ from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule
 from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
@@ -29,7 +29,7 @@ MAX_WAITING_ALL: Final = 100_000
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
-"""Why frames nobody understood are missing: from books without numbers; elsewhere a lost delta shows in those."""
+"""Why frames nobody understood are missing: from books whose numbers, if any, would not show the loss of a delta."""
 # Plain integers: looking up a member of an Enum costs more than the row it is compared with.
 _EMPTY: Final = int(BookState.EMPTY)
 _SYNCING: Final = int(BookState.SYNCING)
@@ -37,11 +37,15 @@ _LIVE: Final = int(BookState.LIVE)
 _STALE: Final = int(BookState.STALE)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
+_TOLD_BEFORE: Final = (GapReason.SUBSCRIPTION, GapReason.COUNTER)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NONE: Final = int(SequenceRule.NONE)
 _OVERLAP: Final = int(SequenceRule.OVERLAP)
 _CHAIN: Final = int(SequenceRule.CHAIN)
 _LINK: Final = int(SequenceRule.LINK)
+_AFTER: Final = int(SequenceRule.AFTER)
+_IN_STREAM: Final = (_NONE, _LINK)
+"""Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,14 +199,15 @@ class Books:
     def _lose(self, source: int, which: int, *, numbered: bool = True) -> None:
         """Something may be missing from one book, or from every book of a source: it is no longer believed.
 
-        Not ``numbered``: that is so only of books whose venue gives no numbers.
+        Not ``numbered``: that is so only of books whose venue gives no numbers, or numbers with holes.
         """
         heads = self._heads[: self._known]
         if which >= 0:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        touched = touched & (heads["state"] != _EMPTY) & (numbered | (heads["rule"] == _NONE))
+        without = np.isin(heads["rule"], (_NONE, _AFTER)) | ((heads["rule"] == _LINK) & (heads["sequence"] == ABSENT))
+        touched = touched & (heads["state"] != _EMPTY) & (numbered | without)
         for each in np.flatnonzero(touched).tolist():
             self._forget(each)
             if heads[each]["state"] == _LIVE:
@@ -241,7 +246,10 @@ class Books:
             head["ignored"] = 0
             head["state"] = _STALE if live else head["state"]
             self._forget(which)
-            self._keep(which, event, int(tape.index[row]), rows)
+            if verdict == STALE and head["rule"] == _AFTER:
+                head["sequence"] = ABSENT  # the venue's clock was set back: no snapshot is older than this book now
+            if head["rule"] not in _IN_STREAM:
+                self._keep(which, event, int(tape.index[row]), rows)
 
     def _follow(self, which: int, event: BookEvent, seen: tuple[int, ...], rows: list[tuple[int, ...]]) -> None:
         """Tell of deltas that are missing between those before a snapshot and one after it.
@@ -280,9 +288,11 @@ class Books:
         if head["state"] == _EMPTY:
             head["state"] = _SYNCING
         head["source"] = tape.source[row]
-        older = head["state"] == _LIVE and event.last < head["sequence"] and rule != _LINK
+        # Numbers with holes cannot show what an old snapshot misses: it must not be older than the book ever was.
+        known = head["state"] == _LIVE or (rule == _AFTER and head["state"] == _STALE)
+        older = known and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
-        if later is None or (rule != _NONE and (older or event.last == ABSENT)):
+        if later is None or (rule not in _IN_STREAM and (older or event.last == ABSENT)):
             self._pool.meter[core.REJECTED] += 1
             return
         tail = self._tail(which)
@@ -346,8 +356,14 @@ class Books:
 
 
 def _touches_books(tape: Tape, row: int) -> bool:
-    """Return whether a GAP row may hide a change of a book."""
-    channels = [gap.channel for offset, gap in tape.gaps if offset == tape.offset[row]]
+    """Return whether a GAP row may hide a change of a book.
+
+    One of a subscription that is heard again does not: the book was lost when the loss was told, and renewed since.
+    """
+    gaps = [gap for offset, gap in tape.gaps if offset == tape.offset[row]]
+    if gaps and all(gap.reason in _TOLD_BEFORE and gap.state == GapState.LOST for gap in gaps):
+        return False
+    channels = [gap.channel for gap in gaps]
     return tape.code[row] != GapReason.TRADE_ID and any(channel in {None, "book"} for channel in channels or [None])
 
 

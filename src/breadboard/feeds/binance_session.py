@@ -158,13 +158,16 @@ class BinanceSession:
         counts = self.subscriptions.counts
         for frame in frames:
             name = frame[_NAME_BEGINS : frame.find(b'"', _NAME_BEGINS)]
-            if name in counts:
+            known = name in counts
+            if known:
                 counts[name] += 1
             if b'"depthUpdate"' in frame:
                 self._on_depth(frame, requests)
+            elif known:
+                continue
             elif b'"serverShutdown"' in frame:
                 requests.append(Reconnect("the venue announces a shutdown"))
-            elif b'"id"' in frame and name not in counts:
+            elif b'"id"' in frame:
                 requests += self._on_reply(frame)
         return requests
 
@@ -214,6 +217,9 @@ class BinanceSession:
 
     def _again(self, keys: Sequence[Key]) -> list[Request]:
         wanted = set(keys)
+        for symbol, channel in keys:
+            if channel == "book":
+                self._books.pop(symbol, None)  # the next update asks for a snapshot: the gap made the book doubtful
         streams = [stream for stream, key in self._keys.items() if key in wanted]
         parts = [streams[i : i + STREAMS_A_MESSAGE] for i in range(0, len(streams), STREAMS_A_MESSAGE)]
         return [self._subscribe(part, method) for part in parts for method in ("UNSUBSCRIBE", "SUBSCRIBE")]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from random import Random
@@ -82,6 +82,8 @@ class Exchange:
         """The venue's; the truth is told by ours."""
         self._ours = clock
         self.dialect: Dialect
+        self.finish: Callable[[Client, bytes], bytes] | None = None
+        """Completes a message for one client, also one that a fault withholds: a venue that counts what it sends."""
         self.listeners: dict[Client, Listener] = {}
         self._streams: dict[str, list[Listener]] = {}
         self._told_in = [0] * len(market.books)
@@ -128,13 +130,14 @@ class Exchange:
             self.truth.made.append(made)
         envelope = b""
         for listener in listeners:
+            said = payload if self.finish is None else self.finish(listener.client, payload)
             if listener.steps or listener.muted or made is not None:
-                self._mischievous(listener, Message(stream, payload, ids, book, made))
+                self._mischievous(listener, Message(stream, said, ids, book, made))
             elif listener.enveloped:
                 envelope = envelope or _enveloped(stream, payload)
                 listener.client.send(envelope)
             else:
-                listener.client.send(payload)
+                listener.client.send(said)
 
     def checksum(self, stream: str, value: int, ids: Ids) -> int:
         """Return the checksum that a dialect is to write: ``value``, or a wrong one where the fault strikes."""

@@ -128,11 +128,14 @@ class Client(asyncio.Protocol):
         """Wait until the client has taken most of what was written, or is gone."""
         await self._writable.wait()
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Say good-bye; cut the line a second later. 1006 is no code that can be said: the line ends without a word."""
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Say good-bye; cut the line a second later.
+
+        None says it without a code. 1006 is no code that can be said: the line ends without a word.
+        """
         if self.is_open:
             self.flush()
-            self._end(f"closed by the venue with {code}")
+            self._end(f"closed by the venue with {'no code' if code is None else code}")
             if code == ABNORMAL and self._transport is not None:
                 self._transport.close()
                 return
@@ -224,7 +227,8 @@ class Client(asyncio.Protocol):
     def _requested(self, request: Request) -> None:
         parts = urlsplit(request.path)
         path, query = unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
-        if "upgrade" not in request.headers.get("Connection", "").lower():
+        # Others offer an upgrade to HTTP/2 with a plain GET (curl).
+        if "websocket" not in request.headers.get("Upgrade", "").lower():
             self._answering = asyncio.get_running_loop().create_task(self._answer(path, query))
             return
         refusal = self._venue.refuses(path)

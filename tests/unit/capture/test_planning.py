@@ -60,6 +60,14 @@ def test_one_symbol_less_moves_hardly_any_other() -> None:
     assert [symbol for symbol in after if after[symbol] != before[symbol]] == []
 
 
+def test_room_is_left_so_that_hardly_anything_moves_when_symbols_go() -> None:
+    before, moved = places(NAMES[:990], 100), 0
+    for gone in NAMES[:60]:
+        after = places([name for name in NAMES[:990] if name != gone], 100)
+        moved += sum(after[symbol] != before[symbol] for symbol in after)
+    assert moved <= 6, "one in ten goings moves one symbol at most"
+
+
 def test_the_order_of_the_list_hardly_matters() -> None:
     one, other = places(NAMES[:450], 100), places(sorted(NAMES[:450]), 100)
     assert sum(one[symbol] != other[symbol] for symbol in one) <= 9
@@ -149,3 +157,12 @@ def test_no_symbols_at_all_is_the_sessions_to_refuse() -> None:
     feed = Sessions()
     plan_sources([FeedConfig(venue="x")], {"x": feed})
     assert [wish.symbols for wish in feed.wishes] == [()]
+
+
+@pytest.mark.parametrize(("count", "connections"), [(1, 1), (99, 1), (100, 2), (250, 3)])
+def test_a_canary_has_a_place_of_its_own_where_the_venue_counts_symbols(count: int, connections: int) -> None:
+    feed = Sessions(max_symbols_per_connection=100, canary=("BTC-USD",))
+    planned = plan_sources([FeedConfig(venue="x", symbols=tuple(NAMES[:count]))], {"x": feed})
+    assert len(planned) >= connections
+    assert max(len(source.symbols) for source in planned) <= 99
+    assert {name for source in planned for name in source.symbols} == set(NAMES[:count])

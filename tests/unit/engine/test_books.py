@@ -15,12 +15,13 @@ from breadboard.engine import books as books_module
 from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, StatusCode
+from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule, StatusCode
 from breadboard.model.sequences import fell_back
 from tapes import T0, delta, snapshot, tape
 
 BUY, SELL = 1, 2
 NONE, OVERLAP, CHAIN = SequenceRule.NONE, SequenceRule.OVERLAP, SequenceRule.CHAIN
+LINK, AFTER = SequenceRule.LINK, SequenceRule.AFTER
 START = snapshot(10, [(BUY, 99, 5), (BUY, 98, 6), (SELL, 101, 7), (SELL, 102, 8)])
 
 
@@ -131,6 +132,29 @@ def test_without_numbers_the_snapshot_in_the_stream_is_all_it_takes() -> None:
     assert (view.state, view.sequence, view.bids, view.asks) == (BookState.LIVE, None, [(2, 2, -8)], [(3, 3, -8)])
 
 
+def test_a_linked_book_that_broke_waits_for_the_snapshot_in_the_stream_whatever_came_before_it() -> None:
+    stage = books(LINK)
+    found = stage.on_tape(
+        tape([START, delta(11, 11, [(BUY, 97, 1)], sequence_prev=10), delta(13, 13, [], sequence_prev=12)])
+    )
+    assert (holes(found), stage.view(0).state) == ([(GapReason.SEQUENCE, 12, 12)], BookState.STALE)
+    stage.on_tape(tape([delta(14, 14, [(BUY, 96, 1)], sequence_prev=13)], first=3))
+    renewed = [snapshot(1, [(BUY, 80, 1)]), delta(2, 2, [(BUY, 81, 1)], sequence_prev=1)]
+    assert stage.on_tape(tape(renewed, first=4)) is None, "a number of 1: the service was restarted"
+    view = stage.view(0)
+    assert (view.state, view.sequence, [price for price, _, _ in view.bids]) == (BookState.LIVE, 2, [81, 80])
+
+
+def test_numbers_with_holes_join_their_snapshot_by_what_is_newer() -> None:
+    stage = books(AFTER)
+    early = [delta(number, number, [(BUY, number, 1)]) for number in (90, 95, 103)]
+    assert stage.on_tape(tape([*early, START, delta(150, 150, [(BUY, 98, 0)]), delta(149, 149, [])])) is None
+    view = stage.view(0)
+    assert (view.state, view.sequence) == (BookState.LIVE, 150)
+    assert [price for price, _, _ in view.bids] == [103, 99, 95, 90], "the snapshot had the number 10"
+    assert stage.counters()["ignored"] == 1
+
+
 def gap_row(reason: GapReason, **more: int) -> dict[str, int]:
     return {"kind": EventKind.GAP, "code": reason, "instrument": -1} | more
 
@@ -174,6 +198,20 @@ def test_a_gap_of_the_trade_channel_leaves_the_book_live() -> None:
         tape([START, gap_row(GapReason.DISCONNECT)], [(1, Gap(0, GapReason.DISCONNECT, 1, 2, channel="trade"))])
     )
     assert stage.view(0).state == BookState.LIVE
+
+
+@pytest.mark.parametrize("reason", [GapReason.SUBSCRIPTION, GapReason.COUNTER])
+def test_a_lost_subscription_makes_a_book_stale_and_its_end_does_not_spoil_the_renewed_one(reason: GapReason) -> None:
+    lost = Gap(0, reason, 1, 2, channel="book")
+    over = Gap(0, reason, 2, 3, channel="book", state=GapState.LOST)
+    stage = books()
+    stage.on_tape(tape([START, gap_row(reason)], [(1, lost)]))
+    assert stage.view(0).state == BookState.STALE
+    stage.on_tape(tape([snapshot(20, [(BUY, 99, 5)]), gap_row(reason)], [(3, over)], first=2))
+    assert stage.view(0).state == BookState.LIVE
+    damage = Gap(0, GapReason.DAMAGE, 2, 3, state=GapState.LOST)
+    stage.on_tape(tape([gap_row(GapReason.DAMAGE)], [(4, damage)], first=4))
+    assert stage.view(0).state == BookState.STALE, "what the journal lost is another matter"
 
 
 def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -325,7 +363,7 @@ def faulty(random_: random.Random, rows: list[dict[str, Any]]) -> list[dict[str,
 
 
 @settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN]))
+@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN, LINK]))
 def test_a_live_book_is_never_wrong_whatever_is_lost_repeated_or_swapped(seed: int, rule: SequenceRule) -> None:
     random_ = random.Random(seed)
     truth: list[dict[int, Levels]] = [{}, {}, {}]
@@ -355,7 +393,7 @@ def test_a_live_book_is_never_wrong_whatever_is_lost_repeated_or_swapped(seed: i
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN]), lost=st.integers(1, 5))
+@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN, LINK]), lost=st.integers(1, 5))
 def test_a_lost_event_is_always_noticed_at_the_next_one(seed: int, rule: SequenceRule, lost: int) -> None:
     random_ = random.Random(seed)
     told = list(venue(random_, rule, 30))
@@ -396,7 +434,8 @@ def test_books_keep_every_level_while_the_pool_is_laid_out_anew(seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("rule", "state"), [(SequenceRule.NONE, BookState.STALE), (SequenceRule.OVERLAP, BookState.LIVE)]
+    ("rule", "state"),
+    [(NONE, BookState.STALE), (AFTER, BookState.STALE), (OVERLAP, BookState.LIVE), (LINK, BookState.LIVE)],
 )
 def test_a_frame_nobody_understood_is_a_hole_in_books_without_numbers(rule: SequenceRule, state: BookState) -> None:
     stage = books(rule)
