@@ -97,7 +97,7 @@ class Coverage:
     outside: int
     """Missing, and nothing says so."""
     unnumbered: int
-    """The same, of streams in which a single missing message cannot be noticed: the venue numbers nothing there."""
+    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before it."""
     examples: tuple[str, ...]
 
 
@@ -123,6 +123,7 @@ def coverage(
     symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
     covered = unnumbered = 0
     outside: list[str] = []
+    begun = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
     for place in missing:
         made = evidence.truth.made[place]
         channel = channel_of(made.stream, symbols)
@@ -131,7 +132,7 @@ def coverage(
         before, behind = stamps[came[after - 1]], stamps[came[after]]
         if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
             covered += 1
-        elif single and kind not in numbered:
+        elif single and (kind not in numbered or place < begun.get(made.stream, len(stamps))):
             unnumbered += 1
         else:
             outside.append(f"{made.stream} {made.ids} at {made.at_ns}")

@@ -94,7 +94,7 @@ class Client(asyncio.Protocol):
         self._protocol = ServerProtocol(max_size=1 << 20, logger=_quiet)
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], None] = _nowhere
-        self._frozen = False
+        self._frozen = self._said_all = False
         self._sent: Sent | None = None
         self._out: list[bytes] = []
         self._writable = asyncio.Event()
@@ -273,12 +273,14 @@ class Client(asyncio.Protocol):
             if data:
                 self._write(data)
             elif self._transport.can_write_eof():
+                self._said_all = True
                 self._transport.write_eof()
         if self._protocol.close_expected() and self._protocol.state is State.CLOSED:
             self._transport.close()
 
     def _into_socket(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        # What a pipe brings late may come after our side of the connection has ended.
+        if self._transport is not None and not self._transport.is_closing() and not self._said_all:
             self._transport.write(data)
 
     def _end(self, reason: str) -> None:
