@@ -125,6 +125,8 @@ class Missing:
     reason: GapReason
     since_s: float
     detail: str
+    over: bool = False
+    """It is heard again: what was missed stays so, but a book that was renewed since need not be doubted."""
 
 
 @dataclass(frozen=True, slots=True)

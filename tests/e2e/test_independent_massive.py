@@ -70,8 +70,10 @@ async def heard(vendor: ModuleType, sim: Serving, topics: list[str], enough: int
     task = asyncio.create_task(client.connect(take))
     kinds = {topic.partition(".")[0] for topic in topics}
     await until(lambda: (len(events) >= enough and kinds <= {e.event_type for e in events}) or task.done(), 60)
-    task.cancel()
-    await asyncio.wait({task})
+    while not task.done():
+        # Not once: before Python 3.12 wait_for, which this client is in all the time, can swallow a cancellation.
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
     return events
 
 

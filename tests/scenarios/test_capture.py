@@ -130,6 +130,29 @@ def test_the_status_file_tells_what_was_counted(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
+def test_the_measured_rates_are_written_and_summed_by_tier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breadboard.capture.driver.TIERS_EVERY", 20)
+    monkeypatch.setattr("breadboard.capture.driver.TIERS_SEEN_EVERY", 10)
+
+    async def scenario() -> None:
+        path, tiers_path = tmp_path / "capture.json", tmp_path / "tiers.json"
+        async with simulator(rate=300, symbols=2) as sim:
+            feed = msgspec.structs.replace(config(sim, sim.symbols), tiers={sim.symbols[0]: "liquid"})
+            writer = journal.Writer.open(tmp_path / "journal")
+            capture = Capture(plan_sources([feed], FEEDS), writer, status_path=path, tiers_path=tiers_path)
+            task = asyncio.create_task(capture.run())
+            await until(lambda: tiers_path.exists() and b'"suggested":"liquid"' in tiers_path.read_bytes())
+            await until(lambda: capture.status().tiers.get("liquid") and capture.status().tiers["liquid"].msg_per_s > 1)
+            capture.stop()
+            await task
+            told = msgspec.json.decode(tiers_path.read_bytes())
+            assert [each["symbol"] for each in told["symbols"]] == sorted(sim.symbols)
+            tiers = msgspec.json.decode(path.read_bytes())["tiers"]
+            assert {name: each["symbols"] for name, each in tiers.items()} == {"liquid": 1, "unsaid": 1}
+
+    asyncio.run(scenario())
+
+
 class Recording:
     def __init__(self, path: Path, form: str, venue: str) -> None:
         self.arguments = ([path], form, venue)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from breadboard import journal
-from breadboard.capture.driver import Capture, plan_sources
+from breadboard.capture.driver import Capture
+from breadboard.capture.planning import plan_sources
 from breadboard.config import EngineConfig, FeedConfig
 from breadboard.engine import Engine
 from breadboard.feeds import FEEDS, by_venue
@@ -16,7 +17,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.kinds import BookState, RecordKind
 from breadboard.sim import serve
 from breadboard.sim.exchange import Exchange
-from breadboard.sim.faults import Faults
+from breadboard.sim.faults import Faults, parse_faults
 from breadboard.sim.market import BUY, SELL, Market
 from breadboard.sim.server import Client
 from capture_fakes import capturing, simulator, until
@@ -118,7 +119,9 @@ def test_a_withheld_message_is_noticed_and_that_symbol_alone_is_asked_for_anew(
     venue: str, exchanges: list[Exchange], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     said: list[str] = []
-    asyncio.run(captured(venue, 4000, Faults(drop_depth=DROPS[venue]), exchanges, monkeypatch, tmp_path, said))
+    asyncio.run(
+        captured(venue, 4000, parse_faults(f"drop-depth:{DROPS[venue]}"), exchanges, monkeypatch, tmp_path, said)
+    )
     market, engine = exchanges[0].market, processed(tmp_path)
     summary = engine.summary()
     again = [text for text in said if "unsubscribe" in text]
@@ -144,12 +147,13 @@ async def captured(
     """Capture so many frames with faults, some more without, then let the market stand still until all has come."""
     async with simulator(venue, rate=2000, symbols=3) as sim:
         (exchange,) = exchanges
-        exchange._faults = faults
+        exchange.faults = faults
         asked(exchange, said)
         config = FeedConfig(venue=venue, symbols=sim.symbols, url=sim.url, rest_url=sim.rest_url)
         async with capturing(plan_sources([config], FEEDS), journal.Writer.open(directory)) as capture:
             await until(lambda: frames_of(capture) > frames)
-            exchange._faults = Faults()
+            for listener in exchange.listeners.values():
+                listener.steps.clear()
             await until(partial(lambda least: frames_of(capture) > least, frames_of(capture) + 3000))
             freeze(exchange, monkeypatch)
             await asyncio.sleep(0.8)

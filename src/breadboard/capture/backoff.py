@@ -2,8 +2,18 @@
 
 import asyncio
 from random import Random
+from typing import Final
 
 from breadboard.clock import Clock
+
+_FOR_GOOD: Final = frozenset({401, 403, 451})
+"""HTTP answers that trying again hardly changes: the key is wrong, or does not cover this, or the law forbids."""
+_FOR_GOOD_WAIT_S: Final = 60.0
+
+
+def refused_wait_s(status: int) -> float:
+    """Return the least seconds before a request that was refused with an HTTP status is made again."""
+    return _FOR_GOOD_WAIT_S if status in _FOR_GOOD else 0.0
 
 
 class Backoff:

@@ -37,6 +37,7 @@ class CcxtConnection:
         clock: Clock,
     ) -> None:
         self.provenance = provenance
+        self.dismissed = False
         self._exchange = exchange
         self._refused = refused
         self._handler = handler

@@ -118,7 +118,7 @@ class Conversation:
         log.warning("%s: %s: %s", self._source.name, what, request.detail)
         self._counters.missing_told += 1
         age_ns = self._clock.mono() - int(request.since_s * 1e9)
-        self._recorder.missing(request.symbol, request.channel, request.reason, age_ns, request.detail)
+        self._recorder.missing(request, age_ns)
 
     def _denied(self, request: Denied) -> None:
         """Name what the venue refuses, once."""

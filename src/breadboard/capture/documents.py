@@ -7,7 +7,7 @@ from random import Random
 
 import httpx
 
-from breadboard.capture.backoff import Backoff
+from breadboard.capture.backoff import Backoff, refused_wait_s
 from breadboard.capture.tls import trusted
 from breadboard.clock import Clock
 from breadboard.model.gaps import DocumentHead
@@ -84,7 +84,7 @@ class Documents:
         if 200 <= status < 400:
             self._backoff.reset()
         else:
-            self.failed(retry_after_s)
+            self.failed(max(retry_after_s, refused_wait_s(status)))
         # A request that the answer itself calls for must not cancel the task that delivers the answer.
         if self._tasks.get(request.tag) is asyncio.current_task():
             del self._tasks[request.tag]

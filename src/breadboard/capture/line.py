@@ -5,7 +5,7 @@ import logging
 from typing import Final
 from urllib.parse import urlsplit
 
-from breadboard.capture.backoff import Backoff
+from breadboard.capture.backoff import Backoff, refused_wait_s
 from breadboard.capture.connecting import connect
 from breadboard.capture.conversation import Conversation
 from breadboard.capture.owner import KICKED_WAIT_S
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 
 TICK_S: Final = 0.25
 SHORT_LIFE_S: Final = 60.0
-REFUSED_FOR_GOOD: Final = frozenset({401, 403, 451})
-REFUSED_WAIT_S: Final = 60.0
 
 
 class Line:
@@ -185,7 +183,7 @@ class Line:
         """Count a failed attempt, tell people once an outage, and return how long to wait."""
         wait_s = self._backoff.delay()
         if isinstance(error, Refused):
-            wait_s = max(wait_s, error.retry_after_s, REFUSED_WAIT_S if error.status in REFUSED_FOR_GOOD else 0.0)
+            wait_s = max(wait_s, error.retry_after_s, refused_wait_s(error.status))
         words = str(error) or f"no answer within {CONNECT_TIMEOUT_S:.0f} s"
         self.counters.failures += 1
         self.counters.last_error = words

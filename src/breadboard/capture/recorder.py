@@ -9,7 +9,8 @@ from breadboard.capture.status import Counters
 from breadboard.capture.wire import Batch
 from breadboard.clock import Clock
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
-from breadboard.model.kinds import GapReason, Provenance, RecordKind
+from breadboard.model.kinds import GapReason, GapState, Provenance, RecordKind
+from breadboard.ports import Missing
 
 
 class Recorder:
@@ -89,11 +90,13 @@ class Recorder:
         since = self._last_ts if self._last_ts is not None else now
         self._gap(Gap(self._source, GapReason.QUARANTINE, since, now, detail=reason), now)
 
-    def missing(self, symbol: str | None, channel: str | None, reason: GapReason, age_ns: int, detail: str) -> None:
+    def missing(self, told: Missing, age_ns: int) -> None:
         """Record that a subscription has not brought what it should, for ``age_ns`` until now."""
         now = self._clock.wall()
         self._announce(now)
-        self._gap(Gap(self._source, reason, now - age_ns, now, symbol=symbol, channel=channel, detail=detail), now)
+        state = GapState.LOST if told.over else GapState.OPEN
+        since, what = now - age_ns, (told.symbol, told.channel)
+        self._gap(Gap(self._source, told.reason, since, now, *what, state=state, detail=told.detail), now)
 
     def closed(self, reason: str) -> None:
         """Record that the connection is over."""

@@ -73,13 +73,15 @@ class LineConnection(asyncio.Protocol):
             return  # the gap that was told of lasts until the next connection
         head, end, rest = data.rpartition(b"\n")
         if end:
-            self._take(b"".join((*self._parts, head)).split(b"\n"), wall, mono)
+            lines = b"".join((*self._parts, head)).split(b"\n")
             self._parts, self._held = [], 0
-        if not self._broken and rest:
+            if not self._take(lines, wall, mono):
+                return
+        if rest:
             self._hold(rest)
 
-    def _take(self, lines: Sequence[bytes], wall: int, mono: int) -> None:
-        """Hand on whole lines, up to the first that is too long."""
+    def _take(self, lines: Sequence[bytes], wall: int, mono: int) -> bool:
+        """Hand on whole lines, up to the first that is too long; return whether there is none."""
         frames = [line.removesuffix(b"\r") for line in lines]
         too_long = next((at for at, frame in enumerate(frames) if len(frame) > self._cap), None)
         sound = [frame for frame in frames[:too_long] if frame]
@@ -88,6 +90,7 @@ class LineConnection(asyncio.Protocol):
             self._handler.on_batch(Batch(sound, [wall] * len(sound), mono))
         if too_long is not None:
             self._break_off(frames[too_long])
+        return too_long is None
 
     def _hold(self, part: bytes) -> None:
         """Keep the beginning of a line. Parts are joined once: a long line may come in many small pieces."""

@@ -9,8 +9,12 @@ from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
+from breadboard.feeds.bitstamp import BITSTAMP
+from breadboard.feeds.bybit import INVERSE, LINEAR
+from breadboard.feeds.bybit import SPOT as BYBIT
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
 from breadboard.feeds.iqfeed import IQFEED
 from breadboard.feeds.kraken import KRAKEN
 from breadboard.feeds.kraken_v2 import KRAKEN_V2
@@ -27,6 +31,11 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "coinbase-advanced": COINBASE_ADVANCED,
+    "bitstamp": BITSTAMP,
+    "bybit": BYBIT,
+    "bybit-linear": LINEAR,
+    "bybit-inverse": INVERSE,
     "iqfeed": IQFEED,
     "yahoo": YAHOO,
     "kraken": KRAKEN,

@@ -10,7 +10,8 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Wish
 
-FRAME_CAP = 10_000_000
+FRAME_CAP = 4 << 20
+"""A depth answer of 5,000 levels, the longest that is asked for, has about 350 kB."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ A session reads the book frames with the decoder's own reader, so both come to t
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from breadboard.feeds.checked_book import BookMemory
@@ -20,6 +20,9 @@ SETTLED: Final = 5
 """So many right messages after its snapshot a book has to stand, or the next wrong one comes "straight after" it."""
 MOST_STRIKES: Final = 2
 """Books wrong straight after their snapshots in a row; then the venue is wrong, and asking again helps nobody."""
+MOST_ASKED: Final = 12
+"""Times a book is asked for anew within ``WINDOW_S``; OKX counts 480 requests an hour and connection."""
+WINDOW_S: Final = 600.0
 SNAPSHOT_WITHIN_S: Final = 10.0
 """Seconds until a book that was asked for anew is asked for once more, and until that is told as missing."""
 
@@ -41,8 +44,16 @@ class _Health:
     """How often it was asked for since its last snapshot; 0 where none is due."""
     asked_s: float | None = None
     """When, on the clock of ``on_time``; None until that clock is next told."""
+    asked_at: list[float] = field(default_factory=list)
+    """When it was asked for within the last ``WINDOW_S``."""
     given_up: GapReason | None = None
+    why: str = ""
     told: bool = False
+
+    def give_up(self, reason: GapReason, why: str) -> list[Request]:
+        """Ask no more on this connection; the alarm goes out with the next look at the time."""
+        self.given_up, self.why = reason, why
+        return []
 
 
 class BookWatch:
@@ -87,7 +98,7 @@ class BookWatch:
                 requests += self._overdue(symbol, health, now_s)
             if health.given_up is not None and not health.told:
                 health.told = True
-                requests.append(self._alarm(symbol, health.given_up, now_s if since_s is None else since_s))
+                requests.append(self._alarm(symbol, health, health.given_up, now_s if since_s is None else since_s))
         return requests
 
     def _on_event(self, event: Event) -> list[Request]:
@@ -117,8 +128,11 @@ class BookWatch:
             return []
         health.strikes += health.right < SETTLED
         if health.strikes >= MOST_STRIKES:
-            health.given_up = GapReason.CHECKSUM
-            return []
+            return health.give_up(GapReason.CHECKSUM, f"wrong {MOST_STRIKES} times straight after fresh snapshots")
+        now_s = self._now_s or 0.0
+        health.asked_at = [*(at for at in health.asked_at if now_s - at < WINDOW_S), now_s]
+        if len(health.asked_at) > MOST_ASKED:
+            return health.give_up(GapReason.CHECKSUM, f"wrong more than {MOST_ASKED} times in {WINDOW_S:g} s")
         health.asked, health.asked_s = 1, None
         return self._again(symbol)
 
@@ -128,16 +142,11 @@ class BookWatch:
         if now_s - health.asked_s < SNAPSHOT_WITHIN_S:
             return []
         if health.asked > 1:
-            health.given_up = GapReason.SUBSCRIPTION
-            return []
+            why = f"asked for twice, and no snapshot within {SNAPSHOT_WITHIN_S:g} s"
+            return health.give_up(GapReason.SUBSCRIPTION, why)
         health.asked, health.asked_s = health.asked + 1, now_s
         return self._again(symbol)
 
-    def _alarm(self, symbol: str, reason: GapReason, since_s: float) -> Missing:
-        why = (
-            f"wrong {MOST_STRIKES} times straight after fresh snapshots"
-            if reason is GapReason.CHECKSUM
-            else f"asked for twice, and no snapshot within {SNAPSHOT_WITHIN_S:g} s"
-        )
-        log.error("%s: the book of %s stays stale until the next connection: %s", self._venue, symbol, why)
-        return Missing(symbol, "book", reason, since_s, why)
+    def _alarm(self, symbol: str, health: _Health, reason: GapReason, since_s: float) -> Missing:
+        log.error("%s: the book of %s stays stale until the next connection: %s", self._venue, symbol, health.why)
+        return Missing(symbol, "book", reason, since_s, health.why)

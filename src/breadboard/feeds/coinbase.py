@@ -1,7 +1,7 @@
 """Coinbase Exchange: level 2 without numbers, matches, ticker and a heartbeat a product."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
@@ -30,6 +30,9 @@ _ACKNOWLEDGED: Final = {"matches": "trade", "ticker": "quote", "heartbeat": HEAR
 _NO_PRODUCT: Final = re.compile(r"([\w.-]{1,64}) is not a valid product", re.ASCII)
 _TYPE_BEGINS: Final = len(b'{"type":"')
 _PRODUCT: Final = b'"product_id":"'
+_BOOK_UPDATE: Final = b'l2update","product_id":"'
+"""How nearly all frames go on after their beginning: one slice then has type and product."""
+_BOOK_PRODUCT_BEGINS: Final = _TYPE_BEGINS + len(_BOOK_UPDATE)
 
 
 class _Error(msgspec.Struct):
@@ -83,12 +86,14 @@ class CoinbaseSession:
         wanted_channels(self.venue, self.channels, CHANNELS)
         self._names = {channel: CHANNELS[channel] for channel in self.channels} | {HEARTBEAT: HEARTBEAT}
         types = _TYPES | {HEARTBEAT: (b"heartbeat",)}
-        wires = {
+        wires: dict[Hashable, Key] = {
             (kind, symbol.encode()): (symbol, channel)
             for symbol in self.symbols
             for channel in self._names
             for kind in types[channel]
         }
+        if "book" in self._names:
+            wires |= {_BOOK_UPDATE + symbol.encode(): (symbol, "book") for symbol in self.symbols}
         self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s, dataless=(HEARTBEAT,))
         self.url = self.url or "wss://ws-feed.exchange.coinbase.com"
 
@@ -104,6 +109,10 @@ class CoinbaseSession:
         requests: list[Request] = []
         counts = self.subscriptions.counts
         for frame in frames:
+            update = frame[_TYPE_BEGINS : frame.find(b'"', _BOOK_PRODUCT_BEGINS)]
+            if update in counts:
+                counts[update] += 1
+                continue
             kind = frame[_TYPE_BEGINS : frame.find(b'"', _TYPE_BEGINS)]
             begin = frame.find(_PRODUCT) + len(_PRODUCT)
             wire = (kind, frame[begin : frame.find(b'"', begin)])
@@ -233,6 +242,6 @@ COINBASE = CoinbaseFeed(
         connection_lifetime_s=None,
         max_streams_per_connection=10_000,
         client_messages_per_s=100.0,
-        frame_cap=10_000_000,
+        frame_cap=10_000_000,  # the snapshot of a big product's whole book is one message, of several MB
     )
 )

@@ -222,11 +222,12 @@ def _time(text: str) -> int:
 
 
 def _trade(said: _Trade) -> Event:
+    """Return a trade. Joined matches are no AGGREGATED trade: that flag is for a second telling of the same matches."""
     size, exponent = trade_size(said.sz)
+    matches = _count(said.count)
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol_of(said.instId),
-        flags=Flag.AGGREGATED if _count(said.count) > 1 else Flag(0),
         side=Side.BUY if said.side == "buy" else Side.SELL,
         ts_event=_time(said.ts),
         sequence=_number(said.seqId),
@@ -234,6 +235,7 @@ def _trade(said: _Trade) -> Event:
         price=price_of(said.px),
         size=size,
         size_exp=exponent,
+        notes={"matches": matches} if matches > 1 else {},
     )
 
 

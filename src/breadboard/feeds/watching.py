@@ -13,10 +13,9 @@ it is heard again; a ``Reconnect`` where the new subscription does not help, eve
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
-from breadboard.feeds.pace import Pace
+from breadboard.feeds.stream import Stream, Trouble, activity
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Reconnect, Request
 
@@ -32,47 +31,15 @@ PATIENCE_S: Final = 30.0
 AUDIT_EVERY_S: Final = 60.0
 RECONNECT_EVERY_S: Final = 600.0
 LONGEST_S: Final = 4 * 3600.0
-SLEPT_S: Final = 5.0
-"""When time is asked for so late, it was we who were not there."""
-GOES_ON: Final = 0.3
-"""The part of their usual activity that others must show to say that the market goes on."""
 CLOSED: Final = "closed"
-
-
-@dataclass(slots=True)
-class _Trouble:
-    """A subscription held to be lost."""
-
-    reason: GapReason
-    told_s: float
-    """Up to when the journal knows."""
-    asked_s: float
-    patience_s: float
-    audited: bool = False
-    """Found by an audit: another one can say that it is well again."""
-
-
-@dataclass(slots=True)
-class _Stream:
-    """One subscription, or one channel of all symbols."""
-
-    symbol: str | None
-    channel: str
-    wires: tuple[Hashable, ...]
-    pace: Pace = field(default_factory=Pace)
-    count: int = 0
-    known_good_s: float = 0.0
-    others: int = 0
-    """Active seconds of its neighbours, ever, when it was last heard."""
-    behind_s: float | None = None
-    trouble: _Trouble | None = None
 
 
 class Subscriptions:
     """A ``ports.Watched``. ``wires`` names what is heard on the wire and the subscription it belongs to.
 
     For each frame do ``counts[wire] += 1`` where ``wire in counts``; nothing else is done per frame. ``again`` returns
-    what to say so that the venue subscribes those keys anew. ``dataless`` are channels whose loss costs no data.
+    what to say so that the venue subscribes those keys anew; the gap on record makes a book doubtful, so that for books
+    a snapshot must come of it. ``dataless`` are channels whose loss costs no data.
     """
 
     def __init__(
@@ -89,17 +56,19 @@ class Subscriptions:
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
             by_key.setdefault(key, []).append(wire)
-        self._streams = {key: _Stream(*key, tuple(names)) for key, names in by_key.items()}
-        self._of_symbol: dict[str, list[_Stream]] = {}
-        self._of_channel: dict[str, list[_Stream]] = {}
+        self._streams = {key: Stream(*key, tuple(names)) for key, names in by_key.items()}
+        self._of_symbol: dict[str, list[Stream]] = {}
+        self._of_channel: dict[str, list[Stream]] = {}
         for stream in self._streams.values():
             self._of_symbol.setdefault(stream.symbol or "", []).append(stream)
             self._of_channel.setdefault(stream.channel, []).append(stream)
-        self._channels = {channel: _Stream(None, channel, ()) for channel in self._of_channel}
+        self._channels = {channel: Stream(None, channel, ()) for channel in self._of_channel}
         self._unacknowledged: set[Key] = set()
         self._lacking: set[Key] = set()
         self._listed: set[Key] | None = None
         self._listed_s = 0.0
+        self._owed: list[Missing] = []
+        """What is still to be put on record of the connection before."""
         self._refused: set[str] = set()
         self._halted: set[str] = set()
         self._never: set[str] = set(self._of_symbol)
@@ -119,7 +88,11 @@ class Subscriptions:
         self._now_s = None
         for stream in (*self._streams.values(), *self._channels.values()):
             stream.pace.excuse()
-            stream.count = self._heard(stream)
+            stream.heard(self.counts)
+            if stream.trouble is not None and stream.channel not in self._dataless:
+                lost, stream.trouble = stream.trouble, None
+                detail = "the connection ended before it was heard again"
+                self._owed.append(Missing(stream.symbol, stream.channel, lost.reason, lost.told_s, detail, over=True))
             stream.trouble = stream.behind_s = None
 
     def asked(self, keys: Iterable[Key]) -> None:
@@ -138,6 +111,8 @@ class Subscriptions:
         """Note a refusal by name: nothing is expected of it any more on this connection."""
         self._refused.add(symbol if channel is None else f"{symbol} {channel}")
         self._never.discard(symbol)
+        for stream in self._of_symbol.get(symbol, ()):
+            stream.trouble = None if channel in (None, stream.channel) else stream.trouble
         self._unacknowledged = {key for key in self._unacknowledged if not self._is_refused(key)}
         return [Denied(symbol, channel, reason[:200])]
 
@@ -192,7 +167,8 @@ class Subscriptions:
             self._now_s = self._begun_s = self._progress_s = self._listed_s = now_s
             for stream in (*self._streams.values(), *self._channels.values()):
                 stream.known_good_s = now_s
-            return []
+            owed, self._owed = self._owed, []
+            return [*owed]
         passed_s, self._now_s = now_s - self._now_s, now_s
         requests = [*self._listen(passed_s, now_s), *self._suspect(now_s), *self._insist(now_s)]
         if self._listed is not None:
@@ -205,8 +181,7 @@ class Subscriptions:
         requests: list[Request] = []
         spoke: dict[str, int] = {}
         for key, stream in self._streams.items():
-            count = self._heard(stream)
-            messages, stream.count = count - stream.count, count
+            messages = stream.heard(self.counts)
             if messages:
                 spoke[stream.channel] = spoke.get(stream.channel, 0) + messages
                 self._never.discard(key[0])
@@ -214,22 +189,18 @@ class Subscriptions:
             listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
             if messages or listed:
                 requests += self._recovered(stream, now_s)
-            _pass_by(stream.pace, passed_s, messages)
+            stream.pass_by(passed_s, messages)
         for channel, whole in self._channels.items():
-            _pass_by(whole.pace, passed_s, spoke.get(channel, 0))
+            whole.pass_by(passed_s, spoke.get(channel, 0))
         for stream in self._streams.values():
             if not stream.pace.quiet_s:
-                stream.others = _activity(self._of_symbol[stream.symbol or ""])
+                stream.others = activity(self._of_symbol[stream.symbol or ""])
         for whole in self._channels.values():
             if not whole.pace.quiet_s:
-                whole.others, whole.known_good_s = _activity(self._channels.values()), now_s
+                whole.others, whole.known_good_s = activity(self._channels.values()), now_s
         return requests
 
-    def _heard(self, stream: _Stream) -> int:
-        counts = self.counts
-        return sum([counts[wire] for wire in stream.wires])
-
-    def _recovered(self, stream: _Stream, now_s: float) -> list[Request]:
+    def _recovered(self, stream: Stream, now_s: float) -> list[Request]:
         trouble, stream.trouble = stream.trouble, None
         stream.known_good_s = now_s
         if trouble is None:
@@ -238,15 +209,15 @@ class Subscriptions:
         self._channels[stream.channel].pace.excuse()
         if stream.channel in self._dataless:
             return []
-        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again")]
+        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again", over=True)]
 
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
         requests: list[Request] = []
         for channel, whole in self._channels.items():
             streams = [each for each in self._of_channel[channel] if self._is_judged(each)]
-            if len(streams) > 1 and self._is_silent(whole, self._channels.values(), self._silence_s):
-                detail = _silence(whole.pace, "the other channels go on")
+            if len(streams) > 1 and self._phase != CLOSED and whole.is_silent(self._channels.values(), self._silence_s):
+                detail = whole.silence("the other channels go on")
                 requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
         for key, stream in self._streams.items():
             found = self._evidence(key, stream, now_s) if self._is_judged(stream) else None
@@ -254,7 +225,7 @@ class Subscriptions:
                 requests += self._lost([stream], stream, *found, now_s)
         return requests
 
-    def _evidence(self, key: Key, stream: _Stream, now_s: float) -> tuple[GapReason, str] | None:
+    def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
         waited_s = now_s - self._progress_s
         if key in self._unacknowledged and waited_s > ACKNOWLEDGED_WITHIN_S:
             return GapReason.SUBSCRIPTION, f"not acknowledged for {waited_s:.0f} s"
@@ -264,38 +235,30 @@ class Subscriptions:
             return GapReason.COUNTER, "the venue's own count is ahead of what came"
         whole = self._channels[stream.channel]
         alone = len(self._of_channel[stream.channel]) == 1
-        if not alone and whole.pace.quiet_s >= stream.pace.quiet_s:
+        if self._phase == CLOSED or (not alone and whole.pace.quiet_s >= stream.pace.quiet_s):
             return None  # all symbols are silent here: that is judged above
-        if self._is_silent(stream, self._of_symbol[key[0]], 0.0):
-            return GapReason.SUBSCRIPTION, _silence(stream.pace, "the symbol's other channels go on")
+        if stream.is_silent(self._of_symbol[key[0]], 0.0):
+            return GapReason.SUBSCRIPTION, stream.silence("the symbol's other channels go on")
         return None
 
-    def _is_judged(self, stream: _Stream) -> bool:
-        key = (stream.symbol or "", stream.channel)
-        return stream.trouble is None and key[0] not in self._halted and not self._is_refused(key)
+    def _is_judged(self, stream: Stream) -> bool:
+        if stream.trouble is not None or stream.symbol in self._halted:
+            return False
+        return not self._is_refused(stream.key)
 
     def _is_refused(self, key: Key) -> bool:
         return bool(self._refused) and (key[0] in self._refused or f"{key[0]} {key[1]}" in self._refused)
 
-    def _is_silent(self, stream: _Stream, neighbours: Collection[_Stream], least_s: float) -> bool:
-        """Tell whether a silence is implausible while the neighbours go on."""
-        quiet_s = stream.pace.quiet_s
-        if self._phase == CLOSED or quiet_s < least_s or not stream.pace.implausible:
-            return False
-        usual = sum(each.pace.share for each in neighbours if each is not stream) * quiet_s
-        heard = _activity(neighbours) - stream.others
-        return heard >= max(3.0, GOES_ON * usual)
-
     def _lost(
-        self, streams: Sequence[_Stream], told: _Stream, reason: GapReason, detail: str, now_s: float
+        self, streams: Sequence[Stream], told: Stream, reason: GapReason, detail: str, now_s: float
     ) -> list[Request]:
         """Put a loss on record, and ask for only what was lost."""
-        keys = [(stream.symbol or "", stream.channel) for stream in streams]
+        keys = [stream.key for stream in streams]
         audited = not self._lacking.isdisjoint(keys)
         patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
         since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
         for stream in streams:
-            stream.trouble = _Trouble(reason, now_s, now_s, patience_s, audited)
+            stream.trouble = Trouble(reason, now_s, now_s, patience_s, audited)
             stream.behind_s = None
         requests = self._again(keys)
         if told.channel in self._dataless:
@@ -315,7 +278,8 @@ class Subscriptions:
             self._reconnect_after_s = now_s + self._spacing_s
             self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
             for stream in late:
-                stream.trouble = None
+                if stream.trouble is not None:
+                    stream.trouble.asked_s = now_s
             named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
             return [Reconnect(f"a new subscription does not bring back {named}")]
         requests: list[Request] = []
@@ -326,19 +290,4 @@ class Subscriptions:
                 since_s, trouble.told_s = trouble.told_s, now_s
                 requests.append(Missing(stream.symbol, stream.channel, trouble.reason, since_s, "still not heard"))
             trouble.asked_s, trouble.patience_s = now_s, min(2 * trouble.patience_s, LONGEST_S)
-        return requests + self._again([(stream.symbol or "", stream.channel) for stream in late])
-
-
-def _pass_by(pace: Pace, seconds: float, messages: int) -> None:
-    if seconds > SLEPT_S:
-        pace.excuse()
-    elif seconds > 0:
-        pace.pass_by(seconds, messages)
-
-
-def _activity(streams: Iterable[_Stream]) -> int:
-    return sum(stream.pace.active_total for stream in streams)
-
-
-def _silence(pace: Pace, others: str) -> str:
-    return f"nothing for {pace.quiet_s:.0f} s, usually heard in {pace.share:.0%} of all seconds, while {others}"
+        return requests + self._again([stream.key for stream in late])

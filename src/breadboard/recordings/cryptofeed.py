@@ -19,6 +19,7 @@ EXPECTED: Final = "`<seconds>: <text>` or `<url> <->|<-|-> <seconds>`"
 _RECEIVED: Final = re.compile(rb"(\d{9,10}(?:\.\d{1,9})?): (.*)", re.DOTALL)
 _ELSEWHERE: Final = re.compile(rb"(\S+) (<->|<-|->) (\d{9,10}(?:\.\d{1,9})?)(?:: (.*))?", re.DOTALL)
 _STREAMS: Final = re.compile(r"streams?=([^&\s]+)")
+_BOOK_PATH: Final = re.compile(r"/order_book/([^/]+)$")
 _SYMBOL: Final = re.compile(r"[?&]symbol=([^&]+)")
 
 
@@ -72,6 +73,10 @@ def nanoseconds(seconds: bytes) -> int:
 
 def _tag(url: str) -> str:
     """Return ``depth:SYMBOL`` for a depth answer, else the last word of the path."""
-    what = url.partition("?")[0].rpartition("/")[2]
+    path = url.partition("?")[0].rstrip("/")
+    book = _BOOK_PATH.search(path)
+    if book:
+        return f"depth:{book.group(1)}"
+    what = path.rpartition("/")[2]
     symbol = _SYMBOL.search(url)
     return f"{what}:{symbol.group(1)}" if symbol else what

@@ -16,7 +16,10 @@ from breadboard.clock import Clock
 from breadboard.errors import UsageError
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
-from breadboard.recordings import Batch, history_iqfeed, history_massive, history_yahoo
+from breadboard.recordings import Batch
+from breadboard.recordings.history_iqfeed import read_bars, read_ticks
+from breadboard.recordings.history_massive import read as read_aggregates
+from breadboard.recordings.history_yahoo import read as read_chart
 
 Documents = Iterator[tuple[str, bytes]]
 
@@ -31,10 +34,10 @@ class Format:
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "iqfeed-ticks": Format("iqfeed", history_iqfeed.read_ticks),
-    "iqfeed-bars": Format("iqfeed", history_iqfeed.read_bars),
-    "yahoo-chart": Format("yahoo", history_yahoo.read),
-    "massive-aggs": Format("massive", history_massive.read),
+    "iqfeed-ticks": Format("iqfeed", read_ticks),
+    "iqfeed-bars": Format("iqfeed", read_bars),
+    "yahoo-chart": Format("yahoo", read_chart),
+    "massive-aggs": Format("massive", read_aggregates),
 }
 """By the name on the command line."""
 

@@ -130,7 +130,7 @@ def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> lis
             f"a simulated market needs symbols of letters, digits and ./-=^&, not {','.join(wanted)!r}",
             hint="breadboard sim binance --symbols BTCUSDT,ETHUSDT",
         )
-    return list(dict.fromkeys(name.upper() for name in wanted))
+    return list(dict.fromkeys(map(VENUES[venue].cased, wanted)))
 
 
 def _exchange(venue: str, market: Market, truth: Truth, faults: Faults, clock: Clock, seed: int) -> Exchange:

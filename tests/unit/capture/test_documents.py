@@ -102,7 +102,10 @@ def test_no_answer_at_all_is_delivered_as_status_0_and_the_next_request_waits() 
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("status", "header", "waits"), [(429, "30", 30), (418, "86400", 86_400), (503, "soon", 0.5)])
+@pytest.mark.parametrize(
+    ("status", "header", "waits"),
+    [(429, "30", 30), (418, "86400", 86_400), (503, "soon", 0.5), (401, "", 60), (403, "1", 60)],
+)
 def test_the_venues_retry_after_is_obeyed(status: int, header: str, waits: float) -> None:
     async def scenario() -> None:
         answer = httpx.Response(status, headers={"Retry-After": header}, content=b"no")

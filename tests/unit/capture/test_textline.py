@@ -123,6 +123,12 @@ def test_a_line_of_the_cap_is_taken_and_one_byte_more_is_not(end: bytes, whole: 
         assert taken or "more than 20 bytes" in heard.broken[0][1]
 
 
+def test_after_a_line_that_is_too_long_nothing_is_taken_not_even_its_rest() -> None:
+    heard = fed([b"good\n" + b"x" * 30 + b"\nlost\nhalf", b"more\n"], cap=20)
+    assert heard.frames == [b"good"]
+    assert [head for head, _ in heard.broken] == [b"x" * 30]
+
+
 def test_a_line_without_an_end_is_given_up_at_the_cap_and_its_memory_let_go() -> None:
     heard = fed([b"x" * 7] * 100, cap=50)
     assert [len(head) for head, _ in heard.broken] == [56]

@@ -9,7 +9,7 @@ import pytest
 
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
-from breadboard.feeds.book_watch import MOST_STRIKES, SETTLED, SNAPSHOT_WITHIN_S
+from breadboard.feeds.book_watch import MOST_ASKED, MOST_STRIKES, SETTLED, SNAPSHOT_WITHIN_S
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
 from samples import kraken, kraken_v2, okx
@@ -124,6 +124,20 @@ def test_two_mismatches_straight_after_fresh_snapshots_end_it_with_an_alarm(
     assert [session.on_time(102.0 + second) for second in range(100)] == [[]] * 100
     session.on_connect()
     assert session.on_frames([snapshot(venue), wrong(venue)]), "another connection, another try"
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_book_that_is_wrong_again_and_again_is_given_up_too(venue: str) -> None:
+    session = opened(venue)
+    session.on_time(100.0)
+    asked = 0
+    for _ in range(3 * MOST_ASKED):
+        settled(venue, session)
+        asked += bool(session.on_frames([wrong(venue)]))
+    assert asked == MOST_ASKED
+    (alarm,) = session.on_time(101.0)
+    assert isinstance(alarm, Missing)
+    assert "more than 12 times" in alarm.detail
 
 
 @pytest.mark.parametrize("venue", ["kraken-v2", "okx"])

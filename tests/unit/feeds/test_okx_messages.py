@@ -9,7 +9,7 @@ from breadboard.engine.books import Books
 from breadboard.feeds.okx_messages import OkxReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, Flag, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, SequenceRule
 from feed_samples import decode, frames_of
 from samples import okx
 
@@ -39,11 +39,11 @@ def test_trades_come_several_a_frame_with_the_takers_side() -> None:
         "side": "buy",
         "trade_id": 7849,
         "sequence": 1234,
-        "flags": ["aggregated"],
+        "matches": 3,
     }
     assert (second["size"], second["side"], second["sequence"]) == ("0.00000001", "sell", None)
     decoded, _ = decode("okx", [okx.TRADES])
-    assert decoded.tape.flags.tolist() == [Flag.AGGREGATED, 0]
+    assert decoded.tape.flags.tolist() == [0, 0], "nobody else tells of these matches: they belong into the bars"
 
 
 def test_a_ticker_is_a_quote_and_a_side_without_orders_is_absent() -> None:

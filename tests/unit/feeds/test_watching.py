@@ -1,18 +1,22 @@
 """Quiet is not stale: evidence finds a lost subscription, and a lively market raises no false alarm."""
 
 import random
+import zipfile
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
 from breadboard.feeds import FEEDS
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
-from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import frames_of
+from recordings import recording
 
 SEEDS = 200
 
@@ -161,7 +165,7 @@ def test_a_lost_stream_of_any_symbol_is_found_within_two_minutes_where_the_venue
         session.on_frames([b'{"result":null,"id":%d}' % number for number, _ in enumerate(session.on_connect(), 1)])
         streams = {f"{symbol.lower()}@{kind}" for symbol in symbols for kind in ("trade", "bookTicker", "depth@100ms")}
         lost, cut, found = chance.choice(sorted(streams)), chance.randrange(31, 91), 0.0
-        for second in range(cut + 121):
+        for second in range(0, cut + 121, 4):
             for request in session.on_time(float(second)):
                 if isinstance(request, Send) and "LIST" in request.text:
                     listed = sorted(streams - {lost} if second >= cut else streams)
@@ -249,6 +253,22 @@ def test_when_we_slept_nobody_is_blamed() -> None:
     assert fake.run(9, lambda wire: wire != "Abook") == []
 
 
+def test_what_came_while_we_slept_makes_no_stream_a_slow_one() -> None:
+    fake = Fake()
+    fake.run(60)
+    fake.now += 300
+    assert fake.run(1) == []
+    assert missing(fake.run(12, lambda wire: wire != "Abook")), "and is found as fast as before"
+
+
+def test_an_outage_is_no_habit() -> None:
+    fake = Fake()
+    fake.run(60)
+    assert missing(fake.run(35, lambda wire: wire != "Abook"))
+    assert missing(fake.run(60))
+    assert missing(fake.run(12, lambda wire: wire != "Abook")), "the second one is found as fast as the first"
+
+
 def test_a_subscription_that_is_never_acknowledged_is_asked_for_again_and_a_slow_queue_is_not_blamed() -> None:
     fake = Fake()
     keys = [(symbol, channel) for symbol in "AB" for channel in ("trade", "quote", "book")]
@@ -323,10 +343,79 @@ def test_an_audit_that_lists_it_again_ends_the_gap() -> None:
     assert fake.watch.missing() == []
 
 
+def test_a_loss_that_outlives_its_connection_is_on_record_up_to_the_next_one() -> None:
+    fake = Fake()
+    fake.run(60)
+    (lost,) = fake.run(12, lambda wire: wire != "Abook")
+    told = fake.now
+    fake.watch.begin()
+    assert fake.watch.missing() == []
+    (owed,) = fake.watch.on_time(fake.now + 3)
+    words = "the connection ended before it was heard again"
+    assert owed == Missing("A", "book", GapReason.SUBSCRIPTION, told - 2, words, over=True)
+    assert isinstance(lost, Missing)
+
+
+def test_a_refusal_ends_the_watch_for_what_was_lost() -> None:
+    fake = Fake()
+    fake.run(60)
+    fake.run(12, lambda wire: wire != "Abook")
+    assert fake.watch.missing() == ["A book"]
+    fake.watch.refused("A", "book", "no book today")
+    assert fake.watch.missing() == []
+    assert fake.run(300, lambda wire: wire != "Abook") == []
+
+
+def test_whole_days_of_a_real_stock_raise_no_alarm() -> None:
+    """Trades and quotes of the consolidated tape, 04:00 to 20:00, by the second; the phases are the calendar's."""
+    days = sorted(recording("us_equities/tick/ibm").glob("*_trade.zip"))
+    watch = Subscriptions({"t": ("IBM", "trade"), "q": ("IBM", "quote")}, lambda _keys: [])
+    found: list[Request] = []
+    now = 0.0
+    for day in days:
+        trades, quotes = by_second(day), by_second(day.with_name(day.name.replace("trade", "quote")))
+        for second in range(4 * 3600, 20 * 3600):
+            watch.counts["t"] += trades[second]
+            watch.counts["q"] += quotes[second]
+            watch.on_phase("regular" if 34_200 <= second < 57_600 else "extended")
+            now += 1.0
+            found += watch.on_time(now)
+    assert days
+    assert found == []
+
+
+def by_second(path: Path) -> Counter[int]:
+    """How many rows a file of one day has in each second since midnight."""
+    with zipfile.ZipFile(path) as archive:
+        return Counter(int(line.split(b",")[0]) // 1000 for line in archive.read(archive.namelist()[0]).splitlines())
+
+
 def test_rates_are_messages_a_second_over_all_channels() -> None:
     fake = Fake()
     fake.run(100, lambda wire: wire != "Bbook")
     assert fake.watch.rates() == pytest.approx({"A": 3.0, "B": 2.0}, rel=0.05)
+
+
+def test_a_book_that_was_lost_gets_a_new_snapshot_although_its_numbers_go_on() -> None:
+    session = FEEDS["binance"].session(Wish(("BTCUSDT",), ("trade", "book"), "ws://h", "http://r"))
+    session.on_connect()
+    session.on_time(0.0)
+
+    def depth(number: int) -> bytes:
+        body = b'{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":%d,"u":%d,"b":[],"a":[]}' % (number, number)
+        return b'{"stream":"btcusdt@depth@100ms","data":%s}' % body
+
+    assert [type(each) for each in session.on_frames([depth(1), depth(2)])] == [Fetch]
+    assert session.on_document("depth:BTCUSDT", 200, b'{"lastUpdateId":1}') == []
+    assert [type(each) for each in session.on_time(31.0)] == [Send], "the list of subscriptions is asked for"
+    session.on_frames([b'{"result":["btcusdt@trade"],"id":1}'])
+    missing, *said = session.on_time(32.0)
+    assert isinstance(missing, Missing)
+    assert said == [
+        Send('{"method":"UNSUBSCRIBE","params":["btcusdt@depth@100ms"],"id":2}'),
+        Send('{"method":"SUBSCRIBE","params":["btcusdt@depth@100ms"],"id":3}'),
+    ]
+    assert [type(each) for each in session.on_frames([depth(3)])] == [Fetch], "the gap made the book doubtful"
 
 
 def test_binance_names_a_symbol_that_does_not_exist() -> None:

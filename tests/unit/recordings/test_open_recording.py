@@ -215,6 +215,23 @@ def test_the_real_captures_have_the_frames_that_were_counted() -> None:
     assert len(everything(read(recording("coinbase/COINBASE.ws.28.0"), form="cryptofeed"))) == 9946
 
 
+@pytest.mark.parametrize(
+    ("url", "tag"),
+    [
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur", "depth:sgbeur"),
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur/", "depth:sgbeur"),
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur?group=1", "depth:sgbeur"),
+        ("https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000", "depth:BTCUSDT"),
+        ("https://www.bitstamp.net/api/v2/trading-pairs-info/", "trading-pairs-info"),
+        ("https://www.bitstamp.net/api/v2/order_book/", "order_book"),
+    ],
+)
+def test_an_http_answer_of_a_capture_is_tagged_by_its_address(tmp_path: Path, url: str, tag: str) -> None:
+    path = write(tmp_path / "c.txt", f"{url} -> 1641343696.24: {{}}".encode())
+    ((_, _, record),) = everything(read(path, form="cryptofeed"))
+    assert msgspec.json.decode(record.partition(b"\n")[0], type=DocumentHead) == DocumentHead(tag, url, 200)
+
+
 def test_lines_of_a_stream_are_frames() -> None:
     assert list(open_lines(io.BytesIO(b"{}\r\n\n\n[] \nlast"))) == [b"{}", b"[] ", b"last"]
 

@@ -1,0 +1,50 @@
+"""A subscription that the venue silently lost: found by its own list, put on record, asked for again."""
+
+import asyncio
+
+import pytest
+
+from breadboard.capture.planning import plan_sources
+from breadboard.config import FeedConfig
+from breadboard.feeds import FEEDS
+from breadboard.model.kinds import GapReason
+from breadboard.sim.exchange import Exchange
+from breadboard.sim.server import Client
+from capture_fakes import MemoryJournal, capturing, simulator, until
+
+
+@pytest.mark.parametrize("venue", ["binance", "binance-usdm", "binance-coinm"])
+def test_what_the_venue_lost_comes_back_and_only_that_is_asked_for(venue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("breadboard.feeds.binance_session.AUDIT_EVERY_S", 2.0)
+    asked: list[str] = []
+    subscribe = Exchange.subscribe
+
+    def loses_the_first(self: Exchange, client: Client, stream: str) -> None:
+        asked.append(stream)
+        if asked.count(stream) > 1 or not stream.endswith("@trade") or stream != asked[0]:
+            subscribe(self, client, stream)
+
+    monkeypatch.setattr(Exchange, "subscribe", loses_the_first)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with simulator(venue, rate=500, symbols=2) as sim:
+            feed = FeedConfig(venue=venue, symbols=sim.symbols, url=sim.url, rest_url=sim.rest_url)
+            async with capturing(plan_sources([feed], FEEDS), journal) as capture:
+                name = sim.symbols[0]
+                wire = b'"%s@trade"' % name.lower().encode()
+                await until(lambda: capture.status().sources and capture.status().sources[0].missing)
+                assert capture.status().sources[0].missing == [f"{name} trade"]
+                assert not any(wire in frame[:60] for frame in journal.frames())
+                await until(lambda: any(wire in frame[:60] for frame in journal.frames()))
+                await until(lambda: not capture.status().sources[0].missing)
+                assert capture.status().sources[0].missing_told == 2
+                assert capture.status().sources[0].connects == 1, "the connection was kept"
+        gaps = [gap for gap in journal.gaps() if gap.reason == GapReason.SUBSCRIPTION]
+        assert {(gap.symbol, gap.channel) for gap in gaps} == {(name, "trade")}
+        lost, back = gaps
+        assert lost.ts_from <= lost.ts_to
+        assert abs(back.ts_from - lost.ts_to) < 5_000_000, "one gap goes on where the other ends"
+        assert [stream for stream in asked if asked.count(stream) > 1] == [asked[0]] * 2
+
+    asyncio.run(scenario())

@@ -1,0 +1,45 @@
+"""What `breadboard status` says of subscriptions."""
+
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from breadboard.app import client, status
+from breadboard.app.places import Places, RunState
+from breadboard.capture.status import Counters, Status
+from breadboard.errors import UsageError
+
+
+def test_refused_and_missing_subscriptions_are_named_and_degrade(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "get_json", lambda *_arguments, **_options: {"reasons": []})
+    places = Places(tmp_path).made()
+    places.write_state(RunState(os.getpid(), "http://127.0.0.1:1", 0, {"capture": 1, "serve": 2}, "live"))
+    source = Counters(0, "BINANCE", 30, connected=True)
+    told = Status(1, 0, 0, False, 0, 0, 0, [source], {"liquid": {"symbols": 2, "measured": 1, "msg_per_s": 7.5}})
+    path = places.run / "capture.json"
+    path.write_bytes(msgspec.json.encode(told))
+    assert status.read(tmp_path)["state"] == status.OK
+    assert status.read(tmp_path)["capture"]["tiers"]["liquid"]["msg_per_s"] == 7.5
+    source.refused = [f"NOSUCH{number}" for number in range(22)]
+    source.missing = ["BTCUSDT trade"]
+    path.write_bytes(msgspec.json.encode(told))
+    found = status.read(tmp_path)
+    assert found["state"] == status.DEGRADED
+    refused, missing = found["reasons"]
+    assert refused.startswith("BINANCE (source 0) refuses NOSUCH0, NOSUCH1")
+    assert refused.endswith("NOSUCH19 and 2 more")
+    assert missing == "BINANCE (source 0) no longer sends BTCUSDT trade"
+
+
+def test_source_numbers_are_kept_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    places = Places(tmp_path).made()
+    assert places.source_numbers() == {}
+    places.write_source_numbers({"binance/0/0/0": 3})
+    assert places.source_numbers() == {"binance/0/0/0": 3}
+    places.sources.write_bytes(b'{"binance/0/0/0": ')
+    with pytest.raises(UsageError, match="is damaged"):
+        places.source_numbers()
