@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: run test setup soak fuzz lint types imports check bench clean lock peers
+.PHONY: run test setup soak fuzz clients lint types imports check bench clean lock peers
 
 run: setup  ## start the main job: a simulated market, recorded, processed, stored and served
 	$(BIN)/breadboard up
@@ -38,6 +38,15 @@ check: lint types imports test  ## everything CI runs
 
 soak: setup  ## 100 kills of every process while the simulated market runs
 	BREADBOARD_SOAK_KILLS=100 $(BIN)/python -m pytest tests/scenarios -k kill -s --timeout 3600
+
+clients: setup  ## clients of the venues' protocols that others wrote, against our simulators
+	test -x .venv-clients/bin/python || $(PYTHON) -m venv .venv-clients
+	$(BIN)/uv pip install --quiet --python .venv-clients/bin/python --require-hashes -r requirements.lock
+	$(BIN)/uv pip install --quiet --python .venv-clients/bin/python --no-deps --editable .
+	$(BIN)/uv pip install --quiet --python .venv-clients/bin/python -r tests/e2e/clients.txt
+	test -x .venv-vendors/bin/python || $(PYTHON) -m venv .venv-vendors
+	$(BIN)/uv pip install --quiet --python .venv-vendors/bin/python -r tests/e2e/vendors.txt
+	BREADBOARD_REQUIRE_CLIENTS=1 BREADBOARD_CLIENTS_PYTHON=$(CURDIR)/.venv-vendors/bin/python .venv-clients/bin/python -m pytest tests/e2e
 
 FUZZ_RUNS ?= 1000000
 FUZZ_VENUES ?= $(shell $(BIN)/python -c 'from breadboard.feeds import FEEDS; print(*FEEDS)')

@@ -33,14 +33,14 @@ ENOUGH = 1500
 pytestmark = pytest.mark.filterwarnings("default")
 
 
-@pytest.fixture(params=["massive", "polygon"])
+@pytest.fixture(params=["massive"])
 def vendor(request: pytest.FixtureRequest) -> ModuleType:
     """The vendor's client, under its name of today or its former one."""
     try:
         return importlib.import_module(request.param)
     except ImportError:
         pytest.skip(
-            f"the independent client {request.param!r} is not installed (pip install massive polygon-api-client)"
+            f"the independent client {request.param!r} is not installed (make clients)"
         )
 
 
