@@ -269,7 +269,7 @@ def test_a_field_that_nobody_knows_is_told_and_changes_nothing() -> None:
     reader = IqfeedReader()
     assert reader.read(echo, AT).unknown == ("Halt Reason",)
     assert reader.read(FIELDS, AT).unknown == reader.read(TRADE, AT).unknown == ()
-    assert reader.read(TRADE + b"M1,", AT).unknown == (f"Q of {TRADE.count(b',') + 1} fields",)
+    assert reader.read(TRADE + b"M1,", AT).unknown == ("Q of 24 fields",)
 
 
 def test_official_opens_and_closes_have_no_size() -> None:
