@@ -1,7 +1,10 @@
 """One fault, lived through: a simulated venue as a process, the real capture, and what is needed to judge them."""
 
 import asyncio
+import dataclasses
+import logging
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,8 +28,8 @@ from breadboard.sim.serve import Serving, serve
 from breadboard.sim.truth import Truth
 
 LAG_EVERY_S = 0.005
-DRAINED_S = 0.3
-"""What the venue sent so long before capture is stopped has been read."""
+SETTLED_S = 0.5
+"""After so long capture has begun, and what is measured is no longer its beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,27 @@ def venue_process(venue: str, options: dict[str, Any]) -> Iterator[Connection]:
         ours.close()
 
 
-async def endure(feed: str, options: dict[str, Any], seconds: float, root: Path, seed: int) -> Evidence:
-    """Capture a venue with faults for so long; return what is needed to judge it."""
+def endure(feed: str, options: dict[str, Any], seconds: float, seed: int) -> Evidence:
+    """Capture a venue with faults for so long; return what is needed to judge it. Runs in a process of its own."""
+    logging.disable(logging.ERROR)  # what goes wrong here is meant to
+    with tempfile.TemporaryDirectory(prefix="faults-bench-") as directory:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            lived = runner.run(_live(feed, {"seed": seed, **options}, seconds, Path(directory), seed))
+        return dataclasses.replace(lived, frames=read(Places(Path(directory)).journal))
+
+
+async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, seed: int) -> Evidence:
     loop = asyncio.get_running_loop()
-    with venue_process(feed, {"seed": seed, **options}) as pipe:
+    with venue_process(feed, options) as pipe:
         url, rest_url, symbols = await loop.run_in_executor(None, pipe.recv)
         wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)
         config = Config(data_dir=str(root), feeds=(wanted,))
         places, clock = Places(root).made(), SystemClock()
         capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
+        work = loop.create_task(capture.run())
+        await asyncio.wait({work}, timeout=SETTLED_S)
         rss, lags = _rss_mb(), [0.0]
         watches = [loop.create_task(_watch_lag(lags)), loop.create_task(_watch_rss(peak := [rss]))]
-        work = loop.create_task(capture.run())
         await asyncio.wait({work}, timeout=seconds)
         dead = int(work.done())
         sources = capture.status().sources
@@ -105,7 +117,7 @@ async def endure(feed: str, options: dict[str, Any], seconds: float, root: Path,
         truth = await loop.run_in_executor(None, pipe.recv)
     return Evidence(
         truth,
-        read(places.journal),
+        Frames.join([]),
         dead + sum(each.session_errors for each in sources),
         round(max(lags) * 1000, 1),
         round(max(0.0, max(peak) - rss), 1),

@@ -40,8 +40,7 @@ def counted(connections: Sequence[socket.socket], seconds: float) -> int:
 
 def cpu_s(process: int) -> float:
     """Return the processor time that a process has had."""
-    with Path(f"/proc/{process}/stat").open(encoding="ascii") as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
@@ -61,8 +60,8 @@ def measured(case: str, words: Sequence[str], seconds: float, *, depth: bool = T
         cpu, begun = cpu_s(simulator.pid), time.monotonic()
         lines = counted(connections, seconds)
         took, used = time.monotonic() - begun, cpu_s(simulator.pid) - cpu
-        with Path(f"/proc/{simulator.pid}/status").open(encoding="ascii") as status:
-            memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
+        status = Path(f"/proc/{simulator.pid}/status").read_text(encoding="ascii").splitlines()
+        memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS"))
         simulator.terminate()
     row = {
         "case": case,

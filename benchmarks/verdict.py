@@ -18,12 +18,15 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind
 from breadboard.model.outputs import Outputs
+from breadboard.model.sequences import fell_back
 from breadboard.sim.mischief import channel_of
 from breadboard.sim.truth import Made
 
 RIGHT_TIME_NS = 60_000_000_000
 """A venue's time this far from ours was read in the wrong unit."""
 STOPPED = "capture was stopped"
+UNDER_WAY_NS = 200_000_000
+"""A request that comes so soon after a refusal was sent before it."""
 
 
 class Sign(NamedTuple):
@@ -46,6 +49,8 @@ class Concluded:
     books_live: int
     """Books that were live when capture was stopped."""
     books: int
+    books_behind: int
+    """Live books that have not come to the newest number that the venue has given them."""
 
 
 def conclude(evidence: Evidence) -> Concluded:
@@ -56,6 +61,7 @@ def conclude(evidence: Evidence) -> Concluded:
     last = closed[-1][0] if closed and closed[-1][2] == STOPPED else len(frames)
     outputs = [engine.process(frames.take(slice(0, last)))]
     states = Counter(engine.books.states.tolist())
+    behind = _behind(engine, outputs[0])
     outputs.append(engine.process(frames.take(slice(last, None))))
     signs = [Sign(ts, "down") for _, ts, reason in closed if reason != STOPPED]
     gaps = []
@@ -65,7 +71,19 @@ def conclude(evidence: Evidence) -> Concluded:
             signs.append(Sign(int(frames.ts_recv[np.searchsorted(frames.offset, offset)]), gap.reason.label))
     live = states[int(BookState.LIVE)]
     known = sum(states.values()) - states[int(BookState.EMPTY)]
-    return Concluded(outputs, gaps, sorted(signs), engine.clock_skew.worst()[0], live, known)
+    return Concluded(outputs, gaps, sorted(signs), engine.clock_skew.worst()[0], live, known, behind)
+
+
+def _behind(engine: Engine, outputs: Outputs) -> int:
+    """Count live books whose number is before that of the last message about them; a snapshot may be ahead of it."""
+    tape = outputs.tape
+    deltas = (tape.kind == EventKind.BOOK_DELTA) & (tape.sequence != ABSENT)
+    newest = dict(zip(tape.instrument[deltas].tolist(), tape.sequence[deltas].tolist(), strict=True))
+    views = ((engine.books.view(which), number) for which, number in newest.items())
+    return sum(
+        view.state is BookState.LIVE and ((view.sequence or 0) < number or fell_back(number, view.sequence or 0))
+        for view, number in views
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +97,7 @@ class Coverage:
     outside: int
     """Missing, and nothing says so."""
     unnumbered: int
-    """The same, of streams in which a single missing message cannot be noticed: the venue numbers nothing there."""
+    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before it."""
     examples: tuple[str, ...]
 
 
@@ -105,6 +123,7 @@ def coverage(
     symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
     covered = unnumbered = 0
     outside: list[str] = []
+    begun = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
     for place in missing:
         made = evidence.truth.made[place]
         channel = channel_of(made.stream, symbols)
@@ -113,7 +132,7 @@ def coverage(
         before, behind = stamps[came[after - 1]], stamps[came[after]]
         if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
             covered += 1
-        elif single and kind not in numbered:
+        elif single and (kind not in numbered or place < begun.get(made.stream, len(stamps))):
             unnumbered += 1
         else:
             outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
@@ -201,7 +220,7 @@ def reconnect_s(evidence: Evidence, fault: str, most: int) -> float | None:
 def impatience(evidence: Evidence, wait_s: float) -> int:
     """Count requests and connections that came before the venue's Retry-After was over."""
     told = [(at, status) for at, _, status in evidence.truth.gets]
-    early = sum(b - a < wait_s * 1e9 for (a, status), (b, _) in pairwise(told) if status == 429)
+    early = sum(UNDER_WAY_NS < b - a < wait_s * 1e9 for (a, status), (b, _) in pairwise(told) if status == 429)
     refused = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == "refuse"]
     later = [*refused[1:], *(ts for _, ts in _opened(evidence)[:1])]
     return early + sum(b - a < wait_s * 1e9 for a, b in zip(refused, later, strict=False))

@@ -1,5 +1,6 @@
 """Frames for the tests of feeds, and what becomes of them: the venues' samples are in ``samples``."""
 
+import random
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -75,8 +76,19 @@ def content(tape: Tape) -> dict[str, list[int]]:
 
 @cache
 def recorded(name: str) -> Frames:
-    """Return the real recording of a feed as journal frames; the test is skipped or fails where there is none."""
-    described = SAMPLES[name].recorded
+    """Return the real recording of a feed as journal frames, or what was made to stand in for it.
+
+    The test is skipped or fails where there is neither.
+    """
+    described, made = SAMPLES[name].recorded, SAMPLES[name].made
+    if described is None and made is not None:
+        frames = made()
+        stamps = [1_700_000_000_000_000_000 + i for i in range(len(frames))]
+        return Frames.of(frames, stamps, kind=RecordKind.DATA)
+    if SAMPLES[name].drawn:
+        chance = random.Random(SAMPLES[name].drawn)
+        drawn = chance.choices(SAMPLES[name].frames, k=SAMPLES[name].drawn)
+        return Frames.of(drawn, [1_700_000_000_000_000_000 + i for i in range(len(drawn))], kind=RecordKind.DATA)
     if described is None:
         pytest.skip(f"there is no public recording of {name}")
     return frames_of(name, *described)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -93,6 +93,6 @@ async def truth(rest_url: str) -> dict[str, Any]:
     return found
 
 
-def fields(line: str) -> Sequence[str]:
+def fields(line: str) -> list[str]:
     """The fields of a line without its trailing comma."""
     return line.removesuffix(",").split(",")

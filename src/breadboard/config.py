@@ -159,12 +159,14 @@ def read_symbols(path: Path, venue: str) -> dict[str, str]:
     return tiers
 
 
-def key_of(feed: FeedConfig, variable: str) -> str:
-    """Return the key of a feed, from its ``${NAME}`` or the environment's ``variable``; empty where neither is set.
+def key_of(feed: FeedConfig, *variables: str) -> str:
+    """Return the key of a feed, from its ``${NAME}`` or the first of these variables that is set; empty where none is.
 
     Asked for where it is needed and nowhere kept. Raises UsageError for a name that the environment lacks.
     """
-    return str(_resolve(feed.key)) if feed.key else os.environ.get(variable, "") if variable else ""
+    if feed.key:
+        return str(_resolve(feed.key))
+    return next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
 
 def runtime_dir() -> Path:

@@ -49,12 +49,16 @@ class Capabilities:
     """What the venue wants to hear now and then."""
     credential: str = ""
     """The environment variable that holds the key; empty for a venue that asks for none."""
+    former_credential: str = ""
+    """An older name of that variable, which is still read."""
     single_connection: bool = False
     """The venue counts connections a key, and lets the newer one throw out the older."""
     max_symbols_per_connection: int | None = None
     """Where the venue counts symbols rather than streams (Yahoo: 100)."""
     calendar: str = ""
     """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
+    canary: tuple[str, ...] = ()
+    """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,8 @@ class Wish:
 class Send:
     """Send this text frame on the connection."""
 
-    text: str
+    text: str = field(repr=False)
+    """May hold a secret (a login): sent, never journaled, never logged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,4 +36,5 @@ KLINE = b'{"e":"kline","E":1633998523963,"s":"NKNUSDT","k":{"t":1633998480000,"v
 SAMPLE = Sample(
     [SPOT_DEPTH, SPOT_QUOTE, SPOT_TRADE, SPOT_AGG, KLINE, b'{"result":null,"id":1}'],
     recorded=("hftbacktest", ("binance/btcusdt_20240808.gz", "binance/ethusdt_20240808.gz")),
+    documents=("depth:{}",),
 )

@@ -25,4 +25,5 @@ SAMPLE = Sample(
     symbols=("BTC/USDT", "ETH/USDT"),
     kinds=frozenset({EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_SNAPSHOT, EventKind.STATUS}),
     scheme="ccxt://",
+    drawn=2000,
 )

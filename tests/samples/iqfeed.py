@@ -1,8 +1,12 @@
 """IQFeed: lines of all ports, after the documents; none of them is a recorded one."""
 
+from random import Random
+from typing import Final
+
 from breadboard.feeds.iqfeed_fields import SELECTED
 from samples.sample import Sample
 
+SEED: Final = 20261124
 FIELDS = b"S,CURRENT UPDATE FIELDNAMES,Symbol," + ",".join(SELECTED).encode() + b","
 TRADE = (
     b"Q,XYZ,Cv,120,50100,100,10.5000,10:30:00.123456,11/24/2026,11,01,1,2,4711,"
@@ -31,6 +35,13 @@ LEVELS = [
     b"9,@DEF#,B,2938.25,10:30:00.000003,2026-11-24,",
 ]
 OLD = b"2,@GHI#,MD01,2938.,2938.25,65,23,10:30:00.876740,2026-11-24,52,10:30:00.876740,T,T,F,"
+
+
+def made() -> list[bytes]:
+    """Return a conversation: what every connection begins with, then thousands of lines of all kinds."""
+    lines = [line for line in SAMPLE.frames if line != PLAIN]  # fewer fields than were announced
+    return [b"S,CURRENT PROTOCOL,6.2,", FIELDS, *Random(SEED).choices(lines, k=4000)]
+
 
 SAMPLE = Sample(
     [
@@ -61,4 +72,5 @@ SAMPLE = Sample(
     json=False,
     impossible=("A B", "A,B", "XYZ\r\nwABC", "/XYZ"),
     scheme="tcp://",
+    made=made,
 )

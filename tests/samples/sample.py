@@ -1,5 +1,6 @@
 """What the tests of feeds need to know of each venue."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from breadboard.model.kinds import EventKind
@@ -17,9 +18,21 @@ class Sample:
     """What the frames mean, at least."""
     recorded: tuple[str, tuple[str, ...]] | None = None
     """Format and paths of a real recording."""
+    made: Callable[[], list[bytes]] | None = None
+    """Frames that stand in for a recording where nobody has published one: good ones, thousands, from a seed."""
     channels: tuple[str, ...] = ("trade", "quote", "book")
     json: bool = True
     """Whether the venue is spoken to in JSON."""
     impossible: tuple[str, ...] = ("BTC USDT", "a/../b")
     """Words that cannot be symbols."""
     scheme: str = "wss://"
+    enough: int = 2001
+    """Frames of three symbols that are worth waiting for when the simulated market is fast."""
+    goodbyes: tuple[bytes, ...] = (b"error",)
+    """Words of frames after which a session may leave the connection."""
+    documents: tuple[str, ...] = ()
+    """Tags of what a session fetches for each symbol, the symbol as ``{}``."""
+    key: str = ""
+    """What a venue that asks for a key is given."""
+    drawn: int = 0
+    """Where there is no recording: draw so many frames from the samples instead, from a fixed seed."""

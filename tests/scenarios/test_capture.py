@@ -24,6 +24,7 @@ from breadboard.model.kinds import GapReason, Provenance, RecordKind
 from breadboard.recordings import Batch, open_recording
 from breadboard.sim.serve import Serving
 from capture_fakes import capturing, simulator, until
+from feed_samples import SAMPLES
 from recordings import recording
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -52,7 +53,8 @@ def of_kind(frames: Frames, kind: RecordKind, epoch: int | None = None) -> list[
 
 
 def config(sim: Serving, symbols: Sequence[str]) -> FeedConfig:
-    return FeedConfig(venue=sim.venue, symbols=tuple(symbols), url=sim.url, rest_url=sim.rest_url)
+    key = SAMPLES[sim.venue].key
+    return FeedConfig(venue=sim.venue, symbols=tuple(symbols), url=sim.url, rest_url=sim.rest_url, key=key)
 
 
 def has_frames(capture: Capture, count: int) -> bool:
@@ -67,23 +69,21 @@ def test_what_the_simulator_sent_is_what_the_journal_holds(venue: str, loop: str
             sources = plan_sources([config(sim, sim.symbols)], FEEDS)
             writer = journal.Writer.open(tmp_path / "journal")
             async with capturing(sources, writer, tmp_path / "capture.json") as capture:
-                await until(partial(has_frames, capture, 2001))
+                await until(partial(has_frames, capture, SAMPLES[venue].enough))
             (sent,) = sim.truth.connections
             frames = written(tmp_path / "journal")
             got = of_kind(frames, RecordKind.DATA)
             assert got == sent.payloads[: len(got)]
-            assert len(got) > 2000
+            assert len(got) >= SAMPLES[venue].enough
         assert np.array_equal(frames.offset, np.arange(len(frames)))
         opened, closed = (msgspec.json.decode(f, type=Epoch) for f in of_kind(frames, RecordKind.EPOCH))
         assert (opened.venue, opened.provenance) == (sources[0].capabilities.venue, Provenance.SYNTHETIC)
         assert closed.reason == "capture was stopped"
-        if venue != "coinbase":
-            heads = [
-                msgspec.json.decode(f.partition(b"\n")[0], type=DocumentHead)
-                for f in of_kind(frames, RecordKind.DOCUMENT)
-            ]
-            assert {head.tag for head in heads} == {f"depth:{symbol}" for symbol in sim.symbols}
-            assert {head.status for head in heads} == {200}
+        heads = [
+            msgspec.json.decode(f.partition(b"\n")[0], type=DocumentHead) for f in of_kind(frames, RecordKind.DOCUMENT)
+        ]
+        assert {head.tag for head in heads} == {tag.format(s) for tag in SAMPLES[venue].documents for s in sim.symbols}
+        assert {head.status for head in heads} <= {200}
 
     run(loop, scenario())
 

@@ -139,7 +139,7 @@ def trade(instrument: Instrument, item: Any) -> dict[str, Any]:  # noqa: ANN401 
         "symbol": instrument.symbol,
         "exchange": instrument.venue,
         "price": price_text(item.price),
-        "size": size_text(item.size, item.size_exp),
+        "size": _size(item.size, item.size_exp),
         "side": _side(item.side),
         "trade_id": _known(item.trade_id),
         "ts_event": _known(item.ts_event),

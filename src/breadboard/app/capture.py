@@ -67,8 +67,11 @@ def planned(
 ) -> list[Source]:
     """Return the connections that the configuration calls for. Raises UsageError for what no venue has."""
     known_feeds = {feed.venue: feeds.by_name(feed.venue) for feed in config.feeds}
+    abilities = {name: feed.capabilities for name, feed in known_feeds.items()}
     wanted = [
-        msgspec.structs.replace(feed, key=key_of(feed, known_feeds[feed.venue].capabilities.credential))
+        msgspec.structs.replace(
+            feed, key=key_of(feed, abilities[feed.venue].credential, abilities[feed.venue].former_credential)
+        )
         for feed in config.feeds
     ]
     return plan_sources(wanted, known_feeds, known, numbers, runtime_dir())

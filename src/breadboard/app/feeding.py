@@ -58,17 +58,23 @@ def refuse_running(places: Places, what: str) -> None:
 
 
 def carry(
-    records: Records | None, config: Config, places: Places, *, speed: float | None = None, batch: int = 0
+    records: Records | None,
+    config: Config,
+    places: Places,
+    *,
+    speed: float | None = None,
+    batch: int = 0,
+    listener: building.Listener = lambda _outputs, _ts_engine: None,
 ) -> dict[str, Any]:
     """Carry records (None: what the journal holds already) to the end and return what was found.
 
     Counts are of these records; books and digest are of the whole journal under the data directory. ``speed`` is a
     multiple of the recorded pace, None as fast as it goes; ``batch`` is how many frames the engine takes at a time,
-    0 as many as there are.
+    0 as many as there are. ``listener`` hears of every run of outputs.
     """
     started = time.perf_counter()
     with building.open_store(config, places) as store:
-        house = building.build(config, places, store, SystemClock(), live=False, speed=speed)
+        house = building.build(config, places, store, SystemClock(), live=False, speed=speed, listener=listener)
         with _ended(house.close):
             before = {} if records is None else _before(house, places)
             with _feeding(records, config, places, house) as fed:

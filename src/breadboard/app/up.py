@@ -219,7 +219,8 @@ def _first_tick(address: str) -> str | None:
             continue  # known from before this start
         trade, quote = stock.get("trade"), stock.get("quote")
         if trade:
-            return f"{stock['id']} {trade['price']} × {trade['size']} [{stock['provenance']}]"
+            size = "" if trade["size"] is None else f" × {trade['size']}"
+            return f"{stock['id']} {trade['price']}{size} [{stock['provenance']}]"
         if quote:
             return f"{stock['id']} {quote['bid']} / {quote['ask']} [{stock['provenance']}]"
     return None

@@ -90,7 +90,7 @@ def spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[str, tuple[s
             continue
         room = max(1, can.max_streams_per_connection // len(mine))
         if can.max_symbols_per_connection is not None:
-            room = min(room, can.max_symbols_per_connection)
+            room = min(room, can.max_symbols_per_connection - len(can.canary))
         for slot, symbols in enumerate(assign(config.symbols, room, config.connections)):
             if symbols or not config.symbols:  # none at all is the session's to refuse
                 yield f"{group}/{slot}", symbols, mine

@@ -178,6 +178,9 @@ async def connect(
                 max_frame_size=4 * frame_cap,
                 read_buffer_init_size=256 << 10,
                 logger_name=_quiet,
+                # Its own reader on uvloop is not told of a reset between two reads (libuv ends the poll with EBADF):
+                # the line would then hear of it only when its next ping cannot be sent, three seconds later.
+                use_aiofastnet=False,
             )
     except WSHandshakeError as error:
         status = int(error.response.status) if error.response is not None else 0

@@ -8,6 +8,7 @@ import click
 from breadboard.commands.audit import audit
 from breadboard.commands.bench import bench
 from breadboard.commands.decode import decode
+from breadboard.commands.importing import import_history
 from breadboard.commands.journal import journal
 from breadboard.commands.replay import replay
 from breadboard.commands.run import capture, serve
@@ -22,6 +23,7 @@ COMMANDS: Final[Sequence[click.Command]] = (
     down,
     status,
     replay,
+    import_history,
     sql,
     audit,
     decode,

@@ -18,7 +18,7 @@ from breadboard.commands.options import json_option, speed_of
 @click.option("--profile", type=click.Choice(["breadboard", "smallcaps"]), default="breadboard", show_default=True)
 @click.option("--rate", type=click.FloatRange(min=0), help="Messages a second in all; the profile's own without it.")
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--faults", default="", help="Comma list, e.g. disconnect:30,drop-depth:100,mute:20.")
+@click.option("--faults", default="", help="Comma list, e.g. disconnect:30,close:1012@60; docs/faults.md has all.")
 @click.option("--activity", type=click.Choice(["peak", "average", "dead"]), help="Of small caps; iqfeed.")
 @click.option("--at", help="Eastern time of day to begin at, e.g. 09:30, or 'now'; iqfeed. Without it: mid-session.")
 @click.option("--symbol-limit", type=click.IntRange(1), help="Symbols one account may watch; iqfeed, 500 without it.")

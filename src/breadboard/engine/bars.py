@@ -6,7 +6,8 @@ for a bar already final rewrites it (CORRECTED, a new version at once) while the
 is counted as too late. A source silent for ``idle_s`` of our own time (CLOCK rows) is carried on by our clock, moved
 by the distance between its event time and our receive time when it last spoke: right also for slow clocks and
 delayed feeds. When our clock is set (a CLOCK row says so), that distance moves with it. An event time far ahead of all
-before it is a mistake, and neither closes bars nor is in one, unless so many follow that it must be true.
+before it is a mistake, and neither closes bars nor is in one, unless so many follow that it must be true. What was
+fetched after the fact (HISTORY) has no lag, and is only a mistake where it lies in the future.
 """
 
 from typing import Any, Final

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import BookState, EventKind, SequenceRule, StatusCode
+from breadboard.model.sequences import fell_back
 
 HEAD: Final = np.dtype(
     [
@@ -24,7 +25,7 @@ HEAD: Final = np.dtype(
         ("source", np.uint16),
         ("state", np.uint8),  # BookState
         ("rule", np.uint8),  # SequenceRule
-        ("joining", np.uint8),  # 1: CHAIN, after a snapshot, before the first event
+        ("joining", np.uint8),  # 1: after a snapshot, before the first event that is not in it
         ("is_crossed", np.uint8),
     ]
 )
@@ -40,7 +41,8 @@ METERS: Final = 6
 APPLY, STALE, BREAK = 0, 1, 2
 """What the venue's numbers say about an event."""
 MAX_IGNORED: Final = 1000
-"""More stale events in a row than this are no repetition: the venue counts anew, and the book is out of step."""
+"""More stale events in a row than this are no repetition: the venue counts anew, and the book is out of step. Numbers
+that fall far back say so at once (``fell_back``)."""
 
 _DELTA: Final = int(EventKind.BOOK_DELTA)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
@@ -55,6 +57,7 @@ _OVERLAP: Final = int(SequenceRule.OVERLAP)
 _LINK: Final = int(SequenceRule.LINK)
 _AFTER: Final = int(SequenceRule.AFTER)
 _BUY: Final = 1
+_fell_back: Final = kernel(fell_back)
 
 
 @kernel
@@ -66,6 +69,8 @@ def judge(  # noqa: PLR0911 - one return a line of the venues' own rules
         return APPLY
     if rule == _LINK:
         return APPLY if prev == book else BREAK
+    if last != ABSENT and _fell_back(last, book):
+        return BREAK
     if rule == _AFTER:
         return STALE if last <= book else APPLY
     if rule == _OVERLAP:
@@ -261,7 +266,9 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
             meter[UNSYNCED] += 1
             row += 1
             continue
-        verdict = judge(head.rule, head.joining, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
+        if head.joining:
+            return row  # the first after a snapshot: was there one between the two?
+        verdict = judge(head.rule, 0, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
         if verdict == BREAK or (verdict == STALE and head.ignored >= MAX_IGNORED):
             return row
         if verdict == STALE:
@@ -284,7 +291,6 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
         ):
             return row
         head.ignored = 0
-        head.joining = 0
         head.sequence = sequence[row]
         head.ts_event = ts_event[row]
         head.ts_recv = ts_recv[row]

@@ -29,7 +29,7 @@ MAX_WAITING_ALL: Final = 100_000
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
-"""Why frames nobody understood are missing: from books without numbers; elsewhere a lost delta shows in those."""
+"""Why frames nobody understood are missing: from books whose numbers, if any, would not show the loss of a delta."""
 # Plain integers: looking up a member of an Enum costs more than the row it is compared with.
 _EMPTY: Final = int(BookState.EMPTY)
 _SYNCING: Final = int(BookState.SYNCING)
@@ -40,8 +40,12 @@ _GAP: Final = int(EventKind.GAP)
 _TOLD_BEFORE: Final = (GapReason.SUBSCRIPTION, GapReason.COUNTER)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _NONE: Final = int(SequenceRule.NONE)
+_OVERLAP: Final = int(SequenceRule.OVERLAP)
 _CHAIN: Final = int(SequenceRule.CHAIN)
 _LINK: Final = int(SequenceRule.LINK)
+_AFTER: Final = int(SequenceRule.AFTER)
+_IN_STREAM: Final = (_NONE, _LINK)
+"""Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ class Books:
         self._pool = LevelPool()
         self._waiting: dict[int, list[BookEvent]] = {}
         self._kept = 0
+        self._tails: dict[int, int] = {}
+        """By book that a snapshot renewed and no delta followed yet: the last number of the deltas before it."""
         self.poisoned: list[tuple[int, str]] = []
         """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
 
@@ -137,7 +143,8 @@ class Books:
     def snapshot(self) -> bytes:
         """Return all state as bytes; how levels lie in the pool is not part of it."""
         waiting = [[which, [event.packed() for event in self._waiting[which]]] for which in sorted(self._waiting)]
-        return pack({"heads": self._heads[: self._known], **self._pool.packed(), "waiting": waiting})
+        tails = [[which, self._tails[which]] for which in sorted(self._tails)]
+        return pack({"heads": self._heads[: self._known], **self._pool.packed(), "waiting": waiting, "tails": tails})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
@@ -147,6 +154,7 @@ class Books:
         self._pool.unpacked(parts)
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
         self._kept = sum(map(len, self._waiting.values()))
+        self._tails = dict(parts.get("tails", ()))
 
     def _run(self, tape: Tape, row: int) -> int:
         return core.run(
@@ -191,14 +199,15 @@ class Books:
     def _lose(self, source: int, which: int, *, numbered: bool = True) -> None:
         """Something may be missing from one book, or from every book of a source: it is no longer believed.
 
-        Not ``numbered``: that is so only of books whose venue gives no numbers.
+        Not ``numbered``: that is so only of books whose venue gives no numbers, or numbers with holes.
         """
         heads = self._heads[: self._known]
         if which >= 0:
             touched = np.arange(self._known) == which
         else:
             touched = np.full(self._known, fill_value=True) if source == EVERY_SOURCE else heads["source"] == source
-        touched = touched & (heads["state"] != _EMPTY) & (numbered | (heads["rule"] == _NONE))
+        without = np.isin(heads["rule"], (_NONE, _AFTER)) | ((heads["rule"] == _LINK) & (heads["sequence"] == ABSENT))
+        touched = touched & (heads["state"] != _EMPTY) & (numbered | without)
         for each in np.flatnonzero(touched).tolist():
             self._forget(each)
             if heads[each]["state"] == _LIVE:
@@ -218,6 +227,8 @@ class Books:
         book = int(head["sequence"]) if before is None else before.last
         joining = bool(head["joining"]) and live
         verdict = core.judge(int(head["rule"]), joining, book, event.first, event.last, event.prev)
+        if joining and verdict != BREAK:
+            self._follow(which, event, (event.offset, int(tape.index[row]), which, int(tape.source[row])), rows)
         if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
             head["ignored"] += 1
             self._pool.meter[core.IGNORED] += 1
@@ -235,7 +246,25 @@ class Books:
             head["ignored"] = 0
             head["state"] = _STALE if live else head["state"]
             self._forget(which)
-            self._keep(which, event, int(tape.index[row]), rows)
+            if verdict == STALE and head["rule"] == _AFTER:
+                head["sequence"] = ABSENT  # the venue's clock was set back: no snapshot is older than this book now
+            if head["rule"] not in _IN_STREAM:
+                self._keep(which, event, int(tape.index[row]), rows)
+
+    def _follow(self, which: int, event: BookEvent, seen: tuple[int, ...], rows: list[tuple[int, ...]]) -> None:
+        """Tell of deltas that are missing between those before a snapshot and one after it.
+
+        The book is right, for the snapshot has them; but they came to nobody.
+        """
+        tail = self._tails.get(which)
+        if tail is None or event.last <= tail:
+            return
+        head = self._heads[which]
+        follows = event.prev == tail if head["rule"] == _CHAIN else event.first <= tail + 1
+        if not follows:
+            hole = _hole(int(head["rule"]), tail, event)
+            rows.append((*seen, int(GapReason.SEQUENCE), 0, int(head["ts_recv"]), event.ts_recv, *hole))
+        self._tails[which] = event.last
 
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
@@ -250,6 +279,7 @@ class Books:
 
     def _forget(self, which: int) -> None:
         self._kept -= len(self._waiting.pop(which, ()))
+        self._tails.pop(which, None)
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
         """Take a snapshot: join the deltas that waited for it, unless it is older than they, or than the book."""
@@ -258,18 +288,32 @@ class Books:
         if head["state"] == _EMPTY:
             head["state"] = _SYNCING
         head["source"] = tape.source[row]
-        older = head["state"] == _LIVE and event.last < head["sequence"] and rule != _LINK
+        # Numbers with holes cannot show what an old snapshot misses: it must not be older than the book ever was.
+        known = head["state"] == _LIVE or (rule == _AFTER and head["state"] == _STALE)
+        older = known and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
-        if later is None or (rule != _NONE and (older or event.last == ABSENT)):
+        if later is None or (rule not in _IN_STREAM and (older or event.last == ABSENT)):
             self._pool.meter[core.REJECTED] += 1
             return
+        tail = self._tail(which)
         self._pool.replace(which, *event.levels)
         self._stamp(which, event)
         head["state"] = _LIVE
-        head["joining"] = rule == _CHAIN
         self._forget(which)
+        if tail is not None and event.last > tail:
+            self._tails[which] = tail
+        head["joining"] = rule == _CHAIN or which in self._tails
         for delta in later:
             self._apply(which, delta)
+
+    def _tail(self, which: int) -> int | None:
+        """Return the number of the newest delta that came, where numbers tell what is missing after it."""
+        head, waiting = self._heads[which], self._waiting.get(which)
+        if head["rule"] not in (_OVERLAP, _CHAIN):
+            return None
+        if waiting:
+            return waiting[-1].last
+        return int(head["sequence"]) if head["state"] == _LIVE else None
 
     def _later(self, which: int, rule: int, book: int) -> list[BookEvent] | None:
         """Return the waiting deltas that a snapshot of number ``book`` needs, or None where they do not join it."""
@@ -288,6 +332,7 @@ class Books:
         """Apply one delta to a live book."""
         self._pool.change(which, *event.levels)
         self._heads[which]["joining"] = 0
+        self._tails.pop(which, None)
         self._stamp(which, event)
 
     def _stamp(self, which: int, event: BookEvent) -> None:

@@ -9,9 +9,18 @@ from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.binance import COINM, SPOT, USDM
+from breadboard.feeds.bitstamp import BITSTAMP
+from breadboard.feeds.bybit import INVERSE, LINEAR
+from breadboard.feeds.bybit import SPOT as BYBIT
 from breadboard.feeds.ccxt_feed import PREFIX, ccxt_feed
 from breadboard.feeds.coinbase import COINBASE
+from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
 from breadboard.feeds.iqfeed import IQFEED
+from breadboard.feeds.kraken import KRAKEN
+from breadboard.feeds.kraken_v2 import KRAKEN_V2
+from breadboard.feeds.massive import MASSIVE, MASSIVE_DELAYED
+from breadboard.feeds.okx import OKX
+from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
@@ -22,7 +31,18 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "binance-usdm": USDM,
     "binance-coinm": COINM,
     "coinbase": COINBASE,
+    "coinbase-advanced": COINBASE_ADVANCED,
+    "bitstamp": BITSTAMP,
+    "bybit": BYBIT,
+    "bybit-linear": LINEAR,
+    "bybit-inverse": INVERSE,
     "iqfeed": IQFEED,
+    "yahoo": YAHOO,
+    "kraken": KRAKEN,
+    "kraken-v2": KRAKEN_V2,
+    "okx": OKX,
+    "massive": MASSIVE,
+    "massive-delayed": MASSIVE_DELAYED,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
 

@@ -14,6 +14,7 @@ from breadboard.errors import UsageError
 from breadboard.feeds.watching import AUDIT_EVERY_S, Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
+from breadboard.model.sequences import fell_back
 from breadboard.ports import Capabilities, Fetch, Reconnect, Request, Send
 
 CHANNELS: Final = {"trade": "trade", "quote": "bookTicker", "book": "depth@100ms"}
@@ -244,7 +245,7 @@ class BinanceSession:
     def _joins(self, update_id: int, book: _Book) -> bool:
         """Tell whether a snapshot reaches the first kept update: the engine can join the two."""
         overlap = self.capabilities.sequence_rule is SequenceRule.OVERLAP
-        return update_id + overlap >= book.first
+        return update_id + overlap >= book.first and not fell_back(book.last, update_id)
 
     def _on_depth(self, frame: bytes, requests: list[Request]) -> None:
         try:
@@ -260,9 +261,10 @@ class BinanceSession:
                 book = self._books[numbers.symbol] = _Book(numbers.first, numbers.last, waiting=False)
                 requests.append(self._fetch(numbers.symbol, book, 0.0))
             return
-        if numbers.last <= book.last:
+        anew = fell_back(numbers.last, book.last)
+        if numbers.last <= book.last and not anew:
             return  # an update that was sent again
-        if self._follows(numbers, book):
+        if not anew and self._follows(numbers, book):
             book.last = numbers.last
             book.in_sequence += 1
             if book.in_sequence >= SETTLED:

@@ -16,7 +16,13 @@ from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side,
 from breadboard.model.tape import Tape
 from breadboard.ports import WHOLE_FRAME, Decoded, Feed
 
-CHANNELS: Final = {"trade": ("trade",), "quote": ("quote",), "book": ("book_delta", "book_snapshot")}
+CHANNELS: Final = {
+    "trade": ("trade",),
+    "quote": ("quote",),
+    "book": ("book_delta", "book_snapshot"),
+    "bar": ("bar",),
+    "luld": ("status",),
+}
 _NAMELESS: Final = "unnamed"
 """The symbol under which a pasted depth answer is read when it does not say its own."""
 
@@ -112,6 +118,8 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
     elif kind is EventKind.STATUS:
         event["code"] = StatusCode(int(tape.code[row])).name.lower()
         event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
+        if tape.code[row] == StatusCode.BANDS:
+            event |= {"lower": _price(tape, row, "price"), "upper": _price(tape, row, "ask_price")}
     elif kind is EventKind.GAP:
         event["reason"] = GapReason(int(tape.code[row])).label
     else:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from breadboard.errors import UsageError
-from breadboard.feeds.iqfeed_address import MOST_A_SECOND, address
+from breadboard.feeds.iqfeed_address import COMMANDS_A_SECOND, address
+from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.iqfeed_session import Level1Session
-from breadboard.feeds.iqfeed_session2 import Level2Session
 from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
@@ -63,7 +63,7 @@ IQFEED = IqfeedFeed(
         trade_ids_contiguous=False,  # tick ids are counted by market center, and repeat within a day
         connection_lifetime_s=None,
         max_streams_per_connection=100_000,  # how many symbols is the account's business: SYMBOL LIMIT REACHED
-        client_messages_per_s=float(MOST_A_SECOND),
+        client_messages_per_s=float(COMMANDS_A_SECOND),
         frame_cap=4 << 20,
         channels=("trade", "quote", "book"),
         channel_groups=(("trade", "quote"), ("book",)),

@@ -9,8 +9,9 @@ from breadboard.errors import UsageError
 DEFAULT_URL: Final = "tcp://127.0.0.1:5009"
 _HINT: Final = "tcp://127.0.0.1:5009?depth=9200&lookup=9100&admin=9300&bars=9400"
 _PORTS: Final = {"depth": 9200, "lookup": 9100, "admin": 9300, "bars": 9400}
-MOST_A_SECOND: Final = 50
-"""Commands; the vendor names no limit for the streaming ports, and its lookups allow as many."""
+COMMANDS_A_SECOND: Final = 50
+"""The vendor names no limit for the streaming ports; its lookups allow as many."""
+_MOST: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,9 @@ def address(url: str) -> Address:
         port = 5009 if parts.port is None else parts.port
     except ValueError as error:
         raise UsageError(f"{url!r} is not the address of an IQFeed gateway: {error}", hint=_HINT) from None
-    rate = given.pop("rate", MOST_A_SECOND)
+    rate = given.pop("rate", COMMANDS_A_SECOND)
     ports = _PORTS | given
     wrong = set(given) - set(_PORTS) or [each for each in (port, *ports.values()) if not 0 < each < 65_536]
-    if parts.scheme != "tcp" or not parts.hostname or wrong or not 0 < rate <= MOST_A_SECOND:
+    if parts.scheme != "tcp" or not parts.hostname or wrong or not 0 < rate <= _MOST:
         raise UsageError(f"{url!r} is not the address of an IQFeed gateway", hint=_HINT)
     return Address(parts.hostname, port, rate=rate, **ports)

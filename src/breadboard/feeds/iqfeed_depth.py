@@ -19,6 +19,8 @@ MOST_ORDERS: Final = 200_000
 _UNIT: Final[int] = 10 ** (SIZE_EXP - SIZE_EXP_MIN)
 _SCALE: Final[tuple[int, ...]] = tuple(int(10 ** (exponent - SIZE_EXP_MIN)) for exponent in range(SIZE_EXP_MIN, 1))
 
+NEVER: Final = -1
+"""In place of a stamp: the book was not summarised yet."""
 Order = tuple[int, int, int]
 """Side (0 bid, 1 ask), price in 1e-9, size in 1e-18."""
 
@@ -50,7 +52,7 @@ class Depth:
     def __init__(self, by_order: bool) -> None:
         self.by_order = by_order
         """It is told by orders; otherwise by price levels."""
-        self.summary_ts = 0
+        self.summary_ts = NEVER
         """The receive stamp of the last line of its newest summary."""
         self._orders: dict[str, Order] = {}
         self._totals: tuple[dict[int, int], dict[int, int]] = ({}, {})

@@ -73,6 +73,7 @@ _PLACES: Final = {
     "contents": "Message Contents",
     "delay": "Delay",
 }
+_NO_SIDE: Final = (ABSENT, ABSENT, SIZE_EXP)
 _UNITS: Final[tuple[int, ...]] = tuple(int(10 ** (9 - decimals)) for decimals in range(10))
 
 
@@ -83,6 +84,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     """
 
     names: tuple[str, ...]
+    parts: int
+    """Of a line once it is cut: its kind, the fields, and the empty text at its end."""
     last: int
     size: int
     time: int
@@ -104,7 +107,7 @@ def plan_of(names: tuple[str, ...]) -> Plan:
     """Return where the fields stand in lines with these names, the symbol among them or not; it comes first."""
     ordered = ("Symbol", *(name for name in names if name != "Symbol"))
     place = {name: at for at, name in enumerate(ordered, 1)}
-    return Plan(ordered, **{field: place.get(name, -1) for field, name in _PLACES.items()})
+    return Plan(ordered, len(ordered) + 2, **{field: place.get(name, -1) for field, name in _PLACES.items()})
 
 
 _PLAN: Final = plan_of(DEFAULT)
@@ -138,18 +141,21 @@ symbol: Final = lru_cache(maxsize=1 << 16)(symbol_of)
 """A symbol, checked once."""
 
 
-def _price(text: str) -> int:
-    """Return what ``parse_price`` does; the usual form, a few digits before and after a point, without its checks."""
+@lru_cache(maxsize=1 << 16)
+def _known_price(text: str) -> int:
+    """Return what ``parse_price`` does; the usual form, a few digits before and after a point, without its checks.
+
+    A point may end it (``2938.``). The same prices come again and again, so they are remembered, as sizes are.
+    """
     before, _, after = text.partition(".")
     if before.isdecimal() and len(before) < 9 and after.isdecimal() and len(after) < 10:
         return int(before + after) * _UNITS[len(after)]
     return parse_price(text.removesuffix("."))
 
 
-@lru_cache(maxsize=1 << 16)
 def price(text: str) -> int:
-    """Return a price above zero in 1e-9; a point may end it (``2938.``). Raises ValueError."""
-    found = _price(text)
+    """Return a price above zero in 1e-9. Raises ValueError."""
+    found = _known_price(text)
     if found <= 0:
         raise Refused(f"an impossible price: {text[:40]!r}")
     return found
@@ -161,15 +167,14 @@ def size(text: str) -> tuple[int, int]:
     return parse_size(text)
 
 
-@lru_cache(maxsize=1 << 16)
 def side(price_text: str, size_text: str) -> tuple[int, int, int]:
     """Return ``(price, size, size_exp)`` of one side of a quote; absent where it is empty, or of price or size 0."""
     if not price_text:
-        return ABSENT, ABSENT, SIZE_EXP
-    found = _price(price_text)
+        return _NO_SIDE
+    found = _known_price(price_text)
     amount, exponent = size(size_text) if size_text else (ABSENT, SIZE_EXP)
     if found == 0 or amount == 0:
-        return ABSENT, ABSENT, SIZE_EXP
+        return _NO_SIDE
     if found < 0:
         raise Refused(f"an impossible price: {price_text[:40]!r}")
     return found, amount, exponent

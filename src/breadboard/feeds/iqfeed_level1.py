@@ -10,7 +10,14 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import Plan, number, plan_for, price, side, size, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
-from breadboard.feeds.iqfeed_notes import correction_notes, fundamental_notes, line_notes, news_notes, regional_notes
+from breadboard.feeds.iqfeed_notes import (
+    NO_NOTES,
+    correction_notes,
+    fundamental_notes,
+    line_notes,
+    news_notes,
+    regional_notes,
+)
 from breadboard.feeds.iqfeed_times import NearestDay, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused
@@ -43,7 +50,9 @@ class Level1:
 
     def update(self, parts: list[str], memory: Memory, at: At) -> Meaning:
         """Read ``Q``: a trade, a quote, a trade and a quote, or neither."""
-        plan = plan_for(parts, memory.plan)
+        plan = memory.plan
+        if plan is None or len(parts) != plan.parts:
+            plan = plan_for(parts, plan)
         contents = parts[plan.contents]
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
         traded = quoted = None
@@ -65,7 +74,9 @@ class Level1:
 
         Its quote may be hours old and has no date, so it is given no event time.
         """
-        plan = plan_for(parts, memory.plan)
+        plan = memory.plan
+        if plan is None or len(parts) != plan.parts:
+            plan = plan_for(parts, plan)
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
         quoted = self._quote(parts, plan, at, ABSENT, _HELD_QUOTE[delayed])
         known = memory.last_trade.get(parts[1]) == (parts[plan.time], parts[plan.tick_id])
@@ -94,7 +105,7 @@ class Level1:
             price=price(paid),
             size=found,
             size_exp=exponent,
-            notes=correction_notes(parts) if at.notes else {},
+            notes=correction_notes(parts) if at.notes else NO_NOTES,
         )
         return Meaning((event,))
 
@@ -105,20 +116,20 @@ class Level1:
         side(parts[3], parts[4])
         side(parts[6], parts[7])
         symbol(parts[1])
-        return Meaning(ignored="R", notes=regional_notes(parts) if at.notes else {})
+        return Meaning(ignored="R", notes=regional_notes(parts) if at.notes else NO_NOTES)
 
     def news(self, parts: list[str], _memory: Memory, at: At) -> Meaning:
         """Read ``N``: a headline."""
         if len(parts) < 6:
             raise Refused(f"a headline of {len(parts) - 1} fields")
-        return Meaning(ignored="N", notes=news_notes(parts) if at.notes else {})
+        return Meaning(ignored="N", notes=news_notes(parts) if at.notes else NO_NOTES)
 
     def fundamental(self, parts: list[str], memory: Memory, at: At) -> Meaning:
         """Read ``F``: what is known of a company."""
         if len(parts) < 4:
             raise Refused(f"fundamentals of {len(parts) - 1} fields")
         symbol(parts[1])
-        return Meaning(ignored="F", notes=fundamental_notes(parts, memory.fundamental) if at.notes else {})
+        return Meaning(ignored="F", notes=fundamental_notes(parts, memory.fundamental) if at.notes else NO_NOTES)
 
     def _trade(self, parts: list[str], plan: Plan, at: At, flags: Flag, *, held: bool) -> Event:
         amount, exponent = size(parts[plan.size])
@@ -136,7 +147,7 @@ class Level1:
             price=price(parts[plan.last]),
             size=amount,
             size_exp=exponent,
-            notes=line_notes(parts, plan, _TRADE) if at.notes else {},
+            notes=line_notes(parts, plan, _TRADE) if at.notes else NO_NOTES,
         )
 
     def _quote(self, parts: list[str], plan: Plan, at: At, ts_event: int, flags: Flag) -> Event:
@@ -153,7 +164,7 @@ class Level1:
             ask_price=ask,
             ask_size=ask_size,
             ask_size_exp=ask_exp,
-            notes=line_notes(parts, plan, _QUOTE) if at.notes else {},
+            notes=line_notes(parts, plan, _QUOTE) if at.notes else NO_NOTES,
         )
 
     def _traded(self, parts: list[str], plan: Plan, at: At, *, held: bool) -> int:

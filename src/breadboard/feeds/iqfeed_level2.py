@@ -8,10 +8,10 @@ symbol that begins with an update instead had nothing to summarise: its book beg
 
 from typing import Final
 
-from breadboard.feeds.iqfeed_depth import ASKS, BIDS, Depth, amount
+from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Depth, amount
 from breadboard.feeds.iqfeed_fields import price, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
-from breadboard.feeds.iqfeed_notes import depth_notes
+from breadboard.feeds.iqfeed_notes import NO_NOTES, depth_notes
 from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Level, Meaning, Refused
@@ -51,13 +51,18 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
     if len(parts) < len(fields) + 1:
         raise Refused(f"a line {kind!r} of {len(parts) - 1} fields, where it has {len(fields)}")
     summary = kind in SUMMARIES
+    notes = depth_notes(parts, fields) if at.notes else NO_NOTES
     if name in memory.lost and not summary:
-        return Meaning(ignored="depth of a book that is lost")
+        return Meaning(ignored="depth of a book that is lost", notes=notes)
     by_order = fields is not _LEVEL and fields is not _LEVEL_GONE
     known = memory.books.get(name)
     if known is not None and known.by_order != by_order:
-        return Meaning(ignored="price levels beside orders" if known.by_order else "orders beside price levels")
-    fresh = summary and (known is None or at.ts_recv - known.summary_ts > _AGAIN_NS)
+        if memory.begun:
+            words = "price levels beside orders" if known.by_order else "orders beside price levels"
+            return Meaning(ignored=words, notes=notes)
+        known = None  # lines out of any connection, one by one
+    again = known is None or known.summary_ts == NEVER or at.ts_recv - known.summary_ts > _AGAIN_NS
+    fresh = summary and again
     book = Depth(by_order) if known is None or fresh else known
     ts_event = _when(parts, fields, at)
     levels = _CHANGES[kind](book, parts)
@@ -67,7 +72,6 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
     if summary:
         book.summary_ts = at.ts_recv
         memory.lost.discard(name)
-    notes = depth_notes(parts, fields) if at.notes else {}
     event = Event(
         kind=_SNAPSHOT if fresh else _DELTA,
         symbol=name,

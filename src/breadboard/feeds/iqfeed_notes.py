@@ -9,6 +9,8 @@ from breadboard.feeds.iqfeed_fields import FUNDAMENTAL, Plan, conditions, whole
 from breadboard.model.kinds import EventKind
 
 Notes = dict[str, Any]
+NO_NOTES: Final[Notes] = {}
+"""What a row has that nobody asked about: one for all, never written to."""
 
 _NAMES: Final = {
     "Most Recent Trade": "last",

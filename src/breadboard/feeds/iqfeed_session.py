@@ -13,7 +13,7 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Request, Send
+from breadboard.ports import Denied, Missing, Request, Send
 
 PROTOCOL: Final = "6.2"
 GREETING: Final = (f"S,SET PROTOCOL,{PROTOCOL}", "S,SET CLIENT NAME,breadboard")
@@ -57,6 +57,8 @@ class Level1Session:
     """Commands that an audit calls for."""
     _watched: dict[str, float] = field(init=False, default_factory=dict)
     """When each symbol was last asked for."""
+    _unsure: set[bytes] = field(init=False, default_factory=set)
+    """Symbols of which the gateway may still hold what it knew before it lost its servers: until their next trade."""
     _counting: bool = field(init=False, default=False)
     _down: bool = field(init=False, default=False)
     _now_s: float = field(init=False, default=0.0)
@@ -69,6 +71,7 @@ class Level1Session:
     def on_connect(self) -> list[Request]:
         """Say what is wanted; most watches follow with ``on_time``."""
         self._tallies.clear()
+        self._unsure.clear()
         self._again.clear()
         self._watched.clear()
         self._waiting = list(reversed(self.symbols))
@@ -88,8 +91,9 @@ class Level1Session:
                 parts = frame.split(b",", 3)
                 if len(parts) == 4 and not parts[2].islower() and self._counting:
                     tally = tallies.get(parts[1])
-                    if tally is None:
+                    if tally is None or parts[1] in self._unsure:
                         self._begin(parts)
+                        self._unsure.discard(parts[1])
                     else:
                         tally.trades += 1
                         tally.shares += _number(parts[3].split(b",", 3)[2:3])
@@ -146,6 +150,7 @@ class Level1Session:
     def _begin_anew(self, name: str) -> None:
         self._watched[name] = self._now_s
         self._tallies.pop(name.encode("latin-1"), None)
+        self._unsure.discard(name.encode("latin-1"))
 
     def _hear(self, frame: bytes, requests: list[Request]) -> None:
         """Take a line that is neither an update nor a timestamp."""
@@ -154,7 +159,7 @@ class Level1Session:
         elif frame[:2] == b"C,":
             self._tallies.pop(frame.split(b",", 2)[1], None)
         elif frame[:2] == b"n,":
-            self._refused(frame[2:])
+            self._refused(frame[2:], "symbol not found", requests)
         elif frame.startswith(b"S,"):
             self._system(frame, requests)
 
@@ -165,21 +170,24 @@ class Level1Session:
             named = frame.removeprefix(_ECHO).removeprefix(b"Symbol,")
             self._counting = "trade" in self.channels and named.startswith(_COUNTED)
         elif frame.startswith(b"S,SYMBOL LIMIT REACHED,"):
-            self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"))
+            self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"), "symbol limit reached", requests)
         elif frame.startswith((b"S,SERVER DISCONNECTED", b"S,SERVER RECONNECT FAILED")):
             self._down = True
             self._tallies.clear()
         elif frame.startswith(b"S,SERVER CONNECTED") and self._down:
-            # The gateway watches anew by itself; what was missed meanwhile is told by its own words.
+            # The gateway watches anew by itself, which is soon looked at; what was missed is told by its own words.
             self._down = False
             self._tallies.clear()
+            self._unsure = {name.encode("latin-1") for name in self._watched}
             self._watched = dict.fromkeys(self._watched, self._now_s)
-            self._asked_s = self._audited_s = self._now_s
+            self._audited_s = self._now_s
+            self._asked_s = self._now_s + 2 * SETTLING_S - AUDIT_S
 
-    def _refused(self, rest: bytes) -> None:
+    def _refused(self, rest: bytes, reason: str, requests: list[Request]) -> None:
         """Never ask again for what the gateway will not have."""
         name = rest.split(b",", 1)[0].decode("latin-1")
-        self._watched.pop(name, None)
+        if self._watched.pop(name, None) is not None:
+            requests.append(Denied(name, None, reason))
         self._tallies.pop(name.encode("latin-1"), None)
 
     def _audit(self, frame: bytes, requests: list[Request]) -> None:

@@ -35,12 +35,12 @@ def read_time(parts: list[str], memory: Memory, at: At) -> Meaning:
     return venue_says(StatusCode.HEARTBEAT, ABSENT if memory.delayed else ts_event)
 
 
-def read_unknown_symbol(parts: list[str], _memory: Memory, at: At) -> Meaning:
+def read_unknown_symbol(parts: list[str], _memory: Memory, _at: At) -> Meaning:
     """Read ``n,SYMBOL``: there is no such symbol. ``q,SYMBOL``: it has no depth."""
-    return _refused(parts[1], at, "symbol not found" if parts[0] == "n" else "no depth for this symbol", parts[0])
+    return _refused(parts[1], "symbol not found" if parts[0] == "n" else "no depth for this symbol", parts[0])
 
 
-def read_error(parts: list[str], _memory: Memory, at: At) -> Meaning:
+def read_error(parts: list[str], _memory: Memory, _at: At) -> Meaning:
     """Read ``E,text``: the gateway did not understand us, or will not."""
     text = ",".join(parts[1:]).strip(",")
     event = Event(
@@ -48,13 +48,13 @@ def read_error(parts: list[str], _memory: Memory, at: At) -> Meaning:
         symbol=None,
         flags=Flag.FEED_WIDE,
         code=StatusCode.VENUE_ERROR,
-        notes={"type": "E", "error": text} if at.notes else {},
+        notes={"type": "E", "error": text},
     )
     return Meaning((event,), control=True)
 
 
-def _refused(name: str, at: At, why: str, kind: str) -> Meaning:
-    notes = {"type": kind, "meaning": why} if at.notes else {}
+def _refused(name: str, why: str, kind: str) -> Meaning:
+    notes = {"type": kind, "meaning": why}
     event = Event(kind=EventKind.STATUS, symbol=symbol(name), code=StatusCode.REFUSED, notes=notes)
     return Meaning((event,), control=True)
 
@@ -112,8 +112,8 @@ def _up(_parts: list[str], memory: Memory, at: At) -> Meaning:
     return Meaning((missed, _says(StatusCode.FEED_UP)), control=True)
 
 
-def _limit(parts: list[str], _memory: Memory, at: At) -> Meaning:
-    return _refused(parts[2], at, "symbol limit reached", "S")
+def _limit(parts: list[str], _memory: Memory, _at: At) -> Meaning:
+    return _refused(parts[2], "symbol limit reached", "S")
 
 
 def _clear(parts: list[str], memory: Memory, _at: At) -> Meaning:

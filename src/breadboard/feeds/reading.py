@@ -96,23 +96,28 @@ def says(*events: Event) -> Meaning:
 CONTROL: Final = Meaning(control=True)
 
 
-def parse_object(frame: bytes) -> dict[str, Any]:
-    """Return the frame's JSON object. Raises Refused for anything else, and for a key given twice at any depth."""
-    return _object(frame)
+class Digits(str):
+    """A JSON number with a point or a power, as it was written: trailing zeros matter to a checksum."""
+
+    __slots__ = ()
+
+
+def parse_json(frame: bytes, *, exact: bool = False) -> Any:  # noqa: ANN401 - any JSON
+    """Return the frame's JSON value; ``exact`` keeps numbers that are no integers as ``Digits``.
+
+    Raises Refused for anything else, and for a key given twice at any depth.
+    """
+    return _parsed(frame, _EXACT if exact else _PLAIN)
 
 
 def parse_numbers_as_text(frame: bytes) -> dict[str, Any]:
-    """Return the frame's JSON object as ``parse_object`` does, its numbers as the text they were written in."""
-    return _object(frame, str)
+    """Return the frame's JSON object, every number as the text it was written in. Raises Refused likewise."""
+    return _object(_parsed(frame, _TEXT))
 
 
-def _object(frame: bytes, number: Callable[[str], Any] | None = None) -> dict[str, Any]:
-    """Return a JSON object, its numbers made by ``number`` where one is given."""
-    how: dict[str, Any] = {"object_pairs_hook": _once, "parse_constant": _no_constant}
-    if number is not None:
-        how |= {"parse_float": number, "parse_int": number}
+def _parsed(frame: bytes, how: json.JSONDecoder) -> Any:  # noqa: ANN401 - any JSON
     try:
-        found = json.loads(frame.decode("utf-8"), **how)
+        return how.decode(frame.decode("utf-8"))
     except UnicodeDecodeError:
         raise Refused("not UTF-8 text") from None
     except json.JSONDecodeError as error:
@@ -123,9 +128,26 @@ def _object(frame: bytes, number: Callable[[str], Any] | None = None) -> dict[st
         raise
     except ValueError:
         raise Refused("a number of thousands of digits") from None
+
+
+def parse_object(frame: bytes, *, exact: bool = False) -> dict[str, Any]:
+    """Return the frame's JSON object, as ``parse_json`` does. Raises Refused for any other value."""
+    return _object(parse_json(frame, exact=exact))
+
+
+def _object(found: object) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise Refused(f"not a JSON object but {type(found).__name__}")
     return found
+
+
+def digits_of(number: object) -> str:
+    """Return the digits of a JSON number that was parsed ``exact``. Raises Refused for any other value."""
+    if type(number) is Digits:
+        return number
+    if type(number) is int:
+        return str(number)
+    raise Refused(f"expected a number, found {type(number).__name__}")
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -138,6 +160,12 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise Refused(f"{name} is not a number")
+
+
+# Made once: `json.loads` with these hooks makes a decoder a call, which takes longer than a small frame.
+_PLAIN: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_EXACT: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=Digits)
+_TEXT: Final = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant, parse_float=str, parse_int=str)
 
 
 def typed(payload: dict[str, Any], message: type[M]) -> M:

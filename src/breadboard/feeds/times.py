@@ -88,6 +88,20 @@ def parse_epoch(value: int) -> int:
     return int(found)
 
 
+def parse_epoch_by_size(value: int) -> int:
+    """Return nanoseconds of milliseconds, microseconds or nanoseconds since 1970, told apart by their size.
+
+    From 2000 to 2100 the three cannot be taken for each other. Raises ValueError outside.
+    """
+    if EARLIEST_MS * 1_000_000 <= value < LATEST_MS * 1_000_000:
+        return value
+    if EARLIEST_MS * 1000 <= value < LATEST_MS * 1000:
+        return value * 1000
+    if EARLIEST_MS <= value < LATEST_MS:
+        return value * 1_000_000
+    raise ValueError(f"a time outside 2000 to 2100: {value}")
+
+
 def parse_rfc3339(text: str) -> int:
     """Return nanoseconds of an RFC 3339 time with up to nine decimals; a leap second is the end of second 59.
 
@@ -107,3 +121,13 @@ def parse_rfc3339(text: str) -> int:
     if found < 0:
         raise ValueError(f"a time outside 2000 to 2099: {text[:40]!r}")
     return found + fraction
+
+
+def parse_seconds(text: str) -> int:
+    """Return nanoseconds of ``1618678133.383209``. Raises ValueError for anything else, and outside 2000 to 2100."""
+    whole, _, fraction = text.partition(".")
+    if not (text.isascii() and whole.isdigit() and (fraction or "0").isdigit() and len(fraction) <= 9):
+        raise ValueError(f"not a time in seconds: {text[:40]!r}")
+    if not EARLIEST_MS <= int(whole) * 1000 < LATEST_MS:
+        raise ValueError(f"a time outside 2000 to 2100: {text[:40]!r}")
+    return int(whole) * _SECOND + int(fraction.ljust(9, "0"))

@@ -46,6 +46,14 @@ def parse_price(text: str) -> int:
 
     Raises ValueError where the text is no number, is finer than 1e-9, or does not fit 64 bits.
     """
+    price = parse_wide_price(text)
+    if abs(price) > INT64_MAX:
+        raise ValueError(f"a price beyond 9,223,372,036: {text}")
+    return price
+
+
+def parse_wide_price(text: str) -> int:
+    """Return the price in units of 1e-9, also one that no column of the tape can hold. Raises ValueError otherwise."""
     mantissa, decimals = _split(text)
     shift = decimals - PRICE_DECIMALS
     if abs(shift) >= len(_POWERS):
@@ -54,11 +62,8 @@ def parse_price(text: str) -> int:
         mantissa, rest = divmod(mantissa, _POWERS[shift])
         if rest:
             raise ValueError(f"a price finer than 1e-9: {text}")
-    else:
-        mantissa *= _POWERS[-shift]
-    if abs(mantissa) > INT64_MAX:
-        raise ValueError(f"a price beyond 9,223,372,036: {text}")
-    return mantissa
+        return mantissa
+    return mantissa * _POWERS[-shift]
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -148,9 +148,15 @@ class SequenceRule(IntEnum):
     CHAIN = 2
     """``sequence_first <= book <= sequence`` to start, ``sequence_prev == book`` after (Binance futures)."""
     LINK = 3
-    """The snapshot comes in the stream and begins anew; ``sequence_prev == book`` after (OKX, Bybit)."""
+    """The snapshot comes in the stream and begins anew; ``sequence_prev == book`` after (OKX, Bybit).
+
+    A snapshot without a number begins a book without numbers, to which deltas without numbers link (OKX before 2023).
+    """
     AFTER = 4
-    """Numbers only grow, with holes: what is at or below the book's is in it already (Bitstamp's microseconds)."""
+    """Numbers only grow, with holes: what is at or below the book's is in it already (Bitstamp's microseconds).
+
+    Holes cannot show what an old snapshot misses: one that is older than the book ever was is refused.
+    """
 
 
 class BookState(IntEnum):

@@ -1,9 +1,11 @@
 """Raw captures of cryptofeed (``--capture``): one line a thing that happened, times in float seconds.
 
 ``URL <-> time`` a connection was made; ``URL <- time: text`` we sent; ``time: text`` we received;
-``URL -> time: body [header: {…}]`` an HTTP answer. Times go from text to nanoseconds, never through a float.
+``URL -> time: body [header: {…}]`` an HTTP answer. Times go from text to nanoseconds, never through a float. Where the
+recorder was handed bytes it wrote them as Python does, ``b'…'``: then the frame is what that says.
 """
 
+import ast
 import re
 from collections.abc import Iterator
 from itertools import chain
@@ -17,6 +19,7 @@ EXPECTED: Final = "`<seconds>: <text>` or `<url> <->|<-|-> <seconds>`"
 _RECEIVED: Final = re.compile(rb"(\d{9,10}(?:\.\d{1,9})?): (.*)", re.DOTALL)
 _ELSEWHERE: Final = re.compile(rb"(\S+) (<->|<-|->) (\d{9,10}(?:\.\d{1,9})?)(?:: (.*))?", re.DOTALL)
 _STREAMS: Final = re.compile(r"streams?=([^&\s]+)")
+_BOOK_PATH: Final = re.compile(r"/order_book/([^/]+)$")
 _SYMBOL: Final = re.compile(r"[?&]symbol=([^&]+)")
 
 
@@ -35,7 +38,7 @@ def parse(line: bytes) -> Item | None:
     """Return a line's item; None for what we sent. Raises Malformed."""
     received = _RECEIVED.fullmatch(line)
     if received:
-        return Item(nanoseconds(received.group(1)), RecordKind.DATA, received.group(2))
+        return Item(nanoseconds(received.group(1)), RecordKind.DATA, _unwrapped(received.group(2)))
     elsewhere = _ELSEWHERE.fullmatch(line)
     if elsewhere is None:
         raise Malformed(EXPECTED)
@@ -49,6 +52,19 @@ def parse(line: bytes) -> Item | None:
     return Item(nanoseconds(seconds), RecordKind.DOCUMENT, document(_tag(address), address, body))
 
 
+def _unwrapped(text: bytes) -> bytes:
+    """Return the bytes that ``b'…'`` stands for, and any other text as it is. Raises Malformed."""
+    if text[:2] not in (b"b'", b'b"'):
+        return text
+    try:
+        found = ast.literal_eval(text.decode("ascii"))
+    except (ValueError, SyntaxError):
+        raise Malformed(EXPECTED) from None
+    if not isinstance(found, bytes):
+        raise Malformed(EXPECTED)
+    return found
+
+
 def nanoseconds(seconds: bytes) -> int:
     """Return ``1633998512.0633569`` as 1633998512063356900. Raises Malformed."""
     whole, _, fraction = seconds.partition(b".")
@@ -57,6 +73,10 @@ def nanoseconds(seconds: bytes) -> int:
 
 def _tag(url: str) -> str:
     """Return ``depth:SYMBOL`` for a depth answer, else the last word of the path."""
-    what = url.partition("?")[0].rpartition("/")[2]
+    path = url.partition("?")[0].rstrip("/")
+    book = _BOOK_PATH.search(path)
+    if book:
+        return f"depth:{book.group(1)}"
+    what = path.rpartition("/")[2]
     symbol = _SYMBOL.search(url)
     return f"{what}:{symbol.group(1)}" if symbol else what

@@ -82,7 +82,8 @@ class Update:
 class Equities:
     """Stocks and a source of updates. ``step`` makes the next one at a market time.
 
-    TickIDs begin at ``first_tick``: a market that is started again on the same day must not reuse them.
+    TickIDs begin at ``first_tick``: a market that is started again on the same day must not reuse them. On recorded
+    tapes they are dense for each stock and market center, and so are they here.
     """
 
     def __init__(self, symbols: Sequence[str], seed: int, tiers: Tiers, first_tick: int = 1) -> None:
@@ -100,8 +101,8 @@ class Equities:
         self.phase = Phase.REGULAR
         self.halts: list[tuple[str, int, int]] = []
         """``(symbol, from, to)`` in market time; ``to`` 0 while it lasts."""
-        self.corrected: list[tuple[str, int, str]] = []
-        """``(symbol, TickID, "D" or "DI")``."""
+        self.corrected: list[tuple[str, int, int, str]] = []
+        """``(symbol, market center, TickID, "D" or "DI")``."""
         self._halted: list[Stock] = []
         for stock in self.stocks:
             self._fill(stock)
@@ -154,7 +155,7 @@ class Equities:
         wrong = stock.last_print(int(self._random.random() * 20))
         if wrong is None:
             return None
-        stock.withdraw(wrong)
+        place = stock.withdraw(wrong)
         right = None
         if self._random.random() < 0.5:
             price = max(1, wrong.price + (stock.tick if self._random.random() < 0.5 else -stock.tick))
@@ -162,8 +163,8 @@ class Equities:
                 wrong.ts, price, wrong.size, wrong.volume, wrong.bid, wrong.ask, wrong.tick_id,
                 wrong.basis, wrong.conditions, wrong.center, wrong.aggressor,
             )  # fmt: skip
-            stock.restate(right)
-        self.corrected.append((stock.symbol, wrong.tick_id, "DI" if right else "D"))
+            stock.restate(right, place)
+        self.corrected.append((stock.symbol, wrong.center, wrong.tick_id, "DI" if right else "D"))
         return Update(stock, None, (), bid=False, ask=False, correction=(wrong, right))
 
     def _next(self) -> Stock:
@@ -219,9 +220,8 @@ class Equities:
     def _report(
         self, stock: Stock, now_ns: int, price: int, size: int, aggressor: int, center: int, code: bytes, basis: int = 0
     ) -> Trade:
-        stock.tick_id += 1
         trade = Trade(
-            now_ns, price, size, stock.volume + size, stock.bid, stock.ask, stock.tick_id,
+            now_ns, price, size, stock.volume + size, stock.bid, stock.ask, stock.next_tick(center),
             basis, _CODE[code], center, aggressor,
         )  # fmt: skip
         stock.report(trade)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import count
 from random import Random
@@ -53,7 +53,7 @@ class Dialect(Protocol):
 class Listener:
     """One client as the exchange sees it: its share of the faults, and whether frames wait to be written."""
 
-    __slots__ = ("client", "enveloped", "muted", "sent", "steps")
+    __slots__ = ("client", "enveloped", "forgotten", "muted", "sent", "steps")
 
     def __init__(self, client: Client, sent: Sent, *, enveloped: bool = False) -> None:
         self.client = client
@@ -62,6 +62,8 @@ class Listener:
         self.muted = ""
         """The fault that withholds everything from it."""
         self.steps: list[Step] = []
+        self.forgotten: set[str] = set()
+        """Streams it subscribed to that a fault made us forget."""
 
 
 class Exchange:
@@ -80,6 +82,8 @@ class Exchange:
         """The venue's; the truth is told by ours."""
         self._ours = clock
         self.dialect: Dialect
+        self.finish: Callable[[Client, bytes], bytes] | None = None
+        """Completes a message for one client, also one that a fault withholds: a venue that counts what it sends."""
         self.listeners: dict[Client, Listener] = {}
         self._streams: dict[str, list[Listener]] = {}
         self._told_in = [0] * len(market.books)
@@ -94,6 +98,7 @@ class Exchange:
 
     def subscribe(self, client: Client, stream: str) -> None:
         """Let a client listen to a stream, once."""
+        self.listeners[client].forgotten.discard(stream)
         listeners = self._streams.setdefault(stream, [])
         if self.listeners[client] not in listeners:
             listeners.append(self.listeners[client])
@@ -107,9 +112,10 @@ class Exchange:
             self._streams.pop(stream, None)
 
     def subscribed(self, client: Client) -> list[str]:
-        """Return the streams that a client listens to."""
+        """Return the streams that a client listens to, as far as we know."""
         listener = self.listeners[client]
-        return [stream for stream, listeners in self._streams.items() if listener in listeners]
+        mine = (stream for stream, listeners in self._streams.items() if listener in listeners)
+        return [stream for stream in mine if stream not in listener.forgotten]
 
     def publish(self, stream: str, payload: bytes, ids: Ids, *, book: bool = False) -> None:
         """Send a message to everybody who listens to ``stream``; ``ids`` are the first and last in it."""
@@ -124,13 +130,14 @@ class Exchange:
             self.truth.made.append(made)
         envelope = b""
         for listener in listeners:
+            said = payload if self.finish is None else self.finish(listener.client, payload)
             if listener.steps or listener.muted or made is not None:
-                self._mischievous(listener, Message(stream, payload, ids, book, made))
+                self._mischievous(listener, Message(stream, said, ids, book, made))
             elif listener.enveloped:
                 envelope = envelope or _enveloped(stream, payload)
                 listener.client.send(envelope)
             else:
-                listener.client.send(payload)
+                listener.client.send(said)
 
     def checksum(self, stream: str, value: int, ids: Ids) -> int:
         """Return the checksum that a dialect is to write: ``value``, or a wrong one where the fault strikes."""
@@ -235,6 +242,7 @@ class Exchange:
 
     def closed(self, client: Client) -> None:
         """Forget a listener."""
+        self.listeners[client].forgotten.clear()
         for stream in self.subscribed(client):
             self.unsubscribe(client, stream)
         self.dialect.closed(client)
@@ -256,6 +264,7 @@ class Exchange:
             self._random,
             lambda stream: channel_of(stream, self.market.by_symbol),
             lambda: self.subscribed(client),
+            listener.forgotten,
         )
         listener.steps = steps(link, faults.__getitem__)
         for name in ACTS:

@@ -66,7 +66,9 @@ class Faults:
 
     def __getitem__(self, name: str) -> float:
         """Return the number of a fault. Raises KeyError for a name that is in no table."""
-        return self.given.get(name, 0.0) if name in FAULTS else {}[name]
+        if name not in FAULTS:
+            raise KeyError(name)
+        return self.given.get(name, 0.0)
 
     def code(self, name: str) -> int:
         """Return what was given before ``@``, or what usually stands there."""

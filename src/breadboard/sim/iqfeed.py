@@ -2,7 +2,7 @@
 
 Reading order: ``activity``, ``stocks`` and ``equities`` (what happens), ``iqfeed_gateway`` (what the ports share),
 ``iqfeed_level1``, ``iqfeed_depth``, ``iqfeed_lookup``, ``iqfeed_bars`` and ``iqfeed_admin`` (one port each),
-``lineserver`` and ``line_faults`` (the sockets and what goes wrong).
+``lineserver`` (the sockets), ``line_faults`` and ``iqfeed_mischief`` (what goes wrong).
 """
 
 import asyncio
@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 from itertools import count
-from random import Random
 from typing import Final
 
 from breadboard.errors import UsageError
@@ -25,6 +24,7 @@ from breadboard.sim.iqfeed_depth import Depth
 from breadboard.sim.iqfeed_gateway import SYMBOL_LIMIT, Gateway
 from breadboard.sim.iqfeed_level1 import Level1
 from breadboard.sim.iqfeed_lookup import Lookup
+from breadboard.sim.iqfeed_mischief import Mischief
 from breadboard.sim.line_faults import parse_line_faults
 from breadboard.sim.lineserver import Address, LineClient, Refused, Service, Wish, listen
 from breadboard.sim.market import symbol_names
@@ -37,10 +37,7 @@ OFFSETS: Final = {"level1": 0, "lookup": 4091, "depth": 4191, "admin": 4291, "ba
 FLOOD_UPDATES: Final = 500
 TICKS_PER_S: Final = 200
 """A market begun later in the day begins with higher TickIDs, unless a stock had more than these in each second."""
-OUTAGE_S: Final = 3.0
 PAUSE_S: Final = 0.05
-HALT_NS: Final = 10 * NS
-BURST_CORRECTIONS: Final = 20
 HINT: Final = "breadboard sim iqfeed --port 0"
 _NAME: Final = re.compile(r"[A-Za-z0-9.]{1,16}", re.ASCII)
 
@@ -62,10 +59,8 @@ class IQFeed:
         self.services: tuple[Service, ...] = (
             self.level1, Lookup(self.gateway), self.depth, Admin(self.gateway), self.bars,
         )  # fmt: skip
-        self._random = Random(wish.seed ^ 0xFA17)  # noqa: S311 - what a fault befalls, no secret
         self._second = 0
-        self._loses = {name for name in ("lose", "lose-watch") if self.gateway.faults[name]}
-        self._watched_since = 0.0
+        self._mischief = Mischief(self.gateway, self.level1, self.depth, self._tell, wish.seed)
         self._paused = False
         self._connections = count(1)
         market.phase = phase_at(time.second_of_day(now)) if time.follows else Phase.REGULAR
@@ -96,7 +91,7 @@ class IQFeed:
 
     def _client(self, service: Service) -> asyncio.Protocol:
         gateway = self.gateway
-        streaming = sum(client.service.streams for client in self.open_clients())
+        streaming = sum(client.service.streams for client in self.gateway.open_clients())
         for name, refuses in (
             ("limit", streaming >= gateway.faults["limit"] > 0),
             ("refuse", next(self._connections) <= gateway.faults["refuse"] if gateway.faults["refuse"] else False),
@@ -115,7 +110,7 @@ class IQFeed:
         """Let the market go on until cancelled, with so many messages a second (0: as fast as the clients read)."""
         loop = asyncio.get_running_loop()
         wanted = (self.gateway.market.rate if rate is None else rate) * (self.gateway.faults["flood"] or 1)
-        self._plan()
+        self._mischief.plan()
         due, last = 0.0, loop.time()
         while True:
             now = loop.time()
@@ -130,13 +125,13 @@ class IQFeed:
                 due = min(due + (now - last) * pace, pace / 5 + 1)
                 last = now
                 due -= self._advance(due)
-                self._flush()
+                self.gateway.flush()
                 await asyncio.sleep(0.002 if wanted > 2000 else 0.005)
             else:
                 for _ in range(FLOOD_UPDATES):
                     self._tell(self._step())
-                self._flush()
-                await asyncio.gather(*(client.writable() for client in self.open_clients()))
+                self.gateway.flush()
+                await asyncio.gather(*(client.writable() for client in self.gateway.open_clients()))
                 await asyncio.sleep(0)
 
     def _advance(self, messages: float) -> int:
@@ -155,8 +150,8 @@ class IQFeed:
 
     def _tell(self, update: Update) -> None:
         """Let the streaming services tell of an update; without its server the gateway hears of nothing."""
+        self.level1.update(update)
         if self.gateway.connected:
-            self.level1.update(update)
             self.depth.update(update)
             self.bars.update(update)
 
@@ -164,24 +159,13 @@ class IQFeed:
         time = self.gateway.time
         return intensity(time.second_of_day(self.gateway.now_ns)) if time.follows else 1.0
 
-    def _flush(self) -> None:
-        for client in self.open_clients():
-            client.flush()
-
-    def open_clients(self) -> list[LineClient]:
-        """Return who is connected, and forget who is no more."""
-        if any(client.gone.is_set() for client in self.gateway.clients):
-            self.gateway.clients = [client for client in self.gateway.clients if not client.gone.is_set()]
-        return self.gateway.clients
-
     def _turn(self) -> None:
         """Do what time asks for: the phases of the day, halts that end, the stamps of a second."""
         gateway = self.gateway
         gateway.now_ns = gateway.clock.wall()
         for update in gateway.market.due(gateway.market_ns):
             self._tell(update)
-        if self._loses:
-            self._lose()
+        self._mischief.turn()
         second = gateway.now_ns // NS
         if second == self._second:
             return
@@ -213,94 +197,6 @@ class IQFeed:
         market = self.gateway.market
         for stock in market.stocks:
             self._tell(market.auction(stock, self.gateway.market_ns))
-
-    def _plan(self) -> None:
-        """Let the faults of the gateway as a whole come with time."""
-        faults = self.gateway.faults
-        for name, act in (
-            ("server-disconnected", self._outage),
-            ("halt", self._halt),
-            ("correction-burst", self._burst),
-            ("clear-depth", self._clear),
-        ):
-            if faults[name]:
-                self._every(faults[name], act)
-        if faults["sequence-reset"]:
-            self.gateway.later(faults["sequence-reset"], self._renumber)
-
-    def _every(self, seconds: float, act: Callable[[], None]) -> None:
-        def again() -> None:
-            act()
-            self._flush()
-            self.gateway.later(seconds, again)
-
-        self.gateway.later(seconds, again)
-
-    def _outage(self) -> None:
-        """Lose the gateway's own server for a while; afterwards summaries and books are told anew."""
-        self.gateway.connected = False
-        self.gateway.did("server-disconnected")
-        self._announce(b"S,SERVER DISCONNECTED")
-        self.gateway.later(OUTAGE_S, self._recover)
-
-    def _recover(self) -> None:
-        self.gateway.connected = True
-        self.gateway.reconnections += 1
-        self._announce(b"S,SERVER CONNECTED")
-        self.level1.retell()
-        self.depth.retell()
-        self._flush()
-
-    def _announce(self, line: bytes) -> None:
-        for client in self.open_clients():
-            if client.service.streams and not client.muted:
-                client.say(line)
-
-    def _favourite(self, service: Service) -> str:
-        """Return a symbol that somebody watches, else any."""
-        watched = sorted({symbol for client in self.open_clients() for symbol in service.watched(client)})
-        return self._random.choice(watched or list(self.gateway.market.by_symbol))
-
-    def _halt(self) -> None:
-        stock = self.gateway.market.by_symbol[self._favourite(self.level1)]
-        if not stock.halted:
-            self.gateway.did("halt", 0, f"level1:{stock.symbol}")
-            self._tell(self.gateway.market.halt(stock, self.gateway.market_ns, HALT_NS))
-
-    def _burst(self) -> None:
-        stock = self.gateway.market.by_symbol[self._favourite(self.level1)]
-        self.gateway.did("correction-burst", 0, f"level1:{stock.symbol}")
-        for _ in range(BURST_CORRECTIONS):
-            update = self.gateway.market.correct(stock)
-            if update is not None:
-                self._tell(update)
-
-    def _clear(self) -> None:
-        watched = [
-            s for client in self.open_clients() if client.service is self.depth for s in self.depth.watched(client)
-        ]
-        if watched:
-            self.depth.clear(self._random.choice(sorted(set(watched))))
-
-    def _lose(self) -> None:
-        """Let one subscription die, a while after the first was made."""
-        now = asyncio.get_running_loop().time()
-        if self.gateway.watching and not self._watched_since:
-            self._watched_since = now
-        for name in sorted(self._loses):
-            if not self._watched_since or now < self._watched_since + self.gateway.faults[name]:
-                continue
-            symbol = self.gateway.faults.words[name].upper()
-            chosen = self._favourite(self.level1) if symbol in {"", "RANDOM"} else symbol
-            if self.level1.lose(chosen, named=name == "lose"):
-                self.gateway.did(name, 0, f"level1:{chosen}")
-                self._loses.discard(name)
-
-    def _renumber(self) -> None:
-        """Let the TickIDs and counters of the day fall back, as on a new one."""
-        self.gateway.did("sequence-reset")
-        for stock in self.gateway.market.stocks:
-            stock.begin_day()
 
     async def get(self, client: Client, path: str, query: Mapping[str, str]) -> Answer:  # noqa: ARG002 - server.Venue
         """Answer ``/_sim/truth``; ``/_sim/pause`` stops the market and the clock lines, until ``/_sim/resume``."""
@@ -344,7 +240,7 @@ async def serve(wish: Wish) -> None:
         try:
             await sim.run(wish.rate)
         finally:
-            for client in list(sim.open_clients()):
+            for client in list(sim.gateway.open_clients()):
                 client.reset("the simulator ended")
 
 

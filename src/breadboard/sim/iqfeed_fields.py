@@ -176,19 +176,18 @@ class Watch:
         "client",
         "corrections",
         "depth",
-        "first_tick",
-        "last_tick",
         "layout",
         "levels",
         "lost",
         "named",
         "quotes",
         "symbol",
+        "ticks",
         "trades",
         "trades_only",
         "volume",
         "withheld",
-        "withheld_ticks",
+        "withheld_prints",
     )  # fmt: skip
 
     def __init__(self, client: LineClient, symbol: str) -> None:
@@ -202,21 +201,22 @@ class Watch:
         self.named = True
         """The list of watches names it."""
         self.trades = self.volume = self.quotes = self.depth = self.corrections = self.withheld = 0
-        self.first_tick = self.last_tick = 0
-        self.withheld_ticks: list[int] = []
+        self.ticks: dict[int, list[int]] = {}
+        """Market center to its first and last TickID."""
+        self.withheld_prints: list[tuple[int, int]] = []
+        """``(market center, TickID)``."""
 
     def told(self) -> dict[str, object]:
         """Return the counts as JSON values."""
         return {
             "trades": self.trades,
             "volume": self.volume,
-            "first_tick_id": self.first_tick or None,
-            "last_tick_id": self.last_tick or None,
+            "tick_ids": self.ticks,
             "quotes": self.quotes,
             "corrections": self.corrections,
             "depth": self.depth,
             "withheld": self.withheld,
-            "withheld_tick_ids": self.withheld_ticks,
+            "withheld_prints": self.withheld_prints,
             "lost": self.lost,
         }
 

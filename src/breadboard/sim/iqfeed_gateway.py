@@ -63,6 +63,23 @@ class Gateway:
         """Keep the record of a subscription for the truth."""
         self._watches.append(watch)
 
+    def open_clients(self) -> list[LineClient]:
+        """Return who is connected, and forget who is no more."""
+        if any(client.gone.is_set() for client in self.clients):
+            self.clients = [client for client in self.clients if not client.gone.is_set()]
+        return self.clients
+
+    def flush(self) -> None:
+        """Write to every client what is queued for it."""
+        for client in self.open_clients():
+            client.flush()
+
+    def announce(self, line: bytes) -> None:
+        """Say something on every streaming port."""
+        for client in self.open_clients():
+            if client.service.streams and not client.muted:
+                client.say(line)
+
     def did(self, fault: str, connection: int = 0, stream: str = "") -> None:
         """Tell the truth of a fault."""
         self.truth.did(fault, self.clock.wall(), connection, stream)
@@ -115,7 +132,7 @@ class Gateway:
                 stock.symbol: {
                     "trades": stock.trades,
                     "volume": stock.volume,
-                    "last_tick_id": stock.tick_id,
+                    "tick_ids": stock.tick_ids,
                     "open": stock.open,
                     "high": stock.high,
                     "low": stock.low,

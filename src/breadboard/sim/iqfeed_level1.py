@@ -138,6 +138,8 @@ class Level1:
 
     def _tell(self, page: Page, trade: Trade | None) -> None:
         """Send the page to everybody who watches it, and count what was sent."""
+        if not self._gateway.connected:
+            return
         layout: Layout | None = None
         line = b""
         for watch in page.watches:
@@ -149,19 +151,23 @@ class Level1:
             if not watch.client.tell(line):
                 watch.withheld += 1
                 if trade is not None:
-                    watch.withheld_ticks.append(trade.tick_id)
+                    watch.withheld_prints.append((trade.center, trade.tick_id))
                 continue
             if trade is None:
                 watch.quotes += 1
             else:
                 watch.trades += 1
                 watch.volume += trade.size
-                watch.last_tick = trade.tick_id
-                if not watch.first_tick:
-                    watch.first_tick = trade.tick_id
+                seen = watch.ticks.get(trade.center)
+                if seen is None:
+                    watch.ticks[trade.center] = [trade.tick_id, trade.tick_id]
+                else:
+                    seen[1] = trade.tick_id
 
     def _correct(self, page: Page, wrong: Trade, right: Trade | None) -> None:
         page.counted()
+        if not self._gateway.connected:
+            return
         for action, trade in ((b"D", wrong), (b"I", right)):
             if trade is None:
                 continue
@@ -201,7 +207,11 @@ class Level1:
         """Answer the requests for lists."""
         match asked:
             case "REQUEST ALL UPDATE FIELDNAMES":
-                client.say(b"S,UPDATE FIELDNAMES," + ",".join(ALL_FIELDS).encode())
+                # A client of protocol 6.1 that ends at names it does not know (pyiqfeed) does not know this one.
+                known = (
+                    ALL_FIELDS if self._gateway.protocol(client) >= "6.2" else (f for f in ALL_FIELDS if f != "Type")
+                )
+                client.say(b"S,UPDATE FIELDNAMES," + ",".join(known).encode())
             case "REQUEST CURRENT UPDATE FIELDNAMES":
                 self._say_fields(client)
             case "REQUEST FUNDAMENTAL FIELDNAMES":

@@ -148,7 +148,7 @@ class LineClient(asyncio.Protocol):
 
     def freeze(self) -> None:
         """Neither read nor write any more; the socket stays open."""
-        self.frozen = True
+        self.frozen = self.muted = True
         if self._transport is not None:
             self._transport.pause_reading()
 
@@ -162,7 +162,7 @@ class LineClient(asyncio.Protocol):
     def truncate(self, line: bytes) -> None:
         """End in the middle of a line."""
         self.flush()
-        self._write(line[: max(1, len(line) // 2)])
+        self._write(line[: len(line) // 2])
         self.end("cut in a line by a fault")
 
     def oversize(self) -> None:
@@ -281,6 +281,7 @@ class LineClient(asyncio.Protocol):
             await asyncio.sleep(0)
 
     def _end(self, reason: str) -> None:
+        self.frozen = self.muted = True  # nothing counts as sent any more
         if not self.sent.end:
             self.sent.end = reason
 

@@ -187,7 +187,7 @@ def symbol_names(spell: Callable[[str], str], count: int, profile: str) -> list[
 
 def _begin(symbol: str, index: int, random: Random, numbers_from: int) -> Book:
     """Return a book around the symbol's reference price, dense near the touch, ``DEPTH`` levels a side."""
-    known = next((price for coin, price in REFERENCE.items() if symbol.startswith(coin)), None)
+    known = next((price for coin, price in REFERENCE.items() if symbol.upper().startswith(coin)), None)
     price = known if known is not None else 2.0 + crc32(symbol.encode()) % 4800 / 100
     decimals = 2 if price >= 100 else 4 if price >= 1 else 5  # at least 10,000 ticks, far more than the depth
     middle = round(price * 10**decimals)

@@ -51,6 +51,8 @@ class Link(NamedTuple):
     """The channel of a stream."""
     streams: Callable[[], Sequence[str]]
     """What is subscribed to now."""
+    forgotten: set[str]
+    """Subscriptions that the venue no longer knows of."""
 
 
 Step = Callable[[Message], Iterable[Message]]
@@ -58,26 +60,36 @@ Step = Callable[[Message], Iterable[Message]]
 
 
 def lose(link: Link, after_s: float) -> Step:
-    """Let one subscription die, drawn from those there are at that moment."""
-    return _silence(link, after_s, "lose", lambda stream: stream)
+    """Let one subscription die, drawn from those there are at that moment; who asks for it anew has it again."""
+    is_done = False
+
+    def step(message: Message) -> Iterable[Message]:
+        nonlocal is_done
+        if not is_done and link.age_s() >= after_s:
+            candidates = [each for each in link.streams() if not _is_sign_of_life(link.channel(each))]
+            if candidates:
+                is_done = True
+                link.forgotten.add(link.random.choice(sorted(candidates)))
+        if message.stream not in link.forgotten:
+            return (message,)
+        link.did("lose", message, True)
+        return ()
+
+    return step
 
 
 def mute_channel(link: Link, after_s: float) -> Step:
-    """Let one channel die, for every symbol."""
-    return _silence(link, after_s, "mute-channel", link.channel)
-
-
-def _silence(link: Link, after_s: float, fault: str, part: Callable[[str], str]) -> Step:
+    """Let one channel die, for every symbol, and whatever is asked for anew."""
     victim = ""
 
     def step(message: Message) -> Iterable[Message]:
         nonlocal victim
         if not victim and link.age_s() >= after_s:
-            candidates = {part(each) for each in link.streams() if not _is_sign_of_life(link.channel(each))}
+            candidates = {channel for each in link.streams() if not _is_sign_of_life(channel := link.channel(each))}
             victim = link.random.choice(sorted(candidates)) if candidates else ""
-        if not victim or part(message.stream) != victim:
+        if not victim or link.channel(message.stream) != victim:
             return (message,)
-        link.did(fault, message, True)
+        link.did("mute-channel", message, True)
         return ()
 
     return step

@@ -22,7 +22,7 @@ from breadboard.sim.venues import GATEWAYS, VENUES
 YEAR_2020_S: Final = 1_577_836_800
 NUMBERS_PER_S: Final = 200_000
 """A market begun later begins with higher numbers, unless the one before made more than these in each second."""
-_NAME: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+_NAME: Final = re.compile(r"\^?[\w./=&-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,10 @@ def _names(venue: str, symbols: Sequence[str] | int | None, profile: str) -> lis
         return symbol_names(VENUES[venue].spell, wanted, profile)
     if not wanted or not all(_NAME.fullmatch(name) for name in wanted):
         raise UsageError(
-            f"a simulated market needs symbols of letters, digits, dots and dashes, not {','.join(wanted)!r}",
+            f"a simulated market needs symbols of letters, digits and ./-=^&, not {','.join(wanted)!r}",
             hint="breadboard sim binance --symbols BTCUSDT,ETHUSDT",
         )
-    return list(dict.fromkeys(name.upper() for name in wanted))
+    return list(dict.fromkeys(map(VENUES[venue].cased, wanted)))
 
 
 def _exchange(venue: str, market: Market, truth: Truth, faults: Faults, clock: Clock, seed: int) -> Exchange:

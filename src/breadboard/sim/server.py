@@ -94,7 +94,7 @@ class Client(asyncio.Protocol):
         self._protocol = ServerProtocol(max_size=1 << 20, logger=_quiet)
         self._transport: asyncio.Transport | None = None
         self._write: Callable[[bytes], None] = _nowhere
-        self._frozen = False
+        self._frozen = self._said_all = False
         self._sent: Sent | None = None
         self._out: list[bytes] = []
         self._writable = asyncio.Event()
@@ -128,11 +128,14 @@ class Client(asyncio.Protocol):
         """Wait until the client has taken most of what was written, or is gone."""
         await self._writable.wait()
 
-    def close(self, code: int, reason: str = "") -> None:
-        """Say good-bye; cut the line a second later. 1006 is no code that can be said: the line ends without a word."""
+    def close(self, code: int | None, reason: str = "") -> None:
+        """Say good-bye; cut the line a second later.
+
+        None says it without a code. 1006 is no code that can be said: the line ends without a word.
+        """
         if self.is_open:
             self.flush()
-            self._end(f"closed by the venue with {code}")
+            self._end(f"closed by the venue with {'no code' if code is None else code}")
             if code == ABNORMAL and self._transport is not None:
                 self._transport.close()
                 return
@@ -224,7 +227,8 @@ class Client(asyncio.Protocol):
     def _requested(self, request: Request) -> None:
         parts = urlsplit(request.path)
         path, query = unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
-        if "upgrade" not in request.headers.get("Connection", "").lower():
+        # Others offer an upgrade to HTTP/2 with a plain GET (curl).
+        if "websocket" not in request.headers.get("Upgrade", "").lower():
             self._answering = asyncio.get_running_loop().create_task(self._answer(path, query))
             return
         refusal = self._venue.refuses(path)
@@ -269,12 +273,14 @@ class Client(asyncio.Protocol):
             if data:
                 self._write(data)
             elif self._transport.can_write_eof():
+                self._said_all = True
                 self._transport.write_eof()
         if self._protocol.close_expected() and self._protocol.state is State.CLOSED:
             self._transport.close()
 
     def _into_socket(self, data: bytes) -> None:
-        if self._transport is not None and not self._transport.is_closing():
+        # What a pipe brings late may come after our side of the connection has ended.
+        if self._transport is not None and not self._transport.is_closing() and not self._said_all:
             self._transport.write(data)
 
     def _end(self, reason: str) -> None:

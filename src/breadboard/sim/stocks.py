@@ -78,9 +78,9 @@ class Stock:
     """
 
     __slots__ = (
-        "ask", "asks", "average_volume", "best_ask", "best_bid", "bid", "bids", "close", "half", "halted", "high",
-        "index", "last", "low", "makers", "mid", "open", "reference", "resumes", "stray", "symbol", "tape", "tick_id",
-        "tier", "trades", "value", "volume",
+        "_before", "ask", "asks", "average_volume", "best_ask", "best_bid", "bid", "bids", "close", "half",
+        "halted", "high", "index", "last", "low", "makers", "mid", "open", "reference", "resumes", "stray",
+        "symbol", "tape", "tick_ids", "tier", "trades", "value", "volume",
     )  # fmt: skip
 
     def __init__(self, symbol: str, index: int, tier: int, seed: int, first_tick: int) -> None:
@@ -99,7 +99,9 @@ class Stock:
         """``(maker, side, price, size)`` of a quote that crosses the others: in the Level 2 view only."""
         self.best_bid, self.best_ask = 0, NOBODY
         self.bid, self.ask = 0, 0
-        self.tick_id = first_tick - 1
+        self.tick_ids: dict[int, int] = {}
+        """The last TickID of each market center: they are dense there, and repeat between centers."""
+        self._before = first_tick - 1
         self.open = self.high = self.low = self.last = self.volume = self.trades = self.value = 0
         self.halted = False
         self.resumes = 0
@@ -107,7 +109,9 @@ class Stock:
 
     def begin_day(self) -> None:
         """Let TickIDs, counters and the tape begin anew."""
-        self.open = self.high = self.low = self.last = self.volume = self.trades = self.value = self.tick_id = 0
+        self.open = self.high = self.low = self.last = self.volume = self.trades = self.value = 0
+        self._before = 0
+        self.tick_ids.clear()
         del self.tape[:]
 
     @property
@@ -118,6 +122,11 @@ class Stock:
     def rounded(self, price: int) -> int:
         """Return a price on the grid."""
         return price - price % CENT if price >= DOLLAR else max(1, price)
+
+    def next_tick(self, center: int) -> int:
+        """Return the next TickID of a market center."""
+        self.tick_ids[center] = tick_id = self.tick_ids.get(center, self._before) + 1
+        return tick_id
 
     def refresh(self) -> tuple[bool, bool]:
         """Find the best bid and offer again; say which of them changed, in price or size."""
@@ -170,24 +179,25 @@ class Stock:
         if len(self.tape) > TAPE * WIDTH:
             del self.tape[: TAPE // 2 * WIDTH]
 
-    def withdraw(self, trade: Trade) -> None:
-        """Take a print off the tape and out of the day's counts; the open, high, low and last stay as told."""
+    def withdraw(self, trade: Trade) -> int:
+        """Take a print off the tape and out of the day's counts; return where it was.
+
+        The open, high, low and last stay as told.
+        """
         self.volume -= trade.size
         self.value -= trade.price * trade.size
         self.trades -= 1
         for row in range(len(self.tape) - WIDTH, -1, -WIDTH):
-            if self.tape[row + 6] == trade.tick_id:
+            if self.tape[row : row + WIDTH] == array("q", trade.packed()):
                 del self.tape[row : row + WIDTH]
-                return
+                return row
+        return len(self.tape)
 
-    def restate(self, trade: Trade) -> None:
-        """Put a corrected print where its TickID belongs."""
+    def restate(self, trade: Trade, row: int) -> None:
+        """Put a corrected print where the wrong one was."""
         self.volume += trade.size
         self.value += trade.price * trade.size
         self.trades += 1
-        row = len(self.tape)
-        while row and self.tape[row - 2] > trade.tick_id:
-            row -= WIDTH
         self.tape[row:row] = array("q", trade.packed())
 
     def prints(self) -> Iterator[Trade]:

@@ -160,10 +160,10 @@ def arrow(columns: dict[str, pa.Array]) -> pa.Table:
 NULLABLE: Final = frozenset(
     (
         *("ts_event", "sequence", "trade_id", "sequence_first", "sequence_prev", "sequence_from", "sequence_to"),
-        *("bid_price", "bid_size", "ask_price", "ask_size", "vwap"),
+        *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap"),
     )
 )
-"""Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price and size)."""
+"""Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price)."""
 
 
 class Picked:
@@ -293,7 +293,7 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
             "flags": integers(rows.flags),
         }
     )
-    fields = [field.with_nullable(field.nullable or field.name in ("price", "size")) for field in table.schema]
+    fields = [field.with_nullable(field.nullable or field.name == "price") for field in table.schema]
     return table.cast(pa.schema(fields))
 
 

@@ -239,3 +239,16 @@ def test_a_silent_feed_is_stale_but_a_thin_instrument_of_a_live_feed_is_not() ->
     (thin,) = wire.unpack(market.live.records([0]))
     stock = wire.stock(market.instruments[0], thin, feed, clock.wall())
     assert (stock["state"], stock["age_ms"]) == ("live", 11_000)
+
+
+def test_a_trade_without_a_size_is_told_without_one() -> None:
+    market = Market(ManualClock())
+    market.apply(market.trade("10.00", "2"), market.trade("11.00", "3") | {"size": ABSENT})
+    told = [
+        wire.trade(market.instruments[item.instrument], item)
+        for item in wire.unpack_trades(market.live.trades(0).trades)
+    ]
+    assert [one["size"] for one in told] == ["2", None]
+    (record,) = wire.unpack(market.live.records())
+    stock = wire.stock(market.instruments[0], record, {}, market.live.now())
+    assert (stock["trade"]["size"], stock["day"]["volume"], stock["day"]["high"]) == (None, "2", "11.00")

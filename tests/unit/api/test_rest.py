@@ -32,6 +32,13 @@ def house() -> Iterator[House]:
         yield house
 
 
+@pytest.mark.parametrize("name", ["BTC/USD", "BTC%2FUSD", "BTC%2FUSD.BINANCE"])
+def test_a_symbol_with_a_slash_is_found_whether_it_is_escaped_or_not(house: House, name: str) -> None:
+    house.market.apply(house.market.quote("100.5", "100.7", symbol="BTC/USD"))
+    assert house.client.get(f"/api/v1/stocks/{name}").json()["id"] == "BTC/USD.BINANCE"
+    assert house.client.get(f"/api/v1/book/{name}").json()["symbol"] == "BTC/USD"
+
+
 def test_one_stock_has_quote_trade_day_book_and_age(house: House) -> None:
     market = house.market
     market.apply(market.quote("100.5", "100.7"), market.trade("100.6", "0.25"), market.trade("100.65", "0.75"))

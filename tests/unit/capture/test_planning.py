@@ -157,3 +157,12 @@ def test_no_symbols_at_all_is_the_sessions_to_refuse() -> None:
     feed = Sessions()
     plan_sources([FeedConfig(venue="x")], {"x": feed})
     assert [wish.symbols for wish in feed.wishes] == [()]
+
+
+@pytest.mark.parametrize(("count", "connections"), [(1, 1), (99, 1), (100, 2), (250, 3)])
+def test_a_canary_has_a_place_of_its_own_where_the_venue_counts_symbols(count: int, connections: int) -> None:
+    feed = Sessions(max_symbols_per_connection=100, canary=("BTC-USD",))
+    planned = plan_sources([FeedConfig(venue="x", symbols=tuple(NAMES[:count]))], {"x": feed})
+    assert len(planned) >= connections
+    assert max(len(source.symbols) for source in planned) <= 99
+    assert {name for source in planned for name in source.symbols} == set(NAMES[:count])

@@ -129,6 +129,10 @@ def test_decode_prints_one_object_a_line_and_no_gap_beside_a_quarantine(
         (["sim", "binance", "--symbols", ""], 2, "''"),
         (["sim", "binance", "--symbols", "0"], 2, "0"),
         (["sim", "binance", "--rate", "-1"], 2, "-1"),
+        (["sim", "binance", "--at", "09:30"], 2, "at"),
+        (["sim", "iqfeed", "--port", "0", "--at", "noon"], 2, "noon"),
+        (["sim", "iqfeed", "--port", "0", "--faults", "foo"], 2, "'foo'"),
+        (["sim", "iqfeed", "--port", "65000"], 2, "65000"),
         (["sim", "binance", "--faults", "foo"], 2, "'foo'"),
         (["sim", "binance", "--from-recording", "missing"], 2, "missing"),
         (["up", "--live", "nope:X"], 2, "'nope'"),
@@ -236,3 +240,18 @@ def test_a_simulator_says_where_it_is_on_one_line_and_exits_130_after_ctrl_c() -
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 130
         assert process.stdout.read() == b""
+
+
+def test_a_simulated_gateway_says_where_all_its_ports_are_and_how_it_acts() -> None:
+    words = [sys.executable, "-m", "breadboard", "sim", "iqfeed", "--port", "0", "--profile", "smallcaps", "--json"]
+    with subprocess.Popen([*words, "--activity", "dead"], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        place = json.loads(process.stdout.readline())
+        ports = place["ports"]
+        query = "&".join(f"{name}={ports[name]}" for name in ("depth", "lookup", "admin", "bars"))
+        assert place["url"] == f"tcp://127.0.0.1:{place['port']}?{query}"
+        assert place["rest_url"] == f"http://127.0.0.1:{ports['truth']}"
+        assert (place["venue"], place["provenance"], len(place["symbols"])) == ("iqfeed", "synthetic", 495)
+        assert "at any hour" in place["acts"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0

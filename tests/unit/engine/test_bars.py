@@ -15,6 +15,7 @@ from breadboard.engine.bar_kernel import BELIEVED
 from breadboard.engine.bars import Bars
 from breadboard.engine.found import FOUND
 from breadboard.model.bars import INTERVALS
+from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
@@ -64,6 +65,15 @@ def test_open_high_low_close_volume_and_notional() -> None:
     assert (bar["volume_whole"], bar["volume_fraction"]) == (4, 25 * 10**16)
     assert bar["notional"] == pytest.approx(20 + 14 + 9 + 2.75)
     assert (bar["state"], bar["interval"], bar["ts_open"]) == (PROVISIONAL, 1, T0)
+
+
+def test_a_print_without_a_size_moves_prices_and_no_volume() -> None:
+    stage = bars()
+    rows = [trade(1, 0, 10, 2), trade(2, 5, 14) | {"size": ABSENT}, trade(3, 6, 9) | {"size": ABSENT}]
+    stage.on_tape(tape(rows))
+    bar = stage.open_bars()[0]
+    assert [int(bar[name]) // 10**9 for name in ("open", "high", "low", "close")] == [10, 14, 9, 9]
+    assert (bar["volume_whole"], bar["volume_fraction"], bar["notional"], bar["trades"]) == (2, 0, 20.0, 3)
 
 
 def test_open_and_close_go_by_event_time_and_trade_id_and_not_by_arrival() -> None:

@@ -16,10 +16,12 @@ from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule, StatusCode
+from breadboard.model.sequences import fell_back
 from tapes import T0, delta, snapshot, tape
 
 BUY, SELL = 1, 2
 NONE, OVERLAP, CHAIN = SequenceRule.NONE, SequenceRule.OVERLAP, SequenceRule.CHAIN
+LINK, AFTER = SequenceRule.LINK, SequenceRule.AFTER
 START = snapshot(10, [(BUY, 99, 5), (BUY, 98, 6), (SELL, 101, 7), (SELL, 102, 8)])
 
 
@@ -130,6 +132,29 @@ def test_without_numbers_the_snapshot_in_the_stream_is_all_it_takes() -> None:
     assert (view.state, view.sequence, view.bids, view.asks) == (BookState.LIVE, None, [(2, 2, -8)], [(3, 3, -8)])
 
 
+def test_a_linked_book_that_broke_waits_for_the_snapshot_in_the_stream_whatever_came_before_it() -> None:
+    stage = books(LINK)
+    found = stage.on_tape(
+        tape([START, delta(11, 11, [(BUY, 97, 1)], sequence_prev=10), delta(13, 13, [], sequence_prev=12)])
+    )
+    assert (holes(found), stage.view(0).state) == ([(GapReason.SEQUENCE, 12, 12)], BookState.STALE)
+    stage.on_tape(tape([delta(14, 14, [(BUY, 96, 1)], sequence_prev=13)], first=3))
+    renewed = [snapshot(1, [(BUY, 80, 1)]), delta(2, 2, [(BUY, 81, 1)], sequence_prev=1)]
+    assert stage.on_tape(tape(renewed, first=4)) is None, "a number of 1: the service was restarted"
+    view = stage.view(0)
+    assert (view.state, view.sequence, [price for price, _, _ in view.bids]) == (BookState.LIVE, 2, [81, 80])
+
+
+def test_numbers_with_holes_join_their_snapshot_by_what_is_newer() -> None:
+    stage = books(AFTER)
+    early = [delta(number, number, [(BUY, number, 1)]) for number in (90, 95, 103)]
+    assert stage.on_tape(tape([*early, START, delta(150, 150, [(BUY, 98, 0)]), delta(149, 149, [])])) is None
+    view = stage.view(0)
+    assert (view.state, view.sequence) == (BookState.LIVE, 150)
+    assert [price for price, _, _ in view.bids] == [103, 99, 95, 90], "the snapshot had the number 10"
+    assert stage.counters()["ignored"] == 1
+
+
 def gap_row(reason: GapReason, **more: int) -> dict[str, int]:
     return {"kind": EventKind.GAP, "code": reason, "instrument": -1} | more
 
@@ -225,6 +250,46 @@ def test_a_venue_that_counts_anew_is_noticed() -> None:
     assert stage.view(0).state == BookState.STALE
 
 
+@pytest.mark.parametrize("rule", [OVERLAP, CHAIN])
+@pytest.mark.parametrize("live", [True, False])
+def test_a_delta_missing_before_a_snapshot_that_has_it_is_told_though_the_book_is_right(
+    rule: SequenceRule, live: bool
+) -> None:
+    stage = books(rule)
+    begin = [START, delta(10, 12, sequence_prev=9)] if live else [delta(10, 12, sequence_prev=9)]
+    assert stage.on_tape(tape(begin)) is None
+    assert stage.on_tape(tape([snapshot(16)], first=2)) is None  # 13 to 14 never came
+    again = books(rule)
+    again.restore(stage.snapshot())
+    for each in (stage, again):
+        found = each.on_tape(
+            tape(
+                [delta(15, 16, sequence_prev=14), delta(17, 18, sequence_prev=16), delta(19, 19, sequence_prev=18)],
+                first=3,
+            )
+        )
+        assert holes(found) == [(GapReason.SEQUENCE, 13, 14)]
+        assert (each.view(0).state, each.view(0).sequence) == (BookState.LIVE, 19)
+
+
+@pytest.mark.parametrize("rule", [SequenceRule.OVERLAP, SequenceRule.CHAIN, SequenceRule.AFTER])
+def test_numbers_that_fall_far_back_are_a_break_at_once_and_a_snapshot_goes_on_from_there(rule: SequenceRule) -> None:
+    stage = books(rule)
+    old = 43_558_810_400_000
+    stage.on_tape(tape([snapshot(old), delta(old, old + 1, sequence_prev=old - 1)]))
+    assert stage.view(0).state == BookState.LIVE
+    found = stage.on_tape(tape([delta(1001, 1003, sequence_prev=1000)], first=2))
+    assert holes(found) == [(GapReason.SEQUENCE, ABSENT, ABSENT)]
+    assert stage.view(0).state == BookState.STALE
+    stage.on_tape(tape([snapshot(1002 if rule is SequenceRule.OVERLAP else 1003)], first=3))
+    assert (stage.view(0).state, stage.view(0).sequence) == (BookState.LIVE, 1003)
+
+
+@pytest.mark.parametrize(("number", "anew"), [(2_000_000, False), (1_000_000, False), (1_999_999, False), (1, True)])
+def test_a_number_that_is_a_little_back_is_a_repetition(number: int, anew: bool) -> None:
+    assert fell_back(number, 2_000_001) == anew
+
+
 def test_a_crossed_book_is_counted_and_says_so() -> None:
     stage = books()
     stage.on_tape(tape([START, delta(11, 11, [(BUY, 101, 1)]), delta(12, 12, [(BUY, 101, 1)])]))
@@ -298,7 +363,7 @@ def faulty(random_: random.Random, rows: list[dict[str, Any]]) -> list[dict[str,
 
 
 @settings(max_examples=150, deadline=None)
-@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN]))
+@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN, LINK]))
 def test_a_live_book_is_never_wrong_whatever_is_lost_repeated_or_swapped(seed: int, rule: SequenceRule) -> None:
     random_ = random.Random(seed)
     truth: list[dict[int, Levels]] = [{}, {}, {}]
@@ -328,7 +393,7 @@ def test_a_live_book_is_never_wrong_whatever_is_lost_repeated_or_swapped(seed: i
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN]), lost=st.integers(1, 5))
+@given(seed=st.integers(0, 2**32), rule=st.sampled_from([OVERLAP, CHAIN, LINK]), lost=st.integers(1, 5))
 def test_a_lost_event_is_always_noticed_at_the_next_one(seed: int, rule: SequenceRule, lost: int) -> None:
     random_ = random.Random(seed)
     told = list(venue(random_, rule, 30))
@@ -369,7 +434,8 @@ def test_books_keep_every_level_while_the_pool_is_laid_out_anew(seed: int) -> No
 
 
 @pytest.mark.parametrize(
-    ("rule", "state"), [(SequenceRule.NONE, BookState.STALE), (SequenceRule.OVERLAP, BookState.LIVE)]
+    ("rule", "state"),
+    [(NONE, BookState.STALE), (AFTER, BookState.STALE), (OVERLAP, BookState.LIVE), (LINK, BookState.LIVE)],
 )
 def test_a_frame_nobody_understood_is_a_hole_in_books_without_numbers(rule: SequenceRule, state: BookState) -> None:
     stage = books(rule)

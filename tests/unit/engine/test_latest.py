@@ -40,6 +40,14 @@ def test_the_last_quote_keeps_a_missing_side_absent() -> None:
     assert len(stage.records) == 1
 
 
+def test_a_print_without_a_size_is_the_last_trade_and_no_volume() -> None:
+    stage = Latest()
+    stage.on_tape(tape([trade(1, 0, 100, 7), trade(2, 5, 120) | {"size": ABSENT}]))
+    last = stage.records[0]
+    assert (last["price"], last["high"], last["size"]) == (120 * 10**9, 120 * 10**9, ABSENT)
+    assert (last["trades"], last["volume_whole"], last["volume_fraction"]) == (2, 7, 0)
+
+
 def test_fractions_of_volume_are_exact() -> None:
     stage = Latest()
     tenth = trade(1, 0) | {"size": 10**17, "size_exp": -18}

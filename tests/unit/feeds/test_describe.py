@@ -10,6 +10,8 @@ from breadboard.feeds.describe import describe
 from feed_samples import SAMPLES
 from samples.binance import KLINE, SNAPSHOT, SPOT_AGG, SPOT_DEPTH, SPOT_QUOTE, SPOT_TRADE
 from samples.coinbase import HEARTBEAT, L2_UPDATE, MATCH, TICKER
+from samples.massive import BANDS, HALT, MINUTE, TRADE
+from samples.massive import frame as array
 
 SPOT, COINBASE = FEEDS["binance"], FEEDS["coinbase"]
 
@@ -45,6 +47,27 @@ def test_a_quote_with_and_without_sizes() -> None:
         }
     ]
     assert describe(COINBASE, TICKER)[0]["bid_size"] is None
+
+
+def test_a_frame_of_several_events_is_told_event_by_event_with_what_the_tape_has_no_column_for() -> None:
+    trade, halt, bands, bar = describe(FEEDS["massive"], array(TRADE, HALT, BANDS, MINUTE))
+    assert (trade["price"], trade["size"], trade["side"]) == ("114.125", "100", None)
+    assert (trade["conditions"], trade["exchange"], trade["id"]) == ([0, 12], "FINRA", "12345")
+    assert (halt["kind"], halt["code"], halt["indicators"]) == ("status", "halted", [17])
+    assert (bands["code"], bands["lower"], bands["upper"]) == ("bands", "198.11", "218.96")
+    assert bar == {
+        "kind": "bar",
+        "symbol": "GTE",
+        "interval_s": 60,
+        "ts_open": 1_610_144_640_000_000_000,
+        "open": "0.4488",
+        "high": "0.4489",
+        "low": "0.4486",
+        "close": "0.4486",
+        "volume": "4110",
+        "trades": 0,
+    }
+    assert [event["kind"] for event in describe(FEEDS["massive"], array(TRADE, HALT, MINUTE), "luld")] == ["status"]
 
 
 def test_books_have_their_levels_by_side() -> None:

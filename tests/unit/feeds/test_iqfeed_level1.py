@@ -60,6 +60,16 @@ def test_all_twenty_single_lines_say_all_that_is_expected_of_them() -> None:
             assert any(name in event and wanted(value, event[name]) for event in events), (line["line"], name, events)
 
 
+def test_they_say_the_same_when_one_reader_hears_them_all() -> None:
+    describe = Describer(FEEDS["iqfeed"])
+    for line in golden():
+        raw = line["line"].encode("latin-1")
+        alone, together = Describer(FEEDS["iqfeed"])(raw), describe(raw)
+        assert [event["kind"] for event in together] == [event["kind"] for event in alone]
+        for name, value in line["expected"].items():
+            assert any(name in event and wanted(value, event[name]) for event in together), (line["line"], name)
+
+
 def test_a_trade_is_a_trade_only_by_its_letter() -> None:
     (trade,) = said(FIELDS, TRADE)
     assert (trade.kind, trade.symbol, trade.price, trade.size) == (EventKind.TRADE, "XYZ", 10_500_000_000, 100 * 10**8)
@@ -267,7 +277,7 @@ def test_official_opens_and_closes_have_no_size() -> None:
 
 def test_nobody_pays_for_notes_that_nobody_asked_for() -> None:
     decoded, _ = decode("iqfeed", [FIELDS, TRADE, QUOTE, CORRECTION, b"n,NOPE"])
-    assert decoded.notes == {}
+    assert decoded.notes == {(4, 0): {"type": "n", "meaning": "symbol not found"}}, "of STATUS rows they are kept"
 
 
 @settings(max_examples=400, deadline=None)

@@ -80,6 +80,12 @@ def test_a_symbol_without_a_summary_begins_empty_when_its_connection_was_seen_to
     assert books([update])[0] == BookState.SYNCING, "nobody knows what it held before"
 
 
+def test_the_first_summary_begins_the_book_anew_also_after_updates() -> None:
+    early = order("4", "NSDQ", "B", "10.4900", "300")
+    late = order("6", "ARCX", "B", "10.4800", "200")
+    assert books([HELLO, early, late])[1] == [(Decimal("10.48"), Decimal(200))]
+
+
 def test_after_the_servers_come_back_the_first_summary_forgets_what_there_was() -> None:
     lines = [HELLO, *ORDERS[:3], b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"]
     assert books(lines)[0] == BookState.STALE

@@ -9,10 +9,10 @@ from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
+from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_session import Level1Session
-from breadboard.feeds.iqfeed_session2 import Level2Session
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Request, Send, Session, Wish
+from breadboard.ports import Denied, Missing, Request, Send, Session, Wish
 from samples.iqfeed import FIELDS
 
 
@@ -77,7 +77,7 @@ def test_one_wish_becomes_a_connection_to_each_port() -> None:
             "tcp://h:5009?depth=x",
             "tcp://h:5009?a=1",
         ),
-        *("tcp://h:5009?rate=0", "tcp://h:5009?rate=51", "tcp://h:5009?depth", "tcp://h:5009?depth=70000"),
+        *("tcp://h:5009?rate=0", "tcp://h:5009?rate=1001", "tcp://h:5009?depth", "tcp://h:5009?depth=70000"),
     ],
 )
 def test_an_address_that_is_none_is_a_sentence_with_a_hint(url: str) -> None:
@@ -162,6 +162,23 @@ def test_a_new_day_a_correction_and_a_new_watch_are_no_loss() -> None:
     assert session.on_frames([summary("XYZ", 50), summary("XYZ", 50)]) == [], "the gateway's own gap tells of it"
 
 
+def test_what_was_missed_while_the_servers_were_away_is_not_told_again_with_the_next_trade() -> None:
+    session = begun("XYZ")
+    session.on_frames([summary("XYZ", 10), b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"])
+    session.on_frames([summary("XYZ", 10)])  # what the gateway still holds
+    session.on_frames([update("XYZ", "Cv", 13)])
+    assert session.on_frames([summary("XYZ", 13), summary("XYZ", 13)]) == []
+    session.on_frames([update("XYZ", "Cv", 15)])
+    assert len(missing(session.on_frames([summary("XYZ", 15), summary("XYZ", 15)]))) == 1
+
+
+def test_the_watches_are_audited_soon_after_the_servers_came_back() -> None:
+    session = begun("XYZ")
+    session.on_frames([b"S,SERVER DISCONNECTED", b"S,SERVER CONNECTED"])
+    requests = [request for each in seconds(session, 1001, 1022) for request in each]
+    assert "S,REQUEST WATCHES" in texts(requests)
+
+
 def test_volume_is_asked_where_trades_are_not_counted() -> None:
     session = begun("XYZ")
     session.on_frames([summary("XYZ", "", 1000)])
@@ -223,7 +240,8 @@ def test_a_symbol_the_gateway_no_longer_watches_is_told_and_watched_again_alone(
 
 def test_what_was_refused_is_never_asked_for_again_nor_missed() -> None:
     session = begun("ABC", "XYZ", "QRS")
-    session.on_frames([b"n,ABC", b"S,SYMBOL LIMIT REACHED,QRS"])
+    denied = session.on_frames([b"n,ABC", b"S,SYMBOL LIMIT REACHED,QRS", b"n,NOBODYS"])
+    assert denied == [Denied("ABC", None, "symbol not found"), Denied("QRS", None, "symbol limit reached")]
     requests = [request for each in seconds(session, 1001, 1200) for request in each]
     assert not [line for line in texts(requests) if line[1:] in {"ABC", "QRS"}]
     assert session.on_frames([b"S,WATCHES,XYZ,"]) == []
@@ -243,7 +261,7 @@ ORDER = b"4,XYZ,,NSDQ,B,10.4900,300,,4,10:30:00.000001,2026-11-24,"
 def test_depth_is_asked_for_by_orders_and_a_future_without_them_by_levels() -> None:
     session = level2("XYZ", "@ES#")
     assert texts(session.on_connect()) == ["S,SET PROTOCOL,6.2", "S,SET CLIENT NAME,breadboard", "WOR,XYZ", "WOR,@ES#"]
-    session.on_frames([b"q,@ES#", b"n,XYZ"])
+    assert session.on_frames([b"q,@ES#", b"n,XYZ"]) == [Denied("XYZ", "book", "no such symbol, or no depth for it")]
     assert texts(session.on_time(1.0)) == ["WPL,@ES#"]
     session.on_frames([b"q,@ES#"])
     assert seconds(session, 2, 5) == [[]] * 3

@@ -108,6 +108,16 @@ def test_a_hole_asks_again_and_an_overlap_or_a_repeat_does_not() -> None:
     assert session.on_document("depth:BTCUSDT", 200, snapshot(18)) == []
 
 
+def test_numbers_that_fall_far_back_call_for_a_snapshot_at_once() -> None:
+    session = spot()
+    session.on_frames([depth(43_558_810_400_000, 43_558_810_400_002)])
+    session.on_document("depth:BTCUSDT", 200, snapshot(43_558_810_400_002))
+    assert delays(session.on_frames([depth(1001, 1003), depth(1004, 1004)])) == [0.0]
+    assert len(session.on_document("depth:BTCUSDT", 200, snapshot(43_558_810_400_009))) == 1, "from before"
+    assert session.on_document("depth:BTCUSDT", 200, snapshot(1002)) == []
+    assert session.on_frames([depth(1005, 1006), depth(1004, 1004)]) == []
+
+
 def test_a_broken_chain_of_a_future_asks_again() -> None:
     session = FEEDS["binance-usdm"].session(Wish(["BTCUSDT"], ["book"], "", ""))
     session.on_connect()
@@ -191,7 +201,7 @@ def test_a_real_recording_needs_one_snapshot_a_book() -> None:
     hole = [number for number, frame in enumerate(frames) if b"depthUpdate" in frame][1000]
     session = spot("BTCUSDT")
     first = session.on_frames(frames[:hole])
-    session.on_document("depth:BTCUSDT", 200, snapshot(10**15))
+    session.on_document("depth:BTCUSDT", 200, snapshot(6 * 10**10))
     assert len(first) == len(session.on_frames(frames[hole + 1 :])) == 1, "one update is missing"
 
 

@@ -215,5 +215,32 @@ def test_the_real_captures_have_the_frames_that_were_counted() -> None:
     assert len(everything(read(recording("coinbase/COINBASE.ws.28.0"), form="cryptofeed"))) == 9946
 
 
+@pytest.mark.parametrize(
+    ("url", "tag"),
+    [
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur", "depth:sgbeur"),
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur/", "depth:sgbeur"),
+        ("https://www.bitstamp.net/api/v2/order_book/sgbeur?group=1", "depth:sgbeur"),
+        ("https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000", "depth:BTCUSDT"),
+        ("https://www.bitstamp.net/api/v2/trading-pairs-info/", "trading-pairs-info"),
+        ("https://www.bitstamp.net/api/v2/order_book/", "order_book"),
+    ],
+)
+def test_an_http_answer_of_a_capture_is_tagged_by_its_address(tmp_path: Path, url: str, tag: str) -> None:
+    path = write(tmp_path / "c.txt", f"{url} -> 1641343696.24: {{}}".encode())
+    ((_, _, record),) = everything(read(path, form="cryptofeed"))
+    assert msgspec.json.decode(record.partition(b"\n")[0], type=DocumentHead) == DocumentHead(tag, url, 200)
+
+
 def test_lines_of_a_stream_are_frames() -> None:
     assert list(open_lines(io.BytesIO(b"{}\r\n\n\n[] \nlast"))) == [b"{}", b"[] ", b"last"]
+
+
+def test_frames_that_a_recorder_wrote_as_python_bytes_are_what_they_stand_for(tmp_path: Path) -> None:
+    frames = [b'{"msg":"it\'s"}', b'{"a":"\xe2\x82\xac"}', b"pong", b'b"not closed']
+    lines = [b"1652459225.5: " + repr(frame).encode() for frame in frames[:3]] + [b"1652459226.5: b'" + b"x" * 9]
+    found = everything(read(write(tmp_path / "OKX.ws.1.0", *lines), form="cryptofeed", venue="OKX"))
+    assert [(kind, payload) for kind, _, payload in found] == [
+        *((RecordKind.DATA, frame) for frame in frames[:3]),
+        (RecordKind.QUARANTINE, lines[3]),
+    ]

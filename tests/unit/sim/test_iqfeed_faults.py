@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -13,12 +13,17 @@ import pytest
 
 from breadboard.errors import UsageError
 from breadboard.sim.line_faults import LINE_FAULTS, parse_line_faults
+from breadboard.sim.lineserver import LineClient
 from breadboard.sim.serve import Serving
+from breadboard.sim.truth import Sent
 from capture_fakes import simulator
 from plainlines import Lines, connected, fields, truth
 
 SYMBOLS = ("ABCD", "EFGH", "IJKL")
-SELECT = "S,SELECT UPDATE FIELDS,TickID,Most Recent Trade Size,Total Volume,Most Recent Trade Time,Message Contents"
+SELECT = (
+    "S,SELECT UPDATE FIELDS,TickID,Most Recent Trade Size,Total Volume,Most Recent Trade Time,Message Contents,"
+    "Most Recent Trade Market Center"
+)
 WATCH = (SELECT, *(f"w{symbol}" for symbol in SYMBOLS))
 
 
@@ -38,10 +43,19 @@ async def watching(lines: Lines, *commands: str) -> None:
         await lines.until(lambda line: line.startswith("P,IJKL"))
 
 
-def trades_of(lines: list[str], symbol: str = "ABCD") -> list[int]:
-    """TickIDs of the prints of a symbol."""
-    rows = [fields(line) for line in lines if line.startswith(f"Q,{symbol},")]
-    return [int(row[2]) for row in rows if len(row) >= 7 and row[6][0] in "CEO"]
+def trades_of(lines: list[str], symbol: str = "ABCD") -> dict[str, list[int]]:
+    """TickIDs of the prints of a symbol, by market center: they are dense there."""
+    ids: dict[str, list[int]] = defaultdict(list)
+    for row in (fields(line) for line in lines if line.startswith(f"Q,{symbol},")):
+        if len(row) >= 8 and row[6][0] in "CEO":
+            ids[row[7]].append(int(row[2]))
+    return ids
+
+
+def is_whole(lines: list[str], symbol: str = "ABCD") -> bool:
+    """Say whether every print of a symbol is there once and in order, and whether there are some."""
+    found = trades_of(lines, symbol)
+    return bool(found) and all(ids == list(range(ids[0], ids[0] + len(ids))) for ids in found.values())
 
 
 def updates_of(lines: list[str]) -> list[str]:
@@ -77,17 +91,18 @@ def test_drop_withholds_every_nth_data_line_and_the_truth_names_the_prints() -> 
             await watching(l1)
             lines = await l1.during(1.5)
             told = await truth(sim.rest_url)
-            missing: list[int] = []
+            missing = 0
             for each in told["subscriptions"]:
-                got = trades_of(lines, each["symbol"])
-                holes = set(range(got[0], got[-1] + 1)) - set(got)
-                assert holes <= set(each["withheld_tick_ids"])
-                missing += each["withheld_tick_ids"]
+                withheld = {(str(center), tick) for center, tick in each["withheld_prints"]}
+                for center, got in trades_of(lines, each["symbol"]).items():
+                    holes = set(range(got[0], got[-1] + 1)) - set(got)
+                    assert {(center, tick) for tick in holes} <= withheld
+                missing += len(withheld)
             assert missing
-            withheld = sum(each["withheld"] for each in told["subscriptions"])
+            count = sum(each["withheld"] for each in told["subscriptions"])
             sent = sum(each["trades"] + each["quotes"] for each in told["subscriptions"])
-            assert abs(withheld - sent / 9) <= 1
-            assert told["faults"]["drop"] == withheld
+            assert abs(count - sent / 9) <= 1
+            assert told["faults"]["drop"] == count
 
     scene("drop:10", play)
 
@@ -118,10 +133,10 @@ def test_duplicate_and_reorder_change_nothing_but_the_order_and_the_number_of_li
             assert repeats >= 5
             assert told["faults"]["duplicate"] >= 5
             assert told["faults"]["reorder"] >= 5
-            shown = [int(fields(line)[2]) for line in lines]
+            shown = [int(fields(line)[4]) for line in lines]
             assert shown != sorted(shown)
-            ids = trades_of(lines, "IJKL")
-            assert set(ids) == set(range(min(ids), max(ids) + 1))
+            for ids in trades_of(lines, "IJKL").values():
+                assert set(ids) == set(range(min(ids), max(ids) + 1))
 
     scene("duplicate:11,reorder:3", play, symbols=("IJKL",), rate=1_500)
 
@@ -134,8 +149,7 @@ def test_garbage_comes_between_good_lines() -> None:
             strange = [line for line in lines if not line.startswith(("Q,ABCD,", "Q,EFGH,", "Q,IJKL,", "T,"))]
             assert len(strange) > 5
             assert len(set(strange)) == 5
-            ids = trades_of(lines)
-            assert ids == list(range(ids[0], ids[-1] + 1))
+            assert is_whole(lines)
 
     scene("garbage:7", play)
 
@@ -191,6 +205,38 @@ def test_close_ends_between_lines() -> None:
     scene("close:0.6", play)
 
 
+class Silent:
+    """A service that says nothing."""
+
+    name = "level1"
+    streams = True
+
+    def opened(self, client: LineClient) -> None: ...
+
+    def said(self, client: LineClient, text: str) -> None: ...
+
+    def closed(self, client: LineClient) -> None: ...
+
+    def watched(self, client: LineClient) -> list[str]:
+        del client
+        return []
+
+    def second(self, stamp: bytes) -> None: ...
+
+
+@pytest.mark.parametrize("ends", [lambda client: client.end("x"), lambda client: client.reset("x"), LineClient.freeze])
+def test_nothing_counts_as_sent_after_the_end(ends: Callable[[LineClient], None]) -> None:
+    sent = Sent(1, keep=True)
+    client = LineClient(Silent(), sent, parse_line_faults(""), 0, lambda *_: None)
+    assert client.tell(b"one")
+    client.flush()
+    ends(client)
+    assert not client.tell(b"two")
+    client.say(b"three")
+    client.flush()
+    assert (sent.frames, sent.payloads) == (1, [b"one"])
+
+
 def test_truncate_ends_in_a_line() -> None:
     async def play(sim: Serving) -> None:
         async with connected(sim.url) as l1:
@@ -228,8 +274,7 @@ def test_slow_drip_is_the_same_lines_byte_by_byte() -> None:
             pieces = [await l1.reader.read(1 << 16) for _ in range(20)]
             assert min(map(len, pieces)) < 50
             await watching(l1)
-            ids = trades_of(await l1.during(1.0))
-            assert ids == list(range(ids[0], ids[-1] + 1))
+            assert is_whole(await l1.during(1.0))
 
     scene("slow-drip", play, rate=100)
 
@@ -247,8 +292,7 @@ def test_delay_holds_everything_back() -> None:
             late = (now.hour - at.hour) * 3600 + (now.minute - at.minute) * 60 + now.second - at.second
             late_us = late * 1_000_000 + now.microsecond - at.microsecond
             assert 350_000 < late_us < 3_000_000
-            ids = trades_of(await l1.during(1.0))
-            assert ids == list(range(ids[0], ids[-1] + 1))
+            assert is_whole(await l1.during(1.0))
 
     scene("delay:400", play)
 
@@ -342,7 +386,7 @@ def test_drift_appends_a_field_that_nobody_knows_and_a_message_too() -> None:
             await watching(l1)
             before = updates_of(await l1.during(0.5))
             lines = await l1.until(lambda line: line.startswith("S,CURRENT UPDATE FIELDNAMES"))
-            assert lines[-1].endswith(",Message Contents,Halt Reason")
+            assert lines[-1].endswith("Center,Halt Reason")
             assert any(line.startswith("X,") for line in lines)
             after = updates_of(await l1.during(0.5))
             assert {line.count(",") for line in after} == {before[0].count(",") + 1}
@@ -359,13 +403,13 @@ def test_a_burst_of_corrections_and_the_counters_follow_it() -> None:
             corrections = [fields(line) for line in lines if line.startswith("C,")]
             assert len(corrections) >= 20
             assert {row[2] for row in corrections} == {"I", "D"}
-            prints = {(row[1], int(row[2])): row for row in map(fields, updates_of(lines)) if row[6][0] in "CEO"}
+            prints = {(row[1], row[2], row[7]): row for row in map(fields, updates_of(lines)) if row[6][0] in "CEO"}
             for row in corrections:
-                known = prints.get((row[1], int(row[7])))
+                known = prints.get((row[1], row[7], row[9]))
                 assert known is None or row[2] == "I" or known[3] == row[6]
             told = await truth(sim.rest_url)
-            kinds = Counter(kind for _, _, kind in told["corrections"])
-            assert len(corrections) == kinds["D"] + 2 * kinds["DI"]
+            expected = [(row[0], letter, str(row[2])) for row in told["corrections"] for letter in row[3]]
+            assert [(row[1], row[2], row[7]) for row in corrections] == expected[: len(corrections)]
             for symbol in SYMBOLS:
                 start = next(fields(line) for line in l1.read if line.startswith(f"P,{symbol},"))
                 rows = [fields(line) for line in l1.read if line.startswith((f"Q,{symbol},", f"C,{symbol},"))]
@@ -415,11 +459,10 @@ def test_a_sequence_reset_lets_ids_and_counters_fall_back() -> None:
     async def play(sim: Serving) -> None:
         async with connected(sim.url) as l1:
             await watching(l1)
-            ids = trades_of(await l1.during(2.0))
-            assert min(ids) == 1
-            assert ids[0] > 100
+            found = trades_of(await l1.during(2.5))
+            assert [ids for ids in found.values() if min(ids) == 1 and ids[0] > 100]
             told = await truth(sim.rest_url)
-            assert told["symbols"]["ABCD"]["trades"] <= len(ids)
+            assert told["symbols"]["ABCD"]["trades"] <= sum(map(len, found.values()))
 
     scene("sequence-reset:1", play)
 

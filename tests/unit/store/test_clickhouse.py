@@ -4,13 +4,16 @@ import os
 import shutil
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 import outputs_made as made
 from breadboard.errors import QueryRefused, StoreError
-from breadboard.store import clickhouse
+from breadboard.model.decimals import ABSENT
+from breadboard.model.tape import Tape
+from breadboard.store import clickhouse, rows
 from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -32,6 +35,16 @@ def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> Non
         found = subprocess.run(again, capture_output=True, text=True, check=False)
     assert found.returncode == 1
     assert f"process {os.getpid()} holds the store" in found.stderr
+
+
+def test_a_trade_without_a_size_is_null_when_asked_for(tmp_path: Path) -> None:
+    tape = Tape.of(2, {"kind": [1, 1], "instrument": [0, 0], "offset": [0, 1], "price": [1, 2], "size": [7, ABSENT]})
+    labels = rows.Labels()
+    labels.refresh(made.instruments())
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.write("trades", rows.trades(tape, labels), "once")
+        found = store.query("SELECT size FROM trades ORDER BY offset")["size"].to_pylist()
+    assert found == [Decimal("0.00000007"), None]
 
 
 def test_a_truncated_part_is_detached_in_silence_and_the_audit_tells(tmp_path: Path) -> None:

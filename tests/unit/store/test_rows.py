@@ -49,6 +49,13 @@ def test_what_the_venue_did_not_say_is_null() -> None:
         assert table[name].to_pylist() == [None, None], name
 
 
+def test_a_trade_without_a_size_has_none_and_not_0() -> None:
+    tape = Tape.of(2, {"kind": [1, 1], "instrument": [0, 0], "price": [1, 2], "size": [7, ABSENT]})
+    table = rows.trades(tape, labels())
+    assert table["size"].to_pylist() == [Decimal("0.00000007"), None]
+    assert table.schema.field("size").nullable  # or the store would be told of a column that cannot be NULL
+
+
 def test_a_duplicate_trade_is_left_out_and_provenance_comes_from_the_row() -> None:
     flags = [0, Flag.DUPLICATE, Flag.SYNTHETIC, Flag.REPLAYED, Flag.REPLAYED | Flag.SYNTHETIC]
     tape = Tape.of(5, {"kind": [1] * 5, "instrument": [0] * 5, "offset": range(5), "flags": flags, "price": [1] * 5})

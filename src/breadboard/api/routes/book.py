@@ -15,7 +15,7 @@ def router(services: Services) -> APIRouter:
     """Return the route."""
     routes = APIRouter(prefix="/api/v1/book", tags=["book"])
 
-    @routes.get("/{symbol}", summary="Bids and asks, best first, with the state of the book")
+    @routes.get("/{symbol:path}", summary="Bids and asks, best first, with the state of the book")
     def book(symbol: str, depth: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
         instrument = services.live.instrument(resolve(services.live, symbol))
         levels = services.book(instrument.venue, instrument.symbol, depth)

@@ -27,7 +27,7 @@ def router(services: Services) -> APIRouter:
         ids = list(dict.fromkeys(index for name in names for index in live.find(name)))
         return json({"data": described(live, ids), "unknown": [name for name in names if not live.find(name)]})
 
-    @routes.get("/{symbol}", summary="One instrument, with the top of its book")
+    @routes.get("/{symbol:path}", summary="One instrument, with the top of its book")
     def one(symbol: str) -> Response:
         index = resolve(services.live, symbol)
         instrument = services.live.instrument(index)

@@ -12,7 +12,7 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_session import GREETING
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Request, Send
+from breadboard.ports import Denied, Missing, Request, Send
 
 MINUTE_S: Final = 60.0
 TALKATIVE: Final = 5
@@ -79,7 +79,7 @@ class Level2Session:
             elif frame[:2] == b"T,":
                 self._clock = frame[2:19]
             elif frame[:2] in _REFUSALS:
-                self._refused(frame[2:].split(b",", 1)[0].decode("latin-1"))
+                self._refused(frame[2:].split(b",", 1)[0].decode("latin-1"), requests)
             elif frame.startswith(b"S,SERVER "):
                 self._forget()
         return requests
@@ -137,13 +137,14 @@ class Level2Session:
             symbol = name.decode("latin-1")
             requests.append(Missing(symbol, "book", GapReason.SUBSCRIPTION, voice.heard_s, detail))
 
-    def _refused(self, symbol: str) -> None:
+    def _refused(self, symbol: str, requests: list[Request]) -> None:
         """Ask for a future's price levels where it has no orders; let any other symbol be."""
         if symbol.startswith("@") and symbol not in self._by_levels and symbol.encode("latin-1") in self._voices:
             self._by_levels.add(symbol)
             self._waiting.insert(0, f"WPL,{symbol}")
         else:
-            self._voices.pop(symbol.encode("latin-1"), None)
+            if self._voices.pop(symbol.encode("latin-1"), None) is not None:
+                requests.append(Denied(symbol, "book", "no such symbol, or no depth for it"))
             self._probed.discard(symbol.encode("latin-1"))
 
     def _forget(self) -> None:

@@ -1,0 +1,230 @@
+"""Bitstamp's messages, and the reader that knows which book answer reaches the stream.
+
+Source: bitstamp.net/websocket/v2 and a real recording. ``ts_event`` is ``microtimestamp``, and a book's numbers are the
+same microseconds: they grow, with holes. A trade's ``type`` is the taker's: 0 bought, 1 sold. Its exact numbers are the
+``_str`` ones; those beside them went through a float.
+
+A real book had an offer at 9,999,999,999.00, beyond what the tape can hold: such a level is left out of the event and
+told in its notes, because a wish that can never trade must not cost the book.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Count,
+    Event,
+    Meaning,
+    PriceSize,
+    Refused,
+    comes_first,
+    levels_of,
+    parse_object,
+    price_of,
+    refused_document,
+    says,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_epoch
+from breadboard.model.decimals import INT64_MAX, PRICE_UNIT
+from breadboard.model.gaps import DocumentHead, Gap
+from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
+
+TRADES: Final = "live_trades_"
+DIFFS: Final = "diff_order_book_"
+IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
+"""Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
+_DIFF: Final = b'"' + DIFFS.encode()
+_DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
+_GREATEST: Final = INT64_MAX // PRICE_UNIT - 1
+"""The greatest whole part of a price that fits the tape whatever its decimals."""
+_LONG: Final = len(str(_GREATEST))
+_MICROSECONDS: Final = 17
+"""Digits beyond which a number of microseconds is none."""
+
+
+class Book(msgspec.Struct, frozen=True):
+    """A book answer, or the ``data`` of ``diff_order_book``: absolute sizes, 0 removes."""
+
+    microtimestamp: str
+    bids: list[PriceSize]
+    asks: list[PriceSize]
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """The ``data`` of ``live_trades``."""
+
+    id: Count
+    microtimestamp: str
+    amount_str: str
+    price_str: str
+    type: Literal[0, 1]
+    buy_order_id: Count | None = None
+    sell_order_id: Count | None = None
+
+
+_Row = tuple[int, int, list[tuple[str, tuple[int, int]]]]
+
+
+@dataclass(slots=True)
+class BitstampReader:
+    """A ``readers.FrameReader`` that remembers the first and the last change of each book on its connection.
+
+    A book answer older than the first is no beginning: what happened between the two was never sent to us. A change
+    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew with it.
+    """
+
+    _seen: dict[int, tuple[int, dict[str, tuple[int, int]]]] = field(default_factory=dict)
+    """By source: the connection, and by symbol the numbers of the first and the last change."""
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        payload = parse_object(frame)
+        event, channel, data = payload.get("event"), payload.get("channel", ""), payload.get("data")
+        if not isinstance(event, str) or not isinstance(channel, str):
+            raise unknown_type(event)
+        if event.startswith("bts:"):
+            return _said(event, channel)
+        if not isinstance(data, dict):
+            raise Refused(f"{event[:40]} without data")
+        if event == "trade" and channel.startswith(TRADES):
+            return says(_trade(symbol_of(channel.removeprefix(TRADES)), typed(data, Trade)))
+        if event == "data" and channel.startswith(DIFFS):
+            return says(*self._changes(symbol_of(channel.removeprefix(DIFFS)), data, at))
+        name = next((name for name in IGNORED if channel.startswith(name)), None)
+        if name is None:
+            raise unknown_type(f"{event} on {channel}")
+        return Meaning(ignored=name.rstrip("_"))
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched document means. Raises ValueError with the reason it cannot be understood."""
+        kind, _, symbol = head.tag.partition(":")
+        if kind != "depth":
+            return refused_document(None) if head.status != 200 else Meaning(ignored=f"document:{kind[:40]}")
+        symbol = symbol_of(symbol)
+        if head.status == 404:  # any pair can be subscribed to; here the venue says that there is no such one
+            return Meaning((Event(kind=EventKind.STATUS, symbol=symbol, code=StatusCode.REFUSED),), control=True)
+        if head.status != 200:
+            return refused_document(symbol)
+        event = _book(symbol, EventKind.BOOK_SNAPSHOT, parse_object(body))
+        if event.sequence < self._books(at).get(symbol, (0, 0))[0]:
+            return Meaning(ignored="depth older than the stream")
+        return says(event)
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return whose book misses a refused frame, which no number will show; its stream begins anew."""
+        if not is_change(frame):
+            return None
+        named = _DIFF_CHANNEL.search(frame)
+        symbol = named.group(1).decode("ascii") if named else ""
+        books = self._books(at)
+        if symbol:
+            books.pop(symbol, None)
+        else:
+            books.clear()
+        return symbol
+
+    def snapshot(self) -> bytes:
+        """Return the numbers of every book."""
+        told = [(source, epoch, sorted(books.items())) for source, (epoch, books) in sorted(self._seen.items())]
+        return msgspec.msgpack.encode(told) if told else b""
+
+    def restore(self, state: bytes) -> None:
+        """Go back to what ``snapshot`` returned."""
+        rows = msgspec.msgpack.decode(state, type=list[_Row]) if state else []
+        self._seen = {source: (epoch, dict(books)) for source, epoch, books in rows}
+
+    def _changes(self, symbol: str, data: dict[str, Any], at: At) -> tuple[Event, ...]:
+        event = _book(symbol, EventKind.BOOK_DELTA, data)
+        books = self._books(at)
+        first, last = books.get(symbol, (event.sequence, event.sequence))
+        late = event.sequence < last
+        books[symbol] = (event.sequence, event.sequence) if late else (first, event.sequence)
+        return (_disorder(symbol, last, at), event) if late else (event,)
+
+    def _books(self, at: At) -> dict[str, tuple[int, int]]:
+        epoch, books = self._seen.get(at.source, (at.epoch, {}))
+        if epoch != at.epoch:
+            books = {}
+        self._seen[at.source] = (at.epoch, books)
+        return books
+
+
+def _disorder(symbol: str, last: int, at: At) -> Event:
+    reason = GapReason.SEQUENCE
+    gap = Gap(at.source, reason, at.ts_recv, at.ts_recv, symbol, "book", detail=f"a change older than that of {last}")
+    return Event(kind=EventKind.GAP, symbol=symbol, code=reason, gap=gap)
+
+
+def is_change(frame: bytes) -> bool:
+    """Tell whether a frame is, or once was, a change of a book: the channel comes last, and may be cut off."""
+    return _DIFF in frame or (b'"microtimestamp"' in frame and b'"bids"' in frame and b'"channel"' not in frame)
+
+
+def _said(event: str, channel: str) -> Meaning:
+    """Return what the venue's conversation means."""
+    match event:
+        case "bts:subscription_succeeded" | "bts:unsubscription_succeeded" | "bts:heartbeat":
+            return CONTROL
+        case "bts:request_reconnect":
+            return venue_says(StatusCode.MAINTENANCE)
+        case "bts:error":
+            symbol = next((channel.removeprefix(name) for name in (DIFFS, TRADES) if channel.startswith(name)), "")
+            if not symbol:
+                return venue_says(StatusCode.VENUE_ERROR)
+            return Meaning(
+                (Event(kind=EventKind.STATUS, symbol=symbol_of(symbol), code=StatusCode.REFUSED),), control=True
+            )
+    raise unknown_type(event)
+
+
+def _microseconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MICROSECONDS:
+        raise Refused(f"not a time in microseconds: {text[:40]!r}")
+    return int(text)
+
+
+def _beyond(price: str) -> bool:
+    """Tell whether a price is a number that is too great for the tape."""
+    whole = price.partition(".")[0]
+    return len(whole) >= _LONG and whole.isascii() and whole.isdecimal() and int(whole[:40]) > _GREATEST
+
+
+def _book(symbol: str, kind: EventKind, data: dict[str, Any]) -> Event:
+    message = typed(data, Book)
+    number = _microseconds(message.microtimestamp)
+    bids, asks = ([level for level in side if not _beyond(level[0])] for side in (message.bids, message.asks))
+    left_out = [level for side in (message.bids, message.asks) for level in side if _beyond(level[0])]
+    return Event(
+        kind=kind,
+        symbol=symbol,
+        ts_event=parse_epoch(number),
+        sequence=number,
+        levels=levels_of(bids, asks, asks_first=comes_first(data, "asks", "bids")),
+        notes={"left_out": left_out} if left_out else {},
+    )
+
+
+def _trade(symbol: str, message: Trade) -> Event:
+    size, exponent = trade_size(message.amount_str)
+    orders = {"buy_order_id": message.buy_order_id, "sell_order_id": message.sell_order_id}
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol,
+        side=Side.SELL if message.type else Side.BUY,
+        ts_event=parse_epoch(_microseconds(message.microtimestamp)),
+        trade_id=message.id,
+        price=price_of(message.price_str),
+        size=size,
+        size_exp=exponent,
+        notes={name: number for name, number in orders.items() if number is not None},
+    )

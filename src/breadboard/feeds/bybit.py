@@ -1,0 +1,242 @@
+"""Bybit v5: spot, linear and inverse. Books that begin with a snapshot in the stream and count their updates.
+
+Source: bybit-exchange.github.io/docs/v5/ws/connect and /websocket/public. A book whose update ids jump is subscribed to
+anew, alone: the venue then sends a new snapshot, and nothing else of the connection is lost.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from breadboard.errors import UsageError
+from breadboard.feeds.bybit_messages import BybitReader
+from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import GapReason, SequenceRule
+from breadboard.ports import Capabilities, Denied, Keepalive, Missing, Reconnect, Request, Send, Wish
+
+CHANNELS: Final = {"trade": "publicTrade", "quote": "orderbook.1", "book": "orderbook.200"}
+_CHANNEL_OF: Final = {name: channel for channel, name in CHANNELS.items()}
+ARGS_A_REQUEST: Final = 10
+"""What spot takes; derivatives take more, and are asked as gently."""
+ARGS_CHARACTERS: Final = 21_000
+"""Of all topics of one connection."""
+QUIET_S: Final = 15.0
+"""``orderbook.1`` is sent again after three seconds without a change: five times that is no quiet market."""
+SNAPSHOT_S: Final = 10.0
+"""How long a book may wait for the snapshot that a subscription begins with."""
+LONGEST_S: Final = 3600.0
+_SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
+
+
+class _Numbers(msgspec.Struct, gc=False):
+    u: int
+
+
+class _Book(msgspec.Struct, gc=False):
+    topic: str
+    type: str
+    data: _Numbers
+
+
+class _Answer(msgspec.Struct, gc=False):
+    success: bool
+    op: str = ""
+    req_id: str = ""
+    ret_msg: str = ""
+
+
+_book: Final = msgspec.json.Decoder(_Book)
+_answer: Final = msgspec.json.Decoder(_Answer)
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What is known of one order book topic on this connection."""
+
+    last: int | None = None
+    """The update id it has come to; None while it waits for a snapshot."""
+    heard_s: float | None = None
+    """When the next silence began, on the clock of ``on_time``; None: with the next tick."""
+    patience_s: float = SNAPSHOT_S
+    told: bool = False
+    """Its silence is on the tape; what comes next ends it."""
+
+
+@dataclass(slots=True)
+class BybitSession:
+    """A ``ports.Session``."""
+
+    venue: str
+    symbols: Sequence[str]
+    channels: Sequence[str]
+    url: str
+    _topics: tuple[str, ...] = field(init=False)
+    _books: dict[str, _Watched] = field(init=False, default_factory=dict)
+    """``orderbook`` topics, also those of depth 1."""
+    _asked: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    """By request id, the topics of subscriptions that were not yet answered."""
+    _requests: int = field(init=False, default=0)
+    _heard: bool = field(init=False, default=True)
+    """Whether any topic has said anything since the last tick."""
+    _mute_s: float = field(init=False, default=0.0)
+    """Since when none has, on the clock of ``on_time``."""
+
+    def __post_init__(self) -> None:
+        """Check the wishes and name the topics. Raises UsageError."""
+        self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_SYMBOL)
+        names = wanted_channels(self.venue, self.channels, CHANNELS)
+        self._topics = tuple(f"{name}.{symbol}" for symbol in self.symbols for name in names)
+        if sum(map(len, self._topics)) > ARGS_CHARACTERS:
+            raise UsageError(
+                f"the {len(self._topics)} topics of {self.venue} are longer than the {ARGS_CHARACTERS} characters that "
+                "it takes on a connection",
+                hint="split the symbols over several sources",
+            )
+
+    def on_connect(self) -> list[Request]:
+        """Subscribe to everything, ten topics a request."""
+        self._books = {topic: _Watched() for topic in self._topics if topic.startswith("orderbook.")}
+        self._asked.clear()
+        self._requests = 0
+        self._heard = True
+        parts = [self._topics[i : i + ARGS_A_REQUEST] for i in range(0, len(self._topics), ARGS_A_REQUEST)]
+        return [self._subscribe(part) for part in parts]
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Follow the books' numbers; subscribe anew to one that jumps, and singly to what was refused together."""
+        requests: list[Request] = []
+        for frame in frames:
+            if b'"orderbook.' in frame and b'"success"' not in frame:
+                requests += self._on_book(frame)
+                self._heard = True
+            elif b'"success"' in frame:
+                requests += self._on_answer(frame)
+        return requests
+
+    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
+        """Return nothing: nothing is ever fetched."""
+        return []
+
+    def on_time(self, now_s: float) -> list[Request]:
+        """Subscribe anew to a book without a snapshot, and to a best bid and offer that stopped; tell of the latter.
+
+        Where all of them have stopped the connection is mute, though it answers pings: it is left.
+        """
+        if self._heard:
+            self._heard, self._mute_s = False, now_s
+        mute_s = now_s - self._mute_s
+        if mute_s > QUIET_S and any(topic.startswith("orderbook.1.") for topic in self._books):
+            self._heard = True
+            why = f"no book for {mute_s:.0f} s, though the venue repeats each best bid and offer every 3 s"
+            return [Missing(None, None, GapReason.SUBSCRIPTION, self._mute_s, why), Reconnect(f"mute: {why}")]
+        requests: list[Request] = []
+        for topic, book in self._books.items():
+            if book.heard_s is None:
+                book.heard_s = now_s
+            if now_s - book.heard_s <= book.patience_s or not (book.last is None or topic.startswith("orderbook.1.")):
+                continue
+            if book.last is not None and not book.told:
+                why = f"nothing for {now_s - book.heard_s:.0f} s, though the venue repeats it every 3 s"
+                symbol = topic.removeprefix("orderbook.1.")
+                requests.append(Missing(symbol, "quote", GapReason.SUBSCRIPTION, book.heard_s, why))
+            book.told, book.heard_s, book.patience_s = True, None, min(LONGEST_S, 2 * book.patience_s)
+            requests += self._again(topic)
+        return requests
+
+    def _on_book(self, frame: bytes) -> list[Request]:
+        try:
+            message = _book.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []  # the decoder will say why; the next update does not follow, and the book is asked for again
+        book = self._books.get(message.topic)
+        if book is None:
+            return []
+        book.heard_s = None
+        if message.type == "snapshot":
+            book.last, book.told, book.patience_s = message.data.u, False, QUIET_S
+            return []
+        if book.last is None:
+            return []  # a delta of the subscription that was given up
+        if message.data.u != book.last + 1:
+            book.last, book.patience_s = None, SNAPSHOT_S
+            return self._again(message.topic)
+        book.last = message.data.u
+        return []
+
+    def _on_answer(self, frame: bytes) -> list[Request]:
+        """Ask singly for topics that were refused together: one wrong symbol must not cost its neighbours."""
+        try:
+            answer = _answer.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return []
+        topics = self._asked.pop(answer.req_id, ())
+        if answer.success:
+            return []
+        if len(topics) == 1:
+            book = self._books.get(topics[0])
+            if book is not None and book.last is None:
+                del self._books[topics[0]]  # refused for good: there is nothing to wait for
+            name, _, symbol = topics[0].rpartition(".")
+            return [Denied(symbol, _CHANNEL_OF.get(name), answer.ret_msg[:200])]
+        return [self._subscribe((topic,)) for topic in topics]
+
+    def _again(self, topic: str) -> list[Request]:
+        return [_say("unsubscribe", (topic,), ""), self._subscribe((topic,))]
+
+    def _subscribe(self, topics: tuple[str, ...]) -> Send:
+        self._requests += 1
+        self._asked[str(self._requests)] = topics
+        return _say("subscribe", topics, str(self._requests))
+
+
+def _say(op: str, topics: tuple[str, ...], req_id: str) -> Send:
+    return Send(msgspec.json.encode({"req_id": req_id, "op": op, "args": topics}).decode())
+
+
+@dataclass
+class BybitFeed:
+    """One of Bybit's markets as a ``ports.Feed``."""
+
+    capabilities: Capabilities
+    url: str
+
+    def session(self, wish: Wish) -> BybitSession:
+        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
+        return BybitSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url or self.url)
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; there is one way to read, ``fast`` or not."""
+        del fast
+        can = self.capabilities
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, BybitReader(), instruments)
+
+
+def _market(venue: str, path: str) -> BybitFeed:
+    return BybitFeed(
+        Capabilities(
+            venue=venue,
+            completeness="full",
+            sequence_rule=SequenceRule.LINK,
+            sequence_scope="symbol",
+            checksum="none",
+            heartbeat_s=25.0,  # the answer to our ping every 20 s
+            ts_event_unit="ms",
+            trade_ids_contiguous=False,
+            connection_lifetime_s=None,
+            max_streams_per_connection=450,  # topics, of 46 characters at the most: 21,000 in all
+            client_messages_per_s=10.0,
+            frame_cap=4 << 20,
+            keepalive=Keepalive('{"op":"ping"}', 20.0),
+        ),
+        f"wss://stream.bybit.com/v5/public/{path}",
+    )
+
+
+SPOT: Final = _market("BYBIT", "spot")
+LINEAR: Final = _market("BYBIT_LINEAR", "linear")
+INVERSE: Final = _market("BYBIT_INVERSE", "inverse")

@@ -1,0 +1,243 @@
+"""Bybit's public v5 messages, by their names and never by their places: key order differs from product to product.
+
+Source: bybit-exchange.github.io/docs/v5/websocket/public. A book's time is ``cts``, when the matching engine made it
+(``ts``, when the message was made, where it is missing); a trade's is ``T``, and its side is the taker's. Numbers of a
+book are its update ids ``u``, each one more than the last; a snapshot begins anew, and one with ``u`` 1 says that the
+service was restarted.
+"""
+
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Count,
+    Event,
+    Meaning,
+    PriceSize,
+    Refused,
+    comes_first,
+    levels_of,
+    parse_object,
+    price_of,
+    quote_side,
+    refused_document,
+    says,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_epoch
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Side, StatusCode
+
+IGNORED: Final = frozenset(
+    {
+        *("tickers", "kline", "liquidation", "allLiquidation", "insurance", "adlAlert", "priceLimit"),
+        *("kline_lt", "tickers_lt", "lt", "orderbook.rpi"),
+    }
+)
+"""Topics that are understood and make no event here; spot tickers have no bid and ask."""
+MOST_TRADES: Final = 1024
+"""In one message, by the venue's documents; twice as many are no such message."""
+TOPIC: Final = re.compile(r"\b(orderbook\.\d+|publicTrade)\.([A-Z0-9][\w.-]{0,63})")
+"""What a topic looks like that we ask for, also inside the text of a refusal."""
+
+
+class BookData(msgspec.Struct, frozen=True):
+    """The ``data`` of ``orderbook``: absolute sizes; ``seq`` compares books of different depths."""
+
+    s: str
+    b: list[PriceSize]
+    a: list[PriceSize]
+    u: Count
+    seq: Count | None = None
+
+
+class Book(msgspec.Struct, frozen=True):
+    """``orderbook.DEPTH.SYMBOL``."""
+
+    topic: str
+    type: Literal["snapshot", "delta"]
+    ts: Count
+    data: BookData
+    cts: Count | None = None
+
+
+class Print(msgspec.Struct, frozen=True):
+    """One trade of ``publicTrade``."""
+
+    T: Count
+    s: str
+    S: Literal["Buy", "Sell"]
+    v: str
+    p: str
+    i: str
+    L: str | None = None
+    BT: bool | None = None
+    RPI: bool | None = None
+    seq: Count | None = None
+
+
+class Prints(msgspec.Struct, frozen=True):
+    """``publicTrade.SYMBOL``: one or many trades."""
+
+    topic: str
+    ts: Count
+    data: list[Print]
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The answer to something that we said."""
+
+    success: bool
+    op: str
+    ret_msg: str = ""
+
+
+class BybitReader:
+    """A ``readers.FrameReader`` without a memory: every message says what it belongs to, and the numbers what it lacks.
+
+    A frame that is refused leaves a hole in the update ids, which the book itself sees.
+    """
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        del at
+        payload = parse_object(frame)
+        topic = payload.get("topic")
+        if topic is None:
+            return _said(payload)
+        if not isinstance(topic, str):
+            raise unknown_type(topic)
+        kind, _, rest = topic.partition(".")
+        if kind == "orderbook" and rest.partition(".")[0].isdecimal():
+            return says(_book(typed(payload, Book), asks_first=comes_first(payload["data"], "a", "b")))
+        if kind == "publicTrade":
+            return _prints(typed(payload, Prints))
+        name = "orderbook.rpi" if topic.startswith("orderbook.rpi.") else kind
+        if name in IGNORED:
+            return Meaning(ignored=name)
+        raise unknown_type(topic)
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
+        del body, at
+        if head.status != 200:
+            return refused_document(None)
+        return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return None: the next update of a book whose frame was refused does not follow, and the book sees it."""
+        del frame, at
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return no bytes: there is no memory."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Take nothing back."""
+        if state:
+            raise ValueError(f"this reader has no memory, and was given {len(state)} bytes")
+
+
+def _said(payload: dict[str, Any]) -> Meaning:
+    """Return what an answer means: conversation, and on the tape where the venue refuses what was asked for."""
+    if payload.get("op") == "pong":
+        return CONTROL  # some streams answer so, without a word about success
+    if "success" not in payload:
+        raise unknown_type(payload.get("op"))
+    said = typed(payload, Said)
+    if said.success:
+        return CONTROL
+    if said.op != "subscribe":
+        return venue_says(StatusCode.VENUE_ERROR)
+    named = TOPIC.search(said.ret_msg)
+    if named is None:
+        return venue_says(StatusCode.REFUSED)
+    event = Event(
+        kind=EventKind.STATUS,
+        symbol=named.group(2),
+        code=StatusCode.REFUSED,
+        notes={"topic": named.group(), "message": said.ret_msg[:200]},
+    )
+    return Meaning((event,), control=True)
+
+
+def _book(message: Book, *, asks_first: bool) -> Event:
+    """Return the best bid and offer of depth 1, the levels of any other depth."""
+    data = message.data
+    depth = message.topic.split(".")[1]
+    if message.topic != f"orderbook.{depth}.{data.s}":
+        raise Refused(f"the book of {data.s[:40]!r} under the topic {message.topic[:60]!r}")
+    ts_event = parse_epoch(message.ts if message.cts is None else message.cts)
+    if depth == "1":
+        return _quote(message, ts_event)
+    snapshot = message.type == "snapshot"
+    return Event(
+        kind=EventKind.BOOK_SNAPSHOT if snapshot else EventKind.BOOK_DELTA,
+        symbol=symbol_of(data.s),
+        ts_event=ts_event,
+        sequence=data.u,
+        sequence_first=ABSENT if snapshot else data.u,
+        sequence_prev=ABSENT if snapshot else data.u - 1,
+        levels=levels_of(data.b, data.a, asks_first=asks_first),
+        notes={} if data.seq is None else {"seq": data.seq},
+    )
+
+
+def _quote(message: Book, ts_event: int) -> Event:
+    """Return the best bid and offer. ``orderbook.1`` is always a snapshot, so a missing side is an empty one."""
+    data = message.data
+    if message.type != "snapshot":
+        raise Refused("a delta of depth 1, where the venue sends snapshots only")
+    if len(data.b) > 1 or len(data.a) > 1:
+        raise Refused(f"{len(data.b)} bids and {len(data.a)} offers in a book of depth 1")
+    bid, bid_size, bid_exp = quote_side(*(data.b[0] if data.b else ("0", None)))
+    ask, ask_size, ask_exp = quote_side(*(data.a[0] if data.a else ("0", None)))
+    return Event(
+        kind=EventKind.QUOTE,
+        symbol=symbol_of(data.s),
+        ts_event=ts_event,
+        sequence=data.u,
+        price=bid,
+        size=bid_size,
+        size_exp=bid_exp,
+        ask_price=ask,
+        ask_size=ask_size,
+        ask_size_exp=ask_exp,
+    )
+
+
+def _prints(message: Prints) -> Meaning:
+    if not 0 < len(message.data) <= 2 * MOST_TRADES:
+        raise Refused(f"{len(message.data)} trades in one message")
+    return says(*map(_print, message.data))
+
+
+def _print(trade: Print) -> Event:
+    """Return one trade. Spot numbers its trades; derivatives name them by UUIDs, which are told in the notes."""
+    size, exponent = trade_size(trade.v)
+    number = int(trade.i) if trade.i.isascii() and trade.i.isdecimal() and len(trade.i) <= 19 else ABSENT
+    notes: dict[str, Any] = {"id": trade.i} if number == ABSENT or number > INT64_MAX else {}
+    notes |= {name: value for name, value in (("block", trade.BT), ("rpi", trade.RPI)) if value}
+    notes |= {} if trade.L is None else {"tick": trade.L}
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol_of(trade.s),
+        side=Side.BUY if trade.S == "Buy" else Side.SELL,
+        ts_event=parse_epoch(trade.T),
+        sequence=ABSENT if trade.seq is None else trade.seq,
+        trade_id=ABSENT if "id" in notes else number,
+        price=price_of(trade.p),
+        size=size,
+        size_exp=exponent,
+        notes=notes,
+    )

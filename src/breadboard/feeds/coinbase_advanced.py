@@ -1,0 +1,188 @@
+"""Coinbase Advanced Trade: one channel a subscription, and a number on every message of the connection.
+
+Source: docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket. A hole in the numbers may have cost any book a
+change and any product a trade: level 2 and trades are subscribed to anew, which brings a snapshot of each, and the
+connection with its tickers stays. Market data needs no key.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
+from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
+from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
+
+CHANNELS: Final = {"trade": "market_trades", "quote": "ticker", "book": "level2"}
+RENEWED: Final = ("level2", "market_trades")
+"""Channels that begin with a snapshot, which mends what a hole has cost."""
+PRODUCTS_A_MESSAGE: Final = 100
+SNAPSHOTS_S: Final = 20.0
+"""How long the books may wait for their snapshots after a subscription."""
+MOST_ERRORS: Final = 3
+
+
+class _Event(msgspec.Struct, gc=False):
+    type: str = ""
+    product_id: str = ""
+
+
+class _Head(msgspec.Struct, gc=False):
+    channel: str = ""
+    type: str = ""
+    message: str = ""
+    sequence_num: int | None = None
+
+
+class _Books(msgspec.Struct, gc=False):
+    events: list[_Event]
+
+
+_head: Final = msgspec.json.Decoder(_Head)
+_books: Final = msgspec.json.Decoder(_Books)
+
+
+@dataclass(slots=True)
+class CoinbaseAdvancedSession:
+    """A ``ports.Session``."""
+
+    venue: str
+    symbols: Sequence[str]
+    channels: Sequence[str]
+    url: str
+    _names: tuple[str, ...] = field(init=False)
+    _numbers: ConnectionNumbers = field(init=False, default_factory=ConnectionNumbers)
+    _waiting: set[str] = field(init=False, default_factory=set)
+    """Products whose book waits for a snapshot, once the numbers had a hole."""
+    _since_s: float | None = field(init=False, default=None)
+    """Since when, on the clock of ``on_time``."""
+    _broken: bool = field(init=False, default=False)
+    """The numbers had another hole meanwhile."""
+    _errors: int = field(init=False, default=0)
+    """Connections in a row that the venue answered with an error; outlives them on purpose."""
+
+    def __post_init__(self) -> None:
+        """Check the wishes. Raises UsageError."""
+        self.symbols = wanted_symbols(self.venue, self.symbols, example="BTC-USD")
+        self._names = wanted_channels(self.venue, self.channels, CHANNELS)
+        self.url = self.url or "wss://advanced-trade-ws.coinbase.com"
+
+    def on_connect(self) -> list[Request]:
+        """Forget the old connection's numbers; ask for heartbeats first, which keep quiet channels open."""
+        self._numbers = ConnectionNumbers()
+        self._waiting.clear()
+        self._since_s, self._broken = None, False
+        return [_say("subscribe", "heartbeats", ()), *self._all("subscribe", self._names)]
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Follow the numbers; after a hole subscribe anew to what begins with a snapshot."""
+        requests: list[Request] = []
+        for frame in frames:
+            try:
+                head = _head.decode(frame)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                if b'"l2_data"' in frame:
+                    requests += self._on_hole()  # the decoder will say why; the book misses it
+                continue
+            if head.type == "error":
+                requests += self._on_error(head.message)
+            elif head.sequence_num is not None:
+                if self._waiting and head.channel == "l2_data":
+                    self._on_book(frame)
+                if self._numbers.take(head.sequence_num) in (Verdict.HOLE, Verdict.ANEW):
+                    requests += self._on_hole()
+        return requests
+
+    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
+        """Return nothing: nothing is ever fetched."""
+        return []
+
+    def on_time(self, now_s: float) -> list[Request]:
+        """Begin once more after another hole; leave a connection that does not send the snapshots it owes."""
+        if not self._waiting:
+            self._since_s = None
+            if self._broken:
+                self._broken = False
+                return self._on_hole()
+            return []
+        if self._since_s is None:
+            self._since_s = now_s
+        elif now_s - self._since_s > SNAPSHOTS_S:
+            self._waiting.clear()
+            return [Reconnect("messages were lost, and the snapshots that were asked for did not come")]
+        return []
+
+    def _on_hole(self) -> list[Request]:
+        """Ask for snapshots; where they are still under way, once more after they have come."""
+        if self._waiting:
+            self._broken = True
+            return []
+        names = [name for name in self._names if name in RENEWED]
+        if "level2" in names:
+            self._waiting = set(self.symbols)
+        return self._all("unsubscribe", names) + self._all("subscribe", names)
+
+    def _on_book(self, frame: bytes) -> None:
+        try:
+            events = _books.decode(frame).events
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        told = {event.product_id for event in events if event.type == "snapshot"}
+        self._waiting -= told | {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
+
+    def _on_error(self, message: str) -> list[Request]:
+        """Reconnect on an error; after three in a row live with what the venue does send."""
+        self._errors += 1
+        return [Reconnect(f"the venue says: {message}"[:200])] if self._errors <= MOST_ERRORS else []
+
+    def _all(self, method: str, names: Sequence[str]) -> list[Request]:
+        size = PRODUCTS_A_MESSAGE
+        parts = [self.symbols[i : i + size] for i in range(0, len(self.symbols), size)]
+        return [_say(method, name, part) for name in names for part in parts]
+
+
+def _say(method: str, channel: str, products: Sequence[str]) -> Send:
+    said = {"type": method, "channel": channel} | ({"product_ids": products} if products else {})
+    return Send(msgspec.json.encode(said).decode())
+
+
+@dataclass
+class CoinbaseAdvancedFeed:
+    """Coinbase Advanced Trade as a ``ports.Feed``."""
+
+    capabilities: Capabilities
+
+    def session(self, wish: Wish) -> CoinbaseAdvancedSession:
+        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
+        return CoinbaseAdvancedSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; there is one way to read, ``fast`` or not."""
+        del fast
+        can = self.capabilities
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, CoinbaseAdvancedReader(), instruments)
+
+
+COINBASE_ADVANCED: Final = CoinbaseAdvancedFeed(
+    Capabilities(
+        venue="COINBASE_ADVANCED",
+        completeness="full",
+        sequence_rule=SequenceRule.NONE,
+        sequence_scope="connection",
+        checksum="none",
+        heartbeat_s=5.0,  # one heartbeat a second
+        ts_event_unit="ns",
+        # As on Coinbase Exchange, whose matches these are. A snapshot sends known trades again: they must be known.
+        trade_ids_contiguous=True,
+        connection_lifetime_s=None,
+        max_streams_per_connection=1_000,
+        client_messages_per_s=8.0,
+        frame_cap=10 << 20,  # a snapshot of a whole book, about a hundred bytes a level
+    )
+)

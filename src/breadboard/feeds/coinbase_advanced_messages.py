@@ -1,0 +1,295 @@
+"""Coinbase Advanced Trade's messages, and the reader that counts them.
+
+Source: docs.cdp.coinbase.com/coinbase-app/advanced-trade-apis/websocket. An envelope holds events of one channel;
+``sequence_num`` counts the envelopes of the connection over all channels, from 0. A trade carries the MAKER's side; the
+tape has the taker's. ``ts_event`` is a trade's own time, the newest ``event_time`` of a book's changes, and the
+envelope's time of a snapshot or a ticker. Trades of one message are put in the order of their ids: the venue lists the
+newest first.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Count,
+    Event,
+    Level,
+    Meaning,
+    Refused,
+    parse_object,
+    price_of,
+    quote_side,
+    refused_document,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_rfc3339
+from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
+from breadboard.model.gaps import DocumentHead, Gap
+from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
+
+IGNORED: Final = frozenset({"candles", "status", "user", "futures_balance_summary"})
+"""Channels that are understood and make no event here."""
+_UNKNOWN_TIME: Final = "1970-01-01"
+"""What the venue writes, with a time of day, where it has no time of a level."""
+_PRODUCT: Final = re.compile(rb'"product_id"\s*:\s*"([!#-\[\]-~]{1,64})"')
+
+Type = Literal["snapshot", "update"]
+
+
+class Envelope(msgspec.Struct, frozen=True):
+    """What every message of a channel has."""
+
+    channel: str
+    timestamp: str
+    sequence_num: Count
+    events: list[dict[str, Any]]
+
+
+class Change(msgspec.Struct, frozen=True):
+    """One level: absolute size, 0 removes."""
+
+    side: Literal["bid", "offer", "ask"]
+    price_level: str
+    new_quantity: str
+    event_time: str | None = None
+
+
+class Changes(msgspec.Struct, frozen=True):
+    """``l2_data``: the whole book, or changed levels."""
+
+    type: Type
+    product_id: str
+    updates: list[Change]
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """One trade; ``side`` is the maker's."""
+
+    trade_id: str
+    product_id: str
+    price: str
+    size: str
+    side: Literal["BUY", "SELL"]
+    time: str
+
+
+class Trades(msgspec.Struct, frozen=True):
+    """``market_trades``: what traded in the last quarter of a second, or, as a snapshot, before we listened."""
+
+    type: Type
+    trades: list[Trade]
+
+
+class Ticker(msgspec.Struct, frozen=True):
+    """``ticker``: best bid and offer after a trade. ``ticker_batch`` leaves them out."""
+
+    product_id: str
+    best_bid: str | None = None
+    best_ask: str | None = None
+    best_bid_quantity: str | None = None
+    best_ask_quantity: str | None = None
+
+
+class Tickers(msgspec.Struct, frozen=True):
+    """``ticker`` and ``ticker_batch``."""
+
+    type: Type
+    tickers: list[Ticker]
+
+
+class Heartbeat(msgspec.Struct, frozen=True):
+    """``heartbeats``: one a second and connection. The counter is text in some documents, a number on the wire."""
+
+    heartbeat_counter: Count | str | None = None
+
+
+@dataclass(slots=True)
+class CoinbaseAdvancedReader:
+    """A ``readers.FrameReader`` that remembers the last number of each connection.
+
+    A hole in the numbers is a GAP of the whole source, since any channel may have lost something. A message that comes
+    again says nothing of books and quotes that is not older than what they hold; its trades are told, because a trade
+    number shows for itself whether it is new.
+    """
+
+    _connections: dict[int, tuple[int, ConnectionNumbers, int]] = field(default_factory=dict)
+    """By source: the connection, its numbers, and the receive time of its last message."""
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        payload = parse_object(frame)
+        if payload.get("type") == "error" and "channel" not in payload:
+            return venue_says(StatusCode.VENUE_ERROR)
+        number = payload.get("sequence_num")
+        verdict = Verdict.NEXT
+        gaps: tuple[Event, ...] = ()
+        if isinstance(number, int) and 0 <= number <= INT64_MAX and not isinstance(number, bool):
+            verdict, gaps = self._count(number, at)  # before anything can be refused: a refused message is not lost
+        try:
+            meaning = _read(typed(payload, Envelope))
+        except ValueError as error:
+            if not gaps:
+                raise
+            return Meaning(gaps, refused=str(error))  # the hole before it is told all the same
+        if verdict is Verdict.REPEAT:
+            trades = tuple(event for event in meaning.events if event.kind is EventKind.TRADE)
+            return Meaning(trades, control=meaning.control, ignored=None if trades or meaning.control else "repeated")
+        return msgspec.structs.replace(meaning, events=gaps + meaning.events) if gaps else meaning
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
+        del body, at
+        if head.status != 200:
+            return refused_document(None)
+        return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return whose book misses a refused frame: levels have no numbers of their own that would show it."""
+        del at
+        if b'"l2_data"' not in frame:
+            return None
+        named = set(_PRODUCT.findall(frame))
+        return named.pop().decode("ascii") if len(named) == 1 else ""
+
+    def snapshot(self) -> bytes:
+        """Return the numbers of every connection."""
+        told = [
+            (source, epoch, numbers.last, numbers.stray, numbers.strays, seen)
+            for source, (epoch, numbers, seen) in sorted(self._connections.items())
+        ]
+        return msgspec.msgpack.encode(told) if told else b""
+
+    def restore(self, state: bytes) -> None:
+        """Go back to numbers that ``snapshot`` returned."""
+        rows = msgspec.msgpack.decode(state, type=list[tuple[int, int, int, int, int, int]]) if state else []
+        self._connections = {
+            source: (epoch, ConnectionNumbers(last, stray, strays), seen)
+            for source, epoch, last, stray, strays, seen in rows
+        }
+
+    def _count(self, number: int, at: At) -> tuple[Verdict, tuple[Event, ...]]:
+        """Take a message's number; return what it says, and a GAP where messages before it are missing."""
+        epoch, numbers, seen = self._connections.get(at.source, (at.epoch, ConnectionNumbers(), at.ts_recv))
+        if epoch != at.epoch:
+            numbers, seen = ConnectionNumbers(), at.ts_recv
+        before = numbers.last
+        verdict = numbers.take(number)
+        self._connections[at.source] = (at.epoch, numbers, at.ts_recv)
+        if verdict is Verdict.HOLE and before is not None:
+            return verdict, (_gap(at, seen, before + 1, number - 1, "messages of the connection are missing"),)
+        if verdict is Verdict.ANEW:
+            return verdict, (_gap(at, seen, None, None, f"the venue counts anew at {number}, after {before}"),)
+        return verdict, ()
+
+
+def _gap(at: At, ts_from: int, first: int | None, last: int | None, detail: str) -> Event:
+    reason = GapReason.SEQUENCE
+    gap = Gap(at.source, reason, ts_from, at.ts_recv, sequence_from=first, sequence_to=last, detail=detail)
+    return Event(kind=EventKind.GAP, symbol=None, flags=Flag.FEED_WIDE, code=reason, gap=gap)
+
+
+def _read(envelope: Envelope) -> Meaning:
+    match envelope.channel:
+        case "l2_data":
+            return Meaning(tuple(_changes(typed(event, Changes), envelope.timestamp) for event in envelope.events))
+        case "market_trades":
+            return Meaning(tuple(found for event in envelope.events for found in _trades(typed(event, Trades))))
+        case "ticker" | "ticker_batch":
+            return _quotes(envelope)
+        case "heartbeats":
+            return Meaning(tuple(_heartbeat(typed(event, Heartbeat), envelope.timestamp) for event in envelope.events))
+        case "subscriptions":
+            return CONTROL
+        case channel if channel in IGNORED:
+            return Meaning(ignored=channel)
+    raise unknown_type(envelope.channel)
+
+
+def _changes(message: Changes, timestamp: str) -> Event:
+    snapshot = message.type == "snapshot"
+    return Event(
+        kind=EventKind.BOOK_SNAPSHOT if snapshot else EventKind.BOOK_DELTA,
+        symbol=symbol_of(message.product_id),
+        ts_event=parse_rfc3339(timestamp) if snapshot else _newest(message.updates),
+        levels=tuple(map(_level, message.updates)),
+    )
+
+
+def _level(change: Change) -> Level:
+    side = Side.BUY if change.side == "bid" else Side.SELL
+    return side, price_of(change.price_level), *parse_size(change.new_quantity)
+
+
+def _newest(changes: list[Change]) -> int:
+    """Return the newest time of the levels; ABSENT where none has one."""
+    texts = {change.event_time for change in changes if change.event_time is not None}
+    known = (parse_rfc3339(text) for text in texts if not text.startswith(_UNKNOWN_TIME))
+    return max(known, default=ABSENT)
+
+
+def _trades(message: Trades) -> list[Event]:
+    flags = Flag.LAST_KNOWN if message.type == "snapshot" else Flag(0)
+    return sorted((_trade(trade, flags) for trade in message.trades), key=lambda event: event.trade_id)
+
+
+def _trade(trade: Trade, flags: Flag) -> Event:
+    size, exponent = trade_size(trade.size)
+    if not (trade.trade_id.isascii() and trade.trade_id.isdecimal()) or int(trade.trade_id[:20]) > INT64_MAX:
+        raise Refused(f"not a trade id: {trade.trade_id[:40]!r}")
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol_of(trade.product_id),
+        flags=flags,
+        side=Side.SELL if trade.side == "BUY" else Side.BUY,
+        ts_event=parse_rfc3339(trade.time),
+        trade_id=int(trade.trade_id),
+        price=price_of(trade.price),
+        size=size,
+        size_exp=exponent,
+    )
+
+
+def _quotes(envelope: Envelope) -> Meaning:
+    """Return best bids and offers; a ticker without them (``ticker_batch``) is no quote."""
+    tickers = [ticker for event in envelope.events for ticker in typed(event, Tickers).tickers]
+    ts_event = parse_rfc3339(envelope.timestamp)
+    events = tuple(_quote(ticker, ts_event) for ticker in tickers if ticker.best_bid or ticker.best_ask)
+    return Meaning(events, ignored=None if events else envelope.channel)
+
+
+def _quote(ticker: Ticker, ts_event: int) -> Event:
+    bid, bid_size, bid_exp = quote_side(ticker.best_bid or "0", ticker.best_bid_quantity or None)
+    ask, ask_size, ask_exp = quote_side(ticker.best_ask or "0", ticker.best_ask_quantity or None)
+    return Event(
+        kind=EventKind.QUOTE,
+        symbol=symbol_of(ticker.product_id),
+        ts_event=ts_event,
+        price=bid,
+        size=bid_size,
+        size_exp=bid_exp,
+        ask_price=ask,
+        ask_size=ask_size,
+        ask_size_exp=ask_exp,
+    )
+
+
+def _heartbeat(message: Heartbeat, timestamp: str) -> Event:
+    counter = message.heartbeat_counter
+    return Event(
+        kind=EventKind.STATUS,
+        symbol=None,
+        flags=Flag.FEED_WIDE,
+        code=StatusCode.HEARTBEAT,
+        ts_event=parse_rfc3339(timestamp),
+        notes={} if counter is None else {"heartbeat_counter": counter},
+    )

@@ -1,0 +1,259 @@
+"""Kraken's WebSocket v1: arrays ``[channel id, payload…, channel name, pair]`` and objects with an ``event``.
+
+Source: docs.kraken.com/api/docs/websocket-v1. The side of a trade is the taker's. ``ts_event`` of a book update is
+the latest time of its levels that changed; a republished level ("r") only came back into the depth and has the time of
+its own last change, and so have the levels of a snapshot: neither is the time of the message.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.answers import best, converted, subscription, unasked
+from breadboard.feeds.checked_book import BookMemory, compared, kraken_sum, kraken_text, level_of, on_tape
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Event,
+    Level,
+    Meaning,
+    Refused,
+    parse_json,
+    price_of,
+    says,
+    symbol_of,
+    trade_size,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_seconds
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+
+DEPTHS: Final = (10, 25, 100, 500, 1000)
+SIDES: Final = {"b": Side.BUY, "s": Side.SELL}
+SYSTEM: Final = {
+    "online": StatusCode.FEED_UP,
+    "limit_only": StatusCode.FEED_UP,
+    "post_only": StatusCode.HALTED,
+    "cancel_only": StatusCode.HALTED,
+    "maintenance": StatusCode.MAINTENANCE,
+}
+"""What the state of the trading engine means for a feed; a state that is not listed is an error of the venue."""
+
+_Levels = list[list[str]]
+
+
+class _Book(msgspec.Struct, frozen=True):
+    """One object of a book message: a snapshot's two sides, or an update of one side or both."""
+
+    snapshot_asks: _Levels | None = msgspec.field(name="as", default=None)
+    snapshot_bids: _Levels | None = msgspec.field(name="bs", default=None)
+    a: _Levels = []
+    b: _Levels = []
+    c: str | None = None
+
+
+class _Ticker(msgspec.Struct, frozen=True):
+    """``ticker``: price, whole lots, lots of both best levels; there is no time in it."""
+
+    a: tuple[str, Any, str]
+    b: tuple[str, Any, str]
+
+
+class _SubscriptionStatus(msgspec.Struct, frozen=True):
+    """``subscriptionStatus``: what became of one pair."""
+
+    status: Literal["subscribed", "unsubscribed", "error"]
+    pair: str | None = None
+    errorMessage: str = ""  # noqa: N815 - the venue's spelling
+
+
+class KrakenReader:
+    """A ``readers.FrameReader``: remembers the books that checksums are compared with."""
+
+    def __init__(self) -> None:
+        self.memory = BookMemory()
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        said = parse_json(frame)
+        if type(said) is dict:
+            return _event(said)
+        if type(said) is not list or len(said) < 4 or type(said[0]) is not int:
+            raise Refused("neither an event nor a message of a channel")
+        channel, pair = said[-2], said[-1]
+        if type(channel) is not str or type(pair) is not str:
+            raise Refused("a channel or pair that is no text")
+        symbol, payload = symbol_of(pair), said[1]
+        name, _, parameter = channel.partition("-")
+        match name:
+            case "book":
+                return self._book(symbol, parameter, said[1:-2], at)
+            case "trade":
+                return says(*(_trade(symbol, row) for row in _rows(payload)))
+            case "spread":
+                return says(_spread(symbol, _texts(payload, 3)))
+            case "ticker":
+                return says(_ticker(symbol, payload))
+            case "ohlc":
+                return Meaning(ignored=name)
+        raise unknown_type(channel)
+
+    def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
+        """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
+        return unasked(head)
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return the pair whose book misses a refused frame; see ``readers.FrameReader``."""
+        if b'"book' not in frame:
+            return None
+        named = _PAIR.search(frame)
+        symbol = named.group(1).decode("ascii") if named else ""
+        self.memory.lose(symbol, at)
+        return symbol
+
+    def snapshot(self) -> bytes:
+        """Return the books as bytes."""
+        return self.memory.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Go back to the books that ``snapshot`` returned."""
+        self.memory.restore(state)
+
+    def _book(self, symbol: str, parameter: str, payloads: Sequence[object], at: At) -> Meaning:
+        depth = int(parameter) if parameter.isascii() and parameter.isdigit() else 0
+        if depth not in DEPTHS:
+            raise Refused(f"a book of impossible depth {parameter[:10]!r}")
+        parts = [converted(payload, _Book) for payload in payloads]
+        whole = parts[0]
+        if whole.snapshot_asks is not None or whole.snapshot_bids is not None:
+            if whole.snapshot_asks is None or whole.snapshot_bids is None or len(parts) > 1 or whole.a or whole.b:
+                raise Refused("a snapshot of a book that does not have its two sides, and them alone")
+            return self._begin(symbol, depth, whole.snapshot_asks, whole.snapshot_bids, at)
+        levels: list[Level] = []
+        texts: list[str] = []
+        latest = ABSENT
+        for part in parts:
+            for side, rows in ((Side.SELL, part.a), (Side.BUY, part.b)):
+                latest = max(latest, _take(side, rows, levels, texts))
+        book = self.memory.book(symbol, at)
+        told = _sum(parts[-1].c)
+        if book.ready:
+            book.depth = depth
+            levels += book.apply(levels, texts)
+        held, notes = on_tape(levels)
+        event = Event(kind=EventKind.BOOK_DELTA, symbol=symbol, ts_event=latest, levels=held, notes=notes)
+        # A book without a snapshot is not believed by the engine either: nothing to compare.
+        return compared(event, book, kraken_sum(book), told, at) if book.ready and told is not None else says(event)
+
+    def _begin(self, symbol: str, depth: int, asks: _Levels, bids: _Levels, at: At) -> Meaning:
+        levels: list[Level] = []
+        texts: list[str] = []
+        _take(Side.SELL, asks, levels, texts)
+        _take(Side.BUY, bids, levels, texts)
+        book = self.memory.book(symbol, at)
+        book.begin()
+        book.depth, book.good_ts = depth, at.ts_recv
+        levels += book.apply(levels, texts)
+        held, notes = on_tape(levels)
+        return says(Event(kind=EventKind.BOOK_SNAPSHOT, symbol=symbol, levels=held, notes=notes))
+
+
+_PAIR: Final = re.compile(rb'"book(?:-\d+)?"\s*,\s*"([!#-\[\]-~]{1,64})"\s*\]')
+
+
+def _take(side: Side, rows: _Levels, levels: list[Level], texts: list[str]) -> int:
+    """Add the levels and what the checksum takes of them; return the latest time of a change, ABSENT for none."""
+    latest = ABSENT
+    for row in rows:
+        if len(row) < 3:
+            raise Refused(f"a level of {len(row)} elements")
+        price, size, when = row[:3]
+        levels.append(level_of(side, price, size))
+        texts.append(kraken_text(price, size))
+        stamp = parse_seconds(when)
+        if stamp > latest and len(row) == 3:
+            latest = stamp
+    return latest
+
+
+def _sum(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 10):
+        raise Refused(f"a checksum that is no number: {text[:20]!r}")
+    return int(text)
+
+
+def _rows(payload: object) -> list[list[str]]:
+    return converted(payload, list[list[str]])
+
+
+def _texts(payload: object, least: int) -> list[str]:
+    found = converted(payload, list[str])
+    if len(found) < least:
+        raise Refused(f"{len(found)} elements where at least {least} are known")
+    return found
+
+
+def _trade(symbol: str, row: list[str]) -> Event:
+    if len(row) < 4:
+        raise Refused(f"a trade of {len(row)} elements")
+    price, amount, when, side = row[:4]
+    if side not in SIDES:
+        raise Refused(f"a trade of unknown side {side[:10]!r}")
+    size, exponent = trade_size(amount)
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol,
+        side=SIDES[side],
+        ts_event=parse_seconds(when),
+        price=price_of(price),
+        size=size,
+        size_exp=exponent,
+        notes={"order": {"l": "limit", "m": "market"}.get(row[4], row[4])} if len(row) > 4 else {},
+    )
+
+
+def _spread(symbol: str, row: list[str]) -> Event:
+    """``spread``: bid, ask, time, and since 2019 their sizes."""
+    sizes = row[3:5] if len(row) >= 5 else (None, None)
+    return best(symbol, (row[0], sizes[0]), (row[1], sizes[1]), parse_seconds(row[2]), Flag(0))
+
+
+def _ticker(symbol: str, payload: object) -> Event:
+    said = converted(payload, _Ticker)
+    return best(symbol, (said.b[0], said.b[2]), (said.a[0], said.a[2]), ABSENT, Flag(0))
+
+
+def _event(said: dict[str, Any]) -> Meaning:
+    kind = said.get("event")
+    match kind:
+        case "heartbeat":
+            return venue_says(StatusCode.HEARTBEAT)
+        case "systemStatus":
+            return system_says(said.get("status"))
+        case "subscriptionStatus":
+            status = converted(said, _SubscriptionStatus)
+            if status.status == "unsubscribed":
+                return CONTROL
+            code = StatusCode.SUBSCRIBED if status.status == "subscribed" else StatusCode.REFUSED
+            return subscription(code, status.pair, status.errorMessage)
+        case "pong":
+            return CONTROL
+        case "error":
+            return venue_says(StatusCode.VENUE_ERROR)
+    raise unknown_type(kind)
+
+
+def system_says(state: object) -> Meaning:
+    """Return what the state of the venue's trading engine means for the whole feed."""
+    if type(state) is not str:
+        raise Refused("a status without its state")
+    code = SYSTEM.get(state, StatusCode.VENUE_ERROR)
+    event = Event(kind=EventKind.STATUS, symbol=None, flags=Flag.FEED_WIDE, code=code, notes={"system": state[:40]})
+    return Meaning((event,), control=True)

@@ -1,0 +1,93 @@
+"""Massive (formerly Polygon.io): US stocks, trades and national best bid and offer from the consolidated tapes.
+
+One key carries one connection at a time and host; the delayed host, 15 minutes behind, is a feed of its own.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlsplit
+
+from breadboard.errors import UsageError
+from breadboard.feeds.massive_messages import MassiveReader
+from breadboard.feeds.massive_session import CHANNELS, MassiveSession
+from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Wish
+
+_TICKER: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9]{0,15}(?:[./-][A-Za-z0-9]{1,8}){0,3}", re.ASCII)
+"""``*`` is every stock. Small letters mean something inside a ticker: BACpB is a preferred stock, ACHRw a warrant."""
+_PATH: Final = "/stocks"
+
+
+@dataclass
+class MassiveFeed:
+    """Massive stocks as a ``ports.Feed``."""
+
+    capabilities: Capabilities
+    url: str
+
+    def session(self, wish: Wish) -> MassiveSession:
+        """Return a conversation; see ``ports.Feed.session``. Raises UsageError, too, where there is no key."""
+        can = self.capabilities
+        symbols = wanted_symbols(can.venue, wish.symbols, pattern=_TICKER, example="AAPL", spell=_spelled)
+        if not wish.key:
+            raise UsageError(
+                f"{can.venue} asks for a key, and {can.credential} is not set", hint=f"export {can.credential}=…"
+            )
+        return MassiveSession(
+            self._address(wish.url), ("*",) if "*" in symbols else symbols, _topics(can.venue, wish.channels), wish.key
+        )
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; there is one way to read these frames, so ``fast`` changes nothing."""
+        del fast
+        can = self.capabilities
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, MassiveReader(), instruments)
+
+    def _address(self, url: str) -> str:
+        """Return the address with its market; one that has a path is taken as it is."""
+        if not url:
+            return self.url
+        return url if urlsplit(url).path.strip("/") else url.rstrip("/") + _PATH
+
+
+def _topics(venue: str, channels: Sequence[str]) -> tuple[str, ...]:
+    names = wanted_channels(venue, channels, {name: name for name in CHANNELS})
+    return tuple(topic for name in names for topic in CHANNELS[name])
+
+
+def _spelled(symbol: str) -> str:
+    """Return the ticker: all small letters are somebody's haste, mixed ones are the venue's spelling."""
+    return symbol.upper() if symbol.islower() else symbol
+
+
+def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> Capabilities:
+    return Capabilities(
+        venue=venue,
+        completeness=completeness,
+        sequence_rule=SequenceRule.NONE,
+        sequence_scope="none",  # q grows by symbol and day, but with holes: it tells order and repeats, never a loss
+        checksum="none",
+        heartbeat_s=None,  # nights and weekends are silent; the WebSocket's own pings show a dead line
+        ts_event_unit="ms",
+        trade_ids_contiguous=False,
+        connection_lifetime_s=None,
+        max_streams_per_connection=1_000_000,  # one connection a key: more symbols never mean another connection
+        client_messages_per_s=20.0,
+        frame_cap=4 << 20,
+        channels=channels,
+        credential="MASSIVE_API_KEY",
+        former_credential="POLYGON_API_KEY",
+        single_connection=True,
+    )
+
+
+MASSIVE = MassiveFeed(_capabilities("MASSIVE", "full", ("trade", "quote", "luld")), f"wss://socket.massive.com{_PATH}")
+# The venue documents quotes and bands for real time only; its bars have to be asked for by name.
+MASSIVE_DELAYED = MassiveFeed(
+    _capabilities("MASSIVE_DELAYED", "delayed", ("trade",)), f"wss://delayed.massive.com{_PATH}"
+)

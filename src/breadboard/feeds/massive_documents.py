@@ -1,0 +1,63 @@
+"""Massive's answers as documents of the journal: ``aggs:SYMBOL:SECONDS``, ``trades:SYMBOL``, ``quotes:SYMBOL``."""
+
+from itertools import pairwise
+from typing import Final
+
+from breadboard.feeds.massive_rest import Aggregate, read_aggregates, read_quotes, read_trades
+from breadboard.feeds.reading import Meaning, Refused, refused_document
+from breadboard.model.gaps import DocumentHead
+
+MOST_EVENTS: Final = 65_535
+"""A frame's events are numbered with 16 bits."""
+_NS: Final = 1_000_000_000
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
+_WEEK_S: Final = 7 * _DAY_S
+
+
+def read_document(head: DocumentHead, body: bytes) -> Meaning:
+    """Return what an answer means. Raises ValueError with the reason it cannot be understood."""
+    what, _, rest = head.tag.partition(":")
+    symbol, _, seconds = rest.partition(":")
+    if head.status != 200:
+        return refused_document(
+            symbol if symbol.isprintable() and 0 < len(symbol) <= 64 and " " not in symbol else None
+        )
+    match what:
+        case "aggs":
+            found = read_aggregates(body, symbol).results
+            interval_s = interval_of(found, seconds) if found else 0
+            return Meaning(bars=tuple(one.bar(interval_s) for one in found))
+        case "trades":
+            return _bounded(read_trades(body, symbol).results)
+        case "quotes":
+            return _bounded(read_quotes(body, symbol).results)
+    return Meaning(ignored=f"document:{what[:40]}")
+
+
+def interval_of(bars: tuple[Aggregate, ...], seconds: str) -> int:
+    """Return the length of these bars in seconds: as the tag says, else the least distance between two of them.
+
+    Days are told apart from hours and weeks although daylight saving, weekends and holidays stretch the distance.
+    Raises Refused where neither tells.
+    """
+    if seconds:
+        if not (seconds.isascii() and seconds.isdigit()) or not 0 < int(seconds) <= 366 * _DAY_S:
+            raise Refused(f"not a number of seconds: {seconds[:20]!r}")
+        return int(seconds)
+    stamps = sorted({bar.ts for bar in bars})
+    least = min((late - early for early, late in pairwise(stamps)), default=0)
+    least_s, rest = divmod(least, _NS)
+    if rest == 0 and 0 < least_s <= 12 * _HOUR_S:
+        return least_s
+    if 23 * _HOUR_S <= least_s <= 5 * _DAY_S:
+        return _DAY_S
+    if _WEEK_S - _HOUR_S <= least_s <= _WEEK_S + _HOUR_S:
+        return _WEEK_S
+    raise Refused("the bars do not tell how long they are; name the seconds in the tag")
+
+
+def _bounded(events: tuple[object, ...]) -> Meaning:
+    if len(events) > MOST_EVENTS:
+        raise Refused(f"an answer of {len(events)} events, over the {MOST_EVENTS} that one document can number")
+    return Meaning(events)  # type: ignore[arg-type]

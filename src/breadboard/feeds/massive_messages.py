@@ -1,0 +1,116 @@
+"""Massive's frames: arrays of mixed events, read one by one; a bad one does not cost its neighbours."""
+
+from typing import Final
+
+import msgspec
+
+from breadboard.feeds.massive_documents import MOST_EVENTS, read_document
+from breadboard.feeds.massive_events import (
+    BAR_SECONDS,
+    IGNORED,
+    bands_of,
+    bar_of,
+    identity_of,
+    quote_of,
+    status_of,
+    trade_of,
+)
+from breadboard.feeds.massive_json import Payload, object_of, parse_array
+from breadboard.feeds.massive_seen import SeenTrades
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, unknown_type
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag
+
+REASON_LENGTH: Final = 300
+
+
+class _Frame:
+    """What has been understood of one frame so far."""
+
+    __slots__ = ("bars", "events", "ignored", "market", "refused")
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.bars: list[VendorBar] = []
+        self.ignored: str | None = None
+        self.refused: list[str] = []
+        self.market = False
+        """Whether anything in it speaks of the market: it is data then, and not conversation."""
+
+    def take(self, event: Payload) -> None:
+        """Take one event. Raises ValueError with the reason it cannot be understood."""
+        kind = event.get("ev")
+        match kind:
+            case "T":
+                self.events.append(trade_of(event))
+            case "Q":
+                self.events.append(quote_of(event))
+            case "A" | "AM":
+                self.bars.append(bar_of(event, BAR_SECONDS[kind]))
+            case "LULD":
+                self.events += bands_of(event)
+            case "status":
+                told = status_of(event)
+                self.events += [] if told is None else [told]
+                return
+            case str() if kind in IGNORED:
+                self.ignored = self.ignored or kind
+            case _:
+                raise unknown_type(kind)
+        self.market = True
+
+
+class MassiveReader:
+    """A ``readers.FrameReader``; it remembers which trades it has seen, and nothing else."""
+
+    def __init__(self) -> None:
+        self._seen = SeenTrades()
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means; ``refused`` names the events in it that could not be understood."""
+        found = _Frame()
+        for place, element in enumerate(parse_array(frame)):
+            try:
+                found.take(object_of(element))
+            except ValueError as error:
+                found.refused.append(f"event {place}: {error}")
+        if len(found.events) > MOST_EVENTS:
+            raise Refused(f"a frame of {len(found.events)} events, over the {MOST_EVENTS} that one frame can number")
+        return Meaning(
+            events=tuple(self._marked(event, at) for event in found.events),
+            control=not found.market and not found.refused,
+            ignored=found.ignored,
+            refused="; ".join(found.refused)[:REASON_LENGTH] or None,
+            bars=tuple(found.bars),
+        )
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a fetched or imported document means; a trade that the stream told of is a duplicate."""
+        meaning = read_document(head, body)
+        return Meaning(
+            events=tuple(self._marked(event, at) for event in meaning.events),
+            control=meaning.control,
+            ignored=meaning.ignored,
+            bars=meaning.bars,
+        )
+
+    def lost_book(self, _frame: bytes, _at: At) -> str | None:
+        """Return None: there are no books here."""
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return which trades were seen."""
+        return self._seen.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Go back to what ``snapshot`` returned."""
+        self._seen.restore(state)
+
+    def _marked(self, event: Event, at: At) -> Event:
+        """Return the event, flagged where this source has told of the same trade before."""
+        if event.kind is not EventKind.TRADE or event.flags & Flag.WITHDRAWN or event.symbol is None:
+            return event
+        if not self._seen.again(at.source, event.symbol, event.ts_event, event.sequence, identity_of(event.notes)):
+            return event
+        return msgspec.structs.replace(event, flags=event.flags | Flag.DUPLICATE)

@@ -1,0 +1,168 @@
+"""The conversation with Massive: greeting, login, topics, and how long to stay away after which refusal.
+
+Source: massive.com/docs/websocket/quickstart. The venue counts connections a key, and may say so after it has confirmed
+login and topics: a connection is healthy when it has lived for ten seconds, not when it was let in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from breadboard.feeds.massive_events import topic_in
+from breadboard.model.kinds import GapReason
+from breadboard.ports import Denied, Missing, Reconnect, Request, Send
+
+CHANNELS: Final = {"trade": ("T",), "quote": ("Q",), "bar": ("A", "AM"), "luld": ("LULD",)}
+"""Our channels as the venue's topics begin."""
+_CHANNEL_OF: Final = {topic: channel for channel, topics in CHANNELS.items() for topic in topics}
+TOPICS_A_MESSAGE: Final = 500
+"""A subscription of about six kilobytes; the venue documents no limit."""
+GREETING_S: Final = 10.0
+"""How long the venue may take to greet, to log us in, and to confirm a topic."""
+HEALTHY_S: Final = 10.0
+DENIED_WAIT_S: Final = 60.0
+LONGEST_WAIT_S: Final = 3600.0
+CROWDED_WAIT_S: Final = 60.0
+"""After one connection too many: an old one of ours may be half open for that long."""
+MOST_NAMED: Final = 20
+"""Unconfirmed topics that are told of one by one; more are told of in one record."""
+
+
+class _Status(msgspec.Struct):
+    ev: str = ""
+    status: str = ""
+    message: str = ""
+
+
+_statuses: Final = msgspec.json.Decoder(list[_Status])
+
+
+@dataclass(slots=True)
+class MassiveSession:
+    """A ``ports.Session``. Nothing is said before the venue has greeted, nothing asked for before it let us in."""
+
+    url: str
+    symbols: Sequence[str]
+    topics: Sequence[str]
+    """The topics of each symbol: T, Q, A, AM, LULD."""
+    key: str = field(repr=False)
+    _since_s: float | None = field(init=False, default=None)
+    """When time was first told of what we now wait for."""
+    _now_s: float = field(init=False, default=0.0)
+    _greeted: bool = field(init=False, default=False)
+    _admitted: bool = field(init=False, default=False)
+    _unconfirmed: dict[str, None] = field(init=False, default_factory=dict)
+    _denials: int = field(init=False, default=0)
+    """Logins in a row that were denied; outlives connections on purpose."""
+
+    def on_connect(self) -> list[Request]:
+        """Wait for the greeting."""
+        self._since_s = None
+        self._greeted = self._admitted = False
+        self._unconfirmed.clear()
+        return []
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Log in when greeted, subscribe when let in, leave and stay away when refused."""
+        requests: list[Request] = []
+        for frame in frames:
+            if b'"status"' not in frame:
+                continue
+            try:
+                statuses = _statuses.decode(frame)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                continue
+            for status in statuses:
+                if status.ev == "status":
+                    requests += self._answer(status.status, status.message)
+        return requests
+
+    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
+        """Return nothing: what is fetched is for the decoder."""
+        return []
+
+    def on_time(self, now_s: float) -> list[Request]:
+        """Leave where nobody greets or lets us in; tell of topics that were never confirmed."""
+        self._now_s = now_s
+        if self._since_s is None:
+            self._since_s = now_s
+        waited_s = now_s - self._since_s
+        if not self._admitted:
+            what = "answer the login" if self._greeted else "greet"
+            return [Reconnect(f"the venue did not {what} within {GREETING_S:.0f} s")] if waited_s > GREETING_S else []
+        if waited_s >= HEALTHY_S:
+            self._denials = 0
+        return self._unanswered(self._since_s) if self._unconfirmed and waited_s > GREETING_S else []
+
+    def _answer(self, status: str, message: str) -> list[Request]:
+        match status:
+            case "connected" if not self._greeted:
+                self._greeted, self._since_s = True, None
+                return [Send(_said("auth", self.key))]
+            case "auth_success" if not self._admitted:
+                self._admitted, self._since_s = True, None
+                return self._subscribe()
+            case "success":
+                self._answered(message)
+            case "error":
+                return self._denied(message)
+            case (
+                "slow_consumer"
+                | "max_connections"
+                | "force_disconnect"
+                | "auth_failed"
+                | "auth_timeout"
+                | "auth_required"
+            ):
+                return [Reconnect(f"the venue says: {status} {message}"[:200], self._wait_s(status))]
+        return []
+
+    def _wait_s(self, status: str) -> float:
+        """Return how long to stay away after the venue threw us out."""
+        if status == "slow_consumer":
+            return 0.0
+        if not status.startswith("auth_"):
+            # Perhaps another process with our key: to return at once would throw it out, and it us.
+            return CROWDED_WAIT_S
+        wait_s = min(DENIED_WAIT_S * (1 << self._denials), LONGEST_WAIT_S)
+        self._denials = min(self._denials + 1, 10)
+        return wait_s
+
+    def _subscribe(self) -> list[Request]:
+        wanted = [f"{topic}.{symbol}" for symbol in self.symbols for topic in self.topics]
+        self._unconfirmed = dict.fromkeys(wanted)
+        parts = [wanted[i : i + TOPICS_A_MESSAGE] for i in range(0, len(wanted), TOPICS_A_MESSAGE)]
+        return [Send(_said("subscribe", ",".join(part))) for part in parts]
+
+    def _answered(self, message: str) -> tuple[str, str] | None:
+        """Note that a topic was answered, and return it; None where the message names none."""
+        topic = topic_in(message)
+        if topic is not None:
+            self._unconfirmed.pop(".".join(topic), None)
+        return topic
+
+    def _denied(self, message: str) -> list[Request]:
+        """Tell of a topic that was refused, by its name."""
+        topic = self._answered(message)
+        return [] if topic is None else [Denied(topic[1], _CHANNEL_OF[topic[0]], message[:200])]
+
+    def _unanswered(self, since_s: float) -> list[Request]:
+        """Tell of topics that were neither confirmed nor refused, once a connection."""
+        topics = list(self._unconfirmed)
+        self._unconfirmed.clear()
+        if len(topics) > MOST_NAMED:
+            detail = f"{len(topics)} topics were not confirmed, the first {topics[0]}"
+            return [Missing(None, None, GapReason.SUBSCRIPTION, since_s, detail)]
+        return [_unconfirmed(topic, since_s) for topic in topics]
+
+
+def _unconfirmed(topic: str, since_s: float) -> Missing:
+    kind, _, symbol = topic.partition(".")
+    detail = f"{topic} was not confirmed within {GREETING_S:.0f} s"
+    return Missing(None if symbol == "*" else symbol, _CHANNEL_OF[kind], GapReason.SUBSCRIPTION, since_s, detail)
+
+
+def _said(action: str, params: str) -> str:
+    return msgspec.json.encode({"action": action, "params": params}).decode()

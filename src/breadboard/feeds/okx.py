@@ -1,0 +1,128 @@
+"""OKX v5, public channels: books of 400 levels that link by numbers, tickers, trades."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from breadboard.feeds.book_watch import BookWatch
+from breadboard.feeds.okx_messages import UPGRADE, OkxReader
+from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Keepalive, Reconnect, Request, Send, Wish
+
+CHANNELS: Final = {"trade": "trades", "quote": "tickers", "book": "books"}
+ARGUMENTS_A_MESSAGE: Final = 300
+"""Keeps a subscription well under the 64 KB that the venue takes."""
+PATTERN: Final = re.compile(r"[A-Za-z0-9_]{1,20}(?:-[A-Za-z0-9_]{1,20}){1,5}")
+
+
+class _Notice(msgspec.Struct):
+    event: str
+    code: str = ""
+    msg: str = ""
+
+
+_notice: Final = msgspec.json.Decoder(_Notice)
+
+
+@dataclass(slots=True)
+class OkxSession:
+    """A ``ports.Session``. A book needs no request: its snapshot comes first in the stream."""
+
+    venue: str
+    symbols: Sequence[str]
+    channels: Sequence[str]
+    url: str
+    _names: tuple[str, ...] = field(init=False)
+    _watch: BookWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Check the wishes. Raises UsageError."""
+        self.symbols = wanted_symbols(self.venue, self.symbols, pattern=PATTERN, example="BTC-USDT")
+        self._names = wanted_channels(self.venue, self.channels, CHANNELS)
+        self.url = self.url or "wss://ws.okx.com:8443/ws/v5/public"
+        self._watch = BookWatch(self.venue, self.symbols, OkxReader, self._again)
+
+    def on_connect(self) -> list[Request]:
+        """Subscribe every channel of every instrument: requests are counted by the hour, arguments are not."""
+        self._watch.on_connect()
+        wanted = [(name, symbol) for name in self._names for symbol in self.symbols]
+        parts = [wanted[i : i + ARGUMENTS_A_MESSAGE] for i in range(0, len(wanted), ARGUMENTS_A_MESSAGE)]
+        return [_say("subscribe", part) for part in parts]
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        """Hold the books against their numbers and checksums; leave before the venue's upgrade ends the connection."""
+        requests: list[Request] = []
+        for frame in frames:
+            if b'"books"' in frame:
+                requests += self._watch.on_frame(frame)
+            elif b'"notice"' in frame:
+                requests += _leave(frame)
+        return requests
+
+    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
+        """Return nothing: nothing is ever fetched."""
+        return []
+
+    def on_time(self, now_s: float) -> list[Request]:
+        """Return what the books call for as time passes."""
+        return self._watch.on_time(now_s)
+
+    def _again(self, symbol: str) -> list[Request]:
+        return [_say("unsubscribe", [("books", symbol)]), _say("subscribe", [("books", symbol)])]
+
+
+def _leave(frame: bytes) -> list[Request]:
+    try:
+        notice = _notice.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+    if notice.event != "notice" or notice.code != UPGRADE:
+        return []
+    return [Reconnect(f"the venue says: {notice.msg}"[:200])]
+
+
+def _say(operation: str, wanted: Sequence[tuple[str, str]]) -> Send:
+    arguments = [{"channel": channel, "instId": symbol} for channel, symbol in wanted]
+    return Send(msgspec.json.encode({"op": operation, "args": arguments}).decode())
+
+
+@dataclass
+class OkxFeed:
+    """OKX's public channels as a ``ports.Feed``."""
+
+    capabilities: Capabilities
+
+    def session(self, wish: Wish) -> OkxSession:
+        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
+        return OkxSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; the reference reader does all the work, ``fast`` or not."""
+        del fast
+        can = self.capabilities
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, OkxReader(), instruments)
+
+
+OKX = OkxFeed(
+    Capabilities(
+        venue="OKX",
+        completeness="full",
+        sequence_rule=SequenceRule.LINK,
+        sequence_scope="symbol",
+        checksum="crc32",
+        heartbeat_s=35.0,  # at the latest the pong to our ping
+        ts_event_unit="ms",
+        trade_ids_contiguous=False,  # the channel joins matches, whose numbers it then leaves out
+        connection_lifetime_s=None,
+        max_streams_per_connection=3000,
+        client_messages_per_s=3.0,
+        frame_cap=4 << 20,
+        keepalive=Keepalive("ping", 25.0),  # silent for 30 s, the venue hangs up
+    )
+)

@@ -1,0 +1,260 @@
+"""OKX v5's public messages: pushes ``{"arg","data"}``, and answers with an ``event``.
+
+Source: www.okx.com/docs-v5. The side of a trade is the taker's; a push of the channel ``trades`` may join several
+matches of one order at one price (``count``). Book numbers chain: ``prevSeqId`` is the book's last ``seqId``, also when
+``seqId`` becomes smaller once after maintenance, or stays the same because nothing changed for a minute. Captures from
+before 2023 have no numbers; since 2026 the checksum is sent as 0, which means that there is none.
+"""
+
+import re
+from typing import Any, Final, Literal
+
+import msgspec
+
+from breadboard.feeds.answers import best, converted, subscription, unasked
+from breadboard.feeds.checked_book import BookMemory, CheckedBook, compared, level_of, okx_sum, okx_text, on_tape
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Event,
+    Level,
+    Meaning,
+    Refused,
+    parse_object,
+    price_of,
+    says,
+    symbol_of,
+    trade_size,
+    typed,
+    unknown_type,
+    venue_says,
+)
+from breadboard.feeds.times import parse_epoch
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+
+BOOKS: Final = frozenset({"books", "books50-l2-tbt", "books-l2-tbt"})
+"""Channels of a snapshot and updates; levels that leave the depth are removed by the venue itself."""
+IGNORED: Final = frozenset(
+    {"books5", "bbo-tbt", "trades-all", "instruments", "open-interest", "funding-rate", "price-limit", "mark-price"}
+    | {"index-tickers", "estimated-price", "opt-summary", "status", "liquidation-orders", "option-trades"}
+)
+"""Channels that are understood and make no event here."""
+NO_INSTRUMENT: Final = frozenset({"60018"})
+"""Errors that refuse one subscription: no such instrument or channel."""
+UPGRADE: Final = "64008"
+"""The notice that this connection will soon be closed for an upgrade of the service."""
+_Number = int | None
+_Levels = list[list[str]]
+
+
+class _Arg(msgspec.Struct, frozen=True):
+    """What a push or an answer speaks of."""
+
+    channel: str
+    instId: str | None = None  # noqa: N815 - the venue's spelling
+
+
+class _Push(msgspec.Struct, frozen=True):
+    """A push of any channel."""
+
+    arg: _Arg
+    data: list[dict[str, Any]]
+    action: Literal["snapshot", "update"] | None = None
+
+
+class _Book(msgspec.Struct, frozen=True):
+    """``books``: levels ``[price, size, deprecated, orders]`` after this message."""
+
+    asks: _Levels
+    bids: _Levels
+    ts: str
+    checksum: int = 0
+    seqId: _Number = None  # noqa: N815 - the venue's spelling
+    prevSeqId: _Number = None  # noqa: N815 - the venue's spelling
+
+
+class _Trade(msgspec.Struct, frozen=True):
+    """``trades``: a match, or ``count`` of them."""
+
+    instId: str  # noqa: N815 - the venue's spelling
+    tradeId: str  # noqa: N815 - the venue's spelling
+    px: str
+    sz: str
+    side: Literal["buy", "sell"]
+    ts: str
+    count: str = "1"
+    seqId: _Number = None  # noqa: N815 - the venue's spelling
+
+
+class _Ticker(msgspec.Struct, frozen=True):
+    """``tickers``: best bid and offer; a side without orders is an empty text."""
+
+    instId: str  # noqa: N815 - the venue's spelling
+    askPx: str  # noqa: N815 - the venue's spelling
+    askSz: str  # noqa: N815 - the venue's spelling
+    bidPx: str  # noqa: N815 - the venue's spelling
+    bidSz: str  # noqa: N815 - the venue's spelling
+    ts: str
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    """An answer or a notice."""
+
+    event: str
+    arg: _Arg | None = None
+    code: str = ""
+    msg: str = ""
+
+
+class OkxReader:
+    """A ``readers.FrameReader``: remembers the books that checksums are compared with, and their last numbers."""
+
+    def __init__(self) -> None:
+        self.memory = BookMemory()
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
+        if frame == b"pong":
+            return CONTROL
+        said = parse_object(frame)
+        if "event" in said:
+            return _event(typed(said, _Answer))
+        if "arg" not in said:
+            raise unknown_type(None)
+        push = typed(said, _Push)
+        channel = push.arg.channel
+        if channel in BOOKS:
+            return self._books(push, at)
+        if channel == "trades":
+            return says(*(_trade(converted(row, _Trade)) for row in push.data))
+        if channel == "tickers":
+            return says(*(_quote(converted(row, _Ticker)) for row in push.data))
+        if channel in IGNORED or channel.startswith(("candle", "index-candle", "mark-price-candle")):
+            return Meaning(ignored=channel)
+        raise unknown_type(channel)
+
+    def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
+        """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
+        return unasked(head)
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return the instrument whose book misses a refused frame; see ``readers.FrameReader``."""
+        if b'"books' not in frame or b'"event"' in frame or b'"books5"' in frame:
+            return None
+        named = _INSTRUMENT.search(frame)
+        symbol = named.group(1).decode("ascii") if named else ""
+        self.memory.lose(symbol, at)
+        return symbol
+
+    def snapshot(self) -> bytes:
+        """Return the books as bytes."""
+        return self.memory.snapshot()
+
+    def restore(self, state: bytes) -> None:
+        """Go back to the books that ``snapshot`` returned."""
+        self.memory.restore(state)
+
+    def _books(self, push: _Push, at: At) -> Meaning:
+        if push.arg.instId is None or push.action is None or len(push.data) != 1:
+            raise Refused("a book without its instrument, its action, or of several parts")
+        symbol, said = symbol_of(push.arg.instId), converted(push.data[0], _Book)
+        number, before = _number(said.seqId), _number(said.prevSeqId)
+        begins = push.action == "snapshot"
+        levels: list[Level] = []
+        texts: list[str] = []
+        for side, rows in ((Side.SELL, said.asks), (Side.BUY, said.bids)):
+            for row in rows:
+                if len(row) < 2:
+                    raise Refused(f"a level of {len(row)} elements")
+                levels.append(level_of(side, row[0], row[1]))
+                texts.append(okx_text(row[0], row[1]))
+        held, notes = on_tape(levels)
+        event = Event(
+            kind=EventKind.BOOK_SNAPSHOT if begins else EventKind.BOOK_DELTA,
+            symbol=symbol,
+            ts_event=_time(said.ts),
+            sequence=number,
+            sequence_prev=ABSENT if begins else before,
+            levels=held,
+            notes=notes,
+        )
+        book = self.memory.book(symbol, at)
+        if begins:
+            book.begin()
+            book.good_ts = at.ts_recv
+        elif not _follows(book, before):
+            return says(event)
+        book.last = number
+        book.apply(levels, texts)
+        return compared(event, book, okx_sum(book), said.checksum, at) if said.checksum else says(event)
+
+
+_INSTRUMENT: Final = re.compile(rb'"instId"\s*:\s*"([!#-\[\]-~]{1,64})"')
+_NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,64})")
+
+
+def _follows(book: CheckedBook, before: int) -> bool:
+    """Return whether an update can be applied; one that breaks the chain ends the belief in its book (as in LINK)."""
+    if book.ready and before != book.last:
+        book.lose()
+    return book.ready
+
+
+def _number(value: int | None) -> int:
+    """Return a book number; -1 (before a snapshot there is none) and a missing one are absent."""
+    if value is None or value == -1:
+        return ABSENT
+    if not 0 <= value <= INT64_MAX:
+        raise Refused(f"an impossible book number: {value}")
+    return value
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 18):
+        raise Refused(f"not a count: {text[:40]!r}")
+    return int(text)
+
+
+def _time(text: str) -> int:
+    return parse_epoch(_count(text))
+
+
+def _trade(said: _Trade) -> Event:
+    """Return a trade. Joined matches are no AGGREGATED trade: that flag is for a second telling of the same matches."""
+    size, exponent = trade_size(said.sz)
+    matches = _count(said.count)
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol_of(said.instId),
+        side=Side.BUY if said.side == "buy" else Side.SELL,
+        ts_event=_time(said.ts),
+        sequence=_number(said.seqId),
+        trade_id=_count(said.tradeId),
+        price=price_of(said.px),
+        size=size,
+        size_exp=exponent,
+        notes={"matches": matches} if matches > 1 else {},
+    )
+
+
+def _quote(said: _Ticker) -> Event:
+    bid, ask = ((price or "0", size or "0") for price, size in ((said.bidPx, said.bidSz), (said.askPx, said.askSz)))
+    return best(symbol_of(said.instId), bid, ask, _time(said.ts), Flag(0))
+
+
+def _event(said: _Answer) -> Meaning:
+    match said.event:
+        case "subscribe":
+            return subscription(StatusCode.SUBSCRIBED, said.arg.instId if said.arg else None)
+        case "unsubscribe" | "login" | "channel-conn-count":
+            return CONTROL
+        case "notice":
+            return venue_says(StatusCode.MAINTENANCE)
+        case "error" | "channel-conn-count-error":
+            symbol = _NAMED.search(said.msg)
+            if said.code in NO_INSTRUMENT and symbol is not None:
+                return subscription(StatusCode.REFUSED, symbol.group(1), said.msg)
+            return subscription(StatusCode.VENUE_ERROR, None, f"{said.code} {said.msg}".strip())
+    raise unknown_type(said.event)

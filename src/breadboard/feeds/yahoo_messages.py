@@ -1,0 +1,271 @@
+"""What Yahoo's streamer means. A frame is not a trade: it is the newest snapshot, at most one a second and symbol.
+
+It becomes a TRADE row (AGGREGATED) whose size is the advance of ``day_volume`` since the symbol's previous frame, so
+that volume adds up to the day's, also over a reconnect. Where there is nothing to difference (FX, indices, coins, hours
+without volume, a first frame) the size is absent: the print moves prices and no volume. ``ts_event`` is the frame's
+``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN.
+"""
+
+from binascii import Error, a2b_base64
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from breadboard.feeds.drift import Drift
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import (
+    CONTROL,
+    Event,
+    Meaning,
+    Refused,
+    parse_object,
+    refused_document,
+    says,
+    symbol_of,
+    unknown_type,
+)
+from breadboard.feeds.times import EARLIEST_MS, LATEST_MS
+from breadboard.feeds.yahoo_chart import read_chart
+from breadboard.feeds.yahoo_protobuf import Fields, MarketHours, QuoteType, decode
+from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, SIZE_EXP, parse_price, parse_size
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag
+
+LONGEST_DAY_MS: Final = 12 * 3_600_000
+"""Frames further apart do not belong to one session for certain: the difference of their volumes means nothing."""
+CORRECTED_WITHIN_MS: Final = 3_600_000
+"""A volume that falls a little within this time was corrected; one that falls later, or by half, is a new day's."""
+AHEAD_NS: Final = 86_400_000_000_000
+"""A time this far ahead of its receipt is a mistake, and must not make every later frame an old one."""
+_ON_THE_TAPE: Final = frozenset({"id", "price", "time", "bid", "bid_size", "ask", "ask_size"})
+_WORDS: Final[dict[str, dict[int, str]]] = {
+    "quote_type": {int(word): word.name for word in QuoteType},
+    "market_hours": {int(word): word.name for word in MarketHours},
+    "options_type": {0: "CALL", 1: "PUT"},
+}
+
+Quote = tuple[int, int, int, int, int, int]
+"""Bid, its size and exponent, ask, its size and exponent."""
+_NO_QUOTE: Final = (ABSENT, ABSENT, SIZE_EXP, ABSENT, ABSENT, SIZE_EXP)
+
+
+class Known(msgspec.Struct, array_like=True):
+    """The newest frame of a symbol, and the newest volume, which not every frame has."""
+
+    time: int
+    """ms since 1970."""
+    price: int
+    said_volume: int
+    volume: int
+    volume_time: int
+    quote: Quote
+
+
+_MEMORY: Final = msgspec.msgpack.Decoder(tuple[dict[str, Known], bytes])
+
+
+class PricingReader:
+    """A ``FrameReader``. Remembers by symbol, over connections and whichever of them a frame came on.
+
+    A symbol that two connections carry (the canary that all of them have) is so counted once.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Known] = {}
+        self._drift = Drift()
+
+    def read(self, frame: bytes, at: At) -> Meaning:
+        """Return what a frame means: pricing in JSON (version 2) or bare base64 (version 1)."""
+        text: bytes | str = frame.strip()
+        if text[:1] == b"{":
+            payload = parse_object(frame)
+            kind, text = payload.get("type"), payload.get("message", "")
+            if kind != "pricing":
+                if isinstance(kind, str):
+                    return Meaning(ignored=kind[:40])
+                raise unknown_type(kind)
+            if not isinstance(text, str):
+                raise Refused("pricing without a message")
+        try:
+            message = a2b_base64(text, strict_mode=True)
+        except (Error, ValueError) as error:
+            raise Refused(f"not base64: {error}") from None
+        unknown: list[int] = []
+        fields = decode(message, unknown)
+        if fields.get("quote_type") == QuoteType.HEARTBEAT:
+            return CONTROL
+        meaning = self._pricing(fields, at)
+        strange = self._drift.tell(map(str, unknown), "pricing") if unknown and meaning.events else None
+        return meaning if strange is None else says(*meaning.events, strange)
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what a chart says; whatever else was fetched is conversation."""
+        topic, _, symbol = head.tag.partition(":")
+        if topic == "chart":
+            return read_chart(symbol, head.status, body, at.ts_recv)
+        if topic in ("crumb", "cookie"):
+            return CONTROL
+        return refused_document(None) if head.status != 200 else Meaning(ignored=f"document:{topic[:40]}")
+
+    def lost_book(self, frame: bytes, at: At) -> str | None:
+        """Return None: there are no books."""
+        del frame, at
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return all memory as bytes; equal memories give equal bytes."""
+        told = self._drift.snapshot()
+        return msgspec.msgpack.encode((dict(sorted(self._known.items())), told)) if self._known or told else b""
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a memory that ``snapshot`` returned."""
+        self._known, told = _MEMORY.decode(state) if state else ({}, b"")
+        self._drift.restore(told)
+
+    def _pricing(self, fields: Fields, at: At) -> Meaning:
+        symbol, time, price = _symbol(fields), _time(fields), _price(fields)
+        volume = _count(fields, "day_volume")
+        quote = _quote(fields)
+        known = self._known.get(symbol)
+        if known is not None and (time, price, volume) == (known.time, known.price, known.said_volume):
+            if quote in (known.quote, _NO_QUOTE):
+                return Meaning(ignored="repeat")
+            known.quote = quote
+            return says(_quote_event(symbol, time, quote, Flag(0)))
+        believed = not at.ts_recv or time * 1_000_000 < at.ts_recv + AHEAD_NS
+        size, old = ABSENT, known is None
+        if believed:
+            size, old = self._take(
+                symbol, Known(time, price, volume, volume if _adds_up(fields) else ABSENT, time, quote)
+            )
+        amount, exponent = (ABSENT, SIZE_EXP) if size <= 0 else parse_size(str(size))
+        late = Flag.LAST_KNOWN if old else Flag(0)
+        trade = Event(
+            kind=EventKind.TRADE,
+            symbol=symbol,
+            flags=Flag.AGGREGATED | late,
+            ts_event=time * 1_000_000,
+            price=price,
+            size=amount,
+            size_exp=exponent,
+            notes=_notes(fields) if at.notes else {},
+        )
+        return says(trade) if quote == _NO_QUOTE else says(trade, _quote_event(symbol, time, quote, late))
+
+    def _take(self, symbol: str, new: Known) -> tuple[int, bool]:
+        """Remember a frame; return how much traded since the one before (ABSENT: unknown), and whether it is old news.
+
+        Old news is a first frame, sent on subscribing, and one from before the newest.
+        """
+        known = self._known.get(symbol)
+        if known is not None and new.time < known.time:
+            return ABSENT, True
+        self._known[symbol] = new
+        if known is None:
+            return ABSENT, True
+        if new.quote == _NO_QUOTE:
+            new.quote = known.quote
+        if new.volume == ABSENT:
+            new.volume, new.volume_time = known.volume, known.volume_time
+            return ABSENT, False
+        return _advance(known.volume, new.volume, new.time - known.volume_time), False
+
+
+def _advance(before: int, volume: int, pause_ms: int) -> int:
+    """Return what traded between two volumes of the day; ABSENT where that cannot be known."""
+    if before == ABSENT:
+        return ABSENT
+    if volume < before:
+        corrected = 2 * volume >= before and pause_ms < CORRECTED_WITHIN_MS
+        return ABSENT if corrected else volume
+    return volume - before if pause_ms < LONGEST_DAY_MS else ABSENT
+
+
+def _adds_up(fields: Fields) -> bool:
+    """Tell whether ``day_volume`` counts from the day's start: of coins it is the last 24 hours, in money, rounded."""
+    return fields.get("quote_type") != QuoteType.CRYPTOCURRENCY and "vol_24hr" not in fields
+
+
+def _symbol(fields: Fields) -> str:
+    if "id" not in fields:
+        raise Refused("pricing without an id")
+    return symbol_of(str(fields["id"]))
+
+
+def _time(fields: Fields) -> int:
+    time = fields.get("time")
+    if not isinstance(time, int):
+        raise Refused("pricing without a time")
+    if not EARLIEST_MS <= time < LATEST_MS:
+        raise Refused(f"a time outside 2000 to 2100: {time}")
+    return time
+
+
+def _price(fields: Fields) -> int:
+    if "price" not in fields:
+        raise Refused("pricing without a price")
+    price = float_price(str(fields["price"]))
+    if price <= 0:
+        raise Refused(f"an impossible price: {fields['price']}")
+    return price
+
+
+def float_price(text: str) -> int:
+    """Return in 1e-9 a price that the venue had as a float: exact, or the nearest where that is finer than 1e-9."""
+    _, _, decimals = text.partition(".")
+    return parse_price(text if len(decimals) <= PRICE_DECIMALS else format(round(Decimal(text), PRICE_DECIMALS), "f"))
+
+
+def _count(fields: Fields, name: str) -> int:
+    """Return a count that cannot be negative; ABSENT where the frame has none."""
+    count = fields.get(name)
+    if not isinstance(count, int):
+        return ABSENT
+    if count < 0:
+        raise Refused(f"{name} is {count}")
+    return count
+
+
+def _quote(fields: Fields) -> Quote:
+    if "bid" not in fields and "ask" not in fields:
+        return _NO_QUOTE
+    return (*_side(fields, "bid"), *_side(fields, "ask"))
+
+
+def _side(fields: Fields, name: str) -> tuple[int, int, int]:
+    price = float_price(str(fields.get(name, "0")))
+    size = _count(fields, f"{name}_size")
+    if price == 0:
+        return ABSENT, ABSENT, SIZE_EXP
+    if price < 0:
+        raise Refused(f"an impossible price: {fields[name]}")
+    return (price, ABSENT, SIZE_EXP) if size <= 0 else (price, *parse_size(str(size)))
+
+
+def _quote_event(symbol: str, time: int, quote: Quote, flags: Flag) -> Event:
+    bid, bid_size, bid_exp, ask, ask_size, ask_exp = quote
+    return Event(
+        kind=EventKind.QUOTE,
+        symbol=symbol,
+        flags=flags,
+        ts_event=time * 1_000_000,
+        price=bid,
+        size=bid_size,
+        size_exp=bid_exp,
+        ask_price=ask,
+        ask_size=ask_size,
+        ask_size_exp=ask_exp,
+    )
+
+
+def _notes(fields: Fields) -> dict[str, Any]:
+    """Return what the tape has no column for, enums in words."""
+    notes: dict[str, Any] = {name: value for name, value in fields.items() if name not in _ON_THE_TAPE}
+    for name, words in _WORDS.items():
+        if name in notes:
+            notes[name] = words.get(notes[name], notes[name])
+    price = str(fields["price"])
+    if len(price.partition(".")[2]) > PRICE_DECIMALS:
+        notes["price_told"] = price
+    return notes

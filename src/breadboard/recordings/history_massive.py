@@ -1,0 +1,109 @@
+"""Massive's aggregates saved as files: the answer of ``/v2/aggs/ticker/…/range`` as it came, plain, gzipped or zipped.
+
+Several answers (pages) may follow each other in one file, one a line. What is yielded keeps every result's own bytes.
+"""
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from zipfile import BadZipFile, ZipFile
+
+import msgspec
+
+from breadboard.errors import UsageError
+
+MOST_BYTES: Final = 1 << 30
+"""Of one file, unpacked: decades of minute bars stay far below it."""
+BARS_A_DOCUMENT: Final = 5_000
+"""Keeps a document well under the feed's longest frame."""
+
+
+class _Answer(msgspec.Struct):
+    """Enough of an answer to cut it; each result stays as it is written."""
+
+    results: list[msgspec.Raw] = []
+    ticker: str = ""
+    status: str = ""
+
+
+_answer: Final = msgspec.json.Decoder(_Answer)
+
+
+def read(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(tag, body)`` of documents that the feed ``massive`` reads: ``aggs:SYMBOL:SECONDS``, in the file's order.
+
+    ``interval`` is the length of a bar in seconds; None leaves it to what the bars tell. Answers without results give
+    nothing. Raises UsageError for a file that is missing, damaged, of another form, or of another symbol.
+    """
+    tag = f"aggs:{symbol}:{'' if interval is None else interval}"
+    for name, data in _members(path):
+        for body in _bodies(name, data):
+            answer = _decoded(name, body)
+            if answer.ticker and answer.ticker != symbol:
+                raise UsageError(
+                    f"{name} holds bars of {answer.ticker}, not of {symbol}", hint=f"--symbol {answer.ticker}"
+                )
+            for part in _parts(answer.results):
+                yield tag, msgspec.json.encode({"ticker": symbol, "results": part})
+
+
+def _parts(results: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
+    """Yield the results in pieces of about one size: a last piece of one bar would not tell how long it is."""
+    pieces = -(-len(results) // BARS_A_DOCUMENT)
+    size = -(-len(results) // max(1, pieces))
+    for begin in range(0, len(results), max(1, size)):
+        yield results[begin : begin + size]
+
+
+def _members(path: Path) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of the file, or of each file in an archive by name."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(0)
+            if head.startswith(b"PK"):
+                with ZipFile(file) as archive:
+                    for info in sorted(archive.infolist(), key=lambda one: one.filename):
+                        if not info.is_dir():
+                            with archive.open(info) as member:
+                                yield f"{path}:{info.filename}", _bounded(path, member.read(MOST_BYTES + 1))
+            elif head.startswith(b"\x1f\x8b"):
+                with gzip.open(file) as unpacked:
+                    yield str(path), _bounded(path, unpacked.read(MOST_BYTES + 1))
+            else:
+                yield str(path), _bounded(path, file.read(MOST_BYTES + 1))
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}") from None
+    except (BadZipFile, EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UsageError(f"{path} is damaged: {error}", hint=f"file {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def _bounded(path: Path, data: bytes) -> bytes:
+    if len(data) > MOST_BYTES:
+        raise UsageError(f"{path} unpacks to more than {MOST_BYTES} bytes", hint="import it in smaller files")
+    return data
+
+
+def _bodies(name: str, data: bytes) -> list[bytes]:
+    """Return the answers in a file: all of it, or one a line where every line begins an object of its own."""
+    text = data.strip()
+    if not text:
+        raise UsageError(f"{name} is empty", hint="--format massive-aggs takes the answer of /v2/aggs as it came")
+    lines = [line for line in (line.strip() for line in text.splitlines()) if line]
+    return lines if all(line.startswith(b"{") and line.endswith(b"}") for line in lines) else [text]
+
+
+def _decoded(name: str, body: bytes) -> _Answer:
+    try:
+        answer = _answer.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(
+            f"{name} is not an answer of /v2/aggs: {str(error)[:200]}", hint=f"head -c 300 {name.partition(':')[0]}"
+        ) from None
+    if answer.status and answer.status not in {"OK", "DELAYED"}:
+        raise UsageError(f"{name} is a refusal, its status is {answer.status!r}", hint="ask the venue again")
+    return answer

@@ -1,0 +1,116 @@
+"""The judge of faults judges: what is missing and not told of is found, and what is told of is not held against us."""
+
+import importlib
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import msgspec
+import pytest
+
+from breadboard.cli import run
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import GapReason, RecordKind
+from breadboard.sim.truth import Made, Truth
+from journals import epoch_frame
+
+T0 = 1_700_000_000_000_000_000
+CHANNELS = {"trade": "trade", "bookTicker": "quote"}
+NUMBERED = frozenset({"trade"})
+
+
+def trade(number: int) -> bytes:
+    return (
+        f'{{"stream":"btcusdt@trade","data":{{"e":"trade","E":{T0 // 10**6},"s":"BTCUSDT","t":{number},'
+        f'"p":"61837.60000000","q":"0.00100000","T":{T0 // 10**6},"m":true,"M":true}}}}'
+    ).encode()
+
+
+@pytest.fixture
+def verdict(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[3] / "benchmarks"))
+    return importlib.import_module("verdict")
+
+
+def evidence(came: list[int], made: list[int], *, gap: Gap | None = None, stream: str = "btcusdt@trade") -> Any:  # noqa: ANN401 - benchmarks' own
+    """Trades, one a millisecond, of which some came; perhaps a gap record before the last of them."""
+    truth = Truth(keep=True, witness=True)
+    sent = truth.connection()
+    for number in made:
+        truth.made.append(Made(T0 + number * 10**6, stream, (number, number), [trade(number)]))
+        sent.note(trade(number))
+    records = [(RecordKind.EPOCH, epoch_frame(0, 1), T0)]
+    records += [(RecordKind.DATA, trade(number), T0 + number * 10**6 + 1000) for number in came]
+    if gap is not None:
+        records.insert(-1, (RecordKind.GAP, msgspec.json.encode(gap), T0 + came[-1] * 10**6))
+    parts = [Frames.of([frame], [ts], kind=kind, offset=at) for at, (kind, frame, ts) in enumerate(records)]
+    return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 1)
+
+
+def test_a_hole_in_trade_numbers_is_covered_by_the_gap_that_the_engine_finds(verdict: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
+    known = verdict.conclude(case)
+    found = verdict.coverage(case, known.gaps, CHANNELS, NUMBERED, single=True)
+    assert (found.made, found.missing, found.covered, found.outside, found.unnumbered) == (5, 2, 2, 0, 0)
+    assert [sign.word for sign in known.signs] == ["trade_id"]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_what_no_gap_tells_of_is_found_and_is_undetectable_only_where_nothing_is_numbered(
+    verdict: ModuleType, single: bool
+) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5], stream="btcusdt@bookTicker")
+    found = verdict.coverage(case, [], CHANNELS, NUMBERED, single=single)
+    assert (found.missing, found.covered) == (2, 0)
+    assert (found.outside, found.unnumbered) == ((0, 2) if single else (2, 0))
+    numbered = verdict.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [], CHANNELS, NUMBERED, single=True)
+    assert (numbered.outside, numbered.unnumbered) == (2, 0)
+    assert numbered.examples[0].startswith("btcusdt@trade (3, 3)")
+
+
+@pytest.mark.parametrize(
+    ("changes", "outside"),
+    [
+        ({}, 0),
+        ({"symbol": "BTCUSDT"}, 0),
+        ({"symbol": "ETHUSDT"}, 2),
+        ({"channel": "trade"}, 0),
+        ({"channel": "book"}, 2),
+        ({"ts_to": T0 + 1_900_000}, 2),
+        ({"ts_from": T0 + 5_100_000, "ts_to": T0 + 9_000_000}, 2),
+    ],
+)
+def test_a_gap_covers_its_symbol_its_channel_and_its_time(
+    verdict: ModuleType, changes: dict[str, Any], outside: int
+) -> None:
+    gap = Gap(**({"source": 0, "reason": GapReason.SUBSCRIPTION, "ts_from": T0, "ts_to": T0 + 5 * 10**6} | changes))
+    found = verdict.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [gap], CHANNELS, NUMBERED, single=False)
+    assert (found.missing, found.outside) == (2, outside)
+
+
+def test_records_that_were_never_sent_and_times_of_another_unit_are_counted(verdict: ModuleType) -> None:
+    assert verdict.wrong_records(evidence([1, 2, 7], [1, 2])) == 1
+    late = evidence([1, 2], [1, 2])
+    late.frames.ts_recv[1:] += 3600 * 10**9
+    assert verdict.wrong_times(verdict.conclude(late).outputs) == 2
+    assert verdict.wrong_times(verdict.conclude(evidence([1, 2], [1, 2])).outputs) == 0
+
+
+def test_the_bench_prints_its_cases_for_machines_and_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["bench", "faults", "--venue", "coinbase", "--case", "duplicate", "--seconds", "1"]
+    assert run([*words, "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["name"], report["ok"], report["peers"]) == ("faults", True, {})
+    (case,) = report["cases"]
+    assert (case["case"], case["unit"], case["failed"]) == ("coinbase duplicate:10", "s", [])
+    assert case["made"] > 100
+    for name in ("missing_outside_gaps", "duplicates_stored", "trades_dropped", "tasks_dead", "missing"):
+        assert case[name] == 0, name
+    assert {"covered", "rss_growth_mb", "loop_lag_ms", "seed", "bound", "value"} <= set(case)
+
+
+def test_a_venue_that_nobody_tries_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "faults", "--venue", "nyse"]) == 2
+    assert "'nyse'" in capsys.readouterr().err

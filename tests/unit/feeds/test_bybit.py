@@ -1,0 +1,228 @@
+"""What Bybit's bytes mean, what is refused with the reason, and what is said to the venue."""
+
+import json
+from typing import Any
+
+import pytest
+
+from breadboard.errors import UsageError
+from breadboard.feeds import FEEDS
+from breadboard.feeds.bybit import ARGS_A_REQUEST, QUIET_S, SNAPSHOT_S
+from breadboard.feeds.bybit_messages import BybitReader
+from breadboard.feeds.readers import At
+from breadboard.model.decimals import ABSENT, price_text, size_text
+from breadboard.model.kinds import EventKind, GapReason, SequenceRule, Side, StatusCode
+from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
+from feed_samples import content, decode
+from samples.bybit import ACKNOWLEDGED, BOOK, DELTA, PONG, QUOTE, REFUSED, SHORT_PONG, SPOT_TRADE, TICKER, TRADE
+
+
+def rows(*frames: bytes) -> dict[str, list[int]]:
+    decoded, instruments = decode("bybit", frames)
+    assert decoded.quarantined == ()
+    assert {(i.id, i.sequence_rule) for i in instruments} <= {("BTCUSDT.BYBIT", SequenceRule.LINK)}
+    return content(decoded.tape)
+
+
+def refusal(frame: bytes) -> str:
+    decoded, _ = decode("bybit", [frame])
+    assert len(decoded.tape) == 0
+    return decoded.quarantined[0][1]
+
+
+def test_a_book_counts_its_updates_and_a_snapshot_begins_anew() -> None:
+    found = rows(BOOK, DELTA)
+    assert found["kind"] == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA]
+    assert found["sequence"] == [18521288, 18521289]
+    assert found["sequence_prev"] == [ABSENT, 18521288]
+    assert found["ts_event"] == [1672304484976_000_000, 1687940967464_000_000], "cts, not ts"
+    told = zip(*(found[f"level_{name}"] for name in ("side", "price", "size", "size_exp")), strict=True)
+    assert [(side, price_text(price, 2), size_text(size, exp)) for side, price, size, exp in told] == [
+        (Side.BUY, "16493.50", "0.006"),
+        (Side.BUY, "16493.00", "0.1"),
+        (Side.SELL, "16611.00", "0.029"),
+        (Side.SELL, "16612.00", "0.213"),
+        (Side.BUY, "30247.20", "30.028"),
+        (Side.BUY, "30245.40", "0"),
+        (Side.SELL, "30248.70", "0"),
+        (Side.SELL, "30249.30", "0.892"),
+    ]
+
+
+def test_keys_are_found_by_their_names_in_any_order() -> None:
+    def shuffled(value: Any) -> Any:  # noqa: ANN401 - any JSON
+        return {k: shuffled(v) for k, v in reversed(value.items())} if isinstance(value, dict) else value
+
+    for frame in (BOOK, DELTA, QUOTE, SPOT_TRADE, TRADE):
+        again = rows(json.dumps(shuffled(json.loads(frame))).encode())
+        plain = rows(frame)
+        levels = list(zip(*(again.pop(f"level_{n}") for n in ("side", "price", "size", "size_exp")), strict=True))
+        assert sorted(levels) == sorted(
+            zip(*(plain.pop(f"level_{n}") for n in ("side", "price", "size", "size_exp")), strict=True)
+        )
+        assert again == plain
+
+
+def test_a_book_without_the_engines_time_has_the_messages() -> None:
+    assert rows(BOOK.replace(b',"cts":1672304484976', b""))["ts_event"] == [1672304484978_000_000]
+
+
+def test_depth_one_is_the_best_bid_and_offer_and_a_missing_side_is_absent() -> None:
+    found = rows(QUOTE, QUOTE.replace(b'[["16493.50","0.006"]]', b"[]"))
+    assert found["kind"] == [EventKind.QUOTE] * 2
+    assert (found["price"], found["ask_price"]) == ([16493_500_000_000, ABSENT], [16611_000_000_000] * 2)
+    assert (found["size"], found["ask_size"], found["sequence"]) == ([600_000, ABSENT], [2_900_000] * 2, [5, 5])
+
+
+def test_spot_numbers_its_trades_and_derivatives_name_them() -> None:
+    decoded, _ = decode("bybit", [SPOT_TRADE, TRADE])
+    found = content(decoded.tape)
+    assert found["side"] == [Side.BUY, Side.SELL], "the taker's"
+    assert found["trade_id"] == [2290000000061666327, ABSENT]
+    assert found["ts_event"] == [1672304486865_000_000] * 2
+    assert [size_text(size) for size in found["size"]] == ["0.141158", "0.001"]
+    (spot,), (named,) = (BybitReader().read(frame, At(0, 1, 0)).events for frame in (SPOT_TRADE, TRADE))
+    assert spot.notes == {"rpi": True}
+    assert named.notes == {"id": "20f43950-d8dd-5b31-9112-a178eb6023af", "tick": "PlusTick"}
+
+
+def test_a_message_of_a_thousand_trades_is_a_thousand_trades_in_their_order() -> None:
+    message = json.loads(SPOT_TRADE)
+    (trade,) = message["data"]
+    message["data"] = [trade | {"i": str(number), "S": "Sell" if number % 3 else "Buy"} for number in range(1024)]
+    found = rows(json.dumps(message).encode())
+    assert found["trade_id"] == list(range(1024))
+    assert found["index"] == list(range(1024))
+    message["data"] *= 3
+    assert refusal(json.dumps(message).encode()) == "3072 trades in one message"
+
+
+def test_conversation_is_control_and_a_refusal_names_its_symbol_on_the_tape() -> None:
+    decoded, instruments = decode("bybit", [ACKNOWLEDGED, PONG, SHORT_PONG, REFUSED])
+    assert (decoded.control, decoded.data) == (4, 0)
+    assert [(i.symbol) for i in instruments] == ["NOPEUSDT"]
+    assert (decoded.tape.kind.tolist(), decoded.tape.code.tolist()) == ([EventKind.STATUS], [StatusCode.REFUSED])
+    assert decoded.notes[3, 0]["topic"] == "orderbook.200.NOPEUSDT"
+    decoded, _ = decode("bybit", [REFUSED.replace(b"orderbook", b"nothing")])
+    assert (decoded.tape.code.tolist(), decoded.tape.instrument.tolist()) == ([StatusCode.REFUSED], [-1])
+
+
+def test_topics_without_events_here_are_ignored_by_name() -> None:
+    decoded, _ = decode("bybit", [TICKER, TICKER.replace(b"tickers", b"orderbook.rpi")])
+    assert (decoded.ignored, decoded.quarantined) == ({"tickers": 1, "orderbook.rpi": 1}, ())
+
+
+@pytest.mark.parametrize(
+    ("frame", "reason"),
+    [
+        (b'{"topic":"gossip.BTCUSDT"}', "unknown message type 'gossip.BTCUSDT'"),
+        (b'{"topic":7}', "unknown message type '7'"),
+        (b"{}", "a message without a type"),
+        (BOOK.replace(b'"u":18521288,', b""), "Book: Object missing required field `u` - at `$.data`"),
+        (BOOK.replace(b"18521288", b'"18521288"'), "Book: Expected `int`, got `str` - at `$.data.u`"),
+        (BOOK.replace(b'"16493.50"', b"16493.50"), "Book: Expected `str`, got `float` - at `$.data.b[0][0]`"),
+        (BOOK.replace(b'"snapshot"', b'"partial"'), "Book: Invalid enum value 'partial' - at `$.type`"),
+        (BOOK.replace(b'"s":"BTCUSDT"', b'"s":"ETHUSDT"'), "the book of 'ETHUSDT' under the topic"),
+        (QUOTE.replace(b"snapshot", b"delta"), "a delta of depth 1, where the venue sends snapshots only"),
+        (SPOT_TRADE.replace(b'"0.141158"', b'"0"'), "a trade of size 0"),
+        (SPOT_TRADE.replace(b"16578.50", b"-1"), "an impossible price: -1"),
+        (SPOT_TRADE.replace(b'"Buy"', b'"BUY"'), "Prints: Invalid enum value 'BUY' - at `$.data[0].S`"),
+        (SPOT_TRADE.replace(b"1672304486865", b"1672304486"), "a time outside 2000 to 2100: 1672304486"),
+        (BOOK.replace(b'"ts"', b'"u":1,"ts"').replace(b'"seq"', b'"u":2,"seq"'), "the key 'u' is given twice"),
+    ],
+)
+def test_what_cannot_be_understood_is_refused_with_its_reason(frame: bytes, reason: str) -> None:
+    assert refusal(frame).startswith(reason)
+
+
+def session(*symbols: str, channels: tuple[str, ...] = ("trade", "quote", "book"), name: str = "bybit") -> Session:
+    return FEEDS[name].session(Wish(symbols or ("BTCUSDT",), channels))
+
+
+def words(requests: list[Request]) -> list[dict[str, Any]]:
+    assert all(isinstance(request, Send) for request in requests)
+    return [json.loads(request.text) for request in requests if isinstance(request, Send)]
+
+
+def book(number: int, kind: str = "delta", topic: str = "orderbook.200.BTCUSDT") -> bytes:
+    return (
+        f'{{"topic":"{topic}","type":"{kind}","ts":1,"data":{{"s":"BTCUSDT","b":[],"a":[],"u":{number},"seq":1}}}}'
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "path"), [("bybit", "spot"), ("bybit-linear", "linear"), ("bybit-inverse", "inverse")]
+)
+def test_each_market_lives_at_its_own_address(name: str, path: str) -> None:
+    assert session(name=name).url == f"wss://stream.bybit.com/v5/public/{path}"
+    assert FEEDS[name].capabilities.venue == name.replace("-", "_").upper()
+
+
+def test_no_request_has_more_topics_than_spot_takes() -> None:
+    said = words(session(*(f"COIN{number}USDT" for number in range(25))).on_connect())
+    assert [message["op"] for message in said] == ["subscribe"] * 8
+    topics = [topic for message in said for topic in message["args"]]
+    assert max(len(message["args"]) for message in said) == ARGS_A_REQUEST
+    assert len(set(topics)) == len(topics) == 75
+    assert {"publicTrade.COIN0USDT", "orderbook.1.COIN0USDT", "orderbook.200.COIN0USDT"} <= set(topics)
+    assert len({message["req_id"] for message in said}) == 8
+
+
+def test_topics_longer_than_a_connection_takes_are_refused() -> None:
+    with pytest.raises(UsageError, match="longer than the 21000 characters"):
+        session(*(f"{'X' * 40}{number}" for number in range(150)))
+
+
+def test_a_jump_subscribes_anew_to_that_book_alone_and_only_once() -> None:
+    subject = session("BTCUSDT", "ETHUSDT")
+    subject.on_connect()
+    assert subject.on_frames([book(7, "snapshot"), book(8), book(9)]) == []
+    said = words(subject.on_frames([book(11), book(12), book(13)]))
+    assert [(message["op"], message["args"]) for message in said] == [
+        ("unsubscribe", ["orderbook.200.BTCUSDT"]),
+        ("subscribe", ["orderbook.200.BTCUSDT"]),
+    ]
+    assert subject.on_frames([book(1, "snapshot"), book(2), book(3)]) == [], "1: the service was restarted"
+    assert len(subject.on_frames([book(3)])) == 2, "a number again is no update that follows"
+
+
+def test_what_was_refused_together_is_asked_for_singly_and_then_given_up() -> None:
+    subject = session("BTCUSDT", "NOPEUSDT", channels=("book",))
+    (first,) = words(subject.on_connect())
+    no = '{{"success":false,"ret_msg":"Invalid symbol","conn_id":"x","req_id":"{}","op":"subscribe"}}'
+    again = words(subject.on_frames([no.format(first["req_id"]).encode()]))
+    assert [message["args"] for message in again] == [["orderbook.200.BTCUSDT"], ["orderbook.200.NOPEUSDT"]]
+    assert subject.on_frames([no.format(again[1]["req_id"]).encode()]) == [Denied("NOPEUSDT", "book", "Invalid symbol")]
+    subject.on_frames([book(7, "snapshot")])
+    for second in range(200):
+        assert subject.on_time(1000.0 + second) == [], "there is nothing to wait for"
+
+
+def test_a_snapshot_that_does_not_come_is_asked_for_again_less_and_less_often() -> None:
+    subject = session(channels=("book",))
+    subject.on_connect()
+    asked = [second for second in range(100) if subject.on_time(1000.0 + second)]
+    assert asked[0] == SNAPSHOT_S + 1
+    assert len(asked) == 3
+
+
+def test_a_quote_that_stops_is_told_and_subscribed_to_anew_and_a_mute_connection_is_left() -> None:
+    subject = session("BTCUSDT", "ETHUSDT", channels=("quote",))
+    subject.on_connect()
+    alive, dying = (book(5, "snapshot", f"orderbook.1.{symbol}") for symbol in ("BTCUSDT", "ETHUSDT"))
+    subject.on_frames([alive, dying])
+    said: list[tuple[int, Request]] = []
+    for second in range(20):
+        subject.on_frames([alive])
+        said += [(second, request) for request in subject.on_time(1000.0 + second)]
+    assert [second for second, _ in said] == [QUIET_S + 1] * 3
+    missing = said[0][1]
+    assert isinstance(missing, Missing)
+    assert (missing.symbol, missing.channel, missing.reason) == ("ETHUSDT", "quote", GapReason.SUBSCRIPTION)
+    assert missing.since_s == 1000.0
+    assert [m["op"] for m in words([request for _, request in said[1:]])] == ["unsubscribe", "subscribe"]
+    subject.on_frames([PONG])
+    mute = [request for second in range(20, 60) for request in subject.on_time(1000.0 + second)]
+    assert isinstance(mute[0], Missing)
+    assert mute[0].symbol is None
+    assert isinstance(mute[1], Reconnect)
