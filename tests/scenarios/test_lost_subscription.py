@@ -48,3 +48,23 @@ def test_what_the_venue_lost_comes_back_and_only_that_is_asked_for(venue: str, m
         assert [stream for stream in asked if asked.count(stream) > 1] == [asked[0]] * 2
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("venue", "wrong"), [("coinbase", "NO-SUCH"), ("binance", "NOSUCH")])
+def test_a_symbol_that_the_venue_does_not_have_is_named_and_the_others_are_recorded(
+    venue: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breadboard.feeds.binance_session.NEVER_HEARD_S", 1.0)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with simulator(venue, rate=500, symbols=2) as sim:
+            feed = FeedConfig(venue=venue, symbols=(*sim.symbols, wrong), url=sim.url, rest_url=sim.rest_url)
+            async with capturing(plan_sources([feed], FEEDS), journal) as capture:
+                await until(lambda: capture.status().sources and capture.status().sources[0].refused)
+                await until(lambda: len(journal.frames()) > 200)
+                told = capture.status().sources[0]
+        assert (told.refused, told.refusals, told.connects) == ([wrong], 1, 1)
+        assert all(any(name.lower().encode() in frame.lower() for frame in journal.frames()) for name in sim.symbols)
+
+    asyncio.run(scenario())
