@@ -35,16 +35,40 @@ def test_what_the_venue_lost_comes_back_and_only_that_is_asked_for(venue: str, m
                 wire = b'"%s@trade"' % name.lower().encode()
                 await until(lambda: capture.status().sources and capture.status().sources[0].missing)
                 assert capture.status().sources[0].missing == [f"{name} trade"]
-                assert not any(wire in frame[:60] for frame in journal.frames())
                 await until(lambda: any(wire in frame[:60] for frame in journal.frames()))
                 await until(lambda: not capture.status().sources[0].missing)
                 assert capture.status().sources[0].missing_told == 2
                 assert capture.status().sources[0].connects == 1, "the connection was kept"
+        heard = next(
+            at for at, record in enumerate(journal.records) if any(wire in each[:60] for each in record.frames)
+        )
+        told = next(at for at, record in enumerate(journal.records) if b"not in the venue" in record.frames[0])
+        assert told < heard, "the gap is on record before what comes after it"
         gaps = [gap for gap in journal.gaps() if gap.reason == GapReason.SUBSCRIPTION]
         assert {(gap.symbol, gap.channel) for gap in gaps} == {(name, "trade")}
         lost, back = gaps
         assert lost.ts_from <= lost.ts_to
-        assert abs(back.ts_from - lost.ts_to) < 5_000_000, "one gap goes on where the other ends"
+        assert -1_000_000_000 < back.ts_from - lost.ts_to < 1_000_000, "one gap goes on where the other ends, no later"
         assert [stream for stream in asked if asked.count(stream) > 1] == [asked[0]] * 2
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("venue", "wrong"), [("coinbase", "NO-SUCH"), ("binance", "NOSUCH")])
+def test_a_symbol_that_the_venue_does_not_have_is_named_and_the_others_are_recorded(
+    venue: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breadboard.feeds.binance_session.NEVER_HEARD_S", 1.0)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with simulator(venue, rate=500, symbols=2) as sim:
+            feed = FeedConfig(venue=venue, symbols=(*sim.symbols, wrong), url=sim.url, rest_url=sim.rest_url)
+            async with capturing(plan_sources([feed], FEEDS), journal) as capture:
+                await until(lambda: capture.status().sources and capture.status().sources[0].refused)
+                await until(lambda: len(journal.frames()) > 200)
+                told = capture.status().sources[0]
+        assert (told.refused, told.refusals, told.connects) == ([wrong], 1, 1)
+        assert all(any(name.lower().encode() in frame.lower() for frame in journal.frames()) for name in sim.symbols)
 
     asyncio.run(scenario())

@@ -246,7 +246,7 @@ class Books:
             head["ignored"] = 0
             head["state"] = _STALE if live else head["state"]
             self._forget(which)
-            if verdict == STALE and head["rule"] == _AFTER:
+            if verdict != APPLY and head["rule"] == _AFTER:
                 head["sequence"] = ABSENT  # the venue's clock was set back: no snapshot is older than this book now
             if head["rule"] not in _IN_STREAM:
                 self._keep(which, event, int(tape.index[row]), rows)
