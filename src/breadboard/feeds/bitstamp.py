@@ -171,7 +171,10 @@ class BitstampSession:
         return []
 
     def _on_diff(self, frame: bytes) -> None:
-        """Note a book's first change. One that comes late is a first one, too; so is the next after one not read."""
+        """Note a book's first change; so is the next after one not read. After one that comes late the book begins anew.
+
+        Then no answer will do that is older than what the book has come to.
+        """
         try:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
@@ -186,7 +189,7 @@ class BitstampSession:
         if book is None:
             return
         if number < book.last or not book.first:
-            book.first, book.joined = number, False  # it came late, or it is the first
+            book.first, book.joined = max(book.last, number), False
         book.last = number
 
     def _ask(self, now_s: float | None = None) -> list[Request]:

@@ -80,7 +80,8 @@ class BitstampReader:
     """A ``readers.FrameReader`` that remembers the first and the last change of each book on its connection.
 
     A book answer older than the first is no beginning: what happened between the two was never sent to us. A change
-    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew with it.
+    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew, with an answer
+    that is not older than that last one: the changes up to it are not kept.
     """
 
     _seen: dict[int, tuple[int, dict[str, tuple[int, int]]]] = field(default_factory=dict)
@@ -148,7 +149,7 @@ class BitstampReader:
         books = self._books(at)
         first, last = books.get(symbol, (event.sequence, event.sequence))
         late = event.sequence < last
-        books[symbol] = (event.sequence, event.sequence) if late else (first, event.sequence)
+        books[symbol] = (last if late else first, event.sequence)
         return (_disorder(symbol, last, at), event) if late else (event,)
 
     def _books(self, at: At) -> dict[str, tuple[int, int]]:

@@ -137,14 +137,42 @@ def test_a_change_that_comes_late_is_a_gap_and_a_new_beginning_and_one_that_come
 
     assert [kinds(FIRST + n) for n in (0, 5, 5)] == [[EventKind.BOOK_DELTA]] * 3
     assert kinds(FIRST + 3) == [EventKind.GAP, EventKind.BOOK_DELTA]
-    assert reader.read_document(head, answer(FIRST + 2), at).ignored
-    assert reader.read_document(head, answer(FIRST + 3), at).events
+    assert reader.read_document(head, answer(FIRST + 4), at).ignored
+    assert reader.read_document(head, answer(FIRST + 5), at).events
     subject = session()
     subject.on_frames([acknowledged("btcusd"), change(FIRST), change(FIRST + 5), change(FIRST + 5)])
     assert subject.on_document("depth:btcusd", 200, answer(FIRST + 5)) == []
     assert len(fetched(subject.on_frames([change(FIRST + 3)]))) == 1
     assert len(fetched(subject.on_document("depth:btcusd", 200, answer(FIRST + 2)))) == 1
-    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 6)) == []
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 5)) == []
+
+
+@pytest.mark.parametrize("behind", [5, 4, 2])
+def test_after_a_late_change_the_session_asks_until_it_has_an_answer_that_the_book_can_take(behind: int) -> None:
+    subject, instruments = session(), Instruments()
+    decoder = FEEDS["bitstamp"].decoder(instruments)
+    stage = Books(lambda which: instruments[which].sequence_rule)
+
+    def hear(frame: bytes, kind: RecordKind = RecordKind.DATA) -> None:
+        stage.on_tape(decoder.decode(Frames.of([frame], [1], kind=kind)).tape)
+
+    def answered(number: int) -> list[tuple[str, float]]:
+        hear(document("depth:btcusd", answer(number)), RecordKind.DOCUMENT)
+        return fetched(subject.on_document("depth:btcusd", 200, answer(number)))
+
+    def changed(number: int) -> None:
+        hear(change(number))
+        subject.on_frames([change(number)])
+
+    subject.on_frames([acknowledged("btcusd")])
+    changed(FIRST)
+    assert answered(FIRST) == []
+    for number in (FIRST + 10, FIRST + 3):
+        changed(number)
+    assert stage.view(0).state == BookState.STALE
+    if answered(FIRST + 10 - behind):
+        assert answered(FIRST + 10) == []
+    assert stage.view(0).state == BookState.LIVE
 
 
 def test_a_pair_that_does_not_exist_is_known_by_its_404() -> None:
