@@ -171,9 +171,9 @@ class BitstampSession:
         return []
 
     def _on_diff(self, frame: bytes) -> None:
-        """Note a book's first change; so is the next after one not read. After one that comes late the book begins anew.
+        """Note a book's first change; the next after one not read is a first one, too.
 
-        Then no answer will do that is older than what the book has come to.
+        After one that comes late the book begins anew, and no answer will do that is older than what it had come to.
         """
         try:
             diff = _diff.decode(frame)
