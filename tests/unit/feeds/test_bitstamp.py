@@ -85,7 +85,7 @@ def test_a_level_beyond_the_tape_is_left_out_and_told_and_the_book_is_not_lost()
     reader, at = BitstampReader(), At(0, 1, 0)
     frame = DIFF.replace(b'["1.16601",', b'["9999999999.00","0.1"],["9223372035.5","1"],["1.16601",')
     (event,) = reader.read(frame, at).events
-    assert event.notes == {"left_out": [("9999999999.00", "0.1")]}
+    assert event.notes == {"beyond_the_tape": [["sell", "9999999999", "0.1"]]}
     assert [level[1] for level in event.levels][2:] == [9_223_372_035_500_000_000, 1_166_010_000]
 
 
