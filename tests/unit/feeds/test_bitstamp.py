@@ -7,7 +7,7 @@ import pytest
 
 from breadboard.engine.books import Books
 from breadboard.feeds import FEEDS
-from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S
+from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S, SETTLED
 from breadboard.feeds.bitstamp_messages import BitstampReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import price_text, size_text
@@ -316,6 +316,19 @@ def test_a_book_is_asked_for_once_it_changes_and_again_while_the_answer_is_older
     assert fetched(subject.on_document("depth:btcusd", 200, answer(FIRST - 1))) == [("depth:btcusd", 2.0)]
     assert subject.on_document("depth:btcusd", 200, answer(FIRST)) == []
     assert subject.on_frames([change(FIRST + 3)]) == []
+
+
+def test_a_book_that_was_long_in_order_is_asked_for_without_delay_when_it_breaks() -> None:
+    subject = session()
+    subject.on_frames([acknowledged("btcusd"), change(FIRST)])
+    for _ in range(3):
+        delays = [delay for _, delay in fetched(subject.on_document("depth:btcusd", 200, answer(FIRST - 1)))]
+    assert delays == [4.0]
+    subject.on_document("depth:btcusd", 200, answer(FIRST))
+    assert fetched(subject.on_frames([change(FIRST + 9), change(FIRST + 8)])) == [("depth:btcusd", 8.0)]
+    subject.on_document("depth:btcusd", 200, answer(FIRST + 9))
+    subject.on_frames([change(FIRST + 10 + n) for n in range(SETTLED)])
+    assert fetched(subject.on_frames([change(FIRST + 20)])) == [("depth:btcusd", 0.0)]
 
 
 def test_a_refused_answer_is_not_asked_for_again_at_once() -> None:
