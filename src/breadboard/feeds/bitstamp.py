@@ -34,6 +34,8 @@ REFUSED_TRIES: Final = 4
 MUTE_S: Final = 60.0
 """No pair said anything for so long: another connection is tried. Twice as long after each that said nothing at all."""
 LONGEST_MUTE_S: Final = 3600.0
+SETTLED: Final = 100
+"""Changes in order after which a book is no longer held to be in trouble."""
 OVERDUE_S: Final = 120.0
 """An answer that has not come by then never will."""
 _PAIR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
@@ -76,6 +78,8 @@ class _Begun:
     denied: bool = False
     """There is no such pair."""
     tries: int = 0
+    in_order: int = 0
+    """Changes since it last began."""
     overdue_s: float | None = None
 
 
@@ -171,7 +175,10 @@ class BitstampSession:
         return []
 
     def _on_diff(self, frame: bytes) -> None:
-        """Note a book's first change. One that comes late is a first one, too; so is the next after one not read."""
+        """Note a book's first change; the next after one not read is a first one, too.
+
+        After one that comes late the book begins anew, and no answer will do that is older than what it had come to.
+        """
         try:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
@@ -186,8 +193,11 @@ class BitstampSession:
         if book is None:
             return
         if number < book.last or not book.first:
-            book.first, book.joined = number, False  # it came late, or it is the first
+            book.first, book.joined, book.in_order = max(book.last, number), False, 0
         book.last = number
+        book.in_order += 1
+        if book.joined and book.in_order >= SETTLED:
+            book.tries = 0
 
     def _ask(self, now_s: float | None = None) -> list[Request]:
         """Ask for the books that are due, a few at a time; ``now_s`` where the time is known."""

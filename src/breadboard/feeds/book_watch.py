@@ -109,8 +109,11 @@ class BookWatch:
         if health is not None and kind is EventKind.BOOK_SNAPSHOT:
             health.right, health.asked, health.asked_s = 0, 0, None
         if not self._reader.memory.book(symbol, self._at).ready:
-            # Without a word of it before, its snapshot is still to come.
-            return self._wrong(symbol) if health is not None or kind is EventKind.BOOK_SNAPSHOT else []
+            if health is not None or kind is EventKind.BOOK_SNAPSHOT:
+                return self._wrong(symbol)
+            if symbol in self._symbols:
+                self._health[symbol] = _Health(asked=1)  # its first snapshot is still to come, within the usual time
+            return []
         if health is None:
             health = self._health[symbol] = _Health()
         if kind is EventKind.BOOK_DELTA:

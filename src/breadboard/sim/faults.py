@@ -93,7 +93,7 @@ def parse_faults(text: str) -> Faults:
         code, at, number = value.rpartition("@")
         if at and (not fault.usual or not code.isdecimal() or not 0 < int(code) < 10_000):
             raise UsageError(f"--faults cannot read {word!r}: it is {name}:{fault.takes}, {fault.does}", hint=HINT)
-        given[name] = _number(number, fault) if value else fault.bare
+        given[name] = number_of(number, fault) if value else fault.bare
         if not given[name]:
             raise UsageError(f"--faults cannot read {word!r}: it is {name}:{fault.takes}, {fault.does}", hint=HINT)
         if at:
@@ -101,7 +101,7 @@ def parse_faults(text: str) -> Faults:
     return Faults(given, codes)
 
 
-def _number(text: str, fault: Fault) -> float:
+def number_of(text: str, fault: Fault) -> float:
     """Return the number, 0 where it is none or out of range."""
     try:
         number = float(text)

@@ -199,3 +199,26 @@ def test_a_symbol_in_another_venues_spelling_is_refused_with_an_example(venue: s
         FEEDS[venue].session(Wish([symbol], ("trade",)))
     assert symbol in str(error.value)
     assert "e.g." in (error.value.hint or "")
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_book_whose_first_snapshot_never_came_is_asked_for_and_then_told(venue: str) -> None:
+    session = opened(venue)
+    update = okx.UPDATE if venue == "okx" else right(venue)
+    assert session.on_frames([update]) == []
+    assert session.on_time(100.0) == []
+    assert session.on_frames([update]) == []
+    assert session.on_time(100.0 + SNAPSHOT_WITHIN_S - 1) == []
+    assert len(said(session.on_time(100.0 + SNAPSHOT_WITHIN_S))) == 2
+    (missing,) = session.on_time(100.0 + 2 * SNAPSHOT_WITHIN_S)
+    assert isinstance(missing, Missing)
+    assert (missing.symbol, missing.channel, missing.reason) == (ONE[venue], "book", GapReason.SUBSCRIPTION)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_first_snapshot_that_comes_after_an_update_is_not_asked_for_again(venue: str) -> None:
+    session = opened(venue)
+    session.on_frames([okx.UPDATE if venue == "okx" else right(venue)])
+    session.on_time(100.0)
+    settled(venue, session)
+    assert session.on_time(200.0) == []
