@@ -4,6 +4,7 @@ Values are stored on disk and hashed into digests: add at the end, never renumbe
 """
 
 from enum import IntEnum, IntFlag, StrEnum
+from typing import Final
 
 
 class EventKind(IntEnum):
@@ -184,6 +185,10 @@ class Provenance(StrEnum):
     REPLAY = "replay"
     HISTORY = "history"
     """Fetched or imported after the fact."""
+
+
+MOST_ARTIFICIAL_FIRST: Final = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
+"""What has several origins is called by the first of these: one synthetic feed makes the whole synthetic."""
 
 
 class BarState(IntEnum):
