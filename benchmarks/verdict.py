@@ -16,7 +16,7 @@ from breadboard.config import EngineConfig
 from breadboard.engine.core import Engine
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind
+from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind, StatusCode
 from breadboard.model.outputs import Outputs
 from breadboard.model.sequences import fell_back
 from breadboard.sim.mischief import channel_of
@@ -30,7 +30,7 @@ UNDER_WAY_NS = 200_000_000
 
 
 class Sign(NamedTuple):
-    """One thing that was noticed: a reason of a gap, or ``down`` for a connection that ended."""
+    """One thing that was noticed: a reason of a gap, ``schema`` for drift, ``down`` for a connection that ended."""
 
     ts: int
     word: str
@@ -69,6 +69,8 @@ def conclude(evidence: Evidence) -> Concluded:
         for offset, _, gap in output.gaps:
             gaps.append(gap)
             signs.append(Sign(int(frames.ts_recv[np.searchsorted(frames.offset, offset)]), gap.reason.label))
+        news = (output.tape.kind == EventKind.STATUS) & (output.tape.code == StatusCode.SCHEMA)
+        signs += [Sign(ts, "schema") for ts in output.tape.ts_recv[news].tolist()]
     live = states[int(BookState.LIVE)]
     known = sum(states.values()) - states[int(BookState.EMPTY)]
     return Concluded(outputs, gaps, sorted(signs), engine.clock_skew.worst()[0], live, known, behind)

@@ -13,8 +13,8 @@ from breadboard.errors import UsageError
 from breadboard.feeds import by_name, by_venue
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import RecordKind
-from breadboard.ports import Fetch, Reconnect, Send, Wish
+from breadboard.model.kinds import EventKind, RecordKind, StatusCode
+from breadboard.ports import Decoded, Fetch, Reconnect, Send, Wish
 from feed_samples import NAMES, SAMPLES, content, decode, decode_frames, document, recorded
 
 SEED = 20240808
@@ -117,6 +117,74 @@ def test_junk_between_good_frames_changes_nothing_about_the_good_ones(name: str)
     assert found.data + found.control + len(found.quarantined) == len(mixed)
     expected = content(whole.tape) | {"offset": [places[offset] for offset in whole.tape.offset.tolist()]}
     assert content(found.tape) == expected
+
+
+def schema_rows(decoded: Decoded) -> list[bool]:
+    """Say of each row whether it tells of schema drift."""
+    rows = zip(decoded.tape.kind.tolist(), decoded.tape.code.tolist(), strict=True)
+    return [(kind, code) == (EventKind.STATUS, StatusCode.SCHEMA) for kind, code in rows]
+
+
+@feeds
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_a_venue_never_said_before_is_told_once_and_the_rest_of_the_frame_is_read_as_before(
+    name: str, fast: bool
+) -> None:
+    sample, told = SAMPLES[name], 0
+    for place, frame in enumerate(sample.frames):
+        before, _ = decode(name, sample.frames[:place], fast=fast)
+        plain, _ = decode(name, sample.frames[: place + 1], fast=fast)
+        refused = any(word in frame for word in sample.closed)
+        ignored = sum(plain.ignored.values()) > sum(before.ignored.values())
+        heard = not ignored or place in plain.tape.offset
+        for grown in sample.grow(frame):
+            decoded, _ = decode(name, [*sample.frames[:place], grown, grown], fast=fast)
+            new = [where for where, is_new in enumerate(schema_rows(decoded)) if is_new]
+            if refused:
+                assert [offset for offset, _ in decoded.quarantined][:1] == [place], grown
+                continue
+            alone, _ = decode(name, [*sample.frames[:place], grown], fast=fast)
+            assert alone.quarantined == (), grown
+            assert (alone.data, alone.control, alone.ignored) == (plain.data, plain.control, plain.ignored), grown
+            assert len(new) == sum(schema_rows(alone)) == heard, grown
+            old = [where for where, is_new in enumerate(schema_rows(alone)) if not is_new]
+            assert content(alone.tape.take(np.array(old, np.int64))) == content(plain.tape), grown
+            assert decoded.tape.offset[new].tolist() == [place] * heard
+            told += heard
+    assert told >= 3
+
+
+@feeds
+def test_a_message_of_an_unknown_type_is_quarantined_or_ignored_by_name(name: str) -> None:
+    decoded, _ = decode(name, [*SAMPLES[name].frames[:1], SAMPLES[name].novelty])
+    assert [offset for offset, _ in decoded.quarantined] == [1] or "novelty" in decoded.ignored
+
+
+@feeds
+@pytest.mark.parametrize("batch", [1, 3, None])
+def test_drift_is_told_alike_whatever_the_batches_and_restarts(name: str, batch: int | None) -> None:
+    sample = SAMPLES[name]
+    frames = [each for frame in sample.frames for each in (frame, *sample.grow(frame), frame)]
+    stamped = Frames.of(frames, [1_700_000_000_000_000_000 + i for i in range(len(frames))], kind=RecordKind.DATA)
+    whole, ids = decode_frames(name, stamped)
+    parts, other_ids = decode_frames(name, stamped, batch=batch)
+    assert (content(parts.tape), parts.notes, list(other_ids)) == (content(whole.tape), whole.notes, list(ids))
+    instruments, rows = Instruments(), []
+    decoder = by_name(name).decoder(instruments)
+    for begin in range(0, len(frames), batch or 7):
+        state, decoder = decoder.snapshot(), by_name(name).decoder(instruments)
+        decoder.restore(state)
+        assert decoder.snapshot() == state
+        rows += schema_rows(decoder.decode(stamped.take(slice(begin, begin + (batch or 7)))))
+    assert rows == schema_rows(whole)
+
+
+@feeds
+def test_nothing_that_was_recorded_is_news(name: str) -> None:
+    decoded, _ = decode_frames(name, recorded(name))
+    assert not any(schema_rows(decoded)), decoded.notes
+    samples, _ = decode(name, SAMPLES[name].frames)
+    assert not any(schema_rows(samples)), samples.notes
 
 
 @st.composite

@@ -17,8 +17,12 @@ from typing import Any
 import atheris
 
 TESTS = Path(__file__).resolve().parents[1]
-FEEDS_ROOM = TESTS.parent / "src" / "breadboard" / "feeds"
-COMPILED = [f"breadboard.feeds.{path.stem}" for path in FEEDS_ROOM.glob("*.py") if "@kernel" in path.read_text()]
+SOURCE = TESTS.parent / "src"
+COMPILED = [
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in (SOURCE / "breadboard").rglob("*.py")
+    if "@kernel" in path.read_text()
+]
 """The compiler reads the byte code of these, and does not know what instrumentation puts there."""
 
 sys.path.insert(0, str(TESTS))

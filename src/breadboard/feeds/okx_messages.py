@@ -7,7 +7,7 @@ before 2023 have no numbers; since 2026 the checksum is sent as 0, which means t
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -110,6 +110,28 @@ class _Answer(msgspec.Struct, frozen=True):
 
 class OkxReader:
     """A ``readers.FrameReader``: remembers the books that checksums are compared with, and their last numbers."""
+
+    words: ClassVar = frozenset(
+        {
+            *("arg", "channel", "instId", "instType", "instFamily", "uly", "action", "data", "event", "code", "msg"),
+            *(
+                "id",
+                "connId",
+                "connCount",
+                "asks",
+                "bids",
+                "ts",
+                "checksum",
+                "seqId",
+                "prevSeqId",
+                "tradeId",
+                "px",
+                "sz",
+            ),
+            *("side", "count", "source", "last", "lastSz", "askPx", "askSz", "bidPx", "bidSz", "open24h", "high24h"),
+            *("low24h", "sodUtc0", "sodUtc8", "volCcy24h", "vol24h"),
+        }
+    )
 
     def __init__(self) -> None:
         self.memory = BookMemory()

@@ -16,6 +16,7 @@ from breadboard.sim.exchange import Exchange
 from breadboard.sim.market import Update
 from breadboard.sim.massive_rest import Rest
 from breadboard.sim.massive_tickers import Ticker
+from breadboard.sim.mischief import Message, passed
 from breadboard.sim.server import Answer, Client
 
 LOGIN_WITHIN_S: Final = 10.0
@@ -174,10 +175,13 @@ class Massive:
             told = self._exchange.truth.stream(topic)
             told.note(number, number)
             for client in clients:
-                if self._exchange.listeners[client].muted:
+                listener = self._exchange.listeners[client]
+                if listener.muted:
                     told.dropped.append((number, number))
-                else:
-                    self._conversations[client].waiting.append(event)
+                    continue
+                # The faults strike single events; nonsense has a frame of its own, so that it costs no neighbour.
+                for each in passed(Message(topic, event, (number, number), book=False), listener.steps):
+                    client.send(each.payload) if each.bare else self._conversations[client].waiting.append(each.payload)
 
     def _flush(self, client: Client, *, at_least: bool = False) -> None:
         """Send what waits as one frame; ``at_least`` only when it fills one."""
