@@ -47,6 +47,7 @@ class Venue:
 
 
 BINANCE = {"trade": "trade", "bookTicker": "quote", "depth@100ms": "book"}
+BYBIT = {"publicTrade": "trade", "orderbook.1": "quote", "orderbook.200": "book"}
 VENUES = {
     "binance": Venue(BINANCE, frozenset({"trade", "book"})),
     "binance-usdm": Venue(BINANCE, frozenset({"trade", "book"})),
@@ -54,6 +55,23 @@ VENUES = {
     "coinbase": Venue(
         {"matches": "trade", "ticker": "quote", "level2_batch": "book"}, frozenset({"trade"}), fetches=False
     ),
+    "coinbase-advanced": Venue(
+        {"market_trades": "trade", "ticker": "quote", "level2": "book"},
+        frozenset({"trade", "quote", "book", "heartbeats"}),
+        fetches=False,
+    ),
+    # A book message that is missing spoils the checksum of the next one.
+    "kraken-v2": Venue(
+        {"trade": "trade", "ticker": "quote", "book:1000": "book"}, frozenset({"trade", "book"}), fetches=False
+    ),
+    "kraken": Venue({"trade": "trade", "spread": "quote", "book:1000": "book"}, frozenset({"book"}), fetches=False),
+    "okx": Venue({"trades": "trade", "tickers": "quote", "books": "book"}, frozenset({"book"}), fetches=False),
+    "bybit": Venue(BYBIT, frozenset({"book"}), fetches=False),
+    "bybit-linear": Venue(BYBIT, frozenset({"book"}), fetches=False),
+    "bybit-inverse": Venue(BYBIT, frozenset({"book"}), fetches=False),
+    "bitstamp": Venue({"live_trades": "trade", "diff_order_book": "book"}, frozenset()),
+    "massive": Venue({"T": "trade", "Q": "quote", "LULD": "luld"}, frozenset(), fetches=False),
+    "yahoo": Venue({"2": "trade"}, frozenset(), fetches=False),
 }
 """By the feed's name; one line each."""
 USUALLY = ("binance", "binance-usdm", "coinbase")

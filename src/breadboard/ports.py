@@ -155,6 +155,10 @@ class Watched(Protocol):
         """Return what is held to be lost at the moment, ``SYMBOL channel`` each."""
         ...
 
+    def on_end(self) -> Sequence[Missing]:
+        """Return, as the connection ends, what is on record up to some moment only and was missing until now."""
+        ...
+
     def on_phase(self, phase: str) -> None:
         """Take the phase of the market (``clock``-driven, see ``calendars``): with it what is usual changes."""
         ...

@@ -50,9 +50,12 @@ class Conversation:
         self._act(self._ask(self._session.on_connect))
 
     def end(self) -> None:
-        """End with the connection: what was to be said or fetched on it is given up."""
+        """End with the connection: what was to be said or fetched is given up, what was lost on it is lost till here."""
         self.connection = None
         self._documents.cancel()
+        if self._source.watched is not None:
+            for missing in self._source.watched.on_end():
+                self._missing(missing)
 
     async def close(self) -> None:
         """Close what fetches."""

@@ -1,5 +1,6 @@
 """How often a stream is heard, and how long a silence it takes to believe that something is wrong. Pure."""
 
+from dataclasses import dataclass
 from math import exp, log1p
 from typing import Final
 
@@ -17,6 +18,22 @@ MOST: Final = 0.9
 LEAST_S: Final = 10.0
 
 
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How soon silence is held against a stream."""
+
+    enough: float = ENOUGH
+    most: float = MOST
+    least_s: float = LEAST_S
+    unknown_s: float = 0.0
+    """Silent seconds that are added to those that were counted: what little is known is not believed at once."""
+
+
+OF_ONE: Final = Judgement()
+OF_A_CHANNEL: Final = Judgement(enough=5.0, most=0.95, least_s=0.0, unknown_s=1.0)
+"""Of all symbols together, which no single one's mood explains; the feed's heartbeat is the least silence besides."""
+
+
 class Pace:
     """Counts *seconds in which something was heard*, not messages: a burst is one second, however long it is.
 
@@ -25,9 +42,10 @@ class Pace:
     still: a dead stream must not talk itself into being a slow one.
     """
 
-    __slots__ = ("_active", "_messages", "_seconds", "active_total", "longest", "quiet_s")
+    __slots__ = ("_active", "_judgement", "_messages", "_seconds", "active_total", "longest", "quiet_s")
 
-    def __init__(self) -> None:
+    def __init__(self, judgement: Judgement = OF_ONE) -> None:
+        self._judgement = judgement
         self.forget()
         self.active_total = 0
         """Seconds in which something was heard, ever: what others compare with."""
@@ -71,12 +89,13 @@ class Pace:
     @property
     def patience_s(self) -> float:
         """The silence that is implausible by its own rate; infinite while too little is known."""
-        share = min(self.share, MOST)
-        if self._active < ENOUGH or share <= 0.0:
+        how = self._judgement
+        if self._active < how.enough:
             return float("inf")
-        return max(LEAST_S, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)
+        share = min(self._active / (self._seconds + how.unknown_s), how.most)
+        return max(how.least_s, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)
 
     @property
     def implausible(self) -> bool:
         """Whether the present silence is."""
-        return self.quiet_s >= LEAST_S and self.quiet_s >= self.patience_s
+        return self.quiet_s > 0.0 and self.quiet_s >= self.patience_s

@@ -24,6 +24,8 @@ class Trouble:
     """Up to when the journal knows."""
     asked_s: float
     patience_s: float
+    since_s: float
+    """When it was found."""
     audited: bool = False
     """Found by an audit: another one can say that it is well again."""
 

@@ -6,15 +6,18 @@ A session owns one ``Subscriptions``, tells it what it hears, and passes on what
 - an audit, the venue's own list of subscriptions, that lacks one (``audited``);
 - the venue's own count, of trades say, that moved further than what came (``behind``);
 - a silence that the stream's own pace makes implausible (``pace.Pace``) while the symbol's other channels go on; or,
-  for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat and 3 s.
+  for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat.
 
-What follows: a ``Missing`` (a gap on record) and a new subscription of only that; another ``Missing`` to the end when
-it is heard again; a ``Reconnect`` where the new subscription does not help, ever more seldom.
+What follows: a ``Missing`` (a gap on record) and a new subscription of only that; every few seconds a ``Missing`` more,
+from the end of the last one, for as long as it lasts; the last one to the moment when it is heard again or the
+connection ends; a ``Reconnect`` where the new subscription does not help, and at once for a channel of all symbols,
+which is no matter of subscriptions: ever more seldom.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
+from breadboard.feeds.pace import OF_A_CHANNEL, Pace
 from breadboard.feeds.stream import Stream, Trouble, activity
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Reconnect, Request
@@ -26,6 +29,10 @@ ACKNOWLEDGED_WITHIN_S: Final = 30.0
 """After the last acknowledgement of any subscription: ours may still wait their turn to be sent."""
 BEHIND_S: Final = 5.0
 GRACE_S: Final = 3.0
+TOLD_EVERY_S: Final = 5.0
+TOLD_AGAIN_AFTER: Final = 20.0
+"""The part of a loss's age that may pass besides until it is told further: records must not be without number."""
+TOLD_AT_LEAST_EVERY_S: Final = 60.0
 PATIENCE_S: Final = 30.0
 """The least time that a new subscription gets to help."""
 AUDIT_EVERY_S: Final = 60.0
@@ -51,7 +58,7 @@ class Subscriptions:
     ) -> None:
         self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
         self._again = again
-        self._silence_s = (heartbeat_s or 0.0) + GRACE_S
+        self._silence_s = heartbeat_s or GRACE_S
         self._dataless = frozenset(dataless)
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
@@ -62,7 +69,7 @@ class Subscriptions:
         for stream in self._streams.values():
             self._of_symbol.setdefault(stream.symbol or "", []).append(stream)
             self._of_channel.setdefault(stream.channel, []).append(stream)
-        self._channels = {channel: Stream(None, channel, ()) for channel in self._of_channel}
+        self._channels = {channel: Stream(None, channel, (), Pace(OF_A_CHANNEL)) for channel in self._of_channel}
         self._unacknowledged: set[Key] = set()
         self._lacking: set[Key] = set()
         self._listed: set[Key] | None = None
@@ -89,11 +96,39 @@ class Subscriptions:
         for stream in (*self._streams.values(), *self._channels.values()):
             stream.pace.excuse()
             stream.heard(self.counts)
-            if stream.trouble is not None and stream.channel not in self._dataless:
-                lost, stream.trouble = stream.trouble, None
-                detail = "the connection ended before it was heard again"
-                self._owed.append(Missing(stream.symbol, stream.channel, lost.reason, lost.told_s, detail, over=True))
-            stream.trouble = stream.behind_s = None
+            stream.behind_s = None
+        self._owed += self._close()
+
+    def on_end(self) -> list[Missing]:
+        """See ``ports.Watched``."""
+        return self._close()
+
+    def _close(self) -> list[Missing]:
+        """Let the connection's end be the end of what is lost on it."""
+        lost = [stream for stream in self._streams.values() if stream.trouble is not None]
+        said = self._tell(lost, "the connection ended before it was heard again", over=True)
+        for stream in lost:
+            stream.trouble = None
+        return said
+
+    def _tell(self, lost: Collection[Stream], detail: str, *, over: bool = False) -> list[Missing]:
+        """Put on record what these missed since it was last told; a channel of all symbols is one record."""
+        told: dict[str, list[Stream]] = {}
+        for stream in lost:
+            if stream.channel not in self._dataless:
+                told.setdefault(stream.channel, []).append(stream)
+        said: list[Missing] = []
+        for channel, streams in told.items():
+            troubles = [stream.trouble for stream in streams if stream.trouble is not None]
+            if len(streams) > 1 and len(streams) == len(self._of_channel[channel]):
+                since_s = min(trouble.told_s for trouble in troubles)
+                said.append(Missing(None, channel, troubles[0].reason, since_s, detail, over=over))
+                continue
+            said += [
+                Missing(stream.symbol, channel, trouble.reason, trouble.told_s, detail, over=over)
+                for stream, trouble in zip(streams, troubles, strict=True)
+            ]
+        return said
 
     def asked(self, keys: Iterable[Key]) -> None:
         """Note that these were asked for, and that the venue acknowledges."""
@@ -170,7 +205,7 @@ class Subscriptions:
             owed, self._owed = self._owed, []
             return [*owed]
         passed_s, self._now_s = now_s - self._now_s, now_s
-        requests = [*self._listen(passed_s, now_s), *self._suspect(now_s), *self._insist(now_s)]
+        requests = [*self._listen(passed_s, now_s), *self._go_on(now_s), *self._suspect(now_s), *self._insist(now_s)]
         if self._listed is not None:
             self._listed, self._listed_s = None, now_s
         self._lacking.clear()
@@ -211,6 +246,19 @@ class Subscriptions:
             return []
         return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again", over=True)]
 
+    def _go_on(self, now_s: float) -> list[Missing]:
+        """Put on record what goes on being missed."""
+        lost: list[Stream] = []
+        for stream in self._streams.values():
+            trouble = stream.trouble
+            if trouble is not None and now_s - trouble.told_s >= _pause_s(now_s - trouble.since_s):
+                lost.append(stream)
+        said = self._tell(lost, "still not heard")
+        for stream in lost:
+            if stream.trouble is not None:
+                stream.trouble.told_s = now_s
+        return said
+
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
         requests: list[Request] = []
@@ -219,6 +267,7 @@ class Subscriptions:
             if len(streams) > 1 and self._phase != CLOSED and whole.is_silent(self._channels.values(), self._silence_s):
                 detail = whole.silence("the other channels go on")
                 requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
+                requests += self._leave(streams, f"{channel} of every symbol is silent", now_s)
         for key, stream in self._streams.items():
             found = self._evidence(key, stream, now_s) if self._is_judged(stream) else None
             if found is not None:
@@ -258,7 +307,7 @@ class Subscriptions:
         patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
         since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
         for stream in streams:
-            stream.trouble = Trouble(reason, now_s, now_s, patience_s, audited)
+            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, audited)
             stream.behind_s = None
         requests = self._again(keys)
         if told.channel in self._dataless:
@@ -274,20 +323,28 @@ class Subscriptions:
         ]
         if not late:
             return []
-        if now_s >= self._reconnect_after_s:
-            self._reconnect_after_s = now_s + self._spacing_s
-            self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
-            for stream in late:
-                if stream.trouble is not None:
-                    stream.trouble.asked_s = now_s
-            named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
-            return [Reconnect(f"a new subscription does not bring back {named}")]
-        requests: list[Request] = []
+        named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
+        leave = self._leave(late, f"a new subscription does not bring back {named}", now_s)
+        if leave:
+            return leave
         for stream in late:
-            trouble = stream.trouble
-            assert trouble is not None
-            if stream.channel not in self._dataless:
-                since_s, trouble.told_s = trouble.told_s, now_s
-                requests.append(Missing(stream.symbol, stream.channel, trouble.reason, since_s, "still not heard"))
-            trouble.asked_s, trouble.patience_s = now_s, min(2 * trouble.patience_s, LONGEST_S)
-        return requests + self._again([stream.key for stream in late])
+            if stream.trouble is not None:
+                stream.trouble.asked_s = now_s
+                stream.trouble.patience_s = min(2 * stream.trouble.patience_s, LONGEST_S)
+        return self._again([stream.key for stream in late])
+
+    def _leave(self, streams: Sequence[Stream], reason: str, now_s: float) -> list[Request]:
+        """Ask for a new connection, unless one was asked for lately: then nothing."""
+        if now_s < self._reconnect_after_s:
+            return []
+        self._reconnect_after_s = now_s + self._spacing_s
+        self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
+        for stream in streams:
+            if stream.trouble is not None:
+                stream.trouble.asked_s = now_s
+        return [Reconnect(reason)]
+
+
+def _pause_s(age_s: float) -> float:
+    """Return how long after the last record a loss of this age is told further."""
+    return min(max(TOLD_EVERY_S, age_s / TOLD_AGAIN_AFTER), TOLD_AT_LEAST_EVERY_S)

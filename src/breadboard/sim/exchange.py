@@ -119,9 +119,9 @@ class Exchange:
 
     def publish(self, stream: str, payload: bytes, ids: Ids, *, book: bool = False) -> None:
         """Send a message to everybody who listens to ``stream``; ``ids`` are the first and last in it."""
-        listeners = self._streams.get(stream, ())
-        if not listeners and not self.truth.witness:
+        if not self.listening(stream):
             return
+        listeners = self._streams.get(stream, ())
         told = self.truth.stream(stream)
         told.note(*ids)
         made = None
