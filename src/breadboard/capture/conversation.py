@@ -50,7 +50,7 @@ class Conversation:
         self._act(self._ask(self._session.on_connect))
 
     def end(self) -> None:
-        """End with the connection: what was to be said or fetched is given up, what was lost on it is lost till here."""
+        """End with the connection: what was to be said or fetched is given up; what was lost, is lost till here."""
         self.connection = None
         self._documents.cancel()
         if self._source.watched is not None:
