@@ -175,11 +175,13 @@ class BybitSession:
         book.heard_s = None
         if message.type == "snapshot":
             book.last, book.told, book.patience_s = message.data.u, False, QUIET_S
+            self.subscriptions.renewed(self._key(message.topic))
             return []
         if book.last is None:
             return []  # a delta of the subscription that was given up
         if message.data.u != book.last + 1:
             book.last, book.patience_s = None, SNAPSHOT_S
+            self.subscriptions.renewing([self._key(message.topic)])
             return self._again(message.topic)
         book.last = message.data.u
         return []
@@ -203,6 +205,10 @@ class BybitSession:
 
     def _again(self, topic: str) -> list[Request]:
         return [_say("unsubscribe", (topic,), ""), self._subscribe((topic,))]
+
+    def _key(self, topic: str) -> Key:
+        name, _, symbol = topic.rpartition(".")
+        return symbol, _CHANNEL_OF[name]
 
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else."""

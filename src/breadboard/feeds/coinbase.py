@@ -147,6 +147,7 @@ class CoinbaseSession:
                 counts[wire] += 1
                 if kind == b"snapshot":
                     self._look(frame, _snapshot)
+                    self.subscriptions.renewed((wire[1].decode(), "book"))
                 else:
                     self._on_number(kind, frame)
             elif b'"error"' in frame:
@@ -252,6 +253,7 @@ class CoinbaseSession:
         return requests
 
     def _renew(self, products: Sequence[str]) -> list[Request]:
+        self.subscriptions.renewing((product, "book") for product in products)
         return self._again([(product, "book") for product in products])
 
 

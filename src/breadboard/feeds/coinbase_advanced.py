@@ -115,7 +115,7 @@ class CoinbaseAdvancedSession:
         return []
 
     def on_time(self, now_s: float) -> list[Request]:
-        """Judge the subscriptions; begin once more after another hole; leave where snapshots that are owed do not come."""
+        """Judge the subscriptions; begin once more after another hole; leave where what is owed stays away."""
         requests = self.subscriptions.on_time(now_s)
         if not self._waiting:
             self._since_s = None
@@ -138,6 +138,7 @@ class CoinbaseAdvancedSession:
         names = [name for name in self._names if name in RENEWED]
         if "level2" in names:
             self._waiting = set(self.symbols)
+            self.subscriptions.renewing((symbol, "book") for symbol in self.symbols)
         return self._all("unsubscribe", names) + self._all("subscribe", names)
 
     def _on_book(self, frame: bytes) -> None:
@@ -146,7 +147,10 @@ class CoinbaseAdvancedSession:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
         told = {event.product_id for event in events if event.type == "snapshot"}
-        self._waiting -= told | {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
+        told |= {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
+        self._waiting -= told
+        for product in told:
+            self.subscriptions.renewed((product, "book"))
 
     def _on_error(self, message: str) -> list[Request]:
         """Reconnect on an error; after three in a row live with what the venue does send."""

@@ -49,7 +49,6 @@ class KrakenSession:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=PATTERN, example="XBT/USD", spell=spelled)
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
         self.url = self.url or "wss://ws.kraken.com"
-        self._watch = BookWatch(self.venue, self.symbols, KrakenReader, self._again)
         told = CHANNELS | {"book": f"book-{DEPTH}"}
         wires: dict[Hashable, Key] = {
             (told[channel].encode(), symbol.encode()): (symbol, channel)
@@ -57,6 +56,7 @@ class KrakenSession:
             for channel in self.channels
         }
         self.subscriptions = Subscriptions(wires, self._anew, self.heartbeat_s)
+        self._watch = BookWatch(self.venue, self.symbols, KrakenReader, self._again, self.subscriptions)
 
     def on_connect(self) -> list[Request]:
         """Subscribe each channel."""

@@ -45,13 +45,13 @@ class KrakenV2Session:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=PATTERN, example="BTC/USD", spell=spelled)
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
         self.url = self.url or "wss://ws.kraken.com/v2"
-        self._watch = BookWatch(self.venue, self.symbols, KrakenV2Reader, self._again)
         wires: dict[Hashable, Key] = {
             (CHANNELS[channel].encode(), symbol.encode()): (symbol, channel)
             for symbol in self.symbols
             for channel in self.channels
         }
         self.subscriptions = Subscriptions(wires, self._anew, self.heartbeat_s)
+        self._watch = BookWatch(self.venue, self.symbols, KrakenV2Reader, self._again, self.subscriptions)
 
     def on_connect(self) -> list[Request]:
         """Subscribe each channel."""

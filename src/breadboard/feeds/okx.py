@@ -53,13 +53,13 @@ class OkxSession:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=PATTERN, example="BTC-USDT")
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
         self.url = self.url or "wss://ws.okx.com:8443/ws/v5/public"
-        self._watch = BookWatch(self.venue, self.symbols, OkxReader, self._again)
         wires: dict[Hashable, Key] = {
             (CHANNELS[channel].encode(), symbol.encode()): (symbol, channel)
             for symbol in self.symbols
             for channel in self.channels
         }
         self.subscriptions = Subscriptions(wires, self._anew, self.heartbeat_s)
+        self._watch = BookWatch(self.venue, self.symbols, OkxReader, self._again, self.subscriptions)
 
     def on_connect(self) -> list[Request]:
         """Subscribe every channel of every instrument: requests are counted by the hour, arguments are not."""

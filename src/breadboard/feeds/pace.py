@@ -11,6 +11,10 @@ MEMORY_S: Final = 600.0
 LONG_MEMORY_S: Final = 3600.0
 ENOUGH: Final = 10.0
 """Seconds in which something was heard, before anything is concluded from silence."""
+STEADY: Final = 0.5
+"""A share from which half of ``ENOUGH`` is enough."""
+UNKNOWN_S: Final = 1.0
+"""Silent seconds that are added to those that were counted: what little is known is not believed at once."""
 SURPRISE: Final = 3.0
 """Times the longest silence so far that a new one must last: markets come in bursts, and so do their silences."""
 MOST: Final = 0.9
@@ -22,15 +26,12 @@ LEAST_S: Final = 10.0
 class Judgement:
     """How soon silence is held against a stream."""
 
-    enough: float = ENOUGH
     most: float = MOST
     least_s: float = LEAST_S
-    unknown_s: float = 0.0
-    """Silent seconds that are added to those that were counted: what little is known is not believed at once."""
 
 
 OF_ONE: Final = Judgement()
-OF_A_CHANNEL: Final = Judgement(enough=5.0, most=0.95, least_s=0.0, unknown_s=1.0)
+OF_A_CHANNEL: Final = Judgement(most=0.95, least_s=0.0)
 """Of all symbols together, which no single one's mood explains; the feed's heartbeat is the least silence besides."""
 
 
@@ -90,9 +91,9 @@ class Pace:
     def patience_s(self) -> float:
         """The silence that is implausible by its own rate; infinite while too little is known."""
         how = self._judgement
-        if self._active < how.enough:
+        share = min(self._active / (self._seconds + UNKNOWN_S), how.most)
+        if self._active < (ENOUGH / 2 if share >= STEADY else ENOUGH):
             return float("inf")
-        share = min(self._active / (self._seconds + how.unknown_s), how.most)
         return max(how.least_s, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)
 
     @property

@@ -36,8 +36,11 @@ TOLD_AT_LEAST_EVERY_S: Final = 60.0
 PATIENCE_S: Final = 30.0
 """The least time that a new subscription gets to help."""
 AUDIT_EVERY_S: Final = 60.0
+MUTE_S: Final = 30.0
+"""The least silence of everything that is held against a venue which promises no sign of life."""
 RECONNECT_EVERY_S: Final = 600.0
 LONGEST_S: Final = 4 * 3600.0
+EVERY_CHANNEL: Final = ""
 CLOSED: Final = "closed"
 
 
@@ -59,6 +62,7 @@ class Subscriptions:
         self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
         self._again = again
         self._silence_s = heartbeat_s or GRACE_S
+        self._everything = None if heartbeat_s else Stream(None, EVERY_CHANNEL, (), Pace(OF_A_CHANNEL))
         self._dataless = frozenset(dataless)
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
@@ -93,7 +97,7 @@ class Subscriptions:
         self._refused.clear()
         self._halted.clear()
         self._now_s = None
-        for stream in (*self._streams.values(), *self._channels.values()):
+        for stream in self._all():
             stream.pace.excuse()
             stream.heard(self.counts)
             stream.behind_s = None
@@ -130,6 +134,10 @@ class Subscriptions:
             ]
         return said
 
+    def _all(self) -> list[Stream]:
+        everything = [] if self._everything is None else [self._everything]
+        return [*self._streams.values(), *self._channels.values(), *everything]
+
     def asked(self, keys: Iterable[Key]) -> None:
         """Note that these were asked for, and that the venue acknowledges."""
         self._unacknowledged.update(keys)
@@ -164,6 +172,20 @@ class Subscriptions:
         if stream is not None and self._now_s is not None:
             stream.behind_s = None if by <= 0 else stream.behind_s or self._now_s
 
+    def renewing(self, keys: Iterable[Key], reason: GapReason = GapReason.SUBSCRIPTION) -> None:
+        """Note that these are asked for anew though they speak: what they say until then may not reach us."""
+        for key in keys:
+            stream = self._streams.get(key)
+            if stream is not None and stream.trouble is None and self._now_s is not None:
+                now_s = self._now_s
+                stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s, awaits=True)
+
+    def renewed(self, key: Key) -> None:
+        """Note that what it was asked for has come."""
+        stream = self._streams.get(key)
+        if stream is not None and stream.trouble is not None:
+            stream.trouble.awaits = False
+
     def halted(self, symbol: str, *, now: bool) -> None:
         """Note a halt, or its end: a halted symbol is quiet by right."""
         if now:
@@ -177,7 +199,7 @@ class Subscriptions:
         """See ``ports.Watched``: what was usual before the bell says nothing of after."""
         if phase != self._phase:
             self._phase = phase
-            for stream in (*self._streams.values(), *self._channels.values()):
+            for stream in self._all():
                 stream.pace.forget()
 
     def rates(self) -> dict[str, float]:
@@ -200,14 +222,14 @@ class Subscriptions:
         """Judge; call once a second with monotonic seconds."""
         if self._now_s is None:
             self._now_s = self._begun_s = self._progress_s = self._listed_s = now_s
-            for stream in (*self._streams.values(), *self._channels.values()):
+            for stream in self._all():
                 stream.known_good_s = now_s
             owed, self._owed = self._owed, []
             return [*owed]
         passed_s, self._now_s = now_s - self._now_s, now_s
         requests = [*self._listen(passed_s, now_s), *self._go_on(now_s), *self._suspect(now_s), *self._insist(now_s)]
         if self._listed is not None:
-            self._listed, self._listed_s = None, now_s
+            self._listed, self._listed_s = None, now_s - passed_s
         self._lacking.clear()
         return requests
 
@@ -215,6 +237,8 @@ class Subscriptions:
         """Take what was counted since the last time."""
         requests: list[Request] = []
         spoke: dict[str, int] = {}
+        # What was heard since the last look may have come right after it, and all after that be lost.
+        before_s = now_s - passed_s
         for key, stream in self._streams.items():
             messages = stream.heard(self.counts)
             if messages:
@@ -222,22 +246,25 @@ class Subscriptions:
                 self._never.discard(key[0])
                 self._unacknowledged.discard(key)  # what speaks was heard
             listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
-            if messages or listed:
-                requests += self._recovered(stream, now_s)
+            if (messages or listed) and (stream.trouble is None or not stream.trouble.awaits):
+                requests += self._recovered(stream, before_s)
             stream.pass_by(passed_s, messages)
         for channel, whole in self._channels.items():
             whole.pass_by(passed_s, spoke.get(channel, 0))
+        if self._everything is not None:
+            self._everything.pass_by(passed_s, sum(spoke.values()))
+            self._everything.known_good_s = before_s if spoke else self._everything.known_good_s
         for stream in self._streams.values():
             if not stream.pace.quiet_s:
                 stream.others = activity(self._of_symbol[stream.symbol or ""])
         for whole in self._channels.values():
             if not whole.pace.quiet_s:
-                whole.others, whole.known_good_s = activity(self._channels.values()), now_s
+                whole.others, whole.known_good_s = activity(self._channels.values()), before_s
         return requests
 
-    def _recovered(self, stream: Stream, now_s: float) -> list[Request]:
+    def _recovered(self, stream: Stream, heard_s: float) -> list[Request]:
         trouble, stream.trouble = stream.trouble, None
-        stream.known_good_s = now_s
+        stream.known_good_s = heard_s
         if trouble is None:
             return []
         stream.pace.excuse()
@@ -261,7 +288,7 @@ class Subscriptions:
 
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
-        requests: list[Request] = []
+        requests = self._suspect_everything(now_s)
         for channel, whole in self._channels.items():
             streams = [each for each in self._of_channel[channel] if self._is_judged(each)]
             if len(streams) > 1 and self._phase != CLOSED and whole.is_silent(self._channels.values(), self._silence_s):
@@ -273,6 +300,16 @@ class Subscriptions:
             if found is not None:
                 requests += self._lost([stream], stream, *found, now_s)
         return requests
+
+    def _suspect_everything(self, now_s: float) -> list[Request]:
+        """Look at the connection as a whole, where the venue promises no sign of life by which others are judged."""
+        every = self._everything
+        if every is None or self._phase == CLOSED or every.pace.quiet_s < MUTE_S or not every.pace.implausible:
+            return []
+        every.pace.excuse()  # in half a minute once more
+        detail = f"nothing for {now_s - every.known_good_s:.0f} s on the whole connection"
+        leave = self._leave((), f"mute: {detail}", now_s)
+        return [Missing(None, None, GapReason.SUBSCRIPTION, every.known_good_s, detail), *leave] if leave else []
 
     def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
         waited_s = now_s - self._progress_s
@@ -307,7 +344,7 @@ class Subscriptions:
         patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
         since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
         for stream in streams:
-            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, audited)
+            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, audited=audited)
             stream.behind_s = None
         requests = self._again(keys)
         if told.channel in self._dataless:
