@@ -66,6 +66,7 @@ def simulate(pipe: Connection, venue: str, options: dict[str, Any]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
+    truths[0].more = dict  # what belongs to a simulator that is over stays with it
     pipe.send(truths[0])
 
 

@@ -177,8 +177,8 @@ class BybitSession:
             book.last, book.told, book.patience_s = message.data.u, False, QUIET_S
             self.subscriptions.renewed(self._key(message.topic))
             return []
-        if book.last is None:
-            return []  # a delta of the subscription that was given up
+        if book.last is None or message.data.u == book.last:
+            return []  # a delta of the subscription that was given up, or one that is sent once more
         if message.data.u != book.last + 1:
             book.last, book.patience_s = None, SNAPSHOT_S
             self.subscriptions.renewing([self._key(message.topic)])

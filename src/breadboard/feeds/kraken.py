@@ -49,9 +49,8 @@ class KrakenSession:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=PATTERN, example="XBT/USD", spell=spelled)
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
         self.url = self.url or "wss://ws.kraken.com"
-        told = CHANNELS | {"book": f"book-{DEPTH}"}
         wires: dict[Hashable, Key] = {
-            (told[channel].encode(), symbol.encode()): (symbol, channel)
+            (CHANNELS[channel].encode(), symbol.encode()): (symbol, channel)
             for symbol in self.symbols
             for channel in self.channels
         }
@@ -70,7 +69,7 @@ class KrakenSession:
         requests: list[Request] = []
         counts = self.subscriptions.counts
         for frame in frames:
-            wire = tuple(frame[-_TAIL:].rsplit(b'"', 4)[1:4:2])  # `…,"book-1000","XBT/USD"]`
+            wire = _wire_of(frame)
             if wire in counts:
                 counts[wire] += 1
             if b'"book' in frame:
@@ -97,6 +96,12 @@ class KrakenSession:
                 part = symbols[begin : begin + PAIRS_A_MESSAGE]
                 requests += [_say(method, name, part) for method in ("unsubscribe", "subscribe")]
         return requests
+
+
+def _wire_of(frame: bytes) -> tuple[bytes, bytes]:
+    """Return channel and pair, with which an array ends: ``…,"book-1000","XBT/USD"]``."""
+    parts = frame[-_TAIL:].rsplit(b'"', 4)
+    return (parts[1].partition(b"-")[0], parts[3]) if len(parts) == 5 else (b"", b"")
 
 
 def _say(event: str, name: str, pairs: Sequence[str]) -> Send:

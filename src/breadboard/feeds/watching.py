@@ -42,6 +42,7 @@ RECONNECT_EVERY_S: Final = 600.0
 LONGEST_S: Final = 4 * 3600.0
 EVERY_CHANNEL: Final = ""
 CLOSED: Final = "closed"
+REGULAR: Final = "regular"
 
 
 class Subscriptions:
@@ -304,7 +305,9 @@ class Subscriptions:
     def _suspect_everything(self, now_s: float) -> list[Request]:
         """Look at the connection as a whole, where the venue promises no sign of life by which others are judged."""
         every = self._everything
-        if every is None or self._phase == CLOSED or every.pace.quiet_s < MUTE_S or not every.pace.implausible:
+        if every is None or self._phase not in ("", REGULAR):
+            return []
+        if every.pace.quiet_s < MUTE_S or not every.pace.implausible:
             return []
         every.pace.excuse()  # in half a minute once more
         detail = f"nothing for {now_s - every.known_good_s:.0f} s on the whole connection"
