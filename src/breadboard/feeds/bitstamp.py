@@ -272,6 +272,7 @@ BITSTAMP: Final = BitstampFeed(
         heartbeat_s=25.0,  # two answers to our heartbeats, and a little
         ts_event_unit="us",
         trade_ids_contiguous=False,  # counted over all pairs
+        trade_ids_growing=True,
         connection_lifetime_s=None,
         max_streams_per_connection=200,
         client_messages_per_s=20.0,

@@ -256,6 +256,7 @@ def _market(venue: str, path: str) -> BybitFeed:
             heartbeat_s=25.0,  # the answer to our ping every 20 s
             ts_event_unit="ms",
             trade_ids_contiguous=False,
+            trade_ids_growing=True,  # of spot; derivatives name theirs, and no number of such a name is on the tape
             connection_lifetime_s=None,
             max_streams_per_connection=450,  # topics, of 46 characters at the most: 21,000 in all
             client_messages_per_s=10.0,

@@ -150,6 +150,7 @@ OKX = OkxFeed(
         heartbeat_s=35.0,  # at the latest the pong to our ping
         ts_event_unit="ms",
         trade_ids_contiguous=False,  # the channel joins matches, whose numbers it then leaves out
+        trade_ids_growing=True,
         connection_lifetime_s=None,
         max_streams_per_connection=3000,
         client_messages_per_s=3.0,

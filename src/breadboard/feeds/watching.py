@@ -177,9 +177,12 @@ class Subscriptions:
         """Note that these are asked for anew though they speak: what they say until then may not reach us."""
         for key in keys:
             stream = self._streams.get(key)
-            if stream is not None and stream.trouble is None and self._now_s is not None:
+            if stream is None or self._now_s is None:
+                continue
+            if stream.trouble is None:
                 now_s = self._now_s
-                stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s, awaits=True)
+                stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s)
+            stream.trouble.awaits = True
 
     def renewed(self, key: Key) -> None:
         """Note that what it was asked for has come."""
@@ -291,8 +294,10 @@ class Subscriptions:
         """Look for evidence against streams that were well so far."""
         requests = self._suspect_everything(now_s)
         for channel, whole in self._channels.items():
+            if len(self._of_channel[channel]) == 1 or self._phase == CLOSED:
+                continue
             streams = [each for each in self._of_channel[channel] if self._is_judged(each)]
-            if len(streams) > 1 and self._phase != CLOSED and whole.is_silent(self._channels.values(), self._silence_s):
+            if streams and whole.is_silent(self._channels.values(), self._silence_s):
                 detail = whole.silence("the other channels go on")
                 requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
                 requests += self._leave(streams, f"{channel} of every symbol is silent", now_s)
