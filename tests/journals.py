@@ -32,9 +32,16 @@ def fill(writer: Writer, count: int, batch: int = 7) -> int:
     return end
 
 
-def epoch_frame(source: int, epoch: int, *, opened: bool = True, venue: str = "BINANCE") -> bytes:
+def epoch_frame(
+    source: int,
+    epoch: int,
+    *,
+    opened: bool = True,
+    venue: str = "BINANCE",
+    provenance: Provenance = Provenance.SYNTHETIC,
+) -> bytes:
     """Return the payload of an EPOCH record."""
-    return msgspec.json.encode(Epoch(source, epoch, venue, "wss://example", ("BTCUSDT",), Provenance.SYNTHETIC, opened))
+    return msgspec.json.encode(Epoch(source, epoch, venue, "wss://example", ("BTCUSDT",), provenance, opened))
 
 
 def rows(directory: Path, start: int = 0, max_frames: int = 1000) -> Iterator[tuple[int, int, bytes]]:

@@ -102,7 +102,7 @@ def _feeding(
     if records is None:
         yield lambda: True
         return
-    recorded = records(max(house.engine.venues, default=-1) + 1)
+    recorded = records(max((*house.engine.venues, *places.source_numbers().values()), default=-1) + 1)
     done = threading.Event()
     failure: list[BaseException] = []
 

@@ -15,7 +15,7 @@ from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.outputs import Outputs
 from breadboard.telemetry.lag import LagBoard, LagRow
 
-_MARKS = int(Flag.SYNTHETIC | Flag.REPLAYED)
+_MARKS = int(Flag.SYNTHETIC | Flag.REPLAYED | Flag.HISTORY)
 
 
 class _Group(NamedTuple):

@@ -12,12 +12,13 @@ from breadboard.capture.planning import History
 from breadboard.journal.format import parse_epoch
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
-from breadboard.model.kinds import GapReason, RecordKind
+from breadboard.model.kinds import GapReason, Provenance, RecordKind
 
 LOOK_BACK: Final = 16
 """Segments searched for the last word on a connection. Beyond them its gap begins too early rather than too late."""
 _READ_FRAMES: Final = 65_536
 _OUTAGES: Final = frozenset({GapReason.RESTART, GapReason.DISCONNECT})
+_FILES: Final = frozenset({Provenance.REPLAY, Provenance.HISTORY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class _Source:
     is_open: bool = False
     ts: int = 0
     """Of the record that says it is not open."""
+    carried: bool = False
+    """Its last connection was a file."""
 
 
 def history(directory: Path) -> dict[int, History]:
@@ -48,13 +51,16 @@ def history(directory: Path) -> dict[int, History]:
         for number, source in found.items():
             later = sources.get(number)
             if later is None or not later.known:
-                sources[number] = replace(source, epoch=max(source.epoch, later.epoch if later else 0))
+                epoch, carried = (later.epoch, later.carried) if later else (0, False)
+                sources[number] = replace(source, epoch=max(source.epoch, epoch), carried=source.carried or carried)
         if last_ts and all(source.known for source in sources.values()):
             break
     if not last_ts:
         return {}
     return {
-        number: History(source.epoch, last_ts if source.is_open else source.ts if source.known else first_ts)
+        number: History(
+            source.epoch, last_ts if source.is_open else source.ts if source.known else first_ts, source.carried
+        )
         for number, source in sources.items()
     }
 
@@ -62,7 +68,9 @@ def history(directory: Path) -> dict[int, History]:
 def _look(directory: Path, base: int, limit: int | None) -> tuple[dict[int, _Source], tuple[int, int]]:
     """Return what one segment says of the sources, and the receive stamps of its first and last frame (0: none)."""
     reader = journal.Reader.open(directory, base)
-    found = {number: _Source(epoch.epoch) for number, epoch in reader.epochs.items()}
+    found = {
+        number: _Source(epoch.epoch, carried=epoch.provenance in _FILES) for number, epoch in reader.epochs.items()
+    }
     first = last = 0
     while limit is None or reader.position < limit:
         frames = reader.read(_READ_FRAMES if limit is None else min(_READ_FRAMES, limit - reader.position))
@@ -78,16 +86,18 @@ def _hear(frames: Frames, found: dict[int, _Source]) -> None:
     """Take what a run of frames says: data comes from an open connection, an outage's gap from none."""
     for row in _telling(frames):
         kind, number, epoch, is_open = int(frames.kind[row]), int(frames.source[row]), int(frames.epoch[row]), True
+        carried = number in found and found[number].carried
         if kind == RecordKind.EPOCH:
             told = parse_epoch(frames.frame(row))
             if told is None:
                 continue
             number, epoch, is_open = told.source, told.epoch, told.open
+            carried = told.provenance in _FILES
         elif kind == RecordKind.GAP:
             if not _is_outage(frames.frame(row)):
                 continue
             is_open = False
-        found[number] = _Source(epoch, known=True, is_open=is_open, ts=int(frames.ts_recv[row]))
+        found[number] = _Source(epoch, known=True, is_open=is_open, ts=int(frames.ts_recv[row]), carried=carried)
 
 
 def _telling(frames: Frames) -> list[int]:

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,7 +17,6 @@ import httpx
 
 from breadboard.capture.wire import PROVENANCE_HEADER, Batch, Handler
 from breadboard.clock import Clock
-from breadboard.errors import UsageError
 from breadboard.model.kinds import Provenance
 
 log = logging.getLogger(__name__)
@@ -101,10 +101,12 @@ async def connect(url: str, handler: Handler, clock: Clock, timeout_s: float = 3
     """Load an exchange's markets; the handler has the connection when this returns.
 
     ``url`` is ``ccxt://<exchange>[?ws=…&rest=…]``, the latter to replace the venue's hosts. Raises OSError or
-    TimeoutError where the venue cannot be reached, ValueError for an exchange that ccxt does not have.
+    TimeoutError where the venue cannot be reached, ValueError for an exchange that ccxt does not have, or where ccxt is
+    not there: neither may end the other lines.
     """
     parts = urlsplit(url)
     places = dict(parse_qsl(parts.query))
+    await asyncio.get_running_loop().run_in_executor(None, _import)  # seconds, in which other sockets want to be read
     exchange, refused, version = _exchange(parts.hostname or "", places)
     try:
         async with asyncio.timeout(timeout_s):
@@ -131,12 +133,17 @@ async def _provenance(place: str) -> Provenance:
     return Provenance(said) if said in set(Provenance) else Provenance.LIVE
 
 
-def _exchange(name: str, places: Mapping[str, str]) -> tuple[Any, tuple[type[Exception], ...], str]:
+def _import() -> None:
     try:
-        import ccxt
-        import ccxt.pro
+        import_module("ccxt.pro")
     except ImportError:
-        raise UsageError("ccxt is not installed", hint="pip install 'breadboard[ccxt]'") from None
+        raise ValueError("ccxt is not installed: pip install 'breadboard[ccxt]'") from None
+
+
+def _exchange(name: str, places: Mapping[str, str]) -> tuple[Any, tuple[type[Exception], ...], str]:
+    import ccxt
+    import ccxt.pro
+
     if name not in ccxt.pro.exchanges:
         raise ValueError(f"ccxt has no streaming exchange {name!r}")
     exchange = getattr(ccxt.pro, name)({"enableRateLimit": True, "newUpdates": True})

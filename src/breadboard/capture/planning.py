@@ -34,6 +34,8 @@ class History:
     """The number of its last connection."""
     last_ts: int
     """The receive stamp of its last record."""
+    carried: bool = False
+    """Its records were brought in from files (replay, import): no connection goes on from them."""
 
 
 def plan_sources(
@@ -47,11 +49,11 @@ def plan_sources(
 
     A feed with more streams or symbols than its venue carries on one connection is spread over several. ``feeds`` maps
     the configured venue names to feeds; ``history`` source numbers to what the journal has; ``numbers`` places to
-    source numbers given before, and is added to (numbers begin at 0 and are never given again). ``owners`` is where
-    locks of keys lie. Raises UsageError for symbols or channels that the venue cannot have, or for a key that would
-    be used twice where once is allowed; KeyError for a venue that ``feeds`` lacks.
+    source numbers given before, and is added to (numbers begin at 0 and are never given again, nor is one that records
+    from files have). ``owners`` is where locks of keys lie. Raises UsageError for symbols or channels that the venue
+    cannot have, or for a key that would be used twice where once is allowed; KeyError for a venue that ``feeds`` lacks.
     """
-    numbers = {} if numbers is None else numbers
+    numbers, history = {} if numbers is None else numbers, history or {}
     planned: list[Source] = []
     keys: set[tuple[str, str]] = set()
     asked: Counter[str] = Counter()
@@ -60,8 +62,8 @@ def plan_sources(
         can = feed.capabilities
         for slot, symbols, channels in spread(config, can):
             place = f"{config.venue}/{asked[config.venue]}/{slot}"
-            number = numbers.setdefault(place, max(numbers.values(), default=-1) + 1)
-            known = (history or {}).get(number)
+            number = numbers.setdefault(place, _fresh(numbers, history))
+            known = history.get(number)
             owner = _owner(config, can, keys, owners)
             planned.append(
                 Source(
@@ -78,6 +80,14 @@ def plan_sources(
             )
         asked[config.venue] += 1
     return planned
+
+
+def _fresh(numbers: Mapping[str, int], history: Mapping[int, History]) -> int:
+    """Return the next source number that neither a connection nor records from files ever had."""
+    number = max(numbers.values(), default=-1) + 1
+    while number in history and history[number].carried:
+        number += 1
+    return number
 
 
 def spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:

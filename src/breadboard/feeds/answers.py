@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 
 from breadboard.feeds.reading import Event, Meaning, Refused, quote_side, refused_document, symbol_of
+from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, StatusCode
 
@@ -26,7 +27,14 @@ def unasked(head: DocumentHead) -> Meaning:
     return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
 
 
-def best(symbol: str, bid: tuple[str, str | None], ask: tuple[str, str | None], ts_event: int, flags: Flag) -> Event:
+def best(
+    symbol: str,
+    bid: tuple[str, str | None],
+    ask: tuple[str, str | None],
+    ts_event: int,
+    flags: Flag,
+    sequence: int = ABSENT,
+) -> Event:
     """Return a quote of ``(price, size)`` a side as the venue wrote them."""
     bid_price, bid_size, bid_exp = quote_side(*bid)
     ask_price, ask_size, ask_exp = quote_side(*ask)
@@ -35,6 +43,7 @@ def best(symbol: str, bid: tuple[str, str | None], ask: tuple[str, str | None], 
         symbol=symbol,
         flags=flags,
         ts_event=ts_event,
+        sequence=sequence,
         price=bid_price,
         size=bid_size,
         size_exp=bid_exp,

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
+from breadboard.feeds.checked_book import level_of, on_tape
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -23,7 +24,6 @@ from breadboard.feeds.reading import (
     PriceSize,
     Refused,
     comes_first,
-    levels_of,
     parse_object,
     price_of,
     refused_document,
@@ -35,7 +35,6 @@ from breadboard.feeds.reading import (
     venue_says,
 )
 from breadboard.feeds.times import parse_epoch
-from breadboard.model.decimals import INT64_MAX, PRICE_UNIT
 from breadboard.model.gaps import DocumentHead, Gap
 from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
 
@@ -45,9 +44,6 @@ IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
 """Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
 _DIFF: Final = b'"' + DIFFS.encode()
 _DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
-_GREATEST: Final = INT64_MAX // PRICE_UNIT - 1
-"""The greatest whole part of a price that fits the tape whatever its decimals."""
-_LONG: Final = len(str(_GREATEST))
 _MICROSECONDS: Final = 17
 """Digits beyond which a number of microseconds is none."""
 
@@ -80,7 +76,8 @@ class BitstampReader:
     """A ``readers.FrameReader`` that remembers the first and the last change of each book on its connection.
 
     A book answer older than the first is no beginning: what happened between the two was never sent to us. A change
-    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew with it.
+    older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew, with an answer
+    that is not older than that last one: the changes up to it are not kept.
     """
 
     words: ClassVar = frozenset(
@@ -155,7 +152,7 @@ class BitstampReader:
         books = self._books(at)
         first, last = books.get(symbol, (event.sequence, event.sequence))
         late = event.sequence < last
-        books[symbol] = (event.sequence, event.sequence) if late else (first, event.sequence)
+        books[symbol] = (last if late else first, event.sequence)
         return (_disorder(symbol, last, at), event) if late else (event,)
 
     def _books(self, at: At) -> dict[str, tuple[int, int]]:
@@ -200,25 +197,14 @@ def _microseconds(text: str) -> int:
     return int(text)
 
 
-def _beyond(price: str) -> bool:
-    """Tell whether a price is a number that is too great for the tape."""
-    whole = price.partition(".")[0]
-    return len(whole) >= _LONG and whole.isascii() and whole.isdecimal() and int(whole[:40]) > _GREATEST
-
-
 def _book(symbol: str, kind: EventKind, data: dict[str, Any]) -> Event:
     message = typed(data, Book)
     number = _microseconds(message.microtimestamp)
-    bids, asks = ([level for level in side if not _beyond(level[0])] for side in (message.bids, message.asks))
-    left_out = [level for side in (message.bids, message.asks) for level in side if _beyond(level[0])]
-    return Event(
-        kind=kind,
-        symbol=symbol,
-        ts_event=parse_epoch(number),
-        sequence=number,
-        levels=levels_of(bids, asks, asks_first=comes_first(data, "asks", "bids")),
-        notes={"left_out": left_out} if left_out else {},
-    )
+    sides = [(Side.BUY, message.bids), (Side.SELL, message.asks)]
+    if comes_first(data, "asks", "bids"):
+        sides.reverse()
+    levels, notes = on_tape([level_of(side, price, size) for side, rows in sides for price, size in rows])
+    return Event(kind=kind, symbol=symbol, ts_event=parse_epoch(number), sequence=number, levels=levels, notes=notes)
 
 
 def _trade(symbol: str, message: Trade) -> Event:

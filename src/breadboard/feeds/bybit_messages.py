@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
+from breadboard.feeds.answers import best, unasked
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -23,8 +24,6 @@ from breadboard.feeds.reading import (
     levels_of,
     parse_object,
     price_of,
-    quote_side,
-    refused_document,
     says,
     symbol_of,
     trade_size,
@@ -35,7 +34,7 @@ from breadboard.feeds.reading import (
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
 IGNORED: Final = frozenset(
     {
@@ -152,12 +151,9 @@ class BybitReader:
             return Meaning(ignored=name)
         raise unknown_type(topic)
 
-    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+    def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
         """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
-        del body, at
-        if head.status != 200:
-            return refused_document(None)
-        return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
+        return unasked(head)
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
         """Return None: the next update of a book whose frame was refused does not follow, and the book sees it."""
@@ -226,20 +222,8 @@ def _quote(message: Book, ts_event: int) -> Event:
         raise Refused("a delta of depth 1, where the venue sends snapshots only")
     if len(data.b) > 1 or len(data.a) > 1:
         raise Refused(f"{len(data.b)} bids and {len(data.a)} offers in a book of depth 1")
-    bid, bid_size, bid_exp = quote_side(*(data.b[0] if data.b else ("0", None)))
-    ask, ask_size, ask_exp = quote_side(*(data.a[0] if data.a else ("0", None)))
-    return Event(
-        kind=EventKind.QUOTE,
-        symbol=symbol_of(data.s),
-        ts_event=ts_event,
-        sequence=data.u,
-        price=bid,
-        size=bid_size,
-        size_exp=bid_exp,
-        ask_price=ask,
-        ask_size=ask_size,
-        ask_size_exp=ask_exp,
-    )
+    bid, ask = (side[0] if side else ("0", None) for side in (data.b, data.a))
+    return best(symbol_of(data.s), bid, ask, ts_event, Flag(0), data.u)
 
 
 def _prints(message: Prints) -> Meaning:

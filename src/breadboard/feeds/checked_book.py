@@ -6,6 +6,7 @@ what the comparison takes, and which levels have fallen off a book of limited de
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
+from functools import lru_cache
 from itertools import chain, zip_longest
 from typing import Any, Final
 from zlib import crc32
@@ -20,6 +21,9 @@ from breadboard.model.kinds import EventKind, GapReason, Side
 
 KRAKEN_LEVELS: Final = 10
 OKX_LEVELS: Final = 25
+_wide_price: Final = lru_cache(1 << 16)(parse_wide_price)
+_size: Final = lru_cache(1 << 16)(parse_size)
+"""A book tells the same few thousand prices again and again, and the session reads them on capture's time."""
 
 
 class Ladder:
@@ -118,10 +122,10 @@ class CheckedBook:
 
 def level_of(side: Side, price: str, size: str) -> Level:
     """Return a level of a checked book; its price may be one that the tape cannot hold (see ``on_tape``)."""
-    found = parse_wide_price(price)
+    found = _wide_price(price)
     if found <= 0:
         raise Refused(f"an impossible price: {price}")
-    return (side, found, *parse_size(size))
+    return (side, found, *_size(size))
 
 
 def on_tape(levels: list[Level]) -> tuple[tuple[Level, ...], dict[str, Any]]:

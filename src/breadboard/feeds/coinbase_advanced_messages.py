@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
+from breadboard.feeds.answers import best, unasked
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
@@ -24,8 +25,6 @@ from breadboard.feeds.reading import (
     Refused,
     parse_object,
     price_of,
-    quote_side,
-    refused_document,
     symbol_of,
     trade_size,
     typed,
@@ -164,12 +163,9 @@ class CoinbaseAdvancedReader:
             return Meaning(trades, control=meaning.control, ignored=None if trades or meaning.control else "repeated")
         return msgspec.structs.replace(meaning, events=gaps + meaning.events) if gaps else meaning
 
-    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+    def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
         """Return what a fetched document means: nothing is asked of this venue, but a recording may hold answers."""
-        del body, at
-        if head.status != 200:
-            return refused_document(None)
-        return Meaning(ignored=f"document:{head.tag.partition(':')[0][:40]}")
+        return unasked(head)
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
         """Return whose book misses a refused frame: levels have no numbers of their own that would show it."""
@@ -286,19 +282,9 @@ def _quotes(envelope: Envelope) -> Meaning:
 
 
 def _quote(ticker: Ticker, ts_event: int) -> Event:
-    bid, bid_size, bid_exp = quote_side(ticker.best_bid or "0", ticker.best_bid_quantity or None)
-    ask, ask_size, ask_exp = quote_side(ticker.best_ask or "0", ticker.best_ask_quantity or None)
-    return Event(
-        kind=EventKind.QUOTE,
-        symbol=symbol_of(ticker.product_id),
-        ts_event=ts_event,
-        price=bid,
-        size=bid_size,
-        size_exp=bid_exp,
-        ask_price=ask,
-        ask_size=ask_size,
-        ask_size_exp=ask_exp,
-    )
+    bid = ticker.best_bid or "0", ticker.best_bid_quantity or None
+    ask = ticker.best_ask or "0", ticker.best_ask_quantity or None
+    return best(symbol_of(ticker.product_id), bid, ask, ts_event, Flag(0))
 
 
 def _heartbeat(message: Heartbeat, timestamp: str) -> Event:

@@ -8,16 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from breadboard.feeds.reading import Refused
+from breadboard.feeds.reading import Digits, Refused
 from breadboard.model.decimals import ABSENT, INT64_MAX
 
 Payload = Mapping[str, Any]
-
-
-class Digits(str):
-    """A JSON number with a point or an exponent, as it was written; a type of its own, so that text is no number."""
-
-    __slots__ = ()
 
 
 class Bad(NamedTuple):

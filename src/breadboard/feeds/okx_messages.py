@@ -206,7 +206,7 @@ class OkxReader:
         if begins:
             book.begin()
             book.good_ts = at.ts_recv
-        elif not _follows(book, before):
+        elif not _follows(book, before, number):
             return says(event)
         book.last = number
         book.apply(levels, texts)
@@ -217,9 +217,12 @@ _INSTRUMENT: Final = re.compile(rb'"instId"\s*:\s*"([!#-\[\]-~]{1,64})"')
 _NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,64})")
 
 
-def _follows(book: CheckedBook, before: int) -> bool:
-    """Return whether an update can be applied; one that breaks the chain ends the belief in its book (as in LINK)."""
-    if book.ready and before != book.last:
+def _follows(book: CheckedBook, before: int, number: int) -> bool:
+    """Return whether an update can be applied; one that breaks the chain ends the belief in its book (as in LINK).
+
+    The last one, sent once more, changes nothing.
+    """
+    if book.ready and book.last not in (before, number):
         book.lose()
     return book.ready
 

@@ -24,6 +24,10 @@ class Trouble:
     """Up to when the journal knows."""
     asked_s: float
     patience_s: float
+    since_s: float
+    """When it was found."""
+    awaits: bool = False
+    """It was asked for anew for a reason of ours: not its next message ends this, but what it begins with."""
     audited: bool = False
     """Found by an audit: another one can say that it is well again."""
 

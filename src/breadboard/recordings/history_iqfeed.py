@@ -7,6 +7,8 @@ business. A file is text, or one gzip, or a zip of files.
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import datetime
+from math import gcd
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -35,22 +37,27 @@ def read_bars(
 ) -> Iterator[Document]:
     """Yield the vendor's bars of a file as ``bars:SYMBOL:<seconds>`` documents.
 
-    Without ``interval`` (seconds) it is found from the stamps of each document. ``stamped_at_end`` is for answers to
-    requests that did not ask for the label at the beginning of a bar. Raises UsageError likewise.
+    Without ``interval`` (seconds) it is found from the stamps of the whole file: a last document of a few rows may not
+    tell, or tell wrong. ``stamped_at_end`` is for answers to requests that did not ask for the label at the beginning
+    of a bar. Raises UsageError likewise.
     """
+    interval = interval or _spacing(path)
     return _documents(f"bars:{symbol}:{interval or ''}{'e' if stamped_at_end else ''}", path)
 
 
 def _documents(tag: str, path: Path) -> Iterator[Document]:
     rows: list[bytes] = []
-    newest = b""
+    newest = began = b""
     for row in _rows(path):
         stamp = _stamp(row)
-        if stamp and newest and stamp[:10] < newest[:10]:
+        # Inside a document the feed puts them right; documents it takes as they come.
+        before, digits = (newest, 10) if rows else (began, 19)
+        if stamp and before and stamp[:digits] < before[:digits]:
             raise UsageError(
-                f"{path} goes back in time, from {newest.decode('latin-1')} to {stamp.decode('latin-1')}",
+                f"{path} goes back in time, from {before.decode('latin-1')} to {stamp.decode('latin-1')}",
                 hint="ask IQFeed for the oldest first (direction 1), or: tac FILE > oldest-first",
             )
+        began = began if rows else stamp or began
         newest = stamp or newest
         rows.append(row)
         if len(rows) == ROWS:
@@ -60,6 +67,21 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
         raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"head {path}")
     if any(_stamp(row) for row in rows):  # not for the line alone that ends an answer
         yield tag, b"\n".join(rows)
+
+
+def _spacing(path: Path) -> int | None:
+    """Return the seconds that the stamps of a file are multiples of; None where they are dates, or tell nothing."""
+    apart, before = 0, None
+    for row in _rows(path):
+        stamp = _stamp(row)
+        try:
+            at = datetime.fromisoformat(stamp[:19].decode("latin-1")) if len(stamp) >= 19 else None
+        except ValueError:
+            at = None  # the feed will say why
+        if at is not None and before is not None:
+            apart = gcd(apart, int((at - before).total_seconds()))
+        before = at or before
+    return apart or None
 
 
 def _rows(path: Path) -> Iterator[bytes]:

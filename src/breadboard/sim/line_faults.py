@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from breadboard.errors import UsageError
-from breadboard.sim.faults import FAULTS, Fault
+from breadboard.sim.faults import FAULTS, Fault, number_of
 
 HINT: Final = "breadboard sim iqfeed --faults drop:1000,lose:AAPL@20,server-disconnected:60"
 SHARED: Final = (
@@ -81,24 +81,15 @@ def parse_line_faults(text: str) -> LineFaults:
             known = ", ".join(f"{each}:{LINE_FAULTS[each].takes}".rstrip(":") for each in LINE_FAULTS)
             raise UsageError(f"--faults does not know {word!r}; it takes {known}", hint=HINT)
         before, at, number = value.rpartition("@")
-        if name.startswith("lose") and not at and _number(value, fault) == 0:
+        if name.startswith("lose") and not at and number_of(value, fault) == 0:
             before, number = value, str(LOSE_AFTER_S)
-        given[name] = _number(number, fault) if value else fault.bare
+        given[name] = number_of(number, fault) if value else fault.bare
         if not given[name] or (at and "@" not in fault.takes):
             raise UsageError(f"--faults cannot read {word!r}: it is {name}:{fault.takes}, {fault.does}", hint=HINT)
         words[name] = before
     if not words.get("oversize", "").isdecimal() and words.get("oversize"):
         raise UsageError("--faults takes mebibytes before the @ of oversize, e.g. oversize:10@5", hint=HINT)
     return LineFaults(given, words)
-
-
-def _number(text: str, fault: Fault) -> float:
-    """Return the number, 0 where it is none or out of range."""
-    try:
-        number = float(text)
-    except ValueError:
-        return 0.0
-    return number if fault.least <= number < 1e9 and number > -1e9 else 0.0
 
 
 class Trouble:

@@ -32,7 +32,7 @@ from breadboard.telemetry.lag import LagRow
 
 FLUSH_ROWS: Final = 250_000
 """Tape rows after which a write flushes by itself."""
-_CODES: Final = {"live": 0, "synthetic": 1, "replay": 2}
+_CODES: Final = {str(name): code for code, name in enumerate(rows.PROVENANCES)}
 
 
 class _Store(Protocol):

@@ -170,7 +170,7 @@ class LagBoard:
     def add(self, venue: str, feed: str, hop: str, provenance: str, ns: NDArray[np.int64]) -> None:
         """Count the lags of some events on one hop. Leave out events that lack one of the two stamps.
 
-        ``provenance`` (``live``, ``synthetic``, ``replay``) is what the events' own flags say.
+        ``provenance`` (``live``, ``synthetic``, ``replay``, ``history``) is what the events' own flags say.
         """
         if hop not in HOPS:
             raise KeyError(f"no such hop: {hop}")

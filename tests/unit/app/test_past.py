@@ -7,9 +7,11 @@ import pytest
 
 from breadboard import journal
 from breadboard.app.past import LOOK_BACK, history
-from breadboard.capture.planning import History
+from breadboard.capture.planning import History, plan_sources
+from breadboard.config import FeedConfig
+from breadboard.feeds import FEEDS
 from breadboard.model.gaps import Gap
-from breadboard.model.kinds import GapReason, RecordKind
+from breadboard.model.kinds import GapReason, Provenance, RecordKind
 from journals import T0, epoch_frame
 
 DATA, CLOCK, EPOCH, GAP = RecordKind.DATA, RecordKind.CLOCK, RecordKind.EPOCH, RecordKind.GAP
@@ -75,6 +77,22 @@ def test_data_after_a_gap_shows_that_the_connection_is_there_again(tmp_path: Pat
 def test_a_last_word_too_far_back_makes_the_gap_too_long_and_not_too_short(tmp_path: Path) -> None:
     quiet = [[clock(10 + at)] for at in range(LOOK_BACK)]
     assert runs(tmp_path, [up(0, 1), down(0, 5)], *quiet) == {0: History(1, T0 + 10)}
+
+
+@pytest.mark.parametrize("provenance", [Provenance.HISTORY, Provenance.REPLAY])
+def test_a_source_that_came_from_files_is_known_as_one_also_some_segments_later(
+    tmp_path: Path, provenance: Provenance
+) -> None:
+    brought = [
+        (EPOCH, 1, second, epoch_frame(1, 1, opened=opened, provenance=provenance))
+        for second, opened in ((2, True), (4, False))
+    ]
+    found = runs(tmp_path, [up(0, 1), *brought[:1], (DATA, 1, 3, b"x"), *brought[1:]], [clock(9)])
+    assert (found[0].carried, found[1].carried) == (False, True)
+    numbers: dict[str, int] = {"binance/0/0/0": 0}
+    wanted = [FeedConfig(venue=venue, symbols=("A",)) for venue in ("binance", "coinbase")]
+    assert [source.source for source in plan_sources(wanted, FEEDS, found, numbers)] == [0, 2]
+    assert sorted(numbers.values()) == [0, 2]
 
 
 def test_a_new_journal_and_one_that_recorded_nothing_know_nothing(tmp_path: Path) -> None:

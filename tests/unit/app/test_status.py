@@ -23,6 +23,10 @@ def test_refused_and_missing_subscriptions_are_named_and_degrade(
     path = places.run / "capture.json"
     path.write_bytes(msgspec.json.encode(told))
     assert status.read(tmp_path)["state"] == status.OK
+    assert status.read(tmp_path)["provenance"] == "live"
+    source.provenance = "synthetic"
+    path.write_bytes(msgspec.json.encode(told))
+    assert status.read(tmp_path)["provenance"] == "synthetic"
     assert status.read(tmp_path)["capture"]["tiers"]["liquid"]["msg_per_s"] == 7.5
     source.refused = [f"NOSUCH{number}" for number in range(22)]
     source.missing = ["BTCUSDT trade"]

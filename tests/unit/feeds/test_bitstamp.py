@@ -7,7 +7,7 @@ import pytest
 
 from breadboard.engine.books import Books
 from breadboard.feeds import FEEDS
-from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S
+from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S, SETTLED
 from breadboard.feeds.bitstamp_messages import BitstampReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import price_text, size_text
@@ -85,7 +85,7 @@ def test_a_level_beyond_the_tape_is_left_out_and_told_and_the_book_is_not_lost()
     reader, at = BitstampReader(), At(0, 1, 0)
     frame = DIFF.replace(b'["1.16601",', b'["9999999999.00","0.1"],["9223372035.5","1"],["1.16601",')
     (event,) = reader.read(frame, at).events
-    assert event.notes == {"left_out": [("9999999999.00", "0.1")]}
+    assert event.notes == {"beyond_the_tape": [["sell", "9999999999", "0.1"]]}
     assert [level[1] for level in event.levels][2:] == [9_223_372_035_500_000_000, 1_166_010_000]
 
 
@@ -137,14 +137,42 @@ def test_a_change_that_comes_late_is_a_gap_and_a_new_beginning_and_one_that_come
 
     assert [kinds(FIRST + n) for n in (0, 5, 5)] == [[EventKind.BOOK_DELTA]] * 3
     assert kinds(FIRST + 3) == [EventKind.GAP, EventKind.BOOK_DELTA]
-    assert reader.read_document(head, answer(FIRST + 2), at).ignored
-    assert reader.read_document(head, answer(FIRST + 3), at).events
+    assert reader.read_document(head, answer(FIRST + 4), at).ignored
+    assert reader.read_document(head, answer(FIRST + 5), at).events
     subject = session()
     subject.on_frames([acknowledged("btcusd"), change(FIRST), change(FIRST + 5), change(FIRST + 5)])
     assert subject.on_document("depth:btcusd", 200, answer(FIRST + 5)) == []
     assert len(fetched(subject.on_frames([change(FIRST + 3)]))) == 1
     assert len(fetched(subject.on_document("depth:btcusd", 200, answer(FIRST + 2)))) == 1
-    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 6)) == []
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 5)) == []
+
+
+@pytest.mark.parametrize("behind", [5, 4, 2])
+def test_after_a_late_change_the_session_asks_until_it_has_an_answer_that_the_book_can_take(behind: int) -> None:
+    subject, instruments = session(), Instruments()
+    decoder = FEEDS["bitstamp"].decoder(instruments)
+    stage = Books(lambda which: instruments[which].sequence_rule)
+
+    def hear(frame: bytes, kind: RecordKind = RecordKind.DATA) -> None:
+        stage.on_tape(decoder.decode(Frames.of([frame], [1], kind=kind)).tape)
+
+    def answered(number: int) -> list[tuple[str, float]]:
+        hear(document("depth:btcusd", answer(number)), RecordKind.DOCUMENT)
+        return fetched(subject.on_document("depth:btcusd", 200, answer(number)))
+
+    def changed(number: int) -> None:
+        hear(change(number))
+        subject.on_frames([change(number)])
+
+    subject.on_frames([acknowledged("btcusd")])
+    changed(FIRST)
+    assert answered(FIRST) == []
+    for number in (FIRST + 10, FIRST + 3):
+        changed(number)
+    assert stage.view(0).state == BookState.STALE
+    if answered(FIRST + 10 - behind):
+        assert answered(FIRST + 10) == []
+    assert stage.view(0).state == BookState.LIVE
 
 
 def test_a_pair_that_does_not_exist_is_known_by_its_404() -> None:
@@ -288,6 +316,19 @@ def test_a_book_is_asked_for_once_it_changes_and_again_while_the_answer_is_older
     assert fetched(subject.on_document("depth:btcusd", 200, answer(FIRST - 1))) == [("depth:btcusd", 2.0)]
     assert subject.on_document("depth:btcusd", 200, answer(FIRST)) == []
     assert subject.on_frames([change(FIRST + 3)]) == []
+
+
+def test_a_book_that_was_long_in_order_is_asked_for_without_delay_when_it_breaks() -> None:
+    subject = session()
+    subject.on_frames([acknowledged("btcusd"), change(FIRST)])
+    for _ in range(3):
+        delays = [delay for _, delay in fetched(subject.on_document("depth:btcusd", 200, answer(FIRST - 1)))]
+    assert delays == [4.0]
+    subject.on_document("depth:btcusd", 200, answer(FIRST))
+    assert fetched(subject.on_frames([change(FIRST + 9), change(FIRST + 8)])) == [("depth:btcusd", 8.0)]
+    subject.on_document("depth:btcusd", 200, answer(FIRST + 9))
+    subject.on_frames([change(FIRST + 10 + n) for n in range(SETTLED)])
+    assert fetched(subject.on_frames([change(FIRST + 20)])) == [("depth:btcusd", 0.0)]
 
 
 def test_a_refused_answer_is_not_asked_for_again_at_once() -> None:

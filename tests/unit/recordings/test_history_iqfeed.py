@@ -1,6 +1,7 @@
 """Files of IQFeed's lookup answers, however they are packed, as documents."""
 
 import gzip
+from datetime import datetime, timedelta
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -43,6 +44,24 @@ def test_the_tag_of_bars_tells_their_interval_where_it_is_known(tmp_path: Path) 
     assert [tag for tag, _ in read_bars(path, "XYZ", 5)] == ["bars:XYZ:5"]
     assert [tag for tag, _ in read_bars(path, "XYZ")] == ["bars:XYZ:"]
     assert [tag for tag, _ in read_bars(path, "XYZ", 5, stamped_at_end=True)] == ["bars:XYZ:5e"]
+
+
+@pytest.mark.parametrize("rest", [0, 1, 3])
+def test_all_bars_of_a_file_have_its_interval_also_those_few_at_its_end(tmp_path: Path, rest: int) -> None:
+    seconds = [5 * at for at in range(ROWS)] + [5 * ROWS + 10 * at for at in range(rest)]
+    stamps = [datetime(2026, 11, 24, 9, 30) + timedelta(seconds=second) for second in seconds]  # noqa: DTZ001 - New York
+    text = "".join(f"{stamp:%Y-%m-%d %H:%M:%S},10.9,10.1,10.2,10.8,5000,700,12,\n" for stamp in stamps)
+    for path in packed(tmp_path, text):
+        assert [tag for tag, _ in read_bars(path, "XYZ")] == ["bars:XYZ:5"] * (1 + bool(rest))
+
+
+def test_the_newest_first_is_refused_also_within_a_day_where_documents_would_come_in_that_order(tmp_path: Path) -> None:
+    days = [f"{TICK.replace('09:30:00', f'{hour:02}:30:00')}\n" * ROWS for hour in (11, 10)]
+    (path, *_) = packed(tmp_path, "".join(days))
+    with pytest.raises(UsageError, match="goes back in time"):
+        list(read_ticks(path, "XYZ"))
+    (path, *_) = packed(tmp_path, "".join(reversed(days)))
+    assert len(list(read_ticks(path, "XYZ"))) == 2
 
 
 @pytest.mark.parametrize(
