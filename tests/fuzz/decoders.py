@@ -88,6 +88,7 @@ def same(one: Decoded, other: Decoded, how: str) -> None:
     assert content(one.tape) == content(other.tape), how
     counts = [(each.data, each.control, each.quarantined, each.checked, each.failed) for each in (one, other)]
     assert counts[0] == counts[1], how
+    assert (one.ignored, one.notes) == (other.ignored, other.notes), how
     assert one.bars.tobytes() == other.bars.tobytes(), how
 
 
