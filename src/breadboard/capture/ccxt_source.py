@@ -101,7 +101,7 @@ async def connect(url: str, handler: Handler, clock: Clock, timeout_s: float = 3
     """Load an exchange's markets; the handler has the connection when this returns.
 
     ``url`` is ``ccxt://<exchange>[?ws=…&rest=…]``, the latter to replace the venue's hosts. Raises OSError or
-    TimeoutError where the venue cannot be reached, ValueError for an exchange that ccxt does not have.
+    TimeoutError where the venue cannot be reached, UsageError for an exchange that ccxt does not have.
     """
     parts = urlsplit(url)
     places = dict(parse_qsl(parts.query))
@@ -131,14 +131,25 @@ async def _provenance(place: str) -> Provenance:
     return Provenance(said) if said in set(Provenance) else Provenance.LIVE
 
 
-def _exchange(name: str, places: Mapping[str, str]) -> tuple[Any, tuple[type[Exception], ...], str]:
+def refuse_unknown(name: str) -> None:
+    """Raise UsageError where ccxt is not installed, or has no such exchange that streams."""
     try:
-        import ccxt
         import ccxt.pro
     except ImportError:
-        raise UsageError("ccxt is not installed", hint="pip install 'breadboard[ccxt]'") from None
+        raise UsageError(
+            f"ccxt-{name} needs the package ccxt, which is not installed", hint="pip install 'breadboard[ccxt]'"
+        ) from None
     if name not in ccxt.pro.exchanges:
-        raise ValueError(f"ccxt has no streaming exchange {name!r}")
+        raise UsageError(
+            f"ccxt has no streaming exchange {name!r}", hint="python -c 'import ccxt.pro; print(ccxt.pro.exchanges)'"
+        )
+
+
+def _exchange(name: str, places: Mapping[str, str]) -> tuple[Any, tuple[type[Exception], ...], str]:
+    refuse_unknown(name)
+    import ccxt
+    import ccxt.pro
+
     exchange = getattr(ccxt.pro, name)({"enableRateLimit": True, "newUpdates": True})
     exchange.urls["api"] = _moved(exchange.urls["api"], places)
     return exchange, (ccxt.BadSymbol, ccxt.NotSupported, ccxt.ArgumentsRequired), ccxt.__version__
