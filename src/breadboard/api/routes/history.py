@@ -53,7 +53,8 @@ def router(services: Services, pool: StorePool) -> APIRouter:
 def names_of(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str | None]:
     """Return symbol and venue of ``BTCUSDT``, of ``BTCUSDT.BINANCE``, or of the two given apart.
 
-    Both are spelled as the venue does it. A dot may belong to the symbol (``BRK.B``): what has been seen tells, in any case of letters.
+    Both are spelled as the venue does it. A dot may belong to the symbol (``BRK.B``): what has been seen tells, in any
+    case of letters.
     """
     found = [live.instrument(index) for index in live.find(f"{symbol}.{venue}" if venue else symbol)]
     if found:
