@@ -247,6 +247,10 @@ def run(venue: str = "", case: str = "", seconds: float = 4.0) -> dict[str, Any]
         for trial in (LINE_TRIALS if VENUES[name].lines else TRIALS)
         if case in trial.faults and trial.needs(VENUES[name], rules[name])
     ]
+    if not ordeals:  # none of none holds, which would pass for good news
+        raise UsageError(
+            f"no case of {', '.join(names)} has {case!r} in it", hint="breadboard bench faults --case mute"
+        )
     found = lived(ordeals, lambda name, trial: max(seconds, trial.seconds(rules[name])))
     cases = [judged(name, trial, rules[name], found[name, trial.faults]) for name, trial in ordeals]
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"

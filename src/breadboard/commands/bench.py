@@ -17,7 +17,13 @@ NAMES = ["pipeline", "journal", "faults", "smallcaps"]
     type=click.Path(path_type=Path, exists=True),
     help="Frames to run on (a Binance spot capture in hftbacktest format); a simulated market without it.",
 )
-@click.option("--seconds", type=float, default=10.0, show_default=True, help="About how long each case runs.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="About how long each case runs.",
+)
 @click.option(
     "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
 )

@@ -105,7 +105,7 @@ class CoinbaseSession:
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols)
+        self.symbols = wanted_symbols(self.venue, self.symbols, example="BTC-USD")
         wanted_channels(self.venue, self.channels, CHANNELS)
         self._names = {channel: CHANNELS[channel] for channel in self.channels} | {HEARTBEAT: HEARTBEAT}
         types = _TYPES | {HEARTBEAT: (b"heartbeat",)}

@@ -148,6 +148,7 @@ def test_decode_prints_one_object_a_line_and_no_gap_beside_a_quarantine(
         (["sim", "iqfeed", "--port", "0", "--from-recording", "FILE"], 2, "plays no recordings"),
         (["up", "--live", "nope:X"], 2, "'nope'"),
         (["up", "--live", "binance:BTC USDT"], 2, "'BTC USDT'"),
+        (["up", "--live", "coinbase:BTC USD"], 2, "'BTC USD'"),
         (["up", "--live", "binance"], 2, "'binance'"),
         (["up", "--config", "missing.toml"], 2, "missing.toml"),
         (["capture"], 2, "nothing to record"),
