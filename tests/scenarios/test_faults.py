@@ -388,7 +388,8 @@ def test_a_book_without_numbers_that_misses_a_message_is_asked_for_again_and_is_
         assert [engine.books.view(which).state for which in range(2)] == [BookState.LIVE] * 2
         (lost, *_) = [frame for frame in go_on(100) if b'"l2update"' in frame and b"ETH-USD" in frame]
         take([lost[: len(lost) // 2]])
-        eth = engine.instruments.id_of("COINBASE", "ETH-USD")
+        eth = engine.instruments.find("COINBASE", "ETH-USD")
+        assert eth is not None
         assert engine.books.view(eth).state == BookState.STALE
         assert say(session.on_time(1.0)) == [
             f'{{"type":"{method}","product_ids":["ETH-USD"],"channels":["level2_batch"]}}'
