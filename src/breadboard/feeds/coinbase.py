@@ -22,7 +22,7 @@ HEARTBEAT: Final = "heartbeat"
 PRODUCTS_A_MESSAGE: Final = 100
 """Keeps a subscription well under the size at which the venue answers "Message too big"."""
 MOST_REFUSALS: Final = 3
-UNQUOTED: Final = 2
+UNQUOTED: Final = 4
 """Seconds with trades that may go without a ticker: the venue joins those of trades that follow each other closely."""
 
 _TYPES: Final = {"trade": (b"match", b"last_match"), "quote": (b"ticker",), "book": (b"l2update", b"snapshot")}

@@ -13,8 +13,6 @@ ENOUGH: Final = 10.0
 """Seconds in which something was heard, before anything is concluded from silence."""
 STEADY: Final = 0.5
 """A share from which half of ``ENOUGH`` is enough."""
-UNKNOWN_S: Final = 1.0
-"""Silent seconds that are added to those that were counted: what little is known is not believed at once."""
 SURPRISE: Final = 3.0
 """Times the longest silence so far that a new one must last: markets come in bursts, and so do their silences."""
 MOST: Final = 0.9
@@ -28,10 +26,12 @@ class Judgement:
 
     most: float = MOST
     least_s: float = LEAST_S
+    unknown_s: float = 1.0
+    """Silent seconds that are added to those that were counted: what little is known is not believed at once."""
 
 
 OF_ONE: Final = Judgement()
-OF_A_CHANNEL: Final = Judgement(most=0.95, least_s=0.0)
+OF_A_CHANNEL: Final = Judgement(most=0.95, least_s=0.0, unknown_s=0.0)
 """Of all symbols together, which no single one's mood explains; the feed's heartbeat is the least silence besides."""
 
 
@@ -91,7 +91,9 @@ class Pace:
     def patience_s(self) -> float:
         """The silence that is implausible by its own rate; infinite while too little is known."""
         how = self._judgement
-        share = min(self._active / (self._seconds + UNKNOWN_S), how.most)
+        if not self._active:
+            return float("inf")
+        share = min(self._active / (self._seconds + how.unknown_s), how.most)
         if self._active < (ENOUGH / 2 if share >= STEADY else ENOUGH):
             return float("inf")
         return max(how.least_s, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)

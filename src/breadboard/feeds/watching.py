@@ -38,6 +38,8 @@ PATIENCE_S: Final = 30.0
 AUDIT_EVERY_S: Final = 60.0
 MUTE_S: Final = 30.0
 """The least silence of everything that is held against a venue which promises no sign of life."""
+RELAPSE_S: Final = 60.0
+MOST_NEEDS: Final = 32
 RECONNECT_EVERY_S: Final = 600.0
 LONGEST_S: Final = 4 * 3600.0
 EVERY_CHANNEL: Final = ""
@@ -250,7 +252,7 @@ class Subscriptions:
                 self._never.discard(key[0])
                 self._unacknowledged.discard(key)  # what speaks was heard
             listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
-            if (messages or listed) and (stream.trouble is None or not stream.trouble.awaits):
+            if (messages or listed) and stream.is_well():
                 requests += self._recovered(stream, before_s)
             stream.pass_by(passed_s, messages)
         for channel, whole in self._channels.items():
@@ -271,6 +273,7 @@ class Subscriptions:
         stream.known_good_s = heard_s
         if trouble is None:
             return []
+        stream.recovered_s = heard_s
         stream.pace.excuse()
         self._channels[stream.channel].pace.excuse()
         if stream.channel in self._dataless:
@@ -352,9 +355,14 @@ class Subscriptions:
         patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
         since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
         for stream in streams:
-            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, audited=audited)
+            stream.relapses = stream.relapses + 1 if now_s - stream.recovered_s < RELAPSE_S else 0
+            needs = min(1 << stream.relapses, MOST_NEEDS)
+            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, needs, audited=audited)
             stream.behind_s = None
         requests = self._again(keys)
+        if any(stream.relapses for stream in streams):
+            # A venue may answer a subscription with what is newest, and say no more.
+            requests += self._leave(streams, f"{keys[0][0]} {keys[0][1]} is lost again", now_s)
         if told.channel in self._dataless:
             return requests
         return [Missing(told.symbol, told.channel, reason, since_s, detail), *requests]

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from breadboard.feeds import FEEDS
+from breadboard.feeds.book_renewal import BookRenewal
+from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
@@ -543,3 +545,74 @@ def test_coinbase_compares_heartbeats_with_the_trades_that_came() -> None:
         '{"type":"unsubscribe","product_ids":["BTC-USD"],"channels":["matches"]}',
         '{"type":"subscribe","product_ids":["BTC-USD"],"channels":["matches"]}',
     ]
+
+
+def test_what_speaks_once_when_asked_and_then_no_more_is_not_believed_each_time_nor_asked_without_end() -> None:
+    fake = Fake()
+    fake.run(60)
+    since, asked = fake.now - 1, 0
+    told: list[tuple[float, float]] = []
+    reconnects = 0
+    for _ in range(300):
+        speaks = len(fake.asked) > asked
+        asked = len(fake.asked)
+        for each in fake.run(1, lambda wire, once=speaks: wire != "Abook" or once):  # type: ignore[misc]
+            if isinstance(each, Missing):
+                told.append((each.since_s, fake.now))
+            reconnects += isinstance(each, Reconnect)
+    assert reconnects == 1, "and the next one not before ten minutes"
+    assert len(fake.asked) < 10
+    assert told[0][0] == since
+    assert all(later[0] <= earlier[1] for earlier, later in pairwise(told)), "what is told of has no hole"
+    assert fake.now - told[-1][1] <= 20
+
+
+def test_coinbase_compares_heartbeats_with_the_tickers_that_came() -> None:
+    session = FEEDS["coinbase"].session(Wish(("BTC-USD",), ("trade", "quote")))
+    session.on_connect()
+    session.on_time(0.0)
+    found: list[tuple[int, Request]] = []
+    for second in range(1, 40):
+        frames = [b'{"type":"match","trade_id":%d,"product_id":"BTC-USD"}' % second]
+        frames += [b'{"type":"ticker","trade_id":%d,"product_id":"BTC-USD"}' % second] if second < 4 else []
+        session.on_frames([*frames, b'{"type":"heartbeat","last_trade_id":%d,"product_id":"BTC-USD"}' % second])
+        found += [(second, each) for each in session.on_time(float(second))]
+    second, gap = found[0]
+    assert isinstance(gap, Missing)
+    assert (gap.symbol, gap.channel, gap.reason) == ("BTC-USD", "quote", GapReason.COUNTER)
+    assert second <= 16, "five seconds with trades and without a ticker, and five more"
+
+
+def test_a_gateway_that_answers_and_says_nothing_by_itself_is_left() -> None:
+    pulse = Pulse()
+    for second in range(100):
+        pulse.heard = True
+        assert pulse.on_time(float(second)) == []
+    for second in range(100, 110):
+        pulse.heard = second % 3 == 0  # answers to what the line asks after three silent seconds
+        said = pulse.on_time(float(second))
+        if said:
+            break
+    lost, leave = said
+    assert second <= 106
+    assert isinstance(lost, Missing)
+    assert (lost.symbol, lost.channel, lost.since_s) == (None, None, 98.0)
+    assert isinstance(leave, Reconnect)
+    pulse.begin()
+    assert [pulse.on_time(float(second)) for second in (200, 300, 400)] == [[]] * 3, "it was we who slept"
+
+
+def test_a_book_is_asked_for_anew_at_once_and_then_ever_more_seldom() -> None:
+    asked: list[float] = []
+    renewal = BookRenewal(("A", "B"), lambda symbols: [Send(" ".join(symbols))])
+    for second in range(3600):
+        renewal.lost("A")
+        renewal.lost("C")
+        renewal.lost(None)
+        asked += [float(second) for _ in renewal.on_time(float(second))]
+    assert asked[0] == 0.0
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert len(asked) < 15
+    renewal.lost("")
+    assert renewal.on_time(3600.0) == [Send("B")], "any of them: the other one was not asked for lately"
