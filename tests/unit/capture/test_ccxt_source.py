@@ -30,4 +30,4 @@ def test_without_ccxt_its_line_says_so_and_tries_again_instead_of_ending_capture
 
     wait_s, said = asyncio.run(scenario())
     assert wait_s > 0
-    assert said == "ccxt is not installed: pip install 'breadboard[ccxt]'"
+    assert said == "ccxt-kucoin needs the package ccxt, which is not installed"

@@ -89,7 +89,7 @@ def test_an_address_that_is_none_is_a_sentence_with_a_hint(url: str) -> None:
 
 
 def test_books_with_trades_are_two_sources() -> None:
-    with pytest.raises(UsageError, match="another port"):
+    with pytest.raises(UsageError, match="on other ports"):
         FEEDS["iqfeed"].session(Wish(["XYZ"], ("trade", "book")))
 
 
