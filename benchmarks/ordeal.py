@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import logging
 import multiprocessing
+import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from typing import Any
 
 import uvloop
 
-from breadboard import journal
+from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.capture import planned
 from breadboard.app.places import Places
@@ -65,6 +66,7 @@ def simulate(pipe: Connection, venue: str, options: dict[str, Any]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(live())
+    truths[0].more = dict  # what belongs to a simulator that is over stays with it
     pipe.send(truths[0])
 
 
@@ -96,6 +98,9 @@ def endure(feed: str, options: dict[str, Any], seconds: float, seed: int) -> Evi
 
 async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, seed: int) -> Evidence:
     loop = asyncio.get_running_loop()
+    credential = feeds.by_name(feed).capabilities.credential
+    if credential:
+        os.environ[credential] = f"bench-{os.getpid()}"  # a key's one connection is owned by a process of the machine
     with venue_process(feed, options) as pipe:
         url, rest_url, symbols = await loop.run_in_executor(None, pipe.recv)
         wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)

@@ -1,7 +1,7 @@
 """Holds what capture and engine concluded against what the simulated venue knows it did."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -16,7 +16,7 @@ from breadboard.config import EngineConfig
 from breadboard.engine.core import Engine
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind
+from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind, StatusCode
 from breadboard.model.outputs import Outputs
 from breadboard.model.sequences import fell_back
 from breadboard.sim.mischief import channel_of
@@ -30,7 +30,7 @@ UNDER_WAY_NS = 200_000_000
 
 
 class Sign(NamedTuple):
-    """One thing that was noticed: a reason of a gap, or ``down`` for a connection that ended."""
+    """One thing that was noticed: a reason of a gap, ``schema`` for drift, ``down`` for a connection that ended."""
 
     ts: int
     word: str
@@ -69,6 +69,8 @@ def conclude(evidence: Evidence) -> Concluded:
         for offset, _, gap in output.gaps:
             gaps.append(gap)
             signs.append(Sign(int(frames.ts_recv[np.searchsorted(frames.offset, offset)]), gap.reason.label))
+        news = (output.tape.kind == EventKind.STATUS) & (output.tape.code == StatusCode.SCHEMA)
+        signs += [Sign(ts, "schema") for ts in output.tape.ts_recv[news].tolist()]
     live = states[int(BookState.LIVE)]
     known = sum(states.values()) - states[int(BookState.EMPTY)]
     return Concluded(outputs, gaps, sorted(signs), engine.clock_skew.worst()[0], live, known, behind)
@@ -112,12 +114,11 @@ def coverage(
     """
     frames = evidence.frames
     rows = np.flatnonzero(frames.kind == RecordKind.DATA)
-    received: dict[bytes, int] = {}
+    received: dict[bytes, deque[int]] = {}
     for row in rows.tolist():
-        received.setdefault(frames.frame(row), int(frames.ts_recv[row]))
-    stamps = [
-        min((received[sent] for sent in made.sent if sent in received), default=0) for made in evidence.truth.made
-    ]
+        received.setdefault(frames.frame(row), deque()).append(int(frames.ts_recv[row]))
+    often = frozenset(frame for frame, times in received.items() if len(times) > 1)
+    stamps = [_stamp(made, received, often) for made in evidence.truth.made]
     came = [place for place, stamp in enumerate(stamps) if stamp]
     missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
     symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
@@ -138,6 +139,16 @@ def coverage(
             outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
     total = came[-1] - came[0] + 1 if came else 0
     return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
+
+
+def _stamp(made: Made, received: dict[bytes, deque[int]], often: frozenset[bytes]) -> int:
+    """Return when a message came, 0 for never.
+
+    Frames of the same words, such as heartbeats, come in the order in which they were sent; a single frame may
+    carry several messages.
+    """
+    came = [sent for sent in made.sent if received.get(sent)]
+    return min((received[sent].popleft() if sent in often else received[sent][0] for sent in came), default=0)
 
 
 def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind: int) -> bool:
@@ -187,11 +198,15 @@ def detection_s(
 ) -> tuple[str, float | None]:
     """Return the first sign of the fault and the longest time from a deed to a sign; None where none was seen.
 
-    A deed that befell a whole connection counts each time; single messages only the first time. The last deed may
+    A deed that befell a whole connection counts each time; messages and symbols only the first time. The last deed may
     have had no time to be noticed, and counts only where there is no other.
     """
     deeds = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault]
-    acts = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault and deed.ids is None]
+    acts = [
+        deed.at_ns
+        for deed in evidence.truth.deeds
+        if deed.fault == fault and deed.ids is None and not deed.stream.partition(":")[2]
+    ]
     deeds = acts or deeds[:1]
     seen = [sign for sign in signs if sign.word in words]
     found: list[tuple[Sign, int]] = []

@@ -34,6 +34,7 @@ class Capabilities:
     """The longest silence of a healthy connection with at least one busy symbol; None where the venue has no rule."""
     ts_event_unit: str
     trade_ids_contiguous: bool
+    """No number of an instrument's trades is left out: one that is missing is a lost trade."""
     connection_lifetime_s: float | None
     max_streams_per_connection: int
     client_messages_per_s: float
@@ -57,6 +58,8 @@ class Capabilities:
     """Where the venue counts symbols rather than streams (Yahoo: 100)."""
     calendar: str = ""
     """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
+    trade_ids_growing: bool = False
+    """They grow and are given once, but leave numbers out: they show a trade that is told twice, and no lost one."""
     canary: tuple[str, ...] = ()
     """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 
@@ -153,6 +156,10 @@ class Watched(Protocol):
 
     def missing(self) -> Sequence[str]:
         """Return what is held to be lost at the moment, ``SYMBOL channel`` each."""
+        ...
+
+    def on_end(self) -> Sequence[Missing]:
+        """Return, as the connection ends, what is on record up to some moment only and was missing until now."""
         ...
 
     def on_phase(self, phase: str) -> None:

@@ -17,8 +17,12 @@ from typing import Any
 import atheris
 
 TESTS = Path(__file__).resolve().parents[1]
-FEEDS_ROOM = TESTS.parent / "src" / "breadboard" / "feeds"
-COMPILED = [f"breadboard.feeds.{path.stem}" for path in FEEDS_ROOM.glob("*.py") if "@kernel" in path.read_text()]
+SOURCE = TESTS.parent / "src"
+COMPILED = [
+    ".".join(path.relative_to(SOURCE).with_suffix("").parts)
+    for path in (SOURCE / "breadboard").rglob("*.py")
+    if "@kernel" in path.read_text()
+]
 """The compiler reads the byte code of these, and does not know what instrumentation puts there."""
 
 sys.path.insert(0, str(TESTS))
@@ -84,6 +88,7 @@ def same(one: Decoded, other: Decoded, how: str) -> None:
     assert content(one.tape) == content(other.tape), how
     counts = [(each.data, each.control, each.quarantined, each.checked, each.failed) for each in (one, other)]
     assert counts[0] == counts[1], how
+    assert (one.ignored, one.notes) == (other.ignored, other.notes), how
     assert one.bars.tobytes() == other.bars.tobytes(), how
 
 

@@ -1,6 +1,7 @@
 """Any venue, through ccxt."""
 
 from breadboard.model.kinds import EventKind
+from samples.grown import members
 from samples.sample import Sample
 
 TRADES = (
@@ -24,6 +25,7 @@ SAMPLE = Sample(
     [TRADES, TICKER, BOOK, HELLO, ERROR],
     symbols=("BTC/USDT", "ETH/USDT"),
     kinds=frozenset({EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_SNAPSHOT, EventKind.STATUS}),
+    grow=members("info"),
     scheme="ccxt://",
     drawn=2000,
 )

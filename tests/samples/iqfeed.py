@@ -4,6 +4,7 @@ from random import Random
 from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
+from samples.grown import fields
 from samples.sample import Sample
 
 SEED: Final = 20261124
@@ -70,6 +71,9 @@ SAMPLE = Sample(
     symbols=("XYZ", "@ABC#"),
     channels=("trade", "quote"),
     json=False,
+    grow=fields,
+    closed=(PLAIN,),  # nothing was announced before it
+    novelty=b"X,SCHEMA,6.3,Halt Reason,",
     impossible=("A B", "A,B", "XYZ\r\nwABC", "/XYZ"),
     scheme="tcp://",
     made=made,

@@ -1,5 +1,6 @@
 """Kraken, WebSocket v1."""
 
+from samples.grown import elements
 from samples.sample import Sample
 
 TRADES = (
@@ -44,6 +45,7 @@ SAMPLE = Sample(
         b'{"event":"heartbeat"}',
         b'{"event":"pong","reqid":1}',
     ],
+    grow=elements,
     symbols=("XBT/USD", "XMR/USD"),
     impossible=("XBTUSD", "XBT USD", "a/../b"),
     recorded=("cryptofeed", tuple(f"kraken/KRAKEN.ws.{number}.0" for number in (48, 49, 50))),

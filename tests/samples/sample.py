@@ -1,9 +1,10 @@
 """What the tests of feeds need to know of each venue."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from breadboard.model.kinds import EventKind
+from samples.grown import members
 
 
 @dataclass(frozen=True)
@@ -34,5 +35,11 @@ class Sample:
     """Tags of what a session fetches for each symbol, the symbol as ``{}``."""
     key: str = ""
     """What a venue that asks for a key is given."""
+    grow: Callable[[bytes], Iterable[bytes]] = field(default_factory=members)
+    """Return frames that are this one and something new each; none for a frame that cannot carry any."""
+    closed: tuple[bytes, ...] = ()
+    """Words of frames whose form is fixed: a new element in them is quarantined."""
+    novelty: bytes = b'{"e":"novelty","type":"novelty","event":"novelty","channel":"novelty","topic":"novelty"}'
+    """A message of a type that the venue does not have."""
     drawn: int = 0
     """Where there is no recording: draw so many frames from the samples instead, from a fixed seed."""

@@ -4,6 +4,7 @@ from random import Random
 
 from breadboard.model.kinds import EventKind
 from breadboard.sim.yahoo_protobuf import Value, framed
+from samples.grown import numbers
 from samples.sample import Sample
 
 AAPL: dict[str, Value] = {
@@ -57,6 +58,7 @@ SAMPLE = Sample(
     symbols=("AAPL", "BRK-B"),
     kinds=frozenset({EventKind.TRADE, EventKind.QUOTE}),
     channels=("trade", "quote"),
+    grow=numbers,
     made=made,
     enough=9,
 )

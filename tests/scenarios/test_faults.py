@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from base64 import b64encode
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from hashlib import sha1
@@ -29,7 +30,7 @@ from breadboard.engine.core import Engine
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import BookState, EventKind, GapReason, RecordKind
-from breadboard.ports import Fetch, Wish
+from breadboard.ports import Fetch, Request, Send, Wish
 from breadboard.sim.exchange import Exchange
 from breadboard.sim.faults import parse_faults
 from breadboard.sim.market import Market
@@ -319,6 +320,88 @@ def test_repeated_and_reordered_messages_lead_to_the_same_book_and_bars(venue: s
     bars, same = (bars_of(*each) for each in ((clean, clean_outputs), (wrong, wrong_outputs)))
     assert len(bars) >= 8
     assert bars == same
+
+
+def test_a_channel_that_falls_silent_is_noticed_in_time_left_once_and_all_it_withholds_is_in_gaps(
+    tmp_path: Path,
+) -> None:
+    heartbeat_s = feeds.by_name("coinbase").capabilities.heartbeat_s or 0.0
+
+    async def scenario() -> tuple[Frames, Truth, float]:
+        async with simulator("coinbase", rate=200, symbols=3, faults="mute-channel:7", seed=7) as sim:
+            lag = Lag()
+            watch = asyncio.ensure_future(lag.watch())
+            frames = await captured(sim, tmp_path / "journal", 7 + heartbeat_s + 3 + 1 + 7 + heartbeat_s + 3 + 8)
+            watch.cancel()
+            return frames, sim.truth, lag.worst_s
+
+    frames, truth, lag_s = asyncio.run(scenario())
+    _, (outputs,) = decoded(frames)
+    lost = [(at, gap) for at, _, gap in outputs.gaps if gap.reason is GapReason.SUBSCRIPTION and gap.channel]
+    withheld = [deed for deed in truth.deeds if deed.fault == "mute-channel"]
+    told_ns = int(frames.ts_recv[np.searchsorted(frames.offset, lost[0][0])])
+    assert (told_ns - withheld[0].at_ns) / 1e9 <= heartbeat_s + 3 + lag_s
+    assert len(truth.connections) == 2, "left at once, and not again and again"
+    assert {gap.symbol for _, gap in lost} == {None}
+    assert sum(gap.ts_from > told_ns for _, gap in lost) >= 2, "the second loss is told further until the end"
+    gaps = [gap for _, _, gap in outputs.gaps]
+    outside = [deed for deed in withheld if not any(gap.ts_from <= deed.at_ns <= gap.ts_to for gap in gaps)]
+    # What was made after the last second of capture was missed by nobody.
+    assert [deed for deed in outside if deed.at_ns < int(frames.ts_recv[-1])] == []
+
+
+def test_a_book_without_numbers_that_misses_a_message_is_asked_for_again_and_is_live_again() -> None:
+    clock, symbols = ManualClock(), ["BTC-USD", "ETH-USD"]
+    exchange = Exchange(Market(symbols, 5), Truth(), parse_faults(""), clock, 5)
+    exchange.dialect = VENUES["coinbase"].dialect(exchange)
+    feed, ears, engine = feeds.by_name("coinbase"), Ears(), Engine(feeds.by_venue, EngineConfig())
+    session = feed.session(Wish(symbols, feed.capabilities.channels, "ws://venue"))
+    opened = epoch_frame(0, 1, venue=feed.capabilities.venue)
+    engine.process(Frames.of([opened], [clock.wall()], kind=RecordKind.EPOCH))
+
+    def take(frames: list[bytes]) -> None:
+        if frames:
+            session.on_frames(frames)
+            engine.process(
+                Frames.of(frames, [clock.wall()] * len(frames), kind=RecordKind.DATA, offset=engine.position)
+            )
+
+    def go_on(updates: int) -> list[bytes]:
+        for _ in range(updates):
+            clock.advance(3_000_000)
+            exchange.dialect.update(exchange.market.step(), clock.wall())
+            exchange.dialect.due(clock.mono() / 1e9, clock.wall())
+        heard, ears.heard = ears.heard, []
+        return heard
+
+    def say(requests: Sequence[Request]) -> list[str]:
+        texts = [request.text for request in requests if isinstance(request, Send)]
+        for text in texts:
+            exchange.said(ears, text)  # type: ignore[arg-type] # all it does is listen
+        return texts
+
+    async def scenario() -> None:
+        exchange.opened(ears, "/", {})  # type: ignore[arg-type]
+        say(session.on_connect())
+        session.on_time(0.0)
+        take(go_on(300))
+        assert [engine.books.view(which).state for which in range(2)] == [BookState.LIVE] * 2
+        (lost, *_) = [frame for frame in go_on(100) if b'"l2update"' in frame and b"ETH-USD" in frame]
+        take([lost[: len(lost) // 2]])
+        eth = engine.instruments.find("COINBASE", "ETH-USD")
+        assert eth is not None
+        assert engine.books.view(eth).state == BookState.STALE
+        assert say(session.on_time(1.0)) == [
+            f'{{"type":"{method}","product_ids":["ETH-USD"],"channels":["level2_batch"]}}'
+            for method in ("unsubscribe", "subscribe")
+        ]
+        take(go_on(300))
+        book, view = exchange.market.by_symbol["ETH-USD"], engine.books.view(eth)
+        assert view.state == BookState.LIVE
+        assert say(session.on_time(2.0)) == [], "once is enough"
+        assert len(view.bids) == len(book.sides[0])
+
+    asyncio.run(scenario())
 
 
 def bars_of(engine: Engine, outputs: list[Any]) -> dict[tuple[int, int], tuple[int, ...]]:

@@ -18,7 +18,7 @@ from breadboard.api.feeds import provenance
 from breadboard.api.live import LiveMarket
 from breadboard.api.services import Services
 from breadboard.api.state import unknown
-from breadboard.model.kinds import Provenance
+from breadboard.model.kinds import most_artificial
 
 if TYPE_CHECKING:
     from breadboard.api.subscriber import Subscriber
@@ -177,10 +177,3 @@ def overall(states: Iterable[str]) -> str:
     """Return the worst state: ``down``, ``stale``, ``live``; ``waiting`` when there is no feed yet."""
     seen = set(states)
     return next((state for state in ("down", "stale", "live") if state in seen), "waiting")
-
-
-def most_artificial(seen: Iterable[str]) -> str | None:
-    """Return the provenance to warn of: one synthetic feed makes the screen synthetic. None before any data."""
-    found = set(seen)
-    order = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
-    return next((str(one) for one in order if str(one) in found), None)

@@ -15,6 +15,7 @@ from breadboard.app import journals
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
+from breadboard.capture.connecting import refuse_unusable
 from breadboard.capture.driver import Capture
 from breadboard.capture.planning import History, plan_sources
 from breadboard.capture.source import Source
@@ -74,7 +75,10 @@ def planned(
         )
         for feed in config.feeds
     ]
-    return plan_sources(wanted, known_feeds, known, numbers, runtime_dir())
+    sources = plan_sources(wanted, known_feeds, known, numbers, runtime_dir())
+    for source in sources:
+        refuse_unusable(source.session.url)
+    return sources
 
 
 def named(config: Config) -> list[dict[str, Any]]:

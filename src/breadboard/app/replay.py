@@ -37,6 +37,11 @@ def run(job: Job) -> dict[str, Any]:
     for path in job.sources:
         if not path.exists():
             raise UsageError(f"there is no recording {path}", hint=f"ls {path.parent}")
+        if job.format == "breadboard" and path.is_file():
+            raise UsageError(
+                f"{path} is a file, and a journal of ours is a directory",
+                hint="--format hftbacktest --venue binance   # or cryptofeed, for a recording of another tool",
+            )
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")

@@ -14,6 +14,7 @@ import uvloop
 from breadboard.app.supervisor import end_with_parent
 from breadboard.errors import INTERRUPTED
 from breadboard.sim.serve import Serving, serve
+from breadboard.sim.venues import VENUES
 from breadboard.telemetry import logs
 
 
@@ -40,7 +41,9 @@ class Job:
 
 
 def run(job: Job) -> int:
-    """Serve until SIGTERM or SIGINT, or until the recording is over."""
+    """Serve until SIGTERM or SIGINT, or until the recording is over. Raises UsageError before anything listens."""
+    if job.recordings and job.venue in VENUES:
+        next(iter(_Recording(job)), None)  # a wrong file is told now, and not when a client comes
     logs.configure()
     end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -98,7 +101,10 @@ async def _serve(job: Job) -> int:
 def _symbols(text: str | None) -> list[str] | int | None:
     if text is None:
         return None
-    return int(text) if text.isdecimal() else text.split(",")
+    try:
+        return int(text)
+    except ValueError:
+        return text.split(",")
 
 
 def _say(serving: Serving) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from breadboard.app import client
 from breadboard.app.places import Places
 from breadboard.errors import BreadboardError
+from breadboard.model.kinds import most_artificial
 
 OK, DEGRADED, STOPPED = "ok", "degraded", "stopped"
 MOST_NAMED = 20
@@ -41,11 +42,16 @@ def read(data_dir: Path) -> dict[str, Any]:
         "reasons": reasons,
         "data_dir": str(data_dir),
         "address": running.address if running else None,
-        "provenance": running.provenance if running else None,
+        "provenance": _provenance(capture) or (running.provenance if running else None),
         "processes": {"up": running.pid, **running.children} if running else {},
         "capture": capture,
         "server": server,
     }
+
+
+def _provenance(capture: Mapping[str, Any] | None) -> str | None:
+    """Return what the connections themselves say, the strongest warning of them; None before the first has spoken."""
+    return most_artificial(source["provenance"] for source in (capture or {}).get("sources", []))
 
 
 def _of_subscriptions(capture: Mapping[str, Any] | None) -> Iterator[str]:

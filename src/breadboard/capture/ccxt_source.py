@@ -9,7 +9,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -17,6 +16,7 @@ import httpx
 
 from breadboard.capture.wire import PROVENANCE_HEADER, Batch, Handler
 from breadboard.clock import Clock
+from breadboard.errors import UsageError
 from breadboard.model.kinds import Provenance
 
 log = logging.getLogger(__name__)
@@ -106,8 +106,13 @@ async def connect(url: str, handler: Handler, clock: Clock, timeout_s: float = 3
     """
     parts = urlsplit(url)
     places = dict(parse_qsl(parts.query))
-    await asyncio.get_running_loop().run_in_executor(None, _import)  # seconds, in which other sockets want to be read
-    exchange, refused, version = _exchange(parts.hostname or "", places)
+    name = parts.hostname or ""
+    try:
+        # Loading ccxt takes seconds, in which other sockets want to be read.
+        await asyncio.get_running_loop().run_in_executor(None, refuse_unknown, name)
+    except UsageError as error:
+        raise ValueError(error.sentence) from None
+    exchange, refused, version = _exchange(name, places)
     try:
         async with asyncio.timeout(timeout_s):
             await exchange.load_markets()
@@ -133,19 +138,24 @@ async def _provenance(place: str) -> Provenance:
     return Provenance(said) if said in set(Provenance) else Provenance.LIVE
 
 
-def _import() -> None:
+def refuse_unknown(name: str) -> None:
+    """Raise UsageError where ccxt is not installed, or has no such exchange that streams."""
     try:
-        import_module("ccxt.pro")
+        import ccxt.pro
     except ImportError:
-        raise ValueError("ccxt is not installed: pip install 'breadboard[ccxt]'") from None
+        raise UsageError(
+            f"ccxt-{name} needs the package ccxt, which is not installed", hint="pip install 'breadboard[ccxt]'"
+        ) from None
+    if name not in ccxt.pro.exchanges:
+        raise UsageError(
+            f"ccxt has no streaming exchange {name!r}", hint="python -c 'import ccxt.pro; print(ccxt.pro.exchanges)'"
+        )
 
 
 def _exchange(name: str, places: Mapping[str, str]) -> tuple[Any, tuple[type[Exception], ...], str]:
     import ccxt
     import ccxt.pro
 
-    if name not in ccxt.pro.exchanges:
-        raise ValueError(f"ccxt has no streaming exchange {name!r}")
     exchange = getattr(ccxt.pro, name)({"enableRateLimit": True, "newUpdates": True})
     exchange.urls["api"] = _moved(exchange.urls["api"], places)
     return exchange, (ccxt.BadSymbol, ccxt.NotSupported, ccxt.ArgumentsRequired), ccxt.__version__

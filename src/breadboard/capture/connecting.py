@@ -8,6 +8,15 @@ from breadboard.clock import Clock
 from breadboard.ports import Capabilities
 
 
+def refuse_unusable(url: str) -> None:
+    """Raise UsageError where what carries such an address is not installed, or does not know the place."""
+    parts = urlsplit(url)
+    if parts.scheme == "ccxt":
+        from breadboard.capture import ccxt_source
+
+        ccxt_source.refuse_unknown(parts.hostname or "")
+
+
 async def connect(url: str, handler: Handler, clock: Clock, rules: Capabilities) -> None:
     """Open a connection; the handler has it when this returns.
 

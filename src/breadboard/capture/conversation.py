@@ -12,10 +12,14 @@ from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.capture.wire import Connection
 from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send
 
 log = logging.getLogger(__name__)
 
+SETTLED_NS: Final = 1_000_000_000
+"""After the last word of ours a subscription is held to be made."""
+TOLD_NS: Final = 5_000_000_000
 ASK_NS: Final = 1_000_000_000
 PHASE_NS: Final = 20_000_000_000
 """How often the calendar is asked."""
@@ -40,6 +44,10 @@ class Conversation:
         self._outbox = Outbox(min(allowed, source.messages_per_s or allowed))
         self._documents = Documents(self._on_document, around.clock, around.rng)
         self._kept_mono = self._asked_mono = self._phase_mono = 0
+        self._unsettled_mono: int | None = None
+        """Since when subscriptions are being made and what they bring may be missing; None: they are made."""
+        self._said_mono = self._unsaid = 0
+        """When the last word of these was said; how many are still to be said."""
 
     def begin(self, connection: Connection) -> None:
         """Begin on a new connection."""
@@ -47,12 +55,18 @@ class Conversation:
         self.wait_s = 0.0
         self._kept_mono = self._asked_mono = self._clock.mono()
         self._outbox.clear()
-        self._act(self._ask(self._session.on_connect))
+        self._unsettled_mono = self._kept_mono if self._recorder.epoch > 1 else None
+        self._said_mono = self._unsaid = 0
+        self._act(self._ask(self._session.on_connect), settles=True)
 
     def end(self) -> None:
-        """End with the connection: what was to be said or fetched on it is given up."""
+        """End with the connection: what was to be said or fetched is given up; what was lost, is lost till here."""
         self.connection = None
         self._documents.cancel()
+        self._settle(self._clock.mono(), is_over=True)
+        if self._source.watched is not None:
+            for missing in self._source.watched.on_end():
+                self._missing(missing)
 
     async def close(self) -> None:
         """Close what fetches."""
@@ -60,11 +74,13 @@ class Conversation:
 
     def frames(self, frames: Sequence[bytes]) -> None:
         """Let the session look at what came."""
-        self._act(self._ask(self._session.on_frames, frames))
+        self._act(self._ask(self._session.on_frames, frames), settles=True)
 
     def tick(self, now: int) -> None:
         """Say what is due: the venue's keepalive, what had to wait; let the session look at the time."""
         self._look_at_calendar(now)
+        if self._unsettled_mono is not None:
+            self._settle(now)
         keepalive = self._source.capabilities.keepalive
         if keepalive is not None and now - self._kept_mono >= keepalive.every_s * 1e9:
             self._kept_mono = now
@@ -92,11 +108,26 @@ class Conversation:
                 log.exception("%s: the session failed (%d times so far)", self._source.name, failed)
             return ()
 
-    def _act(self, requests: Sequence[Request]) -> None:
+    def _settle(self, now: int, *, is_over: bool = False) -> None:
+        """Put on record that nothing was heard of what was not yet subscribed to: a gap ends with the first byte."""
+        since = self._unsettled_mono
+        if since is None:
+            return
+        is_settled = is_over or (not self._unsaid and now - max(self._said_mono, since) >= SETTLED_NS)
+        if (self._said_mono or self._unsaid) and (is_settled or now - since >= TOLD_NS):
+            detail = "the subscriptions of this connection were being made"
+            self._missing(Missing(None, None, GapReason.SUBSCRIPTION, since / 1e9, detail, over=True))
+            self._unsettled_mono = now
+        if is_settled:
+            self._unsettled_mono = None
+
+    def _act(self, requests: Sequence[Request], *, settles: bool = False) -> None:
+        """Carry out requests; ``settles``: what is said makes the subscriptions that a connection begins with."""
         for request in requests:
             match request:
                 case Send():
                     self._outbox.put(request.text)
+                    self._unsaid += settles
                 case Fetch():
                     self._documents.fetch(request)
                 case Missing():
@@ -136,6 +167,9 @@ class Conversation:
         if self.connection is not None:
             for text in self._outbox.due(self._clock.mono()):
                 self.connection.send(text)
+                if self._unsaid:
+                    self._unsaid -= 1
+                    self._said_mono = self._clock.mono()
 
     def _look_at_calendar(self, now: int) -> None:
         """Ask now and then whether the market is open, where it has hours at all."""

@@ -184,7 +184,8 @@ class Line:
         wait_s = self._backoff.delay()
         if isinstance(error, Refused):
             wait_s = max(wait_s, error.retry_after_s, refused_wait_s(error.status))
-        words = str(error) or f"no answer within {CONNECT_TIMEOUT_S:.0f} s"
+        reason = error.strerror if isinstance(error, OSError) else None  # without the system's number
+        words = reason or str(error) or f"no answer within {CONNECT_TIMEOUT_S:.0f} s"
         self.counters.failures += 1
         self.counters.last_error = words
         if not self._complained:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 from zlib import crc32
 
 from breadboard.capture.owner import Owner
@@ -24,6 +25,8 @@ from breadboard.errors import UsageError
 from breadboard.ports import Capabilities, Feed, Wish
 
 FILL: Final = 0.75
+_CARRIED: Final = ("ws://", "wss://", "tcp://")
+_ASKED: Final = ("http://", "https://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def plan_sources(
     the configured venue names to feeds; ``history`` source numbers to what the journal has; ``numbers`` places to
     source numbers given before, and is added to (numbers begin at 0 and are never given again, nor is one that records
     from files have). ``owners`` is where locks of keys lie. Raises UsageError for symbols or channels that the venue
-    cannot have, or for a key that would be used twice where once is allowed; KeyError for a venue that ``feeds`` lacks.
+    cannot have, for an address that cannot be one, or for a key that would be used twice where once is allowed;
+    KeyError for a venue that ``feeds`` lacks.
     """
     numbers, history = {} if numbers is None else numbers, history or {}
     planned: list[Source] = []
@@ -60,6 +64,7 @@ def plan_sources(
     for config in wanted:
         feed = feeds[config.venue]
         can = feed.capabilities
+        _refuse_addresses(config)
         for slot, symbols, channels in spread(config, can):
             place = f"{config.venue}/{asked[config.venue]}/{slot}"
             number = numbers.setdefault(place, _fresh(numbers, history))
@@ -88,6 +93,21 @@ def _fresh(numbers: Mapping[str, int], history: Mapping[int, History]) -> int:
     while number in history and history[number].carried:
         number += 1
     return number
+
+
+def _refuse_addresses(config: FeedConfig) -> None:
+    """Refuse an address that nothing can connect to: a connection would find out, and end capture each time."""
+    for name, url, schemes in (("url", config.url, _CARRIED), ("rest_url", config.rest_url, _ASKED)):
+        try:
+            parts = urlsplit(url)
+            usable = f"{parts.scheme}://" in schemes and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # a port that is no number
+            usable = False
+        if url and not usable:
+            raise UsageError(
+                f"{name} = {url!r} of {config.venue} is no address that begins with {', '.join(schemes)}",
+                hint=f'{name} = "{schemes[0]}127.0.0.1:8765"',
+            )
 
 
 def spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:

@@ -6,6 +6,7 @@ import click
 
 from breadboard.commands.options import emit, json_option, listing
 
+EXIT_DEGRADED = 3
 NAMES = ["pipeline", "journal", "faults", "smallcaps"]
 
 
@@ -16,17 +17,24 @@ NAMES = ["pipeline", "journal", "faults", "smallcaps"]
     type=click.Path(path_type=Path, exists=True),
     help="Frames to run on (a Binance spot capture in hftbacktest format); a simulated market without it.",
 )
-@click.option("--seconds", type=float, default=10.0, show_default=True, help="About how long each case runs.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=10.0,
+    show_default=True,
+    help="About how long each case runs.",
+)
 @click.option(
     "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
 )
 @click.option("--case", default="", help="Of faults: only those with this in their words, e.g. mute.")
 @click.option("--rate", type=float, default=13_000.0, show_default=True, help="Of smallcaps: lines a second.")
 @json_option
-def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, rate: float, as_json: bool) -> None:
-    """Run one benchmark and print its cases, its machine and its peers."""
+def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, rate: float, as_json: bool) -> int:
+    """Run one benchmark and print its cases, its machine and its peers. Exits 3 when a case of faults does not hold."""
     from breadboard.app import bench as app_bench
 
     options = {"recording": recording, "seconds": seconds, "venue": venue, "case": case, "rate": rate}
     report, table = app_bench.run(name, options)
     emit(report, as_json, table or listing)
+    return 0 if report.get("ok", True) else EXIT_DEGRADED

@@ -13,6 +13,8 @@ from breadboard.errors import UsageError
 F = TypeVar("F", bound=Callable[..., Any])
 
 DATA_DIR = "breadboard-data"
+_NAMES = frozenset({"pid", "stopped", "port", "written_ns", "started_ns"})
+"""Numbers that name a process, a port or a moment: they are pasted, not counted, and have no thousands."""
 
 
 def data_dir_option(function: F) -> F:
@@ -24,6 +26,16 @@ def data_dir_option(function: F) -> F:
         show_default=True,
         envvar="BREADBOARD_DATA_DIR",
         help="Where the journal and the store live.",
+    )(function)
+
+
+def configured_data_dir_option(function: F) -> F:
+    """Add ``--data-dir`` to a command that has a configuration, which may name the directory as well."""
+    return click.option(
+        "--data-dir",
+        type=click.Path(path_type=Path, file_okay=False),
+        envvar="BREADBOARD_DATA_DIR",
+        help=f"Where the journal and the store live.  [default: the configuration's, else {DATA_DIR}]",
     )(function)
 
 
@@ -74,11 +86,12 @@ def listing(result: Any, indent: str = "") -> str:  # noqa: ANN401 - any JSON-ab
     lines = []
     for key, value in result.items():
         if isinstance(value, dict) and value:
-            lines.append(f"{indent}{key}\n{listing(value, indent + '  ')}")
+            inner = {name: str(each) for name, each in value.items()} if key == "processes" else value
+            lines.append(f"{indent}{key}\n{listing(inner, indent + '  ')}")
         elif isinstance(value, list) and value and isinstance(value[0], dict):
             lines.append(f"{indent}{key}\n" + "".join(listing(item, indent + "  ") for item in value))
         else:
-            lines.append(f"{indent}{str(key).ljust(width)}  {_scalar(value)}\n")
+            lines.append(f"{indent}{str(key).ljust(width)}  {str(value) if key in _NAMES else _scalar(value)}\n")
     return "".join(lines)
 
 

@@ -11,7 +11,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
 
 @click.command(name="replay")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…", type=click.Path(path_type=Path))
-@click.option("--venue", help="Whose bytes these are: binance, binance-usdm, binance-coinm, coinbase.")
+@click.option("--venue", help="Whose bytes these are, e.g. binance, kraken-v2: docs/feeds.md has all.")
 @click.option(
     "--format",
     "recording_format",

@@ -5,12 +5,12 @@ from typing import Any
 
 import click
 
-from breadboard.commands.options import begun, json_option
+from breadboard.commands.options import begun, configured_data_dir_option, json_option
 from breadboard.config import Config, load
 
 
 @click.command(name="capture")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@configured_data_dir_option
 @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
 @click.option("--live", multiple=True, metavar="VENUE:SYM,…", help="What to record; may be given several times.")
 @click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
@@ -25,7 +25,7 @@ def capture(
 
 
 @click.command(name="serve")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@configured_data_dir_option
 @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
 @click.option("--resolved", type=click.Path(path_type=Path), hidden=True)
 @json_option

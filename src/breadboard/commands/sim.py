@@ -59,7 +59,8 @@ def sim(
 ) -> int:
     """Serve a fake VENUE on loopback: its WebSocket and its REST snapshots (iqfeed: its TCP ports).
 
-    What happens comes from a seeded market or from a recording.
+    VENUE is e.g. binance, kraken-v2, massive or iqfeed; docs/feeds.md has all. What happens comes from a seeded market
+    or from a recording.
     Prints one JSON line with the address once it listens.
     """
     del as_json  # the line is JSON either way

@@ -9,12 +9,12 @@ import click
 
 from breadboard.app import up as app_up
 from breadboard.app.places import Places
-from breadboard.commands.options import begun, data_dir_option, emit, json_option, listing
+from breadboard.commands.options import begun, configured_data_dir_option, data_dir_option, emit, json_option, listing
 from breadboard.config import load
 
 
 @click.command(name="up")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), envvar="BREADBOARD_DATA_DIR")
+@configured_data_dir_option
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the web server.  [default: 8080]")
 @click.option("--config", "config_path", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file.")
 @click.option("--live", multiple=True, metavar="VENUE:SYM,…", help="Record a real venue; may be given several times.")

@@ -61,14 +61,16 @@ _fell_back: Final = kernel(fell_back)
 
 
 @kernel
-def judge(  # noqa: PLR0911 - one return a line of the venues' own rules
+def judge(  # noqa: C901, PLR0911 - one return a line of the venues' own rules
     rule: int, joining: int, book: int, first: int, last: int, prev: int
 ) -> int:
     """Return what the numbers of an event say to a book that has come to ``book``: APPLY, STALE or BREAK."""
     if rule == _NONE:
         return APPLY
     if rule == _LINK:
-        return APPLY if prev == book else BREAK
+        if prev == book:
+            return APPLY
+        return STALE if last == book and last != ABSENT else BREAK  # the same message once more
     if last != ABSENT and _fell_back(last, book):
         return BREAK
     if rule == _AFTER:

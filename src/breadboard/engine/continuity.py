@@ -17,6 +17,11 @@ from breadboard.model.tape import Tape
 MAX_HOLES: Final = 1024
 """Holes remembered an instrument. Beyond it the oldest is forgotten: its ids, should they come, count as new."""
 
+MOST_SILENT: Final = 64
+"""The same, where holes are usual."""
+
+_DENSE: Final = 1
+_SILENT: Final = 2
 _TRADE: Final = int(EventKind.TRADE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 
@@ -60,11 +65,14 @@ class Continuity:
     For feeds whose trade ids are contiguous per instrument; ``contiguous(instrument)`` says whether they are. The
     test is exact: an id in ``[first, last]`` that is in no known hole was seen, also on an earlier connection. A late
     id inside a hole fills it (a gap with state REFILLED for that one id). Aggregated trades number themselves
-    otherwise and are left alone. Sets ``Flag.DUPLICATE`` in the tape's own ``flags`` column, which must be writable.
+    otherwise and are left alone. Ids that grow with holes of their own (``growing``) show repetitions alone: their
+    holes are remembered and never told, the newest ``MOST_SILENT`` of them. Sets ``Flag.DUPLICATE`` in the tape's own
+    ``flags`` column, which must be writable.
     """
 
-    def __init__(self, contiguous: Callable[[int], bool]) -> None:
+    def __init__(self, contiguous: Callable[[int], bool], growing: Callable[[int], bool] = lambda _: False) -> None:
         self._contiguous = contiguous
+        self._growing = growing
         self._known = 0
         self._followed = np.zeros(0, np.uint8)
         self._first = np.zeros(0, np.int64)
@@ -125,7 +133,7 @@ class Continuity:
         self._last = grown(self._last, count, ABSENT)
         self._recv = grown(self._recv, count)
         for which in range(self._known, count):
-            self._followed[which] = self._contiguous(which)
+            self._followed[which] = _DENSE if self._contiguous(which) else _SILENT if self._growing(which) else 0
         self._known = count
 
     def _odd(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
@@ -133,8 +141,10 @@ class Continuity:
         which, number = int(tape.instrument[row]), int(tape.trade_id[row])
         first, last = int(self._first[which]), int(self._last[which])
         if number > last:
-            self._remember(which, (last + 1, number - 1, True))
-            rows.append(self._row(tape, row, last + 1, number - 1))
+            is_told = self._followed[which] == _DENSE
+            self._remember(which, (last + 1, number - 1, is_told))
+            if is_told:
+                rows.append(self._row(tape, row, last + 1, number - 1))
             self._last[which] = number
             self._recv[which] = tape.ts_recv[row]
         elif number < first:
@@ -168,7 +178,7 @@ class Continuity:
         return told
 
     def _forget(self, which: int, holes: list[Hole]) -> None:
-        if len(holes) > MAX_HOLES:
+        if len(holes) > (MAX_HOLES if self._followed[which] == _DENSE else MOST_SILENT):
             self._first[which] = max(int(self._first[which]), holes.pop(0)[1] + 1)
         if not holes:
             self._holes.pop(which, None)

@@ -39,7 +39,7 @@ class Engine:
 
     def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig) -> None:
         self.instruments = Instruments()
-        self.continuity = Continuity(self._contiguous)
+        self.continuity = Continuity(self._contiguous, self._growing)
         self.books = Books(self._rule)
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.clock_skew = ClockSkew()
@@ -172,6 +172,10 @@ class Engine:
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_contiguous
+
+    def _growing(self, instrument: int) -> bool:
+        feed = self._router.feed(self.instruments[instrument].venue)
+        return feed is not None and feed.capabilities.trade_ids_growing
 
 
 def _gap_rows(tape: Tape) -> list[tuple[int, int]]:

@@ -297,8 +297,8 @@ _KEYS: Final = (
     Key("l", number=SKIP),
     Key("ps", text=SKIP),
 )
-WORDS: Final = frozenset(key.name for key in _KEYS)
-"""Every key of the messages read here, whether it is used or not: another one is news."""
+WORDS: Final = frozenset({*(key.name for key in _KEYS), "id", "result", "error", "code", "msg"})
+"""Every key of the messages and answers read here, whether it is used or not: another one is news."""
 _TRADE: Final = {"instrument": "s", "ts_event": "T", "side": "m", "price": "p", "size": "q", "size_exp": "q"}
 
 

@@ -27,6 +27,7 @@ NEVER_HEARD_S: Final = 60.0
 NO_SUCH_SYMBOL: Final = b"-1121"
 _NAME_BEGINS: Final = len(b'{"stream":"')
 BAN_DELAY_S: Final = 60.0
+ASKED_TOO_OFTEN_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 60.0
 SETTLED: Final = 100
 """Depth frames in sequence after which a book is no longer held to be in trouble."""
@@ -182,7 +183,8 @@ class BinanceSession:
             return []
         book.waiting = False
         if status in (418, 429):
-            return [self._fetch(symbol, book, BAN_DELAY_S)]
+            # Retry-After comes with both and is obeyed by who fetches; a ban is no matter of seconds in any case.
+            return [self._fetch(symbol, book, BAN_DELAY_S if status == 418 else ASKED_TOO_OFTEN_DELAY_S)]
         try:
             joins = status == 200 and self._joins(_answer.decode(body).update_id, book)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -18,6 +18,7 @@ import msgspec
 
 from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader, is_change
 from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
@@ -38,6 +39,7 @@ SETTLED: Final = 100
 """Changes in order after which a book is no longer held to be in trouble."""
 OVERDUE_S: Final = 120.0
 """An answer that has not come by then never will."""
+_CHANNEL: Final = b'"channel":"'
 _PAIR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 
 
@@ -92,6 +94,8 @@ class BitstampSession:
     channels: Sequence[str]
     url: str
     rest_url: str
+    heartbeat_s: float | None = None
+    subscriptions: Subscriptions = field(init=False)
     _names: tuple[str, ...] = field(init=False)
     _books: dict[str, _Begun] = field(init=False, default_factory=dict)
     """Of the pairs whose changes the venue has agreed to send."""
@@ -106,22 +110,34 @@ class BitstampSession:
         """Check the wishes. Raises UsageError."""
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_PAIR, example="btcusd", spell=str.lower)
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
+        keys: dict[bytes, Key] = {
+            f"{CHANNELS[channel]}{symbol}".encode(): (symbol, channel)
+            for symbol in self.symbols
+            for channel in self.channels
+        }
+        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s)
         self.url = self.url or "wss://ws.bitstamp.net"
         self.rest_url = (self.rest_url or "https://www.bitstamp.net").rstrip("/")
 
     def on_connect(self) -> list[Request]:
         """Forget the old connection's books; subscribe, one channel a message."""
         self._books.clear()
+        self.subscriptions.begin()
         self._heard, self._heard_s = False, None
         return [_subscribe(name + symbol) for name in self._names for symbol in self.symbols]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Ask for a book that has begun to change; leave when the venue asks for it."""
+        """Count what comes; ask for a book that has begun to change; leave when the venue asks for it."""
         requests: list[Request] = []
+        counts = self.subscriptions.counts
         for frame in frames:
             if b'"bts:' in frame:
                 requests += self._on_word(frame)
                 continue
+            begin = frame.find(_CHANNEL) + len(_CHANNEL)
+            channel = frame[begin : frame.find(b'"', begin)]
+            if channel in counts:
+                counts[channel] += 1
             self._heard = True
             if is_change(frame):
                 self._on_diff(frame)
@@ -160,7 +176,18 @@ class BitstampSession:
                 book.overdue_s = now_s + OVERDUE_S
             if book.overdue_s is not None and now_s > book.overdue_s:
                 book.asked, book.overdue_s = False, None
-        return self._ask(now_s)
+        return self.subscriptions.on_time(now_s) + self._ask(now_s)
+
+    def _anew(self, keys: Sequence[Key]) -> list[Request]:
+        """Subscribe anew to these and nothing else; a book begins with another answer."""
+        requests: list[Request] = []
+        for symbol, channel in keys:
+            name = CHANNELS[channel] + symbol
+            requests += [_unsubscribe(name), _subscribe(name)]
+            book = self._books.get(symbol) if channel == "book" else None
+            if book is not None:
+                book.first, book.last, book.joined, book.since_s = 0, 0, False, None
+        return requests
 
     def _on_word(self, frame: bytes) -> list[Request]:
         try:
@@ -219,6 +246,10 @@ class BitstampSession:
         return requests
 
 
+def _unsubscribe(channel: str) -> Send:
+    return Send(msgspec.json.encode({"event": "bts:unsubscribe", "data": {"channel": channel}}).decode())
+
+
 def _subscribe(channel: str) -> Send:
     return Send(msgspec.json.encode({"event": "bts:subscribe", "data": {"channel": channel}}).decode())
 
@@ -231,7 +262,8 @@ class BitstampFeed:
 
     def session(self, wish: Wish) -> BitstampSession:
         """Return a conversation; see ``ports.Feed.session``."""
-        return BitstampSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url, wish.rest_url)
+        can = self.capabilities
+        return BitstampSession(can.venue, wish.symbols, wish.channels, wish.url, wish.rest_url, can.heartbeat_s)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
         """Return a decoder; there is one way to read, ``fast`` or not."""
@@ -250,6 +282,7 @@ BITSTAMP: Final = BitstampFeed(
         heartbeat_s=25.0,  # two answers to our heartbeats, and a little
         ts_event_unit="us",
         trade_ids_contiguous=False,  # counted over all pairs
+        trade_ids_growing=True,
         connection_lifetime_s=None,
         max_streams_per_connection=200,
         client_messages_per_s=20.0,

@@ -10,7 +10,7 @@ told in its notes, because a wish that can never trade must not cost the book.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -79,6 +79,13 @@ class BitstampReader:
     older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew, with an answer
     that is not older than that last one: the changes up to it are not kept.
     """
+
+    words: ClassVar = frozenset(
+        {
+            *("event", "channel", "data", "timestamp", "microtimestamp", "bids", "asks", "id", "amount", "amount_str"),
+            *("price", "price_str", "type", "buy_order_id", "sell_order_id", "code", "message", "status"),
+        }
+    )
 
     _seen: dict[int, tuple[int, dict[str, tuple[int, int]]]] = field(default_factory=dict)
     """By source: the connection, and by symbol the numbers of the first and the last change."""

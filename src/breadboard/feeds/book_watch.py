@@ -11,6 +11,7 @@ from typing import Final, Protocol
 from breadboard.feeds.checked_book import BookMemory
 from breadboard.feeds.readers import At, FrameReader
 from breadboard.feeds.reading import Event
+from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import EventKind, GapReason
 from breadboard.ports import Missing, Request
 
@@ -65,11 +66,13 @@ class BookWatch:
         symbols: Sequence[str],
         reader: Callable[[], CheckedReader],
         again: Callable[[str], list[Request]],
+        subscriptions: Subscriptions,
     ) -> None:
         self._venue = venue
         self._symbols = frozenset(symbols)
         self._make = reader
-        self._again = again
+        self._ask = again
+        self._subscriptions = subscriptions
         self._now_s: float | None = None
         self.on_connect()
 
@@ -108,6 +111,8 @@ class BookWatch:
         health = self._health.get(symbol)
         if health is not None and kind is EventKind.BOOK_SNAPSHOT:
             health.right, health.asked, health.asked_s = 0, 0, None
+        if kind is EventKind.BOOK_SNAPSHOT:
+            self._subscriptions.renewed((symbol, "book"))
         if not self._reader.memory.book(symbol, self._at).ready:
             if health is not None or kind is EventKind.BOOK_SNAPSHOT:
                 return self._wrong(symbol)
@@ -149,6 +154,10 @@ class BookWatch:
             return health.give_up(GapReason.SUBSCRIPTION, why)
         health.asked, health.asked_s = health.asked + 1, now_s
         return self._again(symbol)
+
+    def _again(self, symbol: str) -> list[Request]:
+        self._subscriptions.renewing([(symbol, "book")])
+        return self._ask(symbol)
 
     def _alarm(self, symbol: str, health: _Health, reason: GapReason, since_s: float) -> Missing:
         log.error("%s: the book of %s stays stale until the next connection: %s", self._venue, symbol, health.why)

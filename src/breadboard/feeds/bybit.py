@@ -14,6 +14,7 @@ import msgspec
 from breadboard.errors import UsageError
 from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import GapReason, SequenceRule
@@ -30,6 +31,7 @@ QUIET_S: Final = 15.0
 SNAPSHOT_S: Final = 10.0
 """How long a book may wait for the snapshot that a subscription begins with."""
 LONGEST_S: Final = 3600.0
+_TOPIC: Final = b'"topic":"'
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 
 
@@ -75,6 +77,8 @@ class BybitSession:
     symbols: Sequence[str]
     channels: Sequence[str]
     url: str
+    heartbeat_s: float | None = None
+    subscriptions: Subscriptions = field(init=False)
     _topics: tuple[str, ...] = field(init=False)
     _books: dict[str, _Watched] = field(init=False, default_factory=dict)
     """``orderbook`` topics, also those of depth 1."""
@@ -91,6 +95,12 @@ class BybitSession:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_SYMBOL)
         names = wanted_channels(self.venue, self.channels, CHANNELS)
         self._topics = tuple(f"{name}.{symbol}" for symbol in self.symbols for name in names)
+        keys: dict[bytes, Key] = {
+            f"{CHANNELS[channel]}.{symbol}".encode(): (symbol, channel)
+            for symbol in self.symbols
+            for channel in self.channels
+        }
+        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s)
         if sum(map(len, self._topics)) > ARGS_CHARACTERS:
             raise UsageError(
                 f"the {len(self._topics)} topics of {self.venue} are longer than the {ARGS_CHARACTERS} characters that "
@@ -102,15 +112,21 @@ class BybitSession:
         """Subscribe to everything, ten topics a request."""
         self._books = {topic: _Watched() for topic in self._topics if topic.startswith("orderbook.")}
         self._asked.clear()
+        self.subscriptions.begin()
         self._requests = 0
         self._heard = True
         parts = [self._topics[i : i + ARGS_A_REQUEST] for i in range(0, len(self._topics), ARGS_A_REQUEST)]
         return [self._subscribe(part) for part in parts]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Follow the books' numbers; subscribe anew to one that jumps, and singly to what was refused together."""
+        """Count what comes; subscribe anew to a book whose numbers jump, and singly to what was refused together."""
         requests: list[Request] = []
+        counts = self.subscriptions.counts
         for frame in frames:
+            begin = frame.find(_TOPIC) + len(_TOPIC)
+            topic = frame[begin : frame.find(b'"', begin)]
+            if topic in counts:
+                counts[topic] += 1
             if b'"orderbook.' in frame and b'"success"' not in frame:
                 requests += self._on_book(frame)
                 self._heard = True
@@ -134,7 +150,7 @@ class BybitSession:
             self._heard = True
             why = f"no book for {mute_s:.0f} s, though the venue repeats each best bid and offer every 3 s"
             return [Missing(None, None, GapReason.SUBSCRIPTION, self._mute_s, why), Reconnect(f"mute: {why}")]
-        requests: list[Request] = []
+        requests = self.subscriptions.on_time(now_s)
         for topic, book in self._books.items():
             if book.heard_s is None:
                 book.heard_s = now_s
@@ -159,11 +175,13 @@ class BybitSession:
         book.heard_s = None
         if message.type == "snapshot":
             book.last, book.told, book.patience_s = message.data.u, False, QUIET_S
+            self.subscriptions.renewed(self._key(message.topic))
             return []
-        if book.last is None:
-            return []  # a delta of the subscription that was given up
+        if book.last is None or message.data.u == book.last:
+            return []  # a delta of the subscription that was given up, or one that is sent once more
         if message.data.u != book.last + 1:
             book.last, book.patience_s = None, SNAPSHOT_S
+            self.subscriptions.renewing([self._key(message.topic)])
             return self._again(message.topic)
         book.last = message.data.u
         return []
@@ -188,6 +206,16 @@ class BybitSession:
     def _again(self, topic: str) -> list[Request]:
         return [_say("unsubscribe", (topic,), ""), self._subscribe((topic,))]
 
+    def _key(self, topic: str) -> Key:
+        name, _, symbol = topic.rpartition(".")
+        return symbol, _CHANNEL_OF[name]
+
+    def _anew(self, keys: Sequence[Key]) -> list[Request]:
+        """Subscribe anew to these and nothing else."""
+        topics = tuple(f"{CHANNELS[channel]}.{symbol}" for symbol, channel in keys)
+        parts = [topics[i : i + ARGS_A_REQUEST] for i in range(0, len(topics), ARGS_A_REQUEST)]
+        return [each for part in parts for each in (_say("unsubscribe", part, ""), self._subscribe(part))]
+
     def _subscribe(self, topics: tuple[str, ...]) -> Send:
         self._requests += 1
         self._asked[str(self._requests)] = topics
@@ -207,7 +235,8 @@ class BybitFeed:
 
     def session(self, wish: Wish) -> BybitSession:
         """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
-        return BybitSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url or self.url)
+        can = self.capabilities
+        return BybitSession(can.venue, wish.symbols, wish.channels, wish.url or self.url, can.heartbeat_s)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
         """Return a decoder; there is one way to read, ``fast`` or not."""
@@ -227,6 +256,7 @@ def _market(venue: str, path: str) -> BybitFeed:
             heartbeat_s=25.0,  # the answer to our ping every 20 s
             ts_event_unit="ms",
             trade_ids_contiguous=False,
+            trade_ids_growing=True,  # of spot; derivatives name theirs, and no number of such a name is on the tape
             connection_lifetime_s=None,
             max_streams_per_connection=450,  # topics, of 46 characters at the most: 21,000 in all
             client_messages_per_s=10.0,

@@ -7,7 +7,7 @@ service was restarted.
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -105,6 +105,32 @@ class BybitReader:
 
     A frame that is refused leaves a hole in the update ids, which the book itself sees.
     """
+
+    words: ClassVar = frozenset(
+        {
+            *(
+                "topic",
+                "type",
+                "ts",
+                "cts",
+                "cs",
+                "data",
+                "s",
+                "b",
+                "a",
+                "u",
+                "seq",
+                "T",
+                "S",
+                "v",
+                "p",
+                "L",
+                "i",
+                "BT",
+            ),
+            *("RPI", "mP", "iP", "mIv", "iv", "success", "ret_msg", "conn_id", "req_id", "op", "args"),
+        }
+    )
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""

@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -79,12 +79,39 @@ class OrderBook(msgspec.Struct, frozen=True):
     nonce: Number | None = None
 
 
+_TRADE: Final = frozenset(
+    {
+        *("info", "id", "timestamp", "datetime", "symbol", "order", "type", "side", "takerOrMaker", "price"),
+        *("amount", "cost", "fee", "fees"),
+    }
+)
+_TICKER: Final = frozenset(
+    {
+        *("info", "symbol", "timestamp", "datetime", "high", "low", "bid", "bidVolume", "ask", "askVolume", "vwap"),
+        *("open", "close", "last", "previousClose", "change", "percentage", "average", "quoteVolume", "baseVolume"),
+        *("markPrice", "indexPrice"),
+    }
+)
+_BOOK: Final = frozenset({"info", "bids", "asks", "symbol", "timestamp", "datetime", "nonce"})
+_KNOWN: Final = {"trades": _TRADE, "ticker": _TICKER, "orderbook": _BOOK}
+"""What ccxt's structures have, by our channel."""
+_ENVELOPE: Final = frozenset({"channel", "symbol", "data", "exchange", "ccxt"})
+
+
 class CcxtReader:
     """A ``readers.FrameReader`` without a memory."""
+
+    words: ClassVar[frozenset[str]] = frozenset()
+    """The venue's own fields are among ccxt's (``info``), and may be named as they like."""
 
     def read(self, frame: bytes, _at: At) -> Meaning:
         """Return what one answer of ccxt means."""
         payload = parse_numbers_as_text(frame)
+        meaning = self._read(payload)
+        unknown = _unknown(payload)
+        return msgspec.structs.replace(meaning, unknown=unknown) if unknown else meaning
+
+    def _read(self, payload: Mapping[str, Any]) -> Meaning:
         channel, symbol = payload.get("channel"), payload.get("symbol")
         if channel == "hello":
             return CONTROL
@@ -197,6 +224,15 @@ def ccxt_feed(exchange: str) -> CcxtFeed:
             frame_cap=4 << 20,
         ),
     )
+
+
+def _unknown(payload: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names in an answer that ccxt's structures do not have."""
+    found = payload.keys() - _ENVELOPE
+    known, data = _KNOWN.get(payload["channel"], frozenset()), payload.get("data")
+    for each in data if isinstance(data, list) else (data,):
+        found |= each.keys() - known if isinstance(each, dict) else set()
+    return tuple(sorted(found))
 
 
 def _object(value: object) -> Mapping[str, Any]:

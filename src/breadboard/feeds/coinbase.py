@@ -4,10 +4,11 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Final
+from typing import Any, Final, Literal
 
 import msgspec
 
+from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.feeds.watching import Key, Subscriptions
@@ -21,6 +22,8 @@ HEARTBEAT: Final = "heartbeat"
 PRODUCTS_A_MESSAGE: Final = 100
 """Keeps a subscription well under the size at which the venue answers "Message too big"."""
 MOST_REFUSALS: Final = 3
+UNQUOTED: Final = 4
+"""Seconds with trades that may go without a ticker: the venue joins those of trades that follow each other closely."""
 
 _TYPES: Final = {"trade": (b"match", b"last_match"), "quote": (b"ticker",), "book": (b"l2update", b"snapshot")}
 """Message types of each channel."""
@@ -50,6 +53,19 @@ class _Acknowledged(msgspec.Struct):
     channels: list[_Channel]
 
 
+class _Changes(msgspec.Struct, gc=False):
+    """A change of a book, as far as one look can tell whether the decoder will take it."""
+
+    changes: list[tuple[Literal["buy", "sell"], str, str]]
+
+
+class _Snapshot(msgspec.Struct, gc=False):
+    """A whole book, of which the levels are not looked at: they are megabytes."""
+
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+
 class _Numbered(msgspec.Struct, gc=False):
     product_id: str
     trade_id: int | None = None
@@ -58,6 +74,8 @@ class _Numbered(msgspec.Struct, gc=False):
 
 _error: Final = msgspec.json.Decoder(_Error)
 _acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
+_changes: Final = msgspec.json.Decoder(_Changes)
+_snapshot: Final = msgspec.json.Decoder(_Snapshot)
 _numbered: Final = msgspec.json.Decoder(_Numbered)
 
 
@@ -77,12 +95,17 @@ class CoinbaseSession:
     """Products that the venue does not know, on this connection."""
     _trades: dict[str, int] = field(init=False, default_factory=dict)
     """The last trade number that came, by product."""
+    _told: dict[str, int] = field(init=False, default_factory=dict)
+    """The last trade number of which a heartbeat told, by product."""
+    _unquoted: dict[str, int] = field(init=False, default_factory=dict)
+    """Heartbeats that told of a new trade since the last ticker, by product."""
+    _books: BookRenewal = field(init=False)
     _refusals: int = field(init=False, default=0)
     """Connections in a row that the venue answered with an error; outlives them on purpose."""
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols)
+        self.symbols = wanted_symbols(self.venue, self.symbols, example="BTC-USD")
         wanted_channels(self.venue, self.channels, CHANNELS)
         self._names = {channel: CHANNELS[channel] for channel in self.channels} | {HEARTBEAT: HEARTBEAT}
         types = _TYPES | {HEARTBEAT: (b"heartbeat",)}
@@ -95,12 +118,15 @@ class CoinbaseSession:
         if "book" in self._names:
             wires |= {_BOOK_UPDATE + symbol.encode(): (symbol, "book") for symbol in self.symbols}
         self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s, dataless=(HEARTBEAT,))
+        self._books = BookRenewal(self.symbols if "book" in self._names else (), self._renew)
         self.url = self.url or "wss://ws-feed.exchange.coinbase.com"
 
     def on_connect(self) -> list[Request]:
         """Subscribe at once: the venue hangs up after five silent seconds."""
         self._refused.clear()
-        self._trades.clear()
+        for numbers in (self._trades, self._told, self._unquoted):
+            numbers.clear()
+        self._books.on_connect()
         self.subscriptions.begin()
         return self._subscribe(self.symbols)
 
@@ -112,18 +138,24 @@ class CoinbaseSession:
             update = frame[_TYPE_BEGINS : frame.find(b'"', _BOOK_PRODUCT_BEGINS)]
             if update in counts:
                 counts[update] += 1
+                self._look(frame, _changes)
                 continue
             kind = frame[_TYPE_BEGINS : frame.find(b'"', _TYPE_BEGINS)]
             begin = frame.find(_PRODUCT) + len(_PRODUCT)
             wire = (kind, frame[begin : frame.find(b'"', begin)])
             if wire in counts:
                 counts[wire] += 1
-                if kind in (b"match", b"last_match", b"heartbeat"):
-                    self._on_number(frame)
+                if kind == b"snapshot":
+                    self._look(frame, _snapshot)
+                    self.subscriptions.renewed((wire[1].decode(), "book"))
+                else:
+                    self._on_number(kind, frame)
             elif b'"error"' in frame:
                 requests += self._on_error(frame)
             elif kind == b"subscriptions":
                 self._on_acknowledged(frame)
+            else:
+                self._books.lost(lost_book(frame))
         return requests
 
     def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
@@ -131,8 +163,15 @@ class CoinbaseSession:
         return []
 
     def on_time(self, now_s: float) -> list[Request]:
-        """Judge the subscriptions."""
-        return self.subscriptions.on_time(now_s)
+        """Judge the subscriptions; ask for snapshots of books that miss a message."""
+        return self.subscriptions.on_time(now_s) + self._books.on_time(now_s)
+
+    def _look(self, frame: bytes, form: msgspec.json.Decoder[Any]) -> None:
+        """Doubt a book whose message the decoder cannot take: nothing else would show that it misses one."""
+        try:
+            form.decode(frame)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._books.lost(lost_book(frame))
 
     def _on_error(self, frame: bytes) -> list[Request]:
         """Do without a product that is none; else reconnect, three times: then live with what the venue does send."""
@@ -161,19 +200,30 @@ class CoinbaseSession:
             name = _ACKNOWLEDGED.get(channel.name, channel.name)
             self.subscriptions.acknowledged((product, name) for product in channel.product_ids)
 
-    def _on_number(self, frame: bytes) -> None:
-        """Compare the venue's number of the last trade, which every heartbeat has, with the last that came."""
+    def _on_number(self, kind: bytes, frame: bytes) -> None:
+        """Compare the venue's number of the last trade, which every heartbeat has, with what came of it."""
         try:
             told = _numbered.decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
         product = told.product_id
-        if told.trade_id is not None:
+        if kind == b"ticker":
+            self._unquoted[product] = 0
+            self.subscriptions.behind(product, "quote", 0)
+        elif told.trade_id is not None:
             self._trades[product] = told.trade_id
             self.subscriptions.behind(product, "trade", 0)
         elif told.last_trade_id is not None:
-            ours = self._trades.setdefault(product, told.last_trade_id)
-            self.subscriptions.behind(product, "trade", told.last_trade_id - ours)
+            self._on_heartbeat(product, told.last_trade_id)
+
+    def _on_heartbeat(self, product: str, last: int) -> None:
+        """Look whether the last trade came, and whether trades came without a ticker, which each of them has."""
+        ours = self._trades.setdefault(product, last)
+        self.subscriptions.behind(product, "trade", last - ours)
+        if last > self._told.setdefault(product, last):
+            unquoted = self._unquoted[product] = self._unquoted.get(product, 0) + 1
+            self.subscriptions.behind(product, "quote", unquoted - UNQUOTED)
+        self._told[product] = last
 
     def _part_of(self, product: str) -> Sequence[str]:
         """Return the products that were asked for in one message with this one."""
@@ -196,8 +246,15 @@ class CoinbaseSession:
             if channel == "trade":
                 for product in products:
                     self._trades.pop(product, None)
+            if channel == "quote":
+                for product in products:
+                    self._unquoted.pop(product, None)
         self.subscriptions.asked(keys)
         return requests
+
+    def _renew(self, products: Sequence[str]) -> list[Request]:
+        self.subscriptions.renewing((product, "book") for product in products)
+        return self._again([(product, "book") for product in products])
 
 
 def _message(method: str, products: Sequence[str], names: Sequence[str]) -> Send:

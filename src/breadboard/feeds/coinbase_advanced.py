@@ -5,7 +5,7 @@ change and any product a trade: level 2 and trades are subscribed to anew, which
 connection with its tickers stays. Market data needs no key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,12 +14,15 @@ import msgspec
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": "market_trades", "quote": "ticker", "book": "level2"}
+_TOLD_IN: Final = CHANNELS | {"book": "l2_data"}
+_PRODUCT: Final = b'"product_id":"'
 RENEWED: Final = ("level2", "market_trades")
 """Channels that begin with a snapshot, which mends what a hole has cost."""
 PRODUCTS_A_MESSAGE: Final = 100
@@ -56,6 +59,8 @@ class CoinbaseAdvancedSession:
     symbols: Sequence[str]
     channels: Sequence[str]
     url: str
+    heartbeat_s: float | None = None
+    subscriptions: Subscriptions = field(init=False)
     _names: tuple[str, ...] = field(init=False)
     _numbers: ConnectionNumbers = field(init=False, default_factory=ConnectionNumbers)
     _waiting: set[str] = field(init=False, default_factory=set)
@@ -71,17 +76,19 @@ class CoinbaseAdvancedSession:
         """Check the wishes. Raises UsageError."""
         self.symbols = wanted_symbols(self.venue, self.symbols, example="BTC-USD")
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
+        self.subscriptions = Subscriptions(_wires(self.symbols, self.channels), self._anew, self.heartbeat_s)
         self.url = self.url or "wss://advanced-trade-ws.coinbase.com"
 
     def on_connect(self) -> list[Request]:
         """Forget the old connection's numbers; ask for heartbeats first, which keep quiet channels open."""
         self._numbers = ConnectionNumbers()
         self._waiting.clear()
+        self.subscriptions.begin()
         self._since_s, self._broken = None, False
         return [_say("subscribe", "heartbeats", ()), *self._all("subscribe", self._names)]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Follow the numbers; after a hole subscribe anew to what begins with a snapshot."""
+        """Count what comes; follow the numbers; after a hole subscribe anew to what begins with a snapshot."""
         requests: list[Request] = []
         for frame in frames:
             try:
@@ -93,6 +100,10 @@ class CoinbaseAdvancedSession:
             if head.type == "error":
                 requests += self._on_error(head.message)
             elif head.sequence_num is not None:
+                begin = frame.find(_PRODUCT) + len(_PRODUCT)
+                wire = (head.channel, frame[begin : frame.find(b'"', begin)])
+                if wire in self.subscriptions.counts:
+                    self.subscriptions.counts[wire] += 1
                 if self._waiting and head.channel == "l2_data":
                     self._on_book(frame)
                 if self._numbers.take(head.sequence_num) in (Verdict.HOLE, Verdict.ANEW):
@@ -104,19 +115,20 @@ class CoinbaseAdvancedSession:
         return []
 
     def on_time(self, now_s: float) -> list[Request]:
-        """Begin once more after another hole; leave a connection that does not send the snapshots it owes."""
+        """Judge the subscriptions; begin once more after another hole; leave where what is owed stays away."""
+        requests = self.subscriptions.on_time(now_s)
         if not self._waiting:
             self._since_s = None
             if self._broken:
                 self._broken = False
-                return self._on_hole()
-            return []
+                requests += self._on_hole()
+            return requests
         if self._since_s is None:
             self._since_s = now_s
         elif now_s - self._since_s > SNAPSHOTS_S:
             self._waiting.clear()
-            return [Reconnect("messages were lost, and the snapshots that were asked for did not come")]
-        return []
+            requests.append(Reconnect("messages were lost, and the snapshots that were asked for did not come"))
+        return requests
 
     def _on_hole(self) -> list[Request]:
         """Ask for snapshots; where they are still under way, once more after they have come."""
@@ -126,6 +138,7 @@ class CoinbaseAdvancedSession:
         names = [name for name in self._names if name in RENEWED]
         if "level2" in names:
             self._waiting = set(self.symbols)
+            self.subscriptions.renewing((symbol, "book") for symbol in self.symbols)
         return self._all("unsubscribe", names) + self._all("subscribe", names)
 
     def _on_book(self, frame: bytes) -> None:
@@ -134,17 +147,40 @@ class CoinbaseAdvancedSession:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return
         told = {event.product_id for event in events if event.type == "snapshot"}
-        self._waiting -= told | {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
+        told |= {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
+        self._waiting -= told
+        for product in told:
+            self.subscriptions.renewed((product, "book"))
 
     def _on_error(self, message: str) -> list[Request]:
         """Reconnect on an error; after three in a row live with what the venue does send."""
         self._errors += 1
         return [Reconnect(f"the venue says: {message}"[:200])] if self._errors <= MOST_ERRORS else []
 
+    def _anew(self, keys: Sequence[Key]) -> list[Request]:
+        """Subscribe anew to these and nothing else."""
+        requests: list[Request] = []
+        for channel, name in CHANNELS.items():
+            products = [symbol for symbol, each in keys if each == channel]
+            for begin in range(0, len(products), PRODUCTS_A_MESSAGE):
+                part = products[begin : begin + PRODUCTS_A_MESSAGE]
+                requests += [_say(method, name, part) for method in ("unsubscribe", "subscribe")]
+        return requests
+
     def _all(self, method: str, names: Sequence[str]) -> list[Request]:
         size = PRODUCTS_A_MESSAGE
         parts = [self.symbols[i : i + size] for i in range(0, len(self.symbols), size)]
         return [_say(method, name, part) for name in names for part in parts]
+
+
+def _wires(symbols: Sequence[str], channels: Sequence[str]) -> dict[Hashable, Key]:
+    """Name what is heard; BTC-USDC is answered as BTC-USD, and cannot be told from it where both are asked for."""
+    told = {symbol: symbol.removesuffix("C") if symbol.endswith("-USDC") else symbol for symbol in symbols}
+    wires: dict[Hashable, Key] = {}
+    for channel in channels:
+        for symbol in sorted(symbols, key=lambda each: told[each] == each):  # the product of that name comes last
+            wires[_TOLD_IN[channel], told[symbol].encode()] = (symbol, channel)
+    return wires
 
 
 def _say(method: str, channel: str, products: Sequence[str]) -> Send:
@@ -160,7 +196,8 @@ class CoinbaseAdvancedFeed:
 
     def session(self, wish: Wish) -> CoinbaseAdvancedSession:
         """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
-        return CoinbaseAdvancedSession(self.capabilities.venue, wish.symbols, wish.channels, wish.url)
+        can = self.capabilities
+        return CoinbaseAdvancedSession(can.venue, wish.symbols, wish.channels, wish.url, can.heartbeat_s)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
         """Return a decoder; there is one way to read, ``fast`` or not."""

@@ -9,7 +9,7 @@ newest first.
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -120,6 +120,24 @@ class CoinbaseAdvancedReader:
     again says nothing of books and quotes that is not older than what they hold; its trades are told, because a trade
     number shows for itself whether it is new.
     """
+
+    words: ClassVar = frozenset(
+        {
+            *("channel", "client_id", "timestamp", "sequence_num", "events", "type", "product_id", "updates", "side"),
+            *("event_time", "price_level", "new_quantity", "trades", "trade_id", "price", "size", "time", "tickers"),
+            *("volume_24_h", "low_24_h", "high_24_h", "low_52_w", "high_52_w", "price_percent_chg_24_h", "best_bid"),
+            *(
+                "best_bid_quantity",
+                "best_ask",
+                "best_ask_quantity",
+                "current_time",
+                "heartbeat_counter",
+                "subscriptions",
+            ),
+            *("level2", "market_trades", "ticker", "ticker_batch", "heartbeats", "candles", "status", "user"),
+            *("futures_balance_summary", "message", "reason"),
+        }
+    )
 
     _connections: dict[int, tuple[int, ConnectionNumbers, int]] = field(default_factory=dict)
     """By source: the connection, its numbers, and the receive time of its last message."""

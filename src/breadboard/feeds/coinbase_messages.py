@@ -239,8 +239,8 @@ _KEYS: Final = (
     Key("changes", array=CHANGES),
     *(Key(name, text=SKIP) for name in _SKIPPED),
 )
-WORDS: Final = frozenset(key.name for key in _KEYS)
-"""Every key of the messages read here, whether it is used or not: another one is news."""
+WORDS: Final = frozenset({*(key.name for key in _KEYS), "channels", "message", "reason"})
+"""Every key of the messages and answers read here, whether it is used or not: another one is news."""
 _COMMON: Final = {"instrument": "product_id", "ts_event": "time"}
 _MATCH: Final = {"sequence": "sequence", "trade_id": "trade_id", "side": "side"} | {
     "price": "price",

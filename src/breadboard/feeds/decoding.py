@@ -13,7 +13,7 @@ from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering, in_row_order, receipt
 from breadboard.feeds.json_kernel import COLUMNS, SCRATCH, Dialect, read_frames
 from breadboard.feeds.json_tokens import Levels
-from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused
+from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused, parse_object
 from breadboard.feeds.words import Symbols
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
@@ -168,15 +168,16 @@ class JsonDecoder:
             odd.refuse(frames, row, str(error), lost)
             return
         odd.take(frames, row, meaning)
-        if meaning.events and not meaning.control and frames.kind[row] == _DATA:
+        if meaning.heard and frames.kind[row] == _DATA:
             self._look_for_drift(frames, row, raw.tobytes(), len(meaning.events), odd)
 
     def _look_for_drift(self, frames: Frames, row: int, raw: bytes, index: int, odd: Gathering) -> None:
         """Tell of keys that this venue was never seen to send, behind what the frame itself means."""
-        message = msgspec.json.decode(raw)
-        message = message.get("data", message) if "stream" in message else message
-        kind = next((str(message[key]) for key in ("e", "type", "ev", "event") if key in message), "message")
-        strange = self._drift.tell((name for name in message if name not in self.language.words), kind)
+        message = parse_object(raw)
+        names = set(message)
+        if "stream" in message and isinstance(message.get("data"), dict):
+            names |= set(message["data"])
+        strange = self._drift.tell(names - self.language.words)
         if strange is not None:
             odd.add(frames, row, index, strange)
 

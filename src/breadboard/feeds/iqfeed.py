@@ -1,6 +1,7 @@
 """IQFeed (DTN): a gateway on our own machine, a TCP port for each kind of conversation, lines of text.
 
-One wish becomes two connections: trades and quotes come on Level 1, books on Level 2. The vendor's data is neither
+One wish becomes several connections: trades and quotes come on Level 1, books on Level 2, the gateway's own bars (asked
+for only by name: they would stand where ours do) on a third port. The vendor's data is neither
 numbered nor checksummed; what is known of losses comes from audits (``iqfeed_session``) and from the gateway's word.
 """
 
@@ -10,6 +11,7 @@ from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_address import COMMANDS_A_SECOND, address
+from breadboard.feeds.iqfeed_bars import BarsSession
 from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.iqfeed_session import Level1Session
@@ -19,7 +21,9 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Session, Wish
 
-CHANNELS: Final = {"trade": "trade", "quote": "quote", "book": "book"}
+CHANNELS: Final = {"trade": "trade", "quote": "quote", "book": "book", "bar": "bar"}
+BAR_SECONDS: Final = 60
+"""Of the bars that the gateway streams; they stand in the table of bars, where ours would."""
 _SYMBOL: Final = re.compile(r"[\w@#+$.=&*!^:-][\w@#+$.=&*!^:/-]{0,31}", re.ASCII)
 """Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``); never a comma or a space."""
 
@@ -37,9 +41,11 @@ class IqfeedFeed:
         channels = wanted_channels(venue, wish.channels, CHANNELS)
         if channels == ("book",):
             return Level2Session(symbols, where.url(where.depth), where.rate)
-        if "book" in channels:
+        if channels == ("bar",):
+            return BarsSession(symbols, BAR_SECONDS, where.url(where.bars), where.rate)
+        if "book" in channels or "bar" in channels:
             raise UsageError(
-                f"{venue} sends books on another port than trades and quotes",
+                f"{venue} sends books and bars on other ports than trades and quotes",
                 hint="make it two sources: channels trade and quote, and channel book",
             )
         return Level1Session(symbols, channels, where.url(where.level1), where.rate)
@@ -66,7 +72,7 @@ IQFEED = IqfeedFeed(
         client_messages_per_s=float(COMMANDS_A_SECOND),
         frame_cap=4 << 20,
         channels=("trade", "quote", "book"),
-        channel_groups=(("trade", "quote"), ("book",)),
+        channel_groups=(("trade", "quote"), ("book",), ("bar",)),
         # Level 2 knows no such command and answers with an error line, which is a sign of life as well.
         ping="T",
     )

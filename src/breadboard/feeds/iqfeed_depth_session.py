@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_session import GREETING
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Request, Send
@@ -53,6 +54,9 @@ class Level2Session:
     _by_levels: set[str] = field(init=False, default_factory=set)
     _clock: bytes = field(init=False, default=b"")
     _minute_s: float = field(init=False, default=0.0)
+    _unasked_s: float = field(init=False, default=0.0)
+    """Up to when it is on record that books were still being asked for; 0: they are asked for."""
+    _pulse: Pulse = field(init=False, default_factory=Pulse)
 
     def on_connect(self) -> list[Request]:
         """Say what is wanted; most of it follows with ``on_time``."""
@@ -61,13 +65,15 @@ class Level2Session:
         self._heard.clear()
         self._probed.clear()
         self._by_levels.clear()
-        self._clock, self._minute_s = b"", 0.0
+        self._clock, self._minute_s, self._unasked_s = b"", 0.0, 0.0
+        self._pulse.begin()
         greeting: list[Request] = [Send(line) for line in GREETING]
         return greeting + self._next(max(1, self.rate - len(greeting)))
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
         """Note who speaks; take refusals, and the answers to what was asked again."""
         requests: list[Request] = []
+        self._pulse.heard = True
         hear = self._heard.add
         probed = self._probed
         for frame in frames:
@@ -90,11 +96,20 @@ class Level2Session:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Send what waits, and once a minute look who has fallen silent."""
-        self._minute_s = self._minute_s or now_s
+        mute = self._pulse.on_time(now_s)
+        if mute:
+            return mute
+        requests: list[Request] = []
+        if not self._minute_s:
+            self._minute_s, self._unasked_s = now_s, now_s if self._waiting else 0.0
+        elif self._unasked_s:
+            detail = "the books of this connection were being asked for"
+            requests.append(Missing(None, None, GapReason.SUBSCRIPTION, self._unasked_s, detail, over=True))
+            self._unasked_s = now_s if self._waiting else 0.0
         if now_s - self._minute_s >= MINUTE_S:
             self._minute_s = now_s
             self._listen(now_s)
-        return self._next(self.rate)
+        return requests + self._next(self.rate)
 
     def _next(self, most: int) -> list[Request]:
         return [Send(self._waiting.pop()) for _ in range(min(most, len(self._waiting)))]

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.feeds.reading import Refused, symbol_of
+from breadboard.feeds.reading import Meaning, Refused, symbol_of
 from breadboard.model.decimals import ABSENT, SIZE_EXP, parse_price, parse_size
 
 SELECTED: Final = (
@@ -118,7 +118,7 @@ def plan_for(parts: list[str], announced: Plan | None) -> Plan:
     """Return the plan of a cut line: what was announced, or the default that has as many fields. Raises Refused.
 
     One field fewer is a last one that is empty, in a line without a comma at its end. Fields after those that were
-    announced are passed over: a new version of the gateway may add some.
+    announced are passed over, and told of as schema drift: a new version of the gateway may add some.
     """
     count = len(parts) - 2
     plan = announced or (_PLAN if count <= len(DEFAULT) else _PLAN_61)
@@ -127,6 +127,11 @@ def plan_for(parts: list[str], announced: Plan | None) -> Plan:
     elif count < len(plan.names) or (count > len(plan.names) and announced is None):
         raise Refused(f"{count} fields where {len(plan.names)} were announced")
     return plan
+
+
+def longer(meaning: Meaning, parts: list[str]) -> Meaning:
+    """Return what a cut line means, and that it has more fields than a line of its kind was ever said to have."""
+    return msgspec.structs.replace(meaning, unknown=(*meaning.unknown, f"{parts[0]} of {len(parts) - 2} fields"))
 
 
 def cut(line: str) -> list[str]:

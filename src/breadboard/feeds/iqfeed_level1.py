@@ -8,7 +8,7 @@ that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of
 
 from typing import Final
 
-from breadboard.feeds.iqfeed_fields import Plan, number, plan_for, price, side, size, symbol
+from breadboard.feeds.iqfeed_fields import Plan, longer, number, plan_for, price, side, size, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import (
     NO_NOTES,
@@ -53,6 +53,8 @@ class Level1:
         plan = memory.plan
         if plan is None or len(parts) != plan.parts:
             plan = plan_for(parts, plan)
+            if len(parts) > plan.parts:
+                return longer(self.update(_announced(parts, plan), memory, at), parts)
         contents = parts[plan.contents]
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
         traded = quoted = None
@@ -77,6 +79,8 @@ class Level1:
         plan = memory.plan
         if plan is None or len(parts) != plan.parts:
             plan = plan_for(parts, plan)
+            if len(parts) > plan.parts:
+                return longer(self.summary(_announced(parts, plan), memory, at), parts)
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
         quoted = self._quote(parts, plan, at, ABSENT, _HELD_QUOTE[delayed])
         known = memory.last_trade.get(parts[1]) == (parts[plan.time], parts[plan.tick_id])
@@ -182,6 +186,11 @@ class Level1:
 
     def _near(self, clock: str, ts_recv: int) -> int:
         return self._nearest(parse_clock(clock), ts_recv) if clock else ABSENT
+
+
+def _announced(parts: list[str], plan: Plan) -> list[str]:
+    """Return the fields that were announced, of a line that has more."""
+    return [*parts[: plan.parts - 1], ""]
 
 
 def _letter(contents: str) -> str:

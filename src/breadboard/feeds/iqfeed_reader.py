@@ -4,10 +4,10 @@ Every source is one port. Lines tell by their first field what they are, so that
 the streaming bars.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from breadboard.feeds.iqfeed_bars import read_bar
-from breadboard.feeds.iqfeed_fields import cut
+from breadboard.feeds.iqfeed_fields import cut, longer
 from breadboard.feeds.iqfeed_history import read_history
 from breadboard.feeds.iqfeed_level1 import Level1
 from breadboard.feeds.iqfeed_level2 import LINES, lost_depth, read_depth
@@ -21,11 +21,16 @@ from breadboard.model.gaps import DocumentHead
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_FIELDS: Final = {"C": 10, "R": 12, **{kind: len(fields) + 1 for kind, fields in LINES.items()}}
+"""How many fields a line has at the most, its kind among them, where that is not announced."""
 BARS: Final = frozenset({"BH", "BC", "BU"})
 
 
 class IqfeedReader:
     """A ``FrameReader``."""
+
+    words: ClassVar[frozenset[str]] = frozenset()
+    """Lines have no names but those that are announced."""
 
     def __init__(self) -> None:
         self._memories = Memories()
@@ -54,7 +59,8 @@ class IqfeedReader:
             parts.append("")
         reader = self._readers.get(parts[0])
         if reader is not None:
-            return reader(parts, self._memories.of(at), at)
+            meaning = reader(parts, self._memories.of(at), at)
+            return longer(meaning, parts) if len(parts) - 1 > _FIELDS.get(parts[0], len(parts)) else meaning
         if parts[0] in BARS or (len(parts) > 2 and parts[1] in BARS):
             return read_bar(parts, at)
         raise unknown_type(parts[0] or None)

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
+from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Request, Send
 
@@ -67,6 +68,11 @@ class Level1Session:
     _due: float = field(init=False, default=0.0)
     """Refreshes that the passing of time has made due, and a part of the next."""
     _turn: int = field(init=False, default=0)
+    _unwatched_s: float = field(init=False, default=0.0)
+    """Up to when it is on record that watches were still being made; 0: they are made."""
+    _asked_again: dict[bytes, float] = field(init=False, default_factory=dict)
+    """Symbols that are watched anew, and since when; what was missed until their summary is still to be told."""
+    _pulse: Pulse = field(init=False, default_factory=Pulse)
 
     def on_connect(self) -> list[Request]:
         """Say what is wanted; most watches follow with ``on_time``."""
@@ -78,12 +84,16 @@ class Level1Session:
         self._counting = self._down = False
         self._now_s = self._asked_s = self._audited_s = self._due = 0.0
         self._turn = 0
+        self._unwatched_s = 0.0
+        self._asked_again.clear()
+        self._pulse.begin()
         greeting: list[Request] = [Send(line) for line in (*GREETING, _SELECT, "S,TIMESTAMPSON")]
         return greeting + self._watch(max(1, self.rate - len(greeting)))
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
         """Count trades; take what the gateway says of watches, counts and its servers."""
         requests: list[Request] = []
+        self._pulse.heard = True
         tallies = self._tallies
         for frame in frames:
             if frame[:2] == b"Q,":
@@ -107,7 +117,11 @@ class Level1Session:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Watch, refresh, and ask, within the rate."""
+        mute = self._pulse.on_time(now_s)
+        if mute:
+            return mute
         if not self._now_s:
+            self._unwatched_s = now_s if self._waiting else 0.0
             self._watched = dict.fromkeys(self._watched, now_s)
             self._asked_s = self._audited_s = now_s
             for tally in self._tallies.values():
@@ -116,6 +130,7 @@ class Level1Session:
         room = self.rate
         requests: list[Request] = [Send(line) for line in self._again[:room]]
         del self._again[:room]
+        requests += self._tell_unwatched(now_s)
         requests += self._watch(room - len(requests))
         if self._down:
             return requests
@@ -126,6 +141,19 @@ class Level1Session:
             self._due = min(self._due + passed * len(self._watched) / AUDIT_S, float(len(self._watched)))
             requests += self._refresh(min(int(self._due), room - len(requests)))
         return requests
+
+    def _tell_unwatched(self, now_s: float) -> list[Request]:
+        """Put on record what is not heard of symbols whose watch waits its turn; once more when the last was made."""
+        since_s, self._unwatched_s = self._unwatched_s, now_s if self._waiting else 0.0
+        if not since_s or since_s == now_s:
+            return []
+        detail = "the watches of this connection were being made"
+        return [Missing(None, None, GapReason.SUBSCRIPTION, since_s, detail, over=True)]
+
+    def _lost(self, name: str, reason: GapReason, since_s: float, detail: str) -> list[Request]:
+        """Put on record that a watch brings nothing, which is about all it should bring; more follows its summary."""
+        self._asked_again[name.encode("latin-1")] = self._now_s
+        return [Missing(name, each, reason, since_s, detail) for each in self.channels]
 
     def _watch(self, most: int) -> list[Request]:
         """Return the next watches."""
@@ -201,7 +229,7 @@ class Level1Session:
         for name in gone:
             since_s = max(self._audited_s, self._watched[name])
             detail = "the gateway no longer watches it"
-            requests += [Missing(name, each, GapReason.SUBSCRIPTION, since_s, detail) for each in self.channels]
+            requests += self._lost(name, GapReason.SUBSCRIPTION, since_s, detail)
             self._begin_anew(name)
             self._again.append(self._command(name))
         self._audited_s = self._now_s
@@ -215,6 +243,12 @@ class Level1Session:
     def _summary(self, frame: bytes, requests: list[Request]) -> None:
         """Hold the venue's count against what came."""
         parts = frame.split(b",", 3)
+        since_s = self._asked_again.pop(parts[1], None) if len(parts) == 4 else None
+        if since_s is not None:
+            name, detail = parts[1].decode("latin-1"), "it is watched again"
+            requests += [
+                Missing(name, each, GapReason.SUBSCRIPTION, since_s, detail, over=True) for each in self.channels
+            ]
         if not self._counting or len(parts) != 4:
             return
         tally = self._tallies.get(parts[1])
@@ -231,7 +265,7 @@ class Level1Session:
             tally.doubted = True
             self._again.append(f"f{name}")
         else:
-            requests.append(Missing(name, "trade", GapReason.COUNTER, tally.since_s, detail))
+            requests += self._lost(name, GapReason.COUNTER, tally.since_s, detail)
             self._begin_anew(name)
             self._again += [f"r{name}", self._command(name)]
 

@@ -8,7 +8,7 @@ told on every row from there on.
 from collections.abc import Callable
 from typing import Final
 
-from breadboard.feeds.iqfeed_fields import KNOWN, plan_of, symbol
+from breadboard.feeds.iqfeed_fields import FUNDAMENTAL, KNOWN, plan_of, symbol
 from breadboard.feeds.iqfeed_level2 import clear_depth
 from breadboard.feeds.iqfeed_memory import Memory
 from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
@@ -17,6 +17,8 @@ from breadboard.feeds.reading import CONTROL, Event, Meaning, Refused, venue_say
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
+
+_FUNDAMENTAL: Final = frozenset(FUNDAMENTAL)
 
 
 def read_system(parts: list[str], memory: Memory, at: At) -> Meaning:
@@ -62,12 +64,20 @@ def _refused(name: str, why: str, kind: str) -> Meaning:
 def _fields(parts: list[str], memory: Memory, _at: At) -> Meaning:
     names = _names(parts)
     memory.plan = plan_of(names)
-    return CONTROL if KNOWN.issuperset(names) else venue_says(StatusCode.SCHEMA)
+    return _announces(names, KNOWN)
 
 
 def _fundamentals(parts: list[str], memory: Memory, _at: At) -> Meaning:
     memory.fundamental = _names(parts)
-    return CONTROL
+    return _announces(memory.fundamental, _FUNDAMENTAL)
+
+
+def _announces(names: tuple[str, ...], known: frozenset[str]) -> Meaning:
+    return (
+        CONTROL
+        if known.issuperset(names)
+        else Meaning(control=True, unknown=tuple(name for name in names if name not in known))
+    )
 
 
 def _names(parts: list[str]) -> tuple[str, ...]:
@@ -84,7 +94,7 @@ def _protocol(_parts: list[str], memory: Memory, _at: At) -> Meaning:
 
 def _customer(parts: list[str], memory: Memory, _at: At) -> Meaning:
     if parts[2] not in {"real_time", "delayed"}:
-        return venue_says(StatusCode.SCHEMA)
+        return Meaning(control=True, unknown=(f"CUST {parts[2]}",))
     memory.delayed = parts[2] == "delayed"
     return CONTROL
 

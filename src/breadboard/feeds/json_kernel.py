@@ -63,6 +63,8 @@ _WORD: Final = _SEEN + 7  # the type, as a place among the dialect's type words
 _FORM: Final = _SEEN + 8  # which unknown keys it has
 _NOTES: Final = _SEEN + 9
 _MOST_UNKNOWN: Final = 8
+_LONGEST_NUMBER: Final = 4000
+"""Bytes; one of thousands of digits is the reference reader's to refuse."""
 SCRATCH: Final = _NOTES + 2 * _MOST_UNKNOWN
 """Words of working memory that ``read_frames`` needs."""
 
@@ -212,7 +214,7 @@ def _value(
     elif byte == MINUS or 48 <= byte <= 57:
         json_type = NUMBER
         i = number_end(buffer, begin, end)
-        ok = i >= 0 and (key < 0 or _number_value(dialect, buffer, begin, i, key, note))
+        ok = 0 <= i <= begin + _LONGEST_NUMBER and (key < 0 or _number_value(dialect, buffer, begin, i, key, note))
     elif byte == LIST and key >= 0 and dialect.meaning[4 * key + ARRAY] >= BIDS:
         json_type = ARRAY
         i, count = read_levels(buffer, begin, end, dialect.meaning[4 * key + ARRAY], levels, count)

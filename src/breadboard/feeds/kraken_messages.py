@@ -7,7 +7,7 @@ its own last change, and so have the levels of a snapshot: neither is the time o
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -34,6 +34,8 @@ from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
 DEPTHS: Final = (10, 25, 100, 500, 1000)
+REPUBLISHED: Final = ["r"]
+"""What stands behind a level that only came back into the depth."""
 SIDES: Final = {"b": Side.BUY, "s": Side.SELL}
 SYSTEM: Final = {
     "online": StatusCode.FEED_UP,
@@ -60,8 +62,8 @@ class _Book(msgspec.Struct, frozen=True):
 class _Ticker(msgspec.Struct, frozen=True):
     """``ticker``: price, whole lots, lots of both best levels; there is no time in it."""
 
-    a: tuple[str, Any, str]
-    b: tuple[str, Any, str]
+    a: list[Any]
+    b: list[Any]
 
 
 class _SubscriptionStatus(msgspec.Struct, frozen=True):
@@ -74,6 +76,14 @@ class _SubscriptionStatus(msgspec.Struct, frozen=True):
 
 class KrakenReader:
     """A ``readers.FrameReader``: remembers the books that checksums are compared with."""
+
+    words: ClassVar = frozenset(
+        {
+            *("event", "pair", "status", "subscription", "channelID", "channelName", "reqid", "errorMessage"),
+            *("connectionID", "version", "depth", "interval", "name", "ratecounter", "snapshot", "token"),
+            *("maxratecount", "as", "bs", "a", "b", "c", "v", "p", "t", "l", "h", "o"),
+        }
+    )
 
     def __init__(self) -> None:
         self.memory = BookMemory()
@@ -88,11 +98,16 @@ class KrakenReader:
         channel, pair = said[-2], said[-1]
         if type(channel) is not str or type(pair) is not str:
             raise Refused("a channel or pair that is no text")
-        symbol, payload = symbol_of(pair), said[1]
+        meaning = self._channel(channel, symbol_of(pair), said[1:-2], at)
+        longer = _longer(channel.partition("-")[0], said[1:-2])
+        return msgspec.structs.replace(meaning, unknown=longer) if longer else meaning
+
+    def _channel(self, channel: str, symbol: str, payloads: Sequence[Any], at: At) -> Meaning:
         name, _, parameter = channel.partition("-")
+        payload = payloads[0]
         match name:
             case "book":
-                return self._book(symbol, parameter, said[1:-2], at)
+                return self._book(symbol, parameter, payloads, at)
             case "trade":
                 return says(*(_trade(symbol, row) for row in _rows(payload)))
             case "spread":
@@ -176,7 +191,7 @@ def _take(side: Side, rows: _Levels, levels: list[Level], texts: list[str]) -> i
         levels.append(level_of(side, price, size))
         texts.append(kraken_text(price, size))
         stamp = parse_seconds(when)
-        if stamp > latest and len(row) == 3:
+        if stamp > latest and row[3:4] != REPUBLISHED:
             latest = stamp
     return latest
 
@@ -187,6 +202,30 @@ def _sum(text: str | None) -> int | None:
     if not (text.isascii() and text.isdigit() and len(text) <= 10):
         raise Refused(f"a checksum that is no number: {text[:20]!r}")
     return int(text)
+
+
+def _longer(name: str, payloads: Sequence[Any]) -> tuple[str, ...]:
+    """Return which arrays of a message that was read have elements behind the last one that was ever documented."""
+    rows: list[tuple[str, Any, int]] = []
+    match name:
+        case "trade":
+            rows = [("trade", row, 6) for row in _ends(payloads[0])]
+        case "spread":
+            rows = [("spread", payloads[0], 5)]
+        case "ticker":
+            rows = [(f"ticker.{key}", row, 3 if key in ("a", "b") else 2) for key, row in payloads[0].items()]
+        case "book":
+            levels = [row for payload in payloads for side in payload.values() for row in _ends(side)]
+            rows = [("book level", row, 4 if row[3:4] == REPUBLISHED else 3) for row in levels]
+    found = [f"{what} of {len(row)} elements" for what, row, most in rows if type(row) is list and len(row) > most]
+    if len(payloads) > 1 + (name == "book"):
+        found.append(f"{name} of {len(payloads)} parts")
+    return tuple(found)
+
+
+def _ends(rows: object) -> list[Any]:
+    """Return the first and the last of many rows: a form that is new is seldom in the middle alone."""
+    return [row for row in (rows[0], rows[-1]) if type(row) is list] if type(rows) is list and rows else []
 
 
 def _rows(payload: object) -> list[list[str]]:
@@ -227,7 +266,15 @@ def _spread(symbol: str, row: list[str]) -> Event:
 
 def _ticker(symbol: str, payload: object) -> Event:
     said = converted(payload, _Ticker)
-    return best(symbol, (said.b[0], said.b[2]), (said.a[0], said.a[2]), ABSENT, Flag(0))
+    ask, bid = _best(said.a), _best(said.b)
+    return best(symbol, bid, ask, ABSENT, Flag(0))
+
+
+def _best(row: list[Any]) -> tuple[str, str]:
+    """Return price and lots of a ticker's side; whole lots stand between them."""
+    if len(row) < 3 or type(row[0]) is not str or type(row[2]) is not str:
+        raise Refused("a ticker's side that is not price, whole lots and lots")
+    return row[0], row[2]
 
 
 def _event(said: dict[str, Any]) -> Meaning:

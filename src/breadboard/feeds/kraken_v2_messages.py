@@ -6,7 +6,7 @@ trade is the taker's; trade ids are contiguous a pair.
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -100,6 +100,15 @@ class _Answer(msgspec.Struct, frozen=True):
 
 class KrakenV2Reader:
     """A ``readers.FrameReader``: remembers the books that checksums are compared with, and their depths."""
+
+    words: ClassVar = frozenset(
+        {
+            *("channel", "type", "data", "method", "result", "success", "error", "warnings", "req_id", "time_in"),
+            *("time_out", "symbol", "snapshot", "depth", "event_trigger", "version", "system", "api_version"),
+            *("connection_id", "bids", "asks", "price", "qty", "checksum", "timestamp", "side", "ord_type", "trade_id"),
+            *("bid", "bid_qty", "ask", "ask_qty", "last", "volume", "vwap", "low", "high", "change", "change_pct"),
+        }
+    )
 
     def __init__(self) -> None:
         self.memory = BookMemory()

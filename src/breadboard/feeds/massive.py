@@ -80,6 +80,7 @@ def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> C
         client_messages_per_s=20.0,
         frame_cap=4 << 20,
         channels=channels,
+        calendar="XNYS",
         credential="MASSIVE_API_KEY",
         former_credential="POLYGON_API_KEY",
         single_connection=True,

@@ -1,6 +1,6 @@
 """Massive's frames: arrays of mixed events, read one by one; a bad one does not cost its neighbours."""
 
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
@@ -63,6 +63,14 @@ class _Frame:
 
 class MassiveReader:
     """A ``readers.FrameReader``; it remembers which trades it has seen, and nothing else."""
+
+    words: ClassVar = frozenset(
+        {
+            *("ev", "sym", "x", "i", "z", "p", "s", "ds", "c", "t", "q", "trfi", "trft", "bx", "bp", "bs", "ax", "ap"),
+            *("as", "v", "dv", "av", "dav", "op", "vw", "o", "h", "l", "a", "e", "otc", "T", "at", "b", "fmv", "val"),
+            *("status", "message"),
+        }
+    )
 
     def __init__(self) -> None:
         self._seen = SeenTrades()

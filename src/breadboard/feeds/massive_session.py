@@ -4,13 +4,15 @@ Source: massive.com/docs/websocket/quickstart. The venue counts connections a ke
 login and topics: a connection is healthy when it has lived for ten seconds, not when it was let in.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from breadboard.feeds.massive_events import topic_in
+from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Reconnect, Request, Send
 
@@ -26,6 +28,8 @@ DENIED_WAIT_S: Final = 60.0
 LONGEST_WAIT_S: Final = 3600.0
 CROWDED_WAIT_S: Final = 60.0
 """After one connection too many: an old one of ours may be half open for that long."""
+_EVENTS: Final = re.compile(rb'"ev":"(T|Q)","sym":"([^"]{1,32})"')
+"""What goes on all day; bands and bars come when something happened."""
 MOST_NAMED: Final = 20
 """Unconfirmed topics that are told of one by one; more are told of in one record."""
 
@@ -48,6 +52,7 @@ class MassiveSession:
     topics: Sequence[str]
     """The topics of each symbol: T, Q, A, AM, LULD."""
     key: str = field(repr=False)
+    subscriptions: Subscriptions = field(init=False)
     _since_s: float | None = field(init=False, default=None)
     """When time was first told of what we now wait for."""
     _now_s: float = field(init=False, default=0.0)
@@ -57,17 +62,32 @@ class MassiveSession:
     _denials: int = field(init=False, default=0)
     """Logins in a row that were denied; outlives connections on purpose."""
 
+    def __post_init__(self) -> None:
+        """Name what is heard. Of all stocks together nothing is known singly."""
+        wires: dict[Hashable, Key] = {
+            (topic.encode(), symbol.encode()): (symbol, _CHANNEL_OF[topic])
+            for symbol in self.symbols
+            for topic in self.topics
+            if topic in ("T", "Q") and symbol != "*"
+        }
+        self.subscriptions = Subscriptions(wires, self._anew)
+
     def on_connect(self) -> list[Request]:
         """Wait for the greeting."""
+        self.subscriptions.begin()
         self._since_s = None
         self._greeted = self._admitted = False
         self._unconfirmed.clear()
         return []
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Log in when greeted, subscribe when let in, leave and stay away when refused."""
+        """Count what comes; log in when greeted, subscribe when let in, leave and stay away when refused."""
         requests: list[Request] = []
+        counts = self.subscriptions.counts
         for frame in frames:
+            for wire in _EVENTS.findall(frame) if counts else ():
+                if wire in counts:
+                    counts[wire] += 1
             if b'"status"' not in frame:
                 continue
             try:
@@ -94,7 +114,10 @@ class MassiveSession:
             return [Reconnect(f"the venue did not {what} within {GREETING_S:.0f} s")] if waited_s > GREETING_S else []
         if waited_s >= HEALTHY_S:
             self._denials = 0
-        return self._unanswered(self._since_s) if self._unconfirmed and waited_s > GREETING_S else []
+        requests = self.subscriptions.on_time(now_s)
+        if self._unconfirmed and waited_s > GREETING_S:
+            requests += self._unanswered(self._since_s)
+        return requests
 
     def _answer(self, status: str, message: str) -> list[Request]:
         match status:
@@ -135,6 +158,12 @@ class MassiveSession:
         self._unconfirmed = dict.fromkeys(wanted)
         parts = [wanted[i : i + TOPICS_A_MESSAGE] for i in range(0, len(wanted), TOPICS_A_MESSAGE)]
         return [Send(_said("subscribe", ",".join(part))) for part in parts]
+
+    def _anew(self, keys: Sequence[Key]) -> list[Request]:
+        """Subscribe anew to these and nothing else."""
+        topics = [f"{CHANNELS[channel][0]}.{symbol}" for symbol, channel in keys]
+        parts = [",".join(topics[i : i + TOPICS_A_MESSAGE]) for i in range(0, len(topics), TOPICS_A_MESSAGE)]
+        return [Send(_said(action, part)) for part in parts for action in ("unsubscribe", "subscribe")]
 
     def _answered(self, message: str) -> tuple[str, str] | None:
         """Note that a topic was answered, and return it; None where the message names none."""

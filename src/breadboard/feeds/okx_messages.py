@@ -7,7 +7,7 @@ before 2023 have no numbers; since 2026 the checksum is sent as 0, which means t
 """
 
 import re
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
@@ -111,6 +111,28 @@ class _Answer(msgspec.Struct, frozen=True):
 class OkxReader:
     """A ``readers.FrameReader``: remembers the books that checksums are compared with, and their last numbers."""
 
+    words: ClassVar = frozenset(
+        {
+            *("arg", "channel", "instId", "instType", "instFamily", "uly", "action", "data", "event", "code", "msg"),
+            *(
+                "id",
+                "connId",
+                "connCount",
+                "asks",
+                "bids",
+                "ts",
+                "checksum",
+                "seqId",
+                "prevSeqId",
+                "tradeId",
+                "px",
+                "sz",
+            ),
+            *("side", "count", "source", "last", "lastSz", "askPx", "askSz", "bidPx", "bidSz", "open24h", "high24h"),
+            *("low24h", "sodUtc0", "sodUtc8", "volCcy24h", "vol24h"),
+        }
+    )
+
     def __init__(self) -> None:
         self.memory = BookMemory()
 
@@ -184,7 +206,7 @@ class OkxReader:
         if begins:
             book.begin()
             book.good_ts = at.ts_recv
-        elif not _follows(book, before):
+        elif not _follows(book, before, number):
             return says(event)
         book.last = number
         book.apply(levels, texts)
@@ -195,9 +217,12 @@ _INSTRUMENT: Final = re.compile(rb'"instId"\s*:\s*"([!#-\[\]-~]{1,64})"')
 _NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,64})")
 
 
-def _follows(book: CheckedBook, before: int) -> bool:
-    """Return whether an update can be applied; one that breaks the chain ends the belief in its book (as in LINK)."""
-    if book.ready and before != book.last:
+def _follows(book: CheckedBook, before: int, number: int) -> bool:
+    """Return whether an update can be applied; one that breaks the chain ends the belief in its book (as in LINK).
+
+    The last one, sent once more, changes nothing.
+    """
+    if book.ready and book.last not in (before, number):
         book.lose()
     return book.ready
 

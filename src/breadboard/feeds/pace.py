@@ -1,5 +1,6 @@
 """How often a stream is heard, and how long a silence it takes to believe that something is wrong. Pure."""
 
+from dataclasses import dataclass
 from math import exp, log1p
 from typing import Final
 
@@ -10,11 +11,28 @@ MEMORY_S: Final = 600.0
 LONG_MEMORY_S: Final = 3600.0
 ENOUGH: Final = 10.0
 """Seconds in which something was heard, before anything is concluded from silence."""
+STEADY: Final = 0.5
+"""A share from which half of ``ENOUGH`` is enough."""
 SURPRISE: Final = 3.0
 """Times the longest silence so far that a new one must last: markets come in bursts, and so do their silences."""
 MOST: Final = 0.9
 """The greatest share of seconds that is believed: no stream is so steady that ten silent seconds were impossible."""
 LEAST_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """How soon silence is held against a stream."""
+
+    most: float = MOST
+    least_s: float = LEAST_S
+    unknown_s: float = 1.0
+    """Silent seconds that are added to those that were counted: what little is known is not believed at once."""
+
+
+OF_ONE: Final = Judgement()
+OF_A_CHANNEL: Final = Judgement(most=0.95, least_s=0.0, unknown_s=0.0)
+"""Of all symbols together, which no single one's mood explains; the feed's heartbeat is the least silence besides."""
 
 
 class Pace:
@@ -25,9 +43,10 @@ class Pace:
     still: a dead stream must not talk itself into being a slow one.
     """
 
-    __slots__ = ("_active", "_messages", "_seconds", "active_total", "longest", "quiet_s")
+    __slots__ = ("_active", "_judgement", "_messages", "_seconds", "active_total", "longest", "quiet_s")
 
-    def __init__(self) -> None:
+    def __init__(self, judgement: Judgement = OF_ONE) -> None:
+        self._judgement = judgement
         self.forget()
         self.active_total = 0
         """Seconds in which something was heard, ever: what others compare with."""
@@ -71,12 +90,15 @@ class Pace:
     @property
     def patience_s(self) -> float:
         """The silence that is implausible by its own rate; infinite while too little is known."""
-        share = min(self.share, MOST)
-        if self._active < ENOUGH or share <= 0.0:
+        how = self._judgement
+        if not self._active:
             return float("inf")
-        return max(LEAST_S, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)
+        share = min(self._active / (self._seconds + how.unknown_s), how.most)
+        if self._active < (ENOUGH / 2 if share >= STEADY else ENOUGH):
+            return float("inf")
+        return max(how.least_s, IMPLAUSIBLE / -log1p(-share), SURPRISE * self.longest)
 
     @property
     def implausible(self) -> bool:
         """Whether the present silence is."""
-        return self.quiet_s >= LEAST_S and self.quiet_s >= self.patience_s
+        return self.quiet_s > 0.0 and self.quiet_s >= self.patience_s

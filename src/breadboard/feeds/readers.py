@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 import msgspec
 
+from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering
 from breadboard.feeds.reading import Meaning, Refused
 from breadboard.model.frames import Frames
@@ -17,6 +18,7 @@ from breadboard.ports import Decoded
 log = logging.getLogger(__name__)
 
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
+_MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 _DATA: Final = int(RecordKind.DATA)
 
 
@@ -38,6 +40,10 @@ class FrameReader(Protocol):
     Frames come in journal order, those of several sources among each other; what is remembered is kept by source, and
     forgotten when ``at.epoch`` changes.
     """
+
+    words: ClassVar[frozenset[str]]
+    """Every name that the venue is known to give to members of JSON objects, used here or not: another one is schema
+    drift, which the decoder tells. Empty: no names are looked for, and ``Meaning.unknown`` says what is new."""
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
@@ -77,6 +83,7 @@ class ReadingDecoder:
         self._rule = rule
         self._cap = frame_cap
         self._reader = reader
+        self._drift = Drift(reader.words)
         self._instruments = instruments
         self._ids: dict[str, int] = {}
         """Ids given so far: they never change."""
@@ -84,12 +91,15 @@ class ReadingDecoder:
         """Ask the reader for notes."""
 
     def snapshot(self) -> bytes:
-        """Return the reader's memory."""
-        return self._reader.snapshot()
+        """Return the reader's memory, and which new forms were told of."""
+        parts = self._reader.snapshot(), self._drift.snapshot()
+        return msgspec.msgpack.encode(parts) if any(parts) else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to a memory that ``snapshot`` returned."""
-        self._reader.restore(state)
+        memory, told = _MEMORY.decode(state) if state else (b"", b"")
+        self._reader.restore(memory)
+        self._drift.restore(told)
 
     def reading(self, at: At) -> Callable[[bytes], Meaning]:
         """Return the reader as a function of one frame, for who fuzzes it."""
@@ -106,7 +116,10 @@ class ReadingDecoder:
             if ts_recv != at.ts_recv or source != at.source or epoch != at.epoch or row == 0:
                 at = At(source, epoch, ts_recv, self.notes)  # the frames of one read share it
             try:
-                gathered.take(frames, row, self._meaning(raw, at, kind))
+                meaning = self._meaning(raw, at, kind)
+                gathered.take(frames, row, meaning)
+                if kind == _DATA and meaning.heard:
+                    self._look_for_drift(frames, row, raw, meaning, gathered)
             except ValueError as error:
                 gathered.refuse(frames, row, str(error), self._reader.lost_book(raw, at) if kind == _DATA else None)
             except Exception as error:
@@ -124,6 +137,13 @@ class ReadingDecoder:
             gathered.bars(),
             gathered.notes,
         )
+
+    def _look_for_drift(self, frames: Frames, row: int, raw: bytes, meaning: Meaning, gathered: Gathering) -> None:
+        """Tell of forms that this venue was never seen to use, behind what the frame itself means."""
+        names = self._drift.names(raw) + meaning.unknown
+        strange = self._drift.tell(names) if names else None
+        if strange is not None:
+            gathered.add(frames, row, len(meaning.events), strange)
 
     def _meaning(self, raw: bytes, at: At, kind: int) -> Meaning:
         if len(raw) > self._cap:

@@ -82,6 +82,13 @@ class Meaning(msgspec.Struct, frozen=True, gc=False):
     """Whether the frame's checksum was right; None where there was none to compare."""
     notes: Mapping[str, Any] = {}
     """What the frame as a whole says beyond its events and bars, for people."""
+    unknown: tuple[str, ...] = ()
+    """Names of forms in it that the venue never used before (schema drift), where names of JSON do not tell."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether all of the frame was read: one that is refused or ignored tells of no new forms."""
+        return self.refused is None and (self.ignored is None or bool(self.events))
 
 
 Reader = Callable[[bytes], Meaning]

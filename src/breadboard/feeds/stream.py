@@ -24,6 +24,12 @@ class Trouble:
     """Up to when the journal knows."""
     asked_s: float
     patience_s: float
+    since_s: float
+    """When it was found."""
+    needs: int = 1
+    """Seconds in which it has to be heard until it is believed to be well again."""
+    awaits: bool = False
+    """It was asked for anew for a reason of ours: not its next message ends this, but what it begins with."""
     audited: bool = False
     """Found by an audit: another one can say that it is well again."""
 
@@ -42,6 +48,10 @@ class Stream:
     """Active seconds of its neighbours, ever, when it was last heard."""
     behind_s: float | None = None
     trouble: Trouble | None = None
+    recovered_s: float = float("-inf")
+    """When it was last heard again."""
+    relapses: int = 0
+    """How often in a row it was lost again soon after that."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -53,6 +63,13 @@ class Stream:
         count = sum([counts[wire] for wire in self.wires])
         messages, self.count = count - self.count, count
         return messages
+
+    def is_well(self) -> bool:
+        """Take a second in which it was heard; return whether it is, or is again, what it should be."""
+        if self.trouble is None:
+            return True
+        self.trouble.needs -= 1
+        return self.trouble.needs <= 0 and not self.trouble.awaits
 
     def pass_by(self, seconds: float, messages: int) -> None:
         """Let time go by; a long time is our own absence and says nothing."""

@@ -6,15 +6,18 @@ A session owns one ``Subscriptions``, tells it what it hears, and passes on what
 - an audit, the venue's own list of subscriptions, that lacks one (``audited``);
 - the venue's own count, of trades say, that moved further than what came (``behind``);
 - a silence that the stream's own pace makes implausible (``pace.Pace``) while the symbol's other channels go on; or,
-  for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat and 3 s.
+  for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat.
 
-What follows: a ``Missing`` (a gap on record) and a new subscription of only that; another ``Missing`` to the end when
-it is heard again; a ``Reconnect`` where the new subscription does not help, ever more seldom.
+What follows: a ``Missing`` (a gap on record) and a new subscription of only that; every few seconds a ``Missing`` more,
+from the end of the last one, for as long as it lasts; the last one to the moment when it is heard again or the
+connection ends; a ``Reconnect`` where the new subscription does not help, and at once for a channel of all symbols,
+which is no matter of subscriptions: ever more seldom.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
+from breadboard.feeds.pace import OF_A_CHANNEL, Pace
 from breadboard.feeds.stream import Stream, Trouble, activity
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Reconnect, Request
@@ -26,12 +29,22 @@ ACKNOWLEDGED_WITHIN_S: Final = 30.0
 """After the last acknowledgement of any subscription: ours may still wait their turn to be sent."""
 BEHIND_S: Final = 5.0
 GRACE_S: Final = 3.0
+TOLD_EVERY_S: Final = 5.0
+TOLD_AGAIN_AFTER: Final = 20.0
+"""The part of a loss's age that may pass besides until it is told further: records must not be without number."""
+TOLD_AT_LEAST_EVERY_S: Final = 60.0
 PATIENCE_S: Final = 30.0
 """The least time that a new subscription gets to help."""
 AUDIT_EVERY_S: Final = 60.0
+MUTE_S: Final = 30.0
+"""The least silence of everything that is held against a venue which promises no sign of life."""
+RELAPSE_S: Final = 60.0
+MOST_NEEDS: Final = 32
 RECONNECT_EVERY_S: Final = 600.0
 LONGEST_S: Final = 4 * 3600.0
+EVERY_CHANNEL: Final = ""
 CLOSED: Final = "closed"
+REGULAR: Final = "regular"
 
 
 class Subscriptions:
@@ -51,7 +64,8 @@ class Subscriptions:
     ) -> None:
         self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
         self._again = again
-        self._silence_s = (heartbeat_s or 0.0) + GRACE_S
+        self._silence_s = heartbeat_s or GRACE_S
+        self._everything = None if heartbeat_s else Stream(None, EVERY_CHANNEL, (), Pace(OF_A_CHANNEL))
         self._dataless = frozenset(dataless)
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
@@ -62,7 +76,7 @@ class Subscriptions:
         for stream in self._streams.values():
             self._of_symbol.setdefault(stream.symbol or "", []).append(stream)
             self._of_channel.setdefault(stream.channel, []).append(stream)
-        self._channels = {channel: Stream(None, channel, ()) for channel in self._of_channel}
+        self._channels = {channel: Stream(None, channel, (), Pace(OF_A_CHANNEL)) for channel in self._of_channel}
         self._unacknowledged: set[Key] = set()
         self._lacking: set[Key] = set()
         self._listed: set[Key] | None = None
@@ -86,14 +100,46 @@ class Subscriptions:
         self._refused.clear()
         self._halted.clear()
         self._now_s = None
-        for stream in (*self._streams.values(), *self._channels.values()):
+        for stream in self._all():
             stream.pace.excuse()
             stream.heard(self.counts)
-            if stream.trouble is not None and stream.channel not in self._dataless:
-                lost, stream.trouble = stream.trouble, None
-                detail = "the connection ended before it was heard again"
-                self._owed.append(Missing(stream.symbol, stream.channel, lost.reason, lost.told_s, detail, over=True))
-            stream.trouble = stream.behind_s = None
+            stream.behind_s = None
+        self._owed += self._close()
+
+    def on_end(self) -> list[Missing]:
+        """See ``ports.Watched``."""
+        return self._close()
+
+    def _close(self) -> list[Missing]:
+        """Let the connection's end be the end of what is lost on it."""
+        lost = [stream for stream in self._streams.values() if stream.trouble is not None]
+        said = self._tell(lost, "the connection ended before it was heard again", over=True)
+        for stream in lost:
+            stream.trouble = None
+        return said
+
+    def _tell(self, lost: Collection[Stream], detail: str, *, over: bool = False) -> list[Missing]:
+        """Put on record what these missed since it was last told; a channel of all symbols is one record."""
+        told: dict[str, list[Stream]] = {}
+        for stream in lost:
+            if stream.channel not in self._dataless:
+                told.setdefault(stream.channel, []).append(stream)
+        said: list[Missing] = []
+        for channel, streams in told.items():
+            troubles = [stream.trouble for stream in streams if stream.trouble is not None]
+            if len(streams) > 1 and len(streams) == len(self._of_channel[channel]):
+                since_s = min(trouble.told_s for trouble in troubles)
+                said.append(Missing(None, channel, troubles[0].reason, since_s, detail, over=over))
+                continue
+            said += [
+                Missing(stream.symbol, channel, trouble.reason, trouble.told_s, detail, over=over)
+                for stream, trouble in zip(streams, troubles, strict=True)
+            ]
+        return said
+
+    def _all(self) -> list[Stream]:
+        everything = [] if self._everything is None else [self._everything]
+        return [*self._streams.values(), *self._channels.values(), *everything]
 
     def asked(self, keys: Iterable[Key]) -> None:
         """Note that these were asked for, and that the venue acknowledges."""
@@ -129,6 +175,23 @@ class Subscriptions:
         if stream is not None and self._now_s is not None:
             stream.behind_s = None if by <= 0 else stream.behind_s or self._now_s
 
+    def renewing(self, keys: Iterable[Key], reason: GapReason = GapReason.SUBSCRIPTION) -> None:
+        """Note that these are asked for anew though they speak: what they say until then may not reach us."""
+        for key in keys:
+            stream = self._streams.get(key)
+            if stream is None or self._now_s is None:
+                continue
+            if stream.trouble is None:
+                now_s = self._now_s
+                stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s)
+            stream.trouble.awaits = True
+
+    def renewed(self, key: Key) -> None:
+        """Note that what it was asked for has come."""
+        stream = self._streams.get(key)
+        if stream is not None and stream.trouble is not None:
+            stream.trouble.awaits = False
+
     def halted(self, symbol: str, *, now: bool) -> None:
         """Note a halt, or its end: a halted symbol is quiet by right."""
         if now:
@@ -142,7 +205,7 @@ class Subscriptions:
         """See ``ports.Watched``: what was usual before the bell says nothing of after."""
         if phase != self._phase:
             self._phase = phase
-            for stream in (*self._streams.values(), *self._channels.values()):
+            for stream in self._all():
                 stream.pace.forget()
 
     def rates(self) -> dict[str, float]:
@@ -165,14 +228,14 @@ class Subscriptions:
         """Judge; call once a second with monotonic seconds."""
         if self._now_s is None:
             self._now_s = self._begun_s = self._progress_s = self._listed_s = now_s
-            for stream in (*self._streams.values(), *self._channels.values()):
+            for stream in self._all():
                 stream.known_good_s = now_s
             owed, self._owed = self._owed, []
             return [*owed]
         passed_s, self._now_s = now_s - self._now_s, now_s
-        requests = [*self._listen(passed_s, now_s), *self._suspect(now_s), *self._insist(now_s)]
+        requests = [*self._listen(passed_s, now_s), *self._go_on(now_s), *self._suspect(now_s), *self._insist(now_s)]
         if self._listed is not None:
-            self._listed, self._listed_s = None, now_s
+            self._listed, self._listed_s = None, now_s - passed_s
         self._lacking.clear()
         return requests
 
@@ -180,6 +243,8 @@ class Subscriptions:
         """Take what was counted since the last time."""
         requests: list[Request] = []
         spoke: dict[str, int] = {}
+        # What was heard since the last look may have come right after it, and all after that be lost.
+        before_s = now_s - passed_s
         for key, stream in self._streams.items():
             messages = stream.heard(self.counts)
             if messages:
@@ -187,43 +252,75 @@ class Subscriptions:
                 self._never.discard(key[0])
                 self._unacknowledged.discard(key)  # what speaks was heard
             listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
-            if messages or listed:
-                requests += self._recovered(stream, now_s)
+            if (messages or listed) and stream.is_well():
+                requests += self._recovered(stream, before_s)
             stream.pass_by(passed_s, messages)
         for channel, whole in self._channels.items():
             whole.pass_by(passed_s, spoke.get(channel, 0))
+        if self._everything is not None:
+            self._everything.pass_by(passed_s, sum(spoke.values()))
+            self._everything.known_good_s = before_s if spoke else self._everything.known_good_s
         for stream in self._streams.values():
             if not stream.pace.quiet_s:
                 stream.others = activity(self._of_symbol[stream.symbol or ""])
         for whole in self._channels.values():
             if not whole.pace.quiet_s:
-                whole.others, whole.known_good_s = activity(self._channels.values()), now_s
+                whole.others, whole.known_good_s = activity(self._channels.values()), before_s
         return requests
 
-    def _recovered(self, stream: Stream, now_s: float) -> list[Request]:
+    def _recovered(self, stream: Stream, heard_s: float) -> list[Request]:
         trouble, stream.trouble = stream.trouble, None
-        stream.known_good_s = now_s
+        stream.known_good_s = heard_s
         if trouble is None:
             return []
+        stream.recovered_s = heard_s
         stream.pace.excuse()
         self._channels[stream.channel].pace.excuse()
         if stream.channel in self._dataless:
             return []
         return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again", over=True)]
 
+    def _go_on(self, now_s: float) -> list[Missing]:
+        """Put on record what goes on being missed."""
+        lost: list[Stream] = []
+        for stream in self._streams.values():
+            trouble = stream.trouble
+            if trouble is not None and now_s - trouble.told_s >= _pause_s(now_s - trouble.since_s):
+                lost.append(stream)
+        said = self._tell(lost, "still not heard")
+        for stream in lost:
+            if stream.trouble is not None:
+                stream.trouble.told_s = now_s
+        return said
+
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
-        requests: list[Request] = []
+        requests = self._suspect_everything(now_s)
         for channel, whole in self._channels.items():
+            if len(self._of_channel[channel]) == 1 or self._phase == CLOSED:
+                continue
             streams = [each for each in self._of_channel[channel] if self._is_judged(each)]
-            if len(streams) > 1 and self._phase != CLOSED and whole.is_silent(self._channels.values(), self._silence_s):
+            if streams and whole.is_silent(self._channels.values(), self._silence_s):
                 detail = whole.silence("the other channels go on")
                 requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
+                requests += self._leave(streams, f"{channel} of every symbol is silent", now_s)
         for key, stream in self._streams.items():
             found = self._evidence(key, stream, now_s) if self._is_judged(stream) else None
             if found is not None:
                 requests += self._lost([stream], stream, *found, now_s)
         return requests
+
+    def _suspect_everything(self, now_s: float) -> list[Request]:
+        """Look at the connection as a whole, where the venue promises no sign of life by which others are judged."""
+        every = self._everything
+        if every is None or self._phase not in ("", REGULAR):
+            return []
+        if every.pace.quiet_s < MUTE_S or not every.pace.implausible:
+            return []
+        every.pace.excuse()  # in half a minute once more
+        detail = f"nothing for {now_s - every.known_good_s:.0f} s on the whole connection"
+        leave = self._leave((), f"mute: {detail}", now_s)
+        return [Missing(None, None, GapReason.SUBSCRIPTION, every.known_good_s, detail), *leave] if leave else []
 
     def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
         waited_s = now_s - self._progress_s
@@ -258,9 +355,14 @@ class Subscriptions:
         patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
         since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
         for stream in streams:
-            stream.trouble = Trouble(reason, now_s, now_s, patience_s, audited)
+            stream.relapses = stream.relapses + 1 if now_s - stream.recovered_s < RELAPSE_S else 0
+            needs = min(1 << stream.relapses, MOST_NEEDS)
+            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, needs, audited=audited)
             stream.behind_s = None
         requests = self._again(keys)
+        if any(stream.relapses for stream in streams):
+            # A venue may answer a subscription with what is newest, and say no more.
+            requests += self._leave(streams, f"{keys[0][0]} {keys[0][1]} is lost again", now_s)
         if told.channel in self._dataless:
             return requests
         return [Missing(told.symbol, told.channel, reason, since_s, detail), *requests]
@@ -274,20 +376,28 @@ class Subscriptions:
         ]
         if not late:
             return []
-        if now_s >= self._reconnect_after_s:
-            self._reconnect_after_s = now_s + self._spacing_s
-            self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
-            for stream in late:
-                if stream.trouble is not None:
-                    stream.trouble.asked_s = now_s
-            named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
-            return [Reconnect(f"a new subscription does not bring back {named}")]
-        requests: list[Request] = []
+        named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
+        leave = self._leave(late, f"a new subscription does not bring back {named}", now_s)
+        if leave:
+            return leave
         for stream in late:
-            trouble = stream.trouble
-            assert trouble is not None
-            if stream.channel not in self._dataless:
-                since_s, trouble.told_s = trouble.told_s, now_s
-                requests.append(Missing(stream.symbol, stream.channel, trouble.reason, since_s, "still not heard"))
-            trouble.asked_s, trouble.patience_s = now_s, min(2 * trouble.patience_s, LONGEST_S)
-        return requests + self._again([stream.key for stream in late])
+            if stream.trouble is not None:
+                stream.trouble.asked_s = now_s
+                stream.trouble.patience_s = min(2 * stream.trouble.patience_s, LONGEST_S)
+        return self._again([stream.key for stream in late])
+
+    def _leave(self, streams: Sequence[Stream], reason: str, now_s: float) -> list[Request]:
+        """Ask for a new connection, unless one was asked for lately: then nothing."""
+        if now_s < self._reconnect_after_s:
+            return []
+        self._reconnect_after_s = now_s + self._spacing_s
+        self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
+        for stream in streams:
+            if stream.trouble is not None:
+                stream.trouble.asked_s = now_s
+        return [Reconnect(reason)]
+
+
+def _pause_s(age_s: float) -> float:
+    """Return how long after the last record a loss of this age is told further."""
+    return min(max(TOLD_EVERY_S, age_s / TOLD_AGAIN_AFTER), TOLD_AT_LEAST_EVERY_S)

@@ -8,11 +8,10 @@ without volume, a first frame) the size is absent: the print moves prices and no
 
 from binascii import Error, a2b_base64
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 
-from breadboard.feeds.drift import Drift
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -62,7 +61,7 @@ class Known(msgspec.Struct, array_like=True):
     quote: Quote
 
 
-_MEMORY: Final = msgspec.msgpack.Decoder(tuple[dict[str, Known], bytes])
+_MEMORY: Final = msgspec.msgpack.Decoder(dict[str, Known])
 
 
 class PricingReader:
@@ -71,9 +70,11 @@ class PricingReader:
     A symbol that two connections carry (the canary that all of them have) is so counted once.
     """
 
+    words: ClassVar = frozenset({"type", "message"})
+    """Of the envelope; inside it are numbered fields."""
+
     def __init__(self) -> None:
         self._known: dict[str, Known] = {}
-        self._drift = Drift()
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means: pricing in JSON (version 2) or bare base64 (version 1)."""
@@ -93,11 +94,11 @@ class PricingReader:
             raise Refused(f"not base64: {error}") from None
         unknown: list[int] = []
         fields = decode(message, unknown)
-        if fields.get("quote_type") == QuoteType.HEARTBEAT:
-            return CONTROL
-        meaning = self._pricing(fields, at)
-        strange = self._drift.tell(map(str, unknown), "pricing") if unknown and meaning.events else None
-        return meaning if strange is None else says(*meaning.events, strange)
+        beats = fields.get("quote_type") == QuoteType.HEARTBEAT
+        meaning = CONTROL if beats else self._pricing(fields, at)
+        if not unknown:
+            return meaning
+        return msgspec.structs.replace(meaning, unknown=tuple(f"pricing.{number}" for number in unknown))
 
     def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
         """Return what a chart says; whatever else was fetched is conversation."""
@@ -115,13 +116,11 @@ class PricingReader:
 
     def snapshot(self) -> bytes:
         """Return all memory as bytes; equal memories give equal bytes."""
-        told = self._drift.snapshot()
-        return msgspec.msgpack.encode((dict(sorted(self._known.items())), told)) if self._known or told else b""
+        return msgspec.msgpack.encode(dict(sorted(self._known.items()))) if self._known else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to a memory that ``snapshot`` returned."""
-        self._known, told = _MEMORY.decode(state) if state else ({}, b"")
-        self._drift.restore(told)
+        self._known = _MEMORY.decode(state) if state else {}
 
     def _pricing(self, fields: Fields, at: At) -> Meaning:
         symbol, time, price = _symbol(fields), _time(fields), _price(fields)

@@ -3,7 +3,9 @@
 Values are stored on disk and hashed into digests: add at the end, never renumber.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum, IntFlag, StrEnum
+from typing import Final
 
 
 class EventKind(IntEnum):
@@ -184,6 +186,15 @@ class Provenance(StrEnum):
     REPLAY = "replay"
     HISTORY = "history"
     """Fetched or imported after the fact."""
+
+
+_MOST_ARTIFICIAL_FIRST: Final = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
+
+
+def most_artificial(seen: Iterable[str]) -> str | None:
+    """Return the provenance to warn of: one synthetic feed makes the whole synthetic. None before any data."""
+    found = set(seen)
+    return next((str(one) for one in _MOST_ARTIFICIAL_FIRST if one in found), None)
 
 
 class BarState(IntEnum):

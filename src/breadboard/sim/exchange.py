@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import count
 from random import Random
@@ -119,15 +119,11 @@ class Exchange:
 
     def publish(self, stream: str, payload: bytes, ids: Ids, *, book: bool = False) -> None:
         """Send a message to everybody who listens to ``stream``; ``ids`` are the first and last in it."""
-        listeners = self._streams.get(stream, ())
-        if not listeners and not self.truth.witness:
+        if not self.listening(stream):
             return
-        told = self.truth.stream(stream)
-        told.note(*ids)
-        made = None
-        if self.truth.witness:
-            made = Made(self._ours.wall(), stream, ids)
-            self.truth.made.append(made)
+        listeners = self._streams.get(stream, ())
+        self.truth.stream(stream).note(*ids)
+        made = self.made(stream, ids)
         envelope = b""
         for listener in listeners:
             said = payload if self.finish is None else self.finish(listener.client, payload)
@@ -138,6 +134,18 @@ class Exchange:
                 listener.client.send(envelope)
             else:
                 listener.client.send(said)
+
+    def made(self, stream: str, ids: Ids) -> Made | None:
+        """Return the record that a witness keeps of a message, which has what is then sent of it."""
+        return self.truth.makes(stream, ids, self._ours.wall(), heard=stream in self._streams)
+
+    def told(self, client: Client, message: Message) -> Iterable[Message]:
+        """Return what a dialect is to send one client in place of a message, where it does the sending itself."""
+        listener = self.listeners[client]
+        if listener.muted:
+            self._did(listener, listener.muted, message, True)
+            return ()
+        return passed(message, listener.steps)
 
     def checksum(self, stream: str, value: int, ids: Ids) -> int:
         """Return the checksum that a dialect is to write: ``value``, or a wrong one where the fault strikes."""
@@ -193,10 +201,7 @@ class Exchange:
 
     def _mischievous(self, listener: Listener, message: Message) -> None:
         """Send a message the long way: past the listener's faults."""
-        if listener.muted:
-            self._did(listener, listener.muted, message, True)
-            return
-        for each in passed(message, listener.steps):
+        for each in self.told(listener.client, message):
             enveloped = listener.enveloped and not each.bare
             wire = _enveloped(each.stream, each.payload) if enveloped else each.payload
             if each.made is not None:

@@ -1,6 +1,6 @@
 """What a simulator does wrong on purpose: the table of faults, and how they are asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +24,12 @@ class Fault:
 
 
 _COUNT: Final = 1.0
+_CODES: Final[Mapping[str, Collection[int]]] = {
+    # RFC 6455, 7.4: what may be sent; 1006 never is, and here means an end without a word
+    "close": frozenset((*range(1000, 1004), *range(1006, 1015), *range(3000, 5000))),
+    "refuse": range(300, 600),
+}
+"""What may stand before ``@`` where it is a code."""
 
 FAULTS: Final[Mapping[str, Fault]] = {
     "drop": Fault("N", "withholds every Nth message of a connection", least=_COUNT),
@@ -91,7 +97,7 @@ def parse_faults(text: str) -> Faults:
             known = ", ".join(f"{each}:{FAULTS[each].takes}" for each in FAULTS)
             raise UsageError(f"--faults does not know {word!r}; it takes {known}", hint=HINT)
         code, at, number = value.rpartition("@")
-        if at and (not fault.usual or not code.isdecimal() or not 0 < int(code) < 10_000):
+        if at and not (fault.usual and code.isdecimal() and int(code) in _CODES.get(name, range(1, 10_000))):
             raise UsageError(f"--faults cannot read {word!r}: it is {name}:{fault.takes}, {fault.does}", hint=HINT)
         given[name] = number_of(number, fault) if value else fault.bare
         if not given[name]:

@@ -7,6 +7,7 @@ from breadboard.sim.iqfeed_fields import Watch, price_text
 from breadboard.sim.iqfeed_gateway import Gateway
 from breadboard.sim.lineserver import LineClient
 from breadboard.sim.stocks import BUY, MAKERS, SELL, Stock
+from breadboard.sim.truth import Made
 
 SIDES: Final = (b"B", b"A")
 UNTIMED: Final = 4
@@ -96,6 +97,8 @@ class Depth:
         index = update.stock.index
         makers, levels = self._makers[index], self._levels[index]
         if not makers and not levels:
+            for _ in update.quotes:
+                self._gateway.makes(f"book:{update.stock.symbol}", 0, makers)
             return
         if update.halt:
             for letter in SIDES:
@@ -112,7 +115,7 @@ class Depth:
                 self._deleted += 1
                 at = b"" if self._deleted % UNTIMED == 0 else now
                 line = b"5,%b,,%b,%b,%b,%b," % (name, mmid, SIDES[side], at, time.day_text)
-            self._tell(makers, line)
+            self._tell(makers, line, self._gateway.makes(f"book:{stock.symbol}", 0, makers))
         for watch in levels:
             self._levels_changed(watch, stock, now)
 
@@ -142,10 +145,12 @@ class Depth:
         self._levels[stock.index].clear()
         return bool(found)
 
-    def _tell(self, watches: list[DepthWatch], line: bytes) -> None:
+    def _tell(self, watches: list[DepthWatch], line: bytes, made: Made | None = None) -> None:
         for watch in watches:
             if watch.client.tell(line):
                 watch.depth += 1
+                if made is not None:
+                    made.sent.append(line)
             else:
                 watch.withheld += 1
 

@@ -1,7 +1,7 @@
 """What the ports of the simulated IQFeed gateway share: the market, its time, the account, the truth."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from breadboard.sim.equities import Equities
 from breadboard.sim.iqfeed_fields import Watch
 from breadboard.sim.line_faults import DELAYED_NS, LineFaults
 from breadboard.sim.lineserver import LineClient
-from breadboard.sim.truth import Truth
+from breadboard.sim.truth import Made, Truth
 
 PROTOCOLS: Final = ("4.9", "5.0", "5.1", "5.2", "6.0", "6.1", "6.2")
 VERSION: Final = "6.2.0.25"
@@ -83,6 +83,10 @@ class Gateway:
     def did(self, fault: str, connection: int = 0, stream: str = "") -> None:
         """Tell the truth of a fault."""
         self.truth.did(fault, self.clock.wall(), connection, stream)
+
+    def makes(self, stream: str, number: int, watches: Sequence[Watch]) -> Made | None:
+        """Let the truth, where it is a witness, keep a message that is watched for or ever was."""
+        return self.truth.makes(stream, (number, number), self.clock.wall(), heard=bool(watches))
 
     def later(self, seconds: float, act: Callable[[], None]) -> None:
         """Let something happen later."""

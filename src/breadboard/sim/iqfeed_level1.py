@@ -138,6 +138,8 @@ class Level1:
 
     def _tell(self, page: Page, trade: Trade | None) -> None:
         """Send the page to everybody who watches it, and count what was sent."""
+        number = 0 if trade is None else trade.tick_id
+        made = self._gateway.makes(f"{'quote' if trade is None else 'trade'}:{page.stock.symbol}", number, page.watches)
         if not self._gateway.connected:
             return
         layout: Layout | None = None
@@ -153,6 +155,8 @@ class Level1:
                 if trade is not None:
                     watch.withheld_prints.append((trade.center, trade.tick_id))
                 continue
+            if made is not None:
+                made.sent.append(line)
             if trade is None:
                 watch.quotes += 1
             else:

@@ -41,9 +41,9 @@ class KrakenV2:
             depths = [depth for depth in DEPTHS if exchange.listening(f"book:{depth}:{book.symbol}")]
             for depth, told in ranked.take(update.changes, depths, removes=False).items():
                 if told:
-                    payload = self._book(ranked, told, "update", stamp)
-                    ids = (book.update_id, book.update_id)
-                    exchange.publish(f"book:{depth}:{book.symbol}", payload, ids, book=True)
+                    ids, stream = (book.update_id, book.update_id), f"book:{depth}:{book.symbol}"
+                    total = exchange.checksum(stream, checksum(ranked), ids)
+                    exchange.publish(stream, self._book(ranked, told, "update", stamp, total), ids, book=True)
         if update.top and exchange.listening("ticker:" + book.symbol):
             ids = (book.update_id, book.update_id)
             exchange.publish("ticker:" + book.symbol, _ticker(book, "update", stamp), ids)
@@ -121,11 +121,11 @@ class KrakenV2:
         if channel == "book":
             ranked = self._ranked.setdefault(symbol, Ranked(book))
             whole = [Told(side, *level) for side in (BUY, SELL) for level in ranked.top(side, depth)]
-            client.send(self._book(ranked, whole, "snapshot", stamp))
+            client.send(self._book(ranked, whole, "snapshot", stamp, checksum(ranked)))
         elif channel == "ticker" and snapshot:
             client.send(_ticker(book, "snapshot", stamp))
 
-    def _book(self, ranked: Ranked, told: Iterable[Told], kind: str, stamp: str) -> bytes:
+    def _book(self, ranked: Ranked, told: Iterable[Told], kind: str, stamp: str, total: int) -> bytes:
         book = ranked.book
         sides: tuple[list[str], list[str]] = ([], [])
         for level in told:
@@ -133,7 +133,7 @@ class KrakenV2:
             sides[level.side].append(f'{{"price":{price},"qty":{size}}}')
         return (
             f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{book.symbol}","bids":[{",".join(sides[BUY])}],'
-            f'"asks":[{",".join(sides[SELL])}],"checksum":{checksum(ranked)},"timestamp":"{stamp}"}}]}}'
+            f'"asks":[{",".join(sides[SELL])}],"checksum":{total},"timestamp":"{stamp}"}}]}}'
         ).encode()
 
     def _trades(self, update: Update, stamp: str) -> tuple[str, bytes, tuple[int, int]]:

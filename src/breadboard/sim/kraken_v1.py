@@ -41,8 +41,9 @@ class KrakenV1:
             depths = [depth for depth in DEPTHS if exchange.listening(f"book:{depth}:{book.symbol}")]
             for depth, told in ranked.take(update.changes, depths, removes=False).items():
                 if told:
-                    payload = _array(book, _changes(ranked, told, stamp), f"book-{depth}")
-                    exchange.publish(f"book:{depth}:{book.symbol}", payload, ids, book=True)
+                    stream = f"book:{depth}:{book.symbol}"
+                    changes = _changes(ranked, told, stamp, exchange.checksum(stream, checksum(ranked), ids))
+                    exchange.publish(stream, _array(book, changes, f"book-{depth}"), ids, book=True)
         if update.top and exchange.listening("spread:" + book.symbol):
             exchange.publish("spread:" + book.symbol, _spread(book, stamp), ids)
 
@@ -122,13 +123,13 @@ class KrakenV1:
         return ""
 
 
-def _changes(ranked: Ranked, told: list[Told], stamp: str) -> list[dict[str, Any]]:
+def _changes(ranked: Ranked, told: list[Told], stamp: str, total: int) -> list[dict[str, Any]]:
     parts: list[dict[str, Any]] = []
     for key, side in (("a", SELL), ("b", BUY)):
         rows = [_level(ranked.book, level, stamp) for level in told if level.side == side]
         if rows:
             parts.append({key: rows})
-    parts[-1]["c"] = str(checksum(ranked))
+    parts[-1]["c"] = str(total)
     return parts
 
 

@@ -16,7 +16,9 @@ from breadboard.sim.exchange import Exchange
 from breadboard.sim.market import Update
 from breadboard.sim.massive_rest import Rest
 from breadboard.sim.massive_tickers import Ticker
+from breadboard.sim.mischief import Message
 from breadboard.sim.server import Answer, Client
+from breadboard.sim.truth import Made
 
 LOGIN_WITHIN_S: Final = 10.0
 BAD_KEY: Final = "bad"
@@ -33,6 +35,8 @@ class Conversation:
 
     key: str = ""
     waiting: list[bytes] = field(default_factory=list)
+    made: list[Made] = field(default_factory=list)
+    """What a witness knows of those that wait."""
     sizes: "cycle[int]" = field(default_factory=lambda: cycle(FRAME_SIZES))
     size: int = 1
 
@@ -122,7 +126,7 @@ class Massive:
             client.flush()
 
     def _login(self, client: Client, key: str) -> None:
-        if not key or key == BAD_KEY:
+        if not key or key == BAD_KEY or self._exchange.login_fails():
             self._status(client, "auth_failed", "authentication failed")
             return client.close(1008, "authentication failed")
         crowded = any(other.key == key for other in self._conversations.values())
@@ -168,23 +172,36 @@ class Massive:
     def _tell(self, kind: str, symbol: str, event: bytes, number: int) -> None:
         """Give an event to everybody who hears it, and the truth its number."""
         for topic in (f"{kind}.{symbol}", f"{kind}.*"):
-            clients = self._topics.get(topic)
-            if not clients:
+            if not self._exchange.listening(topic):
                 continue
-            told = self._exchange.truth.stream(topic)
-            told.note(number, number)
-            for client in clients:
-                if self._exchange.listeners[client].muted:
-                    told.dropped.append((number, number))
-                else:
-                    self._conversations[client].waiting.append(event)
+            self._exchange.truth.stream(topic).note(number, number)
+            ids = (number, number)
+            said = Message(topic, event, ids, book=False, made=self._exchange.made(topic, ids))
+            for client in self._topics.get(topic, ()):
+                for message in self._exchange.told(client, said):
+                    self._wait(client, message)
+
+    def _wait(self, client: Client, message: Message) -> None:
+        """Let an event wait for the next frame; nonsense is a frame of its own."""
+        talk = self._conversations[client]
+        if message.bare:
+            self._flush(client)
+            client.send(message.payload)
+            return
+        talk.waiting.append(message.payload)
+        if message.made is not None:
+            talk.made.append(message.made)
 
     def _flush(self, client: Client, *, at_least: bool = False) -> None:
         """Send what waits as one frame; ``at_least`` only when it fills one."""
         talk = self._conversations[client]
         if talk.waiting and (not at_least or len(talk.waiting) >= talk.size):
-            client.send(b"[" + b",".join(talk.waiting) + b"]")
+            frame = b"[" + b",".join(talk.waiting) + b"]"
+            client.send(frame)
+            for made in talk.made:
+                made.sent.append(frame)
             talk.waiting.clear()
+            talk.made.clear()
             talk.size = next(talk.sizes)
 
     def _status(self, client: Client, status: str, message: str, *, together: bool = False) -> None:

@@ -147,6 +147,20 @@ def reorder(link: Link, every: float) -> Step:
     return step
 
 
+def _grown(payload: bytes) -> bytes:
+    """Return a message with a new field in its last object, or, of rows without names, a new element in its last row.
+
+    What is neither (``pong``) stays as it is.
+    """
+    before, brace, after = payload.rpartition(b"}")
+    if brace:
+        comma = b"" if before.endswith(b"{") else b","
+        return before + comma + b'"novelty":{"since":"today","grade":[1,null]}}' + after
+    before, end, after = payload.rpartition(b'],"')
+    row = before.removesuffix(b"]")
+    return row + b',"novelty"' + before[len(row) :] + end + after if end else payload
+
+
 def drift(link: Link, after_s: float) -> Step:
     """Add a field that nobody knows, and now and then a message of a type that nobody knows."""
     turn = count(1)
@@ -155,9 +169,7 @@ def drift(link: Link, after_s: float) -> Step:
         if link.venue_age_s() < after_s:
             return (message,)
         link.did("drift", message, False)
-        payload = message.payload
-        if payload.endswith(b"}") and payload != b"{}":
-            message = message._replace(payload=payload[:-1] + b',"novelty":{"since":"today","grade":[1,null]}}')
+        message = message._replace(payload=_grown(message.payload))
         if next(turn) % NEW_TYPE_EVERY:
             return (message,)
         new = b'{"e":"novelty","type":"novelty","event":"novelty","channel":"novelty","topic":"novelty","value":1}'

@@ -119,7 +119,7 @@ class Okx:
                 batch = self._batches[symbol] = Batch(Ranked(book), book.update_id)
             # What the others still wait for is in this snapshot, and the next message links to its number.
             self._flush(batch, now_ns)
-            client.send(_book(batch, "snapshot", {}, -1, now_ns))
+            client.send(_book(batch, "snapshot", {}, -1, now_ns, checksum(batch.ranked)))
         elif channel == "tickers":
             client.send(_ticker(book, now_ns))
         self._exchange.subscribe(client, f"{channel}:{symbol}")
@@ -131,8 +131,10 @@ class Okx:
     def _flush(self, batch: Batch, now_ns: int) -> None:
         book, before = batch.ranked.book, batch.number
         batch.number = book.update_id
-        payload = _book(batch, "update", batch.changes, before, now_ns)
-        self._exchange.publish("books:" + book.symbol, payload, (before, batch.number), book=True)
+        ids, stream = (before, batch.number), "books:" + book.symbol
+        total = self._exchange.checksum(stream, checksum(batch.ranked), ids)
+        payload = _book(batch, "update", batch.changes, before, now_ns, total)
+        self._exchange.publish(stream, payload, ids, book=True)
         batch.changes.clear()
 
 
@@ -144,14 +146,16 @@ def checksum(ranked: Ranked) -> int:
     return found - 2**32 if found >= 2**31 else found
 
 
-def _book(batch: Batch, action: str, changes: Mapping[tuple[int, int], int], before: int, now_ns: int) -> bytes:
+def _book(
+    batch: Batch, action: str, changes: Mapping[tuple[int, int], int], before: int, now_ns: int, total: int
+) -> bytes:
     ranked = batch.ranked
     sides: dict[int, list[list[str]]] = {BUY: [], SELL: []}
     if action == "snapshot":
         changes = {(side, price): size for side in sides for price, size in ranked.top(side, DEPTH)}
     for (side, price), size in changes.items():
         sides[side].append([*_texts(ranked.book, price, size), "0", "1" if size else "0"])
-    data = {"asks": sides[SELL], "bids": sides[BUY], "ts": _ms(now_ns), "checksum": checksum(ranked)}
+    data = {"asks": sides[SELL], "bids": sides[BUY], "ts": _ms(now_ns), "checksum": total}
     return _push("books", ranked.book.symbol, [data | {"seqId": batch.number, "prevSeqId": before}], action)
 
 

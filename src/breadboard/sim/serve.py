@@ -1,6 +1,7 @@
 """The composition: one fake venue on one loopback port."""
 
 import asyncio
+import math
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -83,8 +84,12 @@ async def serve(
         raise UsageError(
             f"there is no market profile {profile!r}; there are {', '.join(PROFILES)}", hint="breadboard sim binance"
         )
+    if rate is not None and not math.isfinite(rate):
+        raise UsageError(f"--rate takes messages a second, not {rate}", hint=f"breadboard sim {venue} --rate 100")
     truth = Truth(keep=keep, witness=witness)
     if venue in GATEWAYS:
+        if recording is not None:
+            raise UsageError(f"{venue} plays no recordings", hint="breadboard sim binance --from-recording FILE")
         wish = Wish(
             symbols, port, profile, rate, seed, faults, truth, clock or SystemClock(), _told(venue, truth, ready),
             options or {},
@@ -92,7 +97,10 @@ async def serve(
         await GATEWAYS[venue](wish)
         return
     if options:
-        raise UsageError(f"{venue} knows no {', '.join(options)}", hint=f"breadboard sim {venue}")
+        given = ", ".join("--" + name.replace("_", "-") for name in options)
+        raise UsageError(
+            f"{venue} does not take {given}; {', '.join(GATEWAYS)} does", hint=f"breadboard sim {venue} --port 0"
+        )
     port = port or 0
     if recording is not None:
         player = Player(recording, speed, truth, loop=loop)

@@ -108,6 +108,15 @@ class Truth:
         self.more: Callable[[], Mapping[str, Any]] = dict
         """What else this simulator knows of itself, as JSON values."""
 
+    def makes(self, stream: str, ids: Ids, at_ns: int, *, heard: bool) -> Made | None:
+        """Keep a message of a stream that somebody hears or ever heard, where this truth is a witness."""
+        if not self.witness or not (heard or stream in self.streams):
+            return None
+        self.stream(stream)
+        made = Made(at_ns, stream, ids)
+        self.made.append(made)
+        return made
+
     def connection(self) -> Sent:
         """Return the record of a new connection."""
         sent = Sent(len(self.connections) + 1, self.keep)

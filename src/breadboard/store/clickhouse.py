@@ -198,7 +198,7 @@ class ClickHouseStore:
                 spent = time.monotonic() - begun
                 table = pa.ipc.open_file(body).read_all() if body else pa.table({})
         except StoreError as error:
-            hint = error.hint or "breadboard sql 'DESCRIBE trades'"
+            hint = error.hint or f"breadboard sql 'DESCRIBE {guard.table_of(text)}'"
             raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
         if spent >= (limit := LIMITS["max_execution_time"]):  # then the engine may have ended it without a word
             raise QueryRefused(f"the query took longer than {limit} s", hint="breadboard sql '… WHERE ts_recv > …'")

@@ -96,6 +96,11 @@ def check(sql: str) -> str:
     return text
 
 
+def table_of(text: str) -> str:
+    """Return the first table that a checked text names, for a hint; ``trades`` where it names none."""
+    return next((name for name in re.findall(r"\bFROM\s+(\w+)", text, re.IGNORECASE) if name in schema.NAMES), "trades")
+
+
 def _lex(sql: str) -> str:
     """Return the text without comments; refuse any byte whose meaning could be in doubt, and forbidden words."""
     kept: list[str] = []

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Provenance
+from breadboard.model.kinds import EventKind, most_artificial
 from breadboard.model.tape import Tape
 from breadboard.store.rows import PROVENANCES, provenance
 
 _EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap that concerns all of them, as the journal numbers it."""
-_WARNING_ORDER: Final = (Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY, Provenance.LIVE)
 _UNKNOWN: Final = 255
 
 
@@ -67,7 +66,7 @@ class Origins:
         codes = np.unique(np.concatenate((self._codes[:_EVERY_SOURCE], provenance(tape)[tape.instrument >= 0])))
         seen = {PROVENANCES[code] for code in codes.tolist() if code != _UNKNOWN}
         seen |= {epoch.provenance for epoch in list(self._epochs.values())}
-        return next((str(one) for one in _WARNING_ORDER if one in seen), "")
+        return most_artificial(seen) or ""
 
     def _venue(self, source: int, tape: Tape, instruments: Instruments) -> str:
         epoch = self._epochs.get(source)

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from breadboard.api.app import create_app
 from breadboard.api.paging import Wanted, page, statement
+from breadboard.api.routes.history import names_of
 from breadboard.api.server import running
 from breadboard.clock import ManualClock
 from breadboard.model.instruments import Instruments
@@ -93,6 +94,28 @@ def test_no_word_of_the_client_is_in_the_text_of_a_query() -> None:
     assert "OR 1" not in sql
     assert (params["symbol"], params["venue"], params["limit"]) == (evil, evil, 11)
     assert params["start"] == 1_795_132_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("symbol", "venue", "names"),
+    [
+        ("BRK.B", None, ("BRK.B", None)),
+        ("brk.b.yahoo", None, ("BRK.B", "YAHOO")),
+        ("brk.b", "yahoo", ("BRK.B", "YAHOO")),
+        ("btc/usd", None, ("BTC/USD", None)),
+        ("BTCUSD.BITSTAMP", None, ("btcusd", "BITSTAMP")),
+        ("btcusd", None, ("btcusd", None)),
+        ("BTCUSD", None, ("BTCUSD", None)),
+        ("ETHUSDT.binance", None, ("ETHUSDT", "BINANCE")),
+    ],
+)
+def test_a_symbol_is_taken_as_the_venue_spells_it_with_its_own_dots(
+    symbol: str, venue: str | None, names: tuple[str, str | None]
+) -> None:
+    market = Market(ManualClock())
+    seen = {"YAHOO": "BRK.B", "KRAKEN_V2": "BTC/USD", "BITSTAMP": "btcusd", "BYBIT_INVERSE": "BTCUSD"}
+    market.apply(*(market.trade("1", symbol=name, venue=place) for place, name in seen.items()))
+    assert names_of(market.live, symbol, venue) == names
 
 
 class House:

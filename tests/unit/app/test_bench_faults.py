@@ -114,3 +114,9 @@ def test_the_bench_prints_its_cases_for_machines_and_for_people(capsys: pytest.C
 def test_a_venue_that_nobody_tries_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", "faults", "--venue", "nyse"]) == 2
     assert "'nyse'" in capsys.readouterr().err
+
+
+def test_a_case_that_nobody_has_is_no_good_news(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "faults", "--venue", "binance", "--case", "zzz"]) == 2
+    assert "no case of binance has 'zzz' in it" in capsys.readouterr().err
+    assert run(["bench", "smallcaps", "--seconds", "-3"]) == 2

@@ -23,6 +23,10 @@ def test_refused_and_missing_subscriptions_are_named_and_degrade(
     path = places.run / "capture.json"
     path.write_bytes(msgspec.json.encode(told))
     assert status.read(tmp_path)["state"] == status.OK
+    assert status.read(tmp_path)["provenance"] == "live"
+    source.provenance = "synthetic"
+    path.write_bytes(msgspec.json.encode(told))
+    assert status.read(tmp_path)["provenance"] == "synthetic"
     assert status.read(tmp_path)["capture"]["tiers"]["liquid"]["msg_per_s"] == 7.5
     source.refused = [f"NOSUCH{number}" for number in range(22)]
     source.missing = ["BTCUSDT trade"]
@@ -43,3 +47,27 @@ def test_source_numbers_are_kept_and_a_damaged_file_is_refused(tmp_path: Path) -
     places.sources.write_bytes(b'{"binance/0/0/0": ')
     with pytest.raises(UsageError, match="is damaged"):
         places.source_numbers()
+
+
+@pytest.mark.parametrize(
+    ("sources", "told"),
+    [
+        (["live", "synthetic"], "synthetic"),
+        (["live", "replay"], "replay"),
+        (["live"], "live"),
+        ([""], "live"),
+        ([], "live"),
+    ],
+)
+def test_its_provenance_is_what_the_connections_say_and_not_what_was_configured(
+    sources: list[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counters = [
+        {"venue": "IQFEED", "source": place, "connected": True, "last_error": "", "provenance": said}
+        for place, said in enumerate(sources)
+    ]
+    running = RunState(1, "http://127.0.0.1:1", 0, {"capture": 2, "serve": 3}, "live")
+    monkeypatch.setattr(Places, "running", lambda _: running)
+    monkeypatch.setattr(Places, "read_status", lambda *_: {"sources": counters})
+    monkeypatch.setattr(client, "get_json", lambda *_, **__: {})
+    assert status.read(tmp_path)["provenance"] == told

@@ -320,6 +320,7 @@ def test_a_venue_that_cannot_be_reached_is_told_once_in_words(caplog: pytest.Log
     told = [record.getMessage() for record in caplog.records if "cannot be reached" in record.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("BINANCE (source 0) cannot be reached at 127.0.0.1:9: ")
+    assert "Errno" not in told[0]
     assert "hint: breadboard up" in told[0]
 
 

@@ -95,6 +95,15 @@ def test_a_limit_of_symbols_and_a_limit_of_streams_both_hold() -> None:
     assert max(len(source.symbols) for source in sources) <= 30
 
 
+@pytest.mark.parametrize("url", ["localhost:3", "http://localhost:3", "ws://", "ws://localhost:x", "[::1"])
+def test_an_address_that_nothing_can_connect_to_is_refused(url: str) -> None:
+    with pytest.raises(UsageError, match="url = ") as told:
+        plan_sources([FeedConfig(venue="x", symbols=("A",), url=url)], {"x": Sessions()})
+    assert told.value.hint == 'url = "ws://127.0.0.1:8765"'
+    with pytest.raises(UsageError, match="rest_url = "):
+        plan_sources([FeedConfig(venue="x", symbols=("A",), rest_url="ws://localhost")], {"x": Sessions()})
+
+
 def test_channel_groups_get_connections_of_their_own() -> None:
     feed = Sessions(channel_groups=(("trade", "quote"), ("book",)))
     sources = plan_sources([FeedConfig(venue="x", symbols=("A", "B"))], {"x": feed})

@@ -14,6 +14,7 @@ import pytest
 
 from breadboard import cli
 from breadboard.commands import COMMANDS
+from breadboard.commands.options import listing
 from breadboard.errors import BreadboardError
 
 STAMP = 1_723_161_253_937_085_768
@@ -111,6 +112,7 @@ def test_decode_prints_one_object_a_line_and_no_gap_beside_a_quarantine(
     [
         (["replay", "missing"], 2, "missing"),
         (["replay"], 2, "SOURCE"),
+        (["replay", "FILE"], 2, "a journal of ours is a directory"),
         (["replay", ".", "--format", "foo"], 2, "'foo'"),
         (["replay", "FILE", "--venue", "nope", "--format", "hftbacktest"], 2, "'nope'"),
         (["replay", "FILE", "--venue", "binance", "--format", "cryptofeed"], 2, "line 1"),
@@ -118,7 +120,11 @@ def test_decode_prints_one_object_a_line_and_no_gap_beside_a_quarantine(
         (["replay", "FILE", "--format", "hftbacktest"], 2, "does not say whose bytes"),
         (["replay", "FILE", "--batch", "²"], 2, "'²'"),
         (["replay", "FILE", "--speed", "nan"], 2, "'nan'"),
-        (["replay", "FILE", "--data-dir", "FILE/x"], 1, "cannot be used: Not a directory"),
+        (
+            ["replay", "FILE", "--venue", "binance", "--format", "hftbacktest", "--data-dir", "FILE/x"],
+            1,
+            "cannot be used: Not a directory",
+        ),
         (["sql", "select 1", "--data-dir", "none"], 2, "none"),
         (["sql", "select 1", "--data-dir", "FILE"], 2, "FILE"),
         (["journal", "verify", "--data-dir", "none"], 2, "none"),
@@ -129,14 +135,20 @@ def test_decode_prints_one_object_a_line_and_no_gap_beside_a_quarantine(
         (["sim", "binance", "--symbols", ""], 2, "''"),
         (["sim", "binance", "--symbols", "0"], 2, "0"),
         (["sim", "binance", "--rate", "-1"], 2, "-1"),
-        (["sim", "binance", "--at", "09:30"], 2, "at"),
+        (["sim", "binance", "--symbols", "-3"], 2, "not -3"),
+        (["sim", "binance", "--rate", "nan"], 2, "nan"),
+        (["sim", "binance", "--at", "09:30"], 2, "--at"),
         (["sim", "iqfeed", "--port", "0", "--at", "noon"], 2, "noon"),
         (["sim", "iqfeed", "--port", "0", "--faults", "foo"], 2, "'foo'"),
         (["sim", "iqfeed", "--port", "65000"], 2, "65000"),
         (["sim", "binance", "--faults", "foo"], 2, "'foo'"),
         (["sim", "binance", "--from-recording", "missing"], 2, "missing"),
+        (["sim", "binance", "--from-recording", "EMPTY"], 2, "EMPTY"),
+        (["sim", "binance", "--from-recording", "FILE", "--format", "cryptofeed"], 2, "FILE, line 1"),
+        (["sim", "iqfeed", "--port", "0", "--from-recording", "FILE"], 2, "plays no recordings"),
         (["up", "--live", "nope:X"], 2, "'nope'"),
         (["up", "--live", "binance:BTC USDT"], 2, "'BTC USDT'"),
+        (["up", "--live", "coinbase:BTC USD"], 2, "'BTC USD'"),
         (["up", "--live", "binance"], 2, "'binance'"),
         (["up", "--config", "missing.toml"], 2, "missing.toml"),
         (["capture"], 2, "nothing to record"),
@@ -187,6 +199,12 @@ def test_a_wrong_configuration_is_refused_before_anything_starts(
     err = capfd.readouterr().err
     assert said in err
     assert "\nhint: " in err
+
+
+def test_what_names_something_is_printed_as_it_is_pasted() -> None:
+    shown = listing({"stopped": 20416, "processes": {"up": 20416, "sim-okx": 20417}, "capture": {"pid": 20418}})
+    assert "," not in shown
+    assert listing({"frames": 20416}) == "frames  20,416\n"
 
 
 @pytest.mark.parametrize("words", [["--debug", "replay", "missing"], ["replay", "missing", "--debug"]])

@@ -90,3 +90,17 @@ def test_duplicates_are_exactly_the_ids_seen_before_and_gaps_exactly_the_ids_mis
     assert flagged == [number in ids[:at] for at, number in enumerate(ids)]
     seen_from = ids[0]
     assert missing == {number for number in range(seen_from, max(ids)) if number not in ids}
+
+
+def test_ids_that_grow_with_holes_of_their_own_show_repetitions_and_tell_of_no_loss() -> None:
+    stage = Continuity(lambda _: False, lambda _: True)
+    rows = tape([trade(number, 5) for number in (10, 13, 13, 20, 12, 12, 10, 21)])
+    assert stage.on_tape(rows) is None
+    flagged = [bool(flags & Flag.DUPLICATE) for flags in rows.flags.tolist()]
+    assert flagged == [False, False, True, False, False, True, True, False], "12 came late, and then once more"
+    for number in range(100, 1000, 3):
+        stage.on_tape(tape([trade(number, 5)]))
+    newest = tape([trade(997, 5), trade(994, 5)])
+    stage.on_tape(newest)
+    assert [bool(flags & Flag.DUPLICATE) for flags in newest.flags.tolist()] == [True, True]
+    assert len(stage.snapshot()) < 2000, "what is remembered of holes is bounded"

@@ -18,7 +18,7 @@ from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, SequenceRule, Side, StatusCode
-from breadboard.ports import Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import content, decode
 from samples.coinbase_advanced import (
     ERROR,
@@ -269,7 +269,10 @@ def test_a_hole_subscribes_anew_to_what_begins_with_a_snapshot_and_waits_for_it(
     subject.on_frames([book(13, "snapshot", *LEVELS)])
     assert words(subject.on_time(1001.0)) == renewed, "older than the last hole, perhaps"
     subject.on_frames([book(14, "snapshot", *LEVELS)])
-    assert subject.on_time(1002.0) == []
+    (over,) = subject.on_time(1002.0)
+    assert isinstance(over, Missing)
+    assert (over.symbol, over.channel, over.over) == ("BTC-USD", "book", True)
+    assert subject.on_time(1003.0) == []
 
 
 def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:

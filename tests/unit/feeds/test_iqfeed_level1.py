@@ -264,10 +264,12 @@ def test_what_cannot_be_understood_is_quarantined(line: bytes) -> None:
 
 def test_a_field_that_nobody_knows_is_told_and_changes_nothing() -> None:
     echo = FIELDS + b"Halt Reason,"
-    (drift,) = said(echo)
-    assert (drift.kind, drift.code) == (EventKind.STATUS, StatusCode.SCHEMA)
     assert said(echo, TRADE + b"M1,") == said(FIELDS, TRADE) == said(FIELDS, TRADE + b"M1,")
-    assert said(FIELDS) == []
+    assert said(FIELDS) == said(echo) == []
+    reader = IqfeedReader()
+    assert reader.read(echo, AT).unknown == ("Halt Reason",)
+    assert reader.read(FIELDS, AT).unknown == reader.read(TRADE, AT).unknown == ()
+    assert reader.read(TRADE + b"M1,", AT).unknown == ("Q of 24 fields",)
 
 
 def test_official_opens_and_closes_have_no_size() -> None:

@@ -142,7 +142,7 @@ def test_breaks_right_after_a_snapshot_back_off_and_a_settled_book_starts_over()
     assert delays(session.on_frames([depth(number + 200, number + 200)])) == [0.0]
 
 
-@pytest.mark.parametrize(("status", "delay"), [(429, 60.0), (418, 60.0), (500, 2.0), (502, 2.0), (0, 2.0)])
+@pytest.mark.parametrize(("status", "delay"), [(429, 1.0), (418, 60.0), (500, 2.0), (502, 2.0), (0, 2.0)])
 def test_a_refused_snapshot_is_asked_for_later(status: int, delay: float) -> None:
     session = spot()
     session.on_frames([depth(10, 12)])

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from breadboard.feeds import FEEDS
+from breadboard.feeds.book_renewal import BookRenewal
+from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
@@ -193,7 +195,7 @@ def test_one_silent_channel_of_one_symbol_is_put_on_record_asked_for_again_and_t
     quiet_since = fake.now
     (lost,) = fake.run(12, lambda wire: wire != "Abook")
     assert isinstance(lost, Missing)
-    assert (lost.symbol, lost.channel, lost.since_s) == ("A", "book", quiet_since)
+    assert (lost.symbol, lost.channel, lost.since_s) == ("A", "book", quiet_since - 1), "all after the last may be lost"
     assert fake.asked == [[("A", "book")]]
     assert fake.watch.missing() == ["A book"]
     told = fake.now
@@ -207,10 +209,56 @@ def test_one_silent_channel_of_one_symbol_is_put_on_record_asked_for_again_and_t
 def test_a_channel_of_all_symbols_is_one_loss_and_waits_for_the_heartbeat() -> None:
     fake = Fake()
     fake.run(60)
-    (lost,) = fake.run(12, lambda wire: "trade" not in wire)
+    assert fake.run(4, lambda wire: "trade" not in wire) == []
+    lost, leave = fake.run(1, lambda wire: "trade" not in wire)
     assert isinstance(lost, Missing)
     assert (lost.symbol, lost.channel) == (None, "trade")
     assert fake.asked == [[("A", "trade"), ("B", "trade")]]
+    assert leave == Reconnect("trade of every symbol is silent"), "no matter of subscriptions"
+
+
+@pytest.mark.parametrize("learned", [6, 10, 15])
+def test_a_channel_of_all_symbols_need_not_be_known_for_long(learned: int) -> None:
+    fake = Fake()
+    assert fake.run(learned) == []
+    lost, leave = fake.run(8, lambda wire: "trade" not in wire)
+    assert isinstance(lost, Missing)
+    assert isinstance(leave, Reconnect)
+
+
+def test_a_channel_that_falls_silent_on_every_connection_is_not_left_again_and_again_but_told_of() -> None:
+    fake = Fake()
+    reconnects: list[float] = []
+    for connection in range(60):
+        fake.run(20)
+        said = fake.run(40, lambda wire: "trade" not in wire)
+        reconnects += [fake.now for request in said if isinstance(request, Reconnect)]
+        fake.seen += fake.watch.on_end()
+        fake.watch.begin()
+        assert fake.watch.on_time(fake.now) == [], f"nothing is left to be told after connection {connection}"
+    assert len(reconnects) <= 4, "at once, after 10 minutes, after 20, after 40"
+    gaps = missing(fake.seen)
+    assert {(gap.symbol, gap.channel) for gap in gaps} == {(None, "trade")}
+    assert sum(gap.over for gap in gaps) == 60, "the end of a connection is an end"
+
+
+def test_what_goes_on_being_missed_is_put_on_record_every_few_seconds_up_to_the_end_of_the_connection() -> None:
+    fake = Fake()
+    fake.run(60)
+    since = fake.now - 1
+    ends: list[float] = []
+    begins: list[float] = []
+    for _ in range(97):
+        for gap in missing(fake.run(1, lambda wire: wire != "Abook")):
+            assert (gap.symbol, gap.channel, gap.over) == ("A", "book", False)
+            begins.append(gap.since_s)
+            ends.append(fake.now)
+    (last,) = fake.watch.on_end()
+    assert (last.since_s, last.over) == (ends[-1], True)
+    assert begins == [since, *ends[:-1]], "one begins where the one before has ended"
+    assert len(ends) >= 15
+    assert max(later - earlier for earlier, later in pairwise(ends)) <= 6
+    assert fake.watch.on_end() == []
 
 
 def test_silence_of_everything_is_no_evidence() -> None:
@@ -324,7 +372,7 @@ def test_where_a_new_subscription_does_not_help_a_new_connection_is_made_and_eve
     assert 600 <= pauses[0] < 1300
     assert len(reconnects) <= 6
     gaps = [gap for gap in missing(fake.seen) if gap.symbol == "A"]
-    assert len(gaps) == len(missing(fake.seen)) < 60, "it is told of, and not for ever"
+    assert len(gaps) == len(missing(fake.seen)) < 600, "it is told of, but ever more seldom"
 
 
 def test_an_audit_that_lists_it_again_ends_the_gap() -> None:
@@ -332,7 +380,7 @@ def test_an_audit_that_lists_it_again_ends_the_gap() -> None:
     everything = list(fake.watch.counts)
     fake.watch.audited(everything)
     fake.run(1, lambda _wire: False)
-    good = fake.now
+    good = fake.now - 1
     fake.run(59, lambda _wire: False)
     fake.watch.audited([wire for wire in everything if wire != "Bquote"])
     (lost,) = missing(fake.run(1, lambda _wire: False))
@@ -484,16 +532,87 @@ def test_coinbase_compares_heartbeats_with_the_trades_that_came() -> None:
             [
                 b'{"type":"match","trade_id":%d,"product_id":"BTC-USD"}' % trade if second < 20 else b"{}",
                 b'{"type":"heartbeat","last_trade_id":%d,"product_id":"BTC-USD"}' % second,
-                b'{"type":"l2update","product_id":"BTC-USD"}',
+                b'{"type":"l2update","product_id":"BTC-USD","changes":[]}',
             ]
         )
         found += [(second, each) for each in session.on_time(float(second))]
     second, gap = found[0]
     assert isinstance(gap, Missing)
-    assert (gap.symbol, gap.channel, gap.reason, gap.since_s) == ("BTC-USD", "trade", GapReason.COUNTER, 19.0)
+    assert (gap.symbol, gap.channel, gap.reason, gap.since_s) == ("BTC-USD", "trade", GapReason.COUNTER, 18.0)
     assert second <= 26
     said = [each.text for _, each in found if isinstance(each, Send)]
     assert said[:2] == [
         '{"type":"unsubscribe","product_ids":["BTC-USD"],"channels":["matches"]}',
         '{"type":"subscribe","product_ids":["BTC-USD"],"channels":["matches"]}',
     ]
+
+
+def test_what_speaks_once_when_asked_and_then_no_more_is_not_believed_each_time_nor_asked_without_end() -> None:
+    fake = Fake()
+    fake.run(60)
+    since, asked = fake.now - 1, 0
+    told: list[tuple[float, float]] = []
+    reconnects = 0
+    for _ in range(300):
+        speaks = len(fake.asked) > asked
+        asked = len(fake.asked)
+        for each in fake.run(1, lambda wire, once=speaks: wire != "Abook" or once):  # type: ignore[misc]
+            if isinstance(each, Missing):
+                told.append((each.since_s, fake.now))
+            reconnects += isinstance(each, Reconnect)
+    assert reconnects == 1, "and the next one not before ten minutes"
+    assert len(fake.asked) < 10
+    assert told[0][0] == since
+    assert all(later[0] <= earlier[1] for earlier, later in pairwise(told)), "what is told of has no hole"
+    assert fake.now - told[-1][1] <= 20
+
+
+def test_coinbase_compares_heartbeats_with_the_tickers_that_came() -> None:
+    session = FEEDS["coinbase"].session(Wish(("BTC-USD",), ("trade", "quote")))
+    session.on_connect()
+    session.on_time(0.0)
+    found: list[tuple[int, Request]] = []
+    for second in range(1, 40):
+        frames = [b'{"type":"match","trade_id":%d,"product_id":"BTC-USD"}' % second]
+        frames += [b'{"type":"ticker","trade_id":%d,"product_id":"BTC-USD"}' % second] if second < 4 else []
+        session.on_frames([*frames, b'{"type":"heartbeat","last_trade_id":%d,"product_id":"BTC-USD"}' % second])
+        found += [(second, each) for each in session.on_time(float(second))]
+    second, gap = found[0]
+    assert isinstance(gap, Missing)
+    assert (gap.symbol, gap.channel, gap.reason) == ("BTC-USD", "quote", GapReason.COUNTER)
+    assert second <= 16, "five seconds with trades and without a ticker, and five more"
+
+
+def test_a_gateway_that_answers_and_says_nothing_by_itself_is_left() -> None:
+    pulse = Pulse()
+    for second in range(100):
+        pulse.heard = True
+        assert pulse.on_time(float(second)) == []
+    for second in range(100, 110):
+        pulse.heard = second % 3 == 0  # answers to what the line asks after three silent seconds
+        said = pulse.on_time(float(second))
+        if said:
+            break
+    lost, leave = said
+    assert second <= 106
+    assert isinstance(lost, Missing)
+    assert (lost.symbol, lost.channel, lost.since_s) == (None, None, 98.0)
+    assert isinstance(leave, Reconnect)
+    pulse.begin()
+    assert [pulse.on_time(float(second)) for second in (200, 300, 400)] == [[]] * 3, "it was we who slept"
+
+
+def test_a_book_is_asked_for_anew_at_once_and_then_ever_more_seldom() -> None:
+    asked: list[float] = []
+    renewal = BookRenewal(("A", "B"), lambda symbols: [Send(" ".join(symbols))])
+    for second in range(3600):
+        renewal.lost("A")
+        renewal.lost("C")
+        renewal.lost(None)
+        asked += [float(second) for _ in renewal.on_time(float(second))]
+    assert asked[0] == 0.0
+    pauses = [later - earlier for earlier, later in pairwise(asked)]
+    assert pauses[:4] == [5.0, 10.0, 20.0, 40.0]
+    assert len(asked) < 15
+    renewal.lost("")
+    assert renewal.on_time(3600.0) == [Send("B")], "any of them: the other one was not asked for lately"

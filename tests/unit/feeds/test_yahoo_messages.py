@@ -15,8 +15,10 @@ from breadboard.feeds.reading import Event
 from breadboard.feeds.yahoo import YAHOO, symbol_in
 from breadboard.feeds.yahoo_messages import PricingReader
 from breadboard.model.decimals import ABSENT, price_text, size_text
+from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag, StatusCode
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode
 from breadboard.ports import Denied, Send, Wish
 from breadboard.sim.yahoo_protobuf import encode, framed, varint
 from recordings import recording
@@ -171,14 +173,15 @@ def test_a_price_finer_than_the_tape_is_rounded_and_told_in_full() -> None:
 
 def test_a_field_nobody_has_seen_makes_one_status_row_and_the_frame_is_read() -> None:
     raw = base64.b64encode(encode({"id": "AAPL", "price": 1.0, "time": T0}) + varint(48 << 3) + b"\x01")
-    read = Reading()
-    trade, status = read(raw)
-    assert (trade.kind, status.kind, status.code) == (EventKind.TRADE, EventKind.STATUS, StatusCode.SCHEMA)
-    assert status.notes == {"unknown": ["pricing.48"]}
+    first, second = YAHOO.decoder(Instruments()), YAHOO.decoder(Instruments())
+    decoded = first.decode(Frames.of([raw], [0], kind=RecordKind.DATA))
+    assert decoded.tape.kind.tolist() == [EventKind.TRADE, EventKind.STATUS]
+    assert decoded.tape.code.tolist() == [0, StatusCode.SCHEMA]
+    assert decoded.notes == {(0, 1): {"unknown": ["pricing.48"]}}
     again = base64.b64encode(encode({"id": "AAPL", "price": 2.0, "time": T0}) + varint(48 << 3) + b"\x01")
-    other = Reading()
-    other.reader.restore(read.reader.snapshot())
-    assert len(other(again)) == len(read(again)) == 1
+    second.restore(first.snapshot())
+    for decoder in (first, second):
+        assert decoder.decode(Frames.of([again], [0], kind=RecordKind.DATA)).notes == {}
 
 
 def test_heartbeats_are_conversation_and_unknown_types_are_ignored_by_name() -> None:

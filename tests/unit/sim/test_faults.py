@@ -43,7 +43,8 @@ def test_faults_are_read_from_words() -> None:
     "text",
     [
         *("fire", "mute", "mute:x", "mute:-1", "mute:0", "mute:inf", "mute:nan", "mute:1012@3", "fire:3"),
-        *("drop-depth:0.5", "close:x@3", "close:@3", "close:1012@", "close:99999@1", "clock-skew:0", "flood:0"),
+        *("drop-depth:0.5", "close:x@3", "close:@3", "close:1012@", "close:99@1", "clock-skew:0", "flood:0"),
+        "refuse:99@1",
     ],
 )
 def test_a_wrong_word_is_named(text: str) -> None:
@@ -93,6 +94,9 @@ def test_a_channel_is_a_stream_without_its_symbol(stream: str, symbols: list[str
         ({"symbols": 0}, "not 0"),
         ({"symbols": ()}, "needs symbols"),
         ({"faults": "fire:1"}, "fire:1"),
+        ({"rate": float("nan")}, "not nan"),
+        ({"options": {"at": "09:30", "symbol_limit": 3}}, "binance does not take --at, --symbol-limit; iqfeed does"),
+        ({"venue": "iqfeed", "recording": []}, "iqfeed plays no recordings"),
     ],
 )
 def test_what_cannot_be_simulated_is_refused_in_words(options: dict[str, object], words: str) -> None:

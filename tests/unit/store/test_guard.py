@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 import outputs_made as made
 from breadboard.errors import QueryRefused
 from breadboard.store.clickhouse import ClickHouseStore
-from breadboard.store.guard import check
+from breadboard.store.guard import check, table_of
 from breadboard.store.writer import StoreWriter
 
 HOSTILE = [
@@ -189,3 +189,15 @@ def test_what_runs_has_no_comments_and_no_semicolon() -> None:
 def test_the_guard_holds_no_state(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
     assert check("SELECT 1") == check("SELECT 1")
+
+
+@pytest.mark.parametrize(
+    ("text", "table"),
+    [
+        ("SELECT code FROM statuses", "statuses"),
+        ("WITH x AS (SELECT nope FROM gaps) SELECT * FROM x", "gaps"),
+        ("SELECT nope", "trades"),
+    ],
+)
+def test_a_hint_describes_the_table_that_was_asked(text: str, table: str) -> None:
+    assert table_of(text) == table

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import outputs_made as made
 from breadboard.errors import StoreError
+from breadboard.model.kinds import Provenance
 from breadboard.store import cut
 from breadboard.store.intents import Intents
 from breadboard.store.rows import Quarantined
@@ -133,6 +134,18 @@ def test_outputs_already_written_are_passed_over(tmp_path: Path) -> None:
     write(writer, 10, 45)
     writer.flush()
     assert store.offsets("trades") == list(range(0, 45, 3))
+
+
+@pytest.mark.parametrize("provenance", list(Provenance))
+def test_a_store_that_holds_rows_of_any_provenance_is_opened_again(tmp_path: Path, provenance: Provenance) -> None:
+    class Held(MemoryStore):
+        def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+            if "FROM latest" not in sql:
+                return super().query(sql, params)
+            return pa.table({"venue": ["IQFEED"], "symbol": ["NEPT"], "provenance": [str(provenance)]})
+
+    writer = StoreWriter(Held(), tmp_path)
+    assert writer.resume().written == 0
 
 
 def test_an_open_bar_never_replaces_a_final_one_concluded_later(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response, StreamingResponse
 
 from breadboard.api import export
+from breadboard.api.live import LiveMarket
 from breadboard.api.paging import Page, Wanted, page
 from breadboard.api.pool import StorePool
 from breadboard.api.services import Services
@@ -34,7 +35,7 @@ def router(services: Services, pool: StorePool) -> APIRouter:
         cursor: Cursor = None,
         format: export.Format = "json",  # noqa: A002 - the documented name of the parameter
     ) -> Response:
-        symbol, venue = _names(symbol, venue)
+        symbol, venue = names_of(services.live, symbol, venue)
         wanted = Wanted.of(kind, symbol, venue, interval if kind == "bars" else None, start, end, limit, cursor)
         return _answer(await ask(wanted), format, f"{kind}")
 
@@ -49,8 +50,18 @@ def router(services: Services, pool: StorePool) -> APIRouter:
     return routes
 
 
-def _names(symbol: str, venue: str | None) -> tuple[str, str | None]:
-    """Return symbol and venue of ``BTCUSDT``, of ``BTCUSDT.BINANCE``, or of the two given apart."""
+def names_of(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str | None]:
+    """Return symbol and venue of ``BTCUSDT``, of ``BTCUSDT.BINANCE``, or of the two given apart.
+
+    Both are spelled as the venue does it. A dot may belong to the symbol (``BRK.B``): what has been seen tells, in any
+    case of letters.
+    """
+    found = [live.instrument(index) for index in live.find(f"{symbol}.{venue}" if venue else symbol)]
+    if found:
+        one = found[0]
+        alike = len({each.symbol for each in found}) == 1  # btcusd and BTCUSD may both be there
+        named = venue or symbol.upper() == one.id.upper()
+        return one.symbol if alike else symbol, one.venue if named else None
     if venue is None and "." in symbol:
         symbol, _, venue = symbol.rpartition(".")
     return symbol, venue.upper() if venue else None
