@@ -10,7 +10,7 @@ our own heartbeats show nothing but a living socket, silence of every channel is
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -106,7 +106,7 @@ class BitstampSession:
         """Check the wishes. Raises UsageError."""
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_PAIR, example="btcusd", spell=str.lower)
         self._names = wanted_channels(self.venue, self.channels, CHANNELS)
-        keys: dict[bytes, Key] = {
+        keys: dict[Hashable, Key] = {
             f"{CHANNELS[channel]}{symbol}".encode(): (symbol, channel)
             for symbol in self.symbols
             for channel in self.channels

@@ -5,7 +5,7 @@ anew, alone: the venue then sends a new snapshot, and nothing else of the connec
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,7 +95,7 @@ class BybitSession:
         self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_SYMBOL)
         names = wanted_channels(self.venue, self.channels, CHANNELS)
         self._topics = tuple(f"{name}.{symbol}" for symbol in self.symbols for name in names)
-        keys: dict[bytes, Key] = {
+        keys: dict[Hashable, Key] = {
             f"{CHANNELS[channel]}.{symbol}".encode(): (symbol, channel)
             for symbol in self.symbols
             for channel in self.channels
