@@ -141,7 +141,7 @@ class Continuity:
         which, number = int(tape.instrument[row]), int(tape.trade_id[row])
         first, last = int(self._first[which]), int(self._last[which])
         if number > last:
-            is_told = self._followed[which] == _DENSE
+            is_told = bool(self._followed[which] == _DENSE)
             self._remember(which, (last + 1, number - 1, is_told))
             if is_told:
                 rows.append(self._row(tape, row, last + 1, number - 1))
