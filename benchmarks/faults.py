@@ -54,6 +54,8 @@ class Venue:
 
     fetches: bool = True
     """Its books need answers over HTTP."""
+    finest: bool = False
+    """It writes times in the finest unit there is already."""
     ids: bool = True
     """Its trades have numbers that are never given twice."""
     lines: bool = False
@@ -74,6 +76,7 @@ VENUES = {
         {"market_trades": "trade", "ticker": "quote", "level2": "book"},
         frozenset({"trade", "quote", "book", "heartbeats"}),
         fetches=False,
+        finest=True,
     ),
     # The checksum is that of ten levels a side: it shows what is wrong there, and not every missing message.
     "kraken-v2": Venue({"trade": "trade", "ticker": "quote", "book:1000": "book"}, frozenset({"trade"}), fetches=False),
@@ -82,7 +85,7 @@ VENUES = {
     "bybit": Venue(BYBIT, frozenset({"book"}), fetches=False),
     "bybit-linear": Venue(BYBIT, frozenset({"book"}), fetches=False),
     "bybit-inverse": Venue(BYBIT, frozenset({"book"}), fetches=False),
-    "bitstamp": Venue({"live_trades": "trade", "diff_order_book": "book"}, frozenset()),
+    "bitstamp": Venue({"live_trades": "trade", "diff_order_book": "book"}, frozenset(), finest=True),
     "massive": Venue({"T": "trade", "Q": "quote", "LULD": "luld"}, frozenset(), fetches=False),
     "yahoo": Venue({"2": "trade"}, frozenset(), fetches=False),
     # TickIDs are counted by market center, and repeat within a day; the venue's count of trades is asked once a minute.
@@ -193,7 +196,7 @@ TRIALS = (
     ),
     Trial("sequence-reset:2", lossless=True, seconds=within(6.0)),
     Trial("checksum:10", ("checksum",), within(2.0), needs=lambda _, rules: rules.checksum != "none"),
-    Trial("unit:1", lossless=True, quiet=True),
+    Trial("unit:1", lossless=True, quiet=True, needs=lambda venue, _: not venue.finest),
     Trial("http-429:2", lossless=True, seconds=within(6.0), needs=lambda venue, _: venue.fetches),
     Trial("refuse:2", lossless=True, seconds=within(9.0)),
     Trial("refuse:503@2", lossless=True, seconds=within(9.0)),

@@ -115,7 +115,7 @@ class BitstampSession:
             for symbol in self.symbols
             for channel in self.channels
         }
-        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s)
+        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s, answers=True)
         self.url = self.url or "wss://ws.bitstamp.net"
         self.rest_url = (self.rest_url or "https://www.bitstamp.net").rstrip("/")
 

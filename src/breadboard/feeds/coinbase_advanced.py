@@ -17,8 +17,8 @@ from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.watching import Key, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
+from breadboard.model.kinds import GapReason, SequenceRule
+from breadboard.ports import Capabilities, Missing, Reconnect, Request, Send, Wish
 
 CHANNELS: Final = {"trade": "market_trades", "quote": "ticker", "book": "level2"}
 _TOLD_IN: Final = CHANNELS | {"book": "l2_data"}
@@ -26,6 +26,7 @@ _PRODUCT: Final = b'"product_id":"'
 RENEWED: Final = ("level2", "market_trades")
 """Channels that begin with a snapshot, which mends what a hole has cost."""
 PRODUCTS_A_MESSAGE: Final = 100
+RESUBSCRIBED_S: Final = 2.0
 SNAPSHOTS_S: Final = 20.0
 """How long the books may wait for their snapshots after a subscription."""
 MOST_ERRORS: Final = 3
@@ -67,6 +68,9 @@ class CoinbaseAdvancedSession:
     """Products whose book waits for a snapshot, once the numbers had a hole."""
     _since_s: float | None = field(init=False, default=None)
     """Since when, on the clock of ``on_time``."""
+    _now_s: float = field(init=False, default=0.0)
+    _untraded_s: float | None = field(init=False, default=None)
+    """Since when trades are being subscribed to anew, on the clock of ``on_time``."""
     _broken: bool = field(init=False, default=False)
     """The numbers had another hole meanwhile."""
     _errors: int = field(init=False, default=0)
@@ -84,7 +88,7 @@ class CoinbaseAdvancedSession:
         self._numbers = ConnectionNumbers()
         self._waiting.clear()
         self.subscriptions.begin()
-        self._since_s, self._broken = None, False
+        self._since_s, self._broken, self._untraded_s = None, False, None
         return [_say("subscribe", "heartbeats", ()), *self._all("subscribe", self._names)]
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
@@ -116,7 +120,7 @@ class CoinbaseAdvancedSession:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Judge the subscriptions; begin once more after another hole; leave where what is owed stays away."""
-        requests = self.subscriptions.on_time(now_s)
+        requests = self.subscriptions.on_time(now_s) + self._tell_untraded(now_s)
         if not self._waiting:
             self._since_s = None
             if self._broken:
@@ -136,10 +140,21 @@ class CoinbaseAdvancedSession:
             self._broken = True
             return []
         names = [name for name in self._names if name in RENEWED]
+        if "market_trades" in names and self._untraded_s is None:
+            self._untraded_s = self._now_s
         if "level2" in names:
             self._waiting = set(self.symbols)
             self.subscriptions.renewing((symbol, "book") for symbol in self.symbols)
         return self._all("unsubscribe", names) + self._all("subscribe", names)
+
+    def _tell_untraded(self, now_s: float) -> list[Request]:
+        """Put on record that trades may be missing that were made between our two words, a second after them."""
+        since_s, self._now_s = self._untraded_s, now_s
+        if since_s is None or now_s - since_s < RESUBSCRIBED_S:
+            return []
+        self._untraded_s = None
+        detail = "trades were subscribed to anew"
+        return [Missing(None, "trade", GapReason.SUBSCRIPTION, since_s or now_s - RESUBSCRIBED_S, detail, over=True)]
 
     def _on_book(self, frame: bytes) -> None:
         try:

@@ -58,7 +58,7 @@ class OkxSession:
             for symbol in self.symbols
             for channel in self.channels
         }
-        self.subscriptions = Subscriptions(wires, self._anew, self.heartbeat_s)
+        self.subscriptions = Subscriptions(wires, self._anew, self.heartbeat_s, answers=True)
         self._watch = BookWatch(self.venue, self.symbols, OkxReader, self._again, self.subscriptions)
 
     def on_connect(self) -> list[Request]:

@@ -38,6 +38,8 @@ PATIENCE_S: Final = 30.0
 AUDIT_EVERY_S: Final = 60.0
 MUTE_S: Final = 30.0
 """The least silence of everything that is held against a venue which promises no sign of life."""
+EARLY_S: Final = 2.0
+"""At the most so old is a connection when its clock is first told."""
 RELAPSE_S: Final = 60.0
 MOST_NEEDS: Final = 32
 RECONNECT_EVERY_S: Final = 600.0
@@ -52,7 +54,8 @@ class Subscriptions:
 
     For each frame do ``counts[wire] += 1`` where ``wire in counts``; nothing else is done per frame. ``again`` returns
     what to say so that the venue subscribes those keys anew; the gap on record makes a book doubtful, so that for books
-    a snapshot must come of it. ``dataless`` are channels whose loss costs no data.
+    a snapshot must come of it. ``dataless`` are channels whose loss costs no data. ``answers``: the venue
+    answers our keepalives, which therefore prove nothing, and sends no sign of life of its own.
     """
 
     def __init__(
@@ -61,11 +64,14 @@ class Subscriptions:
         again: Callable[[Sequence[Key]], list[Request]],
         heartbeat_s: float | None = None,
         dataless: Collection[str] = (),
+        *,
+        answers: bool = False,
     ) -> None:
         self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
         self._again = again
         self._silence_s = heartbeat_s or GRACE_S
-        self._everything = None if heartbeat_s else Stream(None, EVERY_CHANNEL, (), Pace(OF_A_CHANNEL))
+        self._mute_s = heartbeat_s or MUTE_S
+        self._everything = None if heartbeat_s and not answers else Stream(None, EVERY_CHANNEL, (), Pace(OF_A_CHANNEL))
         self._dataless = frozenset(dataless)
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
@@ -79,6 +85,8 @@ class Subscriptions:
         self._channels = {channel: Stream(None, channel, (), Pace(OF_A_CHANNEL)) for channel in self._of_channel}
         self._unacknowledged: set[Key] = set()
         self._lacking: set[Key] = set()
+        self._early: dict[Key, bool] = {}
+        """Asked for anew before the clock was told, and whether it still has to come."""
         self._listed: set[Key] | None = None
         self._listed_s = 0.0
         self._owed: list[Missing] = []
@@ -96,6 +104,7 @@ class Subscriptions:
         """Forget the old connection; what is usual for a stream is the market's and stays known."""
         self._unacknowledged.clear()
         self._lacking.clear()
+        self._early.clear()
         self._listed = None
         self._refused.clear()
         self._halted.clear()
@@ -179,7 +188,10 @@ class Subscriptions:
         """Note that these are asked for anew though they speak: what they say until then may not reach us."""
         for key in keys:
             stream = self._streams.get(key)
-            if stream is None or self._now_s is None:
+            if stream is None:
+                continue
+            if self._now_s is None:
+                self._early[key] = True  # the clock of this connection was not told yet
                 continue
             if stream.trouble is None:
                 now_s = self._now_s
@@ -188,6 +200,8 @@ class Subscriptions:
 
     def renewed(self, key: Key) -> None:
         """Note that what it was asked for has come."""
+        if key in self._early:
+            self._early[key] = False
         stream = self._streams.get(key)
         if stream is not None and stream.trouble is not None:
             stream.trouble.awaits = False
@@ -231,6 +245,11 @@ class Subscriptions:
             for stream in self._all():
                 stream.known_good_s = now_s
             owed, self._owed = self._owed, []
+            for key, awaits in self._early.items():
+                early_s = now_s - EARLY_S
+                trouble = Trouble(GapReason.SUBSCRIPTION, early_s, now_s, PATIENCE_S, now_s, awaits=awaits)
+                self._streams[key].trouble = trouble
+            self._early.clear()
             return [*owed]
         passed_s, self._now_s = now_s - self._now_s, now_s
         requests = [*self._listen(passed_s, now_s), *self._go_on(now_s), *self._suspect(now_s), *self._insist(now_s)]
@@ -315,7 +334,7 @@ class Subscriptions:
         every = self._everything
         if every is None or self._phase not in ("", REGULAR):
             return []
-        if every.pace.quiet_s < MUTE_S or not every.pace.implausible:
+        if every.pace.quiet_s < self._mute_s or not every.pace.implausible:
             return []
         every.pace.excuse()  # in half a minute once more
         detail = f"nothing for {now_s - every.known_good_s:.0f} s on the whole connection"

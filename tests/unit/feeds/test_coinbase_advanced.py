@@ -265,25 +265,33 @@ def test_a_hole_subscribes_anew_to_what_begins_with_a_snapshot_and_waits_for_it(
     ]
     assert words(subject.on_frames([heartbeat(5)])) == renewed
     assert subject.on_frames([heartbeat(9), heartbeat(12)]) == [], "the snapshot is under way"
-    assert subject.on_time(1000.0) == []
+    (trades,) = subject.on_time(1000.0)
+    assert isinstance(trades, Missing)
+    assert (trades.symbol, trades.channel, trades.over) == (None, "trade", True)
     subject.on_frames([book(13, "snapshot", *LEVELS)])
-    assert words(subject.on_time(1001.0)) == renewed, "older than the last hole, perhaps"
-    subject.on_frames([book(14, "snapshot", *LEVELS)])
-    (over,) = subject.on_time(1002.0)
+    over, *again = subject.on_time(1001.0)
     assert isinstance(over, Missing)
-    assert (over.symbol, over.channel, over.over) == ("BTC-USD", "book", True)
-    assert subject.on_time(1003.0) == []
+    assert words(again) == renewed, "older than the last hole, perhaps"
+    subject.on_frames([book(14, "snapshot", *LEVELS)])
+    told = [each for second in (1002.0, 1003.0) for each in subject.on_time(second)]
+    assert [(each.symbol, each.channel, each.over) for each in told if isinstance(each, Missing)] == [
+        ("BTC-USD", "book", True),
+        (None, "trade", True),
+    ]
+    assert subject.on_time(1004.0) == []
 
 
 def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     subject = session("BTC-USDC")
     subject.on_connect()
     subject.on_frames([heartbeat(0), heartbeat(2)])
-    left = [second for second in range(60) if subject.on_time(1000.0 + second)]
-    assert left == [SNAPSHOTS_S + 1]
+    said = [subject.on_time(1000.0 + second) for second in range(60)]
+    left = [second for second, each in enumerate(said) if any(isinstance(one, Reconnect) for one in each)]
+    assert left[0] == SNAPSHOTS_S + 1
     subject.on_connect()
     subject.on_frames([heartbeat(0), heartbeat(2), book(3, "snapshot", *LEVELS)])
-    assert not any(subject.on_time(1000.0 + second) for second in range(60)), "BTC-USDC is answered as BTC-USD"
+    said = [request for second in range(60) for request in subject.on_time(1000.0 + second)]
+    assert not any(isinstance(request, Reconnect) for request in said), "BTC-USDC is answered as BTC-USD"
 
 
 def test_without_books_and_trades_nothing_needs_to_be_renewed() -> None:
