@@ -72,3 +72,21 @@ def test_what_came_from_files_never_shares_a_source_number_with_a_connection(
     for _ in range(2):
         brought(capsys, places.root, ticks, "--format", "iqfeed-ticks", "--symbol", "ABC")
     assert {number: known.carried for number, known in history(places.journal).items()} == {2: True, 3: True}
+
+
+def test_the_same_file_is_not_brought_in_twice(tmp_path: Path, ticks: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data_dir, words = tmp_path / "data", (ticks, "--format", "iqfeed-ticks", "--symbol")
+    brought(capsys, data_dir, *words, "abc")
+    copy = tmp_path / "copy.csv"
+    copy.write_bytes(Path(ticks).read_bytes())
+    for path in (ticks, str(copy)):
+        assert run(["import", path, *words[1:], "ABC", "--data-dir", str(data_dir)]) == 2
+        told = capsys.readouterr().err
+        assert "already, as ticks.csv" in told
+        assert "hint: breadboard import" in told
+    brought(capsys, data_dir, *words, "xyz")
+    assert ask(capsys, data_dir, "select symbol, count() n from trades group by symbol order by symbol") == [
+        {"symbol": "ABC", "n": 4},
+        {"symbol": "XYZ", "n": 4},
+    ]
+    assert run(["import", ticks, ticks, *words[1:], "NEW", "--data-dir", str(data_dir)]) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from breadboard import feeds
+from breadboard.app import imported
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
@@ -41,11 +42,12 @@ def run(job: Job) -> dict[str, Any]:
             raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}")
     symbol = _spelled(job)
     for path in job.files:
-        next(
-            FORMATS[job.format].read(path, symbol, job.interval_s), None
-        )  # a wrong file is told before a place is made
+        # A wrong file is told before a place is made.
+        next(FORMATS[job.format].read(path, symbol, job.interval_s), None)
     places = Places(job.data_dir)
     refuse_running(places, "an import")
+    marks = [(path, imported.fingerprint(path, job.format, symbol, job.interval_s)) for path in job.files]
+    imported.refuse_again(places, marks)
     venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
 
     def records(source: int) -> Iterator[Batch]:
@@ -57,6 +59,7 @@ def run(job: Job) -> dict[str, Any]:
         notes.extend(said for (_, index), said in outputs.details.items() if index == WHOLE_FRAME)
 
     found = carry(records, Config(data_dir=str(job.data_dir)), places.made(), listener=hear)
+    imported.note(places, marks)
     return {"symbol": symbol, "venue": venue, "notes": notes} | found
 
 
