@@ -69,8 +69,8 @@ def test_what_came_from_files_never_shares_a_source_number_with_a_connection(
 ) -> None:
     places = Places(tmp_path / "data").made()
     places.write_source_numbers({"binance/0/0/0": 0, "coinbase/0/0/0": 1})  # planned, and never connected
-    for _ in range(2):
-        brought(capsys, places.root, ticks, "--format", "iqfeed-ticks", "--symbol", "ABC")
+    for symbol in ("ABC", "XYZ"):
+        brought(capsys, places.root, ticks, "--format", "iqfeed-ticks", "--symbol", symbol)
     assert {number: known.carried for number, known in history(places.journal).items()} == {2: True, 3: True}
 
 
