@@ -60,7 +60,7 @@ class Venue:
     """Its trades have numbers that are never given twice."""
     lines: bool = False
     """It is a gateway of text lines, which has faults of its own."""
-    options: dict[str, Any] = field(default_factory=lambda: {"symbols": 3, "rate": 150.0})
+    options: dict[str, Any] = field(default_factory=lambda: {"symbols": 3, "rate": 300.0})
 
 
 BINANCE = {"trade": "trade", "bookTicker": "quote", "depth@100ms": "book"}
