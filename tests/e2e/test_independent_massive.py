@@ -39,9 +39,7 @@ def vendor(request: pytest.FixtureRequest) -> ModuleType:
     try:
         return importlib.import_module(request.param)
     except ImportError:
-        pytest.skip(
-            f"the independent client {request.param!r} is not installed (make clients)"
-        )
+        pytest.skip(f"the independent client {request.param!r} is not installed (make clients)")
 
 
 def exact(number: float) -> Decimal:

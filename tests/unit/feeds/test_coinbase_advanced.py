@@ -290,8 +290,8 @@ def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     assert left[0] == SNAPSHOTS_S + 1
     subject.on_connect()
     subject.on_frames([heartbeat(0), heartbeat(2), book(3, "snapshot", *LEVELS)])
-    said = [request for second in range(60) for request in subject.on_time(1000.0 + second)]
-    assert not any(isinstance(request, Reconnect) for request in said), "BTC-USDC is answered as BTC-USD"
+    later = [request for second in range(60) for request in subject.on_time(1000.0 + second)]
+    assert not any(isinstance(request, Reconnect) for request in later), "BTC-USDC is answered as BTC-USD"
 
 
 def test_without_books_and_trades_nothing_needs_to_be_renewed() -> None:
