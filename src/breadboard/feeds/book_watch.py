@@ -51,11 +51,6 @@ class _Health:
     why: str = ""
     told: bool = False
 
-    def give_up(self, reason: GapReason, why: str) -> list[Request]:
-        """Ask no more on this connection; the alarm goes out with the next look at the time."""
-        self.given_up, self.why = reason, why
-        return []
-
 
 class BookWatch:
     """Follows the books of one connection. ``again`` returns what to send so that one symbol's book begins anew."""
@@ -136,11 +131,13 @@ class BookWatch:
             return []
         health.strikes += health.right < SETTLED
         if health.strikes >= MOST_STRIKES:
-            return health.give_up(GapReason.CHECKSUM, f"wrong {MOST_STRIKES} times straight after fresh snapshots")
+            why = f"wrong {MOST_STRIKES} times straight after fresh snapshots"
+            return self._give_up(symbol, health, GapReason.CHECKSUM, why)
         now_s = self._now_s or 0.0
         health.asked_at = [*(at for at in health.asked_at if now_s - at < WINDOW_S), now_s]
         if len(health.asked_at) > MOST_ASKED:
-            return health.give_up(GapReason.CHECKSUM, f"wrong more than {MOST_ASKED} times in {WINDOW_S:g} s")
+            why = f"wrong more than {MOST_ASKED} times in {WINDOW_S:g} s"
+            return self._give_up(symbol, health, GapReason.CHECKSUM, why)
         health.asked, health.asked_s = 1, None
         return self._again(symbol)
 
@@ -151,9 +148,20 @@ class BookWatch:
             return []
         if health.asked > 1:
             why = f"asked for twice, and no snapshot within {SNAPSHOT_WITHIN_S:g} s"
-            return health.give_up(GapReason.SUBSCRIPTION, why)
+            return self._give_up(symbol, health, GapReason.SUBSCRIPTION, why)
         health.asked, health.asked_s = health.asked + 1, now_s
         return self._again(symbol)
+
+    def _give_up(self, symbol: str, health: _Health, reason: GapReason, why: str) -> list[Request]:
+        """Ask no more on this connection; the alarm goes out with the next look at the time.
+
+        A book that is wrong whenever it is renewed is missing to the end of the connection. One of which no snapshot
+        comes is a lost subscription, for which a new connection may be worth its while.
+        """
+        health.given_up, health.why = reason, why
+        if reason is GapReason.CHECKSUM:
+            self._subscriptions.renewing([(symbol, "book")], reason, in_vain=True)
+        return []
 
     def _again(self, symbol: str) -> list[Request]:
         self._subscriptions.renewing([(symbol, "book")])

@@ -15,6 +15,7 @@ which is no matter of subscriptions: ever more seldom.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from math import inf
 from typing import Final
 
 from breadboard.feeds.pace import OF_A_CHANNEL, Pace
@@ -184,8 +185,13 @@ class Subscriptions:
         if stream is not None and self._now_s is not None:
             stream.behind_s = None if by <= 0 else stream.behind_s or self._now_s
 
-    def renewing(self, keys: Iterable[Key], reason: GapReason = GapReason.SUBSCRIPTION) -> None:
-        """Note that these are asked for anew though they speak: what they say until then may not reach us."""
+    def renewing(
+        self, keys: Iterable[Key], reason: GapReason = GapReason.SUBSCRIPTION, *, in_vain: bool = False
+    ) -> None:
+        """Note that these are asked for anew though they speak: what they say until then may not reach us.
+
+        ``in_vain``: they are not asked for any more on this connection, and missing until its end.
+        """
         for key in keys:
             stream = self._streams.get(key)
             if stream is None:
@@ -197,6 +203,8 @@ class Subscriptions:
                 now_s = self._now_s
                 stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s)
             stream.trouble.awaits = True
+            if in_vain:
+                stream.trouble.patience_s = inf
 
     def renewed(self, key: Key) -> None:
         """Note that what it was asked for has come."""
