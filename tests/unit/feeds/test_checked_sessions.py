@@ -137,11 +137,13 @@ def test_a_book_that_was_given_up_is_missing_to_the_end_of_the_connection(venue:
     session.on_time(100.0)
     for _ in range(MOST_STRIKES):
         session.on_frames([snapshot(venue), wrong(venue)])
-    known_s, said = 100.0, []
+    known_s = 100.0
+    said: list[Missing] = []
     for now_s in (101.0 + second for second in range(60)):
         for each in (one for one in session.on_time(now_s) if isinstance(one, Missing) and one.symbol == ONE[venue]):
             assert each.since_s <= known_s, "no moment lies between two of its gaps"
-            known_s, said = now_s, [*said, each]
+            known_s = now_s
+            said.append(each)
         assert not [one for one in session.on_frames([wrong(venue)]) if isinstance(one, Send)]
     assert len(said) > 5
     (last,) = (one for one in session.subscriptions.on_end() if one.symbol == ONE[venue])
