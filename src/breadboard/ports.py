@@ -105,6 +105,8 @@ class Fetch:
     delay_s: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """May hold a secret: sent, never journaled, never logged."""
+    logs_in: bool = False
+    """It fetches what a refused request lacked: the minute after a refusal is not for it, and ends with its success."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ class Documents:
     Every attempt is answered, also one that got no HTTP answer at all: then with status 0 and an empty body, so
     that the journal shows the attempt and the session decides what to ask next. After a failure (status 0, 4xx or
     5xx) the next request of this line waits for a backoff, and for the venue's Retry-After, whatever it asked for.
+    After a refusal (401, 403, 451) it waits for a minute, unless it fetches what was lacking (``Fetch.logs_in``).
     """
 
     def __init__(self, deliver: Deliver, clock: Clock, rng: Random, client: httpx.AsyncClient | None = None) -> None:
@@ -36,7 +37,7 @@ class Documents:
         self._clock = clock
         self._client = client
         self._backoff = Backoff(rng)
-        self._not_before = 0
+        self._not_before = self._refused_until = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def fetch(self, request: Fetch) -> None:
@@ -60,20 +61,22 @@ class Documents:
         if self._client is not None:
             await self._client.aclose()
 
-    def wait_s(self, delay_s: float) -> float:
+    def wait_s(self, delay_s: float, *, logs_in: bool = False) -> float:
         """Return how long a request that asks for ``delay_s`` has to wait, failures considered."""
-        return max(delay_s, (self._not_before - self._clock.mono()) / 1e9, 0.0)
+        until = self._not_before if logs_in else max(self._not_before, self._refused_until)
+        return max(delay_s, (until - self._clock.mono()) / 1e9, 0.0)
 
-    def failed(self, retry_after_s: float = 0.0) -> None:
-        """Note a failure: the next request waits."""
-        pause = max(self._backoff.delay(), min(retry_after_s, LONGEST_RETRY_AFTER_S))
-        self._not_before = self._clock.mono() + int(pause * 1e9)
+    def failed(self, retry_after_s: float = 0.0, refused_s: float = 0.0) -> None:
+        """Note a failure: the next request waits; ``refused_s`` is for those that do not log in."""
+        pause, now = max(self._backoff.delay(), min(retry_after_s, LONGEST_RETRY_AFTER_S)), self._clock.mono()
+        self._not_before = now + int(pause * 1e9)
+        self._refused_until = max(self._refused_until, now + int(refused_s * 1e9))
 
     async def _carry_out(self, request: Fetch) -> None:
-        wait_s = self.wait_s(request.delay_s)
+        wait_s = self.wait_s(request.delay_s, logs_in=request.logs_in)
         while wait_s > 0:
             await asyncio.sleep(wait_s)
-            wait_s = self.wait_s(0.0)  # another request may have failed while this one waited
+            wait_s = self.wait_s(0.0, logs_in=request.logs_in)  # another request may have failed while this one waited
         status, body = 0, b""
         try:
             async with asyncio.timeout(3 * TIMEOUT_S):
@@ -83,8 +86,9 @@ class Documents:
             retry_after_s = 0.0
         if 200 <= status < 400:
             self._backoff.reset()
+            self._refused_until = 0 if request.logs_in else self._refused_until
         else:
-            self.failed(max(retry_after_s, refused_wait_s(status)))
+            self.failed(retry_after_s, refused_wait_s(status))
         # A request that the answer itself calls for must not cancel the task that delivers the answer.
         if self._tasks.get(request.tag) is asyncio.current_task():
             del self._tasks[request.tag]

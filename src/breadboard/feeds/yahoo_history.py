@@ -197,4 +197,4 @@ class YahooChart:
                 url = chart_url(
                     self.hosts.chart, self.symbol, self.interval, window, crumb=self.crumb, hours=self.hours
                 )
-        return [Fetch(self._tag(), url, delay_s, HEADERS)]
+        return [Fetch(self._tag(), url, delay_s, HEADERS, logs_in=self._step is not Step.CHART)]

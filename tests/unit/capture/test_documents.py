@@ -119,6 +119,13 @@ def test_the_venues_retry_after_is_obeyed(status: int, header: str, waits: float
     asyncio.run(scenario())
 
 
+def test_what_a_refused_request_lacked_is_fetched_at_once_and_ends_the_minute() -> None:
+    made, _ = fetching(httpx.MockTransport(lambda _: httpx.Response(200)), ManualClock())
+    made.failed(0.0, 60.0)
+    assert made.wait_s(0.0) == 60.0
+    assert made.wait_s(0.0, logs_in=True) <= 0.5
+
+
 def test_failures_in_a_row_wait_longer_and_longer_and_a_success_forgets_them() -> None:
     clock = ManualClock()
     made, _ = fetching(httpx.MockTransport(lambda _: httpx.Response(500)), clock)
