@@ -24,6 +24,7 @@ def test_coinbases_client_has_the_books_and_trades_that_the_engine_has(tmp_path:
                 market.rest.set()
                 await comes_to(market, follower)
                 await asyncio.sleep(1.0)
+                await comes_to(market, follower)  # trades come in batches, the last of them after the last of the books
                 heard = await client.heard()
             finally:
                 client.kill()
