@@ -253,7 +253,10 @@ class Decoder(Protocol):
 class Feed(Protocol):
     """One venue: how it talks, and what its bytes mean."""
 
-    capabilities: Capabilities
+    @property
+    def capabilities(self) -> Capabilities:
+        """What it is and is not."""
+        ...
 
     def session(self, wish: Wish) -> Session:
         """Return a conversation for what is wished. Raises UsageError for what the venue cannot have."""

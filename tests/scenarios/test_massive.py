@@ -17,7 +17,7 @@ from breadboard.capture.planning import plan_sources
 from breadboard.cli import run
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
-from breadboard.feeds.massive import MASSIVE, MassiveFeed
+from breadboard.feeds.massive import MASSIVE
 from breadboard.feeds.massive_calls import trades
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
@@ -88,7 +88,7 @@ def test_what_an_outage_took_is_refilled_from_rest_without_a_duplicate(tmp_path:
         async with simulator("massive", rate=400, symbols=["AAPL"], faults="disconnect:2") as sim:
             writer = journal.Writer.open(tmp_path / "journal")
             # Capture waits half a minute before it uses such a key again; here that would be a long outage.
-            feed = MassiveFeed(replace(MASSIVE.capabilities, single_connection=False), MASSIVE.url)
+            feed = replace(MASSIVE, capabilities=replace(MASSIVE.capabilities, single_connection=False))
             async with capturing(plan_sources([config(sim.url, ("AAPL",))], {"massive": feed}), writer) as capture:
                 await until(lambda: sum(s.connects for s in capture.status().sources) >= 4, 60)
                 await asyncio.sleep(1.0)

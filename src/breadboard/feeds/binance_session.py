@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from breadboard.errors import UsageError
-from breadboard.feeds.watching import AUDIT_EVERY_S, Key, Subscriptions
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import AUDIT_EVERY_S, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
 from breadboard.model.sequences import fell_back

@@ -17,10 +17,10 @@ from typing import Final
 import msgspec
 
 from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader, is_change
-from breadboard.feeds.readers import ReadingDecoder
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.reading_feed import ReadingFeed
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
-from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Denied, Fetch, Keepalive, Reconnect, Request, Send, Wish
 
@@ -89,12 +89,11 @@ class _Begun:
 class BitstampSession:
     """A ``ports.Session``."""
 
-    venue: str
-    symbols: Sequence[str]
-    channels: Sequence[str]
-    url: str
-    rest_url: str
-    heartbeat_s: float | None = None
+    capabilities: Capabilities
+    wish: Wish
+    url: str = field(init=False)
+    rest_url: str = field(init=False)
+    symbols: Sequence[str] = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _names: tuple[str, ...] = field(init=False)
     _books: dict[str, _Begun] = field(init=False, default_factory=dict)
@@ -108,16 +107,17 @@ class BitstampSession:
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_PAIR, example="btcusd", spell=str.lower)
-        self._names = wanted_channels(self.venue, self.channels, CHANNELS)
+        can, wish = self.capabilities, self.wish
+        self.symbols = wanted_symbols(can.venue, wish.symbols, pattern=_PAIR, example="btcusd", spell=str.lower)
+        self._names = wanted_channels(can.venue, wish.channels, CHANNELS)
         keys: dict[Hashable, Key] = {
             f"{CHANNELS[channel]}{symbol}".encode(): (symbol, channel)
             for symbol in self.symbols
-            for channel in self.channels
+            for channel in wish.channels
         }
-        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s, answers=True)
-        self.url = self.url or "wss://ws.bitstamp.net"
-        self.rest_url = (self.rest_url or "https://www.bitstamp.net").rstrip("/")
+        self.subscriptions = Subscriptions(keys, self._anew, can.heartbeat_s, answers=True)
+        self.url = wish.url or "wss://ws.bitstamp.net"
+        self.rest_url = (wish.rest_url or "https://www.bitstamp.net").rstrip("/")
 
     def on_connect(self) -> list[Request]:
         """Forget the old connection's books; subscribe, one channel a message."""
@@ -254,25 +254,7 @@ def _subscribe(channel: str) -> Send:
     return Send(msgspec.json.encode({"event": "bts:subscribe", "data": {"channel": channel}}).decode())
 
 
-@dataclass
-class BitstampFeed:
-    """Bitstamp as a ``ports.Feed``."""
-
-    capabilities: Capabilities
-
-    def session(self, wish: Wish) -> BitstampSession:
-        """Return a conversation; see ``ports.Feed.session``."""
-        can = self.capabilities
-        return BitstampSession(can.venue, wish.symbols, wish.channels, wish.url, wish.rest_url, can.heartbeat_s)
-
-    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
-        """Return a decoder; there is one way to read, ``fast`` or not."""
-        del fast
-        can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, BitstampReader(), instruments)
-
-
-BITSTAMP: Final = BitstampFeed(
+BITSTAMP: Final = ReadingFeed(
     Capabilities(
         venue="BITSTAMP",
         completeness="full",
@@ -289,5 +271,7 @@ BITSTAMP: Final = BitstampFeed(
         frame_cap=4 << 20,
         channels=("trade", "book"),
         keepalive=Keepalive('{"event":"bts:heartbeat"}', 10.0),
-    )
+    ),
+    BitstampSession,
+    BitstampReader,
 )

@@ -7,16 +7,17 @@ anew, alone: the venue then sends a new snapshot, and nothing else of the connec
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 import msgspec
 
 from breadboard.errors import UsageError
 from breadboard.feeds.bybit_messages import BybitReader
-from breadboard.feeds.readers import ReadingDecoder
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.reading_feed import ReadingFeed
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
-from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import GapReason, SequenceRule
 from breadboard.ports import Capabilities, Denied, Keepalive, Missing, Reconnect, Request, Send, Wish
 
@@ -73,11 +74,12 @@ class _Watched:
 class BybitSession:
     """A ``ports.Session``."""
 
-    venue: str
-    symbols: Sequence[str]
-    channels: Sequence[str]
-    url: str
-    heartbeat_s: float | None = None
+    home: str
+    """The market's own address."""
+    capabilities: Capabilities
+    wish: Wish
+    url: str = field(init=False)
+    symbols: Sequence[str] = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _topics: tuple[str, ...] = field(init=False)
     _books: dict[str, _Watched] = field(init=False, default_factory=dict)
@@ -92,18 +94,20 @@ class BybitSession:
 
     def __post_init__(self) -> None:
         """Check the wishes and name the topics. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_SYMBOL)
-        names = wanted_channels(self.venue, self.channels, CHANNELS)
+        can, wish = self.capabilities, self.wish
+        self.url = wish.url or self.home
+        self.symbols = wanted_symbols(can.venue, wish.symbols, pattern=_SYMBOL)
+        names = wanted_channels(can.venue, wish.channels, CHANNELS)
         self._topics = tuple(f"{name}.{symbol}" for symbol in self.symbols for name in names)
         keys: dict[Hashable, Key] = {
             f"{CHANNELS[channel]}.{symbol}".encode(): (symbol, channel)
             for symbol in self.symbols
-            for channel in self.channels
+            for channel in wish.channels
         }
-        self.subscriptions = Subscriptions(keys, self._anew, self.heartbeat_s)
+        self.subscriptions = Subscriptions(keys, self._anew, can.heartbeat_s)
         if sum(map(len, self._topics)) > ARGS_CHARACTERS:
             raise UsageError(
-                f"the {len(self._topics)} topics of {self.venue} are longer than the {ARGS_CHARACTERS} characters that "
+                f"the {len(self._topics)} topics of {can.venue} are longer than the {ARGS_CHARACTERS} characters that "
                 "it takes on a connection",
                 hint="split the symbols over several sources",
             )
@@ -226,27 +230,8 @@ def _say(op: str, topics: tuple[str, ...], req_id: str) -> Send:
     return Send(msgspec.json.encode({"req_id": req_id, "op": op, "args": topics}).decode())
 
 
-@dataclass
-class BybitFeed:
-    """One of Bybit's markets as a ``ports.Feed``."""
-
-    capabilities: Capabilities
-    url: str
-
-    def session(self, wish: Wish) -> BybitSession:
-        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
-        can = self.capabilities
-        return BybitSession(can.venue, wish.symbols, wish.channels, wish.url or self.url, can.heartbeat_s)
-
-    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
-        """Return a decoder; there is one way to read, ``fast`` or not."""
-        del fast
-        can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, BybitReader(), instruments)
-
-
-def _market(venue: str, path: str) -> BybitFeed:
-    return BybitFeed(
+def _market(venue: str, path: str) -> ReadingFeed:
+    return ReadingFeed(
         Capabilities(
             venue=venue,
             completeness="full",
@@ -263,7 +248,8 @@ def _market(venue: str, path: str) -> BybitFeed:
             frame_cap=4 << 20,
             keepalive=Keepalive('{"op":"ping"}', 20.0),
         ),
-        f"wss://stream.bybit.com/v5/public/{path}",
+        partial(BybitSession, f"wss://stream.bybit.com/v5/public/{path}"),
+        BybitReader,
     )
 
 

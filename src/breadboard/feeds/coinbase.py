@@ -11,7 +11,8 @@ import msgspec
 from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule

@@ -13,10 +13,10 @@ import msgspec
 
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
-from breadboard.feeds.readers import ReadingDecoder
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.reading_feed import ReadingFeed
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
-from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import GapReason, SequenceRule
 from breadboard.ports import Capabilities, Missing, Reconnect, Request, Send, Wish
 
@@ -56,11 +56,10 @@ _books: Final = msgspec.json.Decoder(_Books)
 class CoinbaseAdvancedSession:
     """A ``ports.Session``."""
 
-    venue: str
-    symbols: Sequence[str]
-    channels: Sequence[str]
-    url: str
-    heartbeat_s: float | None = None
+    capabilities: Capabilities
+    wish: Wish
+    url: str = field(init=False)
+    symbols: Sequence[str] = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _names: tuple[str, ...] = field(init=False)
     _numbers: ConnectionNumbers = field(init=False, default_factory=ConnectionNumbers)
@@ -78,10 +77,11 @@ class CoinbaseAdvancedSession:
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols, example="BTC-USD")
-        self._names = wanted_channels(self.venue, self.channels, CHANNELS)
-        self.subscriptions = Subscriptions(_wires(self.symbols, self.channels), self._anew, self.heartbeat_s)
-        self.url = self.url or "wss://advanced-trade-ws.coinbase.com"
+        can, wish = self.capabilities, self.wish
+        self.symbols = wanted_symbols(can.venue, wish.symbols, example="BTC-USD")
+        self._names = wanted_channels(can.venue, wish.channels, CHANNELS)
+        self.subscriptions = Subscriptions(_wires(self.symbols, wish.channels), self._anew, can.heartbeat_s)
+        self.url = wish.url or "wss://advanced-trade-ws.coinbase.com"
 
     def on_connect(self) -> list[Request]:
         """Forget the old connection's numbers; ask for heartbeats first, which keep quiet channels open."""
@@ -203,25 +203,7 @@ def _say(method: str, channel: str, products: Sequence[str]) -> Send:
     return Send(msgspec.json.encode(said).decode())
 
 
-@dataclass
-class CoinbaseAdvancedFeed:
-    """Coinbase Advanced Trade as a ``ports.Feed``."""
-
-    capabilities: Capabilities
-
-    def session(self, wish: Wish) -> CoinbaseAdvancedSession:
-        """Return a conversation; see ``ports.Feed.session``. This venue is never asked over HTTP."""
-        can = self.capabilities
-        return CoinbaseAdvancedSession(can.venue, wish.symbols, wish.channels, wish.url, can.heartbeat_s)
-
-    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
-        """Return a decoder; there is one way to read, ``fast`` or not."""
-        del fast
-        can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, CoinbaseAdvancedReader(), instruments)
-
-
-COINBASE_ADVANCED: Final = CoinbaseAdvancedFeed(
+COINBASE_ADVANCED: Final = ReadingFeed(
     Capabilities(
         venue="COINBASE_ADVANCED",
         completeness="full",
@@ -236,5 +218,7 @@ COINBASE_ADVANCED: Final = CoinbaseAdvancedFeed(
         max_streams_per_connection=1_000,
         client_messages_per_s=8.0,
         frame_cap=10 << 20,  # a snapshot of a whole book, about a hundred bytes a level
-    )
+    ),
+    CoinbaseAdvancedSession,
+    CoinbaseAdvancedReader,
 )

@@ -5,54 +5,37 @@ One key carries one connection at a time and host; the delayed host, 15 minutes 
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from urllib.parse import urlsplit
 
 from breadboard.errors import UsageError
 from breadboard.feeds.massive_messages import MassiveReader
 from breadboard.feeds.massive_session import CHANNELS, MassiveSession
-from breadboard.feeds.readers import ReadingDecoder
+from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
-from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Wish
 
 _TICKER: Final = re.compile(r"\*|[A-Za-z][A-Za-z0-9]{0,15}(?:[./-][A-Za-z0-9]{1,8}){0,3}", re.ASCII)
 """``*`` is every stock. Small letters mean something inside a ticker: BACpB is a preferred stock, ACHRw a warrant."""
-_PATH: Final = "/stocks"
+_MARKET: Final = "/stocks"
 
 
-@dataclass
-class MassiveFeed:
-    """Massive stocks as a ``ports.Feed``."""
-
-    capabilities: Capabilities
-    url: str
-
-    def session(self, wish: Wish) -> MassiveSession:
-        """Return a conversation; see ``ports.Feed.session``. Raises UsageError, too, where there is no key."""
-        can = self.capabilities
-        symbols = wanted_symbols(can.venue, wish.symbols, pattern=_TICKER, example="AAPL", spell=_spelled)
-        if not wish.key:
-            raise UsageError(
-                f"{can.venue} asks for a key, and {can.credential} is not set", hint=f"export {can.credential}=…"
-            )
-        return MassiveSession(
-            self._address(wish.url), ("*",) if "*" in symbols else symbols, _topics(can.venue, wish.channels), wish.key
+def _conversation(home: str, can: Capabilities, wish: Wish) -> MassiveSession:
+    """Return a conversation with a host at home there. Raises UsageError, too, where there is no key."""
+    symbols = wanted_symbols(can.venue, wish.symbols, pattern=_TICKER, example="AAPL", spell=_spelled)
+    if not wish.key:
+        raise UsageError(
+            f"{can.venue} asks for a key, and {can.credential} is not set", hint=f"export {can.credential}=…"
         )
+    wanted = ("*",) if "*" in symbols else symbols
+    return MassiveSession(_address(wish.url or home), wanted, _topics(can.venue, wish.channels), wish.key)
 
-    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
-        """Return a decoder; there is one way to read these frames, so ``fast`` changes nothing."""
-        del fast
-        can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, MassiveReader(), instruments)
 
-    def _address(self, url: str) -> str:
-        """Return the address with its market; one that has a path is taken as it is."""
-        if not url:
-            return self.url
-        return url if urlsplit(url).path.strip("/") else url.rstrip("/") + _PATH
+def _address(url: str) -> str:
+    """Return the address with its market; one that has a path is taken as it is."""
+    return url if urlsplit(url).path.strip("/") else url.rstrip("/") + _MARKET
 
 
 def _topics(venue: str, channels: Sequence[str]) -> tuple[str, ...]:
@@ -87,8 +70,14 @@ def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> C
     )
 
 
-MASSIVE = MassiveFeed(_capabilities("MASSIVE", "full", ("trade", "quote", "luld")), f"wss://socket.massive.com{_PATH}")
+MASSIVE: Final = ReadingFeed(
+    _capabilities("MASSIVE", "full", ("trade", "quote", "luld")),
+    partial(_conversation, "wss://socket.massive.com"),
+    MassiveReader,
+)
 # The venue documents quotes and bands for real time only; its bars have to be asked for by name.
-MASSIVE_DELAYED = MassiveFeed(
-    _capabilities("MASSIVE_DELAYED", "delayed", ("trade",)), f"wss://delayed.massive.com{_PATH}"
+MASSIVE_DELAYED: Final = ReadingFeed(
+    _capabilities("MASSIVE_DELAYED", "delayed", ("trade",)),
+    partial(_conversation, "wss://delayed.massive.com"),
+    MassiveReader,
 )

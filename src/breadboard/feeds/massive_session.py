@@ -12,7 +12,8 @@ from typing import Final
 import msgspec
 
 from breadboard.feeds.massive_events import topic_in
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Reconnect, Request, Send
 

@@ -7,6 +7,9 @@ from typing import Final
 from breadboard.feeds.pace import Pace
 from breadboard.model.kinds import GapReason
 
+Key = tuple[str, str]
+"""Symbol as the venue spells it, and channel as we call it."""
+
 SLEPT_S: Final = 5.0
 """When time is asked for so late, it was we who were not there."""
 GOES_ON: Final = 0.3
@@ -54,7 +57,7 @@ class Stream:
     """How often in a row it was lost again soon after that."""
 
     @property
-    def key(self) -> tuple[str, str]:
+    def key(self) -> Key:
         """Symbol and channel; no symbol is the empty one."""
         return self.symbol or "", self.channel
 

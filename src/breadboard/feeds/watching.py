@@ -8,43 +8,26 @@ A session owns one ``Subscriptions``, tells it what it hears, and passes on what
 - a silence that the stream's own pace makes implausible (``pace.Pace``) while the symbol's other channels go on; or,
   for a channel of all symbols together, while the other channels do, and longer than the feed's heartbeat.
 
-What follows: a ``Missing`` (a gap on record) and a new subscription of only that; every few seconds a ``Missing`` more,
-from the end of the last one, for as long as it lasts; the last one to the moment when it is heard again or the
-connection ends; a ``Reconnect`` where the new subscription does not help, and at once for a channel of all symbols,
-which is no matter of subscriptions: ever more seldom.
+What follows from a loss is the matter of ``losses``. The silence of a channel of all symbols is no matter of
+subscriptions: it asks for a new connection at once.
 """
 
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
-from math import inf
 from typing import Final
 
+from breadboard.feeds.losses import Losses
 from breadboard.feeds.pace import OF_A_CHANNEL, Pace
-from breadboard.feeds.stream import Stream, Trouble, activity
+from breadboard.feeds.stream import Key, Stream, activity
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Reconnect, Request
-
-Key = tuple[str, str]
-"""Symbol as the venue spells it, and channel as we call it."""
+from breadboard.ports import Denied, Missing, Request
 
 ACKNOWLEDGED_WITHIN_S: Final = 30.0
 """After the last acknowledgement of any subscription: ours may still wait their turn to be sent."""
 BEHIND_S: Final = 5.0
 GRACE_S: Final = 3.0
-TOLD_EVERY_S: Final = 5.0
-TOLD_AGAIN_AFTER: Final = 20.0
-"""The part of a loss's age that may pass besides until it is told further: records must not be without number."""
-TOLD_AT_LEAST_EVERY_S: Final = 60.0
-PATIENCE_S: Final = 30.0
-"""The least time that a new subscription gets to help."""
 AUDIT_EVERY_S: Final = 60.0
 MUTE_S: Final = 30.0
 """The least silence of everything that is held against a venue which promises no sign of life."""
-EARLY_S: Final = 2.0
-"""At the most so old is a connection when its clock is first told."""
-RELAPSE_S: Final = 60.0
-MOST_NEEDS: Final = 32
-RECONNECT_EVERY_S: Final = 600.0
-LONGEST_S: Final = 4 * 3600.0
 EVERY_CHANNEL: Final = ""
 CLOSED: Final = "closed"
 REGULAR: Final = "regular"
@@ -69,11 +52,9 @@ class Subscriptions:
         answers: bool = False,
     ) -> None:
         self.counts: dict[Hashable, int] = dict.fromkeys(wires, 0)
-        self._again = again
         self._silence_s = heartbeat_s or GRACE_S
         self._mute_s = heartbeat_s or MUTE_S
         self._everything = None if heartbeat_s and not answers else Stream(None, EVERY_CHANNEL, (), Pace(OF_A_CHANNEL))
-        self._dataless = frozenset(dataless)
         by_key: dict[Key, list[Hashable]] = {}
         for wire, key in wires.items():
             by_key.setdefault(key, []).append(wire)
@@ -83,29 +64,23 @@ class Subscriptions:
         for stream in self._streams.values():
             self._of_symbol.setdefault(stream.symbol or "", []).append(stream)
             self._of_channel.setdefault(stream.channel, []).append(stream)
+        self._losses = Losses(self._streams, again, dataless)
         self._channels = {channel: Stream(None, channel, (), Pace(OF_A_CHANNEL)) for channel in self._of_channel}
         self._unacknowledged: set[Key] = set()
         self._lacking: set[Key] = set()
-        self._early: dict[Key, bool] = {}
-        """Asked for anew before the clock was told, and whether it still has to come."""
         self._listed: set[Key] | None = None
         self._listed_s = 0.0
-        self._owed: list[Missing] = []
-        """What is still to be put on record of the connection before."""
         self._refused: set[str] = set()
         self._halted: set[str] = set()
         self._never: set[str] = set(self._of_symbol)
         self._phase = ""
         self._now_s: float | None = None
         self._begun_s = self._progress_s = 0.0
-        self._reconnect_after_s = float("-inf")
-        self._spacing_s = RECONNECT_EVERY_S
 
     def begin(self) -> None:
         """Forget the old connection; what is usual for a stream is the market's and stays known."""
         self._unacknowledged.clear()
         self._lacking.clear()
-        self._early.clear()
         self._listed = None
         self._refused.clear()
         self._halted.clear()
@@ -114,38 +89,11 @@ class Subscriptions:
             stream.pace.excuse()
             stream.heard(self.counts)
             stream.behind_s = None
-        self._owed += self._close()
+        self._losses.begin()
 
     def on_end(self) -> list[Missing]:
         """See ``ports.Watched``."""
-        return self._close()
-
-    def _close(self) -> list[Missing]:
-        """Let the connection's end be the end of what is lost on it."""
-        lost = [stream for stream in self._streams.values() if stream.trouble is not None]
-        said = self._tell(lost, "the connection ended before it was heard again", over=True)
-        for stream in lost:
-            stream.trouble = None
-        return said
-
-    def _tell(self, lost: Collection[Stream], detail: str, *, over: bool = False) -> list[Missing]:
-        """Put on record what these missed since it was last told; a channel of all symbols is one record."""
-        told: dict[str, list[Stream]] = {}
-        for stream in lost:
-            if stream.channel not in self._dataless:
-                told.setdefault(stream.channel, []).append(stream)
-        said: list[Missing] = []
-        for channel, streams in told.items():
-            troubles = [stream.trouble for stream in streams if stream.trouble is not None]
-            if len(streams) > 1 and len(streams) == len(self._of_channel[channel]):
-                since_s = min(trouble.told_s for trouble in troubles)
-                said.append(Missing(None, channel, troubles[0].reason, since_s, detail, over=over))
-                continue
-            said += [
-                Missing(stream.symbol, channel, trouble.reason, trouble.told_s, detail, over=over)
-                for stream, trouble in zip(streams, troubles, strict=True)
-            ]
-        return said
+        return self._losses.close()
 
     def _all(self) -> list[Stream]:
         everything = [] if self._everything is None else [self._everything]
@@ -192,27 +140,11 @@ class Subscriptions:
 
         ``in_vain``: they are not asked for any more on this connection, and missing until its end.
         """
-        for key in keys:
-            stream = self._streams.get(key)
-            if stream is None:
-                continue
-            if self._now_s is None:
-                self._early[key] = True  # the clock of this connection was not told yet
-                continue
-            if stream.trouble is None:
-                now_s = self._now_s
-                stream.trouble = Trouble(reason, now_s, now_s, PATIENCE_S, now_s)
-            stream.trouble.awaits = True
-            if in_vain:
-                stream.trouble.patience_s = inf
+        self._losses.renewing(keys, reason, self._now_s, in_vain=in_vain)
 
     def renewed(self, key: Key) -> None:
         """Note that what it was asked for has come."""
-        if key in self._early:
-            self._early[key] = False
-        stream = self._streams.get(key)
-        if stream is not None and stream.trouble is not None:
-            stream.trouble.awaits = False
+        self._losses.renewed(key)
 
     def halted(self, symbol: str, *, now: bool) -> None:
         """Note a halt, or its end: a halted symbol is quiet by right."""
@@ -236,7 +168,7 @@ class Subscriptions:
 
     def missing(self) -> list[str]:
         """See ``ports.Watched``."""
-        return [f"{symbol} {channel}" for (symbol, channel), each in self._streams.items() if each.trouble is not None]
+        return self._losses.names()
 
     def never_heard(self, after_s: float) -> list[str]:
         """Return, once each, symbols of which no channel ever said anything for so long on this connection."""
@@ -252,15 +184,10 @@ class Subscriptions:
             self._now_s = self._begun_s = self._progress_s = self._listed_s = now_s
             for stream in self._all():
                 stream.known_good_s = now_s
-            owed, self._owed = self._owed, []
-            for key, awaits in self._early.items():
-                early_s = now_s - EARLY_S
-                trouble = Trouble(GapReason.SUBSCRIPTION, early_s, now_s, PATIENCE_S, now_s, awaits=awaits)
-                self._streams[key].trouble = trouble
-            self._early.clear()
-            return [*owed]
+            return [*self._losses.first(now_s)]
         passed_s, self._now_s = now_s - self._now_s, now_s
-        requests = [*self._listen(passed_s, now_s), *self._go_on(now_s), *self._suspect(now_s), *self._insist(now_s)]
+        requests = self._listen(passed_s, now_s)
+        requests += [*self._losses.go_on(now_s), *self._suspect(now_s), *self._losses.insist(now_s)]
         if self._listed is not None:
             self._listed, self._listed_s = None, now_s - passed_s
         self._lacking.clear()
@@ -296,29 +223,11 @@ class Subscriptions:
         return requests
 
     def _recovered(self, stream: Stream, heard_s: float) -> list[Request]:
-        trouble, stream.trouble = stream.trouble, None
         stream.known_good_s = heard_s
-        if trouble is None:
-            return []
-        stream.recovered_s = heard_s
-        stream.pace.excuse()
-        self._channels[stream.channel].pace.excuse()
-        if stream.channel in self._dataless:
-            return []
-        return [Missing(stream.symbol, stream.channel, trouble.reason, trouble.told_s, "it is heard again", over=True)]
-
-    def _go_on(self, now_s: float) -> list[Missing]:
-        """Put on record what goes on being missed."""
-        lost: list[Stream] = []
-        for stream in self._streams.values():
-            trouble = stream.trouble
-            if trouble is not None and now_s - trouble.told_s >= _pause_s(now_s - trouble.since_s):
-                lost.append(stream)
-        said = self._tell(lost, "still not heard")
-        for stream in lost:
-            if stream.trouble is not None:
-                stream.trouble.told_s = now_s
-        return said
+        if stream.trouble is not None:
+            stream.pace.excuse()
+            self._channels[stream.channel].pace.excuse()
+        return self._losses.recovered(stream, heard_s)
 
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
@@ -330,7 +239,7 @@ class Subscriptions:
             if streams and whole.is_silent(self._channels.values(), self._silence_s):
                 detail = whole.silence("the other channels go on")
                 requests += self._lost(streams, whole, GapReason.SUBSCRIPTION, detail, now_s)
-                requests += self._leave(streams, f"{channel} of every symbol is silent", now_s)
+                requests += self._losses.leave(streams, f"{channel} of every symbol is silent", now_s)
         for key, stream in self._streams.items():
             found = self._evidence(key, stream, now_s) if self._is_judged(stream) else None
             if found is not None:
@@ -346,7 +255,7 @@ class Subscriptions:
             return []
         every.pace.excuse()  # in half a minute once more
         detail = f"nothing for {now_s - every.known_good_s:.0f} s on the whole connection"
-        leave = self._leave((), f"mute: {detail}", now_s)
+        leave = self._losses.leave((), f"mute: {detail}", now_s)
         return [Missing(None, None, GapReason.SUBSCRIPTION, every.known_good_s, detail), *leave] if leave else []
 
     def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
@@ -376,55 +285,6 @@ class Subscriptions:
     def _lost(
         self, streams: Sequence[Stream], told: Stream, reason: GapReason, detail: str, now_s: float
     ) -> list[Request]:
-        """Put a loss on record, and ask for only what was lost."""
-        keys = [stream.key for stream in streams]
-        audited = not self._lacking.isdisjoint(keys)
-        patience_s = max(PATIENCE_S, told.pace.quiet_s, AUDIT_EVERY_S + GRACE_S if audited else 0.0)
-        since_s = max(told.known_good_s, self._listed_s if audited else 0.0)
-        for stream in streams:
-            stream.relapses = stream.relapses + 1 if now_s - stream.recovered_s < RELAPSE_S else 0
-            needs = min(1 << stream.relapses, MOST_NEEDS)
-            stream.trouble = Trouble(reason, now_s, now_s, patience_s, now_s, needs, audited=audited)
-            stream.behind_s = None
-        requests = self._again(keys)
-        if any(stream.relapses for stream in streams):
-            # A venue may answer a subscription with what is newest, and say no more.
-            requests += self._leave(streams, f"{keys[0][0]} {keys[0][1]} is lost again", now_s)
-        if told.channel in self._dataless:
-            return requests
-        return [Missing(told.symbol, told.channel, reason, since_s, detail), *requests]
-
-    def _insist(self, now_s: float) -> list[Request]:
-        """Where a new subscription did not help in time: a new connection, or, if there was one lately, ask again."""
-        late = [
-            stream
-            for stream in self._streams.values()
-            if stream.trouble is not None and now_s - stream.trouble.asked_s > stream.trouble.patience_s
-        ]
-        if not late:
-            return []
-        named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in late[:5])
-        leave = self._leave(late, f"a new subscription does not bring back {named}", now_s)
-        if leave:
-            return leave
-        for stream in late:
-            if stream.trouble is not None:
-                stream.trouble.asked_s = now_s
-                stream.trouble.patience_s = min(2 * stream.trouble.patience_s, LONGEST_S)
-        return self._again([stream.key for stream in late])
-
-    def _leave(self, streams: Sequence[Stream], reason: str, now_s: float) -> list[Request]:
-        """Ask for a new connection, unless one was asked for lately: then nothing."""
-        if now_s < self._reconnect_after_s:
-            return []
-        self._reconnect_after_s = now_s + self._spacing_s
-        self._spacing_s = min(2 * self._spacing_s, LONGEST_S)
-        for stream in streams:
-            if stream.trouble is not None:
-                stream.trouble.asked_s = now_s
-        return [Reconnect(reason)]
-
-
-def _pause_s(age_s: float) -> float:
-    """Return how long after the last record a loss of this age is told further."""
-    return min(max(TOLD_EVERY_S, age_s / TOLD_AGAIN_AFTER), TOLD_AT_LEAST_EVERY_S)
+        by_audit = any(stream.key in self._lacking for stream in streams)
+        audit = (self._listed_s, AUDIT_EVERY_S + GRACE_S) if by_audit else None
+        return self._losses.found(streams, told, (reason, detail), now_s, audit)

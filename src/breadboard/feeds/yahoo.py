@@ -9,11 +9,11 @@ from typing import Final
 import msgspec
 
 from breadboard.errors import UsageError
-from breadboard.feeds.readers import ReadingDecoder
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.reading_feed import ReadingFeed
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.feeds.yahoo_messages import PricingReader
-from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Request, Send, Wish
 
@@ -33,28 +33,28 @@ _SYMBOL: Final = re.compile(r"\^?[\w.&-]{1,60}(=[A-Za-z]{1,2})?", re.ASCII)
 class YahooSession:
     """A ``ports.Session``. The venue acknowledges and refuses nothing: who is never heard of is unknown to it."""
 
-    venue: str
-    symbols: Sequence[str]
-    channels: Sequence[str]
-    url: str
-    heartbeat_s: float | None = None
+    capabilities: Capabilities
+    wish: Wish
+    url: str = field(init=False)
+    symbols: Sequence[str] = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _asked: tuple[str, ...] = field(init=False)
     _heard: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
-        self.symbols = wanted_symbols(self.venue, self.symbols, pattern=_SYMBOL, example="AAPL, ^GSPC, EURUSD=X, ES=F")
-        wanted_channels(self.venue, self.channels, CHANNELS)
+        can, wish = self.capabilities, self.wish
+        self.symbols = wanted_symbols(can.venue, wish.symbols, pattern=_SYMBOL, example="AAPL, ^GSPC, EURUSD=X, ES=F")
+        wanted_channels(can.venue, wish.channels, CHANNELS)
         if len(self.symbols) > SYMBOLS_A_CONNECTION:
             raise UsageError(
-                f"{self.venue} takes {SYMBOLS_A_CONNECTION} symbols a connection, not {len(self.symbols)}",
+                f"{can.venue} takes {SYMBOLS_A_CONNECTION} symbols a connection, not {len(self.symbols)}",
                 hint="spread them over several connections",
             )
         self._asked = tuple(dict.fromkeys((*self.symbols, CANARY)))[:SYMBOLS_A_CONNECTION]
-        wires: dict[Hashable, Key] = {symbol.encode(): (symbol, self.channels[0]) for symbol in self.symbols}
-        self.subscriptions = Subscriptions(wires, self._again, self.heartbeat_s)
-        self.url = self.url or "wss://streamer.finance.yahoo.com"
+        wires: dict[Hashable, Key] = {symbol.encode(): (symbol, wish.channels[0]) for symbol in self.symbols}
+        self.subscriptions = Subscriptions(wires, self._again, can.heartbeat_s)
+        self.url = wish.url or "wss://streamer.finance.yahoo.com"
         if "?" not in self.url:
             self.url = f"{self.url.rstrip('/')}/?version=2"
 
@@ -106,25 +106,7 @@ def _message(method: str, symbols: Sequence[str]) -> Send:
     return Send(msgspec.json.encode({method: symbols}).decode())
 
 
-@dataclass
-class YahooFeed:
-    """Yahoo's streamer as a ``ports.Feed``."""
-
-    capabilities: Capabilities
-
-    def session(self, wish: Wish) -> YahooSession:
-        """Return a conversation; see ``ports.Feed.session``."""
-        can = self.capabilities
-        return YahooSession(can.venue, wish.symbols, wish.channels, wish.url, can.heartbeat_s)
-
-    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
-        """Return a decoder; there is one way to read these frames."""
-        del fast
-        can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, PricingReader(), instruments)
-
-
-YAHOO = YahooFeed(
+YAHOO: Final = ReadingFeed(
     Capabilities(
         venue="YAHOO",
         completeness="conflated",
@@ -141,5 +123,7 @@ YAHOO = YahooFeed(
         channels=tuple(CHANNELS),
         max_symbols_per_connection=SYMBOLS_A_CONNECTION,
         canary=(CANARY,),
-    )
+    ),
+    YahooSession,
+    PricingReader,
 )

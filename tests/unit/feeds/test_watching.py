@@ -14,7 +14,8 @@ import pytest
 from breadboard.feeds import FEEDS
 from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.iqfeed_pulse import Pulse
-from breadboard.feeds.watching import Key, Subscriptions
+from breadboard.feeds.stream import Key
+from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
 from feed_samples import frames_of

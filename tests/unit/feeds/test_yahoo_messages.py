@@ -256,7 +256,7 @@ def test_the_session_subscribes_to_everything_and_the_canary_in_one_message() ->
 
 
 def test_who_is_never_heard_of_is_told_of_once_on_a_connection_that_speaks() -> None:
-    session = YAHOO.session(Wish(["AAPL", "NOPE"], ["trade"]))
+    session: Any = YAHOO.session(Wish(["AAPL", "NOPE"], ["trade"]))
     session.on_connect()
     said = [request for second in range(100) for request in session.on_time(1000.0 + second)]
     assert said == []  # nobody was heard of: the connection is mute, which others notice
