@@ -288,7 +288,8 @@ def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> 
     venue, known = VENUES[name], verdict.conclude(evidence)
     cover = verdict.coverage(evidence, known.gaps, venue.channels, venue.numbered, single=trial.single)
     signs = [*known.signs, *([verdict.Sign(2**63, "suspect")] if known.suspect else [])]
-    sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs)
+    numbered = verdict.numbered_streams(evidence, venue.channels, venue.numbered) if trial.single else ()
+    sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs, numbered)
     if known.suspect and "suspect" in trial.signs:
         sign, took_s = "suspect", 0.0
     trades = verdict.trades(known.outputs) if venue.ids else {"duplicates_stored": 0, "trades_dropped": 0}

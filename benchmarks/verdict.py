@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
@@ -99,7 +99,8 @@ class Coverage:
     outside: int
     """Missing, and nothing says so."""
     unnumbered: int
-    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before it."""
+    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before or after
+    it in its stream."""
     examples: tuple[str, ...]
 
 
@@ -124,7 +125,8 @@ def coverage(
     symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
     covered = unnumbered = 0
     outside: list[str] = []
-    begun = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
+    began = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
+    ended = {made.stream: place for place, made in enumerate(evidence.truth.made) if stamps[place]}
     for place in missing:
         made = evidence.truth.made[place]
         channel = channel_of(made.stream, symbols)
@@ -133,7 +135,9 @@ def coverage(
         before, behind = stamps[came[after - 1]], stamps[came[after]]
         if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
             covered += 1
-        elif single and (kind not in numbered or place < begun.get(made.stream, len(stamps))):
+        elif single and (
+            kind not in numbered or not began.get(made.stream, len(stamps)) < place < ended.get(made.stream, 0)
+        ):
             unnumbered += 1
         else:
             outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
@@ -194,14 +198,17 @@ def wrong_times(outputs: Sequence[Outputs]) -> int:
 
 
 def detection_s(
-    evidence: Evidence, signs: Sequence[Sign], fault: str, words: Sequence[str]
+    evidence: Evidence, signs: Sequence[Sign], fault: str, words: Sequence[str], numbered: Collection[str] = ()
 ) -> tuple[str, float | None]:
     """Return the first sign of the fault and the longest time from a deed to a sign; None where none was seen.
 
     A deed that befell a whole connection counts each time; messages and symbols only the first time. The last deed may
-    have had no time to be noticed, and counts only where there is no other.
+    have had no time to be noticed, and counts only where there is no other. ``numbered``, the streams in which numbers
+    show a single missing message, is given where such were withheld: time then counts from the next message of the
+    stream, before which nobody can know.
     """
     deeds = [deed.at_ns for deed in evidence.truth.deeds if deed.fault == fault]
+    deeds = _shown(evidence, fault, numbered) or deeds
     acts = [
         deed.at_ns
         for deed in evidence.truth.deeds
@@ -218,6 +225,29 @@ def detection_s(
     if not found:
         return "", None
     return found[0][0].word, round(max(sign.ts - at_ns for sign, at_ns in found) / 1e9, 3)
+
+
+def _shown(evidence: Evidence, fault: str, numbered: Collection[str]) -> list[int]:
+    """Return when each hole in a numbered stream could first be seen: when the next message of that stream was made."""
+    withheld = {(deed.stream, deed.ids) for deed in evidence.truth.deeds if deed.fault == fault}
+    open_: set[str] = set()
+    shown: list[int] = []
+    for made in evidence.truth.made:
+        if made.stream not in numbered:
+            continue
+        if (made.stream, made.ids) in withheld:
+            open_.add(made.stream)
+        elif made.stream in open_:
+            open_.remove(made.stream)
+            shown.append(made.at_ns)
+    return shown
+
+
+def numbered_streams(evidence: Evidence, channels: dict[str, str], numbered: frozenset[str]) -> set[str]:
+    """Return the streams that were made whose channel, in the feed's or the venue's word, is ``numbered``."""
+    symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
+    streams = {made.stream: channel_of(made.stream, symbols) for made in evidence.truth.made}
+    return {stream for stream, channel in streams.items() if channels.get(channel, channel) in numbered}
 
 
 def reconnect_s(evidence: Evidence, fault: str, most: int) -> float | None:

@@ -13,7 +13,7 @@ from breadboard.cli import run
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import GapReason, RecordKind
-from breadboard.sim.truth import Made, Truth
+from breadboard.sim.truth import Deed, Made, Truth
 from journals import epoch_frame
 
 T0 = 1_700_000_000_000_000_000
@@ -68,6 +68,27 @@ def test_what_no_gap_tells_of_is_found_and_is_undetectable_only_where_nothing_is
     numbered = verdict.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [], CHANNELS, NUMBERED, single=True)
     assert (numbered.outside, numbered.unnumbered) == (2, 0)
     assert numbered.examples[0].startswith("btcusdt@trade (3, 3)")
+
+
+def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld(verdict: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
+    for number in (6, 7):  # another stream came to its end before these, and nothing of it was heard again
+        case.truth.made.insert(-1, Made(T0 + 4 * 10**6, "ethusdt@trade", (number, number), [b"never came"]))
+    found = verdict.coverage(case, [], CHANNELS, NUMBERED, single=True)
+    assert (found.missing, found.outside, found.unnumbered) == (4, 2, 2)
+    assert verdict.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
+
+
+def test_a_hole_can_be_seen_from_the_next_message_of_its_stream_on(verdict: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
+    deeds = [Deed("drop", T0 + number * 10**6, 1, "btcusdt@trade", (number, number)) for number in (3, 4)]
+    case.truth.deeds.extend([Deed("drop", T0, 1, "btcusdt@bookTicker", (9, 9)), *deeds])
+    sign = verdict.Sign(T0 + 7 * 10**6, "trade_id")
+    streams = verdict.numbered_streams(case, CHANNELS, NUMBERED)
+    assert streams == {"btcusdt@trade"}
+    assert verdict.detection_s(case, [sign], "drop", ("trade_id",), streams) == ("trade_id", 0.002)
+    assert verdict.detection_s(case, [sign], "drop", ("trade_id",)) == ("trade_id", 0.007)
+    assert verdict.detection_s(case, [verdict.Sign(T0, "trade_id")], "drop", ("trade_id",), streams) == ("", None)
 
 
 @pytest.mark.parametrize(
