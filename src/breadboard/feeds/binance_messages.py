@@ -13,7 +13,7 @@ import msgspec
 from msgspec import field
 
 from breadboard.feeds.dialects import Key, Shape, dialect_of
-from breadboard.feeds.json_kernel import (
+from breadboard.feeds.json_dialect import (
     BEFORE_FIRST,
     BUYER_IS_MAKER,
     COUNT,

@@ -9,7 +9,7 @@ from typing import Final, Literal
 import msgspec
 
 from breadboard.feeds.dialects import Key, Shape, dialect_of
-from breadboard.feeds.json_kernel import (
+from breadboard.feeds.json_dialect import (
     COUNT,
     MAKER_SIDE,
     PRICE,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering, in_row_order, receipt
-from breadboard.feeds.json_kernel import COLUMNS, SCRATCH, Dialect, read_frames
+from breadboard.feeds.json_dialect import COLUMNS, Dialect
+from breadboard.feeds.json_kernel import SCRATCH, read_frames
 from breadboard.feeds.json_tokens import Levels
 from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused, parse_object
 from breadboard.feeds.words import Symbols

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from breadboard.feeds.json_kernel import (
+from breadboard.feeds.json_dialect import (
     ARRAY,
     COLUMNS,
     EXPONENT,

@@ -5,11 +5,35 @@ messages exactly (strict JSON, every key once, right types, numbers that fit) an
 escapes, other alphabets, nesting, prices of zero, unknown types. Those frames go to the venue's reference reader.
 """
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.feeds.json_dialect import (
+    ARRAY,
+    BEFORE_FIRST,
+    COLUMNS,
+    DATA_KEY,
+    EPOCH,
+    EXPONENT,
+    MAKER_SIDE,
+    NO_TYPE,
+    NUMBER,
+    PRICE,
+    REFUSE,
+    SIZE,
+    SKIP,
+    STREAM,
+    STREAM_KEY,
+    SYMBOL,
+    TEXT,
+    TIME,
+    TRUTH,
+    TYPE,
+    Dialect,
+    bare_dialect,
+)
 from breadboard.feeds.json_tokens import (
     BIDS,
     CLOSE,
@@ -28,31 +52,11 @@ from breadboard.feeds.json_tokens import (
     text_end,
 )
 from breadboard.feeds.times import epoch_ns, time_at
-from breadboard.feeds.words import WIDTH, SymbolTable, Words, bare_words, find_word, symbol_place
+from breadboard.feeds.words import WIDTH, SymbolTable, find_word, symbol_place
 from breadboard.model.decimal_kernel import price_at, size_at
 from breadboard.model.kernels import kernel
 from breadboard.model.pointers import pointer
 
-# What a key's value means, by the JSON type it has: REFUSE unless the dialect says otherwise.
-REFUSE, SKIP, PRICE, SIZE, TIME, SYMBOL, TYPE, MAKER_SIDE, STREAM = range(9)  # text
-COUNT, EPOCH = 2, 3  # number
-# array: BIDS, ASKS, CHANGES of json_tokens
-BUYER_IS_MAKER = 2  # true or false
-TEXT, NUMBER, ARRAY, TRUTH = range(4)
-
-STREAM_KEY: Final = 0
-DATA_KEY: Final = 1
-"""The places of ``stream`` and ``data``, the envelope of a combined stream, in every dialect's keys."""
-NO_TYPE: Final = -2
-EXPONENT: Final = 64
-"""``values[EXPONENT + key]`` is the exponent of the size under that key."""
-NOWHERE: Final = -1
-BEFORE_FIRST: Final = -2
-"""``sequence_prev`` of a venue that sends none: the number before ``sequence_first``."""
-COLUMNS: Final = (
-    *("kind", "flags", "code", "side", "instrument", "ts_event", "sequence", "sequence_first", "sequence_prev"),
-    *("trade_id", "price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp", "level_begin", "level_end"),
-)
 _WIDTH: Final = len(COLUMNS)
 _TS_EVENT, _SEQUENCE, _FIRST, _PREV, _BEGIN, _END = 5, 6, 7, 8, 16, 17
 # What is noted of a frame: values by key, exponents by key, then these.
@@ -67,31 +71,6 @@ _LONGEST_NUMBER: Final = 4000
 """Bytes; one of thousands of digits is the reference reader's to refuse."""
 SCRATCH: Final = _NOTES + 2 * _MOST_UNKNOWN
 """Words of working memory that ``read_frames`` needs."""
-
-
-class Dialect(NamedTuple):
-    """A venue's messages as tables. ``K`` keys, ``S`` shapes, ``C`` columns of ``COLUMNS``."""
-
-    keys: Words
-    meaning: NDArray[np.int8]
-    """``[K, 4]``: what a value means, by its JSON type."""
-    types: Words
-    shape_of_type: NDArray[np.int64]
-    """By type word; the shape that message has."""
-    untyped: int
-    """The shape of a message without a type, or -1."""
-    document: int
-    """The shape of a fetched document, or -1."""
-    need: NDArray[np.int64]
-    """``[S, 4]``: bits of the keys a message must have, by JSON type."""
-    nonzero: NDArray[np.int64]
-    """``[S]``: bits of the keys whose value must not be 0."""
-    source: NDArray[np.int64]
-    """``[S, C]``: the key (or ``EXPONENT + key``) a column is filled from, or NOWHERE."""
-    default: NDArray[np.int64]
-    """``[S, C]``: what a column holds where that key is absent."""
-    time_fallback: NDArray[np.int64]
-    """``[S]``: the key of ``ts_event`` where the first is absent, or NOWHERE."""
 
 
 @kernel
@@ -343,24 +322,6 @@ def _fill(dialect: Dialect, shape: int, note: NDArray[np.int64], out: NDArray[np
 
 
 @kernel
-def _bare_dialect(dialect: Dialect) -> Dialect:
-    """Return the tables as pointers: see ``pointers`` for why."""
-    return Dialect(
-        bare_words(dialect.keys),
-        pointer(dialect.meaning),
-        bare_words(dialect.types),
-        pointer(dialect.shape_of_type),
-        dialect.untyped,
-        dialect.document,
-        pointer(dialect.need),
-        pointer(dialect.nonzero),
-        pointer(dialect.source),
-        pointer(dialect.default),
-        pointer(dialect.time_fallback),
-    )
-
-
-@kernel
 def _bare_symbols(table: SymbolTable) -> SymbolTable:
     return SymbolTable(pointer(table.ids), pointer(table.text), pointer(table.length), table.size)
 
@@ -391,7 +352,7 @@ def read_frames(
     ``scratch`` is ``SCRATCH`` zeros from the caller: an array made here would be freed while its pointer is in use.
     """
     note, unknown, raw, filled = pointer(scratch), pointer(scratch[_NOTES:]), pointer(buffer), pointer(out)
-    tables, known, room = _bare_dialect(dialect), _bare_symbols(symbols), _bare_levels(levels)
+    tables, known, room = bare_dialect(dialect), _bare_symbols(symbols), _bare_levels(levels)
     rows, count = len(begin), 0
     for row in range(rows):
         if role[row] < 0:

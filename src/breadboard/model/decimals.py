@@ -54,6 +54,11 @@ def parse_price(text: str) -> int:
 
 def parse_wide_price(text: str) -> int:
     """Return the price in units of 1e-9, also one that no column of the tape can hold. Raises ValueError otherwise."""
+    whole, _, fraction = text.partition(".")
+    if whole.isdigit() and fraction.isdigit() and text.isascii() and len(text) <= _MAX_TEXT:
+        missing = PRICE_DECIMALS - len(fraction)
+        if missing >= 0:  # what nearly every price looks like, read in a third of the time
+            return int(whole + fraction) * _POWERS[missing]
     mantissa, decimals = _split(text)
     shift = decimals - PRICE_DECIMALS
     if abs(shift) >= len(_POWERS):
@@ -72,6 +77,13 @@ def parse_size(text: str) -> tuple[int, int]:
     Canonical: exponent -8 where that is exact and fits 64 bits, else the nearest to 0 that is exact, in [-18, 0].
     Raises ValueError for no number, a negative one, or one of more than 18 digits before or after the point.
     """
+    whole, _, fraction = text.partition(".")
+    if whole.isdigit() and fraction.isdigit() and text.isascii() and len(text) <= _MAX_TEXT:
+        missing = -SIZE_EXP - len(fraction)
+        if missing >= 0:
+            usual = int(whole + fraction) * _POWERS[missing]
+            if usual <= INT64_MAX:
+                return usual, SIZE_EXP
     mantissa, decimals = _split(text)
     if mantissa < 0:
         raise ValueError(f"a negative size: {text}")
