@@ -180,7 +180,9 @@ TRIALS = (
     Trial("drop:50", ("trade_id", "sequence", "checksum"), single=True),
     Trial("drop-depth:10", ("sequence", "checksum"), single=True, needs=_numbers_books),
     Trial("duplicate:10", lossless=True, quiet=True),
-    Trial("reorder:10", lossless=True),
+    Trial("reorder:10", lossless=True, needs=lambda _, rules: rules.checksum == "none"),
+    # Between two of a book that changed places its checksum is wrong, and what comes until the next snapshot in a gap.
+    Trial("reorder:10", needs=lambda _, rules: rules.checksum != "none"),
     Trial("delay:500", lossless=True, quiet=True),
     # Where books have no numbers a new snapshot is asked for, and what comes meanwhile is in a gap.
     Trial("garbage:10", ("quarantine",)),

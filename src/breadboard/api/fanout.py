@@ -73,7 +73,7 @@ class Mirror:
         wanted = ids.tolist()
         found = list(map(rows.get, wanted))
         if None not in found:
-            return found  # type: ignore[return-value] # as the line above says
+            return found  # type: ignore[return-value] # no row is None, which a list does not show
         missing = [index for index, row in zip(wanted, found, strict=True) if row is None]
         for index, record in zip(missing, wire.unpack(self.records[missing]), strict=True):
             row = wire.row(self._live.instrument(index), record)
