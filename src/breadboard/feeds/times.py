@@ -6,14 +6,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import kernel, plain
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01. Between it and 2100 milliseconds and microseconds cannot be taken for each other, or for seconds."""
 LATEST_MS: Final = 4_102_444_800_000
 _SECOND: Final = 1_000_000_000
 _FORM: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))")
-_MONTH_DAYS: Final = np.array([31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31], np.int64)
+_MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _POWERS: Final = 10 ** np.arange(10, dtype=np.int64)
 
 
@@ -40,6 +40,10 @@ def civil_ns(year: int, month: int, day: int, hour: int, minute: int, second: in
     for earlier in range(month - 1):
         days += _MONTH_DAYS[earlier]
     return (((days * 24 + hour) * 60 + minute) * 60 + second) * _SECOND
+
+
+_epoch_ns: Final = plain(epoch_ns)
+_civil_ns: Final = plain(civil_ns)
 
 
 @kernel
@@ -82,10 +86,10 @@ def time_at(buffer: NDArray[np.uint8], begin: int, end: int) -> int:  # noqa: C9
 
 def parse_epoch(value: int) -> int:
     """Return nanoseconds of milliseconds or microseconds since 1970. Raises ValueError outside 2000 to 2100."""
-    found = epoch_ns(value) if value < LATEST_MS * 1000 else -1
+    found = _epoch_ns(value)
     if found < 0:
         raise ValueError(f"a time outside 2000 to 2100: {value}")
-    return int(found)
+    return found
 
 
 def parse_epoch_by_size(value: int) -> int:
@@ -114,7 +118,7 @@ def parse_rfc3339(text: str) -> int:
     fraction = int((match.group(7) or "").ljust(9, "0"))
     if second == 60:
         second, fraction = 59, _SECOND - 1
-    found = int(civil_ns(year, month, day, hour, minute, second))
+    found = _civil_ns(year, month, day, hour, minute, second)
     if match.group(8):
         minutes = int(match.group(9)) * 60 + int(match.group(10))
         found += (-minutes if match.group(8) == "+" else minutes) * 60 * _SECOND if found >= 0 else 0

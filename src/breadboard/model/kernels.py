@@ -15,3 +15,12 @@ def kernel(function: F) -> F:
     it is given before it loops. ``error_model="numpy"`` keeps divisions free of exception paths.
     """
     return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
+
+
+def plain(compiled: F) -> F:
+    """Return a kernel as it was written, not compiled.
+
+    For who calls it with one value at a time in a process that must not stop: the first call of a compiled one loads
+    machine code for a quarter of a second, and no later one is faster than this.
+    """
+    return cast("F", cast("Any", compiled).py_func)
