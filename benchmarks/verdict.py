@@ -1,7 +1,7 @@
 """Holds what capture and engine concluded against what the simulated venue knows it did."""
 
 from bisect import bisect_left
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -24,6 +24,8 @@ from breadboard.sim.truth import Made
 
 RIGHT_TIME_NS = 60_000_000_000
 """A venue's time this far from ours was read in the wrong unit."""
+AGAIN_NS = 500_000_000
+"""The same words so much later are another message; sooner, the same frame."""
 STOPPED = "capture was stopped"
 UNDER_WAY_NS = 200_000_000
 """A request that comes so soon after a refusal was sent before it."""
@@ -115,11 +117,10 @@ def coverage(
     """
     frames = evidence.frames
     rows = np.flatnonzero(frames.kind == RecordKind.DATA)
-    received: dict[bytes, deque[int]] = {}
+    received: dict[bytes, list[int]] = {}
     for row in rows.tolist():
-        received.setdefault(frames.frame(row), deque()).append(int(frames.ts_recv[row]))
-    often = frozenset(frame for frame, times in received.items() if len(times) > 1)
-    stamps = [_stamp(made, received, often) for made in evidence.truth.made]
+        received.setdefault(frames.frame(row), []).append(int(frames.ts_recv[row]))
+    stamps = _stamps(evidence.truth.made, received)
     came = [place for place, stamp in enumerate(stamps) if stamp]
     missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
     symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
@@ -145,14 +146,40 @@ def coverage(
     return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
 
 
-def _stamp(made: Made, received: dict[bytes, deque[int]], often: frozenset[bytes]) -> int:
-    """Return when a message came, 0 for never.
+def _stamps(every: Sequence[Made], received: dict[bytes, list[int]]) -> list[int]:
+    """Return when each message came, 0 for never. A single frame may carry several of them."""
+    places: dict[bytes, list[int]] = {}
+    for place, made in enumerate(every):
+        for sent in made.sent:
+            if sent in received:
+                places.setdefault(sent, []).append(place)
+    stamps = [0] * len(every)
+    for sent, where in places.items():
+        for place, ts in _told_apart(every, where, received[sent]):
+            stamps[place] = min(stamps[place] or ts, ts)
+    return stamps
 
-    Frames of the same words, such as heartbeats, come in the order in which they were sent; a single frame may
-    carry several messages.
+
+def _told_apart(every: Sequence[Made], where: Sequence[int], times: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ``(place, time)`` of the messages of one frame's words that came.
+
+    Words that are sent again and again, such as heartbeats, are told apart by time, from the last to the first: what
+    came is the newest that was made before.
     """
-    came = [sent for sent in made.sent if received.get(sent)]
-    return min((received[sent].popleft() if sent in often else received[sent][0] for sent in came), default=0)
+    turns: list[list[int]] = []
+    for place in where:
+        if turns and every[place].at_ns - every[turns[-1][0]].at_ns < AGAIN_NS:
+            turns[-1].append(place)
+        else:
+            turns.append([place])
+    if len(turns) == 1:
+        return [(place, times[0]) for place in where]
+    came: list[tuple[int, int]] = []
+    for ts in reversed(times):
+        while turns and every[turns[-1][0]].at_ns > ts:
+            turns.pop()
+        came += [(place, ts) for place in (turns.pop() if turns else ())]
+    return came
 
 
 def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind: int) -> bool:

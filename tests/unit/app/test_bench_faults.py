@@ -79,6 +79,20 @@ def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld
     assert verdict.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
 
 
+def test_of_heartbeats_the_one_that_was_lost_is_missing_and_not_the_last(verdict: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 5])
+    case.truth.made.clear()
+    for second in range(5):
+        case.truth.made.append(Made(T0 + second * 10**9, "heartbeat", (0, 0), [trade(1)]))
+    case.frames.ts_recv[1:] = [T0 + 1000, T0 + 10**9 + 1000, T0 + 4 * 10**9 + 1000]
+    gap = Gap(source=0, reason=GapReason.DISCONNECT, ts_from=T0 + 2 * 10**9, ts_to=T0 + 3 * 10**9 + 1000)
+    for row in (1, 2, 3):
+        at = slice(int(case.frames.begin[row]), int(case.frames.end[row]))
+        case.frames.buffer[at] = list(trade(1))
+    found = verdict.coverage(case, [gap], CHANNELS, NUMBERED, single=False)
+    assert (found.missing, found.covered, found.outside) == (2, 2, 0)
+
+
 def test_a_hole_can_be_seen_from_the_next_message_of_its_stream_on(verdict: ModuleType) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
     deeds = [Deed("drop", T0 + number * 10**6, 1, "btcusdt@trade", (number, number)) for number in (3, 4)]
