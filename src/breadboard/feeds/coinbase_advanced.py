@@ -70,6 +70,8 @@ class CoinbaseAdvancedSession:
     _now_s: float = field(init=False, default=0.0)
     _untraded_s: float | None = field(init=False, default=None)
     """Since when trades are being subscribed to anew, on the clock of ``on_time``."""
+    _resubscribed_s: float = field(init=False, default=0.0)
+    """When that was last said."""
     _broken: bool = field(init=False, default=False)
     """The numbers had another hole meanwhile."""
     _errors: int = field(init=False, default=0)
@@ -140,21 +142,26 @@ class CoinbaseAdvancedSession:
             self._broken = True
             return []
         names = [name for name in self._names if name in RENEWED]
-        if "market_trades" in names and self._untraded_s is None:
-            self._untraded_s = self._now_s
+        if "market_trades" in names:
+            self._resubscribed_s = self._now_s
+            self._untraded_s = self._now_s if self._untraded_s is None else self._untraded_s
         if "level2" in names:
             self._waiting = set(self.symbols)
             self.subscriptions.renewing((symbol, "book") for symbol in self.symbols)
         return self._all("unsubscribe", names) + self._all("subscribe", names)
 
     def _tell_untraded(self, now_s: float) -> list[Request]:
-        """Put on record that trades may be missing that were made between our two words, a second after them."""
+        """Put on record that trades may be missing that were made between our two words, a second after them.
+
+        Where they were said again meanwhile, that is not the end of it.
+        """
         since_s, self._now_s = self._untraded_s, now_s
         if since_s is None or now_s - since_s < RESUBSCRIBED_S:
             return []
-        self._untraded_s = None
-        detail = "trades were subscribed to anew"
-        return [Missing(None, "trade", GapReason.SUBSCRIPTION, since_s or now_s - RESUBSCRIBED_S, detail, over=True)]
+        again = now_s - self._resubscribed_s < RESUBSCRIBED_S
+        self._untraded_s = now_s if again else None
+        since_s, detail = since_s or now_s - RESUBSCRIBED_S, "trades were subscribed to anew"
+        return [Missing(None, "trade", GapReason.SUBSCRIPTION, since_s, detail, over=not again)]
 
     def _on_book(self, frame: bytes) -> None:
         try:

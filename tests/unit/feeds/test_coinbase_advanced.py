@@ -281,6 +281,21 @@ def test_a_hole_subscribes_anew_to_what_begins_with_a_snapshot_and_waits_for_it(
     assert subject.on_time(1004.0) == []
 
 
+def test_trades_that_are_subscribed_to_anew_once_more_are_missing_for_longer() -> None:
+    subject = session(channels=("trade",))
+    subject.on_connect()
+    subject.on_time(1000.0)
+    subject.on_frames([heartbeat(0), heartbeat(2)])
+    assert subject.on_time(1001.0) == []
+    subject.on_frames([heartbeat(5)])  # another hole a moment before the first is told
+    told = [(second, each) for second in range(1002, 1007) for each in subject.on_time(float(second))]
+    assert [(at, one.since_s, one.over) for at, one in told if isinstance(one, Missing)] == [
+        (1002, 1000.0, False),
+        (1004, 1002.0, True),
+    ]
+    assert len(told) == 2
+
+
 def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     subject = session("BTC-USDC")
     subject.on_connect()
