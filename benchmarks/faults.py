@@ -16,6 +16,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+import covering
 import verdict
 from ordeal import Evidence, endure
 
@@ -288,9 +289,9 @@ def lived(
 def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> dict[str, Any]:
     """Return the case: what was seen, and whether that is what has to be."""
     venue, known = VENUES[name], verdict.conclude(evidence)
-    cover = verdict.coverage(evidence, known.gaps, venue.channels, venue.numbered, single=trial.single)
+    cover = covering.coverage(evidence, known.gaps, venue.channels, venue.numbered, single=trial.single)
     signs = [*known.signs, *([verdict.Sign(2**63, "suspect")] if known.suspect else [])]
-    numbered = verdict.numbered_streams(evidence, venue.channels, venue.numbered) if trial.single else ()
+    numbered = covering.numbered_streams(evidence, venue.channels, venue.numbered) if trial.single else ()
     sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs, numbered)
     if known.suspect and "suspect" in trial.signs:
         sign, took_s = "suspect", 0.0

@@ -1,31 +1,26 @@
 """Holds what capture and engine concluded against what the simulated venue knows it did."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
 import numpy as np
+from covering import epochs_of
 from ordeal import Evidence
 
 from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine.core import Engine
 from breadboard.model.decimals import ABSENT
-from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.gaps import Gap
 from breadboard.model.kinds import BookState, EventKind, Flag, RecordKind, StatusCode
 from breadboard.model.outputs import Outputs
 from breadboard.model.sequences import fell_back
-from breadboard.sim.mischief import channel_of
-from breadboard.sim.truth import Made
 
 RIGHT_TIME_NS = 60_000_000_000
 """A venue's time this far from ours was read in the wrong unit."""
-AGAIN_NS = 500_000_000
-"""The same words so much later are another message; sooner, the same frame."""
 STOPPED = "capture was stopped"
 UNDER_WAY_NS = 200_000_000
 """A request that comes so soon after a refusal was sent before it."""
@@ -88,109 +83,6 @@ def _behind(engine: Engine, outputs: Outputs) -> int:
         view.state is BookState.LIVE and ((view.sequence or 0) < number or fell_back(number, view.sequence or 0))
         for view, number in views
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Coverage:
-    """What became of the messages that the market made while capture was there."""
-
-    made: int
-    missing: int
-    covered: int
-    """Missing, and inside a gap that says so."""
-    outside: int
-    """Missing, and nothing says so."""
-    unnumbered: int
-    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before or after
-    it in its stream."""
-    examples: tuple[str, ...]
-
-
-def coverage(
-    evidence: Evidence, gaps: Sequence[Gap], channels: dict[str, str], numbered: frozenset[str], *, single: bool
-) -> Coverage:
-    """Look for every message made between the first and the last that came.
-
-    A message that did not come would have come between its neighbours that did, so a gap covers it that has this
-    symbol and channel (or all), and its numbers or a moment between those neighbours. ``channels`` names the feed's
-    word for each of the venue's channels. ``single``: the fault withholds single messages.
-    """
-    frames = evidence.frames
-    rows = np.flatnonzero(frames.kind == RecordKind.DATA)
-    received: dict[bytes, list[int]] = {}
-    for row in rows.tolist():
-        received.setdefault(frames.frame(row), []).append(int(frames.ts_recv[row]))
-    stamps = _stamps(evidence.truth.made, received)
-    came = [place for place, stamp in enumerate(stamps) if stamp]
-    missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
-    symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
-    covered = unnumbered = 0
-    outside: list[str] = []
-    began = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
-    ended = {made.stream: place for place, made in enumerate(evidence.truth.made) if stamps[place]}
-    for place in missing:
-        made = evidence.truth.made[place]
-        channel = channel_of(made.stream, symbols)
-        kind = channels.get(channel, channel)
-        after = bisect_left(came, place)
-        before, behind = stamps[came[after - 1]], stamps[came[after]]
-        if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
-            covered += 1
-        elif single and (
-            kind not in numbered or not began.get(made.stream, len(stamps)) < place < ended.get(made.stream, 0)
-        ):
-            unnumbered += 1
-        else:
-            outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
-    total = came[-1] - came[0] + 1 if came else 0
-    return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
-
-
-def _stamps(every: Sequence[Made], received: dict[bytes, list[int]]) -> list[int]:
-    """Return when each message came, 0 for never. A single frame may carry several of them."""
-    places: dict[bytes, list[int]] = {}
-    for place, made in enumerate(every):
-        for sent in made.sent:
-            if sent in received:
-                places.setdefault(sent, []).append(place)
-    stamps = [0] * len(every)
-    for sent, where in places.items():
-        for place, ts in _told_apart(every, where, received[sent]):
-            stamps[place] = min(stamps[place] or ts, ts)
-    return stamps
-
-
-def _told_apart(every: Sequence[Made], where: Sequence[int], times: Sequence[int]) -> list[tuple[int, int]]:
-    """Return ``(place, time)`` of the messages of one frame's words that came.
-
-    Words that are sent again and again, such as heartbeats, are told apart by time, from the last to the first: what
-    came is the newest that was made before.
-    """
-    turns: list[list[int]] = []
-    for place in where:
-        if turns and every[place].at_ns - every[turns[-1][0]].at_ns < AGAIN_NS:
-            turns[-1].append(place)
-        else:
-            turns.append([place])
-    if len(turns) == 1:
-        return [(place, times[0]) for place in where]
-    came: list[tuple[int, int]] = []
-    for ts in reversed(times):
-        while turns and every[turns[-1][0]].at_ns > ts:
-            turns.pop()
-        came += [(place, ts) for place in (turns.pop() if turns else ())]
-    return came
-
-
-def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind: int) -> bool:
-    if gap.symbol is not None and gap.symbol.lower() not in made.stream.lower():
-        return False
-    if gap.channel is not None and gap.channel not in channel:
-        return False
-    numbered = gap.sequence_from is not None and gap.sequence_to is not None
-    if numbered and gap.sequence_from <= made.ids[1] and made.ids[0] <= gap.sequence_to:  # type: ignore[operator] # both are numbers
-        return True
-    return gap.ts_from <= behind and gap.ts_to >= before
 
 
 def wrong_records(evidence: Evidence) -> int:
@@ -270,13 +162,6 @@ def _shown(evidence: Evidence, fault: str, numbered: Collection[str]) -> list[in
     return shown
 
 
-def numbered_streams(evidence: Evidence, channels: dict[str, str], numbered: frozenset[str]) -> set[str]:
-    """Return the streams that were made whose channel, in the feed's or the venue's word, is ``numbered``."""
-    symbols = {symbol for epoch in _epochs(evidence) for symbol in epoch.wanted}
-    streams = {made.stream: channel_of(made.stream, symbols) for made in evidence.truth.made}
-    return {stream for stream, channel in streams.items() if channels.get(channel, channel) in numbered}
-
-
 def reconnect_s(evidence: Evidence, fault: str, most: int) -> float | None:
     """Return the longest time from a deed to the next connection that delivers, over the first ``most`` deeds.
 
@@ -298,21 +183,15 @@ def impatience(evidence: Evidence, wait_s: float) -> int:
     return early + sum(b - a < wait_s * 1e9 for a, b in zip(refused, later, strict=False))
 
 
-def _epochs(evidence: Evidence) -> list[Epoch]:
-    frames = evidence.frames
-    rows = np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist()
-    return [msgspec.json.decode(frames.frame(row), type=Epoch) for row in rows]
-
-
 def _opened(evidence: Evidence) -> list[tuple[int, int]]:
     """Return ``(row, ts)`` of every connection that delivered."""
     rows = np.flatnonzero(evidence.frames.kind == RecordKind.EPOCH).tolist()
-    epochs = zip(rows, _epochs(evidence), strict=True)
+    epochs = zip(rows, epochs_of(evidence), strict=True)
     return [(row, int(evidence.frames.ts_recv[row])) for row, epoch in epochs if epoch.open]
 
 
 def _ends(evidence: Evidence) -> list[tuple[int, int, str]]:
     """Return ``(row, ts, reason)`` of every connection that ended."""
     rows = np.flatnonzero(evidence.frames.kind == RecordKind.EPOCH).tolist()
-    epochs = zip(rows, _epochs(evidence), strict=True)
+    epochs = zip(rows, epochs_of(evidence), strict=True)
     return [(row, int(evidence.frames.ts_recv[row]), epoch.reason) for row, epoch in epochs if not epoch.open]

@@ -34,6 +34,12 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return importlib.import_module("verdict")
 
 
+@pytest.fixture
+def covering(verdict: ModuleType) -> ModuleType:
+    assert verdict.__file__ is not None
+    return importlib.import_module("covering")
+
+
 def evidence(came: list[int], made: list[int], *, gap: Gap | None = None, stream: str = "btcusdt@trade") -> Any:  # noqa: ANN401 - benchmarks' own
     """Trades, one a millisecond, of which some came; perhaps a gap record before the last of them."""
     truth = Truth(keep=True, witness=True)
@@ -49,37 +55,39 @@ def evidence(came: list[int], made: list[int], *, gap: Gap | None = None, stream
     return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 1)
 
 
-def test_a_hole_in_trade_numbers_is_covered_by_the_gap_that_the_engine_finds(verdict: ModuleType) -> None:
+def test_a_hole_in_trade_numbers_is_covered_by_the_gap_that_the_engine_finds(
+    verdict: ModuleType, covering: ModuleType
+) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
     known = verdict.conclude(case)
-    found = verdict.coverage(case, known.gaps, CHANNELS, NUMBERED, single=True)
+    found = covering.coverage(case, known.gaps, CHANNELS, NUMBERED, single=True)
     assert (found.made, found.missing, found.covered, found.outside, found.unnumbered) == (5, 2, 2, 0, 0)
     assert [sign.word for sign in known.signs] == ["trade_id"]
 
 
 @pytest.mark.parametrize("single", [True, False])
 def test_what_no_gap_tells_of_is_found_and_is_undetectable_only_where_nothing_is_numbered(
-    verdict: ModuleType, single: bool
+    covering: ModuleType, single: bool
 ) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5], stream="btcusdt@bookTicker")
-    found = verdict.coverage(case, [], CHANNELS, NUMBERED, single=single)
+    found = covering.coverage(case, [], CHANNELS, NUMBERED, single=single)
     assert (found.missing, found.covered) == (2, 0)
     assert (found.outside, found.unnumbered) == ((0, 2) if single else (2, 0))
-    numbered = verdict.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [], CHANNELS, NUMBERED, single=True)
+    numbered = covering.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [], CHANNELS, NUMBERED, single=True)
     assert (numbered.outside, numbered.unnumbered) == (2, 0)
     assert numbered.examples[0].startswith("btcusdt@trade (3, 3)")
 
 
-def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld(verdict: ModuleType) -> None:
+def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld(covering: ModuleType) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
     for number in (6, 7):  # another stream came to its end before these, and nothing of it was heard again
         case.truth.made.insert(-1, Made(T0 + 4 * 10**6, "ethusdt@trade", (number, number), [b"never came"]))
-    found = verdict.coverage(case, [], CHANNELS, NUMBERED, single=True)
+    found = covering.coverage(case, [], CHANNELS, NUMBERED, single=True)
     assert (found.missing, found.outside, found.unnumbered) == (4, 2, 2)
-    assert verdict.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
+    assert covering.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
 
 
-def test_of_heartbeats_the_one_that_was_lost_is_missing_and_not_the_last(verdict: ModuleType) -> None:
+def test_of_heartbeats_the_one_that_was_lost_is_missing_and_not_the_last(covering: ModuleType) -> None:
     case = evidence([1, 2, 5], [1, 2, 5])
     case.truth.made.clear()
     for second in range(5):
@@ -89,16 +97,16 @@ def test_of_heartbeats_the_one_that_was_lost_is_missing_and_not_the_last(verdict
     for row in (1, 2, 3):
         at = slice(int(case.frames.begin[row]), int(case.frames.end[row]))
         case.frames.buffer[at] = list(trade(1))
-    found = verdict.coverage(case, [gap], CHANNELS, NUMBERED, single=False)
+    found = covering.coverage(case, [gap], CHANNELS, NUMBERED, single=False)
     assert (found.missing, found.covered, found.outside) == (2, 2, 0)
 
 
-def test_a_hole_can_be_seen_from_the_next_message_of_its_stream_on(verdict: ModuleType) -> None:
+def test_a_hole_can_be_seen_from_the_next_message_of_its_stream_on(verdict: ModuleType, covering: ModuleType) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
     deeds = [Deed("drop", T0 + number * 10**6, 1, "btcusdt@trade", (number, number)) for number in (3, 4)]
     case.truth.deeds.extend([Deed("drop", T0, 1, "btcusdt@bookTicker", (9, 9)), *deeds])
     sign = verdict.Sign(T0 + 7 * 10**6, "trade_id")
-    streams = verdict.numbered_streams(case, CHANNELS, NUMBERED)
+    streams = covering.numbered_streams(case, CHANNELS, NUMBERED)
     assert streams == {"btcusdt@trade"}
     assert verdict.detection_s(case, [sign], "drop", ("trade_id",), streams) == ("trade_id", 0.002)
     assert verdict.detection_s(case, [sign], "drop", ("trade_id",)) == ("trade_id", 0.007)
@@ -118,10 +126,10 @@ def test_a_hole_can_be_seen_from_the_next_message_of_its_stream_on(verdict: Modu
     ],
 )
 def test_a_gap_covers_its_symbol_its_channel_and_its_time(
-    verdict: ModuleType, changes: dict[str, Any], outside: int
+    covering: ModuleType, changes: dict[str, Any], outside: int
 ) -> None:
     gap = Gap(**({"source": 0, "reason": GapReason.SUBSCRIPTION, "ts_from": T0, "ts_to": T0 + 5 * 10**6} | changes))
-    found = verdict.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [gap], CHANNELS, NUMBERED, single=False)
+    found = covering.coverage(evidence([1, 2, 5], [1, 2, 3, 4, 5]), [gap], CHANNELS, NUMBERED, single=False)
     assert (found.missing, found.outside) == (2, outside)
 
 

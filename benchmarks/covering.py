@@ -1,0 +1,138 @@
+"""Which messages of a simulated venue did not come, and whether a gap says so."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from ordeal import Evidence
+
+from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.kinds import RecordKind
+from breadboard.sim.mischief import channel_of
+from breadboard.sim.truth import Made
+
+AGAIN_NS = 500_000_000
+"""The same words so much later are another message; sooner, the same frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """What became of the messages that the market made while capture was there."""
+
+    made: int
+    missing: int
+    covered: int
+    """Missing, and inside a gap that says so."""
+    outside: int
+    """Missing, and nothing says so."""
+    unnumbered: int
+    """The same, where a single missing message cannot be noticed: nothing is numbered, or nothing came before or after
+    it in its stream."""
+    examples: tuple[str, ...]
+
+
+def coverage(
+    evidence: Evidence, gaps: Sequence[Gap], channels: dict[str, str], numbered: frozenset[str], *, single: bool
+) -> Coverage:
+    """Look for every message made between the first and the last that came.
+
+    A message that did not come would have come between its neighbours that did, so a gap covers it that has this
+    symbol and channel (or all), and its numbers or a moment between those neighbours. ``channels`` names the feed's
+    word for each of the venue's channels. ``single``: the fault withholds single messages.
+    """
+    frames = evidence.frames
+    rows = np.flatnonzero(frames.kind == RecordKind.DATA)
+    received: dict[bytes, list[int]] = {}
+    for row in rows.tolist():
+        received.setdefault(frames.frame(row), []).append(int(frames.ts_recv[row]))
+    stamps = _stamps(evidence.truth.made, received)
+    came = [place for place, stamp in enumerate(stamps) if stamp]
+    missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
+    symbols = _symbols(evidence)
+    covered = unnumbered = 0
+    outside: list[str] = []
+    began = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
+    ended = {made.stream: place for place, made in enumerate(evidence.truth.made) if stamps[place]}
+    for place in missing:
+        made = evidence.truth.made[place]
+        channel = channel_of(made.stream, symbols)
+        kind = channels.get(channel, channel)
+        after = bisect_left(came, place)
+        before, behind = stamps[came[after - 1]], stamps[came[after]]
+        if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
+            covered += 1
+        elif single and (
+            kind not in numbered or not began.get(made.stream, len(stamps)) < place < ended.get(made.stream, 0)
+        ):
+            unnumbered += 1
+        else:
+            outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
+    total = came[-1] - came[0] + 1 if came else 0
+    return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
+
+
+def _stamps(every: Sequence[Made], received: dict[bytes, list[int]]) -> list[int]:
+    """Return when each message came, 0 for never. A single frame may carry several of them."""
+    places: dict[bytes, list[int]] = {}
+    for place, made in enumerate(every):
+        for sent in made.sent:
+            if sent in received:
+                places.setdefault(sent, []).append(place)
+    stamps = [0] * len(every)
+    for sent, where in places.items():
+        for place, ts in _told_apart(every, where, received[sent]):
+            stamps[place] = min(stamps[place] or ts, ts)
+    return stamps
+
+
+def _told_apart(every: Sequence[Made], where: Sequence[int], times: Sequence[int]) -> list[tuple[int, int]]:
+    """Return ``(place, time)`` of the messages of one frame's words that came.
+
+    Words that are sent again and again, such as heartbeats, are told apart by time, from the last to the first: what
+    came is the newest that was made before.
+    """
+    turns: list[list[int]] = []
+    for place in where:
+        if turns and every[place].at_ns - every[turns[-1][0]].at_ns < AGAIN_NS:
+            turns[-1].append(place)
+        else:
+            turns.append([place])
+    if len(turns) == 1:
+        return [(place, times[0]) for place in where]
+    came: list[tuple[int, int]] = []
+    for ts in reversed(times):
+        while turns and every[turns[-1][0]].at_ns > ts:
+            turns.pop()
+        came += [(place, ts) for place in (turns.pop() if turns else ())]
+    return came
+
+
+def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind: int) -> bool:
+    if gap.symbol is not None and gap.symbol.lower() not in made.stream.lower():
+        return False
+    if gap.channel is not None and gap.channel not in channel:
+        return False
+    numbered = gap.sequence_from is not None and gap.sequence_to is not None
+    if numbered and gap.sequence_from <= made.ids[1] and made.ids[0] <= gap.sequence_to:  # type: ignore[operator] # both are numbers
+        return True
+    return gap.ts_from <= behind and gap.ts_to >= before
+
+
+def numbered_streams(evidence: Evidence, channels: dict[str, str], numbered: frozenset[str]) -> set[str]:
+    """Return the streams that were made whose channel, in the feed's or the venue's word, is ``numbered``."""
+    symbols = _symbols(evidence)
+    streams = {made.stream: channel_of(made.stream, symbols) for made in evidence.truth.made}
+    return {stream for stream, channel in streams.items() if channels.get(channel, channel) in numbered}
+
+
+def epochs_of(evidence: Evidence) -> list[Epoch]:
+    """Return the journal's EPOCH records, in order."""
+    frames = evidence.frames
+    rows = np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist()
+    return [msgspec.json.decode(frames.frame(row), type=Epoch) for row in rows]
+
+
+def _symbols(evidence: Evidence) -> set[str]:
+    return {symbol for epoch in epochs_of(evidence) for symbol in epoch.wanted}
