@@ -8,7 +8,7 @@ import numpy as np
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
 from breadboard.model.outputs import Outputs
-from breadboard.model.tape import Tape
+from breadboard.model.tape import Tape, of_market
 
 SILENT_NS: Final = 10_000_000_000
 """A feed from which nothing at all came for this long is shown as stale, whatever it last said.
@@ -104,7 +104,7 @@ class Feeds:
         arrived = rows[kinds != EventKind.GAP]  # a gap is our remark; only what the venue sent is a sign of life
         if len(arrived):
             feed.ts_recv = max(feed.ts_recv, int(tape.ts_recv[arrived[-1]]))
-        market = rows[kinds <= EventKind.BOOK_SNAPSHOT]
+        market = rows[of_market(kinds)]
         if len(market):
             feed.flags = int(tape.flags[market[-1]])
         telling = rows[(kinds == EventKind.STATUS) | (kinds == EventKind.GAP)]

@@ -15,6 +15,7 @@ from breadboard.model.instruments import Instrument, Instruments
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import LATEST
 from breadboard.model.outputs import Outputs
+from breadboard.model.tape import of_market
 
 _FIELDS: Final = list(LATEST.names or ())
 
@@ -80,7 +81,7 @@ class LiveMarket:
                 self.ticked = True
                 self._copy(ids, latest, self.revision)
                 self._state["ts_engine"][ids] = ts_engine
-            seen = _distinct(tape.instrument[(tape.kind <= EventKind.BOOK_SNAPSHOT) & (tape.instrument >= 0)])
+            seen = _distinct(tape.instrument[of_market(tape.kind) & (tape.instrument >= 0)])
             for name in ("ts_seen", "source"):
                 self._state[name][seen] = latest[name][seen]
         if len(ids):

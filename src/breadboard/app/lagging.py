@@ -11,8 +11,9 @@ from breadboard.api.feeds import provenance
 from breadboard.clock import Clock
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import Flag
 from breadboard.model.outputs import Outputs
+from breadboard.model.tape import of_market
 from breadboard.telemetry.lag import LagBoard, LagRow
 
 _MARKS = int(Flag.SYNTHETIC | Flag.REPLAYED | Flag.HISTORY)
@@ -44,7 +45,7 @@ class _Stamps:
         def column(name: str) -> NDArray[Any]:
             return np.concatenate([getattr(outputs.tape, name) for outputs, _ in taken])
 
-        market = np.flatnonzero((column("instrument") >= 0) & (column("kind") <= EventKind.BOOK_SNAPSHOT))
+        market = np.flatnonzero((column("instrument") >= 0) & of_market(column("kind")))
         counts = [len(outputs.tape) for outputs, _ in taken]
         return _Stamps(
             source=column("source")[market],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import BookState, EventKind, SequenceRule, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, SequenceRule, StatusCode
 from breadboard.model.sequences import fell_back
 
 HEAD: Final = np.dtype(
@@ -46,6 +46,9 @@ that fall far back say so at once (``fell_back``)."""
 
 _DELTA: Final = int(EventKind.BOOK_DELTA)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
+_CLEAR: Final = int(OrderAction.CLEAR)
+_UNKNOWN_ORDER: Final = int(Flag.UNKNOWN_ORDER)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
 _FEED_DOWN: Final = int(StatusCode.FEED_DOWN)
@@ -223,10 +226,11 @@ def note_crossed(sides: NDArray[np.int64], keys: NDArray[np.int64]) -> bool:
 
 
 @kernel
-def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost more than the row
+def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
     kind: NDArray[np.uint8],
     code: NDArray[np.uint16],
+    flags: NDArray[np.uint16],
     source: NDArray[np.uint16],
     instrument: NDArray[np.int32],
     offset: NDArray[np.int64],
@@ -253,8 +257,10 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
         what = kind[row]
         if what in (_SNAPSHOT, _GAP) or (what == _STATUS and code[row] == _FEED_DOWN):
             return row
+        if what == _ORDER and (code[row] == _CLEAR or flags[row] & _UNKNOWN_ORDER):
+            return row
         which = instrument[row]
-        if what != _DELTA or which < 0:
+        if (what != _DELTA and what != _ORDER) or which < 0:  # noqa: PLR1714 - numba compiles `in` to a loop
             row += 1
             continue
         head = heads[which]

@@ -19,7 +19,7 @@ from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, GapReason, GapState, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, GapState, OrderAction, SequenceRule
 from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
@@ -39,6 +39,9 @@ _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
 _TOLD_BEFORE: Final = (GapReason.SUBSCRIPTION, GapReason.COUNTER)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
+_CLEAR: Final = int(OrderAction.CLEAR)
+_UNKNOWN_ORDER: Final = int(Flag.UNKNOWN_ORDER)
 _NONE: Final = int(SequenceRule.NONE)
 _OVERLAP: Final = int(SequenceRule.OVERLAP)
 _CHAIN: Final = int(SequenceRule.CHAIN)
@@ -161,6 +164,7 @@ class Books:
             row,
             tape.kind,
             tape.code,
+            tape.flags,
             tape.source,
             tape.instrument,
             tape.offset,
@@ -191,10 +195,21 @@ class Books:
         elif kind == _GAP:
             if _touches_books(tape, row):
                 self._lose(int(tape.source[row]), which, numbered=tape.code[row] != _QUARANTINE)
-        elif which >= 0 and kind == _SNAPSHOT:
+        elif which >= 0 and kind == _ORDER and tape.flags[row] & _UNKNOWN_ORDER:
+            self._break(which, tape, row, rows)
+        elif which >= 0 and (kind == _SNAPSHOT or (kind == _ORDER and tape.code[row] == _CLEAR)):
             self._renew(which, tape, row)
         elif which >= 0:
             self._delta(which, tape, row, rows)
+
+    def _break(self, which: int, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
+        """Believe a book no longer that lacked an order; where it was believed, tell."""
+        head = self._heads[which]
+        if head["state"] == _LIVE:
+            seen = (int(tape.offset[row]), int(tape.index[row]), which, int(tape.source[row]))
+            ts = int(head["ts_recv"]), int(tape.ts_recv[row])
+            rows.append((*seen, int(GapReason.ORDER), 0, *ts, ABSENT, ABSENT))
+        self._lose(int(tape.source[row]), which)
 
     def _lose(self, source: int, which: int, *, numbered: bool = True) -> None:
         """Something may be missing from one book, or from every book of a source: it is no longer believed.

@@ -15,6 +15,7 @@ from breadboard.engine.continuity import Continuity
 from breadboard.engine.digest import Digest
 from breadboard.engine.found import as_gap
 from breadboard.engine.latest import Latest
+from breadboard.engine.orders import Orders
 from breadboard.engine.router import Quarantined, Routed, Router
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
@@ -40,6 +41,7 @@ class Engine:
     def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig) -> None:
         self.instruments = Instruments()
         self.continuity = Continuity(self._contiguous, self._growing)
+        self.orders = Orders()
         self.books = Books(self._rule)
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.clock_skew = ClockSkew()
@@ -76,7 +78,7 @@ class Engine:
         if not len(frames):
             return Outputs(self.position, self.position, Tape.empty(), np.zeros(0, BAR), (), np.zeros(0, np.int64))
         routed = self._router.route(frames)
-        tape = routed.tape
+        tape = self.orders.on_tape(routed.tape)
         holes = self.continuity.on_tape(tape)
         breaks = self.books.on_tape(tape)
         self.bars.expect(holes)
@@ -113,6 +115,7 @@ class Engine:
                 "router": self._router.state(),
                 "digest": self._digest.snapshot(),
                 "tally": self._tally.packed(),
+                "orders": self.orders.snapshot(),
                 **{name: stage.snapshot() for name, stage in self._stages().items()},
             }
         )
@@ -126,6 +129,7 @@ class Engine:
         self._router.restore(parts["router"])
         self._digest.restore(parts["digest"])
         self._tally.unpacked(parts["tally"])
+        self.orders.restore(parts["orders"])
         for name, stage in self._stages().items():
             stage.restore(parts[name])
 

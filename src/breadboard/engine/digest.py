@@ -29,6 +29,7 @@ _TABLES: Final = {
     EventKind.BOOK_DELTA: _BOOK,
     EventKind.BOOK_SNAPSHOT: _BOOK,
     EventKind.STATUS: (*_COMMON, "code"),
+    EventKind.ORDER: (*_COMMON, "code", "side", "sequence", "order_id", "price", "size", "size_exp"),
 }
 
 
@@ -39,6 +40,7 @@ def _record(columns: Iterable[str], types: dict[str, tuple[type[np.generic], int
 _RECORDS: Final = [(int(kind), kind.name.lower(), _record(columns, EVENT_COLUMNS)) for kind, columns in _TABLES.items()]
 _DELTA: Final = int(EventKind.BOOK_DELTA)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
 _LEVEL: Final = _record(LEVEL_COLUMNS, LEVEL_COLUMNS)
 _COUNT: Final = np.dtype("<i8")
 
@@ -63,7 +65,7 @@ class Chain:
 
 
 class Digest:
-    """The chains of all tables: five of events, their levels, gaps and bars."""
+    """The chains of all tables: six of events, their levels, gaps and bars."""
 
     def __init__(self) -> None:
         names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]
@@ -75,7 +77,7 @@ class Digest:
             rows = (tape.kind == kind).nonzero()[0]
             if len(rows):
                 self._chains[name].update(_packed(tape, rows, record))
-        books = ((tape.kind == _DELTA) | (tape.kind == _SNAPSHOT)).nonzero()[0]
+        books = ((tape.kind == _DELTA) | (tape.kind == _SNAPSHOT) | (tape.kind == _ORDER)).nonzero()[0]
         if len(books):
             self._chains["levels"].update(_levels(tape, books))
         self._chains["bar"].update(bars.tobytes())

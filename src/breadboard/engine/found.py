@@ -30,6 +30,7 @@ _CHANNELS: Final = {
     GapReason.SEQUENCE: "book",
     GapReason.OVERFLOW: "book",
     GapReason.TRADE_ID: "trade",
+    GapReason.ORDER: "book",
 }
 
 

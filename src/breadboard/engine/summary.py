@@ -23,6 +23,7 @@ _COUNTED: Final = {
         EventKind.BOOK_DELTA,
         EventKind.BOOK_SNAPSHOT,
         EventKind.STATUS,
+        EventKind.ORDER,
     )
 }
 _KINDS: Final = len(EventKind) + 1
@@ -77,6 +78,8 @@ def summary(
 ) -> dict[str, Any]:
     """Return the summary: ``frames == data + control + quarantined``; ``bars`` counts versions, open ones too.
 
+    Orders are counted only where there were any.
+
     A book whose feed has ended is ``stale``, and is told as it was last believed.
     """
     suspect, skew_ms = skew.worst()
@@ -88,7 +91,7 @@ def summary(
         "control": counts.control,
         "quarantined": counts.quarantined,
         "ignored": dict(sorted(counts.ignored.items())),
-        "events": dict(tally.events),
+        "events": {name: count for name, count in tally.events.items() if count or name != "order"},
         "duplicates": tally.duplicates,
         "gaps": tally.gaps,
         "refilled": tally.refilled,

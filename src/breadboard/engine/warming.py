@@ -7,8 +7,9 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.continuity import Continuity
 from breadboard.engine.latest import Latest
+from breadboard.engine.orders import Orders
 from breadboard.model.decimals import SIZE_EXP
-from breadboard.model.kinds import EventKind, SequenceRule, Side
+from breadboard.model.kinds import EventKind, OrderAction, SequenceRule, Side
 from breadboard.model.tape import Tape
 
 _NOON = 1_700_000_000_000_000_000
@@ -40,3 +41,13 @@ def warm() -> None:
     # The book's plain path calls some of the same kernels with numbers of its own types.
     Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
     bars.open_bars()
+    orders: dict[str, list[int]] = {
+        "kind": [EventKind.ORDER],
+        "instrument": [0],
+        "code": [OrderAction.ADD],
+        "order_id": [1],
+    }
+    orders |= {"side": [Side.BUY], "price": [10**9], "size": [10**8]}
+    taker = Orders()
+    books.on_tape(taker.on_tape(Tape.of(1, orders)))
+    taker.restore(taker.snapshot())

@@ -25,8 +25,19 @@ if TYPE_CHECKING:
 _COLUMNS: Final = {
     name: attrgetter(name)
     for name in (
-        *("kind", "flags", "code", "side", "ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
-        *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
+        *(
+            "kind",
+            "flags",
+            "code",
+            "side",
+            "ts_event",
+            "sequence",
+            "sequence_first",
+            "sequence_prev",
+            "trade_id",
+            "order_id",
+        ),
+        *("order_id", "price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
     )
 }
 

@@ -9,7 +9,7 @@ import msgspec
 
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead, Gap
-from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, Side, StatusCode
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -29,13 +29,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: EventKind
     symbol: str | None
     flags: Flag = Flag(0)
-    code: StatusCode | GapReason | None = None
+    code: StatusCode | GapReason | OrderAction | None = None
     side: Side = Side.NONE
     ts_event: int = ABSENT
     sequence: int = ABSENT
     sequence_first: int = ABSENT
     sequence_prev: int = ABSENT
     trade_id: int = ABSENT
+    order_id: int = ABSENT
     price: int = ABSENT
     size: int = ABSENT
     size_exp: int = SIZE_EXP

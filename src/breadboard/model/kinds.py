@@ -20,6 +20,8 @@ class EventKind(IntEnum):
     """Something may be missing; the details are in ``Tape.gaps`` under the same offset."""
     CLOCK = 7
     """Our own heartbeat: time passed, whether or not a venue said anything."""
+    ORDER = 8
+    """One resting order was added, changed or taken away (market by order); ``code`` is an ``OrderAction``."""
 
 
 class Side(IntEnum):
@@ -57,6 +59,28 @@ class Flag(IntFlag):
     """What the venue holds now, sent on request, not something that just happened."""
     HISTORY = 4096
     """Fetched or imported after the fact."""
+    UNKNOWN_ORDER = 8192
+    """It changes an order that was never told of, or by more than is left of it: the book is not what we think."""
+
+
+class OrderAction(IntEnum):
+    """What happened to one order, in the tape's ``code`` column of ORDER rows.
+
+    An ADD or REPLACE without an id is size at a price of which nobody knows the orders (a snapshot of levels).
+    """
+
+    ADD = 1
+    """It rests from now on with this price and size."""
+    REDUCE = 2
+    """So much of it (``size``) was cancelled; the rest keeps its place in the queue."""
+    FILL = 3
+    """So much of it was traded against."""
+    DELETE = 4
+    """It is gone."""
+    REPLACE = 5
+    """It now stands at this price and size, 0 for gone; without an id: so much is at this price in all."""
+    CLEAR = 6
+    """The book is empty, whatever was told before: what follows is all of it."""
 
 
 class StatusCode(IntEnum):
@@ -107,6 +131,8 @@ class GapReason(IntEnum):
     """The venue no longer sends what was subscribed to, and did not say so."""
     COUNTER = 11
     """The venue's own count of trades or volume has moved further than what came."""
+    ORDER = 12
+    """An order was changed that was never told of."""
 
     @property
     def label(self) -> str:

@@ -10,7 +10,10 @@ from numpy.typing import NDArray
 from breadboard.model.decimals import ABSENT, SIZE_EXP
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import NO_INSTRUMENT
+from breadboard.model.kinds import EventKind
 
+_LAST_OF_MARKET: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
 EVENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
     "kind": (np.uint8, 0),
     "flags": (np.uint16, 0),
@@ -26,6 +29,7 @@ EVENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
     "sequence_first": (np.int64, ABSENT),
     "sequence_prev": (np.int64, ABSENT),
     "trade_id": (np.int64, ABSENT),
+    "order_id": (np.int64, ABSENT),
     "price": (np.int64, ABSENT),
     "size": (np.int64, ABSENT),
     "size_exp": (np.int8, SIZE_EXP),
@@ -45,6 +49,12 @@ LEVEL_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
 }
 
 
+def of_market(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Tell which rows say something of an instrument's market: trades, quotes, books and orders."""
+    found: NDArray[np.bool_] = (kind <= _LAST_OF_MARKET) | (kind == _ORDER)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Tape:
     """Market events as columns. Prices in 1e-9, sizes ``size * 10 ** size_exp``, times int64 ns UTC.
@@ -53,9 +63,10 @@ class Tape:
     A trade uses ``price``, ``size``, ``side`` (the side that crossed) and ``trade_id``. A quote uses ``price`` and
     ``size`` for the bid, ``ask_price`` and ``ask_size`` for the ask; a missing side is ``ABSENT``. A book row owns
     levels ``level_begin:level_end`` of the level columns, with absolute sizes, 0 removes; ``sequence_first``,
-    ``sequence`` and ``sequence_prev`` are the venue's first, last and previous update numbers.
-    ``code`` is a ``StatusCode`` on STATUS rows and a ``GapReason`` on GAP rows. ``size`` of a CLOCK row is by how
-    many ns our wall clock was set, where it was.
+    ``sequence`` and ``sequence_prev`` are the venue's first, last and previous update numbers. An ORDER row has
+    ``order_id``, ``side``, ``price`` and ``size``; the engine gives it the levels it changed.
+    ``code`` is a ``StatusCode`` on STATUS rows, a ``GapReason`` on GAP rows and an ``OrderAction`` on ORDER rows.
+    ``size`` of a CLOCK row is by how many ns our wall clock was set, where it was.
     """
 
     kind: NDArray[np.uint8]
@@ -72,6 +83,7 @@ class Tape:
     sequence_first: NDArray[np.int64]
     sequence_prev: NDArray[np.int64]
     trade_id: NDArray[np.int64]
+    order_id: NDArray[np.int64]
     price: NDArray[np.int64]
     size: NDArray[np.int64]
     size_exp: NDArray[np.int8]

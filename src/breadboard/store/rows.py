@@ -10,7 +10,7 @@ from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.instruments import Instruments
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import BarState, EventKind, Flag, Provenance, Side
+from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side
 from breadboard.model.tape import Tape
 
 RAW_EXCERPT: Final = 4096
@@ -24,6 +24,7 @@ PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, 
 """By the code that ``provenance`` gives."""
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
+_ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
 
@@ -245,6 +246,22 @@ def book_deltas(tape: Tape, labels_of: Labels) -> pa.Table:
         columns[f"{name}_prices"] = _lists(starts, prices(tape.level_price[picks]))
         columns[f"{name}_sizes"] = _lists(starts, sizes(tape.level_size[picks], tape.level_size_exp[picks]))
     return arrow(columns | {"flags": integers(rows.flags)})
+
+
+def orders(tape: Tape, labels_of: Labels) -> pa.Table:
+    """Return what happened to single orders, one row a change."""
+    rows = Picked(tape, np.flatnonzero(tape.kind == EventKind.ORDER))
+    return arrow(
+        common(rows, labels_of)
+        | {
+            "order_id": integers(rows.order_id, nullable=True),
+            "action": labels(rows.code.astype(np.uint8), _ACTIONS),
+            "side": labels(rows.side, _SIDES),
+            "price": prices(rows.price, nullable=True),
+            "size": sizes(rows.size, rows.size_exp, nullable=True),
+            "flags": integers(rows.flags),
+        }
+    )
 
 
 def _lists(offsets: pa.Array, values: pa.Array) -> pa.Array:

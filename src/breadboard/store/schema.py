@@ -123,6 +123,15 @@ TABLES: Final = {
             Column("ask_sizes", f"Array({_SIZE})", _ZSTD),
             _FLAGS,
         ),
+        _events(
+            "orders",
+            _integer("order_id", "Nullable(Int64)"),
+            _label("action"),
+            _label("side"),
+            _price("price", nullable=True),
+            _size("size", nullable=True),
+            _FLAGS,
+        ),
         Table(
             "bar_versions",
             (

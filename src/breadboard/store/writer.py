@@ -215,6 +215,7 @@ class StoreWriter:
             "trades": rows.trades(batch.tape, self._labels),
             "quotes": rows.quotes(batch.tape, self._labels),
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
+            "orders": rows.orders(batch.tape, self._labels),
             "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
             "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
