@@ -87,6 +87,7 @@ _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
+_VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
@@ -97,7 +98,12 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 def copy_out(
     slot: Record, source: int, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
 ) -> int:
-    """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place."""
+    """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place.
+
+    A bar of trades that move no price is none.
+    """
+    if slot.open == ABSENT:
+        return at
     bar = out[at]
     bar.instrument = instrument
     bar.interval = SECONDS[interval]
@@ -117,8 +123,8 @@ def copy_out(
 
 
 @kernel
-def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offset: int, out: NDArray[np.void]) -> None:
-    """Write every provisional bar to ``out``, which has as many places as there are."""
+def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offset: int, out: NDArray[np.void]) -> int:
+    """Write every provisional bar to ``out``, which has as many places as there are; return how many."""
     at = 0
     for which in range(count):
         for interval in range(len(SECONDS)):
@@ -126,6 +132,7 @@ def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offse
                 slot = slots[which, place]
                 if slot.state == _PROVISIONAL and at < len(out):
                     at = copy_out(slot, owners[which].source, which, interval, _PROVISIONAL, offset, out, at)
+    return at
 
 
 @kernel
@@ -212,24 +219,32 @@ def finish(
 
 
 @kernel
-def _begin(slot: Record, number: int, price: int, when: int, trade_id: int) -> None:
+def _begin(slot: Record, number: int) -> None:
     slot.number = number
-    slot.open = slot.high = slot.low = slot.close = price
+    slot.open = ABSENT
     slot.whole = slot.fraction = slot.trades = 0
     slot.notional = 0.0
-    slot.open_ts = slot.close_ts = when
-    slot.open_id = slot.close_id = trade_id
 
 
 @kernel
-def _add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id: int) -> None:
-    """Add one trade to a bar."""
+def _price(slot: Record, price: int, when: int, trade_id: int) -> None:
+    """Let one trade move a bar's prices."""
+    if slot.open == ABSENT:
+        slot.open = slot.high = slot.low = slot.close = price
+        slot.open_ts = slot.close_ts = when
+        slot.open_id = slot.close_id = trade_id
+        return
     slot.high = max(slot.high, price)
     slot.low = min(slot.low, price)
     if when < slot.open_ts or (when == slot.open_ts and trade_id < slot.open_id):
         slot.open, slot.open_ts, slot.open_id = price, when, trade_id
     if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
         slot.close, slot.close_ts, slot.close_id = price, when, trade_id
+
+
+@kernel
+def _add(slot: Record, price: int, size: int, exponent: int) -> None:
+    """Count one trade in a bar."""
     volume = add_volume(slot.whole, slot.fraction, size, exponent)
     slot.whole = volume[0]
     slot.fraction = volume[1]
@@ -244,6 +259,7 @@ def _trade(
     price: int,
     size: int,
     exponent: int,
+    priced: bool,
     when: int,
     trade_id: int,
     second: int,
@@ -268,13 +284,15 @@ def _trade(
                 meter[OPEN] -= 1
                 at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
                 owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
-            _begin(slot, number, price, when, trade_id)
+            _begin(slot, number)
             owner.newest[interval] = max(owner.newest[interval], number)
             slot.state = _CORRECTED if late else _PROVISIONAL
             if not late:
                 meter[OPEN] += 1
                 owner.oldest[interval] = min(owner.oldest[interval], number)
-        _add(slot, price, size, exponent, when, trade_id)
+        if priced:
+            _price(slot, price, when, trade_id)
+        _add(slot, price, size, exponent)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
             at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
@@ -383,6 +401,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         price[row],
                         size[row],
                         size_exp[row],
+                        flags[row] & _VOLUME_ONLY == 0,
                         when,
                         trade_id[row],
                         clock.second,

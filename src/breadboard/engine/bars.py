@@ -37,7 +37,8 @@ _SECOND: Final = 1_000_000_000
 class Bars:
     """Stage: concluded bar versions (``BAR`` rows) from TRADE rows.
 
-    DUPLICATE and LAST_KNOWN trades are in no bar; AGGREGATED ones only for instruments that have had no other. Open
+    DUPLICATE and LAST_KNOWN trades are in no bar; AGGREGATED ones only for instruments that have had no other;
+    VOLUME_ONLY ones move no price, and a bar of nothing else is none. Open
     and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's time
     that no gap covers and that is not before the source was first seen.
     """
@@ -75,7 +76,7 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        core.collect(self._slots, self._owners, self._known, self._offset, out)
+        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, out)]
         self._complete(out)
         return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 

@@ -59,6 +59,8 @@ class Flag(IntFlag):
     """What the venue holds now, sent on request, not something that just happened."""
     HISTORY = 4096
     """Fetched or imported after the fact."""
+    VOLUME_ONLY = 16384
+    """A trade whose conditions let it count for volume, and not for open, high, low and close."""
     UNKNOWN_ORDER = 8192
     """It changes an order that was never told of, or by more than is left of it: the book is not what we think."""
 

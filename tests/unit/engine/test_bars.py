@@ -76,6 +76,18 @@ def test_a_print_without_a_size_moves_prices_and_no_volume() -> None:
     assert (bar["volume_whole"], bar["volume_fraction"], bar["notional"], bar["trades"]) == (2, 0, 20.0, 3)
 
 
+def test_a_print_that_counts_for_volume_alone_moves_no_price_and_makes_no_bar() -> None:
+    stage = bars()
+    only = {"flags": int(Flag.VOLUME_ONLY)}
+    stage.on_tape(tape([trade(1, 0, 99, 2) | only, trade(2, 5, 14), trade(3, 6, 1, 3) | only]))
+    bar = stage.open_bars()[0]
+    assert [int(bar[name]) // 10**9 for name in ("open", "high", "low", "close")] == [14, 14, 14, 14]
+    assert (bar["volume_whole"], bar["notional"], bar["trades"]) == (6, 198 + 14 + 3, 3)
+    alone = bars()
+    assert alone.on_tape(tape([trade(1, 0, 99, 2) | only, trade(2, 10 * SECOND, 99, 2) | only])) is None
+    assert len(alone.open_bars()) == 0
+
+
 def test_open_and_close_go_by_event_time_and_trade_id_and_not_by_arrival() -> None:
     rows = [trade(3, 20, 12), trade(1, 10, 10), trade(4, 20, 13), trade(2, 10, 11)]
     stage = bars()
@@ -201,7 +213,8 @@ def random_trades(random_: random.Random, count: int) -> Rows:
         late = random_.choice((0, 0, 0, 300_000_000, 2 * SECOND, 8 * SECOND))
         row = trade(number, max(0, now - late), random_.randint(1, 50), instrument=random_.randrange(3))
         size = (random_.randint(1, 10**9), random_.choice((-8, -3, 0, -18)))
-        rows.append(row | {"ts_recv": T0 + now, "size": size[0], "size_exp": size[1]})
+        flags = random_.choice((0, 0, 0, Flag.VOLUME_ONLY))
+        rows.append(row | {"ts_recv": T0 + now, "size": size[0], "size_exp": size[1], "flags": int(flags)})
     return rows
 
 
@@ -215,7 +228,9 @@ def recomputed(rows: Rows) -> dict[tuple[int, int, int], tuple[int, int, int, in
     out = {}
     for key, members in groups.items():
         ordered = sorted(members, key=lambda row: (row["ts_event"], row["trade_id"]))
-        prices = [row["price"] for row in ordered]
+        prices = [row["price"] for row in ordered if not row["flags"] & Flag.VOLUME_ONLY]
+        if not prices:
+            continue
         volume = sum((Fraction(row["size"]) * Fraction(10) ** row["size_exp"] for row in ordered), Fraction(0))
         out[key] = (prices[0], max(prices), min(prices), prices[-1], volume, len(ordered))
     return out
