@@ -92,7 +92,10 @@ VENUES = {
     "bybit-inverse": Venue(BYBIT, frozenset({"book"}), fetches=False),
     "bitstamp": Venue({"live_trades": "trade", "diff_order_book": "book"}, frozenset(), finest=True),
     "massive": Venue({"T": "trade", "Q": "quote", "LULD": "luld"}, frozenset(), fetches=False),
-    "yahoo": Venue({"2": "trade"}, frozenset(), fetches=False, finest=True, timed=False),
+    # Conflated: a message a second and symbol, however lively the market is.
+    "yahoo": Venue(
+        {"2": "trade"}, frozenset(), fetches=False, finest=True, timed=False, options={"symbols": 20, "rate": 300.0}
+    ),
     # TickIDs are counted by market center, and repeat within a day; the venue's count of trades is asked once a minute.
     "iqfeed": Venue({}, frozenset(), fetches=False, ids=False, lines=True),
 }
@@ -289,7 +292,8 @@ def lived(
 def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> dict[str, Any]:
     """Return the case: what was seen, and whether that is what has to be."""
     venue, known = VENUES[name], verdict.conclude(evidence)
-    cover = covering.coverage(evidence, known.gaps, venue.channels, venue.numbered, single=trial.single)
+    gaps = [*known.gaps, *covering.outages(evidence, verdict.STOPPED)]
+    cover = covering.coverage(evidence, gaps, venue.channels, venue.numbered, single=trial.single)
     signs = [*known.signs, *([verdict.Sign(2**63, "suspect")] if known.suspect else [])]
     numbered = covering.numbered_streams(evidence, venue.channels, venue.numbered) if trial.single else ()
     sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs, numbered)
