@@ -13,11 +13,10 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.feeds.iqfeed_pulse import Pulse
+from breadboard.feeds.iqfeed_words import CUT_OFF, GREETING, account_of
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Request, Send
+from breadboard.ports import Denied, Missing, Report, Request, Send
 
-PROTOCOL: Final = "6.2"
-GREETING: Final = (f"S,SET PROTOCOL,{PROTOCOL}", "S,SET CLIENT NAME,breadboard")
 AUDIT_S: Final = 60.0
 SETTLING_S: Final = 10.0
 """A watch this young may not be in the gateway's list yet."""
@@ -72,6 +71,8 @@ class Level1Session:
     """Up to when it is on record that watches were still being made; 0: they are made."""
     _asked_again: dict[bytes, float] = field(init=False, default_factory=dict)
     """Symbols that are watched anew, and since when; what was missed until their summary is still to be told."""
+    _delayed: bool | None = field(init=False, default=None)
+    """Whether the account is delayed, as the gateway says; None before it has."""
     _pulse: Pulse = field(init=False, default_factory=Pulse)
 
     def on_connect(self) -> list[Request]:
@@ -82,6 +83,7 @@ class Level1Session:
         self._watched.clear()
         self._waiting = list(reversed(self.symbols))
         self._counting = self._down = False
+        self._delayed = None
         self._now_s = self._asked_s = self._audited_s = self._due = 0.0
         self._turn = 0
         self._unwatched_s = 0.0
@@ -142,6 +144,11 @@ class Level1Session:
             requests += self._refresh(min(int(self._due), room - len(requests)))
         return requests
 
+    def report(self) -> Report:
+        """Return whether the account is delayed, and whether the gateway is cut off, as Level 1 says."""
+        facts = {} if self._delayed is None else {"delayed": self._delayed}
+        return Report(facts, [CUT_OFF] if self._down else [])
+
     def _tell_unwatched(self, now_s: float) -> list[Request]:
         """Put on record what is not heard of symbols whose watch waits its turn; once more when the last was made."""
         since_s, self._unwatched_s = self._unwatched_s, now_s if self._waiting else 0.0
@@ -197,6 +204,8 @@ class Level1Session:
         elif frame.startswith(_ECHO):
             named = frame.removeprefix(_ECHO).removeprefix(b"Symbol,")
             self._counting = "trade" in self.channels and named.startswith(_COUNTED)
+        elif frame.startswith(b"S,CUST,"):
+            self._delayed = account_of(frame)
         elif frame.startswith(b"S,SYMBOL LIMIT REACHED,"):
             self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"), "symbol limit reached", requests)
         elif frame.startswith((b"S,SERVER DISCONNECTED", b"S,SERVER RECONNECT FAILED")):
