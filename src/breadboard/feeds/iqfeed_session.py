@@ -13,6 +13,7 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.feeds.iqfeed_pulse import Pulse
+from breadboard.feeds.iqfeed_tally import Tally, counts_of, missing_of, number_of
 from breadboard.feeds.iqfeed_words import CUT_OFF, GREETING, account_of
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Report, Request, Send
@@ -24,22 +25,6 @@ _SELECT: Final = f"S,SELECT UPDATE FIELDS,{','.join(SELECTED)}"
 _ECHO: Final = b"S,CURRENT UPDATE FIELDNAMES,"
 _COUNTED: Final = ",".join(SELECTED[:4]).encode()
 """The fields the counting relies on, as the echo begins with them (after the symbol)."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one symbol's trades came to since they were last held against the venue's count."""
-
-    count: int
-    """Number of Trades Today then; -1 where the venue gives none."""
-    volume: int
-    """Total Volume then; -1 likewise."""
-    since_s: float
-    trades: int = 0
-    """That came since."""
-    shares: int = 0
-    doubted: bool = False
-    """The venue counted more, and was asked again."""
 
 
 @dataclass(slots=True)
@@ -108,7 +93,7 @@ class Level1Session:
                         self._unsure.discard(parts[1])
                     else:
                         tally.trades += 1
-                        tally.shares += _number(parts[3].split(b",", 3)[2:3])
+                        tally.shares += number_of(parts[3].split(b",", 3)[2:3])
             elif frame[:2] not in _NOTHING:
                 self._hear(frame, requests)
         return requests
@@ -246,7 +231,7 @@ class Level1Session:
     def _begin(self, parts: list[bytes]) -> None:
         """Begin to count a symbol with what a line says the venue has counted so far."""
         if len(parts) == 4:
-            count, volume = _counts(parts[3])
+            count, volume = counts_of(parts[3])
             self._tallies[parts[1]] = Tally(count, volume, self._now_s)
 
     def _summary(self, frame: bytes, requests: list[Request]) -> None:
@@ -266,8 +251,8 @@ class Level1Session:
             if name in self._watched:
                 self._begin(parts)
             return
-        count, volume = _counts(parts[3])
-        detail = _missing(tally, count, volume)
+        count, volume = counts_of(parts[3])
+        detail = missing_of(tally, count, volume)
         if not detail:
             self._tallies[parts[1]] = Tally(count, volume, self._now_s)
         elif not tally.doubted:
@@ -280,29 +265,3 @@ class Level1Session:
 
 
 _NOTHING: Final = frozenset({b"T,", b"F,", b"R,", b"N,", b"E,"})
-
-
-def _missing(tally: Tally, count: int, volume: int) -> str:
-    """Return by how much the venue counts further than what came; empty where it does not.
-
-    Volume is asked only where there is no count of trades: corrections move it.
-    """
-    if count >= 0 and tally.count >= 0:
-        moved, came, what = count - tally.count, tally.trades, "trades"
-    elif volume >= 0 and tally.volume >= 0:
-        moved, came, what = volume - tally.volume, tally.shares, "of volume"
-    else:
-        return ""
-    return f"the venue counts {moved} more {what}, {came} came" if moved > came else ""
-
-
-def _counts(rest: bytes) -> tuple[int, int]:
-    """Return Number of Trades Today and Total Volume, with which the rest of a line begins; -1 for none."""
-    fields = rest.split(b",", 2)
-    return _number(fields[:1], -1), _number(fields[1:2], -1)
-
-
-def _number(found: list[bytes], missing: int = 0) -> int:
-    """Return the whole number of a field, or ``missing`` where it is none."""
-    text = found[0] if found else b""
-    return int(text) if text.isdigit() and len(text) < 19 else missing
