@@ -44,6 +44,11 @@ class Capabilities:
     """What can be asked for, and what is asked for where nobody says."""
     channel_groups: tuple[tuple[str, ...], ...] = ()
     """Channels that need a connection of their own each group (IQFeed's ports); empty: one connection carries all."""
+    asides: tuple[str, ...] = ()
+    """Channels that tell how the venue's side is and bring no data (IQFeed's admin port), each a group of its own.
+
+    They have no symbols and one connection a venue's address; one that cannot be made costs nothing.
+    """
     ping: str = ""
     """On a connection of text lines, the line that makes the venue answer; a WebSocket has pings of its own."""
     keepalive: "Keepalive | None" = None
@@ -169,13 +174,28 @@ class Watched(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a session has heard of the venue's own state on its present connection: for people and metrics, no data."""
+
+    facts: Mapping[str, bool | float | str]
+    """By name, numbers with their unit in the name; true and false where it is a state."""
+    troubles: Sequence[str] = ()
+    """What is not as it should be on the venue's side at the moment, a sentence each."""
+
+
 class Session(Protocol):
     """One conversation with a venue: what to say, never how to send it. Pure, no clock.
 
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
     delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
     After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
-    never raises on venue bytes. It may have ``subscriptions``, a ``Watched``.
+    never raises on venue bytes. It may have
+
+    - ``subscriptions``, a ``Watched``;
+    - ``report() -> Report``, asked about once a second while it is connected;
+    - ``masked(frame) -> frame``, where the venue repeats secrets of ours: what it returns is journaled, and is what
+      ``on_frames`` gets. Any frame may come, also one that was cut off.
     """
 
     url: str

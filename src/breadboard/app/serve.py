@@ -62,6 +62,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             counting.take(outputs, house.engine)
 
         house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
+        live.epochs = house.engine.epochs
         live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
         auditor = Auditor(store, config.root)

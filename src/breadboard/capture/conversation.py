@@ -55,7 +55,9 @@ class Conversation:
         self.wait_s = 0.0
         self._kept_mono = self._asked_mono = self._clock.mono()
         self._outbox.clear()
-        self._unsettled_mono = self._kept_mono if self._recorder.epoch > 1 else None
+        # What brings no data subscribes to nothing.
+        is_again = self._recorder.epoch > 1 and not self._source.aside
+        self._unsettled_mono = self._kept_mono if is_again else None
         self._said_mono = self._unsaid = 0
         self._act(self._ask(self._session.on_connect), settles=True)
 

@@ -40,6 +40,8 @@ class Epoch(msgspec.Struct, frozen=True):
     open: bool
     reason: str = ""
     """Why it ended; empty when it opens."""
+    aside: str = ""
+    """The channel that it carries where that brings no data (``ports.Capabilities.asides``); empty for data."""
 
 
 class DocumentHead(msgspec.Struct, frozen=True):
