@@ -53,7 +53,7 @@ def evidence(came: list[int], made: list[int], *, gap: Gap | None = None, stream
     if gap is not None:
         records.insert(-1, (RecordKind.GAP, msgspec.json.encode(gap), T0 + came[-1] * 10**6))
     parts = [Frames.of([frame], [ts], kind=kind, offset=at) for at, (kind, frame, ts) in enumerate(records)]
-    return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 1)
+    return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 0.0, 1)
 
 
 def test_a_hole_in_trade_numbers_is_covered_by_the_gap_that_the_engine_finds(
