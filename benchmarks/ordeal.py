@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from breadboard import feeds, journal
-from breadboard.app import journals
+from breadboard.app import garbage, journals
 from breadboard.app.capture import planned
 from breadboard.app.places import Places
 from breadboard.capture.driver import Capture
@@ -108,6 +108,7 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)
         config = Config(data_dir=str(root), feeds=(wanted,))
         places, clock = Places(root).made(), SystemClock()
+        garbage.set_aside()  # as the process of capture does
         capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
         work = loop.create_task(capture.run())
         await asyncio.wait({work}, timeout=SETTLED_S)

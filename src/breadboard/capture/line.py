@@ -126,9 +126,10 @@ class Line:
         self._recorder.data(batch)
         counters = self.counters
         counters.frames += len(batch.frames)
-        counters.bytes += sum(map(len, batch.frames))
+        size = sum(map(len, batch.frames))
+        counters.bytes += size
         counters.last_frame_mono = batch.ts_mono
-        self._talk.frames(batch.frames)
+        self._talk.frames(batch.frames, size)
 
     def on_control(self) -> None:
         """Note a ping or pong (Handler)."""
