@@ -4,10 +4,12 @@ import json
 from collections.abc import Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -22,9 +24,14 @@ from threaded import Wire, in_a_thread, wire_to
 
 KEY = "k3y-that-nobody-may-read"
 NS = 10**9
-OPENED = 1_795_530_600 * NS
-"""2026-11-24 09:30 in New York, a Tuesday."""
-DAY = ("--from", "2026-11-24", "--to", "2026-11-24")
+OPENING = (datetime.now(ZoneInfo("America/New_York")) - timedelta(days=3)).replace(
+    hour=9, minute=30, second=0, microsecond=0
+)
+"""Of a day that is over; the simulator is open on every one."""
+OPENED = int(OPENING.timestamp()) * NS
+DATE = f"{OPENING:%Y-%m-%d}"
+BEFORE = f"{OPENING - timedelta(days=2):%Y-%m-%d}"
+DAY = ("--from", DATE, "--to", DATE)
 
 
 @dataclass
@@ -239,7 +246,7 @@ def test_half_an_answer_is_no_history(
 
 def test_nothing_in_a_range_is_an_answer_and_on_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with fake() as made:
-        line = words(made, "massive-aggs", tmp_path, "--from", "2026-11-21", "--to", "2026-11-22")
+        line = words(made, "massive-aggs", tmp_path, "--from", BEFORE, "--to", BEFORE)
         assert run(line) == 0
     captured = capsys.readouterr()
     result = json.loads(captured.out)
@@ -264,11 +271,12 @@ def test_ticks_of_a_time_are_asked_for_once_and_bars_as_often_as_you_like(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with fake() as made:
-        begin = ("--from", "2026-11-24T09:30", "--to", "2026-11-24T09:33")
-        rest = ("--from", "2026-11-24T09:33", "--to", "2026-11-24T10:00")
+        begin = ("--from", f"{DATE}T09:30", "--to", f"{DATE}T09:33")
+        rest = ("--from", f"{DATE}T09:33", "--to", f"{DATE}T10:00")
         brought(capsys, words(made, "massive-trades", tmp_path, *begin))
         told = refused(capsys, words(made, "massive-trades", tmp_path, *DAY), 2)
-        assert "2026-11-24T14:30:00Z to 2026-11-24T14:33:00Z" in told
+        utc = OPENING.astimezone(UTC)
+        assert f"{utc:%Y-%m-%dT%H:%M:%SZ} to {utc + timedelta(minutes=3):%Y-%m-%dT%H:%M:%SZ}" in told
         brought(capsys, words(made, "massive-trades", tmp_path, *rest))
         assert trades_in(tmp_path) == trades_of(made), "each once, that of the boundary too"
         for _ in range(2):
@@ -283,5 +291,5 @@ def test_a_plan_without_real_time_leaves_the_newest_minutes_out_and_says_so(
     monkeypatch.setattr(massive_rest, "_head", lambda results: head(results) | {"status": "DELAYED"})
     with fake() as made:
         brought(capsys, words(made, "massive-aggs", tmp_path, *DAY))
-        assert run(words(made, "massive-aggs", tmp_path, "--from", "2026-11-24")) == 3
+        assert run(words(made, "massive-aggs", tmp_path, "--from", DATE)) == 3
     assert "15 minutes late" in capsys.readouterr().err
