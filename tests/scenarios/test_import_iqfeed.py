@@ -156,6 +156,19 @@ def test_the_vendors_own_bars_and_days_are_kept_as_they_are(tmp_path: Path, caps
     capsys.readouterr()
 
 
+def test_a_bar_of_which_only_a_part_was_asked_for_is_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake() as made:
+        part = ("--from", f"{MONDAY}T09:32", "--to", f"{MONDAY}T09:59", "--interval", "5m")
+        assert run(words(made.wire, "iqfeed-bars", tmp_path, *part)) == 0
+        opened = midnight_s(MONDAY) + 9 * 3600 + 35 * 60
+        expected = [bar for bar in bars_of(made.ticks(MONDAY, MONDAY), 300) if opened <= bar[0] < opened + 1200]
+    assert len(expected) == 4
+    assert stored_bars(tmp_path, "5m") == expected
+    capsys.readouterr()
+
+
 def test_half_a_year_with_its_weekends_is_asked_for_no_faster_than_the_vendor_allows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

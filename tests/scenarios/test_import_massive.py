@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from breadboard.app import asking
 from breadboard.cli import run
 from breadboard.feeds import massive_calls
 from breadboard.sim import massive_rest
@@ -293,3 +294,38 @@ def test_a_plan_without_real_time_leaves_the_newest_minutes_out_and_says_so(
         brought(capsys, words(made, "massive-aggs", tmp_path, *DAY))
         assert run(words(made, "massive-aggs", tmp_path, "--from", DATE)) == 3
     assert "15 minutes late" in capsys.readouterr().err
+
+
+def test_a_day_that_still_goes_on_is_not_taken_for_one_that_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake() as made:
+        stamp = made.running.exchange.clock.wall()
+        made.ticker.trades.append((Trade(made.ticker.symbol, 61, 183, "100", 10, 11, 1, stamp), 10_000))
+        brought(capsys, words(made, "massive-aggs", tmp_path, "--from", DATE, "--interval", "1d"))
+        today = f"{datetime.now(ZoneInfo('America/New_York')):%Y-%m-%d}"
+        line = words(made, "massive-aggs", tmp_path, "--from", today, "--interval", "1d")
+        assert "no bar of 86400 s begins, and is over" in refused(capsys, line, 2)
+    assert ask(tmp_path, "select toString(toDate(ts_open)) d, trades n from bars") == [{"d": DATE, "n": 60}]
+
+
+MINUTE = 60 * NS
+NOON_NS = 1_795_539_600 * NS
+"""2026-11-24 12:00 in New York."""
+
+
+@pytest.mark.parametrize(
+    ("begin", "end", "now", "seconds", "whole"),
+    [
+        (0, 10 * MINUTE, 10 * MINUTE, 60, (0, 10 * MINUTE)),
+        (0, 10 * MINUTE, 10 * MINUTE - 1, 60, (0, 9 * MINUTE)),
+        (1, 10 * MINUTE - 1, 99 * MINUTE, 60, (MINUTE, 9 * MINUTE)),
+        (0, 600 * MINUTE, 600 * MINUTE, 14_400, (0, 240 * MINUTE)),  # one that began at 360 may still grow
+        (0, NOON_NS, NOON_NS, 86_400, (0, NOON_NS - 720 * MINUTE)),
+        (0, NOON_NS, NOON_NS, 604_800, (0, NOON_NS - 720 * MINUTE - 6 * 1440 * MINUTE)),
+    ],
+)
+def test_only_what_holds_whole_bars_is_asked_for(
+    begin: int, end: int, now: int, seconds: int, whole: tuple[int, int]
+) -> None:
+    assert asking._whole_bars(begin, end, now, seconds, ZoneInfo("America/New_York")) == whole

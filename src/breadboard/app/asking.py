@@ -35,6 +35,8 @@ from breadboard.recordings.history import Answer
 _NS: Final = 1_000_000_000
 _NEW_YORK: Final = "America/New_York"
 _USUAL_S: Final = 60
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,9 @@ class Source:
     windowed: bool
     """Whether it is asked for by time; the source gives all that it has of other things."""
     ask: Callable[[Question, Keep, Clock], tuple[Inquiry, Provenance]]
+    grows: bool = False
+    """It tells bars of what has traded so far, and of a part of one where only a part is asked for, and does not say
+    which; Yahoo's charts do."""
 
 
 def question(
@@ -117,7 +122,30 @@ def question(
         raise UsageError(
             f"--from {window.begin} is not before --to {window.end}", hint=f"--from {window.end} --to {window.begin}"
         )
-    return Question(symbol, seconds, begin, min(end, now_ns), url, key, now_ns)
+    end = min(end, now_ns)
+    if source.grows:
+        begin, end = _whole_bars(begin, end, now_ns, seconds, zone)
+    return Question(symbol, seconds, begin, end, url, key, now_ns)
+
+
+def _whole_bars(begin: int, end: int, now_ns: int, interval_s: int, zone: ZoneInfo) -> tuple[int, int]:
+    """Return the part of a time in which bars are whole and over. Raises UsageError where none is.
+
+    Longer ones than an hour begin where the vendor has them begin: those that could still grow are left out.
+    """
+    step = interval_s * _NS
+    if interval_s >= _DAY_S:
+        midnight = _moment(now_ns, zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        end = min(end, int(midnight.timestamp()) * _NS - (step - _DAY_S * _NS))
+    else:
+        newest = now_ns if interval_s <= _HOUR_S else now_ns - step
+        begin, end = -(-begin // step) * step, min(end, newest) // step * step
+    if begin >= end:
+        raise UsageError(
+            f"no bar of {interval_s} s begins, and is over, in the time asked for",
+            hint="begin earlier: --from …   # or a shorter --interval",
+        )
+    return begin, end
 
 
 def ask(form: str, asked: Question, spool: Path, clock: Clock) -> Told:
@@ -188,9 +216,9 @@ def _asks_massive(what: str) -> Callable[[Question, Keep, Clock], tuple[Inquiry,
 
 SOURCES: Final[Mapping[str, Source]] = {
     "iqfeed-ticks": Source(_NEW_YORK, bars=False, windowed=True, ask=_iqfeed),
-    "iqfeed-bars": Source(_NEW_YORK, bars=True, windowed=True, ask=_iqfeed),
+    "iqfeed-bars": Source(_NEW_YORK, bars=True, windowed=True, ask=_iqfeed, grows=True),
     "yahoo-chart": Source("UTC", bars=True, windowed=True, ask=_yahoo),
-    "massive-aggs": Source(_NEW_YORK, bars=True, windowed=True, ask=_asks_massive("aggs")),
+    "massive-aggs": Source(_NEW_YORK, bars=True, windowed=True, ask=_asks_massive("aggs"), grows=True),
     "massive-trades": Source(_NEW_YORK, bars=False, windowed=True, ask=_asks_massive("trades")),
     "massive-quotes": Source(_NEW_YORK, bars=False, windowed=True, ask=_asks_massive("quotes")),
     "massive-splits": Source(_NEW_YORK, bars=False, windowed=False, ask=_asks_massive("splits")),

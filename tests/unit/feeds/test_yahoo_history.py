@@ -111,7 +111,14 @@ def test_what_is_no_crumb_is_asked_for_once_more_and_then_given_up(crumb: bytes)
 
 
 @pytest.mark.parametrize(
-    ("status", "body"), [(429, b"Edge: Too Many Requests"), (0, b""), (503, b""), (200, b"Will be right back"), (200, b'{"chart":{"res')]
+    ("status", "body"),
+    [
+        (429, b"Edge: Too Many Requests"),
+        (0, b""),
+        (503, b""),
+        (200, b"Will be right back"),
+        (200, b'{"chart":{"res'),
+    ],
 )
 def test_a_busy_venue_is_asked_later_each_time_and_given_up_after_five(status: int, body: bytes) -> None:
     chart = YahooChart("AAPL", "1d", ["5d", "1mo"])
