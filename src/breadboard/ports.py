@@ -219,6 +219,69 @@ class Session(Protocol):
         ...
 
 
+class Inquiry(Protocol):
+    """One question about the past, put to a source request by request. Pure, no clock.
+
+    The driver carries out ``requests``, then what each answer calls for, until ``done``. It keeps every answer that
+    ``taken`` counts, as it came. Never raises on a venue's bytes.
+    """
+
+    @property
+    def taken(self) -> int:
+        """How many answers are part of what was asked for, so far."""
+        ...
+
+    @property
+    def empty(self) -> bool:
+        """Whether the newest of them holds nothing: the source has nothing there."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it ended before all was answered, in one sentence without secrets; None where all was."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What may help against the error."""
+        ...
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What of the question stays unanswered although nothing failed, a sentence each: windows that were refused."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to ask, or to wait for."""
+        ...
+
+    def requests(self) -> list[Request]:
+        """Return what to fetch (or, on a connection of lines, to send) first."""
+        ...
+
+
+class FetchedInquiry(Inquiry, Protocol):
+    """An inquiry over HTTP, one request in flight."""
+
+    def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
+        """Return what the answer calls for: the next page, the same once more, nothing at the end."""
+        ...
+
+
+class SpokenInquiry(Inquiry, Protocol):
+    """An inquiry on a connection of text lines."""
+
+    @property
+    def asking(self) -> str:
+        """The request whose answer is awaited, as it was sent."""
+        ...
+
+    def on_lines(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[Request]]:
+        """Return which of these lines to keep, and what to send next: once ``taken`` has counted their answer."""
+        ...
+
+
 WHOLE_FRAME: Final = -1
 
 

@@ -114,9 +114,15 @@ def test_a_row_that_cannot_be_read_is_told_and_the_rest_is_taken() -> None:
 
 
 def test_a_refusal_is_the_venues_word_and_not_a_row() -> None:
-    for status, body in ((200, b"R1,E,!NO_DATA!,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
+    for status, body in ((200, b"R1,E,Invalid symbol.,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
         meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", status), body, AT)
         assert [event.code for event in meaning.events] == [StatusCode.VENUE_ERROR]
+
+
+def test_that_there_was_nothing_is_no_refusal() -> None:
+    body = b"R1,E,!NO_DATA!,,\r\nR1,!ENDMSG!,\r\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body, AT)
+    assert (meaning.events, meaning.refused, meaning.notes) == ((), None, {"symbol": "XYZ", "empty": True})
 
 
 def test_vendor_bars_come_high_low_open_close_and_are_stamped_as_they_were_asked_for() -> None:
