@@ -8,8 +8,9 @@ import msgspec
 import numpy as np
 from ordeal import Evidence
 
+from breadboard.model.decimals import INT64_MAX
 from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.kinds import RecordKind
+from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.sim.mischief import channel_of
 from breadboard.sim.truth import Made
 
@@ -118,6 +119,23 @@ def _covers(gap: Gap, made: Made, channel: tuple[str, str], before: int, behind:
     if numbered and gap.sequence_from <= made.ids[1] and made.ids[0] <= gap.sequence_to:  # type: ignore[operator] # both are numbers
         return True
     return gap.ts_from <= behind and gap.ts_to >= before
+
+
+def outages(evidence: Evidence, stopped: str) -> list[Gap]:
+    """Return a gap without end for every source that had no connection when capture was ``stopped``.
+
+    That it has none is on record; how long it lasted is told when the next connection, or the next start, ends it.
+    """
+    frames = evidence.frames
+    rows = np.flatnonzero(frames.kind == RecordKind.EPOCH).tolist()
+    last = {epoch.source: (row, epoch) for row, epoch in zip(rows, epochs_of(evidence), strict=True)}
+    found = []
+    for source, (row, epoch) in last.items():
+        if not epoch.open and epoch.reason != stopped:
+            heard = np.flatnonzero((frames.kind[:row] == RecordKind.DATA) & (frames.source[:row] == source))
+            since = int(frames.ts_recv[heard[-1] if len(heard) else row])
+            found.append(Gap(source, GapReason.DISCONNECT, since, INT64_MAX, detail="down when capture was stopped"))
+    return found
 
 
 def numbered_streams(evidence: Evidence, channels: dict[str, str], numbered: frozenset[str]) -> set[str]:

@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from breadboard import feeds, journal
-from breadboard.app import journals
+from breadboard.app import garbage, journals
 from breadboard.app.capture import planned
 from breadboard.app.places import Places
 from breadboard.capture.driver import Capture
@@ -43,7 +43,9 @@ class Evidence:
     tasks_dead: int
     """Tasks of capture that ended by themselves, and questions that a session answered with an exception."""
     lag_ms: float
-    """The longest time by which the event loop of capture was late."""
+    """The longest time by which the event loop of capture was late, whoever had the processor meanwhile."""
+    busy_ms: float
+    """The longest time for which it kept the loop from its sockets by work of its own."""
     rss_growth_mb: float
     attempts: int
     """Connections that were tried, whatever came of them."""
@@ -106,11 +108,12 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)
         config = Config(data_dir=str(root), feeds=(wanted,))
         places, clock = Places(root).made(), SystemClock()
+        garbage.set_aside()  # as the process of capture does
         capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
         work = loop.create_task(capture.run())
         await asyncio.wait({work}, timeout=SETTLED_S)
-        rss, lags = _rss_mb(), [0.0]
-        watches = [loop.create_task(_watch_lag(lags)), loop.create_task(_watch_rss(peak := [rss]))]
+        rss, lags, busy = _rss_mb(), [0.0], [0.0]
+        watches = [loop.create_task(_watch_lag(lags, busy)), loop.create_task(_watch_rss(peak := [rss]))]
         await asyncio.wait({work}, timeout=seconds)
         dead = int(work.done())
         sources = capture.status().sources
@@ -125,6 +128,7 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         Frames.join([]),
         dead + sum(each.session_errors for each in sources),
         round(max(lags) * 1000, 1),
+        round(max(busy) * 1000, 1),
         round(max(0.0, max(peak) - rss), 1),
         sum(each.connects + each.failures for each in sources),
     )
@@ -140,11 +144,12 @@ def read(directory: Path) -> Frames:
     return Frames.join(parts)
 
 
-async def _watch_lag(lags: list[float]) -> None:
+async def _watch_lag(lags: list[float], busy: list[float]) -> None:
     while True:
-        begin = time.perf_counter()
+        begin, worked = time.perf_counter(), time.thread_time()
         await asyncio.sleep(LAG_EVERY_S)
         lags.append(time.perf_counter() - begin - LAG_EVERY_S)
+        busy.append(time.thread_time() - worked)
 
 
 async def _watch_rss(peak: list[float]) -> None:

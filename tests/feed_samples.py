@@ -16,7 +16,7 @@ from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
 from breadboard.model.tape import EVENT_COLUMNS, LEVEL_COLUMNS, Tape
-from breadboard.ports import Decoded
+from breadboard.ports import Decoded, Session, Wish
 from breadboard.recordings import open_recording
 from recordings import recording
 from samples.sample import Sample
@@ -25,6 +25,16 @@ NAMES = (*FEEDS, "ccxt-binance")
 """Every feed of our own, and one of those that ccxt has."""
 SAMPLES: dict[str, Sample] = {name: import_module(f"samples.{name.replace('-', '_')}").SAMPLE for name in NAMES}
 """By the feed's name on the command line."""
+
+
+def sessions(name: str) -> list[Session]:
+    """Return a conversation for each group of channels that needs a connection of its own, begun."""
+    feed, sample = by_name(name), SAMPLES[name]
+    groups = feed.capabilities.channel_groups or (sample.channels,)
+    made = [feed.session(Wish(sample.symbols, group, key=sample.key)) for group in groups]
+    for session in made:
+        session.on_connect()
+    return made
 
 
 def document(tag: str, body: bytes, status: int = 200) -> bytes:

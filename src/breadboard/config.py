@@ -169,6 +169,11 @@ def key_of(feed: FeedConfig, *variables: str) -> str:
     return next((os.environ[name] for name in variables if os.environ.get(name)), "")
 
 
+def environment(*names: str) -> dict[str, str]:
+    """Return these variables of the environment, those that are set and not empty."""
+    return {name: os.environ[name] for name in names if os.environ.get(name)}
+
+
 def runtime_dir() -> Path:
     """Return where processes of one user leave word for each other, whatever data directory each has."""
     given = os.environ.get("XDG_RUNTIME_DIR")

@@ -44,6 +44,11 @@ class Capabilities:
     """What can be asked for, and what is asked for where nobody says."""
     channel_groups: tuple[tuple[str, ...], ...] = ()
     """Channels that need a connection of their own each group (IQFeed's ports); empty: one connection carries all."""
+    asides: tuple[str, ...] = ()
+    """Channels that tell how the venue's side is and bring no data (IQFeed's admin port), each a group of its own.
+
+    They have no symbols and one connection a venue's address; one that cannot be made costs nothing.
+    """
     ping: str = ""
     """On a connection of text lines, the line that makes the venue answer; a WebSocket has pings of its own."""
     keepalive: "Keepalive | None" = None
@@ -169,13 +174,28 @@ class Watched(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a session has heard of the venue's own state on its present connection: for people and metrics, no data."""
+
+    facts: Mapping[str, bool | float | str]
+    """By name, numbers with their unit in the name; true and false where it is a state."""
+    troubles: Sequence[str] = ()
+    """What is not as it should be on the venue's side at the moment, a sentence each."""
+
+
 class Session(Protocol):
     """One conversation with a venue: what to say, never how to send it. Pure, no clock.
 
     The driver calls ``on_connect`` once per connection, then ``on_frames`` with what each wake-up of the socket
     delivered, ``on_document`` for each answer to a Fetch, and ``on_time`` about once a second while it is connected.
     After a disconnect the same session gets ``on_connect`` again and forgets what belonged to the old connection. It
-    never raises on venue bytes. It may have ``subscriptions``, a ``Watched``.
+    never raises on venue bytes. It may have
+
+    - ``subscriptions``, a ``Watched``;
+    - ``report() -> Report``, asked about once a second while it is connected;
+    - ``masked(frame) -> frame``, where the venue repeats secrets of ours: what it returns is journaled, and is what
+      ``on_frames`` gets. Any frame may come, also one that was cut off.
     """
 
     url: str
@@ -196,6 +216,69 @@ class Session(Protocol):
 
     def on_time(self, now_s: float) -> list[Request]:
         """Return what the passing of time calls for: an audit, a second try. ``now_s`` is monotonic seconds."""
+        ...
+
+
+class Inquiry(Protocol):
+    """One question about the past, put to a source request by request. Pure, no clock.
+
+    The driver carries out ``requests``, then what each answer calls for, until ``done``. It keeps every answer that
+    ``taken`` counts, as it came. Never raises on a venue's bytes.
+    """
+
+    @property
+    def taken(self) -> int:
+        """How many answers are part of what was asked for, so far."""
+        ...
+
+    @property
+    def empty(self) -> bool:
+        """Whether the newest of them holds nothing: the source has nothing there."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it ended before all was answered, in one sentence without secrets; None where all was."""
+        ...
+
+    @property
+    def hint(self) -> str:
+        """What may help against the error."""
+        ...
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """What of the question stays unanswered although nothing failed, a sentence each: windows that were refused."""
+        ...
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to ask, or to wait for."""
+        ...
+
+    def requests(self) -> list[Request]:
+        """Return what to fetch (or, on a connection of lines, to send) first."""
+        ...
+
+
+class FetchedInquiry(Inquiry, Protocol):
+    """An inquiry over HTTP, one request in flight."""
+
+    def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
+        """Return what the answer calls for: the next page, the same once more, nothing at the end."""
+        ...
+
+
+class SpokenInquiry(Inquiry, Protocol):
+    """An inquiry on a connection of text lines."""
+
+    @property
+    def asking(self) -> str:
+        """The request whose answer is awaited, as it was sent."""
+        ...
+
+    def on_lines(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[Request]]:
+        """Return which of these lines to keep, and what to send next: once ``taken`` has counted their answer."""
         ...
 
 

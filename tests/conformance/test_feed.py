@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, RecordKind, StatusCode
 from breadboard.ports import Decoded, Fetch, Reconnect, Send, Wish
-from feed_samples import NAMES, SAMPLES, content, decode, decode_frames, document, recorded
+from feed_samples import NAMES, SAMPLES, content, decode, decode_frames, document, recorded, sessions
 
 SEED = 20240808
 JUNK = (b"", b"{}", b"[]", b"null", b"\xff\xfe", b'{"type":', b'{"e":"trade"}', b"[" * 100_000, b'{"a":' * 100_000)
@@ -250,11 +251,13 @@ def hold(name: str, frames: list[bytes]) -> None:
     )
     assert list(fast_ids) == list(slow_ids)
     assert fast.data + fast.control + len(fast.quarantined) == len(frames)
-    session = by_name(name).session(wish(name))
-    session.on_connect()
-    session.on_frames(frames)
-    for frame in frames:
-        session.on_document("depth:BTCUSDT", 200, frame)
+    for session in sessions(name):
+        masked = getattr(session, "masked", bytes)
+        session.on_frames([masked(frame) for frame in frames])
+        for frame in frames:
+            session.on_document("depth:BTCUSDT", 200, frame)
+        if (report := getattr(session, "report", None)) is not None:
+            msgspec.json.encode(report())
 
 
 @feeds
@@ -414,7 +417,6 @@ def test_a_wish_that_cannot_be_met_is_a_usage_error(name: str) -> None:
 
 @feeds
 def test_a_session_takes_the_passing_of_time_without_a_word_from_the_venue(name: str) -> None:
-    session = by_name(name).session(wish(name))
-    session.on_connect()
-    for second in range(200):
-        session.on_time(1000.0 + second)
+    for session in sessions(name):
+        for second in range(200):
+            session.on_time(1000.0 + second)

@@ -29,14 +29,14 @@ sys.path.insert(0, str(TESTS))
 with atheris.instrument_imports(include=["breadboard.feeds"], exclude=COMPILED):
     from breadboard.feeds import by_name
     from breadboard.feeds.readers import At, ReadingDecoder
-    from feed_samples import SAMPLES, content, decode
+    from feed_samples import SAMPLES, content, decode, sessions
 
 import numpy as np
 
 from breadboard.model.decimals import ABSENT, SIZE_EXP_MIN
 from breadboard.model.instruments import NO_INSTRUMENT, Instruments
 from breadboard.model.kinds import EventKind, Side
-from breadboard.ports import Decoded, Wish
+from breadboard.ports import Decoded
 
 EARLIEST_NS, LATEST_NS = 946_684_800_000_000_000, 4_102_444_800_000_000_000
 BATCH = 200
@@ -45,20 +45,21 @@ BATCH = 200
 
 def one(name: str) -> Callable[[bytes], None]:
     """Return the test of one venue: the reader takes every input at once, which guides the fuzzer; batches follow."""
-    session = by_name(name).session(Wish(SAMPLES[name].symbols, SAMPLES[name].channels, key="k"))
-    session.on_connect()
+    conversations = sessions(name)
     read = reference(name)
     waiting: list[bytes] = []
 
     def test(data: bytes) -> None:
         with suppress(ValueError):  # the reason of a quarantine
             read(data)
-        session.on_frames([data])
+        for session in conversations:
+            session.on_frames([getattr(session, "masked", bytes)(data)])
         waiting.append(data)
         if len(waiting) == BATCH:
             together(name, waiting)
-            session.on_document("depth:X", 200, data)
-            session.on_time(1e6)
+            for session in conversations:
+                session.on_document("depth:X", 200, data)
+                session.on_time(1e6)
             waiting.clear()
 
     return test

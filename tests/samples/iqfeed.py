@@ -37,6 +37,24 @@ LEVELS = [
 ]
 OLD = b"2,@GHI#,MD01,2938.,2938.25,65,23,10:30:00.876740,2026-11-24,52,10:30:00.876740,T,T,F,"
 
+STATS = (
+    b"S,STATS,66.112.148.1,60002,500,495,2,0,1,3,Nov 24 10:00AM,Nov 24 10:30AM,Connected,6.2.0.25,"
+    b"someone,120.5,1.5,1.2,33.1,0.2,0.3,"
+)
+CLIENT = b"S,CLIENTSTATS,1,7,breadboard,20261124 100000,495,0,100.0,1.0,0.0,"
+ADMIN = [
+    b"S,REGISTER CLIENT APP COMPLETED,",
+    b"S,CURRENT LOGINID,someone,",
+    b"S,CURRENT PASSWORD,hunter2,",
+    b"S,LOGIN INFO SAVED,",
+    b"S,AUTOCONNECT ON,",
+    STATS,
+    CLIENT,
+    STATS.replace(b"Connected", b"Not Connected"),
+    b"S,SERVER RECONNECT FAILED",
+    STATS,
+]
+
 
 def made() -> list[bytes]:
     """Return a conversation: what every connection begins with, then thousands of lines of all kinds."""
@@ -67,6 +85,7 @@ SAMPLE = Sample(
         b"B60,BC,XYZ,2026-11-24 10:31:00,10.1,10.5,10.0,10.4,1000,100,7,",
         b"B60,BU,XYZ,2026-11-24 10:32:00,10.1,10.5,10.0,10.4,1000,100,7,",
         b"E,!SYNTAX_ERROR!,",
+        *ADMIN,
     ],
     symbols=("XYZ", "@ABC#"),
     channels=("trade", "quote"),

@@ -1,6 +1,7 @@
 """`breadboard import`: a vendor's history by the command a person types, through journal, engine and store."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -90,3 +91,83 @@ def test_the_same_file_is_not_brought_in_twice(tmp_path: Path, ticks: str, capsy
         {"symbol": "XYZ", "n": 4},
     ]
     assert run(["import", ticks, ticks, *words[1:], "NEW", "--data-dir", str(data_dir)]) == 2
+
+
+BEGIN, END = (f"{datetime.now(UTC) - timedelta(days=back):%Y-%m-%d}" for back in (20, 16))
+FROM, TO = ("--from", BEGIN), ("--to", END)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence", "hint"),
+    [
+        (["yahoo-chart"], "there is nothing to import: neither a FILE nor a time", "--from 2026-11-02 --to 2026-11-06"),
+        (["yahoo-chart", *TO], f"--to {END} has no --from", f"--from {END} --to {END}"),
+        (["yahoo-chart", "FILE", *FROM], "is read as it is, and --from asks a source", "leave out --from"),
+        (["yahoo-chart", "FILE", "--url", "http://v"], "is read as it is, and --url asks a source", "leave out --url"),
+        (["yahoo-chart", "--from", END, "--to", BEGIN], f"{END} is not before --to {BEGIN}", f"--from {BEGIN} --to"),
+        (["yahoo-chart", "--from", "2999-01-01"], "--from 2999-01-01 has not come yet", "--from 20"),
+        (["yahoo-chart", "--from", "2.11.2026"], "takes a day or a moment, not '2.11.2026'", "2026-11-02T09:30"),
+        (["yahoo-chart", "--from", "2026-02-30"], "takes a day or a moment, not '2026-02-30'", "2026-11-02"),
+        (["yahoo-chart", *FROM, "--interval", "1 minute"], "--interval takes a length of time", "--interval 1m"),
+        (["yahoo-chart", *FROM, "--interval", "30m"], "Yahoo has no charts of '30m'", "fetch 15m"),
+        (["yahoo-chart", *FROM, "--interval", "7m"], "Yahoo has no charts of '420 s'", "choose from: 1m"),
+        (["yahoo-chart", "--from", "2020-01-01"], "Yahoo has 1m charts of the last 29 days", "--interval 1d"),
+        (
+            ["yahoo-chart", *FROM, "--interval", "1d", "--url", "ftp://v"],
+            "--url 'ftp://v' is no address of HTTP",
+            "--url http://",
+        ),
+        (["iqfeed-ticks", *FROM, "--url", "http://v"], "is not the address of an IQFeed gateway", "?depth=9200"),
+        (["iqfeed-ticks", *FROM, "--interval", "1m"], "iqfeed-ticks has no bars", "leave --interval out"),
+        (["iqfeed-bars", *FROM, "--interval", "1wk"], "bars of a day at most", "--interval 1d"),
+        (["massive-aggs", *FROM], "MASSIVE asks for a key, and MASSIVE_API_KEY is not set", "export MASSIVE_API_KEY="),
+        (["lean-trades", *FROM], "'lean-trades' is not one of 'iqfeed-ticks'", "breadboard import --help"),
+    ],
+)
+def test_what_cannot_be_asked_is_told_in_one_sentence_and_leaves_nothing(
+    tmp_path: Path,
+    ticks: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    words: list[str],
+    sentence: str,
+    hint: str,
+) -> None:
+    for name in ("MASSIVE_API_KEY", "POLYGON_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    line = ["import", "--symbol", "ABC", "--data-dir", str(tmp_path / "data"), "--format"]
+    assert run(line + [ticks if word == "FILE" else word for word in words]) == 2
+    error, second = capsys.readouterr().err.splitlines()
+    assert error.startswith("error: ")
+    assert sentence in error
+    assert second.startswith("hint: ")
+    assert hint in second
+    assert not (tmp_path / "data").exists()
+
+
+def test_massive_has_no_bars_of_a_day_and_an_hour(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MASSIVE_API_KEY", "k3y")
+    line = ["import", "--symbol", "ABC", "--data-dir", str(tmp_path / "data"), "--format", "massive-aggs", *FROM]
+    assert run([*line, "--interval", "25h"]) == 2
+    assert "no bars of 90000 seconds" in capsys.readouterr().err
+
+
+def test_saved_trades_of_massive_are_imported_in_the_order_of_time_or_not_at_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"price": 10 + at, "size": 5, "sip_timestamp": OPENED_NS + at, "sequence_number": at, "id": str(at)}
+        for at in range(3)
+    ]
+    path, data = tmp_path / "trades.json", tmp_path / "data"
+    words = ("--format", "massive-trades", "--symbol", "ABC")
+    path.write_text(json.dumps({"status": "OK", "results": rows[::-1]}))
+    assert run(["import", str(path), *words, "--data-dir", str(data)]) == 2
+    assert "goes back in time" in capsys.readouterr().err
+    path.write_text(json.dumps({"status": "OK", "results": rows}))
+    assert brought(capsys, data, str(path), *words)["events"]["trade"] == 3
+    assert ask(capsys, data, "select sequence n, toString(price) p, provenance from trades order by n") == [
+        {"n": at, "p": str(10 + at), "provenance": "history"} for at in range(3)
+    ]

@@ -79,7 +79,7 @@ class House:
         self.clock.advance(1_000_000_000)
         batch = list(frames)
         self.recorder.data(Batch(batch, [self.clock.wall()] * len(batch), self.clock.mono()))
-        self.talk.frames(batch)
+        self.talk.frames(batch, sum(map(len, batch)))
         self.talk.tick(self.clock.mono())
         for record in self.journal.records[self._taken :]:
             self.engine.process(

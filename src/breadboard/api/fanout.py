@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api import wire
-from breadboard.api.feeds import provenance
+from breadboard.api.feeds import harms, provenance
 from breadboard.api.live import LiveMarket
 from breadboard.api.services import Services
 from breadboard.api.state import unknown
@@ -141,7 +141,7 @@ class Fanout:
         feeds = self.live.feeds()
         return {
             "t": self.live.now() // 1_000_000,
-            "feed": overall(feed["state"] for feed in feeds),
+            "feed": overall(feed["state"] if harms(feed) else "live" for feed in feeds),
             "feeds": feeds,
             "provenance": most_artificial(feed["provenance"] for feed in feeds),
             "gaps": self.live.gaps,

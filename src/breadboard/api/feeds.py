@@ -1,10 +1,12 @@
 """What state each feed is in, told by the feed's own rows and by its silence."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
+from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
 from breadboard.model.outputs import Outputs
@@ -47,6 +49,8 @@ class FeedState:
     rows: int = 0
     gaps: dict[str, int] = field(default_factory=dict)
     flags: int = 0
+    is_market: bool = False
+    """Whether a row of the market was among them: ``flags`` are those of the newest."""
 
     @property
     def name(self) -> str:
@@ -59,8 +63,11 @@ class FeedState:
             return "stale"
         return self.said
 
-    def described(self, now: int) -> dict[str, Any]:
-        """Return the feed as JSON-ready values."""
+    def described(self, now: int, epoch: Epoch | None = None) -> dict[str, Any]:
+        """Return the feed as JSON-ready values; what no row of it tells is told by its connection."""
+        if self.venue is None and epoch is not None:
+            self.venue = epoch.venue
+        origin = provenance(self.flags) if self.is_market or epoch is None else epoch.provenance
         return {
             "feed": self.name,
             "source": self.source,
@@ -69,10 +76,19 @@ class FeedState:
             "age_ms": max(0, now - self.ts_recv) // 1_000_000,
             "rows": self.rows,
             "gaps": sum(self.gaps.values()),
-            "provenance": str(provenance(self.flags)),
+            "provenance": str(origin),
+            "aside": "" if epoch is None else epoch.aside,
             "delayed": bool(self.flags & Flag.DELAYED),
             "conflated": bool(self.flags & Flag.CONFLATED),
         }
+
+
+def harms(feed: Mapping[str, Any]) -> bool:
+    """Return whether the state of a described feed takes something away from the data.
+
+    A source that brings none does not where it is not connected; where it says that the venue is cut off, it does.
+    """
+    return feed["state"] != "live" and not (feed["aside"] and feed["state"] == "down")
 
 
 class Feeds:
@@ -106,7 +122,7 @@ class Feeds:
             feed.ts_recv = max(feed.ts_recv, int(tape.ts_recv[arrived[-1]]))
         market = rows[of_market(kinds)]
         if len(market):
-            feed.flags = int(tape.flags[market[-1]])
+            feed.flags, feed.is_market = int(tape.flags[market[-1]]), True
         telling = rows[(kinds == EventKind.STATUS) | (kinds == EventKind.GAP)]
         after = int(market[-1]) if len(market) else -1
         if after >= 0:

@@ -1,8 +1,8 @@
 """The market as it is now, in the memory of the serving process."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from threading import Lock
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import LATEST
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import of_market
+
+if TYPE_CHECKING:
+    from breadboard.model.gaps import Epoch
 
 _FIELDS: Final = list(LATEST.names or ())
 
@@ -37,6 +40,8 @@ class LiveMarket:
         self._ring = TradeRing(trades)
         self._feeds = Feeds()
         self._listeners: list[Callable[[], None]] = []
+        self.epochs: Mapping[int, Epoch] = {}
+        """The newest connection of every source met so far: the engine's living view, once there is an engine."""
         self.session = self._clock.wall()
         self.revision = 0
         """Counts the changes of a trade or a quote; a restored market begins at 1."""
@@ -128,7 +133,8 @@ class LiveMarket:
         """Return every feed with its state, age and provenance, by source number."""
         now = self._clock.wall()
         with self._lock:
-            return [feed.described(now) for _, feed in sorted(self._feeds.by_source.items())]
+            feeds = sorted(self._feeds.by_source.items())
+            return [feed.described(now, self.epochs.get(source)) for source, feed in feeds]
 
     def feed(self, source: int) -> FeedState | None:
         """Return what is known of one source."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from breadboard.app.places import Places
+from breadboard.capture.status import name_of
 
 
 class FeedNews:
@@ -26,7 +27,7 @@ class FeedNews:
             return
         for source in status["sources"]:
             number, failures = source["source"], source["failures"]
-            name = f"{source['venue']} (source {number})"
+            name = name_of(source)
             if source["connected"]:
                 if number in self._out:
                     self._say(f"{name} is connected")
@@ -34,8 +35,10 @@ class FeedNews:
                 self._failures[number] = failures
             elif failures > self._failures.get(number, 0) and number not in self._out:
                 self._out.add(number)
-                self._say(f"{name} cannot be reached: {source['last_error']}; it is tried again until it can")
-                self._say_hint()
+                lost = "no data is lost without it, and " if source.get("aside") else ""
+                self._say(f"{name} cannot be reached: {source['last_error']}; {lost}it is tried again until it can")
+                if not lost:
+                    self._say_hint()
 
     def _say_hint(self) -> None:
         if not self._hinted:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ class _Imported(msgspec.Struct):
 
     journal: int = 0
     files: dict[str, str] = {}
+    asked: dict[str, list[tuple[int, int]]] = {}
+    """By format and symbol, the times for which a source was asked: ns, the end not included."""
 
 
 def fingerprint(path: Path, *about: object) -> str:
@@ -42,12 +45,28 @@ def refuse_again(places: Places, marks: Sequence[tuple[Path, str]]) -> None:
         known[mark] = path.name
 
 
-def note(places: Places, marks: Sequence[tuple[Path, str]]) -> None:
-    """Note what the journal now holds."""
+def refuse_overlap(places: Places, about: str, begin: int, end: int) -> None:
+    """Refuse to ask for a time that was asked for before. Raises UsageError."""
+    for first, last in _read(places).asked.get(about, []):
+        if begin < last and first < end:
+            times = " to ".join(
+                f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}" for ns in (first, last)
+            )
+            raise UsageError(
+                f"{about} of {times} is in {places.root} already: it would count twice",
+                hint="leave that time out: --from … --to …   # or --data-dir another-data",
+            )
+
+
+def note(places: Places, marks: Sequence[tuple[Path, str]], asked: tuple[str, int, int] | None = None) -> None:
+    """Note what the journal now holds: files, or ``(format and symbol, begin, end)`` of what a source was asked for."""
     before = _read(places)
     before.files.update({mark: path.name for path, mark in marks})
+    if asked is not None:
+        about, begin, end = asked
+        before.asked.setdefault(about, []).append((begin, end))
     temporary = places.root / f".{_NAME}"
-    temporary.write_bytes(msgspec.json.encode(_Imported(journal.identity(places.journal), before.files)))
+    temporary.write_bytes(msgspec.json.encode(_Imported(journal.identity(places.journal), before.files, before.asked)))
     temporary.replace(places.root / _NAME)
 
 

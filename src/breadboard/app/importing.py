@@ -1,21 +1,23 @@
 """`breadboard import`: a vendor's history becomes a journal, and goes through the same pipeline as a live market."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from breadboard import feeds
-from breadboard.app import imported
+from breadboard.app import asking, imported
+from breadboard.app.asking import Question, Window
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
-from breadboard.config import Config
+from breadboard.config import Config, FeedConfig, key_of
 from breadboard.errors import UsageError
 from breadboard.model.outputs import Outputs
 from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
-from breadboard.recordings.history import FORMATS, open_history
+from breadboard.recordings.history import FORMATS, About, Answer, open_history
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +25,40 @@ class Job:
     """What to bring in, and what it is about."""
 
     files: tuple[Path, ...]
+    """None: the source itself is asked for ``window``."""
     format: str
     symbol: str
     data_dir: Path
     interval_s: int | None = None
-    """Of bars, where the file does not say and its spacing should not be trusted."""
+    """Of bars: where the file does not say and its spacing should not be trusted, or that are asked for."""
+    window: Window | None = None
+    url: str = ""
+    """Of the source; empty: its own."""
 
 
 def run(job: Job) -> dict[str, Any]:
     """Import and return what was found, in the shape of a replay's JSON. Raises UsageError before anything is made.
 
-    ``notes`` is what the files say beyond events and bars: dividends, splits, rows that were left out.
+    ``notes`` is what the answers say beyond events and bars: dividends, splits, rows that were left out. Of a source
+    that was asked, ``asked`` says for what, and ``missing`` what of it is not in its answers. Raises FeedError, before
+    anything is made, too, where they are not whole.
     """
     if job.format not in FORMATS:
         raise UsageError(f"there is no history format {job.format!r}", hint=f"choose from: {' '.join(FORMATS)}")
+    return _read(job) if job.files else _ask(job)
+
+
+def _read(job: Job) -> dict[str, Any]:
+    """Import files."""
+    if job.window is not None or job.url:
+        given = "--from" if job.window is not None else "--url"
+        raise UsageError(
+            f"{job.files[0]} is read as it is, and {given} asks a source", hint=f"leave out {given}, or {job.files[0]}"
+        )
     for path in job.files:
         if not path.exists():
             raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}")
-    symbol = _spelled(job)
+    symbol = _spelled(job, key="unused: nothing is asked of the venue")
     for path in job.files:
         # A wrong file is told before a place is made.
         next(FORMATS[job.format].read(path, symbol, job.interval_s), None)
@@ -48,23 +66,60 @@ def run(job: Job) -> dict[str, Any]:
     refuse_running(places, "an import")
     marks = [(path, imported.fingerprint(path, job.format, symbol, job.interval_s)) for path in job.files]
     imported.refuse_again(places, marks)
-    venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
+    result = _bring_in(places, tuple(map(Answer, job.files)), _about(job, symbol, job.interval_s))
+    imported.note(places, marks)
+    return result
+
+
+def _ask(job: Job) -> dict[str, Any]:
+    """Ask the source, and import its answers."""
+    form, can, clock = FORMATS[job.format], feeds.by_name(FORMATS[job.format].venue).capabilities, SystemClock()
+    key = key_of(FeedConfig(venue=form.venue), can.credential, can.former_credential) if can.credential else ""
+    symbol = _spelled(job, key)
+    asked = asking.question(job.format, symbol, job.interval_s, job.window, job.url, key, clock)
+    places = Places(job.data_dir)
+    refuse_running(places, "an import")
+    about = f"{job.format} {symbol}"
+    if form.counts_twice:
+        imported.refuse_overlap(places, about, asked.from_ns, asked.to_ns)
+    with TemporaryDirectory(prefix="breadboard-import-") as spool:
+        told = asking.ask(job.format, asked, Path(spool), clock)
+        what = _about(job, symbol, asked.interval_s or None, synthetic=told.synthetic)
+        result = _bring_in(places, told.answers, what)
+    if form.counts_twice:
+        imported.note(places, [], (about, asked.from_ns, asked.to_ns))
+    result["notes"] = [note for note in result["notes"] if not note.keys() <= {"symbol", "empty"}]  # ``asked`` says it
+    return result | {"asked": _said(asked, told.answers), "missing": list(told.missing)}
+
+
+def _bring_in(places: Places, answers: Sequence[Answer], about: About) -> dict[str, Any]:
+    """Carry answers through journal, engine and store."""
 
     def records(source: int) -> Iterator[Batch]:
-        return open_history(job.files, job.format, symbol, job.interval_s, venue, SystemClock(), source=source)
+        return open_history(answers, about, SystemClock(), source=source)
 
     notes: list[Mapping[str, Any]] = []
 
     def hear(outputs: Outputs, _ts_engine: int) -> None:
         notes.extend(said for (_, index), said in outputs.details.items() if index == WHOLE_FRAME)
 
-    found = carry(records, Config(data_dir=str(job.data_dir)), places.made(), listener=hear)
-    imported.note(places, marks)
-    return {"symbol": symbol, "venue": venue, "notes": notes} | found
+    found = carry(records, Config(data_dir=str(places.root)), places.made(), listener=hear)
+    return {"symbol": about.symbol, "venue": about.venue, "notes": notes} | found
 
 
-def _spelled(job: Job) -> str:
-    """Return the symbol as the venue spells it."""
+def _about(job: Job, symbol: str, interval_s: int | None, *, synthetic: bool = False) -> About:
+    venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
+    return About(job.format, symbol, interval_s, venue, synthetic)
+
+
+def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:
+    """Return what was asked for, as JSON values. The whole history of something has no beginning."""
+    times = {"from_ns": asked.from_ns, "to_ns": asked.to_ns} if asked.from_ns else {}
+    return {**times, "answers": len(answers), "empty": sum(answer.empty for answer in answers)}
+
+
+def _spelled(job: Job, key: str) -> str:
+    """Return the symbol as the venue spells it. Raises UsageError, too, where the venue wants a key and has none."""
     feed = feeds.by_name(FORMATS[job.format].venue)
-    wish = Wish((job.symbol,), feed.capabilities.channels[:1], key="unused: nothing is asked of the venue")
+    wish = Wish((job.symbol,), feed.capabilities.channels[:1], key=key)
     return next(iter(feed.session(wish).symbols))

@@ -14,6 +14,7 @@ from breadboard.api.app import create_app
 from breadboard.api.live import LiveMarket
 from breadboard.api.server import serve
 from breadboard.api.services import Services
+from breadboard.app import garbage
 from breadboard.app import house as building
 from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
@@ -62,6 +63,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             counting.take(outputs, house.engine)
 
         house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
+        live.epochs = house.engine.epochs
         live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
         auditor = Auditor(store, config.root)
@@ -82,6 +84,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         )
 
         def ready(address: str) -> None:
+            garbage.set_aside()
             log.info("serving at %s", address)
             begun({"pid": os.getpid(), "data_dir": str(config.root), "address": address})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from breadboard.app import client
 from breadboard.app.places import Places
+from breadboard.capture.status import name_of
 from breadboard.errors import BreadboardError
 from breadboard.model.kinds import most_artificial
 
@@ -15,7 +16,10 @@ MOST_NAMED = 20
 
 
 def read(data_dir: Path) -> dict[str, Any]:
-    """Return the state (ok, degraded, stopped) and why, the processes, capture's counters, the server's own view."""
+    """Return the state (ok, degraded, stopped) and why, the processes, capture's counters, the server's own view.
+
+    ``remarks`` are what is worth knowing and takes nothing away from the data.
+    """
     places = Places(data_dir)
     running = places.running()
     reasons: list[str] = []
@@ -30,16 +34,14 @@ def read(data_dir: Path) -> dict[str, Any]:
         missing = {"capture", "serve"} - set(running.children)
         reasons.extend(f"{name} is not running" for name in sorted(missing))
     capture = places.read_status("capture") if running is not None else None
-    reasons.extend(
-        f"{source['venue']} (source {source['source']}) is not connected: {source['last_error'] or 'connecting'}"
-        for source in (capture or {}).get("sources", [])
-        if not source["connected"]
-    )
+    reasons.extend(_unconnected(capture, asides=False))
     reasons.extend(_of_subscriptions(capture))
+    reasons.extend(_of_venues(capture))
     state = STOPPED if running is None else DEGRADED if reasons else OK
     return {
         "state": state,
         "reasons": reasons,
+        "remarks": list(_unconnected(capture, asides=True)),
         "data_dir": str(data_dir),
         "address": running.address if running else None,
         "provenance": _provenance(capture) or (running.provenance if running else None),
@@ -54,10 +56,24 @@ def _provenance(capture: Mapping[str, Any] | None) -> str | None:
     return most_artificial(source["provenance"] for source in (capture or {}).get("sources", []))
 
 
+def _unconnected(capture: Mapping[str, Any] | None, *, asides: bool) -> Iterator[str]:
+    """Yield which sources are not connected, and why: those that bring data, or those that do not."""
+    for source in (capture or {}).get("sources", []):
+        if not source["connected"] and bool(source.get("aside")) is asides:
+            lost = "; no data is lost without it" if asides else ""
+            yield f"{name_of(source)} is not connected: {source['last_error'] or 'connecting'}{lost}"
+
+
+def _of_venues(capture: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield what venues say is not as it should be on their side."""
+    for source in (capture or {}).get("sources", []):
+        yield from (f"{name_of(source)}: {trouble}" for trouble in source.get("troubles", []))
+
+
 def _of_subscriptions(capture: Mapping[str, Any] | None) -> Iterator[str]:
     """Yield, by name, what venues refuse and what has gone missing."""
     for source in (capture or {}).get("sources", []):
-        name = f"{source['venue']} (source {source['source']})"
+        name = name_of(source)
         for words, key in (("refuses", "refused"), ("no longer sends", "missing")):
             names = source.get(key, [])
             if names:

@@ -1,6 +1,8 @@
 """What one line and its venue say to each other: the session is asked, and what it asks for is carried out."""
 
+import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, assert_never
 
@@ -23,6 +25,9 @@ TOLD_NS: Final = 5_000_000_000
 ASK_NS: Final = 1_000_000_000
 PHASE_NS: Final = 20_000_000_000
 """How often the calendar is asked."""
+HEARD_AT_ONCE: Final = 100_000
+"""Bytes of frames at which the session looks in one turn of the loop, a longer frame alone: the snapshot of a deep book
+takes it ten milliseconds, a connection may begin with hundreds, and other sockets wait to be stamped."""
 NAMES_KEPT: Final = 1000
 """Refused symbols that the status file names; more are counted."""
 
@@ -42,6 +47,8 @@ class Conversation:
         self._recorder = recorder
         self._counters = counters
         self._outbox = Outbox(min(allowed, source.messages_per_s or allowed))
+        self._unheard: deque[bytes] = deque()
+        """Recorded, and not yet looked at by the session."""
         self._documents = Documents(self._on_document, around.clock, around.rng)
         self._kept_mono = self._asked_mono = self._phase_mono = 0
         self._unsettled_mono: int | None = None
@@ -55,13 +62,17 @@ class Conversation:
         self.wait_s = 0.0
         self._kept_mono = self._asked_mono = self._clock.mono()
         self._outbox.clear()
-        self._unsettled_mono = self._kept_mono if self._recorder.epoch > 1 else None
+        self._unheard.clear()
+        # What brings no data subscribes to nothing.
+        is_again = self._recorder.epoch > 1 and not self._source.aside
+        self._unsettled_mono = self._kept_mono if is_again else None
         self._said_mono = self._unsaid = 0
         self._act(self._ask(self._session.on_connect), settles=True)
 
     def end(self) -> None:
         """End with the connection: what was to be said or fetched is given up; what was lost, is lost till here."""
         self.connection = None
+        self._unheard.clear()
         self._documents.cancel()
         self._settle(self._clock.mono(), is_over=True)
         if self._source.watched is not None:
@@ -72,9 +83,27 @@ class Conversation:
         """Close what fetches."""
         await self._documents.close()
 
-    def frames(self, frames: Sequence[bytes]) -> None:
-        """Let the session look at what came."""
-        self._act(self._ask(self._session.on_frames, frames), settles=True)
+    def frames(self, frames: Sequence[bytes], size: int) -> None:
+        """Let the session look at what came, ``size`` bytes in all: at once, or, where that is much, turn by turn."""
+        if not self._unheard and (size <= HEARD_AT_ONCE or len(frames) == 1):
+            self._act(self._ask(self._session.on_frames, frames), settles=True)
+            return
+        is_first = not self._unheard
+        self._unheard.extend(frames)
+        if is_first:
+            self._hear()
+
+    def _hear(self) -> None:
+        """Let the session look at the next part of what is unheard; the rest is heard in the next turns."""
+        part: list[bytes] = []
+        size = 0
+        while self._unheard and (not part or size + len(self._unheard[0]) <= HEARD_AT_ONCE):
+            part.append(self._unheard.popleft())
+            size += len(part[-1])
+        if part:
+            self._act(self._ask(self._session.on_frames, part), settles=True)
+        if self._unheard:
+            asyncio.get_running_loop().call_soon(self._hear)
 
     def tick(self, now: int) -> None:
         """Say what is due: the venue's keepalive, what had to wait; let the session look at the time."""

@@ -3,14 +3,18 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from email.utils import parsedate_to_datetime
 from random import Random
 
 import httpx
 
 from breadboard.capture.backoff import Backoff, refused_wait_s
 from breadboard.capture.tls import trusted
+from breadboard.capture.wire import PROVENANCE_HEADER
 from breadboard.clock import Clock
+from breadboard.model.addresses import public
 from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import Provenance
 from breadboard.ports import Fetch
 
 log = logging.getLogger(__name__)
@@ -30,9 +34,12 @@ class Documents:
     that the journal shows the attempt and the session decides what to ask next. After a failure (status 0, 4xx or
     5xx) the next request of this line waits for a backoff, and for the venue's Retry-After, whatever it asked for.
     After a refusal (401, 403, 451) it waits for a minute, unless it fetches what was lacking (``Fetch.logs_in``).
+    What is logged or handed on of an address is without its secrets.
     """
 
     def __init__(self, deliver: Deliver, clock: Clock, rng: Random, client: httpx.AsyncClient | None = None) -> None:
+        self.provenance = Provenance.LIVE
+        """What the other side last said of itself; a real venue says nothing."""
         self._deliver = deliver
         self._clock = clock
         self._client = client
@@ -82,7 +89,7 @@ class Documents:
             async with asyncio.timeout(3 * TIMEOUT_S):
                 status, body, retry_after_s = await self._get(request)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            log.warning("no answer from %s: %s", request.url, str(error) or type(error).__name__)
+            log.warning("no answer from %s: %s", public(request.url), str(error) or type(error).__name__)
             retry_after_s = 0.0
         if 200 <= status < 400:
             self._backoff.reset()
@@ -92,24 +99,36 @@ class Documents:
         # A request that the answer itself calls for must not cancel the task that delivers the answer.
         if self._tasks.get(request.tag) is asyncio.current_task():
             del self._tasks[request.tag]
-        self._deliver(DocumentHead(request.tag, request.url, status), body)
+        self._deliver(DocumentHead(request.tag, public(request.url), status), body)
 
     async def _get(self, request: Fetch) -> tuple[int, bytes, float]:
         if self._client is None:
             self._client = httpx.AsyncClient(timeout=TIMEOUT_S, verify=trusted(), headers={"User-Agent": "breadboard"})
         async with self._client.stream("GET", request.url, headers=request.headers) as answer:
+            said = answer.headers.get(PROVENANCE_HEADER, Provenance.LIVE)
+            self.provenance = Provenance(said) if said in set(Provenance) else Provenance.LIVE
             parts, size = [], 0
             async for part in answer.aiter_bytes():
                 parts.append(part)
                 size += len(part)
                 if size > DOCUMENT_CAP:
-                    log.warning("the answer of %s is longer than %d bytes and was given up", request.url, DOCUMENT_CAP)
+                    log.warning("the answer of %s has more than %d bytes: given up", public(request.url), DOCUMENT_CAP)
                     return 0, b"", 0.0
-            after = answer.headers.get("Retry-After", "")
-            return answer.status_code, b"".join(parts), float(after) if after.isdigit() else 0.0
+            after = _retry_after_s(answer.headers.get("Retry-After", ""), self._clock.wall())
+            return answer.status_code, b"".join(parts), after
 
     def _forget(self, tag: str, task: asyncio.Task[None]) -> None:
         if self._tasks.get(tag) is task:
             del self._tasks[tag]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the fetch of %s broke", tag, exc_info=error)
+
+
+def _retry_after_s(words: str, now_ns: int) -> float:
+    """Return the seconds of ``Retry-After``, which is a number of them or a date; 0 where it is neither."""
+    if words.isdecimal() and words.isascii():
+        return float(words)
+    try:
+        return max(0.0, parsedate_to_datetime(words).timestamp() - now_ns / 1e9)
+    except (ValueError, OverflowError):
+        return 0.0

@@ -20,7 +20,7 @@ from breadboard.capture.status import Status, write
 from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import JournalError
-from breadboard.ports import JournalWriter
+from breadboard.ports import JournalWriter, Report
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,8 @@ TIERS_SEEN_EVERY = 100
 TIERS_EVERY = 600
 """Ticks between two writings of the measured rates: a minute."""
 GOOD_BYE_S = 1.5
+NOTHING_TOLD = Report({})
+"""Of the venue's own state, where nobody tells or the connection that did is over."""
 
 
 class Capture:
@@ -109,6 +111,9 @@ class Capture:
             line.counters.last_frame_age_s = round((now - seen) / 1e9, 3) if seen else None
             watched = line.source.watched
             line.counters.missing = list(watched.missing())[:NAMES_KEPT] if watched is not None else []
+            report = line.source.report
+            told = report() if report is not None and line.counters.connected else NOTHING_TOLD
+            line.counters.facts, line.counters.troubles = dict(told.facts), list(told.troubles)
         return Status(
             os.getpid(),
             self._clock.wall(),

@@ -26,7 +26,9 @@ class Line:
 
     def __init__(self, source: Source, around: Surroundings) -> None:
         rules = source.capabilities
-        self.counters = Counters(source.source, rules.venue, len(source.symbols), epoch=source.epoch)
+        self.counters = Counters(
+            source.source, rules.venue, len(source.symbols), epoch=source.epoch, aside=source.aside
+        )
         self.source = source
         self._rules = rules
         self._around = around
@@ -41,7 +43,9 @@ class Line:
             source.symbols,
             source.epoch,
             source.last_ts,
+            source.aside,
         )
+        self._masked = source.masked
         self._talk = Conversation(source, around, self._recorder, self.counters)
         self._vitals = Vitals(rules.heartbeat_s, rules.connection_lifetime_s, around.rng)
         self._backoff = Backoff(around.rng)
@@ -111,6 +115,8 @@ class Line:
         connection = self._talk.connection
         if connection is None:
             return  # read after we hung up; the end is recorded, and the next gap covers it
+        if self._masked is not None:
+            batch = Batch([self._masked(frame) for frame in batch.frames], batch.ts_recv, batch.ts_mono)
         self._vitals.data(batch.ts_mono)
         self._around.watch.check(batch.ts_recv[0], batch.ts_mono)
         if not self._begun:
@@ -120,9 +126,10 @@ class Line:
         self._recorder.data(batch)
         counters = self.counters
         counters.frames += len(batch.frames)
-        counters.bytes += sum(map(len, batch.frames))
+        size = sum(map(len, batch.frames))
+        counters.bytes += size
         counters.last_frame_mono = batch.ts_mono
-        self._talk.frames(batch.frames)
+        self._talk.frames(batch.frames, size)
 
     def on_control(self) -> None:
         """Note a ping or pong (Handler)."""
@@ -136,7 +143,7 @@ class Line:
             return  # cut off by our own hanging up: the end is recorded, and the journal may be closed
         log.warning("%s: quarantined %s", self.source.name, reason)
         self.counters.quarantined += 1
-        self._recorder.quarantine(head, reason)
+        self._recorder.quarantine(head if self._masked is None else self._masked(head), reason)
 
     def on_end(self, reason: str) -> None:
         """Record the end of the connection (Handler)."""
@@ -190,15 +197,25 @@ class Line:
         self.counters.last_error = words
         if not self._complained:
             self._complained = True
+            needless = f"; no {self._rules.venue} data is lost without it" if self.source.aside else ""
             log.warning(
-                "%s cannot be reached at %s: %s; it is tried again in %.1f s and then at growing intervals up to a "
-                "minute\nhint: breadboard up   # a simulated market, which needs no network",
+                "%s cannot be reached at %s: %s%s; it is tried again in %.1f s and then at growing intervals up to a "
+                "minute\nhint: %s",
                 self.source.name,
                 urlsplit(self.source.session.url).netloc,
                 words,
+                needless,
                 wait_s,
+                self._hint(),
             )
         return wait_s
+
+    def _hint(self) -> str:
+        """Return what helps somebody whom a venue cannot be reached for."""
+        if not self.source.aside:
+            return "breadboard up   # a simulated market, which needs no network"
+        kept = [name for name in self._rules.channels if name not in self._rules.asides]
+        return f"channels = {kept}   # under [[feeds]], to do without it".replace("'", '"')
 
     def _hang_up(self, reason: str) -> None:
         connection = self._talk.connection

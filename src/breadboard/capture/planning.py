@@ -61,11 +61,18 @@ def plan_sources(
     planned: list[Source] = []
     keys: set[tuple[str, str]] = set()
     asked: Counter[str] = Counter()
+    told: set[str] = set()
+    """Addresses that tell of a venue's own state: two feeds at one gateway hear it once."""
     for config in wanted:
         feed = feeds[config.venue]
         can = feed.capabilities
         _refuse_addresses(config)
         for slot, symbols, channels in spread(config, can):
+            session = feed.session(Wish(symbols, channels, config.url, config.rest_url, config.key))
+            aside = "" if set(channels).isdisjoint(can.asides) else channels[0]
+            if aside and session.url in told:
+                continue
+            told |= {session.url} if aside else set()
             place = f"{config.venue}/{asked[config.venue]}/{slot}"
             number = numbers.setdefault(place, _fresh(numbers, history))
             known = history.get(number)
@@ -75,12 +82,13 @@ def plan_sources(
                     number,
                     symbols,
                     can,
-                    feed.session(Wish(symbols, channels, config.url, config.rest_url, config.key)),
+                    session,
                     known.epoch if known else 0,
                     known.last_ts if known else None,
                     config.subscribe_per_s,
                     owner,
                     {symbol: config.tiers[symbol] for symbol in symbols if symbol in config.tiers},
+                    aside,
                 )
             )
         asked[config.venue] += 1
@@ -111,12 +119,15 @@ def _refuse_addresses(config: FeedConfig) -> None:
 
 
 def spread(config: FeedConfig, can: Capabilities) -> Iterator[tuple[str, tuple[str, ...], tuple[str, ...]]]:
-    """Yield ``(place in the feed, symbols, channels)`` of each connection that has symbols."""
+    """Yield ``(place in the feed, symbols, channels)`` of each connection that has symbols, or is an aside."""
     channels = config.channels or can.channels
     for group, names in enumerate(can.channel_groups or (channels,)):
         # A channel that no group has is the session's to refuse, with a sentence.
         mine = tuple(name for name in channels if name in names or not any(name in each for each in can.channel_groups))
         if not mine:
+            continue
+        if set(mine) <= set(can.asides):
+            yield f"{group}/0", (), mine
             continue
         room = max(1, can.max_streams_per_connection // len(mine))
         if can.max_symbols_per_connection is not None:

@@ -32,6 +32,7 @@ class Recorder:
         wanted: Sequence[str],
         epoch: int,
         last_ts: int | None,
+        aside: str = "",
     ) -> None:
         self._appender = appender
         self._clock = clock
@@ -42,6 +43,7 @@ class Recorder:
         self._wanted = tuple(wanted)
         self._epoch = epoch
         self._last_ts = last_ts
+        self._aside = aside
         self.provenance = Provenance.LIVE
         """Of the current connection; may be corrected until its first byte is recorded."""
         self._open = False
@@ -118,7 +120,10 @@ class Recorder:
         self._record_epoch(ts, is_open=True)
 
     def _record_epoch(self, ts: int, *, is_open: bool, reason: str = "") -> None:
-        epoch = Epoch(self._source, self._epoch, self._venue, self._url, self._wanted, self.provenance, is_open, reason)
+        epoch = Epoch(
+            *(self._source, self._epoch, self._venue, self._url, self._wanted),
+            *(self.provenance, is_open, reason, self._aside),
+        )
         self._append(RecordKind.EPOCH, [msgspec.json.encode(epoch)], [ts], self._clock.mono())
 
     def _gap(self, gap: Gap, ts: int) -> None:

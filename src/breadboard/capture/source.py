@@ -9,8 +9,9 @@ from breadboard.capture.appender import Appender
 from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.owner import Owner
+from breadboard.capture.status import named
 from breadboard.clock import Clock
-from breadboard.ports import Capabilities, Session, Watched
+from breadboard.ports import Capabilities, Report, Session, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Source:
     """For a venue that allows one connection a key: the right to be it."""
     tiers: Mapping[str, str] = field(default_factory=dict)
     """By symbol as the venue spells it, how busy it is thought to be."""
+    aside: str = ""
+    """The channel that it carries where that brings no data (``Capabilities.asides``); empty for data."""
 
     @property
     def watched(self) -> Watched | None:
@@ -38,9 +41,19 @@ class Source:
         return getattr(self.session, "subscriptions", None)
 
     @property
+    def report(self) -> Callable[[], Report] | None:
+        """How the session tells of the venue's own state, where it does."""
+        return getattr(self.session, "report", None)
+
+    @property
+    def masked(self) -> Callable[[bytes], bytes] | None:
+        """What takes secrets of ours out of a frame, where the venue repeats them."""
+        return getattr(self.session, "masked", None)
+
+    @property
     def name(self) -> str:
         """What people read in logs."""
-        return f"{self.capabilities.venue} (source {self.source})"
+        return named(self.capabilities.venue, self.source, self.aside)
 
 
 @dataclass(frozen=True, slots=True)

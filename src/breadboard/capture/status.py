@@ -41,6 +41,12 @@ class Counters(msgspec.Struct):
     """Gaps written because a subscription no longer brought what it should."""
     missing: list[str] = []
     """What is held to be lost at the moment."""
+    aside: str = ""
+    """The channel that it carries where that brings no data: nothing is lost while it is not connected."""
+    facts: dict[str, bool | float | str] = {}
+    """What the venue says of its own state on this connection, see ``ports.Report``."""
+    troubles: list[str] = []
+    """What is not as it should be on the venue's side, a sentence each."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -56,6 +62,16 @@ class Status(msgspec.Struct, frozen=True):
     sources: Sequence[Counters]
     tiers: Mapping[str, Any] = {}
     """By tier: symbols asked for, those measured, and their messages a second together."""
+
+
+def named(venue: str, source: int, aside: str = "") -> str:
+    """Return what people call a source: by its venue, what it carries where that is no data, and its number."""
+    return f"{venue} {aside} (source {source})" if aside else f"{venue} (source {source})"
+
+
+def name_of(source: Mapping[str, Any]) -> str:
+    """Return what people call a source of a status file."""
+    return named(source["venue"], source["source"], source.get("aside", ""))
 
 
 def write(path: Path, status: Status) -> None:

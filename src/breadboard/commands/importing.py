@@ -1,39 +1,82 @@
 """`breadboard import`: history in."""
 
+import re
 from pathlib import Path
+from typing import Any, Final
 
 import click
 
 from breadboard.commands.options import data_dir_option, emit, json_option, listing
+from breadboard.errors import UsageError
 
-EXIT_NOTHING_UNDERSTOOD = 3
-FORMATS = ("iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs")
+EXIT_DEGRADED = 3
+FORMATS = (
+    "iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs", "massive-trades", "massive-quotes", "massive-splits",
+    "massive-dividends",
+)  # fmt: skip
+_UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
+_INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
 
 
 @click.command(name="import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
-@click.option("--format", "form", required=True, type=click.Choice(FORMATS), help="What the files are.")
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path(path_type=Path))
+@click.option("--format", "form", required=True, type=click.Choice(FORMATS), help="What the files, or answers, are.")
 @click.option("--symbol", required=True, help="What they are about, as the venue spells it.")
-@click.option("--interval", type=click.IntRange(min=1), help="Seconds a bar, where the file does not say.")
+@click.option("--from", "begin", help="Ask the source from this day, or moment, on: 2026-11-02, 2026-11-02T09:30.")
+@click.option("--to", "end", help="Until the end of this day, or this moment; until now without it.")
+@click.option("--interval", help="Length of a bar: 5s, 1m, 1h, 1d; asked for 1m without it. Of files: where none says.")
+@click.option("--url", default="", help="Where the source is, if not in its usual place (a simulator).")
 @data_dir_option
 @json_option
 def import_history(
-    files: tuple[Path, ...], form: str, symbol: str, interval: int | None, data_dir: Path, as_json: bool
+    files: tuple[Path, ...],
+    form: str,
+    symbol: str,
+    begin: str | None,
+    end: str | None,
+    interval: str | None,
+    url: str,
+    data_dir: Path,
+    as_json: bool,
 ) -> int:
-    """Bring a vendor's history in, as it was sent, with its provenance.
+    """Bring a vendor's history in, as it was sent, with its provenance: from FILEs, or from the vendor itself.
 
-    Ticks become trades, and bars by the vendor's own rules; a vendor's bars are kept as they are. Exits 3 when nothing
-    could be understood.
+    Without a FILE the vendor is asked for what lies between --from and --to; a key is taken from the environment. Ticks
+    become trades, and bars by the vendor's own rules; a vendor's bars are kept as they are. Exits 3 when nothing could
+    be understood, or the vendor would not give all that was asked for.
     """
-    from breadboard.app import importing
+    from breadboard.app import asking, importing
 
-    result = importing.run(importing.Job(files, form, symbol, data_dir, interval))
+    if end is not None and begin is None:
+        raise UsageError(f"--to {end} has no --from", hint=f"--from {end} --to {end}   # that one day")
+    window = None if begin is None else asking.Window(begin, end or "")
+    result = importing.run(importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url))
     emit(result, as_json, listing)
+    for note in _notes(result, data_dir):
+        click.echo(f"note: {note}", err=True)
+    return EXIT_DEGRADED if result.get("missing") or (result["quarantined"] and not result["data"]) else 0
+
+
+def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
+    """Return what a person should know of a result."""
+    notes = [f"not all of it: {each}" for each in result.get("missing", [])]
+    asked = result.get("asked")
+    if asked is not None and asked["empty"] == asked["answers"]:
+        notes.append(f"{result['venue']} has nothing of {result['symbol']} there")
     if result["quarantined"]:
         query = "select reason, count() from quarantine group by reason"
-        click.echo(
-            f"note: {result['quarantined']:,} of {result['frames']:,} documents could not be understood in full\n"
-            f'hint: breadboard sql "{query}" --data-dir {data_dir}',
-            err=True,
+        notes.append(
+            f"{result['quarantined']:,} of {result['frames']:,} documents could not be understood in full\n"
+            f'hint: breadboard sql "{query}" --data-dir {data_dir}'
         )
-    return EXIT_NOTHING_UNDERSTOOD if result["quarantined"] and not result["data"] else 0
+    return notes
+
+
+def _seconds(word: str | None) -> int | None:
+    """Return the seconds of ``5s``, ``1m``, ``1h``, ``1d``, ``1wk``, or of a bare number. Raises UsageError."""
+    if word is None:
+        return None
+    match = _INTERVAL.fullmatch(word)
+    if match is None:
+        raise UsageError(f"--interval takes a length of time, not {word!r}", hint="--interval 1m   # or 5s, 1h, 1d")
+    return int(match[1]) * _UNITS[match[2]]

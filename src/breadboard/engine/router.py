@@ -131,7 +131,8 @@ class Router:
         self.venues[epoch.source] = epoch.venue
         lane = self._lane(epoch.venue)
         completeness = _COMPLETENESS.get(lane.feed.capabilities.completeness, 0) if lane else 0
-        self._flags[epoch.source] = _FLAGS[epoch.provenance] | completeness
+        synthetic = int(Flag.SYNTHETIC) if epoch.synthetic else 0
+        self._flags[epoch.source] = _FLAGS[epoch.provenance] | synthetic | completeness
 
     def feed(self, venue: str) -> Feed | None:
         """Return the feed of a venue met so far."""

@@ -22,6 +22,7 @@ CHANNELS: Final = {
     "book": ("book_delta", "book_snapshot"),
     "bar": ("bar",),
     "luld": ("status",),
+    "admin": ("status", "gap"),
 }
 _NAMELESS: Final = "unnamed"
 """The symbol under which a pasted depth answer is read when it does not say its own."""

@@ -1,42 +1,23 @@
-"""The admin port (9300): log in, bring the gateway to its servers, and learn whether we keep up.
+"""What the gateway reports of itself and of its clients on the admin port (``S,STATS``, ``S,CLIENTSTATS``)."""
 
-The gateway repeats login and password in its answers, so this conversation is never journaled, and nothing here shows
-them. The gateway ends when its last client leaves: whoever starts one holds this connection.
-"""
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any, Final
 
-import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final
-
-from breadboard.ports import Request, Send
-
-GROWING: Final = 3
-"""Reports in a row with more waiting than the one before, until a client is called slow."""
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """Who we are, from the environment and from nowhere else."""
-
-    login: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    product: str = field(default="", repr=False)
-    version: str = "1.0"
-
-    @staticmethod
-    def of(environment: Mapping[str, str] = os.environ) -> "Login":
-        """Return what IQFEED_LOGIN, IQFEED_PASSWORD, IQFEED_PRODUCT and IQFEED_VERSION say."""
-        names = ("login", "password", "product", "version")
-        given = {
-            name: environment[f"IQFEED_{name.upper()}"] for name in names if environment.get(f"IQFEED_{name.upper()}")
-        }
-        return Login(**given)
+STATE: Final = 12
+"""The place of ``Connected`` in the fields of a STATS line."""
+LOGIN: Final = 14
+"""The place of the account's name."""
+STATES: Final = {"Connected": True, "Not Connected": False}
+_LONGEST: Final = 18
+"""Digits that fit 64 bits."""
+KINDS: Final = ("admin", "level1", "level2", "lookup")
+"""Of clients, by the gateway's number of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The gateway's report of itself, each second (``S,STATS``)."""
+    """The gateway's report of itself, each second."""
 
     server: str
     most_symbols: int
@@ -45,18 +26,23 @@ class Stats:
     silent_s: int
     """Seconds since the servers last said anything."""
     reconnections: int
+    attempts: int
+    """To reconnect."""
     connected: bool
+    """Whether the gateway has the vendor's servers."""
     version: str
     kb_received: float
+    kb_per_s_received: float
     kb_sent: float
+    kb_per_s_sent: float
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """The gateway's report of one of its clients (``S,CLIENTSTATS``)."""
+    """The gateway's report of one of its clients."""
 
     kind: int
-    """0 admin, 1 Level 1, 2 Level 2, 3 lookup."""
+    """See ``KINDS``."""
     number: int
     name: str
     symbols: int
@@ -66,22 +52,25 @@ class Client:
 
 
 def stats_of(line: str) -> Stats | None:
-    """Return what a STATS line says; None for one that is none, or cut."""
+    """Return what a STATS line says; None for one that is none, or cut, or of a state that nobody knows."""
     parts = line.split(",")
-    if parts[:2] != ["S", "STATS"] or len(parts) < 20:
+    if parts[:2] != ["S", "STATS"] or len(parts) < 20 or parts[STATE] not in STATES:
         return None
     try:
         return Stats(
             server=f"{parts[2]}:{parts[3]}",
-            most_symbols=int(parts[4] or 0),
-            symbols=int(parts[5] or 0),
-            clients=int(parts[6] or 0),
-            silent_s=int(parts[7] or 0),
-            reconnections=int(parts[8] or 0),
-            connected=parts[12] == "Connected",
+            most_symbols=_whole(parts[4]),
+            symbols=_whole(parts[5]),
+            clients=_whole(parts[6]),
+            silent_s=_whole(parts[7]),
+            reconnections=_whole(parts[8]),
+            attempts=_whole(parts[9]),
+            connected=STATES[parts[STATE]],
             version=parts[13],
-            kb_received=float(parts[15] or 0),
-            kb_sent=float(parts[18] or 0),
+            kb_received=_kb(parts[15]),
+            kb_per_s_received=_kb(parts[16]),
+            kb_sent=_kb(parts[18]),
+            kb_per_s_sent=_kb(parts[19]),
         )
     except ValueError:
         return None
@@ -94,75 +83,48 @@ def client_of(line: str) -> Client | None:
         return None
     try:
         return Client(
-            kind=int(parts[2]),
-            number=int(parts[3]),
+            kind=_whole(parts[2]),
+            number=_whole(parts[3]),
             name=parts[4],
-            symbols=int(parts[6] or 0),
-            kb_sent=float(parts[8] or 0),
-            kb_queued=float(parts[10] or 0),
+            symbols=_whole(parts[6]),
+            kb_sent=_kb(parts[8]),
+            kb_queued=_kb(parts[10]),
         )
     except ValueError:
         return None
 
 
-@dataclass(slots=True)
-class AdminSession:
-    """A conversation like ``ports.Session``: what to say, never how to send it.
+def facts_of(stats: Stats) -> dict[str, Any]:
+    """Return a report by the names that people and metrics know; ``kb`` are the gateway's kilobytes."""
+    return {
+        "server_connected": stats.connected,
+        "server_silent_s": stats.silent_s,
+        "reconnections": stats.reconnections,
+        "attempted_reconnections": stats.attempts,
+        "symbols_watched": stats.symbols,
+        "symbol_limit": stats.most_symbols,
+        "clients": stats.clients,
+        "kb_per_s_received": stats.kb_per_s_received,
+        "kb_per_s_sent": stats.kb_per_s_sent,
+        "version": stats.version,
+    }
 
-    Without a login of ours the gateway is taken to have one of its own, and is only told to connect.
-    """
 
-    login: Login
-    url: str = ""
-    stats: Stats | None = field(init=False, default=None)
-    clients: dict[int, Client] = field(init=False, default_factory=dict)
-    """By the gateway's number of the client."""
-    _growing: dict[int, int] = field(init=False, default_factory=dict)
+def port_of(client: Client) -> str:
+    """Return the port that a client is at, by name, or by number where that is a new one."""
+    return KINDS[client.kind] if 0 <= client.kind < len(KINDS) else f"port {client.kind}"
 
-    def on_connect(self) -> list[Request]:
-        """Register, log in, connect, and ask for reports on clients."""
-        self.stats = None
-        self.clients.clear()
-        self._growing.clear()
-        who = self.login
-        lines = ["S,SET PROTOCOL,6.2", "S,SET CLIENT NAME,breadboard-admin"]
-        if who.product:
-            lines.append(f"S,REGISTER CLIENT APP,{who.product},{who.version}")
-        if who.login:
-            lines += [f"S,SET LOGINID,{who.login}", f"S,SET PASSWORD,{who.password}", "S,SET SAVE LOGIN INFO,On"]
-            lines.append("S,SET AUTOCONNECT,On")
-        return [Send(line) for line in (*lines, "S,CONNECT", "S,CLIENTSTATS ON")]
 
-    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Take reports; ask the gateway to connect again when it lost its servers for good. Never raises."""
-        requests: list[Request] = []
-        for frame in frames:
-            line = frame.decode("latin-1")
-            if (stats := stats_of(line)) is not None:
-                self.stats = stats
-            elif (client := client_of(line)) is not None:
-                self._weigh(client)
-            elif line.startswith("S,SERVER RECONNECT FAILED"):
-                requests.append(Send("S,CONNECT"))
-        return requests
+def _whole(text: str) -> int:
+    """Return a count, 0 for an empty field. Raises ValueError for what is none, or too long to be one."""
+    if len(text) > _LONGEST:
+        raise ValueError(text[:_LONGEST])
+    return int(text or 0)
 
-    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
-        """Return nothing: nothing is ever fetched."""
-        return []
 
-    def on_time(self, _now_s: float) -> list[Request]:
-        """Return nothing: the gateway reports by itself."""
-        return []
-
-    def slow(self, name: str) -> Client | None:
-        """Return a client of this name for which more and more is waiting: it reads too slowly. None for none."""
-        for number, client in self.clients.items():
-            if client.name == name and self._growing.get(number, 0) >= GROWING:
-                return client
-        return None
-
-    def _weigh(self, client: Client) -> None:
-        before = self.clients.get(client.number)
-        more = before is not None and client.kb_queued > before.kb_queued
-        self._growing[client.number] = self._growing.get(client.number, 0) + 1 if more else 0
-        self.clients[client.number] = client
+def _kb(text: str) -> float:
+    """Return kilobytes, 0 for an empty field. Raises ValueError for what is no number."""
+    value = float(text or 0)
+    if not isfinite(value):
+        raise ValueError(text[:_LONGEST])
+    return value

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Final
 
 from breadboard.feeds.iqfeed_pulse import Pulse
-from breadboard.feeds.iqfeed_session import GREETING
+from breadboard.feeds.iqfeed_words import GREETING
 from breadboard.model.kinds import GapReason
 from breadboard.ports import Denied, Missing, Request, Send
 

@@ -9,7 +9,7 @@ from math import gcd
 from typing import Final
 
 from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
-from breadboard.feeds.iqfeed_lookup import ENDING, error_of, fields_of
+from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, error_of, fields_of
 from breadboard.feeds.iqfeed_times import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
@@ -35,6 +35,8 @@ def read_history(head: DocumentHead, body: bytes, at: At) -> Meaning:
     rows, errors = _rows(body)
     if errors:
         return refused_document(name)
+    if not rows:
+        return Meaning(notes={"symbol": name, "empty": True})
     return _ticks(name, rows, at) if kind == "ticks" else _bars(name, seconds, rows)
 
 
@@ -46,7 +48,7 @@ def _rows(body: bytes) -> tuple[list[list[str]], list[str]]:
         fields = fields_of(line)
         error = error_of(fields)
         if error is not None:
-            errors.append(error)
+            errors += [error] if error != NO_DATA else []
         elif fields and fields[0] != ENDING:
             rows.append(fields)
     if len(rows) > MOST_ROWS:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 ENDING: Final = "!ENDMSG!"
+NO_DATA: Final = "!NO_DATA!"
+"""An error that is none: nothing was there to be told."""
 REQUESTS_PER_S: Final = 50
 _MARK: Final = "LH"
 """Stands before the fields of history rows since protocol 6.2."""

@@ -5,6 +5,7 @@ The texts are the venue's own, so a price keeps its zeros and a time is New York
 
 from typing import Any, Final
 
+from breadboard.feeds.iqfeed_admin import client_of, facts_of, port_of, stats_of
 from breadboard.feeds.iqfeed_fields import FUNDAMENTAL, Plan, conditions, whole
 from breadboard.model.kinds import EventKind
 
@@ -125,6 +126,27 @@ def depth_notes(parts: list[str], names: tuple[str, ...]) -> Notes:
     if notes.get("time") and notes.get("date"):
         notes["ts_et"] = f"{notes['date']}T{notes['time']}"
     return notes
+
+
+def stats_notes(parts: list[str]) -> Notes:
+    """Return what the gateway reports of itself by name; nothing where its numbers are none. The account stays out."""
+    stats = stats_of(",".join(parts))
+    return {"type": "STATS"} | ({} if stats is None else facts_of(stats))
+
+
+def client_notes(parts: list[str]) -> Notes:
+    """Return what the gateway reports of one of its clients; only its kind where it is cut."""
+    client = client_of(",".join(parts))
+    if client is None:
+        return {"type": "CLIENTSTATS"}
+    return {
+        "type": "CLIENTSTATS",
+        "client": client.name,
+        "port": port_of(client),
+        "symbols": client.symbols,
+        "kb_sent": client.kb_sent,
+        "kb_queued": client.kb_queued,
+    }
 
 
 def bar_notes(parts: list[str]) -> Notes:

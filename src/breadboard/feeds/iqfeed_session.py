@@ -13,11 +13,11 @@ from typing import Final
 
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.feeds.iqfeed_pulse import Pulse
+from breadboard.feeds.iqfeed_tally import Tally, counts_of, missing_of, number_of
+from breadboard.feeds.iqfeed_words import CUT_OFF, GREETING, account_of
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Request, Send
+from breadboard.ports import Denied, Missing, Report, Request, Send
 
-PROTOCOL: Final = "6.2"
-GREETING: Final = (f"S,SET PROTOCOL,{PROTOCOL}", "S,SET CLIENT NAME,breadboard")
 AUDIT_S: Final = 60.0
 SETTLING_S: Final = 10.0
 """A watch this young may not be in the gateway's list yet."""
@@ -25,22 +25,6 @@ _SELECT: Final = f"S,SELECT UPDATE FIELDS,{','.join(SELECTED)}"
 _ECHO: Final = b"S,CURRENT UPDATE FIELDNAMES,"
 _COUNTED: Final = ",".join(SELECTED[:4]).encode()
 """The fields the counting relies on, as the echo begins with them (after the symbol)."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What one symbol's trades came to since they were last held against the venue's count."""
-
-    count: int
-    """Number of Trades Today then; -1 where the venue gives none."""
-    volume: int
-    """Total Volume then; -1 likewise."""
-    since_s: float
-    trades: int = 0
-    """That came since."""
-    shares: int = 0
-    doubted: bool = False
-    """The venue counted more, and was asked again."""
 
 
 @dataclass(slots=True)
@@ -72,6 +56,8 @@ class Level1Session:
     """Up to when it is on record that watches were still being made; 0: they are made."""
     _asked_again: dict[bytes, float] = field(init=False, default_factory=dict)
     """Symbols that are watched anew, and since when; what was missed until their summary is still to be told."""
+    _delayed: bool | None = field(init=False, default=None)
+    """Whether the account is delayed, as the gateway says; None before it has."""
     _pulse: Pulse = field(init=False, default_factory=Pulse)
 
     def on_connect(self) -> list[Request]:
@@ -82,6 +68,7 @@ class Level1Session:
         self._watched.clear()
         self._waiting = list(reversed(self.symbols))
         self._counting = self._down = False
+        self._delayed = None
         self._now_s = self._asked_s = self._audited_s = self._due = 0.0
         self._turn = 0
         self._unwatched_s = 0.0
@@ -106,7 +93,7 @@ class Level1Session:
                         self._unsure.discard(parts[1])
                     else:
                         tally.trades += 1
-                        tally.shares += _number(parts[3].split(b",", 3)[2:3])
+                        tally.shares += number_of(parts[3].split(b",", 3)[2:3])
             elif frame[:2] not in _NOTHING:
                 self._hear(frame, requests)
         return requests
@@ -141,6 +128,11 @@ class Level1Session:
             self._due = min(self._due + passed * len(self._watched) / AUDIT_S, float(len(self._watched)))
             requests += self._refresh(min(int(self._due), room - len(requests)))
         return requests
+
+    def report(self) -> Report:
+        """Return whether the account is delayed, and whether the gateway is cut off, as Level 1 says."""
+        facts = {} if self._delayed is None else {"delayed": self._delayed}
+        return Report(facts, [CUT_OFF] if self._down else [])
 
     def _tell_unwatched(self, now_s: float) -> list[Request]:
         """Put on record what is not heard of symbols whose watch waits its turn; once more when the last was made."""
@@ -197,6 +189,8 @@ class Level1Session:
         elif frame.startswith(_ECHO):
             named = frame.removeprefix(_ECHO).removeprefix(b"Symbol,")
             self._counting = "trade" in self.channels and named.startswith(_COUNTED)
+        elif frame.startswith(b"S,CUST,"):
+            self._delayed = account_of(frame)
         elif frame.startswith(b"S,SYMBOL LIMIT REACHED,"):
             self._refused(frame.removeprefix(b"S,SYMBOL LIMIT REACHED,"), "symbol limit reached", requests)
         elif frame.startswith((b"S,SERVER DISCONNECTED", b"S,SERVER RECONNECT FAILED")):
@@ -237,7 +231,7 @@ class Level1Session:
     def _begin(self, parts: list[bytes]) -> None:
         """Begin to count a symbol with what a line says the venue has counted so far."""
         if len(parts) == 4:
-            count, volume = _counts(parts[3])
+            count, volume = counts_of(parts[3])
             self._tallies[parts[1]] = Tally(count, volume, self._now_s)
 
     def _summary(self, frame: bytes, requests: list[Request]) -> None:
@@ -257,8 +251,8 @@ class Level1Session:
             if name in self._watched:
                 self._begin(parts)
             return
-        count, volume = _counts(parts[3])
-        detail = _missing(tally, count, volume)
+        count, volume = counts_of(parts[3])
+        detail = missing_of(tally, count, volume)
         if not detail:
             self._tallies[parts[1]] = Tally(count, volume, self._now_s)
         elif not tally.doubted:
@@ -271,29 +265,3 @@ class Level1Session:
 
 
 _NOTHING: Final = frozenset({b"T,", b"F,", b"R,", b"N,", b"E,"})
-
-
-def _missing(tally: Tally, count: int, volume: int) -> str:
-    """Return by how much the venue counts further than what came; empty where it does not.
-
-    Volume is asked only where there is no count of trades: corrections move it.
-    """
-    if count >= 0 and tally.count >= 0:
-        moved, came, what = count - tally.count, tally.trades, "trades"
-    elif volume >= 0 and tally.volume >= 0:
-        moved, came, what = volume - tally.volume, tally.shares, "of volume"
-    else:
-        return ""
-    return f"the venue counts {moved} more {what}, {came} came" if moved > came else ""
-
-
-def _counts(rest: bytes) -> tuple[int, int]:
-    """Return Number of Trades Today and Total Volume, with which the rest of a line begins; -1 for none."""
-    fields = rest.split(b",", 2)
-    return _number(fields[:1], -1), _number(fields[1:2], -1)
-
-
-def _number(found: list[bytes], missing: int = 0) -> int:
-    """Return the whole number of a field, or ``missing`` where it is none."""
-    text = found[0] if found else b""
-    return int(text) if text.isdigit() and len(text) < 19 else missing

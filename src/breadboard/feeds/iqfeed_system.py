@@ -1,16 +1,21 @@
 """The gateway's own words (``S,…``), its clock (``T``), its refusals (``n``, ``q``) and its errors (``E``).
 
 ``SERVER DISCONNECTED`` means that the gateway has lost the vendor's servers: until ``SERVER CONNECTED`` nothing that it
-says is news, and the books begin anew after it. ``CUST`` says whether the account is real-time or delayed: delayed is
+says is news, and the books begin anew after it. A report of the gateway (``STATS``, each second on the admin port) says
+the same in its own words, and means the same. ``CUST`` says whether the account is real-time or delayed: delayed is
 told on every row from there on.
 """
 
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
+from breadboard.feeds.iqfeed_admin import STATE, STATES
 from breadboard.feeds.iqfeed_fields import FUNDAMENTAL, KNOWN, plan_of, symbol
 from breadboard.feeds.iqfeed_level2 import clear_depth
 from breadboard.feeds.iqfeed_memory import Memory
+from breadboard.feeds.iqfeed_notes import Notes, client_notes, stats_notes
 from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import CONTROL, Event, Meaning, Refused, venue_says
@@ -33,6 +38,8 @@ def read_time(parts: list[str], memory: Memory, at: At) -> Meaning:
     if stamp[8:9] != " ":
         raise Refused(f"not a timestamp: {stamp[:40]!r}")
     ts_event = eastern_ns(parse_day(stamp[:8]), parse_clock(stamp[9:]), at.ts_recv)
+    if memory.down_since is not None:
+        return CONTROL  # the gateway lives; what it would bring is stale all the same
     memory.heard = at.ts_recv
     return venue_says(StatusCode.HEARTBEAT, ABSENT if memory.delayed else ts_event)
 
@@ -122,12 +129,40 @@ def _up(_parts: list[str], memory: Memory, at: At) -> Meaning:
     return Meaning((missed, _says(StatusCode.FEED_UP)), control=True)
 
 
+def _stats(parts: list[str], memory: Memory, at: At) -> Meaning:
+    """Take the gateway's report, each second: a sign of life, and news where it has lost or found the servers."""
+    if len(parts) < STATE + 3:
+        raise Refused("a report of the gateway that is cut")
+    connected = STATES.get(parts[STATE])
+    if connected is None:
+        return Meaning(control=True, unknown=(f"STATS {parts[STATE][:40]}",))
+    if not connected:
+        meaning = _down(parts, memory, at)
+    else:
+        meaning = venue_says(StatusCode.HEARTBEAT) if memory.down_since is None else _up(parts, memory, at)
+        memory.heard = at.ts_recv
+    return _noted(meaning, stats_notes(parts)) if at.notes else meaning
+
+
+def _client(parts: list[str], _memory: Memory, at: At) -> Meaning:
+    """Take the gateway's report of one of its clients, which is for people."""
+    return Meaning(control=True, notes=client_notes(parts)) if at.notes else CONTROL
+
+
 def _limit(parts: list[str], _memory: Memory, _at: At) -> Meaning:
     return _refused(parts[2], "symbol limit reached", "S")
 
 
 def _clear(parts: list[str], memory: Memory, _at: At) -> Meaning:
     return clear_depth(parts, memory)
+
+
+def _noted(meaning: Meaning, notes: Notes) -> Meaning:
+    """Return a meaning with notes, on its last event where it has one."""
+    if not meaning.events:
+        return msgspec.structs.replace(meaning, notes=notes)
+    *before, last = meaning.events
+    return msgspec.structs.replace(meaning, events=(*before, msgspec.structs.replace(last, notes=notes)))
 
 
 def _says(code: StatusCode) -> Event:
@@ -147,6 +182,8 @@ _WORDS: Final[dict[str, Callable[[list[str], Memory, At], Meaning]]] = {
     "SERVER DISCONNECTED": _down,
     "SERVER RECONNECT FAILED": _down,
     "SERVER CONNECTED": _up,
+    "STATS": _stats,
+    "CLIENTSTATS": _client,
     "SYMBOL LIMIT REACHED": _limit,
     "CLEAR DEPTH": _clear,
 }

@@ -1,10 +1,16 @@
-"""Massive's answers as documents of the journal: ``aggs:SYMBOL:SECONDS``, ``trades:SYMBOL``, ``quotes:SYMBOL``."""
+"""Massive's answers as documents of the journal: ``aggs:SYMBOL:SECONDS``, ``trades:SYMBOL``, ``quotes:SYMBOL``.
 
+Also ``splits:SYMBOL`` and ``dividends:SYMBOL``, which no table has: they are told in the notes of their document.
+"""
+
+from dataclasses import asdict
 from itertools import pairwise
-from typing import Final
+from typing import Any, Final
 
+from breadboard.feeds.massive_reference import Dividend, Split, read_dividends, read_splits
 from breadboard.feeds.massive_rest import Aggregate, read_aggregates, read_quotes, read_trades
-from breadboard.feeds.reading import Meaning, Refused, refused_document
+from breadboard.feeds.reading import Event, Meaning, Refused, refused_document
+from breadboard.model.decimals import ABSENT, price_text
 from breadboard.model.gaps import DocumentHead
 
 MOST_EVENTS: Final = 65_535
@@ -23,16 +29,38 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
         return refused_document(
             symbol if symbol.isprintable() and 0 < len(symbol) <= 64 and " " not in symbol else None
         )
+    if what in {"splits", "dividends"}:
+        return _actions(symbol, what, body)
     match what:
         case "aggs":
             found = read_aggregates(body, symbol).results
             interval_s = interval_of(found, seconds) if found else 0
-            return Meaning(bars=tuple(one.bar(interval_s) for one in found))
+            return Meaning(bars=tuple(one.bar(interval_s) for one in found), notes=_notes(symbol, len(found)))
         case "trades":
-            return _bounded(read_trades(body, symbol).results)
+            return _bounded(symbol, read_trades(body, symbol).results)
         case "quotes":
-            return _bounded(read_quotes(body, symbol).results)
+            return _bounded(symbol, read_quotes(body, symbol).results)
     return Meaning(ignored=f"document:{what[:40]}")
+
+
+def _notes(symbol: str, count: int) -> dict[str, Any]:
+    """Return what is said of an answer as a whole: only that there was nothing."""
+    return {} if count else {"symbol": symbol, "empty": True}
+
+
+def _actions(symbol: str, what: str, body: bytes) -> Meaning:
+    """Return corporate actions, which are notes. Raises Refused for one of another symbol."""
+    found: tuple[Split | Dividend, ...] = (read_splits if what == "splits" else read_dividends)(body).results
+    for each in found:
+        if each.symbol != symbol:
+            raise Refused(f"an action of {each.symbol!r} among those of {symbol!r}")
+    return Meaning(notes=_notes(symbol, len(found)) | ({what: [_told(each) for each in found]} if found else {}))
+
+
+def _told(action: Split | Dividend) -> dict[str, Any]:
+    """Return what is known of a corporate action, prices as digits."""
+    told = {name: value for name, value in asdict(action).items() if value not in {None, ABSENT}}
+    return told | ({"cash": price_text(action.cash)} if isinstance(action, Dividend) else {})
 
 
 def interval_of(bars: tuple[Aggregate, ...], seconds: str) -> int:
@@ -57,7 +85,7 @@ def interval_of(bars: tuple[Aggregate, ...], seconds: str) -> int:
     raise Refused("the bars do not tell how long they are; name the seconds in the tag")
 
 
-def _bounded(events: tuple[object, ...]) -> Meaning:
+def _bounded(symbol: str, events: tuple[Event, ...]) -> Meaning:
     if len(events) > MOST_EVENTS:
         raise Refused(f"an answer of {len(events)} events, over the {MOST_EVENTS} that one document can number")
-    return Meaning(events)  # type: ignore[arg-type]
+    return Meaning(events, notes=_notes(symbol, len(events)))

@@ -101,6 +101,7 @@ class MassiveReader:
             control=meaning.control,
             ignored=meaning.ignored,
             bars=meaning.bars,
+            notes=meaning.notes,
         )
 
     def lost_book(self, _frame: bytes, _at: At) -> str | None:

@@ -7,9 +7,12 @@ then a cookie is fetched (its address answers 404 and sets it: whoever carries t
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from breadboard.errors import UsageError
 from breadboard.feeds.yahoo_chart import SECONDS, refusal
@@ -68,16 +71,22 @@ def windows(interval: str, begin_s: int, end_s: int, now_s: int) -> tuple[Window
     end_s = min(end_s, now_s)
     if begin_s >= end_s:
         raise UsageError(
-            f"a chart from {begin_s} to {end_s} is empty", hint="give a beginning before its end and today"
+            f"a chart from {_said(begin_s)} to {_said(end_s)} is empty",
+            hint="give a beginning before its end and today",
         )
     reach = _REACH_DAYS.get(interval)
     if reach is not None and begin_s < now_s - reach * DAY_S:
         raise UsageError(
-            f"Yahoo has {interval} charts of the last {reach} days, and {begin_s} is before that",
-            hint=f"begin at {now_s - reach * DAY_S} or later, or ask for 1d",
+            f"Yahoo has {interval} charts of the last {reach} days, and {_said(begin_s)} is before that",
+            hint=f"--from {_said(now_s - (reach - 1) * DAY_S)[:10]}   # or later; or --interval 1d",
         )
     step = _REQUEST_DAYS.get(interval, reach or 0) * DAY_S or end_s - begin_s
     return tuple((begin, min(begin + step, end_s)) for begin in range(begin_s, end_s, step))
+
+
+def _said(second: int) -> str:
+    """Return a second since 1970 for people."""
+    return datetime.fromtimestamp(second, UTC).isoformat().replace("+00:00", "Z")
 
 
 def chart_url(
@@ -97,7 +106,7 @@ def chart_url(
 
 @dataclass(slots=True)
 class YahooChart:
-    """One symbol's history, window by window; ``capture.documents.Documents`` can carry it.
+    """One symbol's history, window by window; a ``ports.FetchedInquiry``.
 
     ``requests`` says what to fetch first; give each answer to ``on_document``, which says what to fetch next, nothing
     when it is over. ``error`` then tells why it ended early, ``refused`` which windows the venue would not give.
@@ -116,11 +125,35 @@ class YahooChart:
     _step: Step = Step.CHART
     _tries: int = 0
     _crumbs: int = 0
+    _unknown: bool = False
 
     @property
     def done(self) -> bool:
         """Whether nothing is left to ask."""
         return self.error is not None or self._at >= len(self.windows)
+
+    @property
+    def taken(self) -> int:
+        """How many windows are answered; a refusal of one is an answer."""
+        return self._at
+
+    @property
+    def empty(self) -> bool:
+        """Whether the newest answer says nothing: a chart always says something, if only of itself."""
+        return False
+
+    @property
+    def hint(self) -> str:
+        """What may help against the error."""
+        return "--symbol SPELLED-AS-YAHOO-DOES" if self._unknown else "run it again later"
+
+    @property
+    def remarks(self) -> Sequence[str]:
+        """Which windows the venue would not give, and in which words."""
+        return [
+            f"Yahoo would not give {each if isinstance(each, str) else ' to '.join(map(_said, each))}: {words}"
+            for each, words in self.refused
+        ]
 
     def requests(self) -> list[Request]:
         """Return what to fetch first."""
@@ -142,14 +175,14 @@ class YahooChart:
     def _take_chart(self, status: int, body: bytes) -> list[Request]:
         said = refusal(status, body)
         if said is None:
-            return self._next()
+            return self._next() if _whole(body) else self._again("no whole answer")
         code, reason = said
         if code is StatusCode.NOT_ENTITLED:
             return self._renew_crumb(reason)
         if status in _BUSY or reason == "rate limited" or code is StatusCode.MAINTENANCE:
             return self._again(reason)
         if code is StatusCode.REFUSED:
-            self.error = f"{self.symbol}: {reason}"
+            self.error, self._unknown = f"{self.symbol}: {reason}", True
             return []
         self.refused.append((self.windows[self._at], reason))
         return self._next()
@@ -198,3 +231,12 @@ class YahooChart:
                     self.hosts.chart, self.symbol, self.interval, window, crumb=self.crumb, hours=self.hours
                 )
         return [Fetch(self._tag(), url, delay_s, HEADERS, logs_in=self._step is not Step.CHART)]
+
+
+def _whole(body: bytes) -> bool:
+    """Tell whether an answer came to its end."""
+    try:
+        msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return False
+    return True

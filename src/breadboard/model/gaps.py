@@ -40,6 +40,10 @@ class Epoch(msgspec.Struct, frozen=True):
     open: bool
     reason: str = ""
     """Why it ended; empty when it opens."""
+    aside: str = ""
+    """The channel that it carries where that brings no data (``ports.Capabilities.asides``); empty for data."""
+    synthetic: bool = False
+    """History of a market that never was: what was asked said that it is a simulator."""
 
 
 class DocumentHead(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""History in files: what vendors answer to a question about the past, cut into documents for the journal.
+"""History: what vendors answer to a question about the past, in files, cut into documents for the journal.
 
 A reader is a function of a path, the symbol it is about, and the bars' length in seconds where the user says so. It
 yields ``(tag, body)``: the tag names what the body is (``ticks:NEPT``, ``bars:NEPT:5``, ``chart:AAPL``,
@@ -17,8 +17,8 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
 from breadboard.recordings import Batch
+from breadboard.recordings import history_massive as massive
 from breadboard.recordings.history_iqfeed import read_bars, read_ticks
-from breadboard.recordings.history_massive import read as read_aggregates
 from breadboard.recordings.history_yahoo import read as read_chart
 
 Documents = Iterator[tuple[str, bytes]]
@@ -31,42 +31,87 @@ class Format:
     venue: str
     """The feed's name on the command line."""
     read: Callable[[Path, str, int | None], Documents]
+    tag: str
+    """Of a document that holds nothing, with the symbol and the seconds to be filled in."""
+    counts_twice: bool = False
+    """Rows that came in a second time would be there twice; a bar takes the place of the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One file, and where what it holds came from."""
+
+    path: Path
+    url: str = ""
+    """What was asked, without secrets; empty: the file itself is all that is known."""
+    ts_recv: int = 0
+    """When it came, in ns; 0: when it is read."""
+    empty: bool = False
+    """The source said that it has nothing there."""
+
+    @property
+    def origin(self) -> str:
+        """What the journal says of where it came from."""
+        return self.url or f"file:{self.path.name}"
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "iqfeed-ticks": Format("iqfeed", read_ticks),
-    "iqfeed-bars": Format("iqfeed", read_bars),
-    "yahoo-chart": Format("yahoo", read_chart),
-    "massive-aggs": Format("massive", read_aggregates),
+    "iqfeed-ticks": Format("iqfeed", read_ticks, "ticks:{symbol}", counts_twice=True),
+    "iqfeed-bars": Format("iqfeed", read_bars, "bars:{symbol}:{seconds}"),
+    "yahoo-chart": Format("yahoo", read_chart, "chart:{symbol}"),
+    "massive-aggs": Format("massive", massive.read_aggregates, "aggs:{symbol}:{seconds}"),
+    "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True),
+    "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True),
+    "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
+    "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
 }
 """By the name on the command line."""
 
 
-def open_history(
-    paths: Sequence[Path], form: str, symbol: str, interval_s: int | None, venue: str, clock: Clock, *, source: int
-) -> Iterator[Batch]:
-    """Yield files as journal records: EPOCH (provenance HISTORY), their documents, EPOCH closed.
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the answers are, and what they are about."""
 
-    The receive stamp of each is the time of the import, which is when we received it. ``venue`` is upper case. Raises
+    format: str
+    symbol: str
+    interval_s: int | None
+    venue: str
+    """Upper case."""
+    synthetic: bool = False
+    """They come from a simulator, which said so."""
+
+
+def open_history(answers: Sequence[Answer], about: About, clock: Clock, *, source: int) -> Iterator[Batch]:
+    """Yield answers as journal records: EPOCH (provenance HISTORY), their documents, EPOCH closed.
+
+    The receive stamp of each is when it came; of a file, the time of the import, which is when we received it. Raises
     UsageError for a file that cannot be read or is not of the format.
     """
-    if not paths:
-        raise UsageError("no file was named", hint=f"breadboard import FILE --format {form} --symbol SYMBOL")
+    form = FORMATS[about.format]
+    if not answers:
+        raise UsageError("no file was named", hint=f"breadboard import FILE --format {about.format} --symbol SYMBOL")
 
-    def record(kind: RecordKind, frame: bytes) -> Batch:
-        return Batch(kind, source, 1, [frame], [clock.wall()])
+    def record(kind: RecordKind, frame: bytes, ts_recv: int = 0) -> Batch:
+        return Batch(kind, source, 1, [frame], [ts_recv or clock.wall()])
 
     def epoch(*, is_open: bool, reason: str = "") -> Batch:
-        said = Epoch(source, 1, venue, f"file:{paths[0].name}", (symbol,), Provenance.HISTORY, is_open, reason)
-        return record(RecordKind.EPOCH, msgspec.json.encode(said))
+        said = Epoch(
+            *(source, 1, about.venue, answers[0].origin, (about.symbol,), Provenance.HISTORY, is_open, reason),
+            synthetic=about.synthetic,
+        )
+        return record(RecordKind.EPOCH, msgspec.json.encode(said), answers[0].ts_recv if is_open else 0)
 
     yield epoch(is_open=True)
-    for path in paths:
-        empty = True
-        for tag, body in FORMATS[form].read(path, symbol, interval_s):
-            empty = False
-            head = msgspec.json.encode(DocumentHead(tag, f"file:{path.name}", 200))
-            yield record(RecordKind.DOCUMENT, head + b"\n" + body)
-        if empty:
-            raise UsageError(f"{path} holds nothing to import", hint=f"ls -l {path}")
+    for answer in answers:
+        documents = form.read(answer.path, about.symbol, about.interval_s)
+        if answer.empty:
+            tag = form.tag.format(symbol=about.symbol, seconds=about.interval_s or "")
+            documents = iter([(tag, answer.path.read_bytes())])
+        nothing = True
+        for tag, body in documents:
+            nothing = False
+            head = msgspec.json.encode(DocumentHead(tag, answer.origin, 200))
+            yield record(RecordKind.DOCUMENT, head + b"\n" + body, answer.ts_recv)
+        if nothing:
+            raise UsageError(f"{answer.path} holds nothing to import", hint=f"ls -l {answer.path}")
     yield epoch(is_open=False, reason="the history is complete")

@@ -1,4 +1,4 @@
-"""Massive's aggregates saved as files: the answer of ``/v2/aggs/ticker/…/range`` as it came, plain, gzipped or zipped.
+"""Massive's answers saved as files, as they came, plain, gzipped or zipped: aggregates, trades, quotes, reference data.
 
 Several answers (pages) may follow each other in one file, one a line. What is yielded keeps every result's own bytes.
 """
@@ -6,6 +6,7 @@ Several answers (pages) may follow each other in one file, one a line. What is y
 import gzip
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 from zipfile import BadZipFile, ZipFile
@@ -28,10 +29,16 @@ class _Answer(msgspec.Struct):
     status: str = ""
 
 
+class _Tick(msgspec.Struct):
+    """When one result of trades or quotes was told by the tape."""
+
+    sip_timestamp: int = 0
+
+
 _answer: Final = msgspec.json.Decoder(_Answer)
 
 
-def read(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple[str, bytes]]:
+def read_aggregates(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple[str, bytes]]:
     """Yield ``(tag, body)`` of documents that the feed ``massive`` reads: ``aggs:SYMBOL:SECONDS``, in the file's order.
 
     ``interval`` is the length of a bar in seconds; None leaves it to what the bars tell. Answers without results give
@@ -47,6 +54,42 @@ def read(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple
                 )
             for part in _parts(answer.results):
                 yield tag, msgspec.json.encode({"ticker": symbol, "results": part})
+
+
+def read_results(what: str, path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(tag, body)`` of the results of ``what``: ``trades:SYMBOL``, and so on; the answers name no symbol.
+
+    ``interval`` is of no use here. Raises UsageError for a file that is missing, damaged or of another form, and for
+    ticks that come newest first, which is the venue's habit: bars are made in the order of time.
+    """
+    del interval
+    before = 0
+    for name, data in _members(path):
+        for body in _bodies(name, data):
+            results = _decoded(name, body).results
+            before = _in_order(name, results, before) if what in _TICKS else 0
+            for part in _parts(results):
+                yield f"{what}:{symbol}", msgspec.json.encode({"results": part})
+
+
+read_trades: Final = partial(read_results, "trades")
+read_quotes: Final = partial(read_results, "quotes")
+read_splits: Final = partial(read_results, "splits")
+read_dividends: Final = partial(read_results, "dividends")
+_TICKS: Final = frozenset({"trades", "quotes"})
+
+
+def _in_order(name: str, results: list[msgspec.Raw], before: int) -> int:
+    """Return the time of the last result, in ns. Raises UsageError where time goes back."""
+    if not results:
+        return before
+    try:
+        first, last = (msgspec.json.decode(result, type=_Tick).sip_timestamp for result in (results[0], results[-1]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{name} holds no trades or quotes: {error}", hint=f"head -c 300 {name}") from None
+    if not before <= first <= last:
+        raise UsageError(f"{name} goes back in time", hint="ask Massive with order=asc, or let us ask: --from … --to …")
+    return last
 
 
 def _parts(results: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
@@ -92,7 +135,7 @@ def _bodies(name: str, data: bytes) -> list[bytes]:
     """Return the answers in a file: all of it, or one a line where every line begins an object of its own."""
     text = data.strip()
     if not text:
-        raise UsageError(f"{name} is empty", hint="--format massive-aggs takes the answer of /v2/aggs as it came")
+        raise UsageError(f"{name} is empty", hint="save the answer of /v2/aggs, or of /v3, as it comes")
     lines = [line for line in (line.strip() for line in text.splitlines()) if line]
     return lines if all(line.startswith(b"{") and line.endswith(b"}") for line in lines) else [text]
 
@@ -102,7 +145,7 @@ def _decoded(name: str, body: bytes) -> _Answer:
         answer = _answer.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise UsageError(
-            f"{name} is not an answer of /v2/aggs: {str(error)[:200]}", hint=f"head -c 300 {name.partition(':')[0]}"
+            f"{name} is not an answer of Massive's: {str(error)[:200]}", hint=f"head -c 300 {name.partition(':')[0]}"
         ) from None
     if answer.status and answer.status not in {"OK", "DELAYED"}:
         raise UsageError(f"{name} is a refusal, its status is {answer.status!r}", hint="ask the venue again")

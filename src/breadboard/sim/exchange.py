@@ -82,6 +82,8 @@ class Exchange:
         """The venue's; the truth is told by ours."""
         self._ours = clock
         self.dialect: Dialect
+        self.address = ""
+        """Of the HTTP interface, once it listens, for answers that name the next one's."""
         self.finish: Callable[[Client, bytes], bytes] | None = None
         """Completes a message for one client, also one that a fault withholds: a venue that counts what it sends."""
         self.listeners: dict[Client, Listener] = {}

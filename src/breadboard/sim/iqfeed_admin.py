@@ -59,6 +59,8 @@ class Admin:
         """Return the answer to a system command, empty where there is none; None for an unknown one."""
         if name in {"CLIENTSTATS ON", "CLIENTSTATS OFF"}:
             self._clients[client] = name.endswith("ON")
+        if name == "SET LOGINID":
+            self._gateway.login = value
         on = value.upper() == "ON"
         return {
             "REGISTER CLIENT APP": "S,REGISTER CLIENT APP COMPLETED",

@@ -38,6 +38,8 @@ class Gateway:
         self.watching = 0
         """Level 1 watches of all clients; the account's limit is over all of them."""
         self.reconnections = 0
+        self.login = ""
+        """As a client gave it; a simulated account needs none."""
         self.clients: list[LineClient] = []
         """Those that are connected."""
         self.ever: list[LineClient] = []
@@ -119,7 +121,7 @@ class Gateway:
         values = (
             "127.0.0.1", 60010, self.symbol_limit, self.watching, len(self.clients), 0 if self.connected else 1,
             self.reconnections, self.reconnections, began, self._moment().strftime("%b %d %I:%M%p"),
-            "Connected" if self.connected else "Not Connected", VERSION, "SIMULATED",
+            "Connected" if self.connected else "Not Connected", VERSION, self.login,
             f"{sent:.2f}", f"{sent / age:.2f}", f"{sent / age:.2f}", f"{sent:.2f}", f"{sent / age:.2f}",
             f"{sent / age:.2f}",
         )  # fmt: skip

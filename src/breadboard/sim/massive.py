@@ -82,6 +82,7 @@ class Massive:
         """Answer the REST interface from what was traded and quoted."""
         if query.get("apiKey") == BAD_KEY:
             return Answer(401, b'{"status":"ERROR","request_id":"0","error":"Unknown API Key"}')
+        self._rest.public = self._exchange.address or self._rest.public
         return self._rest.get(path, query)
 
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> None:

@@ -25,6 +25,20 @@ MICS: Final = {4: ("TRF", "FINN"), 8: ("exchange", "EDGX"), 10: ("exchange", "XN
     12: ("exchange", "XNAS"),
     19: ("exchange", "BATS"),
 }
+ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "splits": {"execution_date": "2020-08-31", "split_from": 1, "split_to": 4},
+    "dividends": {
+        "cash_amount": 0.205,
+        "currency": "USD",
+        "declaration_date": "2020-10-29",
+        "dividend_type": "CD",
+        "ex_dividend_date": "2020-11-06",
+        "frequency": 4,
+        "pay_date": "2020-11-12",
+        "record_date": "2020-11-09",
+    },
+}
+"""What every stock here once did."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -46,7 +60,7 @@ class Rest:
     def _get(self, parts: Sequence[str], query: Mapping[str, str]) -> Answer:  # noqa: PLR0911 - one line a path
         match parts:
             case ["v2", "aggs", "ticker", symbol, "range", multiplier, span, begin, end] if symbol in self._tickers:
-                return self._aggregates(self._tickers[symbol], int(multiplier) * SPANS[span], begin, end, query)
+                return self._aggregates(self._tickers[symbol], int(multiplier), span, begin, end, query)
             case ["v2", "aggs", "ticker", symbol, "prev"] if symbol in self._tickers:
                 return _answer(_head(0) | {"ticker": symbol, "adjusted": True, "results": []})
             case ["v2", "aggs", "grouped", "locale", "us", "market", "stocks", date]:
@@ -59,19 +73,32 @@ class Rest:
                 return _answer(_head(len(RULES)) | {"results": [_condition(number) for number in RULES]})
             case ["v3", "reference", "exchanges"]:
                 return _answer(_head(len(MICS)) | {"results": [_exchange(number) for number in MICS]})
-            case ["v3", "reference", ("splits" | "dividends")]:
-                return _answer(_head(0) | {"results": []})
+            case ["v3", "reference", ("splits" | "dividends") as what]:
+                symbol = query.get("ticker", "")
+                results = [{"ticker": symbol, **ACTIONS[what]}] if symbol in self._tickers else []
+                return _answer(_head(len(results)) | {"results": results})
             case ["v1", "marketstatus", "now"]:
                 return _answer(self._now())
         return _answer({"status": "NOT_FOUND", "request_id": "0", "message": "Not found"}, 404)
 
-    def _aggregates(self, ticker: Ticker, seconds: int, begin: str, end: str, query: Mapping[str, str]) -> Answer:
+    def _aggregates(
+        self, ticker: Ticker, multiplier: int, span: str, begin: str, end: str, query: Mapping[str, str]
+    ) -> Answer:
+        seconds = multiplier * SPANS[span]
+        path = f"/v2/aggs/ticker/{quote(ticker.symbol)}/range/{multiplier}/{span}/{begin}/{end}"
         windows = _windows(ticker, seconds, _ns(begin, 1_000_000), _ns(end, 1_000_000, last=True))
-        results = [_bar(ticker, window, window.start_ns) for window in windows[: int(query.get("limit", "5000"))]]
         if query.get("sort") == "desc":
-            results.reverse()
+            windows.reverse()
+        at, limit = int(query.get("cursor", "0")), min(int(query.get("limit", "5000")), MOST)
+        results = [_bar(ticker, window, window.start_ns) for window in windows[at : at + limit]]
         head = {"ticker": ticker.symbol, "queryCount": len(ticker.trades), "adjusted": query.get("adjusted") != "false"}
-        return _raw(head | _head(len(results)), results)
+        more = at + limit < len(windows)
+        return _raw(head | _head(len(results)) | (self._next(path, query, at + limit) if more else {}), results)
+
+    def _next(self, path: str, query: Mapping[str, str], cursor: int) -> dict[str, str]:
+        """Return where the next page is; never with a key."""
+        kept = {key: value for key, value in query.items() if key not in {"cursor", "apiKey"}}
+        return {"next_url": f"{self.public}{path}?{urlencode(kept | {'cursor': str(cursor)})}"}
 
     def _grouped(self, date: str) -> Answer:
         """Return the day's bar of every stock that traded; unlike other bars these are stamped with their end."""
@@ -92,9 +119,7 @@ class Rest:
         begin, limit = int(query.get("cursor", "0")), min(int(query.get("limit", DEFAULT_LIMIT)), MOST)
         head = _head(None)
         if begin + limit < len(found):
-            kept = {key: value for key, value in query.items() if key not in {"cursor", "apiKey"}}
-            rest = urlencode(kept | {"cursor": str(begin + limit)})
-            head["next_url"] = f"{self.public}/v3/{what}/{quote(symbol)}?{rest}"
+            head |= self._next(f"/v3/{what}/{quote(symbol)}", query, begin + limit)
         return _raw(head, [text for _, text in found[begin : begin + limit]])
 
     def _now(self) -> dict[str, Any]:

@@ -169,6 +169,8 @@ async def _listen(
         ) from None
     async with server:
         port = server.sockets[0].getsockname()[1]
+        if isinstance(venue, Exchange):
+            venue.address = f"http://127.0.0.1:{port}"
         if ready is not None:
             ready(Serving(serving.venue, port, serving.symbols, serving.provenance, serving.truth))
         try:

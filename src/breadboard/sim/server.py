@@ -227,6 +227,9 @@ class Client(asyncio.Protocol):
     def _requested(self, request: Request) -> None:
         parts = urlsplit(request.path)
         path, query = unquote(parts.path), dict(parse_qsl(parts.query, keep_blank_values=True))
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if bearer:
+            query.setdefault("apiKey", bearer)  # a key in the header is as good as one in the address
         # Others offer an upgrade to HTTP/2 with a plain GET (curl).
         if "websocket" not in request.headers.get("Upgrade", "").lower():
             self._answering = asyncio.get_running_loop().create_task(self._answer(path, query))

@@ -78,8 +78,7 @@ def _joined(minutes: Sequence[Minute], seconds: int) -> list[Minute]:
 
 
 def _chart(book: Book, rows: Sequence[Minute], interval: str, now_s: int) -> Mapping[str, Any]:
-    today = now_s // DAY_S * DAY_S
-    hours = {"timezone": "UTC", "start": today, "end": today + DAY_S, "gmtoffset": 0}
+    hours = _hours(now_s // DAY_S)
     names = ("open", "high", "low", "close")
     quote: dict[str, list[float] | list[int]] = {
         name: [_float32(getattr(row, name), book.tick_decimals) for row in rows] for name in names
@@ -99,7 +98,7 @@ def _chart(book: Book, rows: Sequence[Minute], interval: str, now_s: int) -> Map
             "priceHint": book.tick_decimals,
             "regularMarketPrice": rows[-1].close * 10.0**-book.tick_decimals if rows else None,
             "currentTradingPeriod": {"pre": hours, "regular": hours, "post": hours},
-            "tradingPeriods": [[hours]],
+            "tradingPeriods": [[_hours(day)] for day in sorted({row.start_s // DAY_S for row in rows})],
             "dataGranularity": interval,
             "range": "",
             "validRanges": list(RANGES),
@@ -109,6 +108,11 @@ def _chart(book: Book, rows: Sequence[Minute], interval: str, now_s: int) -> Map
     if rows:
         result["timestamp"] = [row.start_s for row in rows]
     return {"chart": {"result": [result], "error": None}}
+
+
+def _hours(day: int) -> Mapping[str, Any]:
+    """Return the session of a day since 1970: all of it."""
+    return {"timezone": "UTC", "start": day * DAY_S, "end": (day + 1) * DAY_S, "gmtoffset": 0}
 
 
 def _float32(ticks: int, decimals: int) -> float:

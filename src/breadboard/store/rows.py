@@ -22,6 +22,7 @@ STAMP: Final = pa.timestamp("ns", "UTC")
 
 PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, Provenance.HISTORY)
 """By the code that ``provenance`` gives."""
+SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))

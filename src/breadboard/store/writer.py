@@ -64,7 +64,8 @@ class StoreWriter:
     ) -> None:
         self._store = store
         self._intents = Intents(directory)
-        self._origins = Origins({} if epochs is None else epochs)
+        self._epochs = {} if epochs is None else epochs
+        self._origins = Origins(self._epochs)
         self._clock = clock or SystemClock()
         self._flush_rows = flush_rows
         self._lock = threading.RLock()
@@ -243,10 +244,15 @@ class StoreWriter:
     def _see(self, batch: Outputs) -> None:
         """Remember the provenance of each instrument, which its bars inherit.
 
-        Bars of an instrument of which no event ever came can only be its vendor's: they are history.
+        Bars of an instrument of which no event ever came can only be its vendor's: they are history, unless whoever
+        told it said that it is a simulator.
         """
         start = len(self._provenance)
-        fresh = [self._known.get((one.venue, one.symbol), rows.HISTORY) for one in list(self._instruments)[start:]]
+        invented = {(each.venue, symbol) for each in self._epochs.values() if each.synthetic for symbol in each.wanted}
+        fresh = [
+            self._known.get(name, rows.SYNTHETIC if name in invented else rows.HISTORY)
+            for name in ((one.venue, one.symbol) for one in list(self._instruments)[start:])
+        ]
         self._provenance = np.concatenate([self._provenance, np.array(fresh, np.uint8)])
         tape = batch.tape
         named = tape.instrument >= 0

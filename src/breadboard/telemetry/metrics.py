@@ -43,6 +43,21 @@ SOURCE_COUNTERS: Final = {
 }
 """What capture counts of each source, by its name in ``run/capture.json``."""
 
+GATEWAY_GAUGES: Final = {
+    "server_connected": ("server_connected", "1 while the gateway has the vendor's servers"),
+    "server_silent_s": ("server_silent_seconds", "Since the servers last said anything, as the gateway says"),
+    "reconnections": ("reconnections", "Since the gateway began"),
+    "attempted_reconnections": ("attempted_reconnections", "Since the gateway began"),
+    "symbols_watched": ("symbols_watched", "Of all its clients"),
+    "symbol_limit": ("symbol_limit", "Of the account"),
+    "clients": ("clients", "Connected to the gateway"),
+    "kb_per_s_received": ("received_kilobytes_per_second", "From the vendor's servers"),
+    "kb_per_s_sent": ("sent_kilobytes_per_second", "To all its clients"),
+    "kb_queued": ("queued_kilobytes", "Wait in the gateway for the slowest of our connections"),
+    "delayed": ("delayed", "1 where the account is delayed"),
+}
+"""What a gateway says of itself, by its name in ``facts`` of ``run/capture.json``: ``breadboard_gateway_*``."""
+
 
 class _CaptureCollector(Collector):
     """Reads what capture last wrote of itself: it is another process, and knows nothing of Prometheus."""
@@ -71,12 +86,21 @@ class _CaptureCollector(Collector):
         lost = GaugeMetricFamily(
             "breadboard_source_missing_subscriptions", "Subscriptions held to be lost at the moment", labels=labels
         )
+        aside = GaugeMetricFamily(
+            "breadboard_aside_connected", "1 while a source that brings no data is connected", labels=labels
+        )
         for label, source in named:
-            connected.add_metric(label, float(source["connected"]))
+            (aside if source.get("aside") else connected).add_metric(label, float(source["connected"]))
             lost.add_metric(label, len(source.get("missing", ())))
             if source["last_frame_age_s"] is not None:
                 age.add_metric(label, source["last_frame_age_s"])
-        yield from (connected, age, lost)
+        yield from (connected, aside, age, lost)
+        for fact, (name, text) in GATEWAY_GAUGES.items():
+            gauge = GaugeMetricFamily(f"breadboard_gateway_{name}", text, labels=labels)
+            for label, source in named:
+                if fact in source.get("facts", ()):
+                    gauge.add_metric(label, float(source["facts"][fact]))
+            yield gauge
 
 
 class _LagCollector(Collector):

@@ -4,15 +4,17 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.api import wire
+from breadboard.api.feeds import harms
 from breadboard.api.routes import stocks
 from breadboard.clock import ManualClock
 from breadboard.model.decimals import ABSENT
-from breadboard.model.gaps import Gap
-from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
+from breadboard.model.gaps import Epoch, Gap
+from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
 from unit.api.market import SECOND, Market
 
 DAY = 86_400 * SECOND
@@ -224,6 +226,27 @@ def test_a_feed_is_down_after_a_disconnect_and_live_again_with_its_next_row() ->
     assert market.live.gaps == 1
     market.apply({"kind": int(EventKind.STATUS), "code": int(StatusCode.STALE), "ts_recv": clock.wall()})
     assert state() == "stale"
+
+
+def test_a_source_that_brings_no_data_harms_by_what_it_says_and_not_by_being_down() -> None:
+    clock = ManualClock()
+    market = Market(clock)
+    said = {"kind": int(EventKind.STATUS), "source": 3}
+    opened = Epoch(3, 1, "IQFEED", "tcp://127.0.0.1:9300", (), Provenance.SYNTHETIC, open=True, aside="admin")
+    market.live.epochs = {3: opened}
+
+    def feed() -> tuple[str, str, str, bool]:
+        (found,) = market.live.feeds()
+        return found["feed"], found["provenance"], found["state"], harms(found)
+
+    market.apply(said | {"code": int(StatusCode.HEARTBEAT), "ts_recv": clock.wall()})
+    assert feed() == ("iqfeed-3", "synthetic", "live", False)
+    market.apply(said | {"code": int(StatusCode.STALE), "ts_recv": clock.wall()})
+    assert feed() == ("iqfeed-3", "synthetic", "stale", True)
+    market.apply(said | {"code": int(StatusCode.FEED_DOWN), "ts_recv": clock.wall()})
+    assert feed() == ("iqfeed-3", "synthetic", "down", False)
+    market.live.epochs = {3: msgspec.structs.replace(opened, aside="")}
+    assert feed() == ("iqfeed-3", "synthetic", "down", True)
 
 
 def test_a_silent_feed_is_stale_but_a_thin_instrument_of_a_live_feed_is_not() -> None:

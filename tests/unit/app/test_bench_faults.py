@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,7 +53,7 @@ def evidence(came: list[int], made: list[int], *, gap: Gap | None = None, stream
     if gap is not None:
         records.insert(-1, (RecordKind.GAP, msgspec.json.encode(gap), T0 + came[-1] * 10**6))
     parts = [Frames.of([frame], [ts], kind=kind, offset=at) for at, (kind, frame, ts) in enumerate(records)]
-    return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 1)
+    return importlib.import_module("ordeal").Evidence(truth, Frames.join(parts), 0, 0.0, 0.0, 0.0, 1)
 
 
 def test_a_hole_in_trade_numbers_is_covered_by_the_gap_that_the_engine_finds(
@@ -85,6 +86,17 @@ def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld
     found = covering.coverage(case, [], CHANNELS, NUMBERED, single=True)
     assert (found.missing, found.outside, found.unnumbered) == (4, 2, 2)
     assert covering.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
+
+
+def test_a_source_without_a_connection_at_the_end_is_on_record_as_such(covering: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
+    assert covering.outages(case, "capture was stopped") == []
+    closed = epoch_frame(0, 1, opened=False)
+    end = Frames.of([closed], [T0 + 6 * 10**6], kind=RecordKind.EPOCH, offset=9)
+    down = replace(case, frames=Frames.join([case.frames, end]))
+    (gap,) = covering.outages(down, "capture was stopped")
+    assert (gap.source, gap.reason, gap.ts_from) == (0, GapReason.DISCONNECT, T0 + 5 * 10**6 + 1000)
+    assert covering.outages(down, "") == [], "capture itself ended this one"
 
 
 def test_of_heartbeats_the_one_that_was_lost_is_missing_and_not_the_last(covering: ModuleType) -> None:

@@ -56,6 +56,13 @@ def test_every_feed_is_told_of_and_the_hint_comes_once(told: Told) -> None:
     assert lines == [REFUSED, HINT, REFUSED.replace("COINBASE (source 0)", "BINANCE (source 1)")]
 
 
+def test_of_a_source_that_brings_no_data_it_is_said_that_none_is_lost_and_no_hint_is_given(told: Told) -> None:
+    aside = source(0, 1) | {"aside": "admin"}
+    lost = "no data is lost without it, and it is tried again until it can"
+    assert told.look(aside) == [f"COINBASE admin (source 0) cannot be reached: refused; {lost}"]
+    assert told.look(aside | {"connected": True}) == ["COINBASE admin (source 0) is connected"]
+
+
 def test_a_feed_that_connects_at_once_is_no_news(told: Told) -> None:
     assert told.look(source(connected=True)) == []
     assert told.look(source(failures=0)) == []

@@ -39,6 +39,30 @@ def test_refused_and_missing_subscriptions_are_named_and_degrade(
     assert missing == "BINANCE (source 0) no longer sends BTCUSDT trade"
 
 
+def test_what_a_venue_says_of_its_own_side_degrades_and_a_source_that_brings_no_data_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "get_json", lambda *_arguments, **_options: {"reasons": []})
+    places = Places(tmp_path).made()
+    places.write_state(RunState(os.getpid(), "http://127.0.0.1:1", 0, {"capture": 1, "serve": 2}, "live"))
+    data, aside = Counters(0, "IQFEED", 30, connected=True), Counters(1, "IQFEED", 0, aside="admin")
+    aside.last_error = "Connection refused"
+
+    def read() -> tuple[str, list[str], list[str]]:
+        told = Status(1, 0, 0, False, 0, 0, 0, [data, aside])
+        (places.run / "capture.json").write_bytes(msgspec.json.encode(told))
+        found = status.read(tmp_path)
+        return found["state"], found["reasons"], found["remarks"]
+
+    remark = "IQFEED admin (source 1) is not connected: Connection refused; no data is lost without it"
+    assert read() == (status.OK, [], [remark])
+    aside.connected, aside.troubles = True, ["the gateway is without the vendor's servers"]
+    reason = "IQFEED admin (source 1): the gateway is without the vendor's servers"
+    assert read() == (status.DEGRADED, [reason], [])
+    aside.troubles, data.connected, data.last_error = [], False, "refused"
+    assert read() == (status.DEGRADED, ["IQFEED (source 0) is not connected: refused"], [])
+
+
 def test_source_numbers_are_kept_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
     places = Places(tmp_path).made()
     assert places.source_numbers() == {}

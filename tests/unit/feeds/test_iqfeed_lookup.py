@@ -1,10 +1,9 @@
-"""Requests to the lookup port, the answers put together, streamed bars, and the admin port."""
+"""Requests to the lookup port, the answers put together, and streamed bars."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breadboard.feeds.iqfeed_admin import AdminSession, Login, client_of, stats_of
 from breadboard.feeds.iqfeed_bars import BarsSession, unwatch, watch
 from breadboard.feeds.iqfeed_lookup import (
     Answers,
@@ -20,7 +19,6 @@ from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import Flag, Side, StatusCode
-from breadboard.ports import Send
 from samples.iqfeed import SAMPLE
 
 AT = At(0, 1, 0, notes=True)
@@ -116,9 +114,15 @@ def test_a_row_that_cannot_be_read_is_told_and_the_rest_is_taken() -> None:
 
 
 def test_a_refusal_is_the_venues_word_and_not_a_row() -> None:
-    for status, body in ((200, b"R1,E,!NO_DATA!,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
+    for status, body in ((200, b"R1,E,Invalid symbol.,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
         meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", status), body, AT)
         assert [event.code for event in meaning.events] == [StatusCode.VENUE_ERROR]
+
+
+def test_that_there_was_nothing_is_no_refusal() -> None:
+    body = b"R1,E,!NO_DATA!,,\r\nR1,!ENDMSG!,\r\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body, AT)
+    assert (meaning.events, meaning.refused, meaning.notes) == ((), None, {"symbol": "XYZ", "empty": True})
 
 
 def test_vendor_bars_come_high_low_open_close_and_are_stamped_as_they_were_asked_for() -> None:
@@ -160,46 +164,8 @@ def test_streamed_bars_are_asked_for_by_an_id_that_tells_their_interval() -> Non
     assert IqfeedReader().read(line.removeprefix(b"B60,"), AT).ignored == "BC of an interval that nobody named"
 
 
-STATS = (
-    "S,STATS,66.112.148.1,60002,500,495,2,0,1,1,Nov 24 10:00AM,Nov 24 10:30AM,Connected,6.2.0.25,"
-    "LOGIN,120.5,1.5,1.2,33.1,0.2,0.3,"
-)
-
-
-def test_the_gateways_reports_are_read() -> None:
-    stats = stats_of(STATS)
-    assert stats is not None
-    assert (stats.server, stats.most_symbols, stats.symbols, stats.connected) == ("66.112.148.1:60002", 500, 495, True)
-    assert stats_of(STATS.replace("Connected", "Not Connected")) != stats
-    assert stats_of("S,STATS,1,2") is None
-    assert client_of("S,CLIENTSTATS,1,x") is None
-
-
-def test_a_client_for_which_more_and_more_waits_is_slow() -> None:
-    session = AdminSession(Login())
-    for queued in (0, 0, 10, 30, 70):
-        session.on_frames([f"S,CLIENTSTATS,1,7,breadboard,20261124 100000,495,0,100.0,1.0,{queued},".encode()])
-        assert (session.slow("breadboard") is None) == (queued < 70)
-    session.on_frames([b"S,CLIENTSTATS,1,7,breadboard,20261124 100000,495,0,100.0,1.0,5,"])
-    assert session.slow("breadboard") is None
-
-
-def test_the_login_comes_from_the_environment_and_is_never_shown() -> None:
-    login = Login.of({"IQFEED_LOGIN": "someone", "IQFEED_PASSWORD": "secret", "IQFEED_PRODUCT": "APP"})
-    session = AdminSession(login)
-    said = [request.text for request in session.on_connect() if isinstance(request, Send)]
-    assert "S,REGISTER CLIENT APP,APP,1.0" in said
-    assert said.index("S,SET LOGINID,someone") < said.index("S,SET PASSWORD,secret") < said.index("S,CONNECT")
-    assert "secret" not in repr(session)
-    assert "someone" not in repr(login)
-    anonymous = [request.text for request in AdminSession(Login.of({})).on_connect() if isinstance(request, Send)]
-    assert anonymous == [*said[:2], "S,CONNECT", "S,CLIENTSTATS ON"]
-    assert session.on_frames([b"S,SERVER RECONNECT FAILED", b"\xff\xfe", b""]) == [Send("S,CONNECT")]
-
-
-@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([STATS.encode(), *SAMPLE.frames])), max_size=10))
+@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SAMPLE.frames)), max_size=10))
 def test_the_other_ports_sessions_never_raise(frames: list[bytes]) -> None:
-    AdminSession(Login()).on_frames(frames)
     BarsSession(["XYZ"], 60, "").on_frames(frames)
     answers = Answers()
     answers.expect("S")

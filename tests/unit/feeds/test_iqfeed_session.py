@@ -62,10 +62,23 @@ def seconds(session: Session, begin: int, end: int) -> list[list[Request]]:
 def test_one_wish_becomes_a_connection_to_each_port() -> None:
     config = FeedConfig(venue="iqfeed", symbols=("AAPL",), url="tcp://10.0.0.9:5010?depth=9201&rate=20")
     planned = plan_sources([config], FEEDS)
-    assert [source.session.url for source in planned] == ["tcp://10.0.0.9:5010", "tcp://10.0.0.9:9201"]
-    assert plan_sources([FeedConfig(venue="iqfeed", symbols=("AAPL",), channels=("book",))], FEEDS)[0].session.url == (
-        "tcp://127.0.0.1:9200"
-    )
+    assert [(source.session.url, source.symbols, source.name) for source in planned] == [
+        ("tcp://10.0.0.9:5010", ("AAPL",), "IQFEED (source 0)"),
+        ("tcp://10.0.0.9:9201", ("AAPL",), "IQFEED (source 1)"),
+        ("tcp://10.0.0.9:9300", (), "IQFEED admin (source 2)"),
+    ]
+    (book,) = plan_sources([FeedConfig(venue="iqfeed", symbols=("AAPL",), channels=("book",))], FEEDS)
+    assert book.session.url == "tcp://127.0.0.1:9200"
+
+
+def test_the_admin_port_has_one_connection_a_gateway_whatever_the_symbols_and_feeds() -> None:
+    many = FeedConfig(venue="iqfeed", symbols=("AAPL", "MSFT"), connections=2)
+    other = FeedConfig(venue="iqfeed", symbols=("IBM",), url="tcp://10.0.0.9:5009")
+    numbers: dict[str, int] = {}
+    planned = plan_sources([many, many, other], FEEDS, None, numbers)
+    assert [source.session.url for source in planned if source.aside] == ["tcp://127.0.0.1:9300", "tcp://10.0.0.9:9300"]
+    assert [source.source for source in planned] == list(range(len(planned)))
+    assert sorted(name for name in numbers if "/3/" in name) == ["iqfeed/0/3/0", "iqfeed/2/3/0"]
 
 
 @pytest.mark.parametrize(

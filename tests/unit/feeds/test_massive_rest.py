@@ -419,7 +419,7 @@ def test_a_saved_answer_is_imported_plain_zipped_or_gzipped_without_a_changed_di
         archive.writestr("aapl.json", raw)
     expected = decoded("aggs:AAPL:86400", raw).bars
     for name in ("plain.json", "packed.json.gz", "packed.zip"):
-        (found,) = history_massive.read(tmp_path / name, "AAPL", 86_400)
+        (found,) = history_massive.read_aggregates(tmp_path / name, "AAPL", 86_400)
         tag, part = found
         assert tag == "aggs:AAPL:86400"
         assert decoded(tag, part).bars.tobytes() == expected.tobytes()
@@ -432,7 +432,7 @@ def test_a_long_answer_is_cut_into_documents_and_a_file_of_pages_is_read(tmp_pat
     page = f'{{"ticker":"AAPL","results":[{results}],"status":"OK"}}\n'
     path = tmp_path / "pages.jsonl"
     path.write_text(page + '{"status":"OK","resultsCount":0}\n')
-    parts = list(history_massive.read(path, "AAPL"))
+    parts = list(history_massive.read_aggregates(path, "AAPL"))
     assert len(parts) == 2
     bars = [bar for tag, part in parts for bar in decoded(tag, part).bars]
     assert len(bars) == 5001
@@ -455,6 +455,6 @@ def test_another_file_is_a_usage_error(tmp_path: Path, content: bytes, words: st
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(UsageError, match=words):
-        list(history_massive.read(path, "AAPL"))
+        list(history_massive.read_aggregates(path, "AAPL"))
     with pytest.raises(UsageError, match="no file"):
-        list(history_massive.read(tmp_path / "nowhere", "AAPL"))
+        list(history_massive.read_aggregates(tmp_path / "nowhere", "AAPL"))

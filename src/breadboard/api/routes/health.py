@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from breadboard.api.feeds import harms
 from breadboard.api.pool import StorePool
 from breadboard.api.routes.answers import json
 from breadboard.api.services import Services
@@ -60,7 +61,7 @@ def described(services: Services) -> dict[str, Any]:
     """Return the status: what serving knows, and what the house adds."""
     live = services.live
     feeds = live.feeds()
-    ours = [f"{feed['feed']} is {feed['state']}" for feed in feeds if feed["state"] != "live"]
+    ours = [f"{feed['feed']} is {feed['state']}" for feed in feeds if harms(feed)]
     given = dict(services.status())
     return {
         "ready": live.ticked,
