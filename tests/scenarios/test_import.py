@@ -121,7 +121,8 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         (["iqfeed-ticks", *FROM, "--interval", "1m"], "iqfeed-ticks has no bars", "leave --interval out"),
         (["iqfeed-bars", *FROM, "--interval", "1wk"], "bars of a day at most", "--interval 1d"),
         (["massive-aggs", *FROM], "MASSIVE asks for a key, and MASSIVE_API_KEY is not set", "export MASSIVE_API_KEY="),
-        (["lean-trades", *FROM], "'lean-trades' is not one of 'iqfeed-ticks'", "breadboard import --help"),
+        (["lean-trades", *FROM], "lean-trades is files, and nobody can be asked", "import FILE --format lean-trades"),
+        (["csv", *FROM], "'csv' is not one of 'iqfeed-ticks'", "breadboard import --help"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_sentence_and_leaves_nothing(

@@ -98,6 +98,11 @@ def question(
     form: str, symbol: str, interval_s: int | None, window: Window | None, url: str, key: str, clock: Clock
 ) -> Question:
     """Return what a person's words ask for. Raises UsageError."""
+    if form not in SOURCES:
+        raise UsageError(
+            f"{form} is files, and nobody can be asked for them",
+            hint=f"breadboard import FILE --format {form} --symbol {symbol}",
+        )
     source, now_ns = SOURCES[form], clock.wall() // _NS * _NS  # IQFeed takes whole seconds
     if interval_s is not None and not source.bars:
         raise UsageError(f"{form} has no bars, and --interval is their length", hint="leave --interval out")

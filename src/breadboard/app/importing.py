@@ -14,6 +14,7 @@ from breadboard.app.places import Places
 from breadboard.clock import SystemClock
 from breadboard.config import Config, FeedConfig, key_of
 from breadboard.errors import UsageError
+from breadboard.feeds.wishes import wanted_symbols
 from breadboard.model.outputs import Outputs
 from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
@@ -34,6 +35,8 @@ class Job:
     window: Window | None = None
     url: str = ""
     """Of the source; empty: its own."""
+    day: str = ""
+    """Of files that hold a day and do not say which."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -61,10 +64,13 @@ def _read(job: Job) -> dict[str, Any]:
     symbol = _spelled(job, key="unused: nothing is asked of the venue")
     for path in job.files:
         # A wrong file is told before a place is made.
-        next(FORMATS[job.format].read(path, symbol, job.interval_s), None)
+        next(FORMATS[job.format].documents(path, symbol, job.interval_s, job.day), None)
     places = Places(job.data_dir)
     refuse_running(places, "an import")
-    marks = [(path, imported.fingerprint(path, job.format, symbol, job.interval_s)) for path in job.files]
+    marks = [
+        (path, imported.fingerprint(path, job.format, symbol, job.interval_s, *filter(None, [job.day])))
+        for path in job.files
+    ]
     imported.refuse_again(places, marks)
     result = _bring_in(places, tuple(map(Answer, job.files)), _about(job, symbol, job.interval_s))
     imported.note(places, marks)
@@ -109,7 +115,7 @@ def _bring_in(places: Places, answers: Sequence[Answer], about: About) -> dict[s
 
 def _about(job: Job, symbol: str, interval_s: int | None, *, synthetic: bool = False) -> About:
     venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
-    return About(job.format, symbol, interval_s, venue, synthetic)
+    return About(job.format, symbol, interval_s, venue, job.day, synthetic)
 
 
 def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:
@@ -121,5 +127,7 @@ def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:
 def _spelled(job: Job, key: str) -> str:
     """Return the symbol as the venue spells it. Raises UsageError, too, where the venue wants a key and has none."""
     feed = feeds.by_name(FORMATS[job.format].venue)
+    if FORMATS[job.format].venue in feeds.FILES:
+        return wanted_symbols(feed.capabilities.venue, (job.symbol,), example="IBM")[0]
     wish = Wish((job.symbol,), feed.capabilities.channels[:1], key=key)
     return next(iter(feed.session(wish).symbols))

@@ -12,7 +12,7 @@ from breadboard.errors import UsageError
 EXIT_DEGRADED = 3
 FORMATS = (
     "iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs", "massive-trades", "massive-quotes", "massive-splits",
-    "massive-dividends",
+    "massive-dividends", "lean-trades", "lean-quotes", "lobster",
 )  # fmt: skip
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
@@ -25,6 +25,7 @@ _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
 @click.option("--from", "begin", help="Ask the source from this day, or moment, on: 2026-11-02, 2026-11-02T09:30.")
 @click.option("--to", "end", help="Until the end of this day, or this moment; until now without it.")
 @click.option("--interval", help="Length of a bar: 5s, 1m, 1h, 1d; asked for 1m without it. Of files: where none says.")
+@click.option("--date", "day", default="", help="Of files of one day whose names do not say which: 2013-10-07.")
 @click.option("--url", default="", help="Where the source is, if not in its usual place (a simulator).")
 @data_dir_option
 @json_option
@@ -35,6 +36,7 @@ def import_history(
     begin: str | None,
     end: str | None,
     interval: str | None,
+    day: str,
     url: str,
     data_dir: Path,
     as_json: bool,
@@ -50,7 +52,7 @@ def import_history(
     if end is not None and begin is None:
         raise UsageError(f"--to {end} has no --from", hint=f"--from {end} --to {end}   # that one day")
     window = None if begin is None else asking.Window(begin, end or "")
-    result = importing.run(importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url))
+    result = importing.run(importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url, day))
     emit(result, as_json, listing)
     for note in _notes(result, data_dir):
         click.echo(f"note: {note}", err=True)

@@ -18,6 +18,8 @@ from breadboard.feeds.coinbase_advanced import COINBASE_ADVANCED
 from breadboard.feeds.iqfeed import IQFEED
 from breadboard.feeds.kraken import KRAKEN
 from breadboard.feeds.kraken_v2 import KRAKEN_V2
+from breadboard.feeds.lean import LEAN
+from breadboard.feeds.lobster import LOBSTER
 from breadboard.feeds.massive import MASSIVE, MASSIVE_DELAYED
 from breadboard.feeds.okx import OKX
 from breadboard.feeds.yahoo import YAHOO
@@ -45,12 +47,14 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "massive-delayed": MASSIVE_DELAYED,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
+FILES: Final[Mapping[str, Feed]] = {"lean": LEAN, "lobster": LOBSTER}
+"""Vendors whose data is files: they are imported, and nobody can be asked for them."""
 
 
 def by_name(name: str) -> Feed:
     """Return a feed by its name on the command line. Raises UsageError."""
     try:
-        return ccxt_feed(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else FEEDS[name]
+        return ccxt_feed(name.removeprefix(PREFIX)) if name.startswith(PREFIX) else (FEEDS.get(name) or FILES[name])
     except KeyError:
         raise UsageError(
             f"there is no venue {name!r}", hint=f"choose from: {' '.join(FEEDS)} {PREFIX}<any of ccxt's>"
@@ -59,7 +63,7 @@ def by_name(name: str) -> Feed:
 
 def by_venue(venue: str) -> Feed:
     """Return the feed of a venue as the tape spells it, e.g. ``BINANCE_USDM``. Raises UsageError."""
-    for feed in FEEDS.values():
+    for feed in (*FEEDS.values(), *FILES.values()):
         if feed.capabilities.venue == venue:
             return feed
     with suppress(KeyError):

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.feeds.eastern import SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import number, price, size, symbol
 from breadboard.feeds.iqfeed_notes import bar_notes
-from breadboard.feeds.iqfeed_times import SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning, Refused, VendorBar
 from breadboard.ports import Request, Send

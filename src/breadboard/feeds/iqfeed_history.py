@@ -8,9 +8,9 @@ from itertools import pairwise
 from math import gcd
 from typing import Final
 
+from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, error_of, fields_of
-from breadboard.feeds.iqfeed_times import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
 from breadboard.model.gaps import DocumentHead

@@ -8,6 +8,7 @@ that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of
 
 from typing import Final
 
+from breadboard.feeds.eastern import NearestDay, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import Plan, longer, number, plan_for, price, side, size, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import (
@@ -18,7 +19,6 @@ from breadboard.feeds.iqfeed_notes import (
     news_notes,
     regional_notes,
 )
-from breadboard.feeds.iqfeed_times import NearestDay, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused
 from breadboard.model.decimals import ABSENT

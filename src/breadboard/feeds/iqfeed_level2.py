@@ -8,11 +8,11 @@ symbol that begins with an update instead had nothing to summarise: its book beg
 
 from typing import Final
 
+from breadboard.feeds.eastern import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Depth, amount
 from breadboard.feeds.iqfeed_fields import price, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import NO_NOTES, depth_notes
-from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Level, Meaning, Refused
 from breadboard.model.decimals import ABSENT

@@ -6,6 +6,7 @@ the streaming bars.
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
+from breadboard.feeds.eastern import NearestDay
 from breadboard.feeds.iqfeed_bars import read_bar
 from breadboard.feeds.iqfeed_fields import cut, longer
 from breadboard.feeds.iqfeed_history import read_history
@@ -13,7 +14,6 @@ from breadboard.feeds.iqfeed_level1 import Level1
 from breadboard.feeds.iqfeed_level2 import LINES, lost_depth, read_depth
 from breadboard.feeds.iqfeed_memory import Memories, Memory
 from breadboard.feeds.iqfeed_system import read_error, read_system, read_time, read_unknown_symbol
-from breadboard.feeds.iqfeed_times import NearestDay
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning, unknown_type
 from breadboard.model.gaps import DocumentHead

@@ -11,12 +11,12 @@ from typing import Final
 
 import msgspec
 
+from breadboard.feeds.eastern import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_admin import STATE, STATES
 from breadboard.feeds.iqfeed_fields import FUNDAMENTAL, KNOWN, plan_of, symbol
 from breadboard.feeds.iqfeed_level2 import clear_depth
 from breadboard.feeds.iqfeed_memory import Memory
 from breadboard.feeds.iqfeed_notes import Notes, client_notes, stats_notes
-from breadboard.feeds.iqfeed_times import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import CONTROL, Event, Meaning, Refused, venue_says
 from breadboard.model.decimals import ABSENT

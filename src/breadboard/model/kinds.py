@@ -106,6 +106,8 @@ class StatusCode(IntEnum):
     """The credential is wrong, missing, or does not cover what was asked for."""
     SCHEMA = 14
     """The venue said something in a form not seen before; all of it is in the journal."""
+    QUOTING = 15
+    """Quotes are taken again after a halt; trades are not yet."""
 
 
 class GapReason(IntEnum):

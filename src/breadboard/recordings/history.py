@@ -17,6 +17,7 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
 from breadboard.recordings import Batch
+from breadboard.recordings import history_dated as dated
 from breadboard.recordings import history_massive as massive
 from breadboard.recordings.history_iqfeed import read_bars, read_ticks
 from breadboard.recordings.history_yahoo import read as read_chart
@@ -30,11 +31,22 @@ class Format:
 
     venue: str
     """The feed's name on the command line."""
-    read: Callable[[Path, str, int | None], Documents]
+    read: Callable[..., Documents]
+    """Called with path, symbol and interval, and where it is ``dated`` with the day that the user says."""
     tag: str
     """Of a document that holds nothing, with the symbol and the seconds to be filled in."""
     counts_twice: bool = False
     """Rows that came in a second time would be there twice; a bar takes the place of the one before."""
+    dated: bool = False
+    """Its rows have times of day, and the file's name the day."""
+
+    def documents(self, path: Path, symbol: str, interval_s: int | None, day: str = "") -> Documents:
+        """Yield what a file holds. Raises UsageError, too, for a ``day`` where the rows have theirs."""
+        if self.dated:
+            return self.read(path, symbol, interval_s, day)
+        if day:
+            raise UsageError(f"the rows of {path} have their days, and --date {day} gives another", hint="no --date")
+        return self.read(path, symbol, interval_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,9 @@ FORMATS: Final[Mapping[str, Format]] = {
     "massive-aggs": Format("massive", massive.read_aggregates, "aggs:{symbol}:{seconds}"),
     "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True),
     "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True),
+    "lean-trades": Format("lean", dated.read_trades, "trades:{symbol}", counts_twice=True, dated=True),
+    "lean-quotes": Format("lean", dated.read_quotes, "quotes:{symbol}", counts_twice=True, dated=True),
+    "lobster": Format("lobster", dated.read_messages, "messages:{symbol}", counts_twice=True, dated=True),
     "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
     "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
 }
@@ -77,6 +92,8 @@ class About:
     interval_s: int | None
     venue: str
     """Upper case."""
+    day: str = ""
+    """Of rows that have times alone, where the file does not say it."""
     synthetic: bool = False
     """They come from a simulator, which said so."""
 
@@ -103,7 +120,7 @@ def open_history(answers: Sequence[Answer], about: About, clock: Clock, *, sourc
 
     yield epoch(is_open=True)
     for answer in answers:
-        documents = form.read(answer.path, about.symbol, about.interval_s)
+        documents = form.documents(answer.path, about.symbol, about.interval_s, about.day)
         if answer.empty:
             tag = form.tag.format(symbol=about.symbol, seconds=about.interval_s or "")
             documents = iter([(tag, answer.path.read_bytes())])

@@ -4,21 +4,17 @@ Rows go on as they are, with or without request ids, ``LH`` marks and ``!ENDMSG!
 business. A file is text, or one gzip, or a zip of files.
 """
 
-import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from math import gcd
 from pathlib import Path
 from typing import Final
-from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from breadboard.errors import UsageError
-from breadboard.recordings.lines import read_lines
+from breadboard.recordings.rows import read_rows
 
 ROWS: Final = 5_000
 """Of a document; one holds 65,535 events at most."""
-LONGEST_ROW: Final = 4_096
 Document = tuple[str, bytes]
 """Tag, body."""
 
@@ -85,26 +81,7 @@ def _spacing(path: Path) -> int | None:
 
 
 def _rows(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file, or of every file in a zip. Raises UsageError."""
-    if not path.is_file() or not is_zipfile(path):
-        yield from (line for _, line in read_lines(path))
-        return
-    try:
-        with ExitStack() as stack:
-            packed = stack.enter_context(ZipFile(path))
-            for name in sorted(each.filename for each in packed.infolist() if not each.is_dir()):
-                file = stack.enter_context(packed.open(name))
-                while line := file.readline(LONGEST_ROW + 1):
-                    if len(line) > LONGEST_ROW:
-                        raise UsageError(
-                            f"{path}: {name} has a line of more than {LONGEST_ROW} bytes", hint=f"unzip -l {path}"
-                        )
-                    if row := line.strip(b"\r\n"):
-                        yield row
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+    return (row for _, row in read_rows(path))
 
 
 def _stamp(row: bytes) -> bytes:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from breadboard.feeds.iqfeed_times import DAY_NS, SECOND, NearestDay, eastern_ns, parse_clock, parse_day
+from breadboard.feeds.eastern import DAY_NS, SECOND, NearestDay, eastern_ns, parse_clock, parse_day
 from breadboard.model.decimals import ABSENT
 
 ZONE = ZoneInfo("America/New_York")

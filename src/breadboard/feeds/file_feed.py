@@ -1,0 +1,37 @@
+"""Feeds of vendors whose data comes in files alone: they are read, and never talked to."""
+
+from collections.abc import Callable
+
+from breadboard.errors import UsageError
+from breadboard.feeds.readers import FrameReader
+from breadboard.feeds.reading_feed import ReadingFeed
+from breadboard.model.kinds import SequenceRule
+from breadboard.ports import Capabilities, Session, Wish
+
+
+def _nobody(can: Capabilities, wish: Wish) -> Session:
+    del wish
+    raise UsageError(
+        f"{can.venue} is history in files, and nobody sends it", hint="breadboard import FILE --format … --symbol …"
+    )
+
+
+def file_feed(venue: str, *channels: str, reader: Callable[[], FrameReader]) -> ReadingFeed:
+    """Return the feed of a vendor's files; a session of it raises UsageError."""
+    can = Capabilities(
+        venue=venue,
+        completeness="full",
+        sequence_rule=SequenceRule.NONE,
+        sequence_scope="none",
+        checksum="none",
+        heartbeat_s=None,
+        ts_event_unit="ms",
+        trade_ids_contiguous=False,
+        connection_lifetime_s=None,
+        max_streams_per_connection=1,
+        client_messages_per_s=1.0,
+        frame_cap=4 << 20,
+        channels=channels,
+        calendar="XNYS",
+    )
+    return ReadingFeed(can, _nobody, reader)

@@ -1,0 +1,161 @@
+"""LEAN: US equities from the consolidated tapes in files, trades and quotes, a day and a symbol each.
+
+Source: the data folder of the LEAN engine (README of ``Data/equity``), and what its own second and minute bars hold of
+its ticks. Times are milliseconds after midnight in New York, prices in 1/10,000 dollar. A trade is
+``ms,price,size,exchange,conditions,suspicious``; a quote ``ms,bid,size,ask,size,exchange,condition,suspicious``, one
+side of one exchange a row, the other 0.
+
+``conditions`` are bits in hex. Which prints move a price is a table, taken from the vendor's bars (docs/importing.md
+has how many of them it reproduces): the prints of auctions, those priced by something else and the exchanges' official
+prices never do; sellers', sweep and average-price prints do so outside the regular session alone. All count for volume.
+"""
+
+from typing import ClassVar, Final
+
+from breadboard.feeds.eastern import DAY_NS, eastern_ns, parse_day
+from breadboard.feeds.file_feed import file_feed
+from breadboard.feeds.readers import At
+from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.kinds import EventKind, Flag
+
+MILLISECOND: Final = 1_000_000
+PRICE: Final = 100_000
+"""1/10,000 dollar in 1e-9."""
+SHARE: Final = 100_000_000
+"""One share in 1e-8."""
+
+
+def _bits(*numbers: int) -> int:
+    return sum(1 << number for number in numbers)
+
+
+FORM_T, EXTENDED_HOURS = 10, 13
+EXTENDED: Final = _bits(FORM_T, EXTENDED_HOURS)
+NEVER_PRICED: Final = _bits(6, 7, 9, 24, 26)
+"""Opening print, closing print, derivatively priced, official close, official open."""
+PRICED_WHEN_EXTENDED: Final = _bits(3, 5, 20)
+"""Seller, intermarket sweep, average price."""
+_LONGEST: Final = 18
+"""Digits."""
+
+
+def is_priced(conditions: int) -> bool:
+    """Tell whether a print with these condition bits moves open, high, low and close."""
+    if conditions & NEVER_PRICED:
+        return False
+    return not conditions & PRICED_WHEN_EXTENDED or bool(conditions & EXTENDED)
+
+
+class LeanReader:
+    """A ``readers.FrameReader`` without a memory: documents ``trades:SYMBOL:DATE`` and ``quotes:SYMBOL:DATE``."""
+
+    words: ClassVar[frozenset[str]] = frozenset()
+
+    def read(self, _frame: bytes, _at: At) -> Meaning:
+        """Refuse: nobody sends this."""
+        raise Refused("a frame of a vendor whose data is files")
+
+    def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
+        """Return what the rows mean. One that cannot be read is told, and the rest is taken. Raises ValueError."""
+        kind, _, rest = head.tag.partition(":")
+        name, _, day = rest.rpartition(":")
+        if kind not in ("trades", "quotes"):
+            raise Refused(f"a file of {head.tag[:40]!r}, which this reader does not know")
+        symbol_of(name)
+        if head.status != 200:
+            return refused_document(name)
+        date, row_of = parse_day(day), _trade if kind == "trades" else _quote
+        events: list[Event] = []
+        bad = ""
+        for place, line in enumerate(body.decode("latin-1").splitlines(), 1):
+            try:
+                fields = line.split(",")
+                events.append(row_of(name, eastern_ns(date, _clock(fields[0]), at.ts_recv), fields))
+            except ValueError as error:
+                bad = bad or f"row {place}: {error}"
+        return Meaning(tuple(events), refused=bad or None)
+
+    def lost_book(self, _frame: bytes, _at: At) -> str | None:
+        """Return None: there are no books."""
+        return None
+
+    def snapshot(self) -> bytes:
+        """Return nothing."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """Take nothing."""
+
+
+def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
+    if len(fields) < 6:
+        raise Refused(f"a trade of {len(fields)} fields")
+    _, price, size, exchange, conditions, suspicious = fields[:6]
+    flags = Flag(0) if is_priced(_hex(conditions)) else Flag.VOLUME_ONLY
+    return Event(
+        kind=EventKind.TRADE,
+        symbol=symbol,
+        flags=flags | (Flag.INELIGIBLE if _number(suspicious) else Flag(0)),
+        ts_event=ts_event,
+        price=_price(price),
+        size=_number(size) * SHARE,
+        notes={"exchange": exchange, "conditions": conditions},
+    )
+
+
+def _quote(symbol: str, ts_event: int, fields: list[str]) -> Event:
+    if len(fields) < 8:
+        raise Refused(f"a quote of {len(fields)} fields")
+    _, bid, bid_size, ask, ask_size, exchange, condition, suspicious = fields[:8]
+    sides = [
+        (_price(price), _number(size) * SHARE) if _number(price) else (ABSENT, ABSENT)
+        for price, size in ((bid, bid_size), (ask, ask_size))
+    ]
+    return Event(
+        kind=EventKind.QUOTE,
+        symbol=symbol,
+        flags=Flag.INELIGIBLE if _number(suspicious) else Flag(0),
+        ts_event=ts_event,
+        price=sides[0][0],
+        size=sides[0][1],
+        ask_price=sides[1][0],
+        ask_size=sides[1][1],
+        notes={"exchange": exchange, "condition": condition},
+    )
+
+
+def _number(text: str) -> int:
+    """Return a whole number; some files write it with a point and zeros."""
+    whole, _, rest = text.partition(".")
+    if not (whole.isdigit() and whole.isascii() and len(whole) <= _LONGEST) or rest.strip("0"):
+        raise Refused(f"not a whole number: {text[:20]!r}")
+    number = int(whole)
+    if number > INT64_MAX // SHARE:
+        raise Refused(f"a number beyond belief: {text[:20]}")
+    return number
+
+
+def _price(text: str) -> int:
+    number = _number(text)
+    if number == 0:
+        raise Refused("a price of 0")
+    return number * PRICE
+
+
+def _clock(text: str) -> int:
+    ns = _number(text) * MILLISECOND
+    if ns >= DAY_NS:
+        raise Refused(f"a time after the day's end: {text[:20]} ms")
+    return ns
+
+
+def _hex(text: str) -> int:
+    try:
+        return int(text or "0", 16) if len(text) <= 16 and "_" not in text else -1
+    except ValueError:
+        raise Refused(f"conditions that are no hex number: {text[:20]!r}") from None
+
+
+LEAN: Final = file_feed("LEAN", "trade", "quote", reader=LeanReader)

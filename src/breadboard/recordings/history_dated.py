@@ -1,0 +1,59 @@
+"""Files that hold one day of one symbol, and say so in their names: LEAN's ticks, LOBSTER's messages.
+
+LEAN: ``data/equity/usa/tick/ibm/20131007_trade.zip``, in it ``20131007_ibm_Trade_Tick.csv``. LOBSTER:
+``AAPL_2012-06-21_34200000_57600000_message_10.csv``.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from breadboard.errors import UsageError
+from breadboard.recordings.rows import read_rows
+
+ROWS: Final = 5_000
+"""Of a document; one holds 65,535 events at most, and a row may mean two."""
+_DAY: Final = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
+
+
+def read(what: str, path: Path, symbol: str, interval: int | None = None, day: str = "") -> Iterator[tuple[str, bytes]]:
+    """Yield ``(tag, body)`` of documents ``what:SYMBOL:YYYY-MM-DD``, rows as they are, in the file's order.
+
+    ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Raises UsageError for what cannot
+    be read, and for rows whose day nobody tells.
+    """
+    del interval
+    told = "" if not day else _day_in(day) or ""
+    if day and not told:
+        raise UsageError(f"--date takes a day, not {day!r}", hint="--date 2013-10-07")
+    tag, rows = "", list[bytes]()
+    for name, row in read_rows(path):
+        found = told or _day_in(name) or _day_in(path.name)
+        if found is None:
+            raise UsageError(f"{path} does not say of which day it is", hint=f"--date 2013-10-07   # the day of {path}")
+        here = f"{what}:{symbol}:{found}"
+        if rows and (here != tag or len(rows) == ROWS):
+            yield tag, b"\n".join(rows)
+            rows = []
+        tag = here
+        rows.append(row)
+    if rows:
+        yield tag, b"\n".join(rows)
+
+
+def _day_in(name: str) -> str | None:
+    """Return the first day that a name tells, as ``YYYY-MM-DD``; None where it tells none."""
+    for match in _DAY.finditer(name):
+        try:
+            return date(*map(int, match.groups())).isoformat()
+        except ValueError:
+            continue
+    return None
+
+
+read_trades: Final = partial(read, "trades")
+read_quotes: Final = partial(read, "quotes")
+read_messages: Final = partial(read, "messages")

@@ -1,0 +1,231 @@
+"""History in files by the command a person types: LEAN's ticks against the vendor's own bars, LOBSTER's order books."""
+
+import json
+import random
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from breadboard.cli import run
+from recordings import recording
+
+DAYS = ("07", "08", "09", "10", "11")
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+def brought(capsys: pytest.CaptureFixture[str], data_dir: Path, *arguments: str) -> dict[str, Any]:
+    code = run(["import", *arguments, "--data-dir", str(data_dir), "--json"])
+    captured = capsys.readouterr()
+    assert code == 0, captured.err
+    result: dict[str, Any] = json.loads(captured.out)
+    return result
+
+
+def ask(capsys: pytest.CaptureFixture[str], data_dir: Path, query: str) -> list[dict[str, Any]]:
+    assert run(["sql", query, "--data-dir", str(data_dir), "--format", "json"]) == 0
+    rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["data"]
+    return rows
+
+
+def midnight_ns(day: str) -> int:
+    return int(datetime.fromisoformat(day).replace(tzinfo=NEW_YORK).timestamp()) * 1_000_000_000
+
+
+def rows_of(path: Path) -> list[list[str]]:
+    with ZipFile(path) as packed:
+        return [line.split(",") for line in packed.read(packed.namelist()[0]).decode().splitlines()]
+
+
+def vendors_bars(unit: str) -> dict[int, tuple[list[float], float]]:
+    """Open, high, low, close and volume by opening time in ns."""
+    found = {}
+    for day in DAYS:
+        midnight = midnight_ns(f"2013-10-{day}")
+        for row in rows_of(recording(f"us_equities/{unit}/ibm/201310{day}_trade.zip")):
+            found[midnight + int(row[0]) * 1_000_000] = ([int(each) / 10_000 for each in row[1:5]], float(row[5]))
+    return found
+
+
+def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [str(recording(f"us_equities/tick/ibm/201310{day}_trade.zip")) for day in DAYS]
+    result = brought(capsys, tmp_path / "d", *files, "--format", "lean-trades", "--symbol", "ibm")
+    assert (result["symbol"], result["venue"], result["quarantined"]) == ("IBM", "LEAN", 0)
+    assert result["events"]["trade"] == sum(len(rows_of(Path(file))) for file in files)
+    assert result["not_in_bars"] == {"too_late": 0, "implausible": 0, "untimed": 0}
+    query = (
+        "select toUnixTimestamp64Nano(ts_open) at, open, high, low, close, volume from bars where interval = '{}'"
+        " and state = 'final'"
+    )
+    for interval, unit, volumes, least in (("1s", "second", False, 0.9995), ("1m", "minute", True, 0.99)):
+        theirs = vendors_bars(unit)
+        ours = {int(row["at"]): row for row in ask(capsys, tmp_path / "d", query.format(interval))}
+        assert ours.keys() <= theirs.keys(), "a bar of prints that move no price is none"
+        same = sum(
+            [float(ours[at][name]) for name in ("open", "high", "low", "close")] == prices
+            and (not volumes or float(ours[at]["volume"]) == volume)
+            for at, (prices, volume) in theirs.items()
+            if at in ours
+        )
+        assert same / len(theirs) >= least, (interval, same, len(theirs))
+
+
+def test_quotes_of_one_side_keep_the_other_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recording("us_equities/tick/ibm/20131007_quote.zip")
+    result = brought(capsys, tmp_path / "d", str(path), "--format", "lean-quotes", "--symbol", "IBM")
+    assert (result["events"]["quote"], result["quarantined"]) == (109_067, 0)
+    (first,) = ask(
+        capsys,
+        tmp_path / "d",
+        "select toUnixTimestamp64Nano(ts_event) at, toString(bid_price) b, toString(ask_price) a,"
+        " toString(ask_size) s from quotes order by offset, `index` limit 1",
+    )
+    at = midnight_ns("2013-10-07") + 14_400_054 * 1_000_000
+    assert first == {"at": at, "b": None, "a": "183.63", "s": "100"}
+
+
+class Lobster:
+    """A little order book that writes LOBSTER's messages, and knows what it holds."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = random.Random(seed)
+        self.orders: dict[int, list[int]] = {}
+        self.rows: list[str] = []
+        self.trades: list[tuple[int, int, str]] = []
+        self.now_ns = 34_200_000_000_000
+
+    def step(self) -> None:
+        self.now_ns += self.random.randrange(1, 400_000_000)
+        kind = self.random.choice((1, 1, 1, 2, 3, 4, 4, 5)) if self.orders else 1
+        if kind == 1:
+            number = 10_000_000 + len(self.rows)
+            side = self.random.choice((1, -1))
+            price = 5_850_000 - side * 100 * self.random.randrange(1, 40)
+            self.orders[number] = [side, price, self.random.randrange(1, 500)]
+            return self.say(1, number, self.orders[number][2], price, side)
+        number = self.random.choice(list(self.orders))
+        side, price, size = self.orders[number]
+        if kind == 5:
+            self.trades.append((price, 7, "sell" if side == 1 else "buy"))
+            return self.say(5, 0, 7, price, side)
+        part = size if kind == 3 else self.random.randrange(1, size) if size > 1 else size
+        kind = 3 if kind == 2 and part == size else kind
+        if kind == 4:
+            part = self.random.choice((part, size))
+            self.trades.append((price, part, "sell" if side == 1 else "buy"))
+        self.orders[number][2] -= part
+        if self.orders[number][2] == 0:
+            del self.orders[number]
+        return self.say(kind, number, part, price, side)
+
+    def say(self, *fields: int) -> None:
+        seconds, rest = divmod(self.now_ns, 1_000_000_000)
+        self.rows.append(f"{seconds}.{rest:09d}," + ",".join(map(str, fields)))
+
+    def best(self, side: int) -> tuple[int, int]:
+        totals: dict[int, int] = {}
+        for one, price, size in self.orders.values():
+            if one == side:
+                totals[price] = totals.get(price, 0) + size
+        price = max(totals) if side == 1 else min(totals)
+        return price, totals[price]
+
+
+@pytest.fixture
+def market(tmp_path: Path) -> tuple[Lobster, Path]:
+    made = Lobster(7)
+    for _ in range(6000):
+        made.step()
+    path = tmp_path / "AAPL_2012-06-21_34200000_57600000_message_50.csv"
+    path.write_text("\n".join(made.rows))
+    return made, path
+
+
+def test_an_order_book_of_messages_is_rebuilt_order_by_order(
+    market: tuple[Lobster, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, path = market
+    result = brought(capsys, tmp_path / "d", str(path), "--format", "lobster", "--symbol", "AAPL")
+    assert (result["frames"], result["quarantined"], result["gaps"]) == (2, 0, 0)
+    hidden = sum(row.split(",")[1] == "5" for row in made.rows)
+    assert result["events"]["order"] == len(made.rows) - hidden + 1, "one row clears the book"
+    book = result["books"]["AAPL.LOBSTER"]
+    (bid, bid_size), (ask_price, ask_size) = made.best(1), made.best(-1)
+    assert (round(float(book["bid"]) * 10_000), float(book["bid_size"])) == (bid, bid_size)
+    assert (round(float(book["ask"]) * 10_000), float(book["ask_size"])) == (ask_price, ask_size)
+    assert book["levels"] == [len({o[1] for o in made.orders.values() if o[0] == side}) for side in (1, -1)]
+    trades = ask(
+        capsys,
+        tmp_path / "d",
+        "select toFloat64(price) p, toFloat64(size) s, side from trades order by offset, `index`",
+    )
+    assert [(round(t["p"] * 10_000), t["s"], t["side"]) for t in trades] == made.trades
+    (first,) = ask(
+        capsys,
+        tmp_path / "d",
+        "select toUnixTimestamp64Nano(ts_event) at, order_id, action, side, toString(price) p, toString(size) s"
+        " from orders where action = 'add' order by offset, `index` limit 1",
+    )
+    stamp, _, number, size, price, side = made.rows[0].split(",")
+    at = midnight_ns("2012-06-21") + int(stamp.replace(".", ""))
+    assert (int(first["at"]), int(first["order_id"]), first["action"]) == (at, int(number), "add")
+    assert (first["side"], round(float(first["p"]) * 10_000)) == ("buy" if side == "1" else "sell", int(price))
+    assert first["s"] == size
+
+
+def test_orders_from_before_the_file_make_the_book_stale_and_that_is_on_record(
+    market: tuple[Lobster, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made, path = market
+    path.write_text("\n".join(made.rows[200:]))  # the orders of the first rows rest already
+    result = brought(capsys, tmp_path / "d", str(path), "--format", "lobster", "--symbol", "AAPL")
+    assert result["books"]["AAPL.LOBSTER"]["state"] == "stale"
+    assert result["gaps"] >= 1
+    reasons = ask(capsys, tmp_path / "d", "select reason, channel, count() n from gaps group by reason, channel")
+    assert [(row["reason"], row["channel"]) for row in reasons] == [("order", "book")]
+    assert result["events"]["trade"] == sum(row.split(",")[1] in "45" for row in made.rows[200:])
+
+
+def test_a_halt_is_a_status_and_not_a_price(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "message.csv"
+    path.write_text("34200.5,1,11,100,5853300,1\n34300.1,7,0,0,-1,-1\n34400.2,7,0,0,0,-1\n34500.3,7,0,0,1,-1\n")
+    result = brought(
+        capsys, tmp_path / "d", str(path), "--format", "lobster", "--symbol", "AAPL", "--date", "2012-06-21"
+    )
+    assert (result["quarantined"], result["events"]["trade"]) == (0, 0)
+    told = ask(capsys, tmp_path / "d", "select status from statuses where symbol = 'AAPL' order by offset, `index`")
+    assert [row["status"] for row in told] == ["halted", "quoting", "resumed"]
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "hint"),
+    [
+        ((), "does not say of which day it is", "--date 2013-10-07"),
+        (("--date", "soon"), "--date takes a day, not 'soon'", "--date 2013-10-07"),
+        (("--from", "2013-10-07"), "--from asks a source", "leave out --from"),
+    ],
+)
+def test_what_cannot_be_meant_is_told_in_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], error: str, hint: str
+) -> None:
+    path = tmp_path / "message.csv"
+    path.write_text("34200.5,1,11,100,5853300,1\n")
+    told = ["--format", "lobster", "--symbol", "AAPL", "--data-dir", str(tmp_path / "d")]
+    assert run(["import", str(path), *told, *words]) == 2
+    said = capsys.readouterr().err
+    assert error in said
+    assert hint in said
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_vendor_of_files_can_neither_be_asked_nor_captured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = ["--symbol", "IBM", "--data-dir", str(tmp_path / "d")]
+    assert run(["import", "--format", "lean-trades", "--from", "2013-10-07", *told]) == 2
+    assert "lean-trades is files, and nobody can be asked for them" in capsys.readouterr().err
+    assert run(["capture", "--live", "lean:IBM", "--data-dir", str(tmp_path / "c")]) == 2
+    assert "LEAN is history in files, and nobody sends it" in capsys.readouterr().err

@@ -1,0 +1,171 @@
+"""What the rows of LEAN's and LOBSTER's files mean, and that no bytes trip their readers."""
+
+import random
+
+import pytest
+
+from breadboard.feeds import FILES
+from breadboard.feeds.lean import LeanReader, is_priced
+from breadboard.feeds.lobster import LobsterReader
+from breadboard.feeds.readers import At, FrameReader
+from breadboard.feeds.reading import Event, Meaning
+from breadboard.model.decimals import ABSENT, price_text, size_text
+from breadboard.model.frames import Frames
+from breadboard.model.gaps import DocumentHead
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side, StatusCode
+
+AT = At(0, 1, 1_785_000_000_000_000_000)
+MIDNIGHT = 1_381_118_400_000_000_000
+"""2013-10-07 in New York, in summer time."""
+
+
+def read(reader: FrameReader, tag: str, *rows: str, at: At = AT) -> Meaning:
+    return reader.read_document(DocumentHead(tag, "file:x", 200), "\n".join(rows).encode(), at)
+
+
+def one(reader: FrameReader, tag: str, row: str) -> Event:
+    meaning = read(reader, tag, row)
+    assert meaning.refused is None
+    return meaning.events[-1]
+
+
+def test_a_trade_of_the_tapes() -> None:
+    event = one(LeanReader(), "trades:IBM:2013-10-07", "34200017,1815200,283,P,20002020,0")
+    assert (event.kind, event.symbol, event.flags) == (EventKind.TRADE, "IBM", Flag(0))
+    assert event.ts_event == MIDNIGHT + 34_200_017 * 1_000_000
+    assert (price_text(event.price), size_text(event.size, event.size_exp)) == ("181.52", "283")
+    assert event.notes == {"exchange": "P", "conditions": "20002020"}
+
+
+@pytest.mark.parametrize(
+    ("conditions", "priced"),
+    [
+        (0x1, True),  # regular
+        (0x20000020, False),  # a sweep in the session
+        (0x20002020, True),  # and out of it
+        (0x40, False),  # the opening print
+        (0x102000, True),  # an average price in extended hours
+        (0x20100000, False),
+        (0x1000000, False),  # the exchange's official close
+        (0x1002000, False),
+        (0x2000000, True),
+    ],
+)
+def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> None:
+    assert is_priced(conditions) is priced
+    event = one(LeanReader(), "trades:IBM:2013-10-07", f"34200017,1815200,283,P,{conditions:x},0")
+    assert bool(event.flags & Flag.VOLUME_ONLY) is not priced
+
+
+def test_a_suspicious_print_is_in_no_bar() -> None:
+    assert one(LeanReader(), "trades:IBM:2013-10-07", "34200017,1815200,283,P,1,1").flags & Flag.INELIGIBLE
+
+
+def test_a_quote_has_the_side_that_its_row_tells() -> None:
+    event = one(LeanReader(), "quotes:IBM:2013-10-07", "14400054,0,0,1836300,100,Q,1,0")
+    assert (event.kind, event.price, event.size) == (EventKind.QUOTE, ABSENT, ABSENT)
+    assert (price_text(event.ask_price), size_text(event.ask_size)) == ("183.63", "100")
+
+
+def test_messages_of_an_order_book() -> None:
+    rows = (
+        "34200.01745946,1,206833312,18,5853300,1",
+        "34200.1,2,206833312,3,5853300,1",
+        "34200.2,4,206833312,5,5853300,1",
+        "34200.3,5,0,7,5853400,-1",
+        "34200.4,3,206833312,10,5853300,1",
+        "34200.5,6,-1,9000,5853500,-1",
+        "34201,7,0,0,-1,-1",
+    )
+    events = read(LobsterReader(), "messages:AAPL:2013-10-07", *rows).events
+    order, trade, status = EventKind.ORDER, EventKind.TRADE, EventKind.STATUS
+    told = [(event.kind, event.code, event.side, event.order_id) for event in events]
+    assert told == [
+        (order, OrderAction.CLEAR, Side.NONE, ABSENT),
+        (order, OrderAction.ADD, Side.BUY, 206833312),
+        (order, OrderAction.REDUCE, Side.BUY, 206833312),
+        (order, OrderAction.FILL, Side.BUY, 206833312),
+        (trade, None, Side.SELL, 206833312),
+        (trade, None, Side.BUY, ABSENT),
+        (order, OrderAction.DELETE, Side.BUY, 206833312),
+        (trade, None, Side.NONE, ABSENT),
+        (status, StatusCode.HALTED, Side.NONE, ABSENT),
+    ]
+    assert events[1].ts_event == MIDNIGHT + 34_200_017_459_460
+    assert [(price_text(e.price), size_text(e.size)) for e in events[3:5]] == [("585.33", "5")] * 2
+    assert (events[5].notes, events[7].notes) == ({"hidden": True}, {"cross": True})
+
+
+def test_a_book_begins_with_the_first_document_of_a_connection_and_after_a_restore_it_goes_on() -> None:
+    reader, row = LobsterReader(), "34200.1,1,1,18,5853300,1"
+    tag = "messages:AAPL:2013-10-07"
+    assert len(read(reader, tag, row).events) == 2
+    assert len(read(reader, tag, row).events) == 1
+    assert len(read(reader, "messages:MSFT:2013-10-07", row).events) == 2
+    again = LobsterReader()
+    again.restore(reader.snapshot())
+    assert again.snapshot() == reader.snapshot()
+    assert len(read(again, tag, row).events) == 1
+    assert len(read(again, tag, row, at=At(0, 2, 0)).events) == 2, "another import"
+
+
+@pytest.mark.parametrize(
+    ("tag", "row", "reason"),
+    [
+        ("trades:IBM:2013-10-07", "34200017,0,283,P,1,0", "a price of 0"),
+        ("trades:IBM:2013-10-07", "86400000,1,283,P,1,0", "after the day's end"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,283,P,xyz,0", "no hex number"),
+        ("trades:IBM:2013-10-07", "34200017,1815200.5,283,P,1,0", "not a whole number"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,283", "a trade of 3 fields"),
+        ("quotes:IBM:2013-10-07", "34200017,1,2,3", "a quote of 4 fields"),
+        ("messages:A:2013-10-07", "34200.1,8,1,18,5853300,1", "unknown type"),
+        ("messages:A:2013-10-07", "34200.1,1,1,0,5853300,1", "impossible size"),
+        ("messages:A:2013-10-07", "34200.1,1,1,1,5853300,2", "without a side"),
+        ("messages:A:2013-10-07", "34200.1,7,0,0,3,-1", "a halt of unknown kind"),
+        ("messages:A:2013-10-07", "34200.1,1,1,1", "a message of 4 fields"),
+        ("messages:A:2013-10-07", "34200.1234567891,1,1,1,1,1", "not a time of day"),
+        ("messages:A:2013-10-07", "٣.1,1,1,1,1,1", "not a time of day"),
+    ],
+)
+def test_a_row_that_means_nothing_is_told_and_costs_no_other(tag: str, row: str, reason: str) -> None:
+    reader = LobsterReader() if tag.startswith("messages") else LeanReader()
+    good = "34200.1,1,7,18,5853300,1" if tag.startswith("messages") else "34200017,1815200,283,1815300,5,P,1,0"
+    good = "34200017,1815200,283,P,1,0" if tag.startswith("trades") else good
+    meaning = read(reader, tag, row, good)
+    assert meaning.refused is not None
+    assert meaning.refused.startswith("row 1: ")
+    assert reason in meaning.refused
+    assert len([event for event in meaning.events if event.code is not OrderAction.CLEAR]) == 1
+
+
+@pytest.mark.parametrize("name", list(FILES))
+def test_ten_thousand_spoiled_documents_trip_nobody(name: str) -> None:
+    rng = random.Random(7)
+    tags = ("messages:A:2013-10-07",) if name == "lobster" else ("trades:A:2013-10-07", "quotes:A:2013-10-07")
+    rows = {
+        "messages": b"34200.017459617,4,16113575,18,5853300,1\n34300.1,7,0,0,-1,-1",
+        "trades": b"34200017,1815200,283,P,20002020,0\n34200018,1815200,1,N,1,0",
+        "quotes": b"14400054,0,0,1836300,100,Q,1,0\n14400241,1800100,300,0,0,P,1,0",
+    }
+    decoder = FILES[name].decoder(Instruments())
+    spoils = (b"", b",", b"-", b"9" * 25, b"\x00", b"\xff", b"e5", b"\n")
+    count = 0
+    for _ in range(100):
+        bodies = []
+        for _ in range(100):
+            tag = rng.choice(tags)
+            body = bytearray(rows[tag.partition(":")[0]])
+            for _ in range(rng.randrange(1, 6)):
+                at = rng.randrange(len(body) + 1)
+                body[at : at + rng.randrange(3)] = rng.choice(
+                    (b"", b",", b"-", b"9" * 25, b"\x00", b"\xff", b"e5", b"\n")
+                )
+            bodies.append(b'{"tag":"%s","url":"file:x","status":200}\n' % tag.encode() + bytes(body))
+        decoded = decoder.decode(Frames.of(bodies, [AT.ts_recv] * 100, kind=RecordKind.DOCUMENT))
+        count += decoded.data + decoded.control + len(decoded.quarantined)
+        assert not any("the decoder failed" in reason for _, reason in decoded.quarantined)
+        timed = decoded.tape.ts_event[decoded.tape.kind != EventKind.GAP]
+        timed = timed[timed != ABSENT]
+        assert ((timed >= MIDNIGHT) & (timed < MIDNIGHT + 86_400_000_000_000)).all()
+    assert count == 10_000
