@@ -7,7 +7,8 @@ side of one exchange a row, the other 0.
 
 ``conditions`` are bits in hex. Which prints move a price is a table, taken from the vendor's bars (docs/importing.md
 has how many of them it reproduces): the prints of auctions, those priced by something else and the exchanges' official
-prices never do; sellers', sweep and average-price prints do so outside the regular session alone. All count for volume.
+prices never do; sellers', sweep and exempt average-price prints do so outside the regular session alone. All count for
+volume.
 """
 
 from typing import ClassVar, Final
@@ -35,8 +36,10 @@ FORM_T, EXTENDED_HOURS = 10, 13
 EXTENDED: Final = _bits(FORM_T, EXTENDED_HOURS)
 NEVER_PRICED: Final = _bits(6, 7, 9, 24, 26)
 """Opening print, closing print, derivatively priced, official close, official open."""
-PRICED_WHEN_EXTENDED: Final = _bits(3, 5, 20)
-"""Seller, intermarket sweep, average price."""
+PRICED_WHEN_EXTENDED: Final = _bits(3, 5)
+"""Seller, intermarket sweep."""
+EXEMPT_AVERAGE: Final = _bits(20, 29)
+"""Average price, where it is exempt from the rule against trading through as well; both together are priced likewise."""
 _LONGEST: Final = 18
 """Digits."""
 
@@ -45,7 +48,9 @@ def is_priced(conditions: int) -> bool:
     """Tell whether a print with these condition bits moves open, high, low and close."""
     if conditions & NEVER_PRICED:
         return False
-    return not conditions & PRICED_WHEN_EXTENDED or bool(conditions & EXTENDED)
+    if conditions & EXTENDED:
+        return True
+    return not conditions & PRICED_WHEN_EXTENDED and conditions & EXEMPT_AVERAGE != EXEMPT_AVERAGE
 
 
 class LeanReader:

@@ -46,7 +46,8 @@ def test_a_trade_of_the_tapes() -> None:
         (0x20002020, True),  # and out of it
         (0x40, False),  # the opening print
         (0x102000, True),  # an average price in extended hours
-        (0x20100000, False),
+        (0x20100000, False),  # and in the session
+        (0x100000, True),
         (0x1000000, False),  # the exchange's official close
         (0x1002000, False),
         (0x2000000, True),
