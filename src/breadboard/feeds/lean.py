@@ -39,7 +39,7 @@ NEVER_PRICED: Final = _bits(6, 7, 9, 24, 26)
 PRICED_WHEN_EXTENDED: Final = _bits(3, 5)
 """Seller, intermarket sweep."""
 EXEMPT_AVERAGE: Final = _bits(20, 29)
-"""Average price, where it is exempt from the rule against trading through as well; both together are priced likewise."""
+"""Average price and exempt from the rule against trading through: both together are priced likewise."""
 _LONGEST: Final = 18
 """Digits."""
 
