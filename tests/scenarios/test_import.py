@@ -3,13 +3,13 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.cli import run
+from typed import ask, brought
 
 TICKS = [
     "2026-11-24 09:30:00.000001,10.5,100,100,10.49,10.51,7,C,11,01,1,4,",
@@ -19,20 +19,6 @@ TICKS = [
 ]
 OPENED_NS = 1_764_000_000_000_000_000 + 31_530_600_000_000_000
 """2026-11-24 09:30 in New York, 14:30 UTC."""
-
-
-def brought(capsys: pytest.CaptureFixture[str], data_dir: Path, *arguments: str) -> dict[str, Any]:
-    code = run(["import", *arguments, "--data-dir", str(data_dir), "--json"])
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    result: dict[str, Any] = json.loads(captured.out)
-    return result
-
-
-def ask(capsys: pytest.CaptureFixture[str], data_dir: Path, query: str) -> list[dict[str, Any]]:
-    assert run(["sql", query, "--data-dir", str(data_dir), "--format", "json"]) == 0
-    rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["data"]
-    return rows
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """History in files by the command a person types: LEAN's ticks against the vendor's own bars, LOBSTER's order books."""
 
-import json
 import random
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
@@ -12,23 +10,10 @@ import pytest
 
 from breadboard.cli import run
 from recordings import recording
+from typed import ask, brought
 
 DAYS = ("07", "08", "09", "10", "11")
 NEW_YORK = ZoneInfo("America/New_York")
-
-
-def brought(capsys: pytest.CaptureFixture[str], data_dir: Path, *arguments: str) -> dict[str, Any]:
-    code = run(["import", *arguments, "--data-dir", str(data_dir), "--json"])
-    captured = capsys.readouterr()
-    assert code == 0, captured.err
-    result: dict[str, Any] = json.loads(captured.out)
-    return result
-
-
-def ask(capsys: pytest.CaptureFixture[str], data_dir: Path, query: str) -> list[dict[str, Any]]:
-    assert run(["sql", query, "--data-dir", str(data_dir), "--format", "json"]) == 0
-    rows: list[dict[str, Any]] = json.loads(capsys.readouterr().out)["data"]
-    return rows
 
 
 def midnight_ns(day: str) -> int:
