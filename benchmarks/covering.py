@@ -1,7 +1,7 @@
 """Which messages of a simulated venue did not come, and whether a gap says so."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -35,9 +35,18 @@ class Coverage:
 
 
 def coverage(
-    evidence: Evidence, gaps: Sequence[Gap], channels: dict[str, str], numbered: frozenset[str], *, single: bool
+    evidence: Evidence,
+    gaps: Sequence[Gap],
+    channels: dict[str, str],
+    numbered: frozenset[str],
+    *,
+    single: bool,
+    groups: Sequence[Collection[str]] = (),
 ) -> Coverage:
     """Look for every message made between the first and the last that came.
+
+    Where channels of ``groups`` have connections of their own, the last is that of its own group: what a connection
+    did not bring at the end of all may be unnoticed yet, whatever another brought meanwhile.
 
     A message that did not come would have come between its neighbours that did, so a gap covers it that has this
     symbol and channel (or all), and its numbers or a moment between those neighbours. ``channels`` names the feed's
@@ -48,17 +57,24 @@ def coverage(
     received: dict[bytes, list[int]] = {}
     for row in rows.tolist():
         received.setdefault(frames.frame(row), []).append(int(frames.ts_recv[row]))
-    stamps = _stamps(evidence.truth.made, received)
+    every = evidence.truth.made
+    stamps = _stamps(every, received)
     came = [place for place, stamp in enumerate(stamps) if stamp]
-    missing = [place for place in range(came[0], came[-1]) if not stamps[place]] if came else []
     symbols = _symbols(evidence)
+    words = [channel_of(made.stream, symbols) for made in every]
+    sides = [_group(groups, channels.get(word, word)) for word in words]
+    last = {sides[place]: place for place in came}
+    missing = [
+        place
+        for place in range(came[0] if came else 0, came[-1] if came else 0)
+        if not stamps[place] and place < last.get(sides[place], len(every))
+    ]
     covered = unnumbered = 0
     outside: list[str] = []
-    began = {made.stream: place for place, made in reversed(list(enumerate(evidence.truth.made))) if stamps[place]}
-    ended = {made.stream: place for place, made in enumerate(evidence.truth.made) if stamps[place]}
+    began = {made.stream: place for place, made in reversed(list(enumerate(every))) if stamps[place]}
+    ended = {made.stream: place for place, made in enumerate(every) if stamps[place]}
     for place in missing:
-        made = evidence.truth.made[place]
-        channel = channel_of(made.stream, symbols)
+        made, channel = every[place], words[place]
         kind = channels.get(channel, channel)
         after = bisect_left(came, place)
         before, behind = stamps[came[after - 1]], stamps[came[after]]
@@ -72,6 +88,11 @@ def coverage(
             outside.append(f"{made.stream} {made.ids} at {made.at_ns}")
     total = came[-1] - came[0] + 1 if came else 0
     return Coverage(total, len(missing), covered, len(outside), unnumbered, tuple(outside[:3]))
+
+
+def _group(groups: Sequence[Collection[str]], channel: str) -> int:
+    """Return which group a channel is of; -1 for none, such as signs of life."""
+    return next((number for number, names in enumerate(groups) if channel in names), -1)
 
 
 def _stamps(every: Sequence[Made], received: dict[bytes, list[int]]) -> list[int]:

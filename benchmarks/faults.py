@@ -294,7 +294,9 @@ def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> 
     """Return the case: what was seen, and whether that is what has to be."""
     venue, known = VENUES[name], verdict.conclude(evidence)
     gaps = [*known.gaps, *covering.outages(evidence, verdict.STOPPED)]
-    cover = covering.coverage(evidence, gaps, venue.channels, venue.numbered, single=trial.single)
+    cover = covering.coverage(
+        evidence, gaps, venue.channels, venue.numbered, single=trial.single, groups=rules.channel_groups
+    )
     signs = [*known.signs, *([verdict.Sign(2**63, "suspect")] if known.suspect else [])]
     numbered = covering.numbered_streams(evidence, venue.channels, venue.numbered) if trial.single else ()
     sign, took_s = verdict.detection_s(evidence, signs, trial.fault, trial.signs, numbered)

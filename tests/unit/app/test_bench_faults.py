@@ -88,6 +88,17 @@ def test_the_tail_of_a_stream_is_undetectable_where_single_messages_are_withheld
     assert covering.coverage(case, [], CHANNELS, NUMBERED, single=False).outside == 4
 
 
+def test_what_a_connection_of_its_own_did_not_bring_at_the_end_may_be_unnoticed_yet(covering: ModuleType) -> None:
+    case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
+    for number in (3, 4):
+        case.truth.made.insert(-1, Made(T0 + 4 * 10**6, "book:btcusdt", (number, number), [b"never came"]))
+    case.truth.made.insert(1, Made(T0 + 1 * 10**6, "book:btcusdt", (1, 1), [trade(1)]))
+    apart = covering.coverage(case, [], {}, NUMBERED, single=False, groups=(("trade",), ("book",)))
+    assert (apart.missing, apart.outside) == (2, 2)
+    together = covering.coverage(case, [], {}, NUMBERED, single=False, groups=(("trade", "book"),))
+    assert (together.missing, together.outside) == (4, 4)
+
+
 def test_a_source_without_a_connection_at_the_end_is_on_record_as_such(covering: ModuleType) -> None:
     case = evidence([1, 2, 5], [1, 2, 3, 4, 5])
     assert covering.outages(case, "capture was stopped") == []
