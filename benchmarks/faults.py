@@ -36,7 +36,7 @@ BEGUN_S = 1.0
 LEARNING_S = 15.0
 RETRY_AFTER_S = 2.0
 LAG_MS = 50.0
-"""Of lateness that is capture's own work: on a machine that others use, the rest of it is theirs."""
+"""Of lateness, without the waits for a processor: on a machine that others use those are theirs."""
 RSS_MB = 32.0
 
 
@@ -320,7 +320,7 @@ def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> 
         "no_task_dead": evidence.tasks_dead == 0,
         "patient": venue.lines or verdict.impatience(evidence, RETRY_AFTER_S) == 0,
         "reconnected": trial.reconnect is None or (back_s is not None and back_s <= trial.reconnect(rules)),
-        "loop_on_time": not trial.lag or min(evidence.lag_ms, evidence.busy_ms) < LAG_MS,
+        "loop_on_time": not trial.lag or evidence.own_lag_ms < LAG_MS,
         "memory": trial.fault != "oversize" or evidence.rss_growth_mb < RSS_MB,
         "books": trial.fault not in SETTLES
         or "book" not in {*venue.channels.values()}
@@ -349,7 +349,7 @@ def judged(name: str, trial: Trial, rules: Capabilities, evidence: Evidence) -> 
         "reconnect_s": back_s,
         "books_live": f"{known.books_live}/{known.books}",
         "loop_lag_ms": evidence.lag_ms,
-        "loop_busy_ms": evidence.busy_ms,
+        "loop_own_lag_ms": evidence.own_lag_ms,
         "rss_growth_mb": evidence.rss_growth_mb,
         "seed": SEED,
     }

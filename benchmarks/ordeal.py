@@ -44,8 +44,8 @@ class Evidence:
     """Tasks of capture that ended by themselves, and questions that a session answered with an exception."""
     lag_ms: float
     """The longest time by which the event loop of capture was late, whoever had the processor meanwhile."""
-    busy_ms: float
-    """The longest time for which it kept the loop from its sockets by work of its own."""
+    own_lag_ms: float
+    """The same, without the time for which the kernel let it wait for a processor: what others had, is theirs."""
     rss_growth_mb: float
     attempts: int
     """Connections that were tried, whatever came of them."""
@@ -112,8 +112,8 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
         work = loop.create_task(capture.run())
         await asyncio.wait({work}, timeout=SETTLED_S)
-        rss, lags, busy = _rss_mb(), [0.0], [0.0]
-        watches = [loop.create_task(_watch_lag(lags, busy)), loop.create_task(_watch_rss(peak := [rss]))]
+        rss, lags, own = _rss_mb(), [0.0], [0.0]
+        watches = [loop.create_task(_watch_lag(lags, own)), loop.create_task(_watch_rss(peak := [rss]))]
         await asyncio.wait({work}, timeout=seconds)
         dead = int(work.done())
         sources = capture.status().sources
@@ -128,7 +128,7 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         Frames.join([]),
         dead + sum(each.session_errors for each in sources),
         round(max(lags) * 1000, 1),
-        round(max(busy) * 1000, 1),
+        round(max(own) * 1000, 1),
         round(max(0.0, max(peak) - rss), 1),
         sum(each.connects + each.failures for each in sources),
     )
@@ -144,12 +144,17 @@ def read(directory: Path) -> Frames:
     return Frames.join(parts)
 
 
-async def _watch_lag(lags: list[float], busy: list[float]) -> None:
+async def _watch_lag(lags: list[float], own: list[float]) -> None:
     while True:
-        begin, worked = time.perf_counter(), time.thread_time()
+        begin, waited = time.perf_counter(), _run_delay_s()
         await asyncio.sleep(LAG_EVERY_S)
         lags.append(time.perf_counter() - begin - LAG_EVERY_S)
-        busy.append(time.thread_time() - worked)
+        own.append(lags[-1] - (_run_delay_s() - waited))
+
+
+def _run_delay_s() -> float:
+    """Return how long this thread was ready to run and had no processor, ever (the kernel's sched-stats)."""
+    return int(Path("/proc/thread-self/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 async def _watch_rss(peak: list[float]) -> None:

@@ -28,6 +28,9 @@ PHASE_NS: Final = 20_000_000_000
 HEARD_AT_ONCE: Final = 100_000
 """Bytes of frames at which the session looks in one turn of the loop, a longer frame alone: the snapshot of a deep book
 takes it ten milliseconds, a connection may begin with hundreds, and other sockets wait to be stamped."""
+MOST_UNHEARD: Final = 4 << 20
+"""Bytes that may wait for that. Beyond them everything is heard at once, and what the venue sends meanwhile stays with
+the kernel, which holds it back."""
 NAMES_KEPT: Final = 1000
 """Refused symbols that the status file names; more are counted."""
 
@@ -49,6 +52,7 @@ class Conversation:
         self._outbox = Outbox(min(allowed, source.messages_per_s or allowed))
         self._unheard: deque[bytes] = deque()
         """Recorded, and not yet looked at by the session."""
+        self._unheard_bytes = 0
         self._documents = Documents(self._on_document, around.clock, around.rng)
         self._kept_mono = self._asked_mono = self._phase_mono = 0
         self._unsettled_mono: int | None = None
@@ -62,7 +66,6 @@ class Conversation:
         self.wait_s = 0.0
         self._kept_mono = self._asked_mono = self._clock.mono()
         self._outbox.clear()
-        self._unheard.clear()
         # What brings no data subscribes to nothing.
         is_again = self._recorder.epoch > 1 and not self._source.aside
         self._unsettled_mono = self._kept_mono if is_again else None
@@ -72,7 +75,7 @@ class Conversation:
     def end(self) -> None:
         """End with the connection: what was to be said or fetched is given up; what was lost, is lost till here."""
         self.connection = None
-        self._unheard.clear()
+        self._hear(everything=True)  # its last word may be why it left, and when to come back
         self._documents.cancel()
         self._settle(self._clock.mono(), is_over=True)
         if self._source.watched is not None:
@@ -90,16 +93,18 @@ class Conversation:
             return
         is_first = not self._unheard
         self._unheard.extend(frames)
-        if is_first:
-            self._hear()
+        self._unheard_bytes += size
+        if is_first or self._unheard_bytes > MOST_UNHEARD:
+            self._hear(everything=self._unheard_bytes > MOST_UNHEARD)
 
-    def _hear(self) -> None:
+    def _hear(self, *, everything: bool = False) -> None:
         """Let the session look at the next part of what is unheard; the rest is heard in the next turns."""
         part: list[bytes] = []
         size = 0
-        while self._unheard and (not part or size + len(self._unheard[0]) <= HEARD_AT_ONCE):
+        while self._unheard and (everything or not part or size + len(self._unheard[0]) <= HEARD_AT_ONCE):
             part.append(self._unheard.popleft())
             size += len(part[-1])
+        self._unheard_bytes -= size
         if part:
             self._act(self._ask(self._session.on_frames, part), settles=True)
         if self._unheard:

@@ -72,6 +72,8 @@ class CoinbaseAdvancedSession:
     """Since when trades are being subscribed to anew, on the clock of ``on_time``."""
     _resubscribed_s: float = field(init=False, default=0.0)
     """When that was last said."""
+    _owed: list[Request] = field(init=False, default_factory=list)
+    """What is still to be put on record of the connection before."""
     _broken: bool = field(init=False, default=False)
     """The numbers had another hole meanwhile."""
     _errors: int = field(init=False, default=0)
@@ -90,6 +92,8 @@ class CoinbaseAdvancedSession:
         self._numbers = ConnectionNumbers()
         self._waiting.clear()
         self.subscriptions.begin()
+        if self._untraded_s is not None:
+            self._owed = [self._untraded(self._untraded_s, over=True)]
         self._since_s, self._broken, self._untraded_s = None, False, None
         return [_say("subscribe", "heartbeats", ()), *self._all("subscribe", self._names)]
 
@@ -122,7 +126,8 @@ class CoinbaseAdvancedSession:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Judge the subscriptions; begin once more after another hole; leave where what is owed stays away."""
-        requests = self.subscriptions.on_time(now_s) + self._tell_untraded(now_s)
+        owed, self._owed = self._owed, []
+        requests = owed + self.subscriptions.on_time(now_s) + self._tell_untraded(now_s)
         if not self._waiting:
             self._since_s = None
             if self._broken:
@@ -160,8 +165,10 @@ class CoinbaseAdvancedSession:
             return []
         again = now_s - self._resubscribed_s < RESUBSCRIBED_S
         self._untraded_s = now_s if again else None
-        since_s, detail = since_s or now_s - RESUBSCRIBED_S, "trades were subscribed to anew"
-        return [Missing(None, "trade", GapReason.SUBSCRIPTION, since_s, detail, over=not again)]
+        return [self._untraded(since_s or now_s - RESUBSCRIBED_S, over=not again)]
+
+    def _untraded(self, since_s: float, *, over: bool) -> Missing:
+        return Missing(None, "trade", GapReason.SUBSCRIPTION, since_s, "trades were subscribed to anew", over=over)
 
     def _on_book(self, frame: bytes) -> None:
         try:

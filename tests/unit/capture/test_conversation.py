@@ -1,16 +1,18 @@
 """What a session looks at in one turn of the loop is bounded, and comes in order."""
 
 import asyncio
+from collections.abc import Sequence
 from random import Random
 
 from breadboard.capture.appender import Appender
 from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
-from breadboard.capture.conversation import HEARD_AT_ONCE, Conversation
+from breadboard.capture.conversation import HEARD_AT_ONCE, MOST_UNHEARD, Conversation
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.clock import ManualClock
+from breadboard.ports import Reconnect, Request
 from capture_fakes import MemoryJournal, PlainSession, capabilities
 
 LARGE = HEARD_AT_ONCE * 2 // 3
@@ -57,14 +59,38 @@ def test_a_single_frame_however_large_and_many_small_ones_are_heard_at_once() ->
     assert len(session.seen) == 1 + HEARD_AT_ONCE // 100
 
 
-def test_what_was_not_heard_when_the_connection_ended_is_not_heard_on_the_next() -> None:
+class Leaving(PlainSession):
+    """Asks to stay away for a minute where the venue says so."""
+
+    def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
+        super().on_frames(frames)
+        return [Reconnect("the venue says so", 60.0)] if b"go away" in frames else []
+
+
+def test_the_venues_last_word_is_heard_when_the_connection_ends() -> None:
+    async def scenario() -> None:
+        session = Leaving("ws://v")
+        talk = conversation(session)
+        hear(talk, *[b"z" * LARGE] * 3, b"go away")
+        assert (len(session.seen), talk.wait_s) == (1, 0.0)
+        talk.end()
+        assert (len(session.seen), talk.wait_s) == (4, 60.0)
+        await asyncio.sleep(0)
+        assert len(session.seen) == 4, "and not once more"
+
+    asyncio.run(scenario())
+
+
+def test_no_more_than_a_bound_waits_to_be_heard() -> None:
     async def scenario() -> None:
         session = PlainSession("ws://v")
         talk = conversation(session)
-        hear(talk, *[b"z" * LARGE] * 3)
-        talk.end()
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
-        assert len(session.seen) == 1
+        sent = 0
+        for _ in range(20):  # five times as much comes each turn as is heard
+            hear(talk, *[b"w" * HEARD_AT_ONCE] * 5)
+            sent += 5
+            assert (sent - len(session.seen)) * HEARD_AT_ONCE <= MOST_UNHEARD
+            await asyncio.sleep(0)
+        assert len(session.seen) > sent // 2
 
     asyncio.run(scenario())

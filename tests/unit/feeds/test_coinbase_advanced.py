@@ -296,6 +296,18 @@ def test_trades_that_are_subscribed_to_anew_once_more_are_missing_for_longer() -
     assert len(told) == 2
 
 
+def test_trades_missed_by_a_new_subscription_are_told_also_where_the_connection_ends_before() -> None:
+    subject = session(channels=("trade",))
+    subject.on_connect()
+    subject.on_time(1000.0)
+    subject.on_frames([heartbeat(0), heartbeat(2)])
+    subject.on_connect()
+    (told,) = subject.on_time(1005.0)
+    assert isinstance(told, Missing)
+    assert (told.channel, told.since_s, told.over) == ("trade", 1000.0, True)
+    assert subject.on_time(1006.0) == []
+
+
 def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     subject = session("BTC-USDC")
     subject.on_connect()

@@ -7,18 +7,16 @@ from pathlib import Path
 SCRIPT = """
 import gc
 from numba.core.registry import CPUDispatcher
-from breadboard.feeds import by_name
-from breadboard.ports import Wish
-from feed_samples import NAMES, SAMPLES
+from feed_samples import NAMES, SAMPLES, sessions
 
 for name in NAMES:
     sample = SAMPLES[name]
-    session = by_name(name).session(Wish(sample.symbols, sample.channels, key="k"))
-    session.on_connect()
-    for second, frame in enumerate(sample.frames):
-        session.on_frames([frame])
-        session.on_document("depth:" + sample.symbols[0], 200, frame)
-        session.on_time(100.0 + second)
+    for session in sessions(name):
+        session.on_connect()
+        for second, frame in enumerate(sample.frames):
+            session.on_frames([frame])
+            session.on_document("depth:" + sample.symbols[0], 200, frame)
+            session.on_time(100.0 + second)
 kernels = [each for each in gc.get_objects() if isinstance(each, CPUDispatcher)]
 assert len(kernels) > 20, kernels
 print([each.__name__ for each in kernels if each.signatures])
