@@ -45,6 +45,8 @@ class EngineConfig(Section, frozen=True):
     idle_s: Annotated[float, Meta(gt=0)] = 5.0
     """A source this silent no longer holds its watermark back (measured on CLOCK records)."""
     checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
+    bars: tuple[str, ...] = ()
+    """Bars by activity besides those of time: tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25."""
 
 
 class ApiConfig(Section, frozen=True):

@@ -9,7 +9,8 @@ from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import Config
+from breadboard.config import Config, EngineConfig
+from breadboard.engine.activity import Spec
 from breadboard.errors import UsageError
 from breadboard.model.kinds import BookState
 from breadboard.recordings import Batch, open_recording
@@ -27,6 +28,8 @@ class Job:
     """Times the recorded speed; None: as fast as it goes."""
     batch: int = 0
     """Frames the engine takes at a time; 0: as many as there are."""
+    bars: tuple[str, ...] = ()
+    """Bars by activity that are wanted besides those of time."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -42,12 +45,14 @@ def run(job: Job) -> dict[str, Any]:
                 f"{path} is a file, and a journal of ours is a directory",
                 hint="--format hftbacktest --venue binance   # or cryptofeed, for a recording of another tool",
             )
+    for word in job.bars:
+        Spec.of(word)  # a mistake is told before a data directory is made
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    config = Config(data_dir=str(job.data_dir))
+    config = Config(data_dir=str(job.data_dir), engine=EngineConfig(bars=job.bars))
 
     def recorded(source: int) -> Iterator[Batch]:
         return open_recording(job.sources, job.format, venue, source=source)

@@ -39,6 +39,15 @@ def configured_data_dir_option(function: F) -> F:
     )(function)
 
 
+def bars_option(function: F) -> F:
+    """Add ``--bars``."""
+    return click.option(
+        "--bars",
+        multiple=True,
+        help="Bars by activity as well, e.g. tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25.",
+    )(function)
+
+
 def json_option(function: F) -> F:
     """Add ``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")(function)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.config import EngineConfig
+from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -44,6 +45,7 @@ class Engine:
         self.orders = Orders()
         self.books = Books(self._rule)
         self.bars = Bars(config.lateness_ms, config.idle_s)
+        self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest()
         self.position = 0
@@ -85,16 +87,18 @@ class Engine:
         bars = self.bars.on_tape(tape)
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
+        found = {"activity_bars": self.activity.on_tape(tape)}
+        streams = {name: rows for name, rows in found.items() if rows is not None}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
-        self._digest.update(tape, bars, gaps)
+        self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars))
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details)
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""
@@ -140,6 +144,7 @@ class Engine:
             "bars": self.bars,
             "clock_skew": self.clock_skew,
             "latest": self.latest,
+            "activity": self.activity,
         }
 
     def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:

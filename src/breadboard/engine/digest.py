@@ -6,7 +6,7 @@ Left out is what only our machine knows: ``ts_journal``. ``ts_recv`` is in: it i
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -71,7 +71,13 @@ class Digest:
         names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]
         self._chains = {name: Chain() for name in names}
 
-    def update(self, tape: Tape, bars: NDArray[np.void], gaps: Iterable[tuple[int, int, Gap]]) -> None:
+    def update(
+        self,
+        tape: Tape,
+        bars: NDArray[np.void],
+        gaps: Iterable[tuple[int, int, Gap]],
+        streams: Mapping[str, NDArray[np.void]],
+    ) -> None:
         """Take everything concluded from the next journal offsets."""
         for kind, name, record in _RECORDS:
             rows = (tape.kind == kind).nonzero()[0]
@@ -81,13 +87,15 @@ class Digest:
         if len(books):
             self._chains["levels"].update(_levels(tape, books))
         self._chains["bar"].update(bars.tobytes())
+        for name, rows in streams.items():
+            self._chains.setdefault(name, Chain()).update(rows.tobytes())
         for gap in gaps:
             self._chains["gap"].update(msgspec.json.encode(gap) + b"\n")
 
     def result(self, open_bars: NDArray[np.void], instruments: Iterable[Instrument]) -> str:
         """Return the digest in hex, with bars still open and the instruments' names; changes nothing."""
         total = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-        for name, chain in self._chains.items():
+        for name, chain in sorted(self._chains.items()):
             total.update(f"{name} {chain.length}\n".encode() + chain.hash + chain.pending)
         total.update(f"open {len(open_bars)}\n".encode() + open_bars.tobytes())
         for instrument in instruments:
@@ -101,7 +109,7 @@ class Digest:
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
         for name, (hashed, pending, length) in unpack(state).items():
-            chain = self._chains[name]
+            chain = self._chains.setdefault(name, Chain())
             chain.hash, chain.pending, chain.length = hashed, pending, length
 
 

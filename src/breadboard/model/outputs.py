@@ -27,3 +27,5 @@ class Outputs:
     """Per tape row, wall ns at which its frame was appended."""
     details: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
     """By ``(offset, index)``, what a STATUS row says in the venue's own words."""
+    streams: Mapping[str, NDArray[np.void]] = field(default_factory=dict)
+    """By name, the rows of stages that are switched on by configuration; each has an ``offset``."""

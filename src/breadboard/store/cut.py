@@ -19,6 +19,7 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
+        {name: rows[rows["offset"] < offset] for name, rows in outputs.streams.items()},
     )
 
 
@@ -33,6 +34,7 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
+        {name: rows[rows["offset"] >= offset] for name, rows in outputs.streams.items()},
     )
 
 
@@ -49,4 +51,8 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         tuple(gap for part in parts for gap in part.gaps),
         np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
         {where: said for part in parts for where, said in part.details.items()},
+        {
+            name: np.concatenate([part.streams[name] for part in parts if name in part.streams])
+            for name in {name: None for part in parts for name in part.streams}
+        },
     )

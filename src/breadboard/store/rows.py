@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from breadboard.model.activity import Activity
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.instruments import Instruments
@@ -263,6 +264,29 @@ def orders(tape: Tape, labels_of: Labels) -> pa.Table:
             "flags": integers(rows.flags),
         }
     )
+
+
+def activity_bars(tape: Tape, bars_: NDArray[np.void], labels_of: Labels) -> pa.Table:
+    """Return ``ACTIVITY_BAR`` rows; what they have in common with others is that of the trade that concluded each."""
+    places = np.searchsorted(_names_of_rows(tape.offset, tape.index), _names_of_rows(bars_["offset"], bars_["index"]))
+    kinds, code = np.unique(np.stack((bars_["kind"], bars_["threshold"])), axis=1, return_inverse=True)
+    words = [f"{Activity(int(kind)).label}:{threshold:.12g}" for kind, threshold in kinds.T.tolist()]
+    column = {name: np.ascontiguousarray(bars_[name]) for name in bars_.dtype.names or ()}
+    return arrow(
+        common(Picked(tape, places), labels_of)
+        | {
+            "kind": labels(code.astype(np.int32).ravel(), words),
+            **{name: integers(column[name]) for name in ("number", "trades", "imbalance", "gapped", "notional")},
+            **{name: stamps(column[name]) for name in ("ts_open", "ts_close")},
+            **{name: prices(column[name]) for name in ("open", "high", "low", "close")},
+            "volume": volumes(column["volume_whole"], column["volume_fraction"]),
+        }
+    )
+
+
+def _names_of_rows(offset: NDArray[np.int64], index: NDArray[np.uint16]) -> NDArray[np.int64]:
+    """Return ``(offset, index)`` as one number each, in their order."""
+    return offset * (1 << 16) + index
 
 
 def _lists(offsets: pa.Array, values: pa.Array) -> pa.Array:

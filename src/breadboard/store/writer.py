@@ -211,6 +211,8 @@ class StoreWriter:
         self._see(batch)
         quarantined = [one for one in self._quarantined if one.offset < batch.end]
         versions = np.concatenate([batch.bars, self._provisional()])
+        activity = batch.streams.get("activity_bars")
+        more = {} if activity is None else {"activity_bars": rows.activity_bars(batch.tape, activity, self._labels)}
         return {
             "instruments": records.instruments(self._instruments, self._unwritten()),
             "trades": rows.trades(batch.tape, self._labels),
@@ -222,6 +224,7 @@ class StoreWriter:
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
+            **more,
         }
 
     def _provisional(self) -> NDArray[np.void]:

@@ -1,0 +1,203 @@
+"""Bars by activity against a plain computation, whatever the batches."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from breadboard.engine.activity import ActivityBars, Spec
+from breadboard.engine.activity_kernel import MOST_BRICKS
+from breadboard.errors import UsageError
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
+from breadboard.model.tape import Tape
+from tapes import T0, tape, trade
+
+Rows = list[dict[str, Any]]
+
+WORDS = ("tick:3", "volume:10", "dollar:1000", "imbalance:4", "renko:2")
+WHOLE = 10**9
+
+
+def stage(*words: str) -> ActivityBars:
+    return ActivityBars([Spec.of(word) for word in words])
+
+
+def concluded(subject: ActivityBars, rows: Rows | Tape) -> NDArray[np.void]:
+    found = subject.on_tape(rows if isinstance(rows, Tape) else tape(rows))
+    assert found is not None
+    return found
+
+
+def prices(bar: np.void) -> tuple[int, ...]:
+    return tuple(int(bar[name]) // WHOLE for name in ("open", "high", "low", "close"))
+
+
+def test_a_tick_bar_holds_so_many_trades() -> None:
+    bars = concluded(stage("tick:3"), [trade(n, 10 * n, price, 2) for n, price in enumerate((5, 9, 4, 7, 8, 6, 1))])
+    assert [prices(bar) for bar in bars] == [(5, 9, 4, 4), (7, 8, 6, 6)]
+    first = bars[0]
+    assert (first["number"], first["trades"], first["volume_whole"], first["notional"]) == (1, 3, 6, 36.0)
+    assert (first["ts_open"], first["ts_close"], first["offset"], bars[1]["number"]) == (T0, T0 + 20, 2, 2)
+
+
+def test_the_trade_that_fills_a_bar_is_in_it_whole() -> None:
+    bars = concluded(
+        stage("volume:10"), [trade(1, 0, 5, 4), trade(2, 1, 5, 5), trade(3, 2, 5, 100), trade(4, 3, 5, 10)]
+    )
+    assert [(int(bar["volume_whole"]), int(bar["trades"])) for bar in bars] == [(109, 3), (10, 1)]
+    bars = concluded(stage("dollar:1000"), [trade(1, 0, 100, 9), trade(2, 1, 100, 1), trade(3, 2, 50, 20)])
+    assert [(float(bar["notional"]), int(bar["trades"])) for bar in bars] == [(1000.0, 2), (1000.0, 1)]
+
+
+def test_renko_bricks_go_on_or_turn_and_a_jump_makes_several() -> None:
+    path = (100, 101, 102, 104, 103, 101, 100, 98, 105)
+    bars = concluded(stage("renko:2"), [trade(n, n, price) for n, price in enumerate(path)])
+    assert [(int(bar["open"]) // WHOLE, int(bar["close"]) // WHOLE) for bar in bars] == [
+        (100, 102),
+        (102, 104),
+        (102, 100),  # a turn begins from the last brick's other end
+        (100, 98),
+        (100, 102),
+        (102, 104),
+    ]
+    assert [int(bar["trades"]) for bar in bars] == [3, 1, 3, 1, 1, 0]
+    assert [int(bar["volume_whole"]) for bar in bars] == [3, 1, 3, 1, 1, 0]
+
+
+def test_a_jump_without_measure_is_one_gapped_brick() -> None:
+    far = 100 + 2 * (MOST_BRICKS + 5)
+    bars = concluded(stage("renko:2"), [trade(1, 0, 100), trade(2, 1, far), trade(3, 2, far + 2)])
+    assert [(int(bar["close"]) // WHOLE, int(bar["gapped"])) for bar in bars] == [(far, 1), (far + 2, 0)]
+
+
+def test_an_imbalance_bar_ends_when_one_side_outweighs_what_was_usual() -> None:
+    buys, sells = ({"side": 1}, {"side": 2})
+    rows = [trade(n, n, 10) | (buys if n % 2 else sells) for n in range(20)]
+    subject = stage("imbalance:4")
+    assert subject.on_tape(tape(rows)) is None, "a market in balance"
+    bars = concluded(subject, tape([trade(100 + n, n, 10) | buys for n in range(4)], first=20))
+    assert [(int(bar["trades"]), int(bar["imbalance"])) for bar in bars] == [(24, 4)]
+    told_by_price = [trade(n, n, price) | {"side": 0} for n, price in enumerate((10, 11, 11, 12, 13))]
+    (bar,) = concluded(stage("imbalance:4"), told_by_price)
+    assert (int(bar["imbalance"]), int(bar["trades"])) == (4, 5), "the tick rule: up, as before, up, up"
+
+
+def test_what_is_in_no_bar_of_time_is_in_none_of_these() -> None:
+    left_out = (Flag.DUPLICATE, Flag.LAST_KNOWN, Flag.WITHDRAWN, Flag.INELIGIBLE)
+    rows = [trade(n, n, 99) | {"flags": int(flag)} for n, flag in enumerate(left_out)]
+    rows += [trade(10, 10, 7, 5) | {"flags": int(Flag.VOLUME_ONLY)}, trade(11, 11, 3), trade(12, 12, 4)]
+    (bar,) = concluded(stage("tick:3"), rows)
+    assert (prices(bar), int(bar["volume_whole"]), int(bar["trades"])) == ((3, 4, 3, 4), 7, 3)
+
+
+def test_bars_in_which_trades_may_be_missing_say_so() -> None:
+    subject = stage("tick:2")
+    gap = Gap(source=0, reason=GapReason.DISCONNECT, ts_from=T0, ts_to=T0 + 1)
+    lost = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "ts_recv": T0 + 1}
+    book = lost | {"code": GapReason.CHECKSUM}
+    down = {"kind": EventKind.STATUS, "code": StatusCode.FEED_DOWN, "instrument": -1, "ts_recv": T0 + 1}
+    rows: Rows = [trade(1, 0), trade(2, 1), trade(3, 2), lost, trade(4, 3), book, trade(5, 4), trade(6, 5), down]
+    bars = concluded(subject, tape([*rows, trade(7, 6), trade(8, 7)], gaps=[(3, gap)]))
+    assert [int(bar["gapped"]) for bar in bars] == [0, 1, 0, 1]
+
+
+def reference(rows: Rows, word: str) -> Iterator[tuple[Any, ...]]:
+    """Tick, volume and dollar bars in the plainest way."""
+    kind, _, amount = word.partition(":")
+    for which in sorted({row["instrument"] for row in rows}):
+        bar: Rows = []
+        number = 1
+        for row in (row for row in rows if row["instrument"] == which):
+            bar.append(row)
+            volume = sum((Fraction(one["size"]) * Fraction(10) ** one["size_exp"] for one in bar), Fraction(0))
+            notional = 0.0
+            for one in bar:
+                notional += one["price"] * 1e-9 * (one["size"] * 10.0 ** one["size_exp"])
+            priced = [one["price"] for one in bar if not one["flags"] & Flag.VOLUME_ONLY]
+            fill = {"tick": len(bar), "volume": volume, "dollar": notional}[kind]
+            if priced and fill >= Fraction(amount):
+                yield which, number, priced[0], max(priced), min(priced), priced[-1], volume, len(bar)
+                bar, number = [], number + 1
+
+
+TRADES = st.lists(
+    st.tuples(
+        st.integers(0, 2),
+        st.integers(1, 60),
+        st.sampled_from([(1, 0), (3 * 10**8, -8), (25 * 10**7, -8), (7, -1), (1, -18)]),
+        st.sampled_from([0, 0, 0, int(Flag.VOLUME_ONLY)]),
+        st.sampled_from([0, 1, 2]),
+    ),
+    max_size=60,
+)
+
+
+def made(drawn: list[tuple[int, int, tuple[int, int], int, int]]) -> Rows:
+    return [
+        trade(n, n, price, instrument=which) | {"size": size, "size_exp": exp, "flags": flags, "side": side}
+        for n, (which, price, (size, exp), flags, side) in enumerate(drawn)
+    ]
+
+
+@settings(max_examples=150)
+@given(TRADES, st.integers(1, 9), st.sampled_from(WORDS[:3]))
+def test_any_trades_in_any_batches_are_the_bars_of_a_plain_computation(
+    drawn: list[tuple[int, int, tuple[int, int], int, int]], step: int, word: str
+) -> None:
+    rows = made(drawn)
+    subject = stage(word)
+    parts = [subject.on_tape(tape(rows[at : at + step], first=at)) for at in range(0, len(rows), step)]
+    bars = [bar for part in parts if part is not None for bar in part]
+    found = sorted(
+        (
+            *(int(bar[name]) for name in ("instrument", "number", "open", "high", "low", "close")),
+            int(bar["volume_whole"]) + Fraction(int(bar["volume_fraction"]), 10**18),
+            int(bar["trades"]),
+        )
+        for bar in bars
+    )
+    assert found == sorted(reference(rows, word))
+
+
+@settings(max_examples=100)
+@given(TRADES, st.integers(1, 9), st.integers(0, 60))
+def test_batches_and_a_restore_leave_no_trace(
+    drawn: list[tuple[int, int, tuple[int, int], int, int]], step: int, cut: int
+) -> None:
+    rows = made(drawn)
+    whole, parts = stage(*WORDS), []
+    at_once = whole.on_tape(tape(rows)) if rows else None
+    subject = stage(*WORDS)
+    for at in range(0, len(rows), step):
+        if at <= cut < at + step:
+            state = subject.snapshot()
+            subject = stage(*WORDS)
+            subject.restore(state)
+            assert subject.snapshot() == state
+        part = subject.on_tape(tape(rows[at : at + step], first=at))
+        parts += [] if part is None else [part]
+    assert subject.snapshot() == whole.snapshot()
+    assert (np.concatenate(parts).tobytes() if parts else b"") == (b"" if at_once is None else at_once.tobytes())
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["tick", "tick:0", "tick:1.5", "tick:-3", "volume:0", "volume:x", "renko:0", "imbalance:2.5", "clock:3", "tick:³"],
+)
+def test_a_bar_that_cannot_be_filled_is_a_usage_error(word: str) -> None:
+    with pytest.raises(UsageError) as error:
+        Spec.of(word)
+    assert word in error.value.sentence
+    assert "tick:1000" in (error.value.hint or "") or word.partition(":")[0] in (error.value.hint or "")
+
+
+def test_a_trade_without_an_event_time_is_in_its_bar_by_its_receipt() -> None:
+    (bar,) = concluded(stage("tick:1"), [trade(1, 5) | {"ts_event": ABSENT}])
+    assert int(bar["ts_open"]) == T0 + 5
