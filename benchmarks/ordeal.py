@@ -22,6 +22,7 @@ from breadboard.app import garbage, journals
 from breadboard.app.capture import planned
 from breadboard.app.places import Places
 from breadboard.capture.driver import Capture
+from breadboard.capture.source import Source
 from breadboard.clock import SystemClock
 from breadboard.config import Config, FeedConfig
 from breadboard.model.frames import Frames
@@ -109,7 +110,12 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         config = Config(data_dir=str(root), feeds=(wanted,))
         places, clock = Places(root).made(), SystemClock()
         garbage.set_aside()  # as the process of capture does
-        capture = Capture(planned(config), journals.open_writer(config, places, clock), clock=clock, rng=Random(seed))
+        capture = Capture(
+            [_open_all_day(source) for source in planned(config)],
+            journals.open_writer(config, places, clock),
+            clock=clock,
+            rng=Random(seed),
+        )
         work = loop.create_task(capture.run())
         await asyncio.wait({work}, timeout=SETTLED_S)
         rss, lags, own = _rss_mb(), [0.0], [0.0]
@@ -132,6 +138,11 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         round(max(0.0, max(peak) - rss), 1),
         sum(each.connects + each.failures for each in sources),
     )
+
+
+def _open_all_day(source: Source) -> Source:
+    """Leave the exchange's hours out: the simulated market has none, and at night nobody would be blamed for silence."""
+    return dataclasses.replace(source, capabilities=dataclasses.replace(source.capabilities, calendar=""))
 
 
 def read(directory: Path) -> Frames:
