@@ -141,7 +141,7 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
 
 
 def _open_all_day(source: Source) -> Source:
-    """Leave the exchange's hours out: the simulated market has none, and at night nobody would be blamed for silence."""
+    """Leave the exchange's hours out: the simulated market has none, and at night silence would prove nothing."""
     return dataclasses.replace(source, capabilities=dataclasses.replace(source.capabilities, calendar=""))
 
 
