@@ -248,6 +248,23 @@ def test_a_row_that_looks_like_an_error_is_a_row_and_a_gateway_that_is_none_of_o
     assert told["reason"].startswith("row 2: a tick of ")
 
 
+def test_an_answer_that_goes_back_in_time_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(line: str) -> bytes:
+        if not line.startswith("HTT"):
+            return b""
+        days = (MONDAY, WEDNESDAY) if "BB1" in line else (WEDNESDAY, MONDAY)
+        number = line.split(",")[-2]
+        rows = [f"{number},LH,{day} 09:30:00.000001,10.5,100,1000,10.49,10.51,7,C,11,01,1,4," for day in days]
+        return "".join(row + "\r\n" for row in (*rows, f"{number},!ENDMSG!,")).encode()
+
+    with in_a_thread(lambda: _gateway(answer)) as wire:
+        assert run(words(wire, "iqfeed-ticks", tmp_path / "data", *THREE_DAYS)) == 1
+    told = capsys.readouterr().err
+    assert ",,,,1,BB2, goes back in time" in told
+    assert "nothing was imported" in told
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_gateway_that_says_nothing_is_waited_for_a_minute_and_no_longer(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -245,6 +245,24 @@ def test_half_an_answer_is_no_history(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_page_that_is_no_history_leaves_nothing_and_the_next_try_counts_each_trade_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(massive_rest, "MOST", 25)
+    data = tmp_path / "data"
+    with fake() as made:
+        trades = made.ticker.trades
+        trades[25], trades[49] = trades[49], trades[25]
+        told = refused(capsys, words(made, "massive-trades", data, *DAY))
+        assert f"the answer to {made.wire.url}/v3/trades/" in told
+        assert "cursor=25 goes back in time: nothing was imported" in told
+        assert "breadboard-import-" not in told
+        assert not data.exists()
+        trades[25], trades[49] = trades[49], trades[25]
+        brought(capsys, words(made, "massive-trades", data, *DAY))
+        assert trades_in(data) == trades_of(made)
+
+
 def test_nothing_in_a_range_is_an_answer_and_on_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with fake() as made:
         line = words(made, "massive-aggs", tmp_path, "--from", BEFORE, "--to", BEFORE)

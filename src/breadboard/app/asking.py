@@ -5,7 +5,7 @@ an error, not a history.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
@@ -30,7 +30,7 @@ from breadboard.feeds.yahoo_history import Hosts, YahooChart, windows
 from breadboard.model.addresses import public
 from breadboard.model.kinds import Provenance
 from breadboard.ports import FetchedInquiry, Inquiry
-from breadboard.recordings.history import Answer
+from breadboard.recordings.history import About, Answer, read_through
 
 _NS: Final = 1_000_000_000
 _NEW_YORK: Final = "America/New_York"
@@ -163,10 +163,16 @@ def ask(form: str, asked: Question, spool: Path, clock: Clock) -> Told:
 
         def keep(part: Part) -> None:
             path = spool / f"{len(answers) + 1:05d}"
-            with path.open("ab") as file:
-                file.write(part.body)
+            try:
+                with path.open("ab") as file:
+                    file.write(part.body)
+            except OSError as error:
+                raise FeedError(
+                    f"the answers cannot be kept in {spool.parent}, {error.strerror}: nothing was imported",
+                    hint=f"df -h {spool.parent}   # or TMPDIR=/elsewhere breadboard import …",
+                ) from None
             if part.ends:
-                answers.append(Answer(path, part.url, part.ts_recv, part.empty))
+                answers.append(Answer(path, part.url, part.ts_recv, part.empty, part.status))
                 progress.add(1)
 
         inquiry, provenance = SOURCES[form].ask(asked, keep, clock)
@@ -174,10 +180,24 @@ def ask(form: str, asked: Question, spool: Path, clock: Clock) -> Told:
         got = f"; {len(answers)} answers that had come were left out too" if answers else ""
         raise FeedError(f"{inquiry.error.rstrip('.')}: nothing was imported{got}", hint=inquiry.hint)
     missing = list(inquiry.remarks)
+    if not answers:
+        raise FeedError(f"{'; '.join(missing)}: nothing was imported", hint="ask for another time: --from … --to …")
     if isinstance(inquiry, MassiveHistory) and inquiry.delayed and asked.to_ns > asked.now_ns - DELAY_NS:
         until = _moment(asked.now_ns - DELAY_NS, UTC).isoformat(timespec="seconds")
         missing.append(f"your plan's data are 15 minutes late: what came after {until} is not there yet")
     return Told(tuple(answers), provenance is Provenance.SYNTHETIC, tuple(missing))
+
+
+def refuse_unreadable(answers: Sequence[Answer], about: About) -> None:
+    """Read all answers through, before the first goes on record. Raises FeedError for one that is no history."""
+    for answer in answers:
+        try:
+            read_through([answer], about)
+        except UsageError as error:
+            what = error.sentence.replace(str(answer.path), f"the answer to {answer.url}")
+            raise FeedError(
+                f"{what}: nothing was imported", hint="run it again; if it stays so, the source is at fault"
+            ) from None
 
 
 def _massive(asked: Question, keep: Keep, clock: Clock, what: str) -> tuple[Inquiry, Provenance]:
