@@ -169,6 +169,30 @@ def test_a_bar_of_which_only_a_part_was_asked_for_is_left_out(
     capsys.readouterr()
 
 
+def test_a_part_of_a_second_is_refused_and_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with fake() as made:
+        for begin, end in (("09:30:00.5", "09:35"), ("09:30", "09:35:00.5")):
+            part = ("--from", f"{MONDAY}T{begin}", "--to", f"{MONDAY}T{end}")
+            assert run(words(made.wire, "iqfeed-ticks", tmp_path / "data", *part)) == 2
+            told = capsys.readouterr().err
+            assert "is asked for in whole seconds" in told
+            assert f"hint: --from {MONDAY}T09:30:00 --to {MONDAY}T09:35:00" in told
+        assert made.wire.asked == []
+
+
+@pytest.mark.parametrize("interval", ["2h", "7m", "1wk", "90m"])
+def test_bars_whose_beginning_nobody_knows_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str
+) -> None:
+    with fake() as made:
+        line = words(made.wire, "iqfeed-bars", tmp_path / "data", *THREE_DAYS, "--interval", interval)
+        assert run(line) == 2
+        assert made.wire.asked == []
+    told = capsys.readouterr().err
+    assert "the first and the last may be parts" in told
+    assert "hint: --interval 1h" in told
+
+
 def test_half_a_year_with_its_weekends_is_asked_for_no_faster_than_the_vendor_allows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

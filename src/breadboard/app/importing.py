@@ -95,9 +95,9 @@ def _ask(job: Job) -> dict[str, Any]:
         asking.refuse_unreadable(told.answers, what)
         result = _bring_in(places, told.answers, what)
     if form.counts_twice:
-        imported.note(places, [], (about, asked.from_ns, asked.to_ns))
+        imported.note(places, [], (about, told.asked.from_ns, told.asked.to_ns))
     result["notes"] = [note for note in result["notes"] if not note.keys() <= {"symbol", "empty"}]  # ``asked`` says it
-    return result | {"asked": _said(asked, told.answers), "missing": list(told.missing)}
+    return result | {"asked": _said(told.asked, told.answers), "missing": list(told.missing)}
 
 
 def _bring_in(places: Places, answers: Sequence[Answer], about: About) -> dict[str, Any]:

@@ -123,6 +123,7 @@ class YahooChart:
     refused: list[tuple[Window | str, str]] = field(default_factory=list)
     taken: int = 0
     """How many windows are answered; the refusal of one is an answer where it is a chart's, and not a page of HTML."""
+    late_ns: int = 0
     _at: int = 0
     _step: Step = Step.CHART
     _tries: int = 0
