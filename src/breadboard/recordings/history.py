@@ -103,7 +103,7 @@ class About:
 def read_through(answers: Sequence[Answer], about: About) -> None:
     """Read all of every answer and keep nothing. Raises UsageError for the first that ``open_history`` would refuse.
 
-    It costs that reading a second time: of files an eighth of what an import takes, of 0.6 million ticks 0.6 s.
+    It costs reading them a second time: of 300,000 ticks 3 to 7 % of an import's CPU time, as measured.
     """
     for answer in answers:
         for _ in _documents(answer, about):
