@@ -120,7 +120,7 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         ),
         (["iqfeed-ticks", *FROM, "--url", "http://v"], "is not the address of an IQFeed gateway", "?depth=9200"),
         (["iqfeed-ticks", *FROM, "--interval", "1m"], "iqfeed-ticks has no bars", "leave --interval out"),
-        (["iqfeed-bars", *FROM, "--interval", "1wk"], "bars of a day at most", "--interval 1d"),
+        (["iqfeed-bars", *FROM, "--interval", "1wk"], "nobody says when bars of 604800 s begin", "--interval 1h"),
         (["massive-aggs", *FROM], "MASSIVE asks for a key, and MASSIVE_API_KEY is not set", "export MASSIVE_API_KEY="),
         (["lean-trades", *FROM], "lean-trades is files, and nobody can be asked", "import FILE --format lean-trades"),
         (["csv", *FROM], "'csv' is not one of 'iqfeed-ticks'", "breadboard import --help"),
@@ -153,7 +153,7 @@ def test_massive_has_no_bars_of_a_day_and_an_hour(
     monkeypatch.setenv("MASSIVE_API_KEY", "k3y")
     line = ["import", "--symbol", "ABC", "--data-dir", str(tmp_path / "data"), "--format", "massive-aggs", *FROM]
     assert run([*line, "--interval", "25h"]) == 2
-    assert "no bars of 90000 seconds" in capsys.readouterr().err
+    assert "nobody says when bars of 90000 s begin in massive-aggs" in capsys.readouterr().err
 
 
 def test_saved_trades_of_massive_are_imported_in_the_order_of_time_or_not_at_all(
