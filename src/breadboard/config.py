@@ -164,11 +164,23 @@ def read_symbols(path: Path, venue: str) -> dict[str, str]:
 def key_of(feed: FeedConfig, *variables: str) -> str:
     """Return the key of a feed, from its ``${NAME}`` or the first of these variables that is set; empty where none is.
 
-    Asked for where it is needed and nowhere kept. Raises UsageError for a name that the environment lacks.
+    Asked for where it is needed and nowhere kept. Blanks around it are left out. Raises UsageError for a name that the
+    environment lacks, and for signs that no request can carry, without showing them.
     """
     if feed.key:
-        return str(_resolve(feed.key))
-    return next((os.environ[name] for name in variables if os.environ.get(name)), "")
+        return _clean_key(str(_resolve(feed.key)), f"key of {feed.venue}")
+    name = next((name for name in variables if os.environ.get(name, "").strip()), "")
+    return _clean_key(os.environ[name], f"key in {name}") if name else ""
+
+
+def _clean_key(key: str, what: str) -> str:
+    key = key.strip()
+    if not (key.isascii() and key.isprintable()):
+        raise UsageError(
+            f"the {what} has signs that no request can carry: letters beyond ASCII, or unprintable ones",
+            hint="copy it again from the venue's page, without the line's end",
+        )
+    return key
 
 
 def environment(*names: str) -> dict[str, str]:

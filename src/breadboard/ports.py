@@ -252,6 +252,11 @@ class Inquiry(Protocol):
         ...
 
     @property
+    def late_ns(self) -> int:
+        """By how much the source's data are late: what is younger is not there yet. 0: they reach until now."""
+        ...
+
+    @property
     def done(self) -> bool:
         """Whether nothing is left to ask, or to wait for."""
         ...

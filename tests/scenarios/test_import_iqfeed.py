@@ -169,6 +169,30 @@ def test_a_bar_of_which_only_a_part_was_asked_for_is_left_out(
     capsys.readouterr()
 
 
+def test_a_part_of_a_second_is_refused_and_not_lost(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with fake() as made:
+        for begin, end in (("09:30:00.5", "09:35"), ("09:30", "09:35:00.5")):
+            part = ("--from", f"{MONDAY}T{begin}", "--to", f"{MONDAY}T{end}")
+            assert run(words(made.wire, "iqfeed-ticks", tmp_path / "data", *part)) == 2
+            told = capsys.readouterr().err
+            assert "is asked for in whole seconds" in told
+            assert f"hint: --from {MONDAY}T09:30:00 --to {MONDAY}T09:35:00" in told
+        assert made.wire.asked == []
+
+
+@pytest.mark.parametrize("interval", ["2h", "7m", "1wk", "90m"])
+def test_bars_whose_beginning_nobody_knows_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str
+) -> None:
+    with fake() as made:
+        line = words(made.wire, "iqfeed-bars", tmp_path / "data", *THREE_DAYS, "--interval", interval)
+        assert run(line) == 2
+        assert made.wire.asked == []
+    told = capsys.readouterr().err
+    assert "the first and the last may be parts" in told
+    assert "hint: --interval 1h" in told
+
+
 def test_half_a_year_with_its_weekends_is_asked_for_no_faster_than_the_vendor_allows(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,6 +270,23 @@ def test_a_row_that_looks_like_an_error_is_a_row_and_a_gateway_that_is_none_of_o
     (told,) = ask(tmp_path, "select provenance, reason from quarantine, trades")
     assert told["provenance"] == "history"
     assert told["reason"].startswith("row 2: a tick of ")
+
+
+def test_an_answer_that_goes_back_in_time_leaves_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(line: str) -> bytes:
+        if not line.startswith("HTT"):
+            return b""
+        days = (MONDAY, WEDNESDAY) if "BB1" in line else (WEDNESDAY, MONDAY)
+        number = line.split(",")[-2]
+        rows = [f"{number},LH,{day} 09:30:00.000001,10.5,100,1000,10.49,10.51,7,C,11,01,1,4," for day in days]
+        return "".join(row + "\r\n" for row in (*rows, f"{number},!ENDMSG!,")).encode()
+
+    with in_a_thread(lambda: _gateway(answer)) as wire:
+        assert run(words(wire, "iqfeed-ticks", tmp_path / "data", *THREE_DAYS)) == 1
+    told = capsys.readouterr().err
+    assert ",,,,1,BB2, goes back in time" in told
+    assert "nothing was imported" in told
+    assert not (tmp_path / "data").exists()
 
 
 def test_a_gateway_that_says_nothing_is_waited_for_a_minute_and_no_longer(

@@ -19,6 +19,7 @@ from breadboard.feeds import massive_calls
 from breadboard.sim import massive_rest
 from breadboard.sim.massive import Massive
 from breadboard.sim.massive_tickers import Ticker, Trade
+from breadboard.sim.server import Answer
 from scenarios.house import ask
 from simulated import Running, running
 from threaded import Wire, in_a_thread, wire_to
@@ -245,6 +246,24 @@ def test_half_an_answer_is_no_history(
     assert not (tmp_path / "data").exists()
 
 
+def test_a_page_that_is_no_history_leaves_nothing_and_the_next_try_counts_each_trade_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(massive_rest, "MOST", 25)
+    data = tmp_path / "data"
+    with fake() as made:
+        trades = made.ticker.trades
+        trades[25], trades[49] = trades[49], trades[25]
+        told = refused(capsys, words(made, "massive-trades", data, *DAY))
+        assert f"the answer to {made.wire.url}/v3/trades/" in told
+        assert "cursor=25 goes back in time: nothing was imported" in told
+        assert "breadboard-import-" not in told
+        assert not data.exists()
+        trades[25], trades[49] = trades[49], trades[25]
+        brought(capsys, words(made, "massive-trades", data, *DAY))
+        assert trades_in(data) == trades_of(made)
+
+
 def test_nothing_in_a_range_is_an_answer_and_on_record(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with fake() as made:
         line = words(made, "massive-aggs", tmp_path, "--from", BEFORE, "--to", BEFORE)
@@ -292,8 +311,66 @@ def test_a_plan_without_real_time_leaves_the_newest_minutes_out_and_says_so(
     monkeypatch.setattr(massive_rest, "_head", lambda results: head(results) | {"status": "DELAYED"})
     with fake() as made:
         brought(capsys, words(made, "massive-aggs", tmp_path, *DAY))
-        assert run(words(made, "massive-aggs", tmp_path, "--from", DATE)) == 3
-    assert "15 minutes late" in capsys.readouterr().err
+        asks = len(made.gets)
+        now, (last, price) = made.running.exchange.clock.wall(), made.ticker.trades[-1]
+        minute = (now - 900 * NS) // (60 * NS) * 60 * NS
+        for number, stamp in enumerate((minute - 1, minute + 1, now - 60 * NS), 61):  # 15 minutes ago falls into a bar
+            made.ticker.trades.append((last._replace(number=number, sequence=3 * number, ts=stamp), price))
+        bars, ticks = tmp_path / "bars", tmp_path / "ticks"
+        assert run(words(made, "massive-aggs", bars, "--from", DATE)) == 3
+        assert len(made.gets) == asks + 2, "once to hear that the plan is late"
+        told = json.loads(capsys.readouterr().out)
+        assert "15 minutes late: what came after" in told["missing"][0]
+        end = told["asked"]["to_ns"]
+        assert end < made.running.exchange.clock.wall() - 900 * NS
+        assert minutes_in(bars) == [bar for bar in minutes_of(made) if (bar[0] + 60) * NS <= end]
+        assert len(minutes_in(bars)) >= 9, "what was over 15 minutes ago, and not what was growing then"
+        assert run(words(made, "massive-trades", ticks, "--from", DATE)) == 3
+        end = json.loads(capsys.readouterr().out)["asked"]["to_ns"]
+        assert now - 900 * NS - NS < end < made.running.exchange.clock.wall() - 900 * NS
+        monkeypatch.setattr(massive_rest, "_head", head)
+        rest = datetime.fromtimestamp(end // NS, UTC)
+        brought(capsys, words(made, "massive-trades", ticks, "--from", f"{rest:%Y-%m-%dT%H:%M:%SZ}"))
+        assert trades_in(ticks) == trades_of(made), "the rest can be asked for later, and each is there once"
+    capsys.readouterr()
+
+
+def test_what_a_plan_without_real_time_has_nothing_of_yet_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = massive_rest._head
+    monkeypatch.setattr(massive_rest, "_head", lambda results: head(results) | {"status": "DELAYED"})
+    with fake() as made:
+        begin = datetime.fromtimestamp(made.running.exchange.clock.wall() // NS - 600, UTC)
+        for form in ("massive-aggs", "massive-trades"):
+            told = refused(capsys, words(made, form, tmp_path / "data", "--from", f"{begin:%Y-%m-%dT%H:%M:%SZ}"))
+            assert "15 minutes late, and nothing of that time is there yet: nothing was imported" in told
+        brought(capsys, words(made, "massive-splits", tmp_path / "splits"))
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_answer_that_does_not_say_that_it_is_one_is_an_error_and_the_time_can_be_asked_for_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = massive_rest.Rest.get
+    monkeypatch.setattr(massive_rest.Rest, "get", lambda *_: Answer(200, b'{"error":"upstream is busy"}'))
+    with fake() as made:
+        told = refused(capsys, words(made, "massive-trades", tmp_path / "data", *DAY))
+        assert "answered with the status '' (page 1): nothing was imported" in told
+        assert not (tmp_path / "data").exists()
+        monkeypatch.setattr(massive_rest.Rest, "get", get)
+        brought(capsys, words(made, "massive-trades", tmp_path / "data", *DAY))
+        assert trades_in(tmp_path / "data") == trades_of(made)
+
+
+@pytest.mark.parametrize("interval", ["2h", "12h", "1wk", "2d", "45m"])
+def test_bars_whose_beginning_nobody_knows_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interval: str
+) -> None:
+    with fake() as made:
+        line = words(made, "massive-aggs", tmp_path / "data", *DAY, "--interval", interval)
+        assert "the first and the last may be parts" in refused(capsys, line, 2)
+        assert made.gets == []
 
 
 def test_a_day_that_still_goes_on_is_not_taken_for_one_that_is_over(
@@ -310,6 +387,7 @@ def test_a_day_that_still_goes_on_is_not_taken_for_one_that_is_over(
 
 
 MINUTE = 60 * NS
+DAY_NS = 1440 * MINUTE
 NOON_NS = 1_795_539_600 * NS
 """2026-11-24 12:00 in New York."""
 
@@ -320,9 +398,9 @@ NOON_NS = 1_795_539_600 * NS
         (0, 10 * MINUTE, 10 * MINUTE, 60, (0, 10 * MINUTE)),
         (0, 10 * MINUTE, 10 * MINUTE - 1, 60, (0, 9 * MINUTE)),
         (1, 10 * MINUTE - 1, 99 * MINUTE, 60, (MINUTE, 9 * MINUTE)),
-        (0, 600 * MINUTE, 600 * MINUTE, 14_400, (0, 240 * MINUTE)),  # one that began at 360 may still grow
-        (0, NOON_NS, NOON_NS, 86_400, (0, NOON_NS - 720 * MINUTE)),
-        (0, NOON_NS, NOON_NS, 604_800, (0, NOON_NS - 720 * MINUTE - 6 * 1440 * MINUTE)),
+        (0, NOON_NS, NOON_NS, 86_400, (300 * MINUTE, NOON_NS - 720 * MINUTE)),  # 1970 began at 19:00 of the day before
+        (300 * MINUTE, 300 * MINUTE + DAY_NS, NOON_NS, 86_400, (300 * MINUTE, 300 * MINUTE + DAY_NS)),
+        (299 * MINUTE, 299 * MINUTE + 3 * DAY_NS, NOON_NS, 86_400, (300 * MINUTE, 300 * MINUTE + 2 * DAY_NS)),
     ],
 )
 def test_only_what_holds_whole_bars_is_asked_for(

@@ -151,8 +151,31 @@ def test_a_window_that_the_source_refuses_is_missing_and_the_rest_is_there(
         assert stored(tmp_path) == held(made)[21:]
     captured = capsys.readouterr()
     (missing,) = json.loads(captured.out)["missing"]
+    journal = b"".join(path.read_bytes() for path in (tmp_path / "journal").glob("*.seg*"))
+    assert b'"status":400}' in journal, "the refusal that is kept says which it was"
     assert f"Yahoo would not give {made.day(20)}T00:00:00Z to {made.day(13)}T00:00:00Z: Bad Request" in missing
     assert f"note: not all of it: {missing}" in captured.err
+
+
+def test_a_refusal_in_html_is_missing_and_the_windows_around_it_are_there(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get, refused = Yahoo.get, set[str]()
+
+    def listed(self: Yahoo, path: str, query: Mapping[str, str]) -> Answer:
+        return Answer(403, b"<html>No</html>") if query.get("period1") in refused else get(self, path, query)
+
+    monkeypatch.setattr(Yahoo, "get", listed)
+    with fake() as made:
+        refused.add(str(made.today_s - 6 * DAY_S))
+        assert run(words(made, tmp_path / "data", "--from", made.day(20))) == 3
+        assert stored(tmp_path / "data") == held(made)[:42]
+        (missing,) = json.loads(capsys.readouterr().out)["missing"]
+        assert "<html>No</html>" in missing
+        refused.add(str(made.today_s - 3 * DAY_S))
+        assert run(words(made, tmp_path / "none", "--from", made.day(3))) == 1
+    assert "<html>No</html>: nothing was imported" in capsys.readouterr().err
+    assert not (tmp_path / "none").exists()
 
 
 def test_an_unknown_symbol_and_a_venue_that_stays_down_leave_nothing(

@@ -178,7 +178,7 @@ def test_a_refused_admin_port_costs_level_1_and_level_2_nothing_and_is_told_once
 
 def test_an_admin_connection_that_is_cut_comes_back_by_itself_and_nobody_else_notices(tmp_path: Path) -> None:
     async def play(url: str) -> None:
-        port = int(re.search(r"admin=(\d+)", url)[1])  # type: ignore[index]
+        port = int(re.search(r"admin=(\d+)", url)[1])  # type: ignore[index]  # the simulator's address names it
         async with (
             between(port) as (place, cut),
             recording(tmp_path, url.replace(f"admin={port}", f"admin={place}")) as capture,

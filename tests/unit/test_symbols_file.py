@@ -92,6 +92,23 @@ def test_a_key_stays_a_name_until_it_is_used(tmp_path: Path, monkeypatch: pytest
     assert Config().feeds == ()
 
 
+def test_a_key_is_used_without_blanks_and_refused_unseen_where_no_request_can_carry_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plain, own = FeedConfig(venue="massive"), FeedConfig(venue="massive", key="${MY_KEY}")
+    for padded in ("sesame \n", " sesame"):
+        monkeypatch.setenv("MY_KEY", padded)
+        assert key_of(plain, "MY_KEY") == key_of(own, "") == "sesame"
+    for odd in ("sésame", "ses\name", "sesamЕ"):  # noqa: RUF001 - the last letter is not Latin
+        monkeypatch.setenv("MY_KEY", odd)
+        for feed in (plain, own):
+            with pytest.raises(UsageError, match="signs that no request can carry") as told:
+                key_of(feed, "MY_KEY")
+            assert odd not in told.value.sentence + told.value.hint
+    monkeypatch.setenv("MY_KEY", " ")
+    assert key_of(plain, "MY_KEY") == ""
+
+
 def test_processes_of_one_user_meet_in_one_place(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", "/run/user/7")
     assert runtime_dir() == Path("/run/user/7/breadboard")

@@ -5,9 +5,9 @@ an error, not a history.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from breadboard.feeds.yahoo_history import Hosts, YahooChart, windows
 from breadboard.model.addresses import public
 from breadboard.model.kinds import Provenance
 from breadboard.ports import FetchedInquiry, Inquiry
-from breadboard.recordings.history import Answer
+from breadboard.recordings.history import About, Answer, read_through
 
 _NS: Final = 1_000_000_000
 _NEW_YORK: Final = "America/New_York"
@@ -73,6 +73,8 @@ class Question:
 class Told:
     """What came of it."""
 
+    asked: Question
+    """What the answers cover: less than was asked for, where the source's data are late."""
     answers: tuple[Answer, ...]
     synthetic: bool
     missing: tuple[str, ...]
@@ -92,6 +94,8 @@ class Source:
     grows: bool = False
     """It tells bars of what has traded so far, and of a part of one where only a part is asked for, and does not say
     which; Yahoo's charts do."""
+    whole_seconds: bool = False
+    """It is asked for by times without fractions, and its rows have them."""
 
 
 def question(
@@ -104,9 +108,7 @@ def question(
             hint=f"breadboard import FILE --format {form} --symbol {symbol}",
         )
     source, now_ns = SOURCES[form], clock.wall() // _NS * _NS  # IQFeed takes whole seconds
-    if interval_s is not None and not source.bars:
-        raise UsageError(f"{form} has no bars, and --interval is their length", hint="leave --interval out")
-    seconds = (interval_s or _USUAL_S) if source.bars else 0
+    seconds = _length(form, source, interval_s)
     if not source.windowed:
         if window is not None:
             raise UsageError(
@@ -128,23 +130,46 @@ def question(
             f"--from {window.begin} is not before --to {window.end}", hint=f"--from {window.end} --to {window.begin}"
         )
     end = min(end, now_ns)
+    if source.whole_seconds and (begin % _NS, end % _NS) != (0, 0):
+        raise UsageError(
+            f"{form} is asked for in whole seconds, and {window.begin} to {window.end or 'now'} cuts one",
+            hint=f"--from {_moment(begin, zone):%Y-%m-%dT%H:%M:%S} --to {_moment(end, zone):%Y-%m-%dT%H:%M:%S}",
+        )
     if source.grows:
         begin, end = _whole_bars(begin, end, now_ns, seconds, zone)
     return Question(symbol, seconds, begin, end, url, key, now_ns)
 
 
+def _length(form: str, source: Source, interval_s: int | None) -> int:
+    """Return the seconds of a bar, 0 where there are none. Raises UsageError.
+
+    Parts of an hour begin with the hour at every vendor. Where longer ones begin is nowhere written (FEEDS.md), so that
+    nobody here could tell whether the first and the last are whole.
+    """
+    if not source.bars:
+        if interval_s is not None:
+            raise UsageError(f"{form} has no bars, and --interval is their length", hint="leave --interval out")
+        return 0
+    seconds = interval_s or _USUAL_S
+    if source.grows and seconds != _DAY_S and _HOUR_S % seconds:
+        raise UsageError(
+            f"nobody says when bars of {seconds} s begin in {form}: the first and the last may be parts",
+            hint="--interval 1h   # or another part of an hour, or 1d",
+        )
+    return seconds
+
+
 def _whole_bars(begin: int, end: int, now_ns: int, interval_s: int, zone: ZoneInfo) -> tuple[int, int]:
     """Return the part of a time in which bars are whole and over. Raises UsageError where none is.
 
-    Longer ones than an hour begin where the vendor has them begin: those that could still grow are left out.
+    They are parts of an hour, or days of the source's zone.
     """
-    step = interval_s * _NS
-    if interval_s >= _DAY_S:
-        midnight = _moment(now_ns, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-        end = min(end, int(midnight.timestamp()) * _NS - (step - _DAY_S * _NS))
+    step, end = interval_s * _NS, min(end, now_ns)
+    if interval_s == _DAY_S:
+        first = _midnight(begin, zone)
+        begin, end = first if first >= begin else _midnight(begin, zone, days=1), _midnight(end, zone)
     else:
-        newest = now_ns if interval_s <= _HOUR_S else now_ns - step
-        begin, end = -(-begin // step) * step, min(end, newest) // step * step
+        begin, end = -(-begin // step) * step, end // step * step
     if begin >= end:
         raise UsageError(
             f"no bar of {interval_s} s begins, and is over, in the time asked for",
@@ -156,28 +181,74 @@ def _whole_bars(begin: int, end: int, now_ns: int, interval_s: int, zone: ZoneIn
 def ask(form: str, asked: Question, spool: Path, clock: Clock) -> Told:
     """Ask a source, and leave its answers as files under ``spool``.
 
-    Raises UsageError for what it cannot be asked, FeedError where the answer is not the whole of it.
+    Where its data turn out to be late it is asked once more, for what is there: of what is not, nobody could say
+    later whether it is on record. Raises UsageError for what it cannot be asked, FeedError where the answer is not the
+    whole of it.
     """
     answers: list[Answer] = []
     with Progress("answers") as progress:
 
         def keep(part: Part) -> None:
             path = spool / f"{len(answers) + 1:05d}"
-            with path.open("ab") as file:
-                file.write(part.body)
+            try:
+                with path.open("ab") as file:
+                    file.write(part.body)
+            except OSError as error:
+                raise FeedError(
+                    f"the answers cannot be kept in {spool.parent}, {error.strerror}: nothing was imported",
+                    hint=f"df -h {spool.parent}   # or TMPDIR=/elsewhere breadboard import …",
+                ) from None
             if part.ends:
-                answers.append(Answer(path, part.url, part.ts_recv, part.empty))
+                answers.append(Answer(path, part.url, part.ts_recv, part.empty, part.status))
                 progress.add(1)
 
-        inquiry, provenance = SOURCES[form].ask(asked, keep, clock)
+        source, missing = SOURCES[form], list[str]()
+        inquiry, provenance = source.ask(asked, keep, clock)
+        if inquiry.error is None and source.windowed and asked.to_ns > asked.now_ns - inquiry.late_ns:
+            for answer in answers:
+                answer.path.unlink()
+            answers.clear()
+            asked = _reached(asked, source, inquiry.late_ns)
+            until = _moment(asked.to_ns, UTC).isoformat(timespec="seconds")
+            late = f"{inquiry.late_ns // _NS // 60} minutes late"
+            missing.append(f"your plan's data are {late}: what came after {until} is not there yet")
+            inquiry, provenance = source.ask(asked, keep, clock)
     if inquiry.error is not None:
         got = f"; {len(answers)} answers that had come were left out too" if answers else ""
         raise FeedError(f"{inquiry.error.rstrip('.')}: nothing was imported{got}", hint=inquiry.hint)
-    missing = list(inquiry.remarks)
-    if isinstance(inquiry, MassiveHistory) and inquiry.delayed and asked.to_ns > asked.now_ns - DELAY_NS:
-        until = _moment(asked.now_ns - DELAY_NS, UTC).isoformat(timespec="seconds")
-        missing.append(f"your plan's data are 15 minutes late: what came after {until} is not there yet")
-    return Told(tuple(answers), provenance is Provenance.SYNTHETIC, tuple(missing))
+    missing += inquiry.remarks
+    if not answers:
+        raise FeedError(f"{'; '.join(missing)}: nothing was imported", hint="ask for another time: --from … --to …")
+    return Told(asked, tuple(answers), provenance is Provenance.SYNTHETIC, tuple(missing))
+
+
+def _reached(asked: Question, source: Source, late_ns: int) -> Question:
+    """Return the part of a question that a source can answer whose data are late. Raises FeedError where none is."""
+    reach = asked.now_ns - late_ns
+    begin, end = asked.from_ns, reach
+    with suppress(UsageError):
+        if source.grows:
+            begin, end = _whole_bars(begin, end, reach, asked.interval_s, ZoneInfo(source.zone))
+        if begin < end:
+            return replace(asked, from_ns=begin, to_ns=end)
+    raise FeedError(
+        f"your plan's data are {late_ns // _NS // 60} minutes late, and nothing of that time is there yet: "
+        "nothing was imported",
+        hint=f"--from {_moment(reach - 3600 * _NS, UTC):%Y-%m-%dT%H:%MZ}   # or earlier; or run it again later",
+        transient=True,
+    )
+
+
+def refuse_unreadable(answers: Sequence[Answer], about: About) -> None:
+    """Read all answers through, before the first goes on record. Raises FeedError for one that is no history."""
+    for answer in answers:
+        try:
+            read_through([answer], about)
+        except UsageError as error:
+            what = error.sentence.replace(str(answer.path), f"the answer to {answer.url}")
+            raise FeedError(
+                f"{what}: nothing was imported", hint="run it again; if it stays so, the source is at fault"
+            ) from None
 
 
 def _massive(asked: Question, keep: Keep, clock: Clock, what: str) -> tuple[Inquiry, Provenance]:
@@ -194,7 +265,8 @@ def _massive(asked: Question, keep: Keep, clock: Clock, what: str) -> tuple[Inqu
             call = massive.splits(asked.symbol)
         case _:
             call = massive.dividends(asked.symbol)
-    inquiry = MassiveHistory(f"{what}:{asked.symbol}", call, asked.key, base)
+    young = SOURCES[f"massive-{what}"].windowed and asked.to_ns > asked.now_ns - DELAY_NS
+    inquiry = MassiveHistory(f"{what}:{asked.symbol}", call, asked.key, base, stop_late=young)
     return inquiry, _fetched(inquiry, keep, clock)
 
 
@@ -220,7 +292,7 @@ def _asks_massive(what: str) -> Callable[[Question, Keep, Clock], tuple[Inquiry,
 
 
 SOURCES: Final[Mapping[str, Source]] = {
-    "iqfeed-ticks": Source(_NEW_YORK, bars=False, windowed=True, ask=_iqfeed),
+    "iqfeed-ticks": Source(_NEW_YORK, bars=False, windowed=True, ask=_iqfeed, whole_seconds=True),
     "iqfeed-bars": Source(_NEW_YORK, bars=True, windowed=True, ask=_iqfeed, grows=True),
     "yahoo-chart": Source("UTC", bars=True, windowed=True, ask=_yahoo),
     "massive-aggs": Source(_NEW_YORK, bars=True, windowed=True, ask=_asks_massive("aggs"), grows=True),
@@ -266,6 +338,12 @@ def _parsed(option: str, word: str, zone: ZoneInfo, *, end: bool = False) -> int
             f"{option} takes a day or a moment, not {word!r}", hint=f"{option} 2026-11-02   # or 2026-11-02T09:30"
         ) from None
     return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+
+
+def _midnight(ns: int, zone: ZoneInfo, days: int = 0) -> int:
+    """Return ns of the begin of a moment's day, or of one ``days`` later."""
+    day = _moment(ns, zone).date() + timedelta(days=days)
+    return int(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp()) * _NS
 
 
 def _moment(ns: int, zone: tzinfo) -> datetime:

@@ -18,7 +18,7 @@ from breadboard.feeds.wishes import wanted_symbols
 from breadboard.model.outputs import Outputs
 from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
-from breadboard.recordings.history import FORMATS, About, Answer, open_history
+from breadboard.recordings.history import FORMATS, About, Answer, open_history, read_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,6 @@ def _read(job: Job) -> dict[str, Any]:
         if not path.exists():
             raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}")
     symbol = _spelled(job, key="unused: nothing is asked of the venue")
-    for path in job.files:
-        # A wrong file is told before a place is made.
-        next(FORMATS[job.format].documents(path, symbol, job.interval_s, job.day), None)
     places = Places(job.data_dir)
     refuse_running(places, "an import")
     marks = [
@@ -72,7 +69,11 @@ def _read(job: Job) -> dict[str, Any]:
         for path in job.files
     ]
     imported.refuse_again(places, marks)
-    result = _bring_in(places, tuple(map(Answer, job.files)), _about(job, symbol, job.interval_s))
+    answers, about = tuple(map(Answer, job.files)), _about(job, symbol, job.interval_s)
+    read_through(
+        answers, about
+    )  # a wrong file is told before a place is made, and before the ones in front of it count
+    result = _bring_in(places, answers, about)
     imported.note(places, marks)
     return result
 
@@ -91,11 +92,12 @@ def _ask(job: Job) -> dict[str, Any]:
     with TemporaryDirectory(prefix="breadboard-import-") as spool:
         told = asking.ask(job.format, asked, Path(spool), clock)
         what = _about(job, symbol, asked.interval_s or None, synthetic=told.synthetic)
+        asking.refuse_unreadable(told.answers, what)
         result = _bring_in(places, told.answers, what)
     if form.counts_twice:
-        imported.note(places, [], (about, asked.from_ns, asked.to_ns))
+        imported.note(places, [], (about, told.asked.from_ns, told.asked.to_ns))
     result["notes"] = [note for note in result["notes"] if not note.keys() <= {"symbol", "empty"}]  # ``asked`` says it
-    return result | {"asked": _said(asked, told.answers), "missing": list(told.missing)}
+    return result | {"asked": _said(told.asked, told.answers), "missing": list(told.missing)}
 
 
 def _bring_in(places: Places, answers: Sequence[Answer], about: About) -> dict[str, Any]:

@@ -34,13 +34,22 @@ class Documents:
     that the journal shows the attempt and the session decides what to ask next. After a failure (status 0, 4xx or
     5xx) the next request of this line waits for a backoff, and for the venue's Retry-After, whatever it asked for.
     After a refusal (401, 403, 451) it waits for a minute, unless it fetches what was lacking (``Fetch.logs_in``).
-    What is logged or handed on of an address is without its secrets.
+    What is logged or handed on of an address is without its secrets. What ``deliver`` raises goes to ``broke``, and to
+    the log where that is None.
     """
 
-    def __init__(self, deliver: Deliver, clock: Clock, rng: Random, client: httpx.AsyncClient | None = None) -> None:
+    def __init__(
+        self,
+        deliver: Deliver,
+        clock: Clock,
+        rng: Random,
+        client: httpx.AsyncClient | None = None,
+        broke: Callable[[BaseException], None] | None = None,
+    ) -> None:
         self.provenance = Provenance.LIVE
         """What the other side last said of itself; a real venue says nothing."""
         self._deliver = deliver
+        self._broke = broke
         self._clock = clock
         self._client = client
         self._backoff = Backoff(rng)
@@ -88,8 +97,8 @@ class Documents:
         try:
             async with asyncio.timeout(3 * TIMEOUT_S):
                 status, body, retry_after_s = await self._get(request)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError) as error:
-            log.warning("no answer from %s: %s", public(request.url), str(error) or type(error).__name__)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, OSError, ValueError) as error:
+            log.warning("no answer from %s: %s", public(request.url), _told(error))
             retry_after_s = 0.0
         if 200 <= status < 400:
             self._backoff.reset()
@@ -121,7 +130,16 @@ class Documents:
         if self._tasks.get(tag) is task:
             del self._tasks[tag]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("the fetch of %s broke", tag, exc_info=error)
+            if self._broke is not None:
+                self._broke(error)
+            else:
+                log.error("the fetch of %s broke", tag, exc_info=error)
+
+
+def _told(error: Exception) -> str:
+    """Return why there is no answer. An error about our own request quotes it, the key too: then only its name."""
+    ours = isinstance(error, httpx.LocalProtocolError | httpx.InvalidURL | ValueError)
+    return type(error).__name__ if ours else str(error) or type(error).__name__
 
 
 def _retry_after_s(words: str, now_ns: int) -> float:

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 SILENCE_S: Final = 60.0
 """Without a line of an answer on the lookup port; the vendor's longest requests begin to be answered sooner."""
+LONGEST_WAIT_S: Final = 300.0
+"""That a source may ask for before it is asked again; who asks for more is told to a person, who waits better."""
 LONGEST_LINE: Final = 64 << 10
 
 
@@ -36,45 +38,66 @@ class Part:
     """It is the answer's last."""
     empty: bool = False
     """With ``ends``: the answer holds nothing."""
+    status: int = 200
+    """Of HTTP: an answer that counts may be a refusal."""
 
 
 Keep = Callable[[Part], None]
 
 
 async def fetch(inquiry: FetchedInquiry, keep: Keep, clock: Clock) -> Provenance:
-    """Fetch all of an inquiry; return what the source says of itself. The inquiry tells whether it came to its end."""
-    over = asyncio.Event()
+    """Fetch all of an inquiry; return what the source says of itself. The inquiry tells whether it came to its end.
+
+    Raises what ``keep`` does, and FeedError where the source wants more patience than ``LONGEST_WAIT_S``.
+    """
+    over, broken = asyncio.Event(), list[BaseException]()
 
     def deliver(head: DocumentHead, body: bytes) -> None:
         before = inquiry.taken
         requests = inquiry.on_document(head.tag, head.status, body)
         if inquiry.taken > before:
-            keep(Part(head.url, clock.wall(), body, ends=True, empty=inquiry.empty))
+            keep(Part(head.url, clock.wall(), body, ends=True, empty=inquiry.empty, status=head.status))
         elif requests and head.status in {0, *range(400, 600)}:
-            log.warning("%s answered %s: asking again", head.url, head.status or "nothing")
+            wait_s = max(documents.wait_s(each.delay_s, logs_in=each.logs_in) for each in _fetches(requests))
+            if wait_s > LONGEST_WAIT_S:
+                raise FeedError(
+                    f"{head.url} answered {head.status} and asks to wait {wait_s:.0f} s: nothing was imported",
+                    hint=f"run it again in {-(-wait_s // 60):.0f} minutes",
+                    transient=True,
+                )
+            log.warning("%s answered %s: asking again in %.1f s", head.url, head.status or "nothing", wait_s)
         start(requests)
 
     def start(requests: Sequence[Request]) -> None:
-        for request in requests:
-            if isinstance(request, Fetch):
-                documents.fetch(request)
+        for request in _fetches(requests):
+            documents.fetch(request)
         if inquiry.done:
             over.set()
 
-    documents = Documents(deliver, clock, Random())  # noqa: S311 - spreads retries, no secret
+    def broke(error: BaseException) -> None:
+        broken.append(error)
+        over.set()
+
+    documents = Documents(deliver, clock, Random(), broke=broke)  # noqa: S311 - spreads retries, no secret
     try:
         start(inquiry.requests())
         await over.wait()
     finally:
         await documents.close()
+    if broken:
+        raise broken[0]
     return documents.provenance
+
+
+def _fetches(requests: Sequence[Request]) -> list[Fetch]:
+    return [request for request in requests if isinstance(request, Fetch)]
 
 
 async def speak(inquiry: SpokenInquiry, url: str, per_s: float, keep: Keep, clock: Clock) -> Provenance:
     """Ask all of an inquiry on a connection to ``tcp://host:port``; return what the source says of itself.
 
     At most ``per_s`` requests go out a second. Raises FeedError where there is no connection, it ends too early, or
-    stays silent for ``SILENCE_S``.
+    stays silent for ``SILENCE_S``; and what ``keep`` raises.
     """
     address = urlsplit(url)
     talk = _Talk(inquiry, url, 1.0 / per_s, keep)
@@ -97,6 +120,8 @@ async def speak(inquiry: SpokenInquiry, url: str, per_s: float, keep: Keep, cloc
                     break
     finally:
         talk.leave()
+    if talk.broken is not None:
+        raise talk.broken
     if talk.ended and not inquiry.done:
         raise FeedError(
             f"the gateway at {url} {talk.ended} before the answer to {inquiry.asking!r} was complete",
@@ -115,6 +140,8 @@ class _Talk:
         """Lines so far."""
         self.ended = ""
         """Why the connection ended before we left it."""
+        self.broken: Exception | None = None
+        """What ``keep`` raised: on a connection nobody would hear of it."""
         self.provenance = Provenance.LIVE
         self._inquiry, self._url, self._pause_s, self._keep = inquiry, url, pause_s, keep
         self._connection: Connection | None = None
@@ -141,7 +168,12 @@ class _Talk:
         if kept and self._inquiry.error is None:
             ends = self._inquiry.taken > before
             body = b"".join(line + b"\n" for line in kept)
-            self._keep(Part(f"{self._url}/{asked}", batch.ts_recv[0], body, ends, empty=self._inquiry.empty))
+            try:
+                self._keep(Part(f"{self._url}/{asked}", batch.ts_recv[0], body, ends, empty=self._inquiry.empty))
+            except Exception as error:  # noqa: BLE001 - raised where somebody waits
+                self.broken = self.broken or error
+                self.over.set()
+                return
         asyncio.get_running_loop().call_later(self._pause_s if requests else 0.0, self._send, requests)
 
     def on_control(self) -> None:

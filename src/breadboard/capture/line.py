@@ -14,6 +14,7 @@ from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.capture.vitals import Act, Vitals
 from breadboard.capture.wire import CONNECT_TIMEOUT_S, Batch, Connection, Refused
+from breadboard.model.addresses import public
 
 log = logging.getLogger(__name__)
 
@@ -202,7 +203,7 @@ class Line:
                 "%s cannot be reached at %s: %s%s; it is tried again in %.1f s and then at growing intervals up to a "
                 "minute\nhint: %s",
                 self.source.name,
-                urlsplit(self.source.session.url).netloc,
+                urlsplit(public(self.source.session.url)).netloc,
                 words,
                 needless,
                 wait_s,

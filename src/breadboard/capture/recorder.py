@@ -8,6 +8,7 @@ from breadboard.capture.appender import Appender
 from breadboard.capture.status import Counters
 from breadboard.capture.wire import Batch
 from breadboard.clock import Clock
+from breadboard.model.addresses import public
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
 from breadboard.model.kinds import GapReason, GapState, Provenance, RecordKind
 from breadboard.ports import Missing
@@ -39,7 +40,7 @@ class Recorder:
         self._counters = counters
         self._source = source
         self._venue = venue
-        self._url = url
+        self._url = public(url)
         self._wanted = tuple(wanted)
         self._epoch = epoch
         self._last_ts = last_ts

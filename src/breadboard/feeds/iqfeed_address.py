@@ -5,6 +5,7 @@ from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
 from breadboard.errors import UsageError
+from breadboard.model.addresses import public
 
 DEFAULT_URL: Final = "tcp://127.0.0.1:5009"
 _HINT: Final = "tcp://127.0.0.1:5009?depth=9200&lookup=9100&admin=9300&bars=9400"
@@ -43,10 +44,10 @@ def address(url: str) -> Address:
         given = {name: int(text) for name, text in parse_qsl(parts.query, strict_parsing=bool(parts.query))}
         port = 5009 if parts.port is None else parts.port
     except ValueError as error:
-        raise UsageError(f"{url!r} is not the address of an IQFeed gateway: {error}", hint=_HINT) from None
+        raise UsageError(f"{public(url)!r} is not the address of an IQFeed gateway: {error}", hint=_HINT) from None
     rate = given.pop("rate", COMMANDS_A_SECOND)
     ports = _PORTS | given
     wrong = set(given) - set(_PORTS) or [each for each in (port, *ports.values()) if not 0 < each < 65_536]
     if parts.scheme != "tcp" or not parts.hostname or wrong or not 0 < rate <= _MOST:
-        raise UsageError(f"{url!r} is not the address of an IQFeed gateway", hint=_HINT)
+        raise UsageError(f"{public(url)!r} is not the address of an IQFeed gateway", hint=_HINT)
     return Address(parts.hostname, port, rate=rate, **ports)

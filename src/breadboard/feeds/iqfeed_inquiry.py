@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, Span, bars_request, days_request, error_of, ticks_request
+from breadboard.feeds.iqfeed_words import GREETING
 from breadboard.ports import Request, Send
 
-PROTOCOL: Final = "6.2"
 MOST_ROWS: Final = 50_000
 """Bars that a window may have at most."""
 _DAY_S: Final = 86_400
@@ -72,6 +72,7 @@ class IqfeedInquiry:
     error: str | None = None
     hint: str = ""
     remarks: Sequence[str] = ()
+    late_ns: int = 0
     asking: str = ""
     _rows: int = 0
     _refused: str = ""
@@ -83,7 +84,7 @@ class IqfeedInquiry:
 
     def requests(self) -> list[Request]:
         """Return the handshake and the first window's request."""
-        return [Send(f"S,SET PROTOCOL,{PROTOCOL}"), Send("S,SET CLIENT NAME,breadboard"), self._request()]
+        return [*map(Send, GREETING), self._request()]
 
     def on_lines(self, lines: Sequence[bytes]) -> tuple[list[bytes], list[Request]]:
         """Return the rows among these lines, and the next window's request once the end mark has come."""

@@ -1,10 +1,10 @@
-"""The lookup port (9100): requests in the vendor's field order, and answers told apart by their request ids.
+"""The lookup port (9100): requests in the vendor's field order, and what a row of an answer is.
 
 Every request carries an id, because the answers of several may interleave. Times are New York's, ``YYYYMMDD HHMMSS``.
 The vendor allows fifty requests a second.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 ENDING: Final = "!ENDMSG!"
@@ -84,49 +84,6 @@ def fields_of(line: str) -> list[str]:
 def error_of(fields: list[str]) -> str | None:
     """Return what an error row says; None for data. ``E,7,1,ENI`` is data: an error has the E and one field more."""
     return fields[1] if fields[:1] == ["E"] and len(fields) > 1 and fields[1] and not any(fields[2:]) else None
-
-
-@dataclass(slots=True)
-class Answer:
-    """One request's answer so far."""
-
-    rows: list[list[str]] = field(default_factory=list)
-    error: str = ""
-    done: bool = False
-
-
-class Answers:
-    """Puts interleaved lines together by request id. ``most`` bounds the rows that are kept of one answer."""
-
-    def __init__(self, most: int = 1_000_000) -> None:
-        self._open: dict[str, Answer] = {}
-        self._most = most
-        self.strays = 0
-        """Lines of requests that nobody made, or of no request."""
-
-    def expect(self, request_id: str) -> None:
-        """Wait for the answer to a request."""
-        self._open[request_id] = Answer()
-
-    def take(self, line: str) -> tuple[str, Answer] | None:
-        """Take a line; return the request and its whole answer once that has ended. Never raises."""
-        request_id, _, rest = line.rstrip("\r\n").partition(",")
-        answer = self._open.get(request_id)
-        if answer is None:
-            self.strays += 1
-            return None
-        fields = rest.removesuffix(",").split(",")
-        if fields == [ENDING]:
-            answer.done = True
-            return request_id, self._open.pop(request_id)
-        error = error_of(fields)
-        if error is not None:
-            answer.error = error
-        elif len(answer.rows) < self._most:
-            answer.rows.append(fields[1:] if fields[0] == _MARK else fields)
-        else:
-            answer.error = f"more than {self._most} rows"
-        return None
 
 
 def _count(number: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 from breadboard.feeds.massive_json import object_of, parse_body, text
 from breadboard.feeds.reading import Refused
@@ -100,9 +100,11 @@ def next_page(tag: str, next_url: str, key: str, base: str = REST) -> Fetch:
     Raises Refused where that leads to another host: the key goes to the interface that was asked and nowhere else.
     """
     asked, given = urlsplit(base), urlsplit(next_url)
-    if (given.scheme, given.netloc) != (asked.scheme, asked.netloc):
-        raise Refused(f"the next page is on {given.netloc[:80]!r}, not on {asked.netloc!r}")
-    return Fetch(tag, next_url, headers=_authorization(key))
+    here, there = (parts.netloc.rpartition("@")[2] for parts in (asked, given))  # without user and password
+    if given.scheme != asked.scheme or given.netloc not in {here, asked.netloc}:
+        raise Refused(f"the next page is on {there[:80]!r}, not on {here!r}")
+    url = next_url if given.netloc == asked.netloc else urlunsplit(given._replace(netloc=asked.netloc))
+    return Fetch(tag, url, headers=_authorization(key))
 
 
 class Failure(StrEnum):

@@ -51,8 +51,9 @@ class MassiveHistory:
     base: str = REST
     taken: int = 0
     empty: bool = False
-    delayed: bool = False
-    """The plan's data are late: the newest minutes of the window are not in the answer."""
+    late_ns: int = 0
+    stop_late: bool = False
+    """End at the first answer that says that the plan's data are late, without taking it: ask for less then."""
     error: str | None = None
     hint: str = ""
     remarks: Sequence[str] = ()
@@ -77,10 +78,14 @@ class MassiveHistory:
         envelope = _envelope(body) if status == 200 else None
         if envelope is None:
             return self._again(_CUT if status == 200 else status, body)
-        if envelope.status and envelope.status not in _GOOD:
+        if envelope.status not in _GOOD:  # every answer of the vendor's has one, a gateway's complaint may not
             return self._give_up(f"answered with the status {envelope.status[:40]!r}", "run it again later")
+        if envelope.status == "DELAYED":
+            self.late_ns = DELAY_NS
+            if self.stop_late:
+                self._page = None
+                return []
         self.taken, self.empty = self.taken + 1, not envelope.results
-        self.delayed = self.delayed or envelope.status == "DELAYED"
         return self._go_on(envelope.next_url)
 
     def _go_on(self, next_url: str | None) -> list[Request]:

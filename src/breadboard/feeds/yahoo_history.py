@@ -121,6 +121,9 @@ class YahooChart:
     crumb: str = field(default="", repr=False)
     error: str | None = None
     refused: list[tuple[Window | str, str]] = field(default_factory=list)
+    taken: int = 0
+    """How many windows are answered; the refusal of one is an answer where it is a chart's, and not a page of HTML."""
+    late_ns: int = 0
     _at: int = 0
     _step: Step = Step.CHART
     _tries: int = 0
@@ -131,11 +134,6 @@ class YahooChart:
     def done(self) -> bool:
         """Whether nothing is left to ask."""
         return self.error is not None or self._at >= len(self.windows)
-
-    @property
-    def taken(self) -> int:
-        """How many windows are answered; a refusal of one is an answer."""
-        return self._at
 
     @property
     def empty(self) -> bool:
@@ -175,7 +173,7 @@ class YahooChart:
     def _take_chart(self, status: int, body: bytes) -> list[Request]:
         said = refusal(status, body)
         if said is None:
-            return self._next() if _whole(body) else self._again("no whole answer")
+            return self._next(body) if _is_chart(body) else self._again("no whole answer")
         code, reason = said
         if code is StatusCode.NOT_ENTITLED:
             return self._renew_crumb(reason)
@@ -185,7 +183,7 @@ class YahooChart:
             self.error, self._unknown = f"{self.symbol}: {reason}", True
             return []
         self.refused.append((self.windows[self._at], reason))
-        return self._next()
+        return self._next(body)
 
     def _take_crumb(self, status: int, body: bytes) -> list[Request]:
         crumb = body.decode("utf-8", "replace").strip()
@@ -196,7 +194,8 @@ class YahooChart:
         self.crumb, self._step = crumb, Step.CHART
         return self._ask()
 
-    def _next(self) -> list[Request]:
+    def _next(self, body: bytes) -> list[Request]:
+        self.taken += _is_chart(body)
         self._at, self._tries = self._at + 1, 0
         return [] if self.done else self._ask(PAUSE_S)
 
@@ -233,10 +232,10 @@ class YahooChart:
         return [Fetch(self._tag(), url, delay_s, HEADERS, logs_in=self._step is not Step.CHART)]
 
 
-def _whole(body: bytes) -> bool:
-    """Tell whether an answer came to its end."""
+def _is_chart(body: bytes) -> bool:
+    """Tell whether an answer is one of the chart's, and came to its end."""
     try:
-        msgspec.json.decode(body)
+        found = msgspec.json.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
-    return True
+    return isinstance(found, dict) and "chart" in found

@@ -102,6 +102,25 @@ def test_no_answer_at_all_is_delivered_as_status_0_and_the_next_request_waits() 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("error", [httpx.LocalProtocolError, ValueError])
+def test_a_request_that_cannot_be_sent_is_answered_too_and_its_secrets_stay_out_of_the_log(
+    error: type[Exception], caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: httpx.Request) -> httpx.Response:
+        raise error("Illegal header value b'Bearer SESAME '")
+
+    async def scenario() -> None:
+        made, answers = fetching(httpx.MockTransport(refuse), ManualClock())
+        made.fetch(Fetch("depth:A", "http://v/"))
+        await settled(answers, 1)
+        await made.close()
+        assert answers == [("depth:A", 0, b"")]
+
+    asyncio.run(scenario())
+    assert f"no answer from http://v/: {error.__name__}" in caplog.text
+    assert "SESAME" not in caplog.text
+
+
 @pytest.mark.parametrize(
     ("status", "header", "waits"),
     [(429, "30", 30), (418, "86400", 86_400), (503, "soon", 0.5), (401, "", 60), (403, "1", 60)],

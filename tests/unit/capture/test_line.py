@@ -313,13 +313,14 @@ def test_a_refusal_with_retry_after_is_obeyed(caplog: pytest.LogCaptureFixture) 
 
 def test_a_venue_that_cannot_be_reached_is_told_once_in_words(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
-        async with capturing([source(PlainSession("ws://127.0.0.1:9/x"))], MemoryJournal()) as capture:
+        async with capturing([source(PlainSession("ws://me:hunter2@127.0.0.1:9/x"))], MemoryJournal()) as capture:
             await until(lambda: sum(s.failures for s in capture.status().sources) >= 3)
 
     asyncio.run(scenario())
     told = [record.getMessage() for record in caplog.records if "cannot be reached" in record.getMessage()]
     assert len(told) == 1
     assert told[0].startswith("BINANCE (source 0) cannot be reached at 127.0.0.1:9: ")
+    assert "hunter2" not in caplog.text
     assert "Errno" not in told[0]
     assert "hint: breadboard up" in told[0]
 

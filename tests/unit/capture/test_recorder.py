@@ -38,6 +38,16 @@ def test_the_first_connection_ever_begins_without_a_gap() -> None:
     assert (epoch.epoch, epoch.open, epoch.provenance, epoch.wanted) == (1, True, Provenance.SYNTHETIC, ("BTCUSDT",))
 
 
+def test_secrets_in_an_address_are_not_journaled() -> None:
+    clock, journal = ManualClock(), MemoryJournal()
+    url = "wss://me:hunter2@h:9/ws?token=SESAME&streams=a"
+    made = Recorder(Appender(journal, clock), clock, Counters(0, "X", 1), 0, "X", url, ["A"], 0, None)
+    made.opened(Provenance.LIVE)
+    data(made, clock, b"1")
+    (epoch,) = journal.epochs()
+    assert epoch.url == "wss://h:9/ws?streams=a"
+
+
 def test_after_an_outage_the_gap_comes_before_anything_else_and_ends_at_the_first_byte() -> None:
     made, journal, clock = recorder()
     made.opened(Provenance.LIVE)

@@ -1,4 +1,4 @@
-"""Requests to the lookup port, the answers put together, and streamed bars."""
+"""Requests to the lookup port, rows of answers, and streamed bars."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,6 @@ from hypothesis import strategies as st
 
 from breadboard.feeds.iqfeed_bars import BarsSession, unwatch, watch
 from breadboard.feeds.iqfeed_lookup import (
-    Answers,
     Span,
     bars_request,
     days_request,
@@ -35,34 +34,6 @@ def test_requests_have_the_vendors_field_order() -> None:
     assert bars_request("XYZ", "R1", DAY, 5) == "HIT,XYZ,5,20261124 093000,20261124 160000,10,093000,160000,1,R1,,s,1"
     assert days_request("XYZ", "R1", Span()) == "HDX,XYZ,,1,R1,"
     assert days_request("XYZ", "R1", DAY) == "HDT,XYZ,20261124,20261124,10,1,R1,"
-
-
-def test_answers_are_told_apart_while_they_interleave() -> None:
-    answers = Answers()
-    for name in ("A", "B", "C"):
-        answers.expect(name)
-    done = [
-        found
-        for line in ("A,LH,1,2,3,", "B,LH,4,5,6,", "C,E,!NO_DATA!,,", "A,7,8,9,", "Z,1,", "C,!ENDMSG!,", "A,!ENDMSG!,")
-        if (found := answers.take(line)) is not None
-    ]
-    assert [(name, answer.rows, answer.error) for name, answer in done] == [
-        ("C", [], "!NO_DATA!"),
-        ("A", [["1", "2", "3"], ["7", "8", "9"]], ""),
-    ]
-    assert answers.strays == 1
-    assert answers.take("A,LH,1,2,3,") is None, "it has ended"
-    assert answers.strays == 2
-
-
-def test_an_answer_has_a_bound() -> None:
-    answers = Answers(most=2)
-    answers.expect("A")
-    for _ in range(3):
-        answers.take("A,LH,1,2,3,")
-    found = answers.take("A,!ENDMSG!,")
-    assert found is not None
-    assert (len(found[1].rows), found[1].error) == (2, "more than 2 rows")
 
 
 @pytest.mark.parametrize(
@@ -167,7 +138,3 @@ def test_streamed_bars_are_asked_for_by_an_id_that_tells_their_interval() -> Non
 @given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from(SAMPLE.frames)), max_size=10))
 def test_the_other_ports_sessions_never_raise(frames: list[bytes]) -> None:
     BarsSession(["XYZ"], 60, "").on_frames(frames)
-    answers = Answers()
-    answers.expect("S")
-    for frame in frames:
-        answers.take(frame.decode("latin-1"))

@@ -39,9 +39,35 @@ def test_pages_are_followed_to_the_last() -> None:
         assert asked(inquiry.on_document("splits:ABC", 200, page(url))).url == url
         assert (inquiry.taken, inquiry.done, inquiry.empty) == (number, False, False)
     assert inquiry.on_document("splits:ABC", 200, page(results=0, status="DELAYED")) == []
-    assert (inquiry.taken, inquiry.done, inquiry.empty, inquiry.delayed, inquiry.error) == (3, True, True, True, None)
+    assert (inquiry.taken, inquiry.done, inquiry.empty, inquiry.error) == (3, True, True, None)
+    assert inquiry.late_ns == 900 * 10**9
     assert inquiry.on_document("splits:ABC", 200, page()) == []
     assert KEY not in repr(inquiry)
+
+
+def test_an_inquiry_that_is_to_stop_where_data_are_late_takes_none_of_them() -> None:
+    inquiry = MassiveHistory("splits:ABC", splits("ABC"), KEY, stop_late=True)
+    inquiry.requests()
+    assert inquiry.on_document("splits:ABC", 200, page(f"{BASE}/v3?cursor=1", status="DELAYED")) == []
+    assert (inquiry.taken, inquiry.done, inquiry.late_ns, inquiry.error) == (0, True, 900 * 10**9, None)
+
+
+def test_a_password_in_an_address_is_in_no_error_and_the_next_page_is_asked_for_with_it() -> None:
+    base = "http://me:hunter2@gateway:9"
+    for next_url, words in (
+        ("http://gateway:9/v3?cursor=1", None),
+        ("http://me:hunter2@gateway:9/v3?cursor=1", None),
+        ("http://you:hunter3@gateway:9/v3?cursor=1", "the next page is on 'gateway:9', not on 'gateway:9'"),
+        ("http://you:hunter3@elsewhere/v3?cursor=1", "the next page is on 'elsewhere', not on 'gateway:9'"),
+    ):
+        inquiry = MassiveHistory("splits:ABC", splits("ABC"), KEY, base)
+        inquiry.requests()
+        found = inquiry.on_document("splits:ABC", 200, page(next_url))
+        if words is None:
+            assert asked(found).url == f"{base}/v3?cursor=1"
+        else:
+            assert words in str(inquiry.error)
+            assert "hunter" not in str(inquiry.error)
 
 
 @pytest.mark.parametrize(
@@ -67,6 +93,8 @@ def test_a_page_that_leads_astray_ends_it(next_url: str, words: str) -> None:
         (403, b'{"message":"You are not entitled"}', "does not give this with your plan: 403", "an older day"),
         (404, f'{{"message":"no {KEY}"}}'.encode(), "refused: 404 no … (page 1)", "--help"),
         (200, page(status="ERROR"), "answered with the status 'ERROR'", "later"),
+        (200, b'{"error":"upstream is busy"}', "answered with the status ''", "later"),
+        (200, b"{}", "answered with the status ''", "later"),
     ],
 )
 def test_a_refusal_is_not_asked_for_twice(status: int, body: bytes, words: str, hint: str) -> None:

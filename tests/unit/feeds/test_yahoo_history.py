@@ -148,7 +148,17 @@ def test_an_unknown_symbol_ends_it_and_a_refused_window_does_not() -> None:
     other.requests()
     assert asked(other.on_document("chart:AAPL", 422, TOO_WIDE))
     assert other.refused == [((0, 5), "Unprocessable Entity: Only 8 days")]
-    assert (other.done, other.error) == (False, None)
+    assert (other.taken, other.done, other.error) == (1, False, None)
+
+
+@pytest.mark.parametrize("body", [b"<html>Forbidden</html>", b'{"finance":{"result":null}}', b"[]", b""])
+def test_a_refusal_that_is_no_chart_is_told_and_not_kept(body: bytes) -> None:
+    chart = YahooChart("AAPL", "1m", [(0, 5), (5, 9)])
+    chart.requests()
+    assert asked(chart.on_document("chart:AAPL", 403, body))
+    assert (chart.taken, len(chart.refused)) == (0, 1)
+    assert chart.on_document("chart:AAPL", 200, FINE) == []
+    assert (chart.taken, chart.done, chart.error) == (1, True, None)
 
 
 def test_answers_to_what_was_not_asked_are_nothing() -> None:
