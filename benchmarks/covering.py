@@ -45,8 +45,8 @@ def coverage(
 ) -> Coverage:
     """Look for every message made between the first and the last that came.
 
-    Where channels of ``groups`` have connections of their own, the last is that of its own group: what a connection
-    did not bring at the end of all may be unnoticed yet, whatever another brought meanwhile.
+    Where channels of ``groups`` have connections of their own, the last and the neighbours are those of its own group:
+    what a connection did not bring at the end of all may be unnoticed yet, whatever another brought meanwhile.
 
     A message that did not come would have come between its neighbours that did, so a gap covers it that has this
     symbol and channel (or all), and its numbers or a moment between those neighbours. ``channels`` names the feed's
@@ -63,11 +63,14 @@ def coverage(
     symbols = _symbols(evidence)
     words = [channel_of(made.stream, symbols) for made in every]
     sides = [_group(groups, channels.get(word, word)) for word in words]
-    last = {sides[place]: place for place in came}
+    beside: dict[int, list[int]] = {}
+    """By side, what came: each connection is read, and stamped, at moments of its own."""
+    for place in came:
+        beside.setdefault(sides[place], []).append(place)
     missing = [
         place
         for place in range(came[0] if came else 0, came[-1] if came else 0)
-        if not stamps[place] and place < last.get(sides[place], len(every))
+        if not stamps[place] and place < beside.get(sides[place], came)[-1]
     ]
     covered = unnumbered = 0
     outside: list[str] = []
@@ -76,8 +79,9 @@ def coverage(
     for place in missing:
         made, channel = every[place], words[place]
         kind = channels.get(channel, channel)
-        after = bisect_left(came, place)
-        before, behind = stamps[came[after - 1]], stamps[came[after]]
+        neighbours = beside.get(sides[place], came)
+        after = bisect_left(neighbours, place)
+        before, behind = stamps[neighbours[max(after, 1) - 1]], stamps[neighbours[after]]
         if any(_covers(gap, made, (channel, kind), before, behind) for gap in gaps):
             covered += 1
         elif single and (
