@@ -45,6 +45,8 @@ class EngineConfig(Section, frozen=True):
     idle_s: Annotated[float, Meta(gt=0)] = 5.0
     """A source this silent no longer holds its watermark back (measured on CLOCK records)."""
     checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
+    groups: dict[str, tuple[str, ...]] = {}
+    """By name, instruments that are the same thing at several venues: ``BTC-USDT = ["BTCUSDT.BINANCE", …]``."""
 
 
 class ApiConfig(Section, frozen=True):

@@ -65,13 +65,15 @@ class Chain:
 
 
 class Digest:
-    """The chains of all tables: six of events, their levels, gaps and bars."""
+    """The chains of all tables: six of events, their levels, gaps, bars and best bids and offers."""
 
     def __init__(self) -> None:
-        names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]
+        names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar", "nbbo"]
         self._chains = {name: Chain() for name in names}
 
-    def update(self, tape: Tape, bars: NDArray[np.void], gaps: Iterable[tuple[int, int, Gap]]) -> None:
+    def update(
+        self, tape: Tape, bars: NDArray[np.void], gaps: Iterable[tuple[int, int, Gap]], nbbo: NDArray[np.void]
+    ) -> None:
         """Take everything concluded from the next journal offsets."""
         for kind, name, record in _RECORDS:
             rows = (tape.kind == kind).nonzero()[0]
@@ -81,6 +83,8 @@ class Digest:
         if len(books):
             self._chains["levels"].update(_levels(tape, books))
         self._chains["bar"].update(bars.tobytes())
+        if len(nbbo):
+            self._chains["nbbo"].update(nbbo.tobytes())
         for gap in gaps:
             self._chains["gap"].update(msgspec.json.encode(gap) + b"\n")
 
@@ -88,6 +92,8 @@ class Digest:
         """Return the digest in hex, with bars still open and the instruments' names; changes nothing."""
         total = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         for name, chain in self._chains.items():
+            if name == "nbbo" and not chain.length:
+                continue  # who asks for no groups has the digest of before there were any
             total.update(f"{name} {chain.length}\n".encode() + chain.hash + chain.pending)
         total.update(f"open {len(open_bars)}\n".encode() + open_bars.tobytes())
         for instrument in instruments:

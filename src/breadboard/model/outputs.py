@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.gaps import Gap
+from breadboard.model.nbbo import NBBO, Group
 from breadboard.model.tape import Tape
 
 
@@ -27,3 +28,7 @@ class Outputs:
     """Per tape row, wall ns at which its frame was appended."""
     details: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
     """By ``(offset, index)``, what a STATUS row says in the venue's own words."""
+    nbbo: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, NBBO))
+    """``NBBO`` rows, in journal order: changes of the best bid and offer of ``groups``."""
+    groups: tuple[Group, ...] = ()
+    """What the rows of ``nbbo`` speak of; the same in all outputs of a run."""
