@@ -19,6 +19,8 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
+        outputs.nbbo[outputs.nbbo["offset"] < offset],
+        outputs.groups,
     )
 
 
@@ -33,6 +35,8 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
+        outputs.nbbo[outputs.nbbo["offset"] >= offset],
+        outputs.groups,
     )
 
 
@@ -49,4 +53,6 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         tuple(gap for part in parts for gap in part.gaps),
         np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
         {where: said for part in parts for where, said in part.details.items()},
+        np.concatenate([part.nbbo for part in parts]),
+        next((part.groups for part in parts if part.groups), ()),
     )

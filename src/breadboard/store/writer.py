@@ -26,6 +26,7 @@ from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
 from breadboard.store.intents import Intents
+from breadboard.store.nbbo import nbbo
 from breadboard.store.origins import Origins
 from breadboard.store.statuses import statuses
 from breadboard.telemetry.lag import LagRow
@@ -222,6 +223,7 @@ class StoreWriter:
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
+            "nbbo": nbbo(batch.nbbo, batch.groups),
         }
 
     def _provisional(self) -> NDArray[np.void]:
