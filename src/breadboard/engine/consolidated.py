@@ -138,6 +138,7 @@ class Consolidated:
         used = np.flatnonzero(self._sources["seen"])
         return pack(
             {
+                "groups": self._names(),
                 "faces": self._faces,
                 "sources": self._sources[used],
                 "numbers": used,
@@ -147,11 +148,16 @@ class Consolidated:
         )
 
     def restore(self, state: bytes) -> None:
-        """Go back to a state that ``snapshot`` returned, of the same groups."""
+        """Go back to a state that ``snapshot`` returned. One of other groups is passed over: legs are unknown again."""
         parts = unpack(state)
+        if parts["groups"] != self._names():
+            return
         self._faces, self._last = parts["faces"], parts["last"]
         self._sources[parts["numbers"]] = parts["sources"]
         self._meter[: core.LOW] = parts["meter"]
+
+    def _names(self) -> list[list[object]]:
+        return [[group.name, [list(leg) for leg in group.legs]] for group in self.groups]
 
     def _levels(self, leg: int, face: int, books: Books) -> list[list[tuple[int, int, int]]]:
         """Return bids and asks of one leg."""

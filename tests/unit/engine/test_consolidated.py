@@ -366,6 +366,15 @@ def test_batches_of_any_size_and_restarts_tell_the_same(size: int) -> None:
     assert stage.consolidated.snapshot() == whole.consolidated.snapshot()
 
 
+def test_a_state_of_other_groups_is_passed_over() -> None:
+    """The configuration was changed: the legs are unknown until they speak, and nothing is read in the wrong place."""
+    stage, other = Both(), Both()
+    stage.on_tape(tape([quote(0, 10, 12, 0), quote(1, 11, 12, 0)]))
+    other.consolidated = Consolidated(groups_of({"X": ("X.B",)}), other.consolidated._instruments, lambda _: None)
+    other.consolidated.restore(stage.consolidated.snapshot())
+    assert said(other.on_tape(tape([quote(0, 10, 12, 1), quote(1, 9, 12, 1)], first=2))) == [("normal", 9, 12, [0])]
+
+
 def test_without_groups_nothing_is_watched() -> None:
     stage = Consolidated((), Instruments(), lambda _: None)
     assert len(stage.on_tape(tape([quote(0, 1, 2, 0)]), np.zeros(0, TOP))) == 0
