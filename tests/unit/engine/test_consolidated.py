@@ -375,6 +375,15 @@ def test_a_state_of_other_groups_is_passed_over() -> None:
     assert said(other.on_tape(tape([quote(0, 10, 12, 1), quote(1, 9, 12, 1)], first=2))) == [("normal", 9, 12, [0])]
 
 
+def test_a_leg_never_heard_whose_book_goes_stale_is_told_as_gapped() -> None:
+    """As after a restart with other groups: the book was live before anybody consolidated it."""
+    stage = Both()
+    stage.books.on_tape(tape([snapshot(10, [(BUY, 8, 5)], instrument=1, source=1)]))
+    found = stage.on_tape(tape([wide(EventKind.STATUS, StatusCode.FEED_DOWN, 1, 1)], first=1))
+    assert said(found) == [("empty", ABSENT, ABSENT, [])]
+    assert legs_in(int(found[0]["gapped"])) == [1]
+
+
 def test_without_groups_nothing_is_watched() -> None:
     stage = Consolidated((), Instruments(), lambda _: None)
     assert len(stage.on_tape(tape([quote(0, 1, 2, 0)]), np.zeros(0, TOP))) == 0

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import outputs_made as made
+import three_venues
 from breadboard.model.kinds import Flag
 from breadboard.model.nbbo import Group, NbboState, blank
 from breadboard.model.outputs import Outputs
@@ -73,3 +74,21 @@ def test_outputs_are_cut_and_joined_with_them() -> None:
     joined = cut.join([nothing, before, after])
     assert joined.nbbo.tobytes() == whole.nbbo.tobytes()
     assert joined.groups == GROUPS
+
+
+def test_three_recorded_venues_reach_the_store_row_for_row(tmp_path: Path) -> None:
+    engine, frames = three_venues.engine(), three_venues.frames()
+    states = "SELECT state, count() AS n, min(bid_price - ask_price) AS least FROM nbbo GROUP BY state ORDER BY state"
+    legs = "SELECT standing, count() AS n FROM nbbo GROUP BY standing ORDER BY n"
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        writer = StoreWriter(store, tmp_path / "writer", epochs=engine.epochs)
+        for first in range(0, len(frames), 50_000):
+            outputs = engine.process(frames.take(slice(first, first + 50_000)))
+            writer.write(outputs, engine.bars.open_bars(), engine.instruments)
+        writer.close()
+        found = store.query(states).to_pylist()
+        assert [(row["state"], row["n"]) for row in found] == [("crossed", 6_993), ("normal", 15)]
+        assert found[0]["least"] > 0 > found[1]["least"]
+        assert sum(row["n"] for row in store.query(legs).to_pylist()) == 7_008
+        assert store.query("SELECT DISTINCT provenance FROM nbbo")["provenance"].to_pylist() == ["replay"]
+        assert audit(store).ok
