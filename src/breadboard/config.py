@@ -47,6 +47,8 @@ class EngineConfig(Section, frozen=True):
     checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
     bars: tuple[str, ...] = ()
     """Bars by activity besides those of time: tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25."""
+    groups: dict[str, tuple[str, ...]] = {}
+    """By name, instruments that are the same thing at several venues: ``BTC-USDT = ["BTCUSDT.BINANCE", …]``."""
 
 
 class ApiConfig(Section, frozen=True):

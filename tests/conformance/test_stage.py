@@ -17,13 +17,43 @@ from numpy.typing import NDArray
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
+from breadboard.engine.state import pack, unpack
 from breadboard.model.gaps import Gap
+from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode
 from breadboard.model.tape import Tape
 from breadboard.ports import Stage
 from tapes import SECOND, T0, cut, tape, trade
+
+
+class ConsolidatedBooks:
+    """Books and what is consolidated from them: two stages that only work together, as one."""
+
+    def __init__(self) -> None:
+        instruments = Instruments()
+        for which in range(4):
+            instruments.intern("VENUE", f"S{which}")
+        groups = groups_of({"A": ("S0.VENUE", "S1.VENUE"), "B": ("S3.VENUE",)})
+        self.consolidated = Consolidated(groups, instruments, lambda _: 20.0)
+        self.books = Books(lambda which: SequenceRule(which % 3), self.consolidated.watches)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        found = self.consolidated.on_tape(rows, self.books.tops)
+        return found if len(found) else None
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "consolidated": self.consolidated.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.consolidated.restore(parts["consolidated"])
+
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
@@ -31,6 +61,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "continuity": lambda: Continuity(lambda which: which not in {2, 3}, lambda which: which == 3),
     "clock_skew": ClockSkew,
     "latest": Latest,
+    "consolidated": ConsolidatedBooks,
 }
 
 

@@ -1,6 +1,6 @@
 """The bars' inner loop: a ring of recent bars per instrument and interval, closed by watermarks in event time."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,11 +8,8 @@ from numpy.typing import NDArray
 from breadboard.engine.latest import add_volume
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, INT64_MAX
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BarState, EventKind, Flag
-
-Record = Any
-"""A record of an array: numpy's own type for it knows no field names."""
 
 SECONDS: Final = tuple(INTERVALS.values())
 RINGS: Final = (64, 32, 64, 32, 32, 8)

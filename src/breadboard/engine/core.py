@@ -12,9 +12,11 @@ from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
 from breadboard.engine.digest import Digest
 from breadboard.engine.found import as_gap
+from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.engine.router import Quarantined, Routed, Router
@@ -43,7 +45,8 @@ class Engine:
         self.instruments = Instruments()
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
-        self.books = Books(self._rule)
+        self.consolidated = Consolidated(groups_of(config.groups), self.instruments, self._silence_s)
+        self.books = Books(self._rule, self.consolidated.watches if config.groups else None)
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
@@ -83,22 +86,24 @@ class Engine:
         tape = self.orders.on_tape(routed.tape)
         holes = self.continuity.on_tape(tape)
         breaks = self.books.on_tape(tape)
+        nbbo = self.consolidated.on_tape(tape, self.books.tops)
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
-        found = {"activity_bars": self.activity.on_tape(tape)}
-        streams = {name: rows for name, rows in found.items() if rows is not None}
+        found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape)}
+        streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
         self._digest.update(tape, bars, gaps, streams)
-        self._tally.take(tape, gaps, len(bars))
+        self._tally.take(tape, gaps, len(bars), len(streams.get("nbbo", ())))
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams)
+        groups = self.consolidated.groups
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams, groups)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""
@@ -120,6 +125,7 @@ class Engine:
                 "digest": self._digest.snapshot(),
                 "tally": self._tally.packed(),
                 "orders": self.orders.snapshot(),
+                "consolidated": self.consolidated.snapshot(),
                 **{name: stage.snapshot() for name, stage in self._stages().items()},
             }
         )
@@ -134,6 +140,7 @@ class Engine:
         self._digest.restore(parts["digest"])
         self._tally.unpacked(parts["tally"])
         self.orders.restore(parts["orders"])
+        self.consolidated.restore(parts["consolidated"])
         for name, stage in self._stages().items():
             stage.restore(parts[name])
 
@@ -177,6 +184,10 @@ class Engine:
 
     def _rule(self, instrument: int) -> SequenceRule:
         return self.instruments[instrument].sequence_rule
+
+    def _silence_s(self, venue: str) -> float | None:
+        feed = self._router.feed(venue)
+        return None if feed is None else feed.capabilities.heartbeat_s
 
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)

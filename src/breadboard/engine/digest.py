@@ -65,7 +65,7 @@ class Chain:
 
 
 class Digest:
-    """The chains of all tables: six of events, their levels, gaps and bars."""
+    """The chains of all tables: six of events, their levels, gaps, bars; and of each stream that has rows."""
 
     def __init__(self) -> None:
         names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]

@@ -44,10 +44,11 @@ class Tally:
     gaps: int = 0
     refilled: int = 0
     bars: int = 0
+    nbbo: int = 0
     poisoned: int = 0
     """Frames that a bug in a stage kept out of its state; they are on the tape all the same."""
 
-    def take(self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int) -> None:
+    def take(self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int, nbbo: int) -> None:
         """Count what came of the next frames."""
         kinds = np.bincount(tape.kind, minlength=_KINDS).tolist()
         for name, kind in _COUNTED.items():
@@ -63,6 +64,7 @@ class Tally:
         self.gaps += len(gaps) - refilled
         self.refilled += refilled
         self.bars += bars
+        self.nbbo += nbbo
 
     def packed(self) -> dict[str, Any]:
         """Return all counts for ``pack``."""
@@ -99,6 +101,7 @@ def summary(
         "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),
+        "nbbo": tally.nbbo,
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
         "alerts": 0,

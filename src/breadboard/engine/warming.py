@@ -5,11 +5,14 @@ import numpy as np
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.model.decimals import SIZE_EXP
-from breadboard.model.kinds import EventKind, OrderAction, SequenceRule, Side
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import EventKind, GapReason, OrderAction, SequenceRule, Side
 from breadboard.model.tape import Tape
 
 _NOON = 1_700_000_000_000_000_000
@@ -51,3 +54,18 @@ def warm() -> None:
     taker = Orders()
     books.on_tape(taker.on_tape(Tape.of(1, orders)))
     taker.restore(taker.snapshot())
+    _consolidate(tape)
+
+
+def _consolidate(tape: Tape) -> None:
+    """Run what only engines with groups run."""
+    instruments = Instruments()
+    instruments.intern("VENUE", "SYMBOL")
+    consolidated = Consolidated(groups_of({"GROUP": ("SYMBOL.VENUE",)}), instruments, lambda _: None)
+    books = Books(lambda _: SequenceRule.OVERLAP, consolidated.watches)
+    books.on_tape(tape)
+    consolidated.on_tape(tape, books.tops)
+    consolidated.depth(0, books)
+    gap = Tape.of(1, {"kind": [EventKind.GAP], "code": [GapReason.DISCONNECT]})
+    books.on_tape(gap)
+    consolidated.on_tape(gap, books.tops)

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.gaps import Gap
+from breadboard.model.nbbo import NBBO, Group
 from breadboard.model.tape import Tape
+
+_NO_NBBO: Final = np.zeros(0, NBBO)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,3 +32,10 @@ class Outputs:
     """By ``(offset, index)``, what a STATUS row says in the venue's own words."""
     streams: Mapping[str, NDArray[np.void]] = field(default_factory=dict)
     """By name, the rows of stages that are switched on by configuration; each has an ``offset``."""
+    groups: tuple[Group, ...] = ()
+    """What the rows of the stream ``nbbo`` speak of; the same in all outputs of a run."""
+
+    @property
+    def nbbo(self) -> NDArray[np.void]:
+        """``NBBO`` rows, in journal order: changes of the best bid and offer of ``groups``."""
+        return self.streams.get("nbbo", _NO_NBBO)

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from breadboard.errors import StoreError
 from breadboard.store import schema
 
-_EXACT: Final = ("trades", "quotes", "book_deltas", "orders", "activity_bars", "gaps", "quarantine")
+_EXACT: Final = ("trades", "quotes", "book_deltas", "orders", "activity_bars", "gaps", "quarantine", "nbbo")
 """Tables that never replace a row, so that their counts must be equal. Lags are measured and not in the ledger."""
 
 

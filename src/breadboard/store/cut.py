@@ -20,6 +20,7 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
         {name: rows[rows["offset"] < offset] for name, rows in outputs.streams.items()},
+        outputs.groups,
     )
 
 
@@ -35,6 +36,7 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
         {name: rows[rows["offset"] >= offset] for name, rows in outputs.streams.items()},
+        outputs.groups,
     )
 
 
@@ -55,4 +57,5 @@ def join(parts: Sequence[Outputs]) -> Outputs:
             name: np.concatenate([part.streams[name] for part in parts if name in part.streams])
             for name in {name: None for part in parts for name in part.streams}
         },
+        next((part.groups for part in parts if part.groups), ()),
     )

@@ -1,6 +1,6 @@
 """From what the engine concluded to Arrow tables, one per SQL table. Columns only: no loop over rows in Python."""
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -163,7 +163,7 @@ def arrow(columns: dict[str, pa.Array]) -> pa.Table:
 NULLABLE: Final = frozenset(
     (
         *("ts_event", "sequence", "trade_id", "sequence_first", "sequence_prev", "sequence_from", "sequence_to"),
-        *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap"),
+        *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap", "bid_age_ns", "ask_age_ns"),
     )
 )
 """Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price)."""
@@ -181,7 +181,16 @@ class Picked:
         return column[self._places]
 
 
-def provenance(tape: Tape | Picked) -> NDArray[np.uint8]:
+class Flagged(Protocol):
+    """Whatever has tape flags a row."""
+
+    @property
+    def flags(self) -> NDArray[Any]:
+        """``Flag`` bits."""
+        ...
+
+
+def provenance(tape: Flagged) -> NDArray[np.uint8]:
     """Return a code per row: a place in PROVENANCES. Synthetic wins: it is the strongest warning."""
     synthetic = (tape.flags & Flag.SYNTHETIC) != 0
     replayed = (tape.flags & Flag.REPLAYED) != 0

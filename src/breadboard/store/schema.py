@@ -96,6 +96,10 @@ _QUOTE = (
 )
 
 
+LEG_MASKS: Final = ("standing", "stale", "gapped", "delayed", "suspect", "inverted")
+"""Columns of ``nbbo`` that name instruments, one blank between two: labels, since few combinations ever occur."""
+
+
 def _events(name: str, *columns: Column, partition: str = _DAY, life: str = "tick") -> Table:
     return Table(name, COMMON + columns, _KEY, partition, life=life)
 
@@ -223,6 +227,26 @@ TABLES: Final = {
             _FLAGS,
             partition=_MONTH,
             life="",
+        ),
+        Table(
+            "nbbo",
+            (
+                _label("name"),
+                _label("state"),
+                Column("ts_event", f"Nullable({_STAMP})", _DELTA),
+                _stamp("ts_recv"),
+                _integer("offset"),
+                Column("index", "UInt16", "T64, ZSTD(1)"),
+                _label("provenance"),
+                *_QUOTE,
+                *(_label(f"{side}_of") for side in ("bid", "ask")),
+                *(_integer(f"{side}_age_ns", "Nullable(Int64)") for side in ("bid", "ask")),
+                *(_label(name) for name in LEG_MASKS),
+                _FLAGS,
+            ),
+            "(name, ts_recv, offset, `index`)",
+            _DAY,
+            life="tick",
         ),
         Table(
             "quarantine",

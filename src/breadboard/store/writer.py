@@ -26,6 +26,7 @@ from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
 from breadboard.store.intents import Intents
+from breadboard.store.nbbo import nbbo
 from breadboard.store.origins import Origins
 from breadboard.store.statuses import statuses
 from breadboard.telemetry.lag import LagRow
@@ -225,6 +226,7 @@ class StoreWriter:
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
             **more,
+            "nbbo": nbbo(batch.nbbo, batch.groups),
         }
 
     def _provisional(self) -> NDArray[np.void]:

@@ -1,0 +1,95 @@
+"""Which instruments are the same thing at several venues: given in the configuration, or proposed from their names."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from breadboard.errors import UsageError
+from breadboard.model.instruments import Instrument
+from breadboard.model.nbbo import MAX_LEGS, Group
+
+_QUOTES: Final = (
+    "FDUSD",
+    "USDT",
+    "USDC",
+    "BUSD",
+    "TUSD",
+    "USD",
+    "EUR",
+    "GBP",
+    "JPY",
+    "TRY",
+    "BRL",
+    "AUD",
+    "BTC",
+    "ETH",
+)
+"""Quote currencies as symbols without a separator end in them. A longer one comes before one that it ends in."""
+_ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
+"""Kraken's names."""
+_FUTURES: Final = re.compile(r"[-_](PERP|SWAP|\d{6,8})$")
+_FUTURES_VENUES: Final = {"USDM": "PERP", "COINM": "PERP", "LINEAR": "PERP", "INVERSE": "PERP"}
+"""Last words of the names of venues whose symbols do not say that they are contracts."""
+_PAIR: Final = re.compile(r"([A-Z0-9]{2,})[-_/:]([A-Z0-9]{2,})$")
+
+
+def groups_of(given: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
+    """Return the groups of a configuration: names with ids like ``BTC-USDT.OKX``, in their order.
+
+    Raises UsageError for an id without a venue, one that is in two places, and groups of none or too many.
+    """
+    found: list[Group] = []
+    owners: dict[str, str] = {}
+    for name, ids in given.items():
+        if not 1 <= len(ids) <= MAX_LEGS:
+            raise _wrong(f"group {name!r} has {len(ids)} instruments; it can have 1 to {MAX_LEGS}")
+        legs: list[tuple[str, str]] = []
+        for one in ids:
+            symbol, _, venue = one.rpartition(".")
+            if not symbol or not venue:
+                raise _wrong(f"{one!r} of group {name!r} is no instrument")
+            if one in owners:
+                raise _wrong(f"{one!r} of group {name!r} is in group {owners[one]!r} already")
+            owners[one] = name
+            legs.append((venue, symbol))
+        found.append(Group(name, tuple(legs)))
+    return tuple(found)
+
+
+def proposed(instruments: Iterable[Instrument]) -> dict[str, list[str]]:
+    """Return groups of two and more by what their symbols say, for people to look over: names with ids, sorted.
+
+    ``BTCUSDT.BINANCE``, ``BTC-USDT.OKX`` and ``BTC/USDT.KRAKEN_V2`` are one. Other quote currencies, and contracts
+    (swaps, futures of a date), are others. A symbol that is no pair stands for itself (``AAPL``).
+    """
+    found: dict[str, list[str]] = {}
+    for instrument in instruments:
+        found.setdefault(normalised(instrument.venue, instrument.symbol), []).append(instrument.id)
+    return {name: sorted(ids) for name, ids in sorted(found.items()) if len(ids) > 1}
+
+
+def normalised(venue: str, symbol: str) -> str:
+    """Return what a symbol means, in one spelling: ``BTC-USDT``, ``BTC-USDT-PERP``, ``AAPL``."""
+    text = symbol.upper()
+    contract = _FUTURES.search(text)
+    if contract:
+        text = text[: contract.start()]
+        kind = "PERP" if contract[1] == "SWAP" else contract[1]
+    else:
+        kind = _FUTURES_VENUES.get(venue.rpartition("_")[2], "")
+    return "-".join(part for part in (*_split(text), kind) if part)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Return base and quote currency; the text and nothing where it is no pair."""
+    pair = _PAIR.match(text)
+    if pair:
+        base, quote = pair.groups()
+    else:
+        quote = next((one for one in _QUOTES if text.endswith(one) and len(text) > len(one) + 1), "")
+        base = text[: len(text) - len(quote)]
+    return _ALIASES.get(base, base), _ALIASES.get(quote, quote)
+
+
+def _wrong(sentence: str) -> UsageError:
+    return UsageError(sentence, hint='[engine.groups]\n"BTC-USDT" = ["BTCUSDT.BINANCE", "BTC-USDT.OKX"]')

@@ -1,0 +1,75 @@
+"""Groups: as configured, and as proposed from what symbols say."""
+
+import pytest
+
+from breadboard.engine.groups import groups_of, normalised, proposed
+from breadboard.errors import UsageError
+from breadboard.model.instruments import Instrument
+from breadboard.model.nbbo import Group
+
+
+def test_groups_keep_their_order_and_split_ids_at_the_last_dot() -> None:
+    given = {"BTC-USDT": ("BTCUSDT.BINANCE", "BTC-USDT.OKX"), "BRK": ["BRK.B.IQFEED"]}
+    assert groups_of(given) == (
+        Group("BTC-USDT", (("BINANCE", "BTCUSDT"), ("OKX", "BTC-USDT"))),
+        Group("BRK", (("IQFEED", "BRK.B"),)),
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"X": ("BTCUSDT",)}, "'BTCUSDT' of group 'X' is no instrument"),
+        ({"X": (".OKX",)}, "'.OKX' of group 'X' is no instrument"),
+        ({"X": ("A.B",), "Y": ("A.B",)}, "'A.B' of group 'Y' is in group 'X' already"),
+        ({"X": ("A.B", "A.B")}, "'A.B' of group 'X' is in group 'X' already"),
+        ({"X": ()}, "group 'X' has 0 instruments; it can have 1 to 64"),
+        ({"X": tuple(f"A.{n}" for n in range(65))}, "group 'X' has 65 instruments; it can have 1 to 64"),
+    ],
+)
+def test_a_group_that_cannot_be_is_refused_by_name(given: dict[str, tuple[str, ...]], sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence.replace(".", r"\.")):
+        groups_of(given)
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "meaning"),
+    [
+        ("BINANCE", "BTCUSDT", "BTC-USDT"),
+        ("OKX", "BTC-USDT", "BTC-USDT"),
+        ("KRAKEN_V2", "BTC/USDT", "BTC-USDT"),
+        ("KRAKEN", "XBT/USD", "BTC-USD"),
+        ("KRAKEN", "XDG/USD", "DOGE-USD"),
+        ("BITSTAMP", "btcusd", "BTC-USD"),
+        ("COINBASE", "BTC-USD", "BTC-USD"),
+        ("BINANCE", "ETHBTC", "ETH-BTC"),
+        ("BINANCE", "BTCFDUSD", "BTC-FDUSD"),
+        ("BINANCE_USDM", "BTCUSDT", "BTC-USDT-PERP"),
+        ("BINANCE_USDM", "BTCUSDT_240927", "BTC-USDT-240927"),
+        ("BINANCE_COINM", "BTCUSD_PERP", "BTC-USD-PERP"),
+        ("BYBIT_LINEAR", "BTCUSDT", "BTC-USDT-PERP"),
+        ("BYBIT_INVERSE", "BTCUSD", "BTC-USD-PERP"),
+        ("OKX", "BTC-USDT-SWAP", "BTC-USDT-PERP"),
+        ("OKX", "BTC-USD-240927", "BTC-USD-240927"),
+        ("MASSIVE", "AAPL", "AAPL"),
+        ("IQFEED", "BRK.B", "BRK.B"),
+    ],
+)
+def test_symbols_of_one_thing_have_one_meaning(venue: str, symbol: str, meaning: str) -> None:
+    assert normalised(venue, symbol) == meaning
+
+
+def test_quote_currencies_and_contracts_are_not_mixed() -> None:
+    listed = [
+        *(("BINANCE", "BTCUSDT"), ("OKX", "BTC-USDT"), ("KRAKEN_V2", "BTC/USDT"), ("COINBASE", "BTC-USD")),
+        *(("BINANCE", "BTCUSDC"), ("BINANCE_USDM", "BTCUSDT"), ("OKX", "BTC-USDT-SWAP"), ("BITSTAMP", "btcusd")),
+        *(("IQFEED", "AAPL"), ("MASSIVE", "AAPL"), ("IQFEED", "MSFT")),
+    ]
+    found = proposed(Instrument(venue, symbol) for venue, symbol in listed)
+    assert found == {
+        "AAPL": ["AAPL.IQFEED", "AAPL.MASSIVE"],
+        "BTC-USD": ["BTC-USD.COINBASE", "btcusd.BITSTAMP"],
+        "BTC-USDT": ["BTC-USDT.OKX", "BTC/USDT.KRAKEN_V2", "BTCUSDT.BINANCE"],
+        "BTC-USDT-PERP": ["BTC-USDT-SWAP.OKX", "BTCUSDT.BINANCE_USDM"],
+    }
+    assert [group.name for group in groups_of(found)] == sorted(found)
