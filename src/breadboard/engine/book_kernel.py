@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.book_depth import note_depth
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, SequenceRule, StatusCode
@@ -30,6 +31,23 @@ HEAD: Final = np.dtype(
     ]
 )
 """What is known of one book beside its levels."""
+
+TOP: Final = np.dtype(
+    [
+        ("row", np.int64),  # of the tape just taken
+        ("instrument", np.int32),
+        ("source", np.uint16),
+        ("state", np.uint8),  # BookState; no prices unless LIVE
+        ("ts_recv", np.int64),  # of the last event in the book
+        ("bid", np.int64),
+        ("bid_size", np.int64),
+        ("bid_size_exp", np.int8),
+        ("ask", np.int64),
+        ("ask_size", np.int64),
+        ("ask_size_exp", np.int8),
+    ]
+)
+"""The best levels of a watched book after one row; ABSENT where a side has nothing."""
 
 BEGIN, COUNT, ROOM = 0, 1, 2
 """Columns of ``sides[instrument, side]``: place in the pool, levels in use, levels there is room for."""
@@ -226,6 +244,32 @@ def note_crossed(sides: NDArray[np.int64], keys: NDArray[np.int64]) -> bool:
 
 
 @kernel
+def note_top(
+    top: np.void,
+    row: int,
+    which: int,
+    head: np.void,
+    sides: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+) -> None:
+    """Write the best levels of one book (``sides[2, 3]``) as they are after a row."""
+    top.row, top.instrument = row, which
+    top.source, top.state, top.ts_recv = head.source, head.state, head.ts_recv
+    top.bid = top.bid_size = top.ask = top.ask_size = ABSENT
+    top.bid_size_exp = top.ask_size_exp = 0
+    if head.state != _LIVE:
+        return
+    if sides[BIDS, COUNT] > 0:
+        best = sides[BIDS, BEGIN] + sides[BIDS, COUNT] - 1
+        top.bid, top.bid_size, top.bid_size_exp = keys[best], sizes[best], exps[best]
+    if sides[ASKS, COUNT] > 0:
+        best = sides[ASKS, BEGIN] + sides[ASKS, COUNT] - 1
+        top.ask, top.ask_size, top.ask_size_exp = -keys[best], sizes[best], exps[best]
+
+
+@kernel
 def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
     kind: NDArray[np.uint8],
@@ -251,14 +295,22 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
     sizes: NDArray[np.int64],
     exps: NDArray[np.int8],
     meter: NDArray[np.int64],
-) -> int:
-    """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end."""
+    watched: NDArray[np.bool_],
+    tops: NDArray[np.void],
+    depths: NDArray[np.void],
+    at: int,
+) -> tuple[int, int]:
+    """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end.
+
+    Of ``watched`` instruments (empty: of none) the best levels after each event go to ``tops`` from ``at`` on, which
+    has room for one a row; where they end is the second number. ``depths``, unless empty, takes more levels beside them.
+    """
     while row < len(kind):
         what = kind[row]
         if what in (_SNAPSHOT, _GAP) or (what == _STATUS and code[row] == _FEED_DOWN):
-            return row
+            return row, at
         if what == _ORDER and (code[row] == _CLEAR or flags[row] & _UNKNOWN_ORDER):
-            return row
+            return row, at
         which = instrument[row]
         if (what != _DELTA and what != _ORDER) or which < 0:  # noqa: PLR1714 - numba compiles `in` to a loop
             row += 1
@@ -266,7 +318,7 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
         head = heads[which]
         if head.state != _LIVE:
             if head.rule != _NONE and head.rule != _LINK:  # noqa: PLR1714 - numba compiles `in` to a loop
-                return row
+                return row, at
             # Nothing joins a delta to a snapshot that is yet to come in the stream: it brings everything.
             if head.state == _EMPTY:
                 head.state = _SYNCING
@@ -275,10 +327,10 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
             row += 1
             continue
         if head.joining:
-            return row  # the first after a snapshot: was there one between the two?
+            return row, at  # the first after a snapshot: was there one between the two?
         verdict = judge(head.rule, 0, head.sequence, sequence_first[row], sequence[row], sequence_prev[row])
         if verdict == BREAK or (verdict == STALE and head.ignored >= MAX_IGNORED):
-            return row
+            return row, at
         if verdict == STALE:
             head.ignored += 1
             meter[IGNORED] += 1
@@ -297,7 +349,7 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
             exps,
             meter,
         ):
-            return row
+            return row, at
         head.ignored = 0
         head.sequence = sequence[row]
         head.ts_event = ts_event[row]
@@ -310,5 +362,10 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
             head.crossed += 1
             meter[CROSSED] += 1
         meter[EVENTS] += 1
+        if len(watched) != 0 and watched[which]:
+            note_top(tops[at], row, which, head, sides[which], keys, sizes, exps)
+            if len(depths) != 0:
+                note_depth(depths[at], sides[which, BIDS], sides[which, ASKS], keys, sizes, exps)
+            at += 1
         row += 1
-    return row
+    return row, at

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel as core
+from breadboard.engine.book_depth import DEPTH, note_depth
 from breadboard.engine.book_event import BookEvent
-from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE
+from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE, TOP
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
@@ -71,11 +72,21 @@ class Books:
     """Stage: books from BOOK_SNAPSHOT and BOOK_DELTA rows; ``rule(instrument)`` says how their numbers chain.
 
     A hole in the numbers makes the book STALE with that very row, and deltas are kept (up to MAX_WAITING) until a
-    snapshot joins them. A GAP or FEED_DOWN row does the same to every book of its source, or of its symbol.
+    snapshot joins them. A GAP or FEED_DOWN row does the same to every book of its source, or of its symbol. Of the
+    instruments that are ``watched`` it also tells the best levels after each row that may have changed them.
     """
 
-    def __init__(self, rule: Callable[[int], SequenceRule]) -> None:
+    def __init__(
+        self, rule: Callable[[int], SequenceRule], watched: Callable[[int], bool] | None = None, *, deep: bool = False
+    ) -> None:
         self._rule = rule
+        self._deep = deep
+        self._is_watched = watched
+        self._watched = np.zeros(0, np.bool_)
+        """By instrument; empty where nobody watches any."""
+        self._tops = np.zeros(0, TOP)
+        self._depths = np.zeros(0, DEPTH)
+        self._told = 0
         self._known = 0
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
@@ -90,7 +101,7 @@ class Books:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
         self._grow(int(tape.instrument.max(initial=-1)) + 1)
         rows: list[tuple[int, ...]] = []
-        row = 0
+        row = self._told = 0
         while True:
             row = self._run(tape, row)
             if row == len(tape):
@@ -100,7 +111,19 @@ class Books:
             except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
                 self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
                 self._lose(int(tape.source[row]), int(tape.instrument[row]))
+            if len(self._watched):
+                self._tell(row, int(tape.instrument[row]))
             row += 1
+
+    @property
+    def tops(self) -> NDArray[np.void]:
+        """``TOP`` rows of the tape just taken, in its order; good until the next ``on_tape``."""
+        return self._tops[: self._told]
+
+    @property
+    def depths(self) -> NDArray[np.void]:
+        """``DEPTH`` rows, one beside each of ``tops``, where ``deep``; of a book that is not LIVE they mean nothing."""
+        return self._depths[: self._told]
 
     def view(self, instrument: int, *, last_known: bool = False) -> BookView:
         """Return the book; EMPTY for an instrument without one. No levels are served unless it is LIVE.
@@ -158,9 +181,13 @@ class Books:
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
         self._kept = sum(map(len, self._waiting.values()))
         self._tails = dict(parts.get("tails", ()))
+        if self._is_watched is not None:
+            self._watched = np.array([self._is_watched(which) for which in range(self._known)], np.bool_)
 
     def _run(self, tape: Tape, row: int) -> int:
-        return core.run(
+        if len(self._watched):
+            self._make_room(len(tape) - row)
+        row, self._told = core.run(
             row,
             tape.kind,
             tape.code,
@@ -185,7 +212,29 @@ class Books:
             self._pool.sizes,
             self._pool.exps,
             self._pool.meter,
+            self._watched,
+            self._tops,
+            self._depths,
+            self._told,
         )
+        return row
+
+    def _tell(self, row: int, which: int) -> None:
+        """Tell the best levels of the watched book of a row, or of every one."""
+        named = self._watched[which : which + 1] if which >= 0 else self._watched
+        chosen = np.flatnonzero(named) + max(which, 0)
+        self._make_room(len(chosen))
+        for each in chosen.tolist():
+            columns = (self._pool.sides[each], self._pool.keys, self._pool.sizes, self._pool.exps)
+            core.note_top(self._tops[self._told], row, each, self._heads[each], *columns)
+            if self._deep:
+                note_depth(self._depths[self._told], *self._pool.sides[each], *columns[1:])
+            self._told += 1
+
+    def _make_room(self, more: int) -> None:
+        self._tops = grown(self._tops, self._told + more)
+        if self._deep:
+            self._depths = grown(self._depths, len(self._tops))
 
     def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take one row that the kernel would not."""
@@ -193,7 +242,7 @@ class Books:
         if kind == _STATUS:
             self._lose(int(tape.source[row]), which)
         elif kind == _GAP:
-            if _touches_books(tape, row):
+            if may_hide(tape, row, "book"):
                 self._lose(int(tape.source[row]), which, numbered=tape.code[row] != _QUARANTINE)
         elif which >= 0 and kind == _ORDER and tape.flags[row] & _UNKNOWN_ORDER:
             self._break(which, tape, row, rows)
@@ -367,11 +416,14 @@ class Books:
         fresh = self._heads[self._known : count]
         fresh["sequence"] = fresh["ts_event"] = ABSENT
         fresh["rule"] = [int(self._rule(which)) for which in range(self._known, count)]
+        if self._is_watched is not None:
+            more = [self._is_watched(which) for which in range(len(self._watched), count)]
+            self._watched = np.concatenate((self._watched, np.array(more, np.bool_)))
         self._known = count
 
 
-def _touches_books(tape: Tape, row: int) -> bool:
-    """Return whether a GAP row may hide a change of a book.
+def may_hide(tape: Tape, row: int, channel: str) -> bool:
+    """Return whether a GAP row may hide something of a channel (``book``, ``quote``).
 
     One of a subscription that is heard again does not: the book was lost when the loss was told, and renewed since.
     """
@@ -379,7 +431,7 @@ def _touches_books(tape: Tape, row: int) -> bool:
     if gaps and all(gap.reason in _TOLD_BEFORE and gap.state == GapState.LOST for gap in gaps):
         return False
     channels = [gap.channel for gap in gaps]
-    return tape.code[row] != GapReason.TRADE_ID and any(channel in {None, "book"} for channel in channels or [None])
+    return tape.code[row] != GapReason.TRADE_ID and any(one in {None, channel} for one in channels or [None])
 
 
 def _hole(rule: int, book: int, event: BookEvent) -> tuple[int, int]:
