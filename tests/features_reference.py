@@ -5,7 +5,7 @@ For tapes of one source whose rows are plausible; the stage is held against it, 
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,20 +14,22 @@ import polars as pl
 from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import LEVELS, WINDOWS, Feature
-from breadboard.model.kinds import BookState, EventKind, Flag, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, Flag, SequenceRule, StatusCode
 from breadboard.model.tape import Tape
 
 SECOND = 1_000_000_000
 Key = tuple[int, int, int, int]
 """Instrument, feature, interval in seconds, ts_open."""
+Value = tuple[Feature, int, float, int]
+"""Feature, ts_open, value, closing offset."""
 MARKET = (EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_DELTA, EventKind.BOOK_SNAPSHOT)
 NOT_COUNTED = Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE
+BREAKS = (StatusCode.FEED_DOWN, StatusCode.STALE, StatusCode.MAINTENANCE, StatusCode.HALTED)
+NOTHING = (ABSENT, math.nan, ABSENT, math.nan)
 HORIZON, GRAIN = 5 * SECOND, SECOND // 10
 
 
-def reference(
-    tape: Tape, rule: Callable[[int], SequenceRule], lateness_ms: int = 2000
-) -> dict[Key, tuple[float, int]]:
+def reference(tape: Tape, rule: Callable[[int], SequenceRule], lateness_ms: int = 2000) -> dict[Key, tuple[float, int]]:
     """Return value and closing offset of every feature of every window that is over."""
     rows = _rows(tape, lateness_ms)
     found: dict[Key, tuple[float, int]] = {}
@@ -53,30 +55,41 @@ def _rows(tape: Tape, lateness_ms: int) -> pl.DataFrame:
     ).with_columns(((pl.col("newest") - lateness_ms * 1_000_000) // SECOND).alias("second"))
 
 
-def _tops(tape: Tape, rule: Callable[[int], SequenceRule]) -> dict[int, list[dict[str, Any]]]:
-    """Return what each instrument's best bid, offer and levels became, row by row; ``book`` is None for none."""
-    books, found = Books(rule), {}
+def _tops(  # noqa: C901 - one row at a time, kind by kind
+    tape: Tape, rule: Callable[[int], SequenceRule]
+) -> dict[int, list[dict[str, Any]]]:
+    """Return what each instrument's best bid, offer and levels became, row by row; None is what cannot be believed."""
+    books, found = Books(rule), dict[int, list[dict[str, Any]]]()
     quoted: set[int] = set()
+    halted: set[int] = set()
     for row in range(len(tape)):
-        kind, which = int(tape.kind[row]), int(tape.instrument[row])
+        kind, which, code = int(tape.kind[row]), int(tape.instrument[row]), int(tape.code[row])
         before = books.counters()["applied"]
-        books.on_tape(tape.take(slice(row, row + 1)))
+        if kind not in (EventKind.TRADE, EventKind.QUOTE):
+            books.on_tape(tape.take(slice(row, row + 1)))
         applied = books.counters()["applied"] != before
-        touched = [which] if which >= 0 else list(found)
-        for each in touched:
-            levels = _levels(books, each)
+        for each in [which] if which >= 0 else list(found):
             known = found.setdefault(each, [])
             timed = bool(tape.ts_event[row] != ABSENT) and kind in MARKET
             event = {"row": row, "when": int(tape.ts_event[row]) if timed else None, "of": kind}
             if kind == EventKind.QUOTE and (timed or each in quoted):
                 quoted.add(each)
-                known.append(event | {"best": _quote(tape, row), "quoted": True})
-            elif kind == EventKind.BOOK_SNAPSHOT or (kind == EventKind.BOOK_DELTA and (applied or levels is None)):
+                best = NOTHING if each in halted else _quote(tape, row)
+                known.append(event | {"best": best, "quoted": True})
+            if kind == EventKind.STATUS and code in (StatusCode.RESUMED, StatusCode.QUOTING):
+                halted.discard(each)
+            elif kind == EventKind.STATUS and code == StatusCode.HALTED:
+                halted.add(each)
+            breaks = kind == EventKind.GAP or (kind == EventKind.STATUS and code in BREAKS)
+            if breaks and each in quoted:
+                known.append(event | {"best": None, "quoted": True})
+            levels = None
+            if each not in halted and kind not in (EventKind.TRADE, EventKind.QUOTE):
+                levels = _levels(books, each)
+            if kind == EventKind.BOOK_SNAPSHOT or (kind == EventKind.BOOK_DELTA and (applied or levels is None)):
                 known.append(event | {"levels": levels, "quoted": False})
-            elif kind in (EventKind.GAP, EventKind.STATUS):
-                known.append(event | {"levels": levels, "quoted": False})
-                if each in quoted:
-                    known.append(event | {"best": None, "quoted": True})
+            elif kind in (EventKind.GAP, EventKind.STATUS) and levels is None:
+                known.append(event | {"levels": None, "quoted": False})
     return found
 
 
@@ -107,7 +120,7 @@ def _flow(now: tuple[int, float, int, float], old: tuple[int, float, int, float]
     return gain - loss
 
 
-def _features(own: pl.DataFrame, tops: list[dict[str, Any]], rows: pl.DataFrame, seconds: int) -> Any:
+def _features(own: pl.DataFrame, tops: list[dict[str, Any]], rows: pl.DataFrame, seconds: int) -> Iterator[Value]:
     """Yield feature, ts_open, value, offset of the windows of one length of one instrument."""
     span = seconds * SECOND
     own = own.filter(pl.col("timed") & pl.col("kind").is_in([int(kind) for kind in MARKET])).with_columns(
@@ -126,7 +139,7 @@ def _features(own: pl.DataFrame, tops: list[dict[str, Any]], rows: pl.DataFrame,
     here = here.filter(pl.col("window").is_in(list(closed)))
     values: dict[Feature, dict[int, float]] = {feature: {} for feature in Feature}
     best = Changes(_best(tops))
-    _of_trades(values, here, own, best, span)
+    _of_trades(values, own, best, span)
     _of_tops(values, here, best, closed, span)
     _of_levels(values, here, Changes([top for top in tops if "levels" in top]), closed, span)
     _kyle(values)
@@ -143,7 +156,7 @@ class Changes:
         self.changes = changes
         self.rows = [change["row"] for change in changes]
 
-    def before(self, row: int) -> Any:
+    def before(self, row: int) -> dict[str, Any] | None:
         """Return the last change before a row, or None."""
         at = bisect_left(self.rows, row)
         return self.changes[at - 1] if at else None
@@ -177,9 +190,7 @@ def _mid(top: tuple[int, float, int, float]) -> float:
     return (top[0] + top[2]) / 2 / 1e9
 
 
-def _of_trades(
-    values: dict[Feature, dict[int, float]], here: pl.DataFrame, own: pl.DataFrame, best: Changes, span: int
-) -> None:
+def _of_trades(values: dict[Feature, dict[int, float]], own: pl.DataFrame, best: Changes, span: int) -> None:
     trades = own.filter((pl.col("kind") == int(EventKind.TRADE)) & ((pl.col("flags") & int(NOT_COUNTED)) == 0))
     raw = trades["flags"].to_numpy() & int(Flag.AGGREGATED) == 0
     trades = trades.filter(pl.Series(raw | (np.cumsum(raw) == 0)))
@@ -191,7 +202,11 @@ def _of_trades(
         pl.when(sized).then(pl.col("size") * 10.0 ** pl.col("size_exp").cast(pl.Float64)).alias("q"),
         ((pl.col("flags") & int(Flag.VOLUME_ONLY)) == 0).alias("priced"),
     )
-    totals = trades.filter(~pl.col("late")).group_by("window").agg((pl.col("p") * pl.col("q")).sum().alias("n"), pl.col("q").sum())
+    totals = (
+        trades.filter(~pl.col("late"))
+        .group_by("window")
+        .agg((pl.col("p") * pl.col("q")).sum().alias("n"), pl.col("q").sum())
+    )
     notional = dict(zip(totals["window"], totals["n"], strict=True))
     values[Feature.VWAP] = {w: n / q for w, n, q in totals.iter_rows() if q > 0}
     priced = trades.filter(pl.col("priced"))
@@ -200,8 +215,8 @@ def _of_trades(
         if last is not None and price != last:
             tick = 1 if price > last else -1
         last = price
-        top = best.before(row)
-        top = top["top"] if top else None
+        held = best.before(row)
+        top = held["top"] if held else None
         twice = 2 * price - (top[0] + top[2]) if top else 0
         signs.append({1: 1, 2: -1}.get(side) or (twice > 0) - (twice < 0) or tick)
         mids.append(_mid(top) if top else None)
@@ -219,17 +234,17 @@ def _of_trades(
     of_window = priced.filter(~pl.col("late") & q.is_not_null())
     signed = of_window.filter(pl.col("s") != 0).group_by("window").agg((pl.col("s") * q).sum())
     values[Feature.SIGNED_VOLUME] = dict(signed.iter_rows())
-    spread = of_window.filter(pl.col("m").is_not_null()).group_by("window").agg(
-        (2 * q * (pl.col("p") - pl.col("m")).abs()).sum().alias("x"), q.sum()
+    spread = (
+        of_window.filter(pl.col("m").is_not_null())
+        .group_by("window")
+        .agg((2 * q * (pl.col("p") - pl.col("m")).abs()).sum().alias("x"), q.sum())
     )
     values[Feature.EFFECTIVE_SPREAD] = {w: x / total for w, x, total in spread.iter_rows() if total > 0}
     _realised(values, own, priced.filter(q.is_not_null() & (pl.col("s") != 0)), best)
     _vpin(values, priced.filter(q.is_not_null()))
 
 
-def _realised(
-    values: dict[Feature, dict[int, float]], own: pl.DataFrame, trades: pl.DataFrame, best: Changes
-) -> None:
+def _realised(values: dict[Feature, dict[int, float]], own: pl.DataFrame, trades: pl.DataFrame, best: Changes) -> None:
     """Hold each trade against the mid before the first row that is late enough; one already late enough is left out."""
     newest = own["ts_event"].cum_max().to_numpy()
     numbers = own["row"].to_numpy()
@@ -255,7 +270,7 @@ def _vpin(values: dict[Feature, dict[int, float]], trades: pl.DataFrame) -> None
     if len(counted) <= 500:
         return
     bucket = sum(units[at] for at in counted[:500]) // 10
-    line, buckets = 0, {}
+    line, buckets = 0, dict[int, int]()
     for at, (window, late) in enumerate(trades.select("window", "late").iter_rows()):
         if signs[at] and at > counted[499]:
             left, right = line, line + units[at]
@@ -269,7 +284,7 @@ def _vpin(values: dict[Feature, dict[int, float]], trades: pl.DataFrame) -> None
             values[Feature.VPIN][window] = sum(newest) / (50 * bucket)
 
 
-def _of_tops(
+def _of_tops(  # noqa: C901 - a window is played from its first row to its last
     values: dict[Feature, dict[int, float]],
     here: pl.DataFrame,
     best: Changes,
@@ -282,7 +297,9 @@ def _of_tops(
     for window, first in firsts.items():
         opens, close = window * span, (window + 1) * span
         before = best.before(first)
-        carried = before if before and before["top"] and before["when"] is not None and before["when"] <= opens else None
+        carried = (
+            before if before and before["top"] and before["when"] is not None and before["when"] <= opens else None
+        )
         since, top = (opens, carried["top"]) if carried else (None, None)
         end, first_mid = top, _mid(top) if top else None
         last = before["top"] if before else None
@@ -341,7 +358,8 @@ def _of_levels(
     timely = set(here["row"].to_list())
     for window, first in here.group_by("window").agg(pl.col("row").min()).iter_rows():
         before = tops.before(first)
-        old, since = (before["levels"], before["when"]) if before else (None, None)
+        old: Any = before["levels"] if before else None
+        since = before["when"] if before else None
         end = _imbalance(old) if old and since is not None and since <= window * span else None
         for top in tops.between(first, closed[window][0]):
             if top["of"] == EventKind.BOOK_SNAPSHOT or not top["levels"]:

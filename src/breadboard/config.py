@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from breadboard.errors import UsageError
+from breadboard.model.features import BY_NAME
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -45,6 +46,8 @@ class EngineConfig(Section, frozen=True):
     idle_s: Annotated[float, Meta(gt=0)] = 5.0
     """A source this silent no longer holds its watermark back (measured on CLOCK records)."""
     checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
+    features: tuple[str, ...] = ()
+    """Which features are told, by name; empty: the stage does not run."""
 
 
 class ApiConfig(Section, frozen=True):
@@ -121,6 +124,11 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
         raise UsageError(
             f"{path or 'the configuration'} is wrong: {error}", hint=f"cat {path}" if path else ""
         ) from None
+    if unknown := [name for name in config.engine.features if name not in BY_NAME]:
+        raise UsageError(
+            f"{path or 'the configuration'} is wrong: there is no feature {unknown[0]!r} - at `$.engine.features`",
+            hint=f"features = [{', '.join(BY_NAME)}]",
+        )
     base = path.parent if path is not None else Path()
     return msgspec.structs.replace(config, feeds=tuple(_with_listed(feed, base) for feed in config.feeds))
 

@@ -18,12 +18,37 @@ from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.features import Features
 from breadboard.engine.latest import Latest
+from breadboard.engine.state import pack, unpack
+from breadboard.model.features import BY_NAME
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode
 from breadboard.model.tape import Tape
 from breadboard.ports import Stage
 from tapes import SECOND, T0, cut, tape, trade
+
+
+class BooksAndFeatures:
+    """Features, with the books whose moments they look at."""
+
+    def __init__(self) -> None:
+        self.books = Books(lambda which: SequenceRule(which % 3), lambda _: True, deep=True)
+        self.features = Features(list(BY_NAME), 2000, 5.0)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        self.features.expect(self.books.tops, self.books.depths)
+        return self.features.on_tape(rows)
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "features": self.features.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.features.restore(parts["features"])
+
 
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
@@ -31,6 +56,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "continuity": lambda: Continuity(lambda which: which not in {2, 3}, lambda which: which == 3),
     "clock_skew": ClockSkew,
     "latest": Latest,
+    "features": BooksAndFeatures,
 }
 
 

@@ -9,7 +9,7 @@ from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import Config
+from breadboard.config import load
 from breadboard.errors import UsageError
 from breadboard.model.kinds import BookState
 from breadboard.recordings import Batch, open_recording
@@ -27,6 +27,8 @@ class Job:
     """Times the recorded speed; None: as fast as it goes."""
     batch: int = 0
     """Frames the engine takes at a time; 0: as many as there are."""
+    features: tuple[str, ...] = ()
+    """Which features are told of it, by name."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -47,7 +49,7 @@ def run(job: Job) -> dict[str, Any]:
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    config = Config(data_dir=str(job.data_dir))
+    config = load(None, {"data_dir": str(job.data_dir), "engine.features": list(job.features)})
 
     def recorded(source: int) -> Iterator[Batch]:
         return open_recording(job.sources, job.format, venue, source=source)

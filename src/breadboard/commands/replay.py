@@ -23,6 +23,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @data_dir_option
 @click.option("--speed", default="max", show_default=True, help="max, or a multiple of the recorded speed.")
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
+@click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -31,6 +32,7 @@ def replay(
     data_dir: Path,
     speed: str,
     batch: str,
+    features: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -47,6 +49,7 @@ def replay(
         data_dir=data_dir,
         speed=speed_of(speed),
         batch=batch_of(batch),
+        features=tuple(name for name in features.replace(" ", "").split(",") if name),
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

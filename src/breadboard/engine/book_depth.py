@@ -1,6 +1,6 @@
 """The best levels of a book after a row, for stages that look deeper than its top: beside ``TOP``, one row a row."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from breadboard.engine.scales import POWERS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import LEVELS
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import Record, kernel
 
 DEPTH: Final = np.dtype(
     [
@@ -22,7 +22,7 @@ DEPTH: Final = np.dtype(
 
 @kernel
 def note_depth(
-    depth: Any,  # noqa: ANN401 - a record of an array
+    depth: Record,
     bid: NDArray[np.int64],
     ask: NDArray[np.int64],
     keys: NDArray[np.int64],

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.book_depth import note_depth
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, SequenceRule, StatusCode
 from breadboard.model.sequences import fell_back
 
@@ -245,10 +245,10 @@ def note_crossed(sides: NDArray[np.int64], keys: NDArray[np.int64]) -> bool:
 
 @kernel
 def note_top(
-    top: np.void,
+    top: Record,
     row: int,
     which: int,
-    head: np.void,
+    head: Record,
     sides: NDArray[np.int64],
     keys: NDArray[np.int64],
     sizes: NDArray[np.int64],
@@ -270,7 +270,7 @@ def note_top(
 
 
 @kernel
-def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row would cost more than the row
+def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
     kind: NDArray[np.uint8],
     code: NDArray[np.uint16],
@@ -303,7 +303,7 @@ def run(  # noqa: C901, PLR0911 - one loop, entered once a batch; a call a row w
     """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end.
 
     Of ``watched`` instruments (empty: of none) the best levels after each event go to ``tops`` from ``at`` on, which
-    has room for one a row; where they end is the second number. ``depths``, unless empty, takes more levels beside them.
+    has room for one a row; where they end is the second number. ``depths``, unless empty, takes more levels beside.
     """
     while row < len(kind):
         what = kind[row]

@@ -228,7 +228,7 @@ class Books:
             columns = (self._pool.sides[each], self._pool.keys, self._pool.sizes, self._pool.exps)
             core.note_top(self._tops[self._told], row, each, self._heads[each], *columns)
             if self._deep:
-                note_depth(self._depths[self._told], *self._pool.sides[each], *columns[1:])
+                note_depth(self._depths[self._told], columns[0][BIDS], columns[0][ASKS], *columns[1:])
             self._told += 1
 
     def _make_room(self, more: int) -> None:

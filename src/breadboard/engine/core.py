@@ -13,6 +13,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.continuity import Continuity
 from breadboard.engine.digest import Digest
+from breadboard.engine.features import Features
 from breadboard.engine.found import as_gap
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
@@ -20,6 +21,7 @@ from breadboard.engine.router import Quarantined, Routed, Router
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
 from breadboard.model.bars import BAR
+from breadboard.model.features import FEATURE
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
@@ -42,7 +44,9 @@ class Engine:
         self.instruments = Instruments()
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
-        self.books = Books(self._rule)
+        self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
+        """None where the configuration names none: then the books tell nothing row by row either."""
+        self.books = Books(self._rule, _every if config.features else None, deep=bool(config.features))
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.clock_skew = ClockSkew()
         self.latest = Latest()
@@ -83,6 +87,7 @@ class Engine:
         breaks = self.books.on_tape(tape)
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
+        features = self._features(tape)
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
         bars = np.zeros(0, BAR) if bars is None else bars
@@ -91,10 +96,12 @@ class Engine:
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
         self._digest.update(tape, bars, gaps)
+        self._digest.conclude(features)
         self._tally.take(tape, gaps, len(bars))
+        self._tally.features += len(features)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details)
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, features=features)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""
@@ -131,7 +138,8 @@ class Engine:
         self._tally.unpacked(parts["tally"])
         self.orders.restore(parts["orders"])
         for name, stage in self._stages().items():
-            stage.restore(parts[name])
+            if name in parts or name != "features":  # features asked for since then begin here
+                stage.restore(parts[name])
 
     def _stages(self) -> dict[str, Stage]:
         return {
@@ -140,7 +148,16 @@ class Engine:
             "bars": self.bars,
             "clock_skew": self.clock_skew,
             "latest": self.latest,
+            **({} if self.features is None else {"features": self.features}),
         }
+
+    def _features(self, tape: Tape) -> NDArray[np.void]:
+        """Run the features beside the books' moments; no rows where none are asked for."""
+        if self.features is None:
+            return np.zeros(0, FEATURE)
+        self.features.expect(self.books.tops, self.books.depths)
+        told = self.features.on_tape(tape)
+        return np.zeros(0, FEATURE) if told is None else told
 
     def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
@@ -180,6 +197,10 @@ class Engine:
     def _growing(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_growing
+
+
+def _every(_: int) -> bool:
+    return True
 
 
 def _gap_rows(tape: Tape) -> list[tuple[int, int]]:

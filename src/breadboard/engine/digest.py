@@ -65,10 +65,10 @@ class Chain:
 
 
 class Digest:
-    """The chains of all tables: six of events, their levels, gaps and bars."""
+    """The chains of all tables: six of events, their levels, gaps, bars and features."""
 
     def __init__(self) -> None:
-        names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar"]
+        names = [*(name for _, name, _ in _RECORDS), "levels", "gap", "bar", "feature"]
         self._chains = {name: Chain() for name in names}
 
     def update(self, tape: Tape, bars: NDArray[np.void], gaps: Iterable[tuple[int, int, Gap]]) -> None:
@@ -84,10 +84,16 @@ class Digest:
         for gap in gaps:
             self._chains["gap"].update(msgspec.json.encode(gap) + b"\n")
 
+    def conclude(self, features: NDArray[np.void]) -> None:
+        """Take the features of windows that were closed in the same offsets."""
+        self._chains["feature"].update(features.tobytes())
+
     def result(self, open_bars: NDArray[np.void], instruments: Iterable[Instrument]) -> str:
         """Return the digest in hex, with bars still open and the instruments' names; changes nothing."""
         total = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         for name, chain in self._chains.items():
+            if name == "feature" and not chain.length:
+                continue  # who asks for no features has the digest of before there were any
             total.update(f"{name} {chain.length}\n".encode() + chain.hash + chain.pending)
         total.update(f"open {len(open_bars)}\n".encode() + open_bars.tobytes())
         for instrument in instruments:

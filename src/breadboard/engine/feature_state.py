@@ -1,15 +1,12 @@
 """What the feature stage keeps of one instrument: fixed in size, whatever the market does."""
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import LEVELS, WINDOWS
-from breadboard.model.kernels import kernel
-
-Record = Any
-"""A record of an array: numpy's own type for it knows no field names."""
+from breadboard.model.kernels import Record, kernel
 
 SECOND: Final = 1_000_000_000
 SECONDS: Final = tuple(WINDOWS.values())

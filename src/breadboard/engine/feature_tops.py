@@ -1,12 +1,12 @@
-"""What a change of the best bid and offer, or of the levels below them, does to the windows. Formulas: ``features.py``."""
+"""What a change of the best bid and offer, or of the levels below, does to the windows. Formulas: ``features.py``."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.feature_state import INTERVALS, SLOTS, Record
+from breadboard.engine.feature_state import INTERVALS, SLOTS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import LEVELS
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import Record, kernel
 
 
 @kernel
@@ -28,7 +28,7 @@ def flow_of(
 
 @kernel
 def lose_top(owner: Record, slots: NDArray[np.void]) -> None:
-    """The best bid and offer may be wrong, and nothing tells since when: no open window ends with them."""
+    """Believe the best bid and offer no more: nothing tells since when, so no open window ends with them."""
     if owner.valid == 0:
         return
     owner.valid = 0
@@ -39,7 +39,7 @@ def lose_top(owner: Record, slots: NDArray[np.void]) -> None:
 
 @kernel
 def lose_depth(owner: Record, slots: NDArray[np.void]) -> None:
-    """The levels may be wrong."""
+    """Believe the levels no more."""
     if owner.deep == 0:
         return
     owner.deep = 0
@@ -58,7 +58,7 @@ def _spend(slot: Record, when: int) -> None:
 
 @kernel
 def end_top(owner: Record, slots: NDArray[np.void], spots: NDArray[np.int64], when: int) -> None:
-    """The venue says that there is no best bid and offer from ``when`` on: a side is missing, or they are crossed."""
+    """Take the venue's word that from ``when`` on a side is missing, or the two are crossed."""
     owner.valid = 0
     for interval in range(INTERVALS):
         if spots[interval] >= 0:
@@ -69,7 +69,7 @@ def end_top(owner: Record, slots: NDArray[np.void], spots: NDArray[np.int64], wh
 
 
 @kernel
-def take_top(
+def take_top(  # noqa: C901, PLR0912 - one step of one loop
     owner: Record,
     slots: NDArray[np.void],
     spots: NDArray[np.int64],
@@ -81,7 +81,7 @@ def take_top(
     ask_size: float,
 ) -> None:
     """Take a best bid and offer; without an event time it is known from here on, and is in no window of its own."""
-    if bid == ABSENT or ask == ABSENT or bid > ask or owner.halted:
+    if ABSENT in (bid, ask) or bid > ask or owner.halted:
         if timely:
             end_top(owner, slots, spots, when)
         else:
@@ -146,7 +146,7 @@ def take_depth(
     for level in range(LEVELS):
         bid, ask = depth.bid_price[level], depth.ask_price[level]
         bid_0, ask_0 = owner.bid_price[level], owner.ask_price[level]
-        whole = bid != ABSENT and ask != ABSENT and bid_0 != ABSENT and ask_0 != ABSENT
+        whole = ABSENT not in (bid, ask, bid_0, ask_0)
         if timely and owner.deep and whole:
             bid_size, ask_size = depth.bid_size[level], depth.ask_size[level]
             before = owner.bid_depth[level], owner.ask_depth[level]

@@ -13,11 +13,9 @@ from breadboard.engine.feature_state import (
     LEARNING,
     TRADES_A_BUCKET,
     WAITING,
-    Record,
 )
-from breadboard.engine.scales import POWERS
 from breadboard.model.decimals import ABSENT, INT64_MAX
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import Record, kernel
 
 _BUY: Final = 1
 _SELL: Final = 2
@@ -32,7 +30,7 @@ def sign_of(owner: Record, side: int, price: int) -> int:
 
     The venue's word first; else the quote rule against the mid in force, else the tick rule (Lee and Ready 1991).
     """
-    if owner.tick_price != ABSENT and price != owner.tick_price:
+    if owner.tick_price not in (ABSENT, price):
         owner.tick = 1 if price > owner.tick_price else -1
     owner.tick_price = price
     if side == _BUY:

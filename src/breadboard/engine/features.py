@@ -3,36 +3,36 @@
 Notation: p, q price and size of a trade, s its sign (1: the buyer crossed, -1: the seller did); b, a best bid and ask
 with sizes B, A; m = (b + a) / 2. "In force" is what journal order says: the newest before the row in question.
 
-======================  ====================================================================  =========================
-feature                 formula, over the window                                              source
-======================  ====================================================================  =========================
-``vwap``                Σ p·q / Σ q                                                           Berkowitz, Logue, Noser 1988
-``twap``                ∫ p dt / time, from the first trade to the window's end               the same, with time for q
-``signed_volume``       Σ s·q; s from the venue, else quote rule, else tick rule              Lee, Ready 1991
-``effective_spread``    Σ q·2·|p − m| / Σ q, m in force at the trade                          Huang, Stoll 1996
-``realised_spread``     Σ q·2·s·(p − m') / Σ q, m' in force 5 s after the trade's tenth of a  Huang, Stoll 1996
-                        second; in the window in which m' was found
-``amihud``              |ln(last p / first p)| / Σ p·q                                        Amihud 2002
-``vpin``                Σ |bought − sold| / (50 · V) over the last 50 buckets of volume V     Easley, López de Prado,
-                        after the window's last trade                                         O'Hara 2012
-``quoted_spread``       ∫ (a − b) dt / time with two sides                                    Huang, Stoll 1996
-``mid``                 (b + a) / 2 at the window's end
-``microprice``          (b·A + a·B) / (A + B) at the window's end: the size-weighted mid      Stoikov 2018, section 1
-``ofi``                 Σ e, e = B·[b ≥ b'] − B'·[b ≤ b'] − A·[a ≤ a'] + A'·[a ≥ a'],         Cont, Kukanov,
-                        primes are the quote before                                           Stoikov 2014
-``realised_volatility``  √ Σ r², r = ln(m / m') of each change                                Andersen, Bollerslev 1998
-``kyle_lambda``         slope of Δm on Σ s·q by least squares over the last 60 windows        Kyle 1985
-``depth_imbalance``     (Σ B − Σ A) / (Σ B + Σ A) over five levels at the window's end        Cao, Hansch, Wang 2009
-``mlofi_1`` … ``_5``    Σ e of the book's level k                                             Xu, Gould, Howison 2018
-======================  ====================================================================  =========================
+=======================  ================================================================  ===========================
+feature                  formula, over the window                                          source
+=======================  ================================================================  ===========================
+``vwap``                 Σ p·q / Σ q                                                       Berkowitz, Logue, Noser '88
+``twap``                 ∫ p dt / time, from the first trade to the window's end           the same, with time for q
+``signed_volume``        Σ s·q; s from the venue, else quote rule, else tick rule          Lee, Ready 1991
+``effective_spread``     Σ q·2·|p − m| / Σ q, m in force at the trade                      Huang, Stoll 1996
+``realised_spread``      Σ q·2·s·(p − m') / Σ q, m' in force 5 s after the trade's tenth   Huang, Stoll 1996
+                         of a second; in the window in which m' was found
+``amihud``               |ln(last p / first p)| / Σ p·q                                    Amihud 2002
+``vpin``                 Σ |bought − sold| / (50·V) over the last 50 buckets of volume V   Easley, López de Prado,
+                         after the window's last trade                                     O'Hara 2012
+``quoted_spread``        ∫ (a − b) dt / time with two sides                                Huang, Stoll 1996
+``mid``                  (b + a) / 2 at the window's end
+``microprice``           (b·A + a·B) / (A + B) at the window's end: size-weighted mid      Stoikov 2018, section 1
+``ofi``                  Σ e, e = B·[b ≥ b'] − B'·[b ≤ b'] − A·[a ≤ a'] + A'·[a ≥ a'],     Cont, Kukanov,
+                         primes are the quote before                                       Stoikov 2014
+``realised_volatility``  √ Σ r², r = ln(m / m') of each change                             Andersen, Bollerslev 1998
+``kyle_lambda``          slope of Δm on Σ s·q, least squares over the last 60 windows      Kyle 1985
+``depth_imbalance``      (Σ B − Σ A) / (Σ B + Σ A) over five levels at the window's end    Cao, Hansch, Wang 2009
+``mlofi_1`` … ``_5``     Σ e of the book's level k                                         Xu, Gould, Howison 2018
+=======================  ================================================================  ===========================
 
 Prices, spreads and mids are in quote currency, sizes and flows in units of the instrument, ``realised_volatility`` is
-not annualised, ``kyle_lambda`` is price per unit of size, ``amihud`` is per unit of quote currency. The microprice is the
-size-weighted mid and not Stoikov's fixed point, which needs a model of the instrument. VPIN signs trades one by one and
-not in bulk; V is the volume of 50 average trades, learned from the first 500.
+not annualised, ``kyle_lambda`` is price per unit of size, ``amihud`` is per unit of quote currency. The microprice is
+the size-weighted mid and not Stoikov's fixed point, which needs a model of the instrument. VPIN signs trades one by one
+and not in bulk; V is the volume of 50 average trades, learned from the first 500.
 
-Best bid and offer are those of QUOTE rows for an instrument that has had any with an event time, else those of its book:
-Binance's spot quotes say no time, so there the book tells, ten times a second.
+Best bid and offer are those of QUOTE rows for an instrument that has had any with an event time, else those of its
+book: Binance's spot quotes say no time, so there the book tells, ten times a second.
 """
 
 from collections.abc import Sequence
@@ -44,18 +44,14 @@ from numpy.typing import NDArray
 from breadboard.engine import feature_kernel as core
 from breadboard.engine.book_depth import DEPTH
 from breadboard.engine.book_kernel import TOP
-from breadboard.engine.feature_kernel import INTERVALS, WINDOW
-from breadboard.engine.feature_state import BYTES, OWNER, SLOT, SLOTS
+from breadboard.engine.feature_state import BYTES, INTERVALS, OWNER, SLOT, SLOTS
+from breadboard.engine.feature_windows import FEATURES, WINDOW
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import BY_NAME, FEATURE
 from breadboard.model.tape import Tape
 
-_COLUMNS: Final = (
-    *("kind", "code", "flags", "side", "source", "instrument", "offset", "ts_event"),
-    *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
-)
 BYTES_AN_INSTRUMENT: Final = BYTES
 """State an instrument, whatever comes: windows open, what waits for a mid, the regression, the volume buckets."""
 
@@ -63,18 +59,18 @@ BYTES_AN_INSTRUMENT: Final = BYTES
 class Features:
     """Stage: ``FEATURE`` rows of windows that are over, where the source's watermark passed their end (as for bars).
 
-    A window is one in which the instrument was heard of; without a value there is no row. ``names`` chooses what is told
-    and not what is kept. A missing side, crossed prices, a halt (until something comes after RESUMED or QUOTING), a
-    book that is not live, and quotes after a GAP, FEED_DOWN, STALE or MAINTENANCE of their source are no best bid
+    A window is one in which the instrument was heard of; without a value there is no row. ``names`` chooses what is
+    told and not what is kept. A missing side, crossed prices, a halt (until something comes after RESUMED or QUOTING),
+    a book that is not live, and quotes after a GAP, FEED_DOWN, STALE or MAINTENANCE of their source are no best bid
     and offer: what needs one has no value, and open windows end without. Flow and returns begin anew there, and with
     each snapshot. DUPLICATE, LAST_KNOWN, WITHDRAWN and INELIGIBLE trades count for nothing, AGGREGATED ones only where
-    there are no others, VOLUME_ONLY ones for ``vwap`` alone, trades without a size for ``twap`` alone. Trades missing in
-    a gap are missing in the values; the bar's ``completeness`` tells how much. A trade or quote for a window that is
-    over is left out of it and counted (``late``): a feature is not corrected.
+    there are no others, VOLUME_ONLY ones for ``vwap`` alone, trades without a size for ``twap`` alone. Trades missing
+    in a gap are missing in the values; the bar's ``completeness`` tells how much. What comes for a window that is over
+    is left out of it, and trades are counted (``late``): a feature is not corrected.
     """
 
     def __init__(self, names: Sequence[str], lateness_ms: int, idle_s: float) -> None:
-        self._chosen = np.zeros(core.FEATURES, np.bool_)
+        self._chosen = np.zeros(FEATURES, np.bool_)
         self._chosen[[int(BY_NAME[name]) for name in names]] = True
         self._watermarks = Watermarks(lateness_ms, idle_s)
         self._known = 0
@@ -98,7 +94,20 @@ class Features:
             out = np.zeros(int(self._meter[core.OPEN]) + 64 * INTERVALS, WINDOW)
             cursor, count = core.run(
                 cursor,
-                *(getattr(tape, name) for name in _COLUMNS),
+                tape.kind,
+                tape.code,
+                tape.flags,
+                tape.side,
+                tape.source,
+                tape.instrument,
+                tape.offset,
+                tape.ts_event,
+                tape.price,
+                tape.size,
+                tape.size_exp,
+                tape.ask_price,
+                tape.ask_size,
+                tape.ask_size_exp,
                 timely,
                 marks,
                 *self._tops,

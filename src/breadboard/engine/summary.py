@@ -44,6 +44,7 @@ class Tally:
     gaps: int = 0
     refilled: int = 0
     bars: int = 0
+    features: int = 0
     poisoned: int = 0
     """Frames that a bug in a stage kept out of its state; they are on the tape all the same."""
 
@@ -99,6 +100,7 @@ def summary(
         "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),
+        "features": tally.features,
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
         "alerts": 0,

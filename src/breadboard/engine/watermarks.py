@@ -50,7 +50,7 @@ def _advance(row: int, source: int, watermark: int, clocks: NDArray[np.void], ma
 
 
 @kernel
-def _run(
+def _run(  # noqa: C901 - one loop, entered once a batch
     kind: NDArray[np.uint8],
     code: NDArray[np.uint16],
     flags: NDArray[np.uint16],

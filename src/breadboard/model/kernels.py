@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
+Record = Any
+"""One element of a structured array, as a kernel's argument: numba knows its fields, and writes to the array itself."""
 
 
 def kernel(function: F) -> F:

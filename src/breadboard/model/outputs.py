@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.features import FEATURE
 from breadboard.model.gaps import Gap
 from breadboard.model.tape import Tape
 
@@ -27,3 +28,5 @@ class Outputs:
     """Per tape row, wall ns at which its frame was appended."""
     details: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
     """By ``(offset, index)``, what a STATUS row says in the venue's own words."""
+    features: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, FEATURE))
+    """``FEATURE`` rows of windows that were closed here."""

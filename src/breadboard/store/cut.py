@@ -19,6 +19,7 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
+        features=outputs.features[outputs.features["offset"] < offset],
     )
 
 
@@ -33,6 +34,7 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
+        features=outputs.features[outputs.features["offset"] >= offset],
     )
 
 
@@ -49,4 +51,5 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         tuple(gap for part in parts for gap in part.gaps),
         np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
         {where: said for part in parts for where, said in part.details.items()},
+        features=np.concatenate([part.features for part in parts]),
     )
