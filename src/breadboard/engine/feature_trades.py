@@ -20,8 +20,10 @@ from breadboard.model.kernels import Record, kernel
 _BUY: Final = 1
 _SELL: Final = 2
 _UNITS: Final = np.array([10**power for power in range(11)], np.int64)
-_MOST: Final = INT64_MAX // (4 * BUCKETS)
-"""The most that one trade counts for in a bucket: sums of them stay within 64 bits."""
+_MOST: Final = INT64_MAX // 2
+"""The most that one trade counts for in the buckets, 4.6e10 units of size ..."""
+_MOST_LEARNED: Final = INT64_MAX // 8
+"""... and all from which their volume is learned: BUCKETS of them stay within 64 bits."""
 
 
 @kernel
@@ -123,7 +125,7 @@ def pour(owner: Record, size: int, exponent: int, sign: int) -> None:
         volume = min(size // _UNITS[-8 - exponent], _MOST)
     if owner.learned < LEARNING:
         owner.learned += 1
-        owner.bucket = min(owner.bucket + volume, _MOST)
+        owner.bucket = min(owner.bucket + volume, _MOST_LEARNED)
         if owner.learned == LEARNING:
             owner.bucket = max(owner.bucket // (LEARNING // TRADES_A_BUCKET), 1)
         return

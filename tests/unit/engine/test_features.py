@@ -83,7 +83,7 @@ def test_features_of_a_recording_are_those_of_the_reference(
 
 def test_features_of_ten_coinbase_books_are_those_of_the_reference() -> None:
     decoded, _ = decode_frames("coinbase", frames_of("coinbase", "cryptofeed", ("coinbase/COINBASE.ws.28.0",)))
-    found = agrees(decoded.tape.take(slice(0, 600)), plain)
+    found = agrees(decoded.tape.take(slice(0, 2_000)), plain)
     assert len({key[0] for key in found}) == 10
 
 
@@ -131,18 +131,15 @@ def test_features_of_any_tape_are_those_of_the_reference(seed: int) -> None:
     agrees(anything(random.Random(seed), 200), plain)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_vpin_of_any_trades_is_that_of_the_reference_to_the_last_digit(seed: int) -> None:
     """Buckets are filled in whole 1e-8: the two agree exactly, also where one trade fills many."""
     chance = random.Random(seed)
-    sizes = [chance.choice((1, 7, 10**8, 3 * 10**9, chance.randint(1, 10**12))) for _ in range(4_000)]
-    rows = tape(
-        [
-            trade(at, at * SECOND // 10, side=chance.randint(0, 2), size=1) | {"size": size}
-            for at, size in enumerate(sizes)
-        ]
-    )
+    sizes = [chance.choice((1, 7, 10**8, 3 * 10**9, chance.randint(1, 10**12))) for _ in range(6_000)]
+    for at in range(1_000, 6_000, 1_000):
+        sizes[at + chance.randrange(300)] = chance.choice((3 * 10**14, 10**17))
+    rows = tape([trade(at, at * SECOND // 50, side=chance.randint(0, 2)) | {"size": sizes[at]} for at in range(6_000)])
     found = agrees(rows, plain)
     theirs = reference(rows, plain)
     vpin = [key for key in found if key[1] == Feature.VPIN]
