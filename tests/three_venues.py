@@ -38,9 +38,9 @@ def frames() -> Frames:
     return whole
 
 
-def engine(groups: dict[str, tuple[str, ...]] | None = None) -> Engine:
+def engine(groups: dict[str, tuple[str, ...]] | None = None, features: tuple[str, ...] = ()) -> Engine:
     """Return an engine that knows the three sources."""
-    made = Engine(feeds.by_venue, EngineConfig(groups=GROUPS if groups is None else groups))
+    made = Engine(feeds.by_venue, EngineConfig(groups=GROUPS if groups is None else groups, features=features))
     venues = [feed.upper().replace("-", "_") for feed in PATHS]
     made.adopt([Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)])
     return made

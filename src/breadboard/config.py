@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from breadboard.errors import UsageError
+from breadboard.model.features import BY_NAME
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,6 +50,8 @@ class EngineConfig(Section, frozen=True):
     """Bars by activity besides those of time: tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25."""
     groups: dict[str, tuple[str, ...]] = {}
     """By name, instruments that are the same thing at several venues: ``BTC-USDT = ["BTCUSDT.BINANCE", …]``."""
+    features: tuple[str, ...] = ()
+    """Which features are told, by name; empty: the stage does not run."""
 
 
 class ApiConfig(Section, frozen=True):
@@ -125,6 +128,11 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
         raise UsageError(
             f"{path or 'the configuration'} is wrong: {error}", hint=f"cat {path}" if path else ""
         ) from None
+    if unknown := [name for name in config.engine.features if name not in BY_NAME]:
+        raise UsageError(
+            f"{path or 'the configuration'} is wrong: there is no feature {unknown[0]!r} - at `$.engine.features`",
+            hint=f"features = [{', '.join(BY_NAME)}]",
+        )
     base = path.parent if path is not None else Path()
     return msgspec.structs.replace(config, feeds=tuple(_with_listed(feed, base) for feed in config.feeds))
 

@@ -19,9 +19,11 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.state import pack, unpack
+from breadboard.model.features import BY_NAME
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode
@@ -55,6 +57,27 @@ class ConsolidatedBooks:
         self.consolidated.restore(parts["consolidated"])
 
 
+class BooksAndFeatures:
+    """Features, with the books whose moments they look at."""
+
+    def __init__(self) -> None:
+        self.books = Books(lambda which: SequenceRule(which % 3), lambda _: True, deep=True)
+        self.features = Features(list(BY_NAME), 2000, 5.0)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        self.features.expect(self.books.tops, self.books.depths)
+        return self.features.on_tape(rows)
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "features": self.features.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.features.restore(parts["features"])
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
@@ -62,6 +85,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "clock_skew": ClockSkew,
     "latest": Latest,
     "consolidated": ConsolidatedBooks,
+    "features": BooksAndFeatures,
 }
 
 

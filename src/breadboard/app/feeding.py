@@ -35,6 +35,7 @@ _COUNTS: Final = frozenset(
         "checksums",
         "book_events",
         "bars",
+        "features",
         "not_in_bars",
         "poisoned",
         "alerts",

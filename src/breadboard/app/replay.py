@@ -9,7 +9,7 @@ from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import Config, EngineConfig
+from breadboard.config import load
 from breadboard.engine.activity import Spec
 from breadboard.errors import UsageError
 from breadboard.model.kinds import BookState
@@ -30,6 +30,8 @@ class Job:
     """Frames the engine takes at a time; 0: as many as there are."""
     bars: tuple[str, ...] = ()
     """Bars by activity that are wanted besides those of time."""
+    features: tuple[str, ...] = ()
+    """Which features are told of it, by name."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -52,7 +54,8 @@ def run(job: Job) -> dict[str, Any]:
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    config = Config(data_dir=str(job.data_dir), engine=EngineConfig(bars=job.bars))
+    wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
+    config = load(None, {"data_dir": str(job.data_dir), **wanted})
 
     def recorded(source: int) -> Iterator[Batch]:
         return open_recording(job.sources, job.format, venue, source=source)

@@ -24,6 +24,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--speed", default="max", show_default=True, help="max, or a multiple of the recorded speed.")
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
 @bars_option
+@click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -33,6 +34,7 @@ def replay(
     speed: str,
     batch: str,
     bars: tuple[str, ...],
+    features: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -50,6 +52,7 @@ def replay(
         speed=speed_of(speed),
         batch=batch_of(batch),
         bars=bars,
+        features=tuple(name for name in features.replace(" ", "").split(",") if name),
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

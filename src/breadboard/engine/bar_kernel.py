@@ -297,7 +297,7 @@ def _trade(
 
 
 @kernel
-def _implausible(clock: Record, ahead: int, fetched: int) -> bool:
+def implausible(clock: Record, ahead: int, fetched: int) -> bool:
     """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not.
 
     What was ``fetched`` has no lag: a whole day may have been received at one moment.
@@ -313,14 +313,14 @@ def _implausible(clock: Record, ahead: int, fetched: int) -> bool:
 
 
 @kernel
-def _step(clocks: NDArray[np.void], last: int, step: int) -> None:
+def step(clocks: NDArray[np.void], last: int, by: int) -> None:
     """Our wall clock was set: tell what is known of the sources in terms of the new one."""
     for each in range(last + 1):
         clock = clocks[each]
         if clock.newest != ABSENT:
-            clock.recv += step
-            clock.shift -= step
-            clock.best -= step
+            clock.recv += by
+            clock.shift -= by
+            clock.best -= by
 
 
 @kernel
@@ -354,7 +354,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
             return row, at
         if kind[row] == _CLOCK:
             if size[row] != ABSENT:
-                _step(clocks, meter[TOP_SOURCE], size[row])
+                step(clocks, meter[TOP_SOURCE], size[row])
             for each in range(meter[TOP_SOURCE] + 1):
                 clock = clocks[each]
                 if clock.newest != ABSENT and ts_recv[row] - clock.recv > idle:
@@ -374,7 +374,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
             row += 1
             continue
         if not flags[row] & _LAST_KNOWN:
-            if _implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
+            if implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
                 meter[IMPLAUSIBLE] += 1
                 row += 1
                 continue

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.book_depth import note_depth
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, SequenceRule, StatusCode
@@ -296,12 +297,13 @@ def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a cal
     meter: NDArray[np.int64],
     watched: NDArray[np.bool_],
     tops: NDArray[np.void],
+    depths: NDArray[np.void],
     at: int,
 ) -> tuple[int, int]:
     """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end.
 
     Of ``watched`` instruments (empty: of none) the best levels after each event go to ``tops`` from ``at`` on, which
-    has room for one a row; where they end is the second number.
+    has room for one a row; where they end is the second number. ``depths``, unless empty, takes more levels beside.
     """
     while row < len(kind):
         what = kind[row]
@@ -362,6 +364,8 @@ def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a cal
         meter[EVENTS] += 1
         if len(watched) != 0 and watched[which]:
             note_top(tops[at], row, which, head, sides[which], keys, sizes, exps)
+            if len(depths) != 0:
+                note_depth(depths[at], sides[which, BIDS], sides[which, ASKS], keys, sizes, exps)
             at += 1
         row += 1
     return row, at

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel as core
+from breadboard.engine.book_depth import DEPTH, note_depth
 from breadboard.engine.book_event import BookEvent
 from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE, TOP
 from breadboard.engine.found import found
@@ -75,12 +76,16 @@ class Books:
     instruments that are ``watched`` it also tells the best levels after each row that may have changed them.
     """
 
-    def __init__(self, rule: Callable[[int], SequenceRule], watched: Callable[[int], bool] | None = None) -> None:
+    def __init__(
+        self, rule: Callable[[int], SequenceRule], watched: Callable[[int], bool] | None = None, *, deep: bool = False
+    ) -> None:
         self._rule = rule
+        self._deep = deep
         self._is_watched = watched
         self._watched = np.zeros(0, np.bool_)
         """By instrument; empty where nobody watches any."""
         self._tops = np.zeros(0, TOP)
+        self._depths = np.zeros(0, DEPTH)
         self._told = 0
         self._known = 0
         self._heads = np.zeros(0, HEAD)
@@ -114,6 +119,11 @@ class Books:
     def tops(self) -> NDArray[np.void]:
         """``TOP`` rows of the tape just taken, in its order; good until the next ``on_tape``."""
         return self._tops[: self._told]
+
+    @property
+    def depths(self) -> NDArray[np.void]:
+        """``DEPTH`` rows, one beside each of ``tops``, where ``deep``; of a book that is not LIVE they mean nothing."""
+        return self._depths[: self._told]
 
     def view(self, instrument: int, *, last_known: bool = False) -> BookView:
         """Return the book; EMPTY for an instrument without one. No levels are served unless it is LIVE.
@@ -176,7 +186,7 @@ class Books:
 
     def _run(self, tape: Tape, row: int) -> int:
         if len(self._watched):
-            self._tops = grown(self._tops, self._told + len(tape) - row)
+            self._make_room(len(tape) - row)
         row, self._told = core.run(
             row,
             tape.kind,
@@ -204,6 +214,7 @@ class Books:
             self._pool.meter,
             self._watched,
             self._tops,
+            self._depths,
             self._told,
         )
         return row
@@ -212,11 +223,18 @@ class Books:
         """Tell the best levels of the watched book of a row, or of every one."""
         named = self._watched[which : which + 1] if which >= 0 else self._watched
         chosen = np.flatnonzero(named) + max(which, 0)
-        self._tops = grown(self._tops, self._told + len(chosen))
+        self._make_room(len(chosen))
         for each in chosen.tolist():
             columns = (self._pool.sides[each], self._pool.keys, self._pool.sizes, self._pool.exps)
             core.note_top(self._tops[self._told], row, each, self._heads[each], *columns)
+            if self._deep:
+                note_depth(self._depths[self._told], columns[0][BIDS], columns[0][ASKS], *columns[1:])
             self._told += 1
+
+    def _make_room(self, more: int) -> None:
+        self._tops = grown(self._tops, self._told + more)
+        if self._deep:
+            self._depths = grown(self._depths, len(self._tops))
 
     def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take one row that the kernel would not."""

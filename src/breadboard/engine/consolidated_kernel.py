@@ -207,6 +207,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             heard.late += now - ts_event[row] < SUSPECT_NS
         while top < len(tops) and tops[top].row == row:
             of = leg_of[tops[top].instrument]
+            if of < 0:  # watched for others
+                top += 1
+                continue
             _take_top(faces[of, BOOK], tops[top])
             if tops[top].instrument == which and of_market:
                 faces[of, BOOK].flags, faces[of, BOOK].told_stale = flags[row] & INHERITED, 0

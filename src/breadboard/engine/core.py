@@ -15,6 +15,7 @@ from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
 from breadboard.engine.digest import Digest
+from breadboard.engine.features import Features
 from breadboard.engine.found import as_gap
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
@@ -46,7 +47,10 @@ class Engine:
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
         self.consolidated = Consolidated(groups_of(config.groups), self.instruments, self._silence_s)
-        self.books = Books(self._rule, self.consolidated.watches if config.groups else None)
+        self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
+        """None where the configuration names none: then the books tell nothing row by row for it."""
+        watched = _every if config.features else self.consolidated.watches if config.groups else None
+        self.books = Books(self._rule, watched, deep=bool(config.features))
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
@@ -89,9 +93,10 @@ class Engine:
         nbbo = self.consolidated.on_tape(tape, self.books.tops)
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
+        features = self._features(tape)
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
-        found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape)}
+        found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape), "features": features}
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
@@ -99,7 +104,7 @@ class Engine:
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
         self._digest.update(tape, bars, gaps, streams)
-        self._tally.take(tape, gaps, len(bars), len(streams.get("nbbo", ())))
+        self._tally.take(tape, gaps, len(bars), streams)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
         groups = self.consolidated.groups
@@ -142,7 +147,8 @@ class Engine:
         self.orders.restore(parts["orders"])
         self.consolidated.restore(parts["consolidated"])
         for name, stage in self._stages().items():
-            stage.restore(parts[name])
+            if name in parts or name != "features":  # features asked for since then begin here
+                stage.restore(parts[name])
 
     def _stages(self) -> dict[str, Stage]:
         return {
@@ -152,7 +158,15 @@ class Engine:
             "clock_skew": self.clock_skew,
             "latest": self.latest,
             "activity": self.activity,
+            **({} if self.features is None else {"features": self.features}),
         }
+
+    def _features(self, tape: Tape) -> NDArray[np.void] | None:
+        """Run the features beside the books' moments, where any are asked for."""
+        if self.features is None:
+            return None
+        self.features.expect(self.books.tops, self.books.depths)
+        return self.features.on_tape(tape)
 
     def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
@@ -196,6 +210,10 @@ class Engine:
     def _growing(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_growing
+
+
+def _every(_: int) -> bool:
+    return True
 
 
 def _gap_rows(tape: Tape) -> list[tuple[int, int]]:

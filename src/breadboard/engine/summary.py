@@ -1,9 +1,11 @@
 """What a run came to, in the shape that ``replay --json`` promises."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books, BookView
@@ -44,11 +46,14 @@ class Tally:
     gaps: int = 0
     refilled: int = 0
     bars: int = 0
-    nbbo: int = 0
+    streams: dict[str, int] = field(default_factory=dict)
+    """Rows of the stages that are switched on by configuration."""
     poisoned: int = 0
     """Frames that a bug in a stage kept out of its state; they are on the tape all the same."""
 
-    def take(self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int, nbbo: int) -> None:
+    def take(
+        self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int, streams: Mapping[str, NDArray[np.void]]
+    ) -> None:
         """Count what came of the next frames."""
         kinds = np.bincount(tape.kind, minlength=_KINDS).tolist()
         for name, kind in _COUNTED.items():
@@ -64,11 +69,12 @@ class Tally:
         self.gaps += len(gaps) - refilled
         self.refilled += refilled
         self.bars += bars
-        self.nbbo += nbbo
+        for name, rows in streams.items():
+            self.streams[name] = self.streams.get(name, 0) + len(rows)
 
     def packed(self) -> dict[str, Any]:
         """Return all counts for ``pack``."""
-        return dict(vars(self))
+        return vars(self) | {"events": dict(self.events), "streams": dict(sorted(self.streams.items()))}
 
     def unpacked(self, parts: dict[str, Any]) -> None:
         """Go back to counts that ``packed`` returned."""
@@ -101,7 +107,7 @@ def summary(
         "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),
-        "nbbo": tally.nbbo,
+        **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features")},
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
         "alerts": 0,

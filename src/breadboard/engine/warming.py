@@ -7,6 +7,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
@@ -44,6 +45,10 @@ def warm() -> None:
     # The book's plain path calls some of the same kernels with numbers of its own types.
     Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
     bars.open_bars()
+    watching, features = Books(lambda _: SequenceRule.OVERLAP, lambda _: True, deep=True), Features((), 2000, 5.0)
+    watching.on_tape(tape)
+    features.expect(watching.tops, watching.depths)
+    features.on_tape(tape)
     orders: dict[str, list[int]] = {
         "kind": [EventKind.ORDER],
         "instrument": [0],

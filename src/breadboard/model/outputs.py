@@ -7,11 +7,13 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.features import FEATURE
 from breadboard.model.gaps import Gap
 from breadboard.model.nbbo import NBBO, Group
 from breadboard.model.tape import Tape
 
 _NO_NBBO: Final = np.zeros(0, NBBO)
+_NO_FEATURES: Final = np.zeros(0, FEATURE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,3 +41,8 @@ class Outputs:
     def nbbo(self) -> NDArray[np.void]:
         """``NBBO`` rows, in journal order: changes of the best bid and offer of ``groups``."""
         return self.streams.get("nbbo", _NO_NBBO)
+
+    @property
+    def features(self) -> NDArray[np.void]:
+        """``FEATURE`` rows of windows that were closed here."""
+        return self.streams.get("features", _NO_FEATURES)

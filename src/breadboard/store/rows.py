@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from breadboard.model.activity import Activity
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
+from breadboard.model.features import WINDOWS, Feature
 from breadboard.model.instruments import Instruments
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side
@@ -29,6 +30,7 @@ _SIDES: Final = tuple(side.name.lower() for side in Side)
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
+_FEATURES: Final = tuple(feature.label for feature in Feature)
 
 
 class Quarantined(NamedTuple):
@@ -385,5 +387,31 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(np.ascontiguousarray(rows["offset"])),
             "version": integers((rows["offset"] * 4 + rows["state"]).astype(np.uint64)),
+        }
+    )
+
+
+def features(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8], tape: Tape) -> pa.Table:
+    """Return ``FEATURE`` rows; ``ts_event`` is the window's end, ``ts_recv`` that of the event that closed it.
+
+    ``origin`` has a ``provenance`` code per row. The index counts the features concluded at one offset.
+    """
+    offset, seconds = np.ascontiguousarray(rows["offset"]), rows["interval"].astype(np.int64)
+    place = np.arange(len(rows)) - np.searchsorted(offset, offset)
+    at = np.searchsorted(tape.offset, offset)
+    lengths = list(WINDOWS.values())
+    return arrow(
+        {
+            **labels_of.columns(rows["instrument"]),
+            "ts_event": stamps(rows["ts_open"] + seconds * PRICE_UNIT, nullable=True),
+            "ts_recv": stamps(tape.ts_recv[at]),
+            "sequence": integers(np.full(len(rows), ABSENT), nullable=True),
+            "offset": integers(offset),
+            "index": integers(place.astype(np.uint16)),
+            "provenance": labels(origin, PROVENANCES),
+            "name": labels(rows["feature"].astype(np.int32), _FEATURES),
+            "value": integers(np.ascontiguousarray(rows["value"])),
+            "interval": labels(np.searchsorted(lengths, seconds).astype(np.int32), list(WINDOWS)),
+            "ts_open": stamps(np.ascontiguousarray(rows["ts_open"])),
         }
     )

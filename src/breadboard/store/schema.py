@@ -192,7 +192,7 @@ TABLES: Final = {
             _integer("count", "UInt64"),
             *(_integer(name) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")),
         ),
-        _events("features", _label("name"), Column("value", "Float64", _ZSTD)),
+        _events("features", _label("name"), Column("value", "Float64", _ZSTD), _label("interval"), _stamp("ts_open")),
         _events(
             "anomalies", _label("name"), Column("score", "Float64", _ZSTD), _text("detail"), partition=_MONTH, life=""
         ),
@@ -318,6 +318,13 @@ VIEWS: Final = {
     ),
 }
 
+ADDED: Final = tuple(
+    f"ALTER TABLE features ADD COLUMN IF NOT EXISTS {column.ddl}"
+    for column in TABLES["features"].columns
+    if column.name in {"interval", "ts_open"}
+)
+"""Columns that stores made before them lack. Nothing had been written to this table then."""
+
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""
 
@@ -359,4 +366,4 @@ def statements(tick_days: int, bar_years: int) -> list[str]:
     """Return every statement that makes the schema where it is missing, in order."""
     tables = [create(table, tick_days, bar_years) for table in TABLES.values()]
     views = [f"CREATE VIEW IF NOT EXISTS {name} AS {query}" for name, query in VIEWS.items()]
-    return [META, *tables, *views]
+    return [META, *tables, *ADDED, *views]

@@ -221,6 +221,9 @@ class StoreWriter:
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
             "orders": rows.orders(batch.tape, self._labels),
             "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
+            "features": rows.features(
+                batch.features, self._labels, self._provenance[batch.features["instrument"]], batch.tape
+            ),
             "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
             "quarantine": records.quarantine(quarantined),

@@ -129,3 +129,15 @@ def test_groups_do_not_change_what_else_is_concluded(everything: tuple[Any, Outp
     assert subject.summary()["nbbo"] == 0
     assert everything[0].summary()["nbbo"] == len(everything[1].nbbo)
     assert subject.digest() != everything[0].digest()
+
+
+def test_features_watch_every_book_and_change_no_best_bid_or_offer() -> None:
+    """Two of three instruments are legs; with features on, the books tell of the third as well."""
+    part = three_venues.frames().take(slice(0, 60_000))
+    groups: dict[str, tuple[str, ...]] = {"BTC": three_venues.LEGS[:2]}
+    alone = three_venues.engine(groups).process(part)
+    both = three_venues.engine(groups, ("mid", "ofi")).process(part)
+    assert len(alone.nbbo) > 1000
+    assert both.nbbo.tobytes() == alone.nbbo.tobytes()
+    assert len(alone.features) == 0
+    assert set(both.features["instrument"].tolist()) == {0, 1, 2}

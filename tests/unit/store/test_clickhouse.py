@@ -145,3 +145,10 @@ def test_a_query_that_the_engine_ended_without_a_word_is_refused_and_not_answere
         monkeypatch.setitem(clickhouse.LIMITS, "max_execution_time", 0)  # every answer now took too long
         with pytest.raises(QueryRefused, match="longer than 0 s"):
             store.ask("SELECT 1 AS x")
+
+
+def test_a_store_from_before_features_had_windows_gets_their_columns(tmp_path: Path) -> None:
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.command("ALTER TABLE features DROP COLUMN interval, DROP COLUMN ts_open")
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        assert store.query("SELECT interval, ts_open, value FROM features").num_rows == 0
