@@ -64,7 +64,7 @@ def _fills(kind: Activity, amount: str) -> bool:
     """Tell whether an amount is one that can fill a bar: whole for trades, above zero for all."""
     try:
         if kind in (Activity.TICK, Activity.IMBALANCE):
-            return amount.isdecimal() and int(amount) > 0
+            return amount.isascii() and amount.isdecimal() and parse_size(amount)[0] > 0
         return (parse_price(amount) if kind is Activity.RENKO else parse_size(amount)[0]) > 0
     except ValueError:
         return False
@@ -80,6 +80,13 @@ class ActivityBars:
         self._specs = _table(self.specs)
         self._state = np.zeros((0, len(specs)), STATE)
         self._known = np.zeros(0, core.KNOWN)
+        self._holes: dict[tuple[int, int], int] = {}
+        """Instrument by ``(offset, index)``: rows of the next tape that show a hole in its trades."""
+
+    def expect(self, found: NDArray[np.void] | None) -> None:
+        """Learn which rows of the next tape showed a hole in the trades (``FOUND`` rows of ``Continuity``)."""
+        holes = [] if found is None else [hole for hole in found if not hole["refilled"]]
+        self._holes = {(int(hole["offset"]), int(hole["index"])): int(hole["instrument"]) for hole in holes}
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the bars concluded, in the order of the trades and of the specs, or None."""
@@ -88,11 +95,12 @@ class ActivityBars:
         self._grow(int(tape.instrument.max(initial=-1)) + 1)
         parts: list[NDArray[np.void]] = []
         row = 0
-        for stop in (*np.flatnonzero(_loses_trades(tape)).tolist(), len(tape)):
+        for stop in (*self._stops(tape), len(tape)):
             self._run(tape, row, stop, parts)
             row = stop
             if row < len(tape):
-                self._spoil(int(tape.source[row]), int(tape.instrument[row]))
+                hole = self._holes.get((int(tape.offset[row]), int(tape.index[row])))
+                self._spoil(int(tape.source[row]), int(tape.instrument[row]) if hole is None else hole)
         return np.concatenate(parts) if parts else None
 
     def snapshot(self) -> bytes:
@@ -101,11 +109,23 @@ class ActivityBars:
         return pack({"specs": words, "state": self._state.reshape(-1), "known": self._known})
 
     def restore(self, state: bytes) -> None:
-        """Go back to a state that ``snapshot`` returned; bars of other specs begin anew."""
+        """Go back to a state that ``snapshot`` returned; of other specs than it had, new ones begin here."""
         parts = unpack(state)
-        if parts["specs"] == [spec.word for spec in self.specs]:
-            self._known = parts["known"]
-            self._state = parts["state"].reshape(len(self._known), len(self.specs))
+        before, words = parts["specs"], [spec.word for spec in self.specs]
+        self._known, self._state = self._known[:0], self._state[:0]
+        self._grow(len(parts["known"]))
+        self._known = parts["known"]
+        told = parts["state"].reshape(len(self._known), len(before))
+        for place, word in enumerate(before):
+            if word in words:
+                self._state[:, words.index(word)] = told[:, place]
+
+    def _stops(self, tape: Tape) -> list[int]:
+        """Return the rows before which trades may be missing."""
+        marks = _loses_trades(tape)
+        for offset, index in self._holes:
+            marks |= (tape.offset == offset) & (tape.index == index)
+        return np.flatnonzero(marks).tolist()
 
     def _run(self, tape: Tape, row: int, stop: int, parts: list[NDArray[np.void]]) -> None:
         room = max(256, stop - row)

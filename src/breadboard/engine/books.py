@@ -106,13 +106,14 @@ class Books:
             row = self._run(tape, row)
             if row == len(tape):
                 return found(rows)
+            before = self.states if len(self._watched) and tape.instrument[row] < 0 else None
             try:
                 self._look(tape, row, rows)
             except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
                 self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
                 self._lose(int(tape.source[row]), int(tape.instrument[row]))
             if len(self._watched):
-                self._tell(row, int(tape.instrument[row]))
+                self._tell(row, int(tape.instrument[row]), before)
             row += 1
 
     @property
@@ -219,10 +220,12 @@ class Books:
         )
         return row
 
-    def _tell(self, row: int, which: int) -> None:
-        """Tell the best levels of the watched book of a row, or of every one."""
-        named = self._watched[which : which + 1] if which >= 0 else self._watched
-        chosen = np.flatnonzero(named) + max(which, 0)
+    def _tell(self, row: int, which: int, before: NDArray[np.uint8] | None) -> None:
+        """Tell the best levels of the watched book of a row, or of every one whose state is not that of ``before``."""
+        if before is None:
+            chosen = np.flatnonzero(self._watched[which : which + 1]) + which
+        else:
+            chosen = np.flatnonzero(self._watched[: self._known] & (self.states != before))
         self._make_room(len(chosen))
         for each in chosen.tolist():
             columns = (self._pool.sides[each], self._pool.keys, self._pool.sizes, self._pool.exps)

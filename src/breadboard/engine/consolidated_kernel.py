@@ -42,6 +42,8 @@ _ORDER: Final = int(EventKind.ORDER)
 _FEED_DOWN: Final = int(StatusCode.FEED_DOWN)
 _TOLD_STALE: Final = int(StatusCode.STALE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
+_NOT_STANDING: Final = int(Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.WITHDRAWN)
+"""Remarks on a quote that was, or is not to be relied upon: nobody stands behind it now."""
 _LIVE: Final = int(BookState.LIVE)
 _BOOK_STALE: Final = int(BookState.STALE)
 
@@ -116,6 +118,20 @@ def _carry(source: Record, silence: int, meter: NDArray[np.int64]) -> None:
     if not source.carries:
         source.carries, source.silence = 1, silence
         meter[DEADLINE] = min(meter[DEADLINE], source.seen + silence)
+
+
+@kernel
+def _step(step: int, sources: NDArray[np.void], faces: NDArray[np.void], meter: NDArray[np.int64]) -> None:
+    """Our wall clock was set: tell what is known in terms of the new one."""
+    for source in range(meter[SOURCES]):
+        if sources[source].seen != 0:
+            sources[source].seen += step
+    for leg in range(len(faces)):
+        for face in (BOOK, QUOTE):
+            if faces[leg, face].state != UNKNOWN:
+                faces[leg, face].ts_recv += step
+    if meter[DEADLINE] != NEVER:
+        meter[DEADLINE] += step
 
 
 @kernel
@@ -195,6 +211,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         what, which, now = kind[row], instrument[row], ts_recv[row]
         if at + groups > len(out) or (what == _GAP and row != taken):
             return row, top, at
+        if what == _CLOCK and size[row] != ABSENT:
+            _step(size[row], sources, faces, meter)
         leg = leg_of[which] if which >= 0 else -1
         down = what == _STATUS and code[row] == _FEED_DOWN
         stale = what == _STATUS and code[row] == _TOLD_STALE
@@ -217,7 +235,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if faces[of, BOOK].state == GOOD:
                 _carry(sources[faces[of, BOOK].source], silence[of], meter)
             top += 1
-        if leg >= 0 and what == _QUOTE:
+        if leg >= 0 and what == _QUOTE and not flags[row] & _NOT_STANDING:
             face = faces[leg, QUOTE]
             face.state, face.source, face.ts_recv, face.told_stale = GOOD, source[row], now, 0
             face.flags = flags[row] & INHERITED

@@ -96,6 +96,7 @@ class Engine:
         features = self._features(tape)
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
+        self.activity.expect(holes)
         found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape), "features": features}
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars

@@ -85,7 +85,9 @@ class Features:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the features of windows that are over, in order, or None."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        # Not only the tape's: a row of a whole source has the books tell of instruments that are not on it.
+        named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops[0]["instrument"]))
+        self._grow(max(named) + 1)
         seconds = self._watermarks.seconds
         timely, marks = self._watermarks.on_tape(tape)
         seconds = np.concatenate((seconds, np.full(len(self._watermarks.seconds) - len(seconds), ABSENT)))

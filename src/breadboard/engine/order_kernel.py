@@ -122,6 +122,8 @@ def _put(
         before = _take(orders, levels, at, order.size, meter)
     if amount == 0:
         return before, -1, at >= 0 or action == _ADD
+    if amount > INT64_MAX - levels[find_level(levels, instrument, side, price, meter)].total:
+        return before, -1, False
     where = _add(orders, levels, instrument, side, price, amount, order_id, rank, meter)
     return where, (before if before != where else -1), True
 

@@ -40,6 +40,7 @@ PRICED_WHEN_EXTENDED: Final = _bits(3, 5)
 """Seller, intermarket sweep."""
 EXEMPT_AVERAGE: Final = _bits(20, 29)
 """Average price and exempt from the rule against trading through: both together are priced likewise."""
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
 _LONGEST: Final = 18
 """Digits."""
 
@@ -157,10 +158,9 @@ def _clock(text: str) -> int:
 
 
 def _hex(text: str) -> int:
-    try:
-        return int(text or "0", 16) if len(text) <= 16 and "_" not in text else -1
-    except ValueError:
-        raise Refused(f"conditions that are no hex number: {text[:20]!r}") from None
+    if len(text) > 16 or not _HEX.issuperset(text):
+        raise Refused(f"conditions that are no hex number: {text[:20]!r}")
+    return int(text or "0", 16)
 
 
 LEAN: Final = file_feed("LEAN", "trade", "quote", reader=LeanReader)

@@ -394,10 +394,15 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
 def features(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8], tape: Tape) -> pa.Table:
     """Return ``FEATURE`` rows; ``ts_event`` is the window's end, ``ts_recv`` that of the event that closed it.
 
-    ``origin`` has a ``provenance`` code per row. The index counts the features concluded at one offset.
+    ``origin`` has a ``provenance`` code per row. The index counts those of an instrument that were
+    concluded at one offset.
     """
     offset, seconds = np.ascontiguousarray(rows["offset"]), rows["interval"].astype(np.int64)
-    place = np.arange(len(rows)) - np.searchsorted(offset, offset)
+    order = np.lexsort((np.arange(len(rows)), rows["instrument"], offset))
+    one = offset[order], rows["instrument"][order]
+    begins = np.append(True, (one[0][1:] != one[0][:-1]) | (one[1][1:] != one[1][:-1]))[: len(rows)]
+    place = np.empty(len(rows), np.int64)
+    place[order] = np.arange(len(rows)) - np.maximum.accumulate(np.where(begins, np.arange(len(rows)), 0))
     at = np.searchsorted(tape.offset, offset)
     lengths = list(WINDOWS.values())
     return arrow(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.activity_kernel import MOST_BRICKS
+from breadboard.engine.continuity import Continuity
 from breadboard.errors import UsageError
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -108,6 +109,22 @@ def test_bars_in_which_trades_may_be_missing_say_so() -> None:
     assert [int(bar["gapped"]) for bar in bars] == [0, 1, 0, 1]
 
 
+def test_a_hole_in_the_trade_numbers_is_in_the_bar_that_was_open() -> None:
+    rows = tape([trade(n, at) for at, n in enumerate((1, 2, 50, 51, 52, 53))])
+    subject = stage("tick:3")
+    subject.expect(Continuity(lambda _: True).on_tape(rows))
+    assert [int(bar["gapped"]) for bar in concluded(subject, rows)] == [1, 0]
+
+
+def test_bars_that_are_asked_for_later_cost_the_others_nothing() -> None:
+    subject = stage("tick:4", "volume:9")
+    concluded(subject, [trade(n, n) for n in range(7)])
+    again = stage("renko:1", "tick:4")
+    again.restore(subject.snapshot())
+    (bar,) = concluded(again, tape([trade(7, 7)], first=7))
+    assert (int(bar["number"]), int(bar["trades"]), int(bar["ts_open"])) == (2, 4, T0 + 4)
+
+
 def reference(rows: Rows, word: str) -> Iterator[tuple[Any, ...]]:
     """Tick, volume and dollar bars in the plainest way."""
     kind, _, amount = word.partition(":")
@@ -189,7 +206,10 @@ def test_batches_and_a_restore_leave_no_trace(
 
 @pytest.mark.parametrize(
     "word",
-    ["tick", "tick:0", "tick:1.5", "tick:-3", "volume:0", "volume:x", "renko:0", "imbalance:2.5", "clock:3", "tick:³"],
+    [
+        *("tick", "tick:0", "tick:1.5", "tick:-3", "volume:0", "volume:x", "renko:0", "imbalance:2.5", "clock:3"),
+        *("tick:\u00b3", "tick:\uff11\uff12", "tick:9999999999999999999"),
+    ],
 )
 def test_a_bar_that_cannot_be_filled_is_a_usage_error(word: str) -> None:
     with pytest.raises(UsageError) as error:

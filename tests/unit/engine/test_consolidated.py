@@ -79,7 +79,8 @@ class Reference:
                 self.said_stale.add(source)
             else:
                 self.told_stale |= {(which, "book"), (which, "quote")}
-        if row["kind"] == EventKind.QUOTE and 0 <= which < 4:
+        nobodys = Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.WITHDRAWN
+        if row["kind"] == EventKind.QUOTE and 0 <= which < 4 and not row["flags"] & nobodys:
             self.told_stale.discard((which, "quote"))
             sides = {"bid": ("price", "size", "size_exp"), "ask": ("ask_price", "ask_size", "ask_size_exp")}
             quote: dict[str, Any] = {"source": source, "ts_recv": now, "good": True}
@@ -298,6 +299,24 @@ def test_what_is_not_believed_is_left_out_and_said_until_it_is_renewed(lost: lis
     assert legs_in(int(found[-1][mask])) == [1]
     again = stage.on_tape(tape([quote(1, 11, 12, 22)], first=9))
     assert said(again) == [("normal", 11, 12, [0, 1])]
+
+
+@pytest.mark.parametrize("flag", [Flag.LAST_KNOWN, Flag.INELIGIBLE, Flag.WITHDRAWN])
+def test_a_quote_that_nobody_stands_behind_is_no_leg(flag: Flag) -> None:
+    found = Both().on_tape(tape([quote(0, 10, 12, 0), quote(1, 11, 12, 0, flags=int(flag))]))
+    assert said(found) == [("normal", 10, 12, [0])]
+
+
+def test_a_clock_that_is_set_neither_revives_a_silent_leg_nor_makes_one_silent() -> None:
+    stage = Both()
+    hour = 3600 * SECOND
+    stage.on_tape(tape([quote(0, 10, 12, 0), quote(1, 11, 12, 0)]))
+    set_back = wide(EventKind.CLOCK, 0, 0, -3598) | {"size": -hour}
+    assert len(stage.on_tape(tape([set_back], first=2))) == 0, "two seconds have passed"
+    still = [wide(EventKind.STATUS, StatusCode.HEARTBEAT, 0, -3600 + at) for at in range(4, 28, 4)]
+    found = stage.on_tape(tape(still, first=3))
+    assert said(found)[-1] == ("normal", 10, 12, [0])
+    assert legs_in(int(found[-1]["stale"])) == [1]
 
 
 def test_a_heartbeat_keeps_a_quiet_leg_standing() -> None:

@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,11 +12,14 @@ from breadboard import feeds
 from breadboard.cli import run
 from breadboard.config import EngineConfig, load
 from breadboard.engine import Engine
+from breadboard.engine.books import EVERY_SOURCE, Books
+from breadboard.engine.features import Features
 from breadboard.errors import UsageError
 from breadboard.model.features import BY_NAME, WINDOWS
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
-from breadboard.model.kinds import Provenance
+from breadboard.model.kinds import EventKind, GapReason, Provenance, SequenceRule
+from breadboard.model.tape import Tape
 from feed_samples import frames_of
 from recordings import recording
 
@@ -78,6 +82,32 @@ def test_a_checkpoint_from_before_features_were_asked_for_is_taken(frames: Frame
     before.process(few.take(slice(0, 1_000)))
     after.restore(before.snapshot())
     assert len(after.process(few.take(slice(1_000, None))).features) > 0
+
+
+def test_features_begun_after_a_restart_may_first_hear_of_a_whole_source() -> None:
+    """The books then tell of every instrument, of which the features have seen none."""
+    count = 400
+    books = Books(lambda _: SequenceRule.NONE, lambda _: True, deep=True)
+    columns: dict[str, Any] = {"instrument": range(count), "offset": range(count)}
+    columns |= {"kind": [EventKind.BOOK_SNAPSHOT] * count}
+    columns |= {"level_begin": range(0, 2 * count, 2), "level_end": range(2, 2 * count + 2, 2)}
+    sides = {"level_side": [1, 2] * count, "level_price": [10**9, 2 * 10**9] * count}
+    sizes = {"level_size": [1] * 2 * count, "level_size_exp": [0] * 2 * count}
+    books.on_tape(Tape.of(count, columns, sides | sizes))
+    again, features = Books(lambda _: SequenceRule.NONE, lambda _: True, deep=True), Features(("ofi",), 2000, 5.0)
+    again.restore(books.snapshot())
+    told: dict[str, Any] = {
+        "kind": [EventKind.GAP],
+        "code": [GapReason.RESTART],
+        "source": [EVERY_SOURCE],
+        "offset": [count],
+    }
+    gap = Tape.of(1, told)
+    again.on_tape(gap)
+    features.expect(again.tops, again.depths)
+    assert (len(again.tops), features.on_tape(gap)) == (count, None)
+    again.on_tape(gap)
+    assert len(again.tops) == 0, "nothing has changed since"
 
 
 def test_an_unknown_feature_is_refused_with_a_list_of_all(tmp_path: Path) -> None:

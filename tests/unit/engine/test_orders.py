@@ -140,6 +140,13 @@ def test_sizes_finer_than_one_satoshi_or_too_large_are_not_guessed() -> None:
     assert orders.view(0) == []
 
 
+def test_a_level_that_cannot_hold_more_makes_the_book_stale_and_no_size_negative() -> None:
+    half = (2**63 - 1) // UNIT
+    _, books, told, gaps = run(tape_of([(ADD, 1, Side.BUY, 100, half), (ADD, 2, Side.BUY, 100, half)]))
+    assert [bool(flags & Flag.UNKNOWN_ORDER) for flags in told.flags] == [False, False, True]
+    assert (books.view(0).state, [gap[4] for gap in gaps]) == (BookState.STALE, [GapReason.ORDER])
+
+
 CHANGES = st.lists(
     st.tuples(
         st.sampled_from([ADD, ADD, ADD, REDUCE, FILL, DELETE, REPLACE]),

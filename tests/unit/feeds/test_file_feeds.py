@@ -117,6 +117,7 @@ def test_a_book_begins_with_the_first_document_of_a_connection_and_after_a_resto
         ("trades:IBM:2013-10-07", "34200017,0,283,P,1,0", "a price of 0"),
         ("trades:IBM:2013-10-07", "86400000,1,283,P,1,0", "after the day's end"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283,P,xyz,0", "no hex number"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,283,P,-1,0", "no hex number"),
         ("trades:IBM:2013-10-07", "34200017,1815200.5,283,P,1,0", "not a whole number"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283", "a trade of 3 fields"),
         ("quotes:IBM:2013-10-07", "34200017,1,2,3", "a quote of 4 fields"),
