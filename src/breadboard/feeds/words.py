@@ -24,8 +24,14 @@ class Words(NamedTuple):
 
     @staticmethod
     def of(words: Sequence[str]) -> "Words":
-        """Return the set; word ``i`` is found as ``i``. An empty word is never found."""
+        """Return the set; word ``i`` is found as ``i``. An empty word is never found.
+
+        Raises ValueError for words that are alike in all that the hash looks at: length, first, middle and last letter.
+        """
         raw = [word.encode("ascii") for word in words]
+        looks = [(len(word), word[0], word[len(word) // 2], word[-1]) for word in raw if word]
+        if len(set(looks)) != len(looks):
+            raise ValueError(f"no hash keeps these words apart: {words}")
         text, length = np.zeros(len(raw) * WIDTH, np.uint8), np.array([len(word) for word in raw], np.int64)
         for i, word in enumerate(raw):
             text[i * WIDTH : i * WIDTH + len(word)] = np.frombuffer(word, np.uint8)

@@ -180,6 +180,7 @@ def test_the_chart_of_a_minute_is_what_was_told_of_it() -> None:
         async with simulator("yahoo", rate=500, symbols=["AAPL"]) as sim, connect(sim.url + V2) as socket:
             await subscribe(socket, "AAPL")
             told = [await pricing(socket) for _ in range(4)][1:]
+            await asyncio.sleep(1.0)  # a chart is asked for whole seconds, and what was told last is in none yet
             now = SystemClock().wall() // 10**9
             chart = YahooChart("AAPL", "1m", windows("1m", now - 3600, now, now), Hosts.at(sim.rest_url))
             answers = await charts(chart)
