@@ -16,7 +16,7 @@ import pytest
 
 import outputs_made as made
 from breadboard.errors import QueryRefused, StoreError
-from breadboard.store import rows
+from breadboard.store import columns, rows
 from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -160,8 +160,8 @@ def test_an_insert_over_more_partitions_than_an_insert_may_have_is_cut_the_same_
 ) -> None:
     monkeypatch.setattr("breadboard.store.clickhouse.MAX_PARTITIONS", 8)
     table = trades(0, 60)
-    days = pa.array(made.START + np.arange(20) * 86_400_000_000_000).view(rows.STAMP)
-    table = table.set_column(table.schema.get_field_index("ts_recv"), pa.field("ts_recv", rows.STAMP, False), days)
+    days = pa.array(made.START + np.arange(20) * 86_400_000_000_000).view(columns.STAMP)
+    table = table.set_column(table.schema.get_field_index("ts_recv"), pa.field("ts_recv", columns.STAMP, False), days)
     store.write("trades", table, "wide")
     store.write("trades", table, "wide")
     assert one(store, "SELECT count() FROM trades") == 20

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.nbbo import Group, NbboState, legs_in
-from breadboard.store.rows import PROVENANCES, arrow, integers, labels, prices, provenance, sizes, stamps
+from breadboard.store.columns import arrow, integers, labels, prices, sizes, stamps
+from breadboard.store.rows import PROVENANCES, provenance
 from breadboard.store.schema import LEG_MASKS
 
 

@@ -10,8 +10,9 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.tape import Tape
+from breadboard.store.columns import arrow, integers, labels, stamps
 from breadboard.store.origins import Origins
-from breadboard.store.rows import RAW_EXCERPT, Quarantined, arrow, integers, labels, stamps
+from breadboard.store.rows import RAW_EXCERPT, Quarantined
 from breadboard.telemetry.lag import LagRow
 
 

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from breadboard.model.kinds import EventKind, StatusCode
 from breadboard.model.tape import Tape
-from breadboard.store.rows import Labels, Picked, arrow, common, integers, labels, prices
+from breadboard.store.columns import arrow, integers, labels, prices
+from breadboard.store.rows import Labels, Picked, common
 
 
 def statuses(

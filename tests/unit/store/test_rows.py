@@ -13,7 +13,7 @@ from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason
 from breadboard.model.tape import Tape
-from breadboard.store import records, rows
+from breadboard.store import columns, records, rows
 from breadboard.store.origins import Origins
 from breadboard.telemetry.lag import LagRow
 
@@ -30,13 +30,13 @@ def labels(known: Instruments | None = None) -> rows.Labels:
 @given(st.lists(st.tuples(*SIZE), min_size=1, max_size=50))
 def test_a_size_is_exact_whatever_its_mantissa_and_exponent(pairs: list[tuple[int, int]]) -> None:
     mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], np.int8)
-    assert rows.sizes(mantissa, exponent).to_pylist() == [size_decimal(*pair) for pair in pairs]
+    assert columns.sizes(mantissa, exponent).to_pylist() == [size_decimal(*pair) for pair in pairs]
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**18), st.integers(0, 10**18 - 1))
 def test_a_volume_is_whole_units_and_a_fraction(whole: int, fraction: int) -> None:
-    found = rows.volumes(np.array([whole]), np.array([fraction]))[0].as_py()
+    found = columns.volumes(np.array([whole]), np.array([fraction]))[0].as_py()
     assert found == Decimal(f"{whole}.{fraction:018d}")
 
 
