@@ -13,6 +13,7 @@ from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering, in_row_order, receipt
 from breadboard.feeds.json_dialect import COLUMNS, Dialect
 from breadboard.feeds.json_kernel import SCRATCH, read_frames
+from breadboard.feeds.json_layouts import Layouts
 from breadboard.feeds.json_tokens import Levels
 from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused, parse_object
 from breadboard.feeds.words import Symbols
@@ -63,6 +64,7 @@ class JsonDecoder:
         self._instruments = instruments
         self._fast = fast
         self._symbols = Symbols()
+        self._layouts = Layouts.none()
         self._drift = Drift()
         self._forms: set[int] = {0}
         """Sets of unknown keys that were looked into, as the kernel numbers them."""
@@ -81,9 +83,10 @@ class JsonDecoder:
         begin, role, heads = self._roles(frames)
         levels = Levels.room(int(frames.end.sum() - begin.sum()))
         columns = np.empty((len(COLUMNS), len(frames)), np.int64)
-        spans = np.zeros((len(frames), 3), np.int64)
+        spans, second_look = np.empty((len(frames), 3), np.int64), np.empty(len(frames), np.bool_)
         count = read_frames(
             self.language.dialect,
+            self._layouts,
             self._symbols.table,
             _read_only(frames.buffer),
             begin,
@@ -92,10 +95,13 @@ class JsonDecoder:
             levels,
             columns,
             spans,
+            np.array(sorted(self._forms)),
+            second_look,
             np.zeros(SCRATCH, np.int64),
         )
         odd = Gathering(self._intern)
-        self._read_odd(frames, begin, role, heads, columns, spans, odd)
+        rows = np.flatnonzero(second_look)
+        self._read_odd(frames, begin, rows, role, heads, columns, spans, odd)
         plain = np.flatnonzero(role != ALONE)
         tape = _plain_tape(frames, plain, columns, levels.first(count))
         if odd:
@@ -128,18 +134,19 @@ class JsonDecoder:
         self,
         frames: Frames,
         begin: NDArray[np.int64],
+        rows: NDArray[np.int64],
         role: NDArray[np.int8],
         heads: dict[int, DocumentHead],
         columns: NDArray[np.int64],
         spans: NDArray[np.int64],
         odd: Gathering,
     ) -> None:
-        """Name new symbols and read what the kernel left alone, both in journal order, which gives the ids."""
+        """Name new symbols and read what the kernel left alone, both in journal order, which gives the ids.
+
+        ``rows`` are all that needs it. Another set of unknown keys is looked into once.
+        """
         instrument = columns[COLUMNS.index("instrument")]
-        second_look = (role == ALONE) | (instrument == NO_INSTRUMENT)
-        if spans[:, 2].any():
-            second_look |= (role == FRAME) & ~np.isin(spans[:, 2], list(self._forms))
-        for row in np.flatnonzero(second_look).tolist():
+        for row in rows.tolist():
             a, b, form = spans[row].tolist()
             if role[row] == FRAME and form not in self._forms:
                 self._forms.add(form)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.model.kernels import kernel, plain
+from breadboard.model.kernels import inlined, kernel, plain
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01. Between it and 2100 milliseconds and microseconds cannot be taken for each other, or for seconds."""
@@ -17,7 +17,7 @@ _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _POWERS: Final = 10 ** np.arange(10, dtype=np.int64)
 
 
-@kernel
+@inlined
 def epoch_ns(value: int) -> int:
     """Return nanoseconds of a count of milliseconds or microseconds since 1970; -1 outside 2000 to 2100."""
     if EARLIEST_MS <= value < LATEST_MS:

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import inlined, kernel
 from breadboard.model.pointers import pointer
 
 WIDTH: Final = 64
@@ -47,7 +47,7 @@ class Words(NamedTuple):
         return Words(seed, places, text, length)
 
 
-@kernel
+@inlined
 def _place(seed: NDArray[np.int64], buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     length = end - begin
     total = seed[0] * np.int64(buffer[begin]) + seed[1] * np.int64(buffer[begin + length // 2])
@@ -61,7 +61,7 @@ def bare_words(words: Words) -> Words:
     return Words(pointer(words.seed), pointer(words.places), pointer(words.text), pointer(words.length))
 
 
-@kernel
+@inlined
 def find_word(words: Words, buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     """Return which word ``buffer[begin:end]`` is, or -1."""
     if begin >= end:
@@ -84,14 +84,18 @@ class SymbolTable(NamedTuple):
     size: int
 
 
-@kernel
+@inlined
 def symbol_place(table: SymbolTable, buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     """Return where the symbol is in the table, or the free place where it belongs."""
     mask = table.size - 1
-    mixed = np.uint64(14_695_981_039_346_656_037)
+    mixed, word = np.uint64(0), np.uint64(end - begin)
     for i in range(begin, end):
-        mixed = (mixed ^ np.uint64(buffer[i])) * np.uint64(1_099_511_628_211)
-    place = int(mixed >> np.uint64(32)) & mask
+        word = (word << np.uint64(8)) | np.uint64(buffer[i])
+        if (i - begin) & 7 == 7:
+            mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(32)
+    mixed = (mixed ^ word) * np.uint64(0x9E3779B97F4A7C15)
+    place = int(mixed >> np.uint64(40)) & mask
     while table.length[place]:
         if table.length[place] == end - begin:
             same = True

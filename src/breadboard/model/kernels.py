@@ -19,6 +19,15 @@ def kernel(function: F) -> F:
     return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def inlined(function: F) -> F:
+    """Compile a small part of kernels into each of its callers: for what is called for every few bytes.
+
+    A call of another compiled function costs 5 to 10 ns, which is more than such a part does. Machine code grows with
+    each place it is called from, and so does the time to compile.
+    """
+    return cast("F", njit(cache=True, nogil=True, error_model="numpy", forceinline=True)(function))
+
+
 def plain(compiled: F) -> F:
     """Return a kernel as it was written, not compiled.
 

@@ -8,6 +8,8 @@ a kernel is freed after the last use of its name, and another thread may get its
 
 from typing import Any, Protocol, cast
 
+import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
@@ -31,3 +33,47 @@ def _pointer(_context: Any, array: Any) -> Any:  # noqa: ANN401 - numba's own ty
 
 pointer = cast("Pointer", intrinsic(_pointer))
 """``pointer(array)``, in a kernel: the address of a contiguous array's first element, indexed as a flat array."""
+
+
+class EightBytes(Protocol):
+    """How ``eight_bytes`` is called in a kernel."""
+
+    def __call__(self, data: NDArray[np.uint8], at: int | np.int64, /) -> np.uint64:
+        """Return ``data[at : at + 8]`` as one number, the first byte the lowest."""
+        ...
+
+
+def _eight_bytes(_context: Any, data: Any, at: Any) -> Any:  # noqa: ANN401 - the same
+    def code(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401 - the same
+        word = ir.IntType(64)
+        return builder.load(builder.bitcast(builder.gep(args[0], [args[1]]), word.as_pointer()), align=1)
+
+    untyped: Any = types
+    return untyped.uint64(data, at), code
+
+
+eight_bytes = cast("EightBytes", intrinsic(_eight_bytes))
+"""``eight_bytes(pointer, at)``, in a kernel: eight bytes at once, wherever they lie. The caller knows they are there.
+
+Little-endian, as every machine is that numba compiles for.
+"""
+
+
+class LowZeros(Protocol):
+    """How ``low_zeros`` is called in a kernel."""
+
+    def __call__(self, word: np.uint64, /) -> int:
+        """Return how many zero bits stand below the lowest one."""
+        ...
+
+
+def _low_zeros(_context: Any, word: Any) -> Any:  # noqa: ANN401 - the same
+    def code(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401 - the same
+        return builder.cttz(args[0], ir.IntType(1)(0))
+
+    untyped: Any = types
+    return untyped.int64(word), code
+
+
+low_zeros = cast("LowZeros", intrinsic(_low_zeros))
+"""``low_zeros(word)``, in a kernel: the place of the lowest bit of a 64-bit number; 64 where there is none."""
