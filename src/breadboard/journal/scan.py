@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.journal.checksum import Int, crc32c
 from breadboard.journal.format import FRAME_ENTRY_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX, encode_record
 from breadboard.model.frames import FRAME_COLUMNS, Frames
 from breadboard.model.kernels import kernel
@@ -16,49 +17,6 @@ _WIDTH: Final = 8
 _HEADER: Final = RECORD_HEADER_BYTES
 _ENTRY: Final = FRAME_ENTRY_BYTES
 _SMALLEST: Final = _HEADER + _ENTRY
-Int = int | np.int64
-"""An integer inside and outside of a kernel."""
-
-
-def _crc_tables() -> NDArray[np.uint32]:
-    """Return the eight tables of CRC-32C (reflected polynomial 0x82F63B78) for eight bytes a step."""
-    tables = np.zeros((8, 256), np.uint32)
-    for byte in range(256):
-        crc = byte
-        for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
-        tables[0, byte] = crc
-    for step in range(1, 8):
-        tables[step] = (tables[step - 1] >> 8) ^ tables[0][tables[step - 1] & 0xFF]
-    return tables
-
-
-_CRC: Final = _crc_tables()
-
-
-@kernel
-def _crc32c(data: NDArray[np.uint8], begin: Int, end: Int, value: np.uint32) -> np.uint32:
-    """Continue a CRC-32C over ``data[begin:end]``, as ``crc32c.crc32c(bytes, value)`` does."""
-    low = np.uint32(255)
-    crc = np.uint32(~value)
-    at = begin
-    while at + 8 <= end:
-        crc ^= _u32(data, at)
-        crc = (
-            _CRC[7, crc & low]
-            ^ _CRC[6, (crc >> np.uint32(8)) & low]
-            ^ _CRC[5, (crc >> np.uint32(16)) & low]
-            ^ _CRC[4, crc >> np.uint32(24)]
-            ^ _CRC[3, data[at + 4]]
-            ^ _CRC[2, data[at + 5]]
-            ^ _CRC[1, data[at + 6]]
-            ^ _CRC[0, data[at + 7]]
-        )
-        at += 8
-    while at < end:
-        crc = (crc >> np.uint32(8)) ^ _CRC[0, (crc ^ np.uint32(data[at])) & low]
-        at += 1
-    return np.uint32(~crc)
 
 
 @kernel
@@ -88,7 +46,7 @@ def _valid(data: NDArray[np.uint8], at: Int, sync: np.uint32, low: Int, high: In
         return 0
     if first < low or after > high or after - first < count:
         return 0
-    if _crc32c(data, at + 8, at + length, sync) != _u32(data, at + 4):
+    if crc32c(data, at + 8, at + length, sync) != _u32(data, at + 4):
         return 0
     payload = np.int64(0)
     for frame in range(count):

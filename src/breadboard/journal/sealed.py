@@ -15,7 +15,7 @@ import zstandard
 from breadboard.errors import JournalError
 
 BLOCK_BYTES: Final = 1 << 20
-LEVEL: Final = 3
+LEVEL: Final = 1
 _FRAME_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 _SKIPPABLE: Final = 0x184D2A5E
 _SEEKABLE: Final = 0x8F92EAB1

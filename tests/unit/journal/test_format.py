@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.clock import ManualClock
-from breadboard.journal import Writer
+from breadboard.journal import Writer, checksum
 from breadboard.journal.format import SegmentHeader, pack_segment_header, parse_segment_header, runs
-from breadboard.journal.scan import _crc32c
 from breadboard.model.kinds import RecordKind
 
 
@@ -18,7 +17,15 @@ from breadboard.model.kinds import RecordKind
 def test_the_kernel_computes_the_same_crc_as_the_package(data: bytes, value: int, begin: int) -> None:
     array = np.frombuffer(data, np.uint8)
     begin = min(begin, len(data))
-    assert int(_crc32c(array, begin, len(data), np.uint32(value))) == crc32c(data[begin:], value)
+    assert int(checksum.crc32c(array, begin, len(data), np.uint32(value))) == crc32c(data[begin:], value)
+
+
+@settings(deadline=None)
+@given(st.binary(min_size=8, max_size=8), st.integers(0, 2**32 - 1))
+def test_a_machine_without_the_instruction_computes_the_same(data: bytes, value: int) -> None:
+    state = np.uint64(~np.uint32(value) & np.uint32(0xFFFFFFFF))
+    found = checksum.by_tables(state, np.uint64(int.from_bytes(data, "little")))
+    assert int(~np.uint32(found) & np.uint32(0xFFFFFFFF)) == crc32c(data, value)
 
 
 def test_the_bytes_on_disk_are_those_of_the_documentation(tmp_path: Path) -> None:
