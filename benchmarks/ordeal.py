@@ -18,7 +18,7 @@ from typing import Any
 import uvloop
 
 from breadboard import feeds, journal
-from breadboard.app import garbage, journals
+from breadboard.app import journals, memory
 from breadboard.app.capture import planned
 from breadboard.app.places import Places
 from breadboard.capture.driver import Capture
@@ -109,7 +109,7 @@ async def _live(feed: str, options: dict[str, Any], seconds: float, root: Path, 
         wanted = FeedConfig(venue=feed, symbols=symbols, url=url, rest_url=rest_url)
         config = Config(data_dir=str(root), feeds=(wanted,))
         places, clock = Places(root).made(), SystemClock()
-        garbage.set_aside()  # as the process of capture does
+        memory.set_aside()  # as the process of capture does
         capture = Capture(
             [_open_all_day(source) for source in planned(config)],
             journals.open_writer(config, places, clock),

@@ -11,7 +11,7 @@ import msgspec
 import uvloop
 
 from breadboard import feeds, journal
-from breadboard.app import garbage, journals
+from breadboard.app import journals, memory
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
@@ -53,7 +53,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         sources, writer, clock=clock, status_path=places.run / "capture.json", tiers_path=places.run / "tiers.json"
     )
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
-    garbage.set_aside()
+    memory.set_aside()
     ended = threading.Event()
     threading.Thread(target=_retire, args=(config, places, clock, ended), name="retention", daemon=True).start()
     try:

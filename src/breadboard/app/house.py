@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from breadboard import feeds
-from breadboard.app import kinship
+from breadboard.app import kinship, memory
 from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
@@ -75,6 +75,7 @@ def build(
     What the store already holds is processed again from there, and writing it a second time changes nothing. ``speed``
     hands frames to the engine at a multiple of the pace of their receive stamps.
     """
+    memory.keep_pages()
     lag = lag or LagBoard()
     engine = Engine(feeds.by_venue, config.engine)
     writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)

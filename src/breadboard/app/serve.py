@@ -14,8 +14,8 @@ from breadboard.api.app import create_app
 from breadboard.api.live import LiveMarket
 from breadboard.api.server import serve
 from breadboard.api.services import Services
-from breadboard.app import garbage
 from breadboard.app import house as building
+from breadboard.app import memory
 from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
@@ -84,7 +84,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         )
 
         def ready(address: str) -> None:
-            garbage.set_aside()
+            memory.set_aside()
             log.info("serving at %s", address)
             begun({"pid": os.getpid(), "data_dir": str(config.root), "address": address})
 

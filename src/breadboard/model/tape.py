@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -138,7 +139,7 @@ class Tape:
 
     @staticmethod
     def merge(parts: Sequence["Tape"]) -> "Tape":
-        """Return several tapes as one, in journal order (``offset``, then ``index``)."""
+        """Return several tapes, each in journal order, as one in journal order (``offset``, then ``index``)."""
         parts = [part for part in parts if len(part)]
         if not parts:
             return Tape.empty()
@@ -154,8 +155,9 @@ class Tape:
             columns[name] = np.concatenate(
                 [getattr(part, name) + shift for part, shift in zip(parts, shifts, strict=False)]
             )
-        order = np.lexsort((columns["index"], columns["offset"]))
-        for name in EVENT_COLUMNS:
-            columns[name] = columns[name][order]
+        if any(before.offset[-1] >= after.offset[0] for before, after in pairwise(parts)):
+            order = np.lexsort((columns["index"], columns["offset"]))
+            for name in EVENT_COLUMNS:
+                columns[name] = columns[name][order]
         gaps = sorted((pair for part in parts for pair in part.gaps), key=lambda pair: pair[0])
         return Tape(**columns, gaps=tuple(gaps))

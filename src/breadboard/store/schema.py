@@ -9,6 +9,8 @@ DEDUPLICATION_WINDOW: Final = 10_000
 """Insert tokens a table remembers. Without this setting ClickHouse ignores tokens."""
 
 _DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
+_COMPACT = f"min_bytes_for_wide_part = {64 << 20}"
+"""What one insert makes is one file and not one a column, each to be made, synced and merged away."""
 _LABEL = "LowCardinality(String)"
 _STAMP = "DateTime64(9, 'UTC')"
 _PRICE = "Decimal(18, 9)"
@@ -357,7 +359,7 @@ def create(table: Table, tick_days: int, bar_years: int) -> str:
         f"PARTITION BY {table.partition}" if table.partition else "",
         f"ORDER BY {table.order}",
         f"TTL {rule}" if (rule := ttl(table, tick_days, bar_years)) else "",
-        f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}, {_DURABLE}",
+        f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}, {_DURABLE}, {_COMPACT}",
     ]
     return "\n".join(line for line in lines if line)
 
