@@ -1,11 +1,11 @@
 """Frames to run a benchmark on: a recorded Binance spot capture, or a simulated market, as many instruments as asked.
 
-A clone is the same run of frames under other symbols (``USDT`` becomes ``U001``, …): real text, real mix, and update
-and trade numbers that chain, for any number of instruments and any length of run.
+A clone is the same run of frames under other symbols (``USDT`` becomes ``U001``, …): real text, real mix, for any
+number of instruments. ``wire`` makes an endless stream of it.
 """
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,11 +35,10 @@ class Run:
     source: str
     frames: list[Frame]
 
-    def clone(self, number: int) -> Iterator[Frame]:
-        """Yield the frames under the symbols of clone ``number``."""
-        upper, lower = b"U%03d" % number, b"u%03d" % number
-        for kind, body, ts in self.frames:
-            yield kind, body.replace(b"USDT", upper).replace(b"usdt", lower), ts
+    @staticmethod
+    def renamed(text: bytes, number: int) -> bytes:
+        """Return text under the symbols of clone ``number``, as long as it was."""
+        return text.replace(b"USDT", b"U%03d" % number).replace(b"usdt", b"u%03d" % number)
 
 
 def recorded(path: Path) -> Run:
@@ -95,27 +94,8 @@ def simulated(instruments: int = 20, frames: int = 60_000, seed: int = 1) -> Run
     return Run(f"simulated market of {instruments} instruments", made)
 
 
-Read = tuple[RecordKind, list[bytes], list[int]]
-
-
-def reads(run: Run, clones: int) -> Iterator[Read]:
-    """Yield what successive reads of a socket deliver: the clones take turns, a read's frames at a time."""
-    streams = [run.clone(number) for number in range(clones)]
-    kind = RecordKind.DATA
-    frames: list[bytes] = []
-    stamps: list[int] = []
-    for _ in range(0, len(run.frames), READ_FRAMES):
-        for stream in streams:
-            for _, (its, body, ts) in zip(range(READ_FRAMES), stream, strict=False):
-                if frames and its is not kind:
-                    yield kind, frames, stamps
-                    frames, stamps = [], []
-                kind = its
-                frames.append(body)
-                stamps.append(ts)
-            if frames:
-                yield kind, frames, stamps
-                frames, stamps = [], []
+Read = tuple[RecordKind, list[bytes], Sequence[int]]
+"""Kind, frames and receive stamps of what one read of a socket delivers."""
 
 
 def epoch(run: Run) -> bytes:

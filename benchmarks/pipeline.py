@@ -1,90 +1,194 @@
 """Events per second from wire text to the store, and where the nanoseconds go.
 
-``breadboard bench pipeline --json`` (or ``--recording FILE`` for a real Binance spot capture in hftbacktest format).
-One process, as in ``breadboard up``'s serving process: a thread appends raw frames to the journal a read at a time,
-the pipeline follows it, a thread writes the store; fdatasync before anything is visible, and again in the store. The
-case ends when the last row is durable in the store. Peers run on the same frames, one after the other: msgspec
-decoding into typed structs and nothing else, and cryptofeed's own handler where ``BREADBOARD_PEERS_PYTHON`` names an
-interpreter that has it (``make peers``). What may mislead: frames come from memory and not from a socket; clones of one
-run are alike; numbers on shared machines vary by a factor of two.
+``breadboard bench pipeline --json`` (``--seconds 60`` for a long run, ``--recording FILE`` for a real Binance spot
+capture in hftbacktest format). The processes are those of ``breadboard up``: one appends what reads of a socket deliver
+to the journal and makes it durable; the other follows the journal through decoder and engine (books, bars, all
+features) and a thread of it writes the store, durable again. A case ends when the last row is. Trades, best prices and
+depth come as a simulated market sends them, over and over with numbers that go on, so that any length of run fits in
+memory.
+
+What may mislead: frames come from memory and not from a socket; the symbols of clones move alike, which flatters
+compression; numbers on shared machines vary by a factor of two.
 """
 
-import gc
 import json
+import mmap
 import os
 import platform
 import subprocess
+import sys
 import tempfile
-import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import msgspec
-from market import Read, Run, epoch, reads, recorded, simulated
+import peers
+from market import recorded, simulated
+from sender import PROGRESS
 
-from breadboard import journal
+from breadboard import feeds, journal
 from breadboard.app import house as building
-from breadboard.app import journals, warm
+from breadboard.app import memory, warm
 from breadboard.app.pipeline import STEP_FRAMES, Handover, Pipeline
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
-from breadboard.config import Config
-from breadboard.model.kinds import RecordKind
+from breadboard.config import Config, EngineConfig
+from breadboard.engine.core import Engine
+from breadboard.model.features import BY_NAME
 
 Case = dict[str, Any]
 
 CLOCK = SystemClock()
 REPEATS = 3
+PASS_FRAMES = 1_500_000
+"""About so many frames are made, and sent over and over."""
+SYMBOLS = 20
+"""Instruments of the simulated market; more are clones of it."""
+BARE = EngineConfig()
+FULL = EngineConfig(features=tuple(BY_NAME))
 
 
 class Nowhere:
-    """A sink that keeps nothing: for the case that ends at the engine."""
+    """A sink that keeps nothing: for the cases that end at the engine."""
 
     def put(self, handover: Handover) -> None:
         """Forget it."""
 
 
-def feed(root: Path, run: Run, wire: list[Read]) -> int:
-    """Append everything to the journal and wait until it is durable; return the frames."""
-    writer = journals.open_writer(Config(), Places(root), CLOCK)
-    end = writer.append(RecordKind.EPOCH, 0, 1, [epoch(run)], [run.frames[0][2]], 0)
-    for kind, frames, stamps in wire:
-        end = writer.append(kind, 0, 1, frames, stamps, 0)
-    writer.sync(end)
-    writer.close()
-    return end - 1
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is sent: ``recording`` or the simulated market, under as many symbols as asked, ``passes`` times."""
+
+    recording: str
+    instruments: int
+    passes: int
+
+    def program(self, root: Path) -> list[str]:
+        """Return the command that sends it."""
+        clones = self.instruments if self.recording else max(1, self.instruments // SYMBOLS)
+        words = [self.recording, PASS_FRAMES // clones, clones, self.passes]
+        return [sys.executable, str(Path(__file__).with_name("sender.py")), str(root), *map(str, words)]
 
 
-def through(run: Run, wire: list[Read], *, stored: bool) -> tuple[int, float, float, dict[str, Any]]:
-    """Take the run from wire text to the engine or the store; return frames, seconds, CPU seconds, the summary."""
+@contextmanager
+def sending(load: Load, root: Path) -> Iterator[tuple[Callable[[], None], mmap.mmap, Callable[[], dict[str, Any]]]]:
+    """Start the sender; yield how to let it go, where to tell it our offset, and how to learn that it is done."""
+    progress = root / PROGRESS
+    progress.write_bytes(bytes(8))
+    with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as told:
+        child = subprocess.Popen(load.program(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert child.stdin is not None
+        assert child.stdout is not None
+        os.set_blocking(child.stdout.fileno(), True)
+        child.stdout.readline()
+        os.set_blocking(child.stdout.fileno(), False)
+        inbox = child.stdin
+
+        def tell() -> None:
+            inbox.write("go\n")
+            inbox.flush()
+
+        def report() -> dict[str, Any]:
+            line = child.stdout.readline() if child.stdout is not None else ""
+            done: dict[str, Any] = json.loads(line) if line else {}
+            if not done and child.poll() is not None:
+                raise RuntimeError(f"the sender ended with {child.returncode}")
+            return done
+
+        try:
+            yield tell, told, report
+            tell()
+            child.wait()
+        finally:
+            child.kill()
+            child.wait()
+
+
+def through(load: Load, engine: EngineConfig, *, stored: bool) -> Case:
+    """Take a load from wire text to the engine or the store; return rates, costs, memory and the summary."""
     with tempfile.TemporaryDirectory(prefix="pipeline-bench-") as directory:
-        places = Places(Path(directory)).made()
-        with building.open_store(Config(), places) as store:
-            house = building.build(Config(), places, store, CLOCK, live=False)
+        places, config = Places(Path(directory)).made(), Config(engine=engine)
+        with building.open_store(config, places) as store, sending(load, places.root) as (tell, told, report):
+            house = building.build(config, places, store, CLOCK, live=False)
             pipeline = house.pipeline
             if not stored:
                 pipeline = Pipeline(house.reader, house.engine, Nowhere(), CLOCK, lock=house.lock, checkpoint_s=1e9)
-            fed: list[int] = []
-            thread = threading.Thread(target=lambda: fed.append(feed(places.root, run, wire)))
+            memory.set_aside()
+            Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins here
             begin, cpu = time.perf_counter(), time.process_time()
-            thread.start()
-            while True:
-                ended = bool(fed)
-                if not pipeline.step() and ended:
-                    break
+            tell()
+            done: dict[str, Any] = {}
+            while not done or house.reader.position < done["sent"]:
+                if not pipeline.step():
+                    time.sleep(0.0002)
+                told[:] = house.reader.position.to_bytes(8, "little")
+                done = done or report()
             pipeline.hand_over()
-            house.close()
+            house.sink.close()
             seconds, cpu = time.perf_counter() - begin, time.process_time() - cpu
-            thread.join()
-            return fed[0], seconds, cpu, house.engine.summary()
+            summary, peak = house.engine.summary(), _peak_mb()
+            house.close()
+    assert summary["quarantined"] == summary["gaps"] == 0, summary
+    events = done["sent"]
+    return {
+        "rate": events / seconds,
+        "ns": (cpu + done["cpu_s"]) / events * 1e9,
+        "sender_ns": done["cpu_s"] / events * 1e9,
+        "events": events,
+        "seconds": round(seconds, 1),
+        "rss_mb": peak,
+        "instruments": len(summary["books"]),
+    }
 
 
-def stages(run: Run, wire: list[Read]) -> dict[str, float]:
-    """Return nanoseconds a frame for each stage, one after the other in one thread."""
+def measured(name: str, load: Load, *, full: bool, stored: bool, repeats: int = REPEATS) -> Case:
+    """Return the case of one way through, the median of some; nothing may have been lost or misread on it.
+
+    Each is a process of its own, so that the memory of one is no part of another's.
+    """
+    words = [load.recording, load.instruments, load.passes, full, stored]
+    command = [sys.executable, __file__, json.dumps(words)]
+    found = [json.loads(subprocess.check_output(command)) for _ in range(repeats)]
+    return {
+        "case": name,
+        "value": round(median(one["rate"] for one in found)),
+        "unit": "events/s",
+        "range": [round(min(one["rate"] for one in found)), round(max(one["rate"] for one in found))],
+        "cpu_ns_per_event": round(median(one["ns"] for one in found)),
+        "sender_cpu_ns_per_event": round(median(one["sender_ns"] for one in found)),
+        "rss_mb": max(one["rss_mb"] for one in found),
+        **{name: found[0][name] for name in ("events", "seconds", "instruments")},
+    }
+
+
+def replayed(load: Load, engine: EngineConfig) -> list[Case]:
+    """Return events a second of a journal that is on disk, from its frames and from tape decoded before; one thread."""
+    with tempfile.TemporaryDirectory(prefix="replay-bench-") as directory:
+        places = Places(Path(directory)).made()
+        _record(load, places.root)
+        frames = _frames(places)
+        count = sum(map(len, frames))
+        raw, decoded = Engine(feeds.by_venue, engine), Engine(feeds.by_venue, engine)
+        routed = [decoded._router.route(each) for each in frames]  # noqa: SLF001 - the seam between decoder and stages
+        waiting = iter(routed)
+        decoded._router.route = lambda frames: (frames, next(waiting))[1]  # type: ignore[method-assign]  # noqa: SLF001 - the same
+        cases = []
+        for name, one in (("replay_raw", raw), ("replay_tape", decoded)):
+            begin = time.thread_time()
+            for each in frames:
+                one.process(each)
+            cases.append({"case": name, "value": round(count / (time.thread_time() - begin)), "unit": "events/s"})
+        assert raw.digest() == decoded.digest()
+        return cases
+
+
+def stages(load: Load, engine: EngineConfig) -> dict[str, float]:
+    """Return nanoseconds an event for each stage, one after the other in one thread."""
     spent: defaultdict[str, float] = defaultdict(float)
 
     def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,109 +201,90 @@ def stages(run: Run, wire: list[Read]) -> dict[str, float]:
         return call
 
     with tempfile.TemporaryDirectory(prefix="stages-bench-") as directory:
-        places = Places(Path(directory)).made()
-        count = timed("journal_append", feed)(places.root, run, wire)
-        with building.open_store(Config(), places) as store:
-            house = building.build(Config(), places, store, CLOCK, live=False)
-            engine, reader = house.engine, journal.Reader.open(places.journal)
-            for name in ("continuity", "books", "bars", "clock_skew", "latest"):
-                stage = getattr(engine, name)
-                stage.on_tape = timed(name, stage.on_tape)
-            engine._router.route = timed("decode", engine._router.route)  # type: ignore[method-assign]  # noqa: SLF001 - timed from outside
-            engine._digest.update = timed("digest", engine._digest.update)  # type: ignore[method-assign]  # noqa: SLF001 - the same
+        places, config = Places(Path(directory)).made(), Config(engine=engine)
+        sent = _record(load, places.root)
+        with building.open_store(config, places) as store:
+            house = building.build(config, places, store, CLOCK, live=False)
+            core, reader = house.engine, journal.Reader.open(places.journal)
+            for name, stage in core._stages().items():  # noqa: SLF001 - timed from outside
+                stage.on_tape = timed(name, stage.on_tape)  # type: ignore[method-assign]
+            core._router.route = timed("decode", core._router.route)  # type: ignore[method-assign]  # noqa: SLF001 - the same
+            core._digest.update = timed("digest", core._digest.update)  # type: ignore[method-assign]  # noqa: SLF001 - the same
             read = timed("journal_read", reader.read)
             while (frames := read(STEP_FRAMES)) is not None:
-                outputs = timed("engine", engine.process)(frames)
-                bars = engine.bars.open_bars()
-                timed("store", house.writer.write)(outputs, bars, engine.instruments, [], CLOCK.wall())
+                outputs = timed("engine", core.process)(frames)
+                bars = core.bars.open_bars()
+                timed("store", house.writer.write)(outputs, bars, core.instruments, [], CLOCK.wall())
             timed("store", house.writer.flush)()
             house.close()
-    return {name: round(seconds / count * 1e9, 1) for name, seconds in spent.items()}
-
-
-def msgspec_only(run: Run) -> float:
-    """Return nanoseconds a frame for msgspec decoding into typed structs, the best a parser alone does in Python."""
-
-    class Data(msgspec.Struct, gc=False):
-        s: str = ""
-        p: str = ""
-        q: str = ""
-        b: msgspec.Raw = msgspec.Raw()
-        a: msgspec.Raw = msgspec.Raw()
-        u: int = 0
-        t: int = 0
-        T: int = 0
-        m: bool = False
-
-    class Message(msgspec.Struct, gc=False):
-        stream: str
-        data: Data
-
-    decode = msgspec.json.Decoder(Message).decode
-    frames = [body for kind, body, _ in run.frames if kind is RecordKind.DATA]
-    begin = time.perf_counter()
-    for frame in frames:
-        decode(frame)
-    return (time.perf_counter() - begin) / len(frames) * 1e9
-
-
-def cryptofeed(run: Run) -> float | None:
-    """Return nanoseconds a frame of cryptofeed's handler, None where it is not to be had."""
-    python = os.environ.get("BREADBOARD_PEERS_PYTHON")
-    if not python:
-        return None
-    documents: dict[str, Any] = {}
-    frames = []
-    for kind, body, _ in run.frames:
-        if kind is RecordKind.DOCUMENT:
-            head, _, document = body.partition(b"\n")
-            documents[msgspec.json.decode(head)["tag"].removeprefix("depth:")] = msgspec.json.decode(document)
-        else:  # its handler knows aggTrade and not trade: the same fields under other names
-            frames.append(body.replace(b'"e":"trade"', b'"e":"aggTrade"').replace(b'"t":', b'"a":'))
-    program = Path(__file__).with_name("peer_cryptofeed.py")
-    text = b"\n".join([msgspec.json.encode(documents), *frames])
-    done = subprocess.run([python, str(program)], input=text, capture_output=True, check=True)
-    result: float = json.loads(done.stdout)["ns_per_message"]
-    return result
+    found = {name: round(seconds / sent["sent"] * 1e9, 1) for name, seconds in spent.items()}
+    return {"journal_append": round(sent["cpu_s"] / sent["sent"] * 1e9, 1), **found}
 
 
 def run(recording: Path | None, seconds: float) -> dict[str, Any]:
     """Return ``{"name", "machine", "cases", "peers"}``; ``peers`` are how many times ours is faster, end to end."""
     warm.run(lambda _: None)
-    market = recorded(recording) if recording else simulated()
-    clones = max(2, round(seconds * 300_000 / len(market.frames)))
-    wire = list(reads(market, clones))  # made beforehand: the sender's work is not ours, nor are its objects
-    gc.freeze()
-    through(market, wire[: len(wire) // 4], stored=True)  # once for the page cache and the allocators
+    source = str(recording.resolve()) if recording else ""
+    once = Load(source, 500, 1)
+    long = replace(once, passes=max(2, round(seconds * 1_000_000 / PASS_FRAMES)))
     cases = [
-        measured("wire_to_engine", market, wire, stored=False),
-        measured("wire_to_store", market, wire, stored=True),
-        {"case": "stage_ns", "value": stages(market, wire[: len(wire) // 2]), "unit": "ns/event"},
+        measured("wire_to_engine", long, full=False, stored=False),
+        measured("wire_to_store", long, full=True, stored=True),
+        measured("wire_to_store_bare", long, full=False, stored=True, repeats=1),
+        measured("wire_to_store_2500", replace(long, instruments=2_500), full=True, stored=True, repeats=1),
+        *(
+            measured(f"wire_to_engine_{count}", replace(long, instruments=count), full=True, stored=False, repeats=1)
+            for count in (500, 2_500, 10_000)
+        ),
+        *replayed(once, BARE),
+        {"case": "stage_ns", "value": stages(once, FULL), "unit": "ns/event"},
     ]
-    peers = {"msgspec_decode_only": msgspec_only(market), "cryptofeed_handler": cryptofeed(market)}
-    cases += [{"case": name, "value": round(ns, 1), "unit": "ns/event"} for name, ns in peers.items() if ns]
+    market = recorded(recording) if recording else simulated()
+    known = {
+        name: getattr(peers, name)(market) for name in ("msgspec_decode_only", "cryptofeed_handler", "nautilus_engine")
+    }
+    others = {name: ns for name, ns in known.items() if ns}
+    cases += [{"case": name, "value": round(ns, 1), "unit": "ns/event"} for name, ns in others.items()]
     size = sum(len(body) for _, body, _ in market.frames) / len(market.frames)
     cases.append({"case": "frame", "value": round(size, 1), "unit": "bytes", "source": market.source})
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
     ours = 1e9 / cases[1]["value"]
-    ratios = {name: round(ns / ours, 2) for name, ns in peers.items() if ns}
-    return {"name": "pipeline", "machine": machine, "cases": cases, "peers": ratios}
-
-
-def measured(name: str, market: Run, wire: list[Read], *, stored: bool) -> Case:
-    """Return the case of one way through, the median of three; nothing may have been lost or misread on it."""
-    rates, costs = [], []
-    for _ in range(REPEATS):
-        count, seconds, cpu, summary = through(market, wire, stored=stored)
-        assert summary["quarantined"] == summary["gaps"] == 0, summary
-        rates.append(round(count / seconds))
-        costs.append(round(cpu / count * 1e9))
     return {
-        "case": name,
-        "value": round(median(rates)),
-        "unit": "events/s",
-        "range": [min(rates), max(rates)],
-        "cpu_ns_per_event": round(median(costs)),
-        "events": count,
-        "instruments": len(summary["books"]),
+        "name": "pipeline",
+        "machine": machine,
+        "cases": cases,
+        "peers": {name: round(ns / ours, 2) for name, ns in others.items()},
     }
+
+
+def _record(load: Load, root: Path) -> dict[str, Any]:
+    """Have the sender write one pass to a journal, alone; return what it did."""
+    with sending(load, root) as (tell, told, report):
+        told[:] = (1 << 62).to_bytes(8, "little")
+        tell()
+        while not (done := report()):
+            time.sleep(0.01)
+    return done
+
+
+def _frames(places: Places) -> list[Any]:
+    """Return all frames of a journal, in steps."""
+    reader, found = journal.Reader.open(places.journal), []
+    while (frames := reader.read(STEP_FRAMES)) is not None:
+        found.append(frames)
+    return found
+
+
+def _peak_mb() -> int:
+    """Return the most memory this process had since its peak was reset."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) >> 10
+
+
+def _alone(recording: str, instruments: int, passes: int, full: bool, stored: bool) -> Case:
+    warm.run(lambda _: None)
+    return through(Load(recording, instruments, passes), FULL if full else BARE, stored=stored)
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(_alone(*json.loads(sys.argv[1]))))
