@@ -69,4 +69,4 @@ clean:
 
 peers:  ## an environment with the peers that `make bench` measures beside us
 	$(PYTHON) -m venv .venv-peers
-	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check cryptofeed
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check cryptofeed==2.4.1 nautilus_trader==1.221.0
