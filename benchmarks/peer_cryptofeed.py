@@ -43,15 +43,15 @@ def handler(snapshots: dict[str, dict[str, Any]]) -> Binance:
 
 
 async def measure() -> dict[str, float]:
-    """Return the nanoseconds a message, over all frames of stdin, in one pass."""
+    """Return the nanoseconds of processor time a message, over all frames of stdin, in one pass."""
     lines = sys.stdin.buffer.read().splitlines()
     snapshots = json.loads(lines.pop(0))
     feed = handler(snapshots)
     frames = [line.decode() for line in lines]
-    started = time.perf_counter_ns()
+    started = time.process_time_ns()
     for frame in frames:
         await feed.message_handler(frame, None, 0.0)
-    taken = time.perf_counter_ns() - started
+    taken = time.process_time_ns() - started
     return {"frames": len(frames), "ns_per_message": taken / len(frames)}
 
 

@@ -1,4 +1,4 @@
-"""What others do with the same frames, one after the other in a process of their own, beside ours in the same run."""
+"""What others do with the same frames, each in a process of its own, in the same run: nanoseconds of processor time."""
 
 import json
 import os
@@ -33,10 +33,10 @@ def msgspec_decode_only(run: Run) -> float:
 
     decode = msgspec.json.Decoder(Message).decode
     frames = [body for kind, body, _ in run.frames if kind is RecordKind.DATA]
-    begin = time.perf_counter()
+    begin = time.process_time()
     for frame in frames:
         decode(frame)
-    return (time.perf_counter() - begin) / len(frames) * 1e9
+    return (time.process_time() - begin) / len(frames) * 1e9
 
 
 def cryptofeed_handler(run: Run) -> float | None:
@@ -66,5 +66,6 @@ def _program(name: str, run: Run, *, renamed: bool) -> float | None:
             frames.append(body)
     text = b"\n".join([msgspec.json.encode(documents), *frames])
     done = subprocess.run([python, str(program)], input=text, capture_output=True, check=True)
-    result: float = json.loads(done.stdout)["ns_per_message"]
+    found = json.loads(done.stdout)
+    result: float = found.get("cpu_ns_per_message", found["ns_per_message"])
     return result
