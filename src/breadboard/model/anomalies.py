@@ -39,6 +39,13 @@ class Anomaly(IntEnum):
 
 BY_NAME: Final = {kind.label: kind for kind in Anomaly}
 
+TIMES_OF_DAY: Final = (
+    *("00-04", "04-08", "08-12", "12-16", "16-20", "20-24"),  # UTC, of venues that are always open
+    *("pre", "open", "day", "close", "after", "closed"),  # of those with a calendar: "open" and "close" are half hours
+    *("auction", ""),  # the first minute and the five after the close: not judged; and no time of day at all
+)
+"""What is usual is learned for each of these by itself."""
+
 ANOMALY: Final = np.dtype(
     [
         ("offset", np.int64),  # (offset, index): the tape row at which it was concluded
@@ -57,7 +64,7 @@ ANOMALY: Final = np.dtype(
         ("from_offset", np.int64),  # journal offsets of the evidence, both inclusive
         ("to_offset", np.int64),
         ("samples", np.int64),  # observations that the baseline rests on; 0 where a rule and no history judges
-        ("bucket", np.uint8),  # time of day that the baseline is of
+        ("bucket", np.uint8),  # place in TIMES_OF_DAY that the baseline is of
         ("suppressed", np.int64),  # like it, of the same instrument, since the one told before: not told
     ]
 )
