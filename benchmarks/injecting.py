@@ -13,6 +13,7 @@ from math import exp, log
 from random import Random
 from statistics import median
 
+from breadboard.feeds.lean import is_priced
 from breadboard.model.kinds import RecordKind
 
 Frame = tuple[RecordKind, bytes, int]
@@ -209,6 +210,8 @@ def into_trades(lines: Sequence[Line], kind: str, moments: Sequence[int], rng: R
     for moment in sorted(moments, reverse=True):
         clock = [int(row[0]) for row in rows]
         at = bisect_left(clock, moment)
+        while kind in ("price_jump", "return_outlier") and not is_priced(int(rows[at][4], 16)):
+            at += 1  # what cannot move a price cannot misprice
         now, sign = clock[at], rng.choice((-1, 1))
         match kind:
             case "price_jump":
@@ -216,9 +219,10 @@ def into_trades(lines: Sequence[Line], kind: str, moments: Sequence[int], rng: R
                 rows[at][1] = str(round(int(rows[at][1]) * (1 + sign * size)))
                 last = now
             case "return_outlier":
-                size, last = drawn(rng, 0.001, 0.03), now + 3_000
-                for row in rows[at : bisect_left(clock, last)]:
+                size, end = drawn(rng, 0.001, 0.03), bisect_left(clock, now + 10_000)
+                for row in rows[at:end]:
                     row[1] = str(round(int(row[1]) * (1 + sign * size)))
+                last = clock[end]  # there it comes back
             case "volume_outlier":
                 size, last = drawn(rng, 50, 5_000), now
                 by_second: dict[int, int] = {}

@@ -54,9 +54,9 @@ class AnomalyConfig(Section, frozen=True):
     """Seconds with something in them (prints, for ``price_jump``) at a time of day before anything is judged by them."""
     cooldown_s: Annotated[float, Meta(ge=0)] = 60.0
     """A finding so soon after one of its kind and instrument is the same: counted, not told."""
-    jump_tails: Annotated[float, Meta(gt=0)] = 8.0
+    jump_tails: Annotated[float, Meta(gt=0)] = 6.0
     jump_bps: Annotated[float, Meta(ge=0)] = 10.0
-    return_tails: Annotated[float, Meta(gt=0)] = 8.0
+    return_tails: Annotated[float, Meta(gt=0)] = 6.0
     return_bps: Annotated[float, Meta(ge=0)] = 10.0
     volume_tails: Annotated[float, Meta(gt=0)] = 2.0
     volume_ratio: Annotated[float, Meta(ge=1)] = 20.0
@@ -65,7 +65,7 @@ class AnomalyConfig(Section, frozen=True):
     spread_bps: Annotated[float, Meta(ge=0)] = 2.0
     burst_tails: Annotated[float, Meta(gt=0)] = 2.0
     burst_ratio: Annotated[float, Meta(ge=1)] = 5.0
-    burst_rows: Annotated[float, Meta(ge=1)] = 100.0
+    burst_rows: Annotated[float, Meta(ge=1)] = 50.0
     outside_bps: Annotated[float, Meta(ge=0)] = 5.0
     """How far outside best bid and offer a print may be."""
     grace_ms: Annotated[int, Meta(ge=1)] = 500

@@ -5,8 +5,8 @@ kind                 told where                                                 
 ===================  ==========================================================  =========================
 ``price_jump``       a print is far from the median of the five before it, and   relative distance
                      no quote of then or shortly before explains it
-``return_outlier``   the price moved far since the window before that had one;   relative change, divided by
-                     by the square root of the time between the two              the root of seconds
+``return_outlier``   the level (the middle of the last three prints) moved far   relative change, divided by
+                     since the window before that had prints                     the root of seconds between
 ``volume_outlier``   much was traded in a window                                 Σ p·q, quote currency
 ``spread_outlier``   even the narrowest quoted spread of a window is wide        (a − b) / m
 ``burst``            many market messages came in a window                       messages
@@ -55,7 +55,6 @@ from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
 from breadboard.model.anomalies import ANOMALY, BY_NAME
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind
 from breadboard.model.tape import Tape
 
 BYTES_AN_INSTRUMENT: Final = OWNER.itemsize + BUCKETS * (STATISTICS * USUAL.itemsize + 2 * BINS)
@@ -114,7 +113,7 @@ class Anomalies:
         named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops["instrument"]))
         self._grow(max(named) + 1)
         timely, marks = self._watermarks.on_tape(tape)
-        self._meet(int(tape.source[tape.kind != EventKind.GAP].max(initial=0)) + 1)
+        self._meet(self._watermarks.sources)
         holes = self._holed(tape)
         room = self._known * core.A_WINDOW + len(self._sources) + core.A_ROW
         if len(self._out) < 2 * room:
@@ -148,7 +147,7 @@ class Anomalies:
                 self._sources,
                 self._hours,
                 self._bounds,
-                self._limits[0],
+                self._limits,
                 self._meter,
                 self._out,
             )

@@ -70,8 +70,14 @@ def learn(statistic: int, value: float, counts: NDArray[np.uint16], usual: Recor
     begin = BEGINS[statistic]
     counts[begin + bin_of(statistic, value)] += np.uint16(1)
     usual.total += 1
+    halve(statistic, counts, usual)
+
+
+@kernel
+def halve(statistic: int, counts: NDArray[np.uint16], usual: Record) -> None:
+    """Let what was learned weigh half, where it is enough."""
     if usual.total >= MOST:
-        left = 0
+        begin, left = BEGINS[statistic], 0
         for each in range(begin, BEGINS[statistic + 1]):
             counts[each] >>= np.uint16(1)
             left += counts[each]

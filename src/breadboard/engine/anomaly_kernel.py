@@ -5,10 +5,22 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.anomaly_state import LATE_NS, NO_TIME, SECOND, SETTLE_NS
+from breadboard.engine.anomaly_baseline import MOST, bin_of, halve
+from breadboard.engine.anomaly_hours import bucket_at
+from breadboard.engine.anomaly_state import (
+    AUCTION,
+    BUCKETS,
+    JUMP,
+    LATE_NS,
+    NO_TIME,
+    RING,
+    RING_NS,
+    SECOND,
+    SETTLE_NS,
+)
 from breadboard.engine.anomaly_told import tell
-from breadboard.engine.anomaly_tops import conclude_outside, hold_against, lose_top, pass_through, take_top
-from breadboard.engine.anomaly_trades import hold_against_hours, hold_against_prints
+from breadboard.engine.anomaly_tops import conclude_outside, explains, hold_against, lose_top, pass_through, take_top
+from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, remember, tell_jump
 from breadboard.engine.anomaly_windows import close_window, forget, open_window
 from breadboard.engine.scales import POWERS
 from breadboard.model.anomalies import Anomaly
@@ -83,7 +95,7 @@ def _listen(
 ) -> int:
     """Tell that a source has been silent for longer than its rule at a moment of our clock, once a silence."""
     silent = ts_recv - life.seen
-    if life.seen == ABSENT or life.silence == 0 or silent <= life.silence or life.told:
+    if life.seen == ABSENT or life.silence <= 0 or silent <= life.silence or life.told:
         return at
     life.told = 1
     if not limits.chosen[_STALE_VENUE]:
@@ -121,16 +133,18 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     sources: NDArray[np.void],
     hours: NDArray[np.void],
     bounds: NDArray[np.int64],
-    limits: Record,
+    table: NDArray[np.void],
     meter: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> tuple[tuple[int, int, int], int]:
     """Take rows from ``cursor`` (row, mark, top) on; return where it came to and how many findings are in ``out``.
 
-    It stops before a row for which ``out`` might not suffice. ``holes`` are rows before which trades are missing.
+    It stops before a row for which ``out`` might not suffice. ``holes`` are rows before which trades are missing,
+    ``table`` is the one ``LIMITS`` row.
     """
     row, mark, top = cursor
     at = 0
+    limits = table[0]
     while row < len(kind):
         if len(out) - at < many * A_WINDOW + len(sources) + A_ROW:
             break
@@ -155,7 +169,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         elif what != _GAP and spoken < len(sources):
             life = sources[spoken]
             if not flags[row] & _HISTORY:
-                at = _listen(life, spoken, ts_recv[row], place, limits, out, at)
+                if ts_recv[row] - life.seen > life.silence > 0:
+                    at = _listen(life, spoken, ts_recv[row], place, limits, out, at)
                 if life.seen != ABSENT and not life.told:
                     life.longest = max(life.longest, ts_recv[row] - life.seen)
                 life.seen, life.offset, life.flags, life.told = ts_recv[row], offset[row], flags[row], 0
@@ -192,7 +207,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 owner.rows += 1
                 owner.window_to, owner.window_recv = offset[row], ts_recv[row]
                 owner.window_flags |= flags[row]
-            if owner.waits != ABSENT:
+            if owner.waits != ABSENT and now - owner.waits_when > limits.grace:
                 at = conclude_outside(owner, which, now, place, limits, out, at)
         while top < len(tops) and tops[top].row == row:
             book, owner = tops[top], owners[tops[top].instrument]
@@ -226,7 +241,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         elif what == _TRADE and not flags[row] & _NO_NEWS:
             owner = owners[which]
             times = ts_event[row], ts_recv[row]
-            if timely[row]:
+            if timely[row] and owner.calendar >= 0:
                 at = hold_against_hours(owner, which, times, flags[row], limits, hours, bounds, place, out, at)
             aggregated = flags[row] & _AGGREGATED != 0
             if not aggregated:
@@ -240,12 +255,25 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 if size[row] > 0:
                     owner.notional += price[row] * 1e-9 * (size[row] * POWERS[size_exp[row] + 18])
                 if not flags[row] & _VOLUME_ONLY:
-                    its, seen, paid = usual[which], counts[which], price[row]
-                    at = hold_against_prints(
-                        owner, which, paid, times, flags[row], now, its, seen, limits, hours, bounds, place, out, at
-                    )
-                    hold_against(owner, paid, ts_event[row], ts_recv[row], offset[row], flags[row], now, limits)
-                    at = pass_through(owner, which, paid, paid, times, flags[row], now, place, limits, out, at)
-                    owner.close, owner.close_offset = paid, offset[row]
+                    paid = price[row]
+                    if now - owner.ring_when > RING_NS:
+                        owner.ring_count = 0
+                    if not owner.bucket_from <= now < owner.bucket_to:
+                        bucket_at(owner, now, hours, bounds)
+                    judged = owner.bucket != AUCTION and not owner.halted and now >= owner.settled
+                    if owner.ring_count >= RING and judged:
+                        far, slot = distance(owner, paid), owner.bucket % BUCKETS
+                        known = usual[which, slot, JUMP]
+                        if far > known.threshold and not explains(owner, paid, now, limits):
+                            at = tell_jump(owner, which, far, times, flags[row], now, known, limits, place, out, at)
+                        counts[which, slot, bin_of(JUMP, far)] += np.uint16(1)
+                        known.total += 1
+                        if known.total >= MOST:
+                            halve(JUMP, counts[which, slot], known)
+                    remember(owner, paid, offset[row], now)
+                    if owner.bid != ABSENT and not owner.bid <= paid <= owner.ask:
+                        hold_against(owner, paid, ts_event[row], ts_recv[row], offset[row], flags[row], now, limits)
+                        at = pass_through(owner, which, paid, paid, times, flags[row], now, place, limits, out, at)
+                    owner.close, owner.close_offset = level(owner), offset[row]
         row += 1
     return (row, mark, top), at

@@ -77,13 +77,13 @@ OWNER: Final = np.dtype(
         ("trades", np.int64),
         ("notional", np.float64),
         ("spread", np.float64),  # the narrowest, relative to the mid; infinite where none was in force
-        ("close", np.int64),  # price of its last trade on the price path
+        ("close", np.int64),  # where the price is after it: the middle one of the last three prints
         ("close_offset", np.int64),
         ("window_from", np.int64),  # offsets of its first and last row
         ("window_to", np.int64),
         ("window_flags", np.uint16),
         ("window_recv", np.int64),  # of its last row
-        # The last trade of the window before that had one.
+        # The same of the window before that had one.
         ("before", np.int64),
         ("before_window", np.int64),
         ("before_offset", np.int64),
@@ -137,7 +137,7 @@ SOURCE: Final = np.dtype(
         ("seen", np.int64),  # our clock at its last row; ABSENT while nothing can be missed
         ("offset", np.int64),  # of that row
         ("flags", np.uint16),
-        ("silence", np.int64),  # ns that it may say nothing at all; 0 where it has no rule
+        ("silence", np.int64),  # ns that it may say nothing at all; below 0 where it has no rule, or none is known yet
         ("longest", np.int64),  # ns, of its silences within the rule
         ("told", np.uint8),  # 1: this silence is told
     ]

@@ -5,12 +5,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.anomaly_baseline import learn
 from breadboard.engine.anomaly_hours import bucket_at, outside_s
-from breadboard.engine.anomaly_state import AUCTION, BUCKETS, CLOSED, JUMP, RING, RING_NS
+from breadboard.engine.anomaly_state import CLOSED, RING
 from breadboard.engine.anomaly_told import due, tell
-from breadboard.engine.anomaly_tops import explains
 from breadboard.model.anomalies import Anomaly
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 
 _JUMP: Final = int(Anomaly.PRICE_JUMP)
@@ -18,56 +17,63 @@ _OFF_HOURS: Final = int(Anomaly.OFF_HOURS)
 
 
 @kernel
-def median_of_ring(ring: NDArray[np.int64]) -> int:
-    """Return the middle one of the prints before: the one that no more than half are below, and half above."""
-    for each in range(RING):
-        below = same = 0
-        for other in range(RING):
-            below += ring[other] < ring[each]
-            same += ring[other] == ring[each]
-        if below <= RING // 2 < below + same:
-            return int(ring[each])
-    return int(ring[0])
+def _middle(one: int, two: int, three: int) -> int:
+    return max(min(one, two), min(max(one, two), three))
 
 
 @kernel
-def hold_against_prints(
+def median_of_ring(ring: NDArray[np.int64]) -> int:
+    """Return the median of five: of the fifth, the higher of two pairs' lower ones, the lower of their higher ones."""
+    low = max(min(ring[0], ring[1]), min(ring[2], ring[3]))
+    high = min(max(ring[0], ring[1]), max(ring[2], ring[3]))
+    return _middle(low, high, ring[4])
+
+
+@kernel
+def level(owner: Record) -> int:
+    """Return the middle one of the last three prints, ABSENT where there are fewer: one misprint moves no level."""
+    if owner.ring_count < 3:
+        return ABSENT
+    last = owner.ring_count - 1
+    return _middle(owner.ring[last % RING], owner.ring[(last - 1) % RING], owner.ring[(last - 2) % RING])
+
+
+@kernel
+def distance(owner: Record, price: int) -> float:
+    """Return how far a print is from the median of those before it, relative to that."""
+    return abs(price / median_of_ring(owner.ring) - 1.0)
+
+
+@kernel
+def remember(owner: Record, price: int, offset: int, now: int) -> None:
+    """Keep a print as one of those before the next."""
+    here = owner.ring_count % RING
+    owner.ring[here], owner.ring_offset[here] = price, offset
+    owner.ring_count += 1
+    owner.ring_when = now
+
+
+@kernel
+def tell_jump(
     owner: Record,
     which: int,
-    price: int,
+    far: float,
     times: tuple[int, int],
     flags: int,
     now: int,
-    usual: NDArray[np.void],
-    counts: NDArray[np.uint16],
+    known: Record,
     limits: Record,
-    hours: NDArray[np.void],
-    bounds: NDArray[np.int64],
     place: tuple[int, int],
     out: NDArray[np.void],
     at: int,
 ) -> int:
-    """Judge a print by those before it, and learn from it. One that a quote explains is no jump."""
-    if now - owner.ring_when > RING_NS:
-        owner.ring_count = 0
-    oldest = owner.ring_count % RING
-    if owner.ring_count >= RING and not owner.halted and now >= owner.settled:
-        bucket = bucket_at(owner, now, hours, bounds)
-        if bucket != AUCTION:
-            far = abs(price / median_of_ring(owner.ring) - 1.0)
-            known = usual[bucket % BUCKETS, JUMP]
-            if far > known.threshold and not explains(owner, price, now, limits):
-                before = due(owner, _JUMP, now, limits)
-                if before >= 0:
-                    measured = far, known.baseline, known.threshold
-                    evidence, rests_on = (owner.ring_offset[oldest], place[0]), (known.samples, bucket)
-                    source = owner.source
-                    at = tell(out, at, place, _JUMP, which, source, times, flags, measured, evidence, rests_on, before)
-            learn(JUMP, far, counts[bucket % BUCKETS], known)
-    owner.ring[oldest], owner.ring_offset[oldest] = price, place[0]
-    owner.ring_count += 1
-    owner.ring_when = now
-    return at
+    """Tell of a print that is too far from those before it."""
+    before = due(owner, _JUMP, now, limits)
+    if before < 0:
+        return at
+    measured, rests_on = (far, known.baseline, known.threshold), (known.samples, owner.bucket)
+    evidence = owner.ring_offset[owner.ring_count % RING], place[0]
+    return tell(out, at, place, _JUMP, which, owner.source, times, flags, measured, evidence, rests_on, before)
 
 
 @kernel
@@ -83,8 +89,8 @@ def hold_against_hours(
     out: NDArray[np.void],
     at: int,
 ) -> int:
-    """Tell of a print while the venue is closed."""
-    if owner.calendar < 0 or bucket_at(owner, times[0], hours, bounds) != CLOSED:
+    """Tell of a print while its venue, which has a calendar, is closed."""
+    if bucket_at(owner, times[0], hours, bounds) != CLOSED:
         return at
     before = due(owner, _OFF_HOURS, times[0], limits)
     if before < 0:
