@@ -193,11 +193,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 forget(owner)
             if timely[row] and ts_event[row] > owner.newest:
                 owner.newest = ts_event[row]
-            now = ts_recv[row]
-            if owner.newest == ABSENT:
+            now = owner.newest
+            if now == ABSENT:
                 meter[UNTIMED] += 1
             else:
-                now = owner.newest
                 number = now // SECOND
                 if owner.window != number:
                     if owner.window != ABSENT:
@@ -210,21 +209,18 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if owner.waits != ABSENT and now - owner.waits_when > limits.grace:
                 at = conclude_outside(owner, which, now, place, limits, out, at)
         while top < len(tops) and tops[top].row == row:
-            book, owner = tops[top], owners[tops[top].instrument]
-            now = owner.newest if owner.newest != ABSENT else ts_recv[row]
+            book, it = tops[top], tops[top].instrument
+            owner = owners[it]
             if book.state != _LIVE:
                 if not owner.quoted:
                     lose_top(owner)
-            elif not owner.quoted:
-                size_there = book.bid_size, book.ask_size
-                bid_ask = book.bid, book.ask
-                take_top(
-                    owner, bid_ask[0], size_there[0], bid_ask[1], size_there[1], offset[row], flags[row], now, limits
-                )
-            elif book.bid != ABSENT and book.ask != ABSENT:
-                times = ts_event[row], ts_recv[row]
-                it = tops[top].instrument
-                at = pass_through(owner, it, book.bid, book.ask, times, flags[row], now, place, limits, out, at)
+            elif owner.newest != ABSENT:
+                if not owner.quoted:
+                    bids, asks = (book.bid, book.bid_size), (book.ask, book.ask_size)
+                    take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)
+                elif book.bid != ABSENT and book.ask != ABSENT:
+                    times, now = (ts_event[row], ts_recv[row]), owner.newest
+                    at = pass_through(owner, it, book.bid, book.ask, times, flags[row], now, place, limits, out, at)
             top += 1
         if which < 0:
             row += 1
@@ -234,10 +230,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if not owner.quoted:
                 owner.quoted = 1
                 lose_top(owner)
-            now = owner.newest if owner.newest != ABSENT else ts_recv[row]
-            take_top(
-                owner, price[row], size[row], ask_price[row], ask_size[row], offset[row], flags[row], now, limits
-            )
+            if owner.newest != ABSENT:
+                bids, asks = (price[row], size[row]), (ask_price[row], ask_size[row])
+                take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)
         elif what == _TRADE and not flags[row] & _NO_NEWS:
             owner = owners[which]
             times = ts_event[row], ts_recv[row]

@@ -40,9 +40,10 @@ def _reach(owner: Record, now: int, limits: Record) -> None:
 
 @kernel
 def take_top(
-    owner: Record, bid: int, bid_size: int, ask: int, ask_size: int, offset: int, flags: int, now: int, limits: Record
+    owner: Record, bids: tuple[int, int], asks: tuple[int, int], offset: int, flags: int, now: int, limits: Record
 ) -> None:
-    """Take the newest best bid and offer. One side alone, or crossed prices, are none."""
+    """Take the newest best bid and offer, price and size each. One side alone, or crossed prices, are none."""
+    (bid, bid_size), (ask, ask_size) = bids, asks
     if bid == ABSENT or ask <= 0 or bid <= 0 or bid > ask:
         lose_top(owner)
         return
