@@ -79,11 +79,15 @@ def run(seconds: float = 10.0, venue: str = "", case: str = "") -> dict[str, Any
     """Return the report: a case a kind and recording, one of each recording as it is, and all kinds together."""
     root = Path(os.environ.get("BREADBOARD_DATA", ""))
     chosen = [each for each in RECORDINGS if venue in each.name or venue in each.venue]
-    missing = [each.path for each in chosen if not (root / each.path).exists()]
-    if missing or not chosen or (case and case not in BY_NAME):
-        what = f"no recording {missing[0] if missing else venue!r}" if missing or not chosen else f"no anomaly {case!r}"
+    if not chosen:
+        names = ", ".join(each.name for each in RECORDINGS)
+        raise UsageError(f"no recording is of {venue!r}; there are {names}", hint="--venue spot-btc")
+    if case and case not in BY_NAME:
+        raise UsageError(f"there is no anomaly {case!r}; there are {', '.join(BY_NAME)}", hint="--case price_jump")
+    if missing := [each.path for each in chosen if not (root / each.path).exists()]:
         raise UsageError(
-            f"there is {what} to look for anomalies in", hint="BREADBOARD_DATA=… breadboard bench anomalies"
+            f"the recordings are not here: no {root / missing[0]}",
+            hint="BREADBOARD_DATA=DIRECTORY breadboard bench anomalies",
         )
     cases: list[dict[str, Any]] = []
     for recording in chosen:

@@ -7,6 +7,7 @@ histories of which a frame holds thousands of rows, by event time.
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import exp, log
@@ -203,7 +204,9 @@ Line = list[str]
 """One row of a LEAN file of trades, cut at the commas."""
 
 
-def into_trades(lines: Sequence[Line], kind: str, moments: Sequence[int], rng: Random) -> tuple[list[Line], list[Truth]]:
+def into_trades(
+    lines: Sequence[Line], kind: str, moments: Sequence[int], rng: Random
+) -> tuple[list[Line], list[Truth]]:
     """Return rows of a day of LEAN trades with anomalies in them, which are named by milliseconds after midnight."""
     rows = [list(line) for line in lines]
     found = []
@@ -231,8 +234,9 @@ def into_trades(lines: Sequence[Line], kind: str, moments: Sequence[int], rng: R
                     by_second[second] = by_second.get(second, 0) + int(row[2])
                 rows[at][2] = str(round(size * median(by_second.values())))
             case "burst":
-                size, last = drawn(rng, 20, 1_000), now
-                rows[at:at] = [[rows[at][0], rows[at][1], "1", *rows[at][3:]]] * int(size)
+                size, last = drawn(rng, 20, 500), now
+                more = int(size * median(Counter(each // 1000 for each in clock[at - 500 : at]).values()))
+                rows[at:at] = [[rows[at][0], rows[at][1], "1", *rows[at][3:]]] * more
             case _:
                 size = rng.uniform(1, 14_000_000)  # between midnight and four
                 now = last = int(size)

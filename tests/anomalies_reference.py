@@ -180,8 +180,11 @@ class Market:
     def reach(self, now: int, grace: int) -> tuple[int, int]:
         """Return how far bid and offer reached in this stretch of ``grace`` and the one before."""
         since = (now // grace - 1) * grace
-        tops = [top for top, after in zip(self.tops, [*self.tops[1:], None], strict=True)
-                if after is None or after.when >= since]
+        tops = [
+            top
+            for top, after in zip(self.tops, [*self.tops[1:], None], strict=True)
+            if after is None or after.when >= since
+        ]
         return min(top.bid for top in tops), max(top.ask for top in tops)
 
 

@@ -166,14 +166,15 @@ class Anomalies:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        known = self._known
+        known, heard = self._known, np.flatnonzero(self._sources["heard"])
         return pack(
             {
                 "watermarks": self._watermarks.packed(),
                 "owners": np.frombuffer(self._owners[:known].tobytes(), np.uint8),
                 "usual": np.frombuffer(self._usual[:known].tobytes(), np.uint8),
                 "counts": self._counts[:known].reshape(-1),
-                "sources": self._sources,
+                "numbers": heard,
+                "sources": self._sources[heard],
                 "calendars": self._calendars,
                 "meter": self._meter,
             }
@@ -183,7 +184,10 @@ class Anomalies:
         """Go back to a state that ``snapshot`` returned."""
         parts = unpack(state)
         self._watermarks.unpacked(parts["watermarks"])
-        self._owners, self._sources, self._meter = parts["owners"].view(OWNER), parts["sources"], parts["meter"]
+        self._owners, self._meter = parts["owners"].view(OWNER), parts["meter"]
+        self._sources = np.zeros(0, SOURCE)
+        self._meet(int(parts["numbers"].max(initial=-1)) + 1)
+        self._sources[parts["numbers"]] = parts["sources"]
         self._known = len(self._owners)
         self._usual = parts["usual"].view(USUAL).reshape(self._known, BUCKETS, STATISTICS)
         self._counts = parts["counts"].reshape(self._known, BUCKETS, BINS)

@@ -168,6 +168,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 at = _listen(sources[each], each, ts_recv[row], place, limits, out, at)
         elif what != _GAP and spoken < len(sources):
             life = sources[spoken]
+            life.heard = 1
             if not flags[row] & _HISTORY:
                 if ts_recv[row] - life.seen > life.silence > 0:
                     at = _listen(life, spoken, ts_recv[row], place, limits, out, at)

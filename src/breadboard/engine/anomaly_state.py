@@ -140,6 +140,7 @@ SOURCE: Final = np.dtype(
         ("silence", np.int64),  # ns that it may say nothing at all; below 0 where it has no rule, or none is known yet
         ("longest", np.int64),  # ns, of its silences within the rule
         ("told", np.uint8),  # 1: this silence is told
+        ("heard", np.uint8),  # 1: it had a row at all
     ]
 )
 """What is known of one source's life."""

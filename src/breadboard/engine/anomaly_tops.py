@@ -78,9 +78,7 @@ def explains(owner: Record, price: int, now: int, limits: Record) -> bool:
         return False
     _reach(owner, now, limits)
     far = int(limits.tolerance * 0.5 * (float(owner.bid) + float(owner.ask)))
-    return bool(
-        min(owner.low, owner.low_before) - far <= price <= max(owner.high, owner.high_before) + far
-    )
+    return bool(min(owner.low, owner.low_before) - far <= price <= max(owner.high, owner.high_before) + far)
 
 
 @kernel
@@ -123,9 +121,7 @@ def conclude_outside(
     measured = price * _UNIT, edge * _UNIT, (edge + far) * _UNIT
     times, evidence = (owner.waits_event, owner.waits_recv), (owner.waits_from, owner.waits_offset)
     flags = owner.waits_flags
-    return tell(
-        out, at, place, _OUTSIDE, which, owner.source, times, flags, measured, evidence, (0, NO_TIME), before
-    )
+    return tell(out, at, place, _OUTSIDE, which, owner.source, times, flags, measured, evidence, (0, NO_TIME), before)
 
 
 @kernel

@@ -52,7 +52,9 @@ class Engine:
         """None where the configuration names none: then the books tell nothing row by row for it."""
         self.anomalies = self._anomalies_of(config) if config.anomalies else None
         """None where the configuration names none."""
-        watched = _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
+        watched = (
+            _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
+        )
         self.books = Books(self._rule, watched, deep=bool(config.features))
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
@@ -101,7 +103,12 @@ class Engine:
         self.latest.on_tape(tape)
         self.activity.expect(holes)
         anomalies = self._anomalies(tape, holes)
-        found = {"nbbo": nbbo, "anomalies": anomalies, "activity_bars": self.activity.on_tape(tape), "features": features}
+        found = {
+            "nbbo": nbbo,
+            "anomalies": anomalies,
+            "activity_bars": self.activity.on_tape(tape),
+            "features": features,
+        }
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):

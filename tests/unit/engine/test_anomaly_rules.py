@@ -181,7 +181,9 @@ def test_volume_spread_and_messages_beyond_what_is_usual() -> None:
     assert labels(found) == ["volume_outlier"]
     assert found["value"][0] == 50_000.0
     assert (found["from_offset"][0], found["to_offset"][0]) == (3 * AT, 3 * AT)
-    wide = [row | {"price": 98 * 10**9, "ask_price": 102 * 10**9} for row in calm(3, AT) if row["kind"] == EventKind.QUOTE]
+    wide = [
+        row | {"price": 98 * 10**9, "ask_price": 102 * 10**9} for row in calm(3, AT) if row["kind"] == EventKind.QUOTE
+    ]
     found = find([*calm(AT), *wide, *calm(6, AT + 3)])
     assert labels(found) == ["spread_outlier"]
     assert found["value"][0] == pytest.approx(0.04)
