@@ -1,8 +1,8 @@
 """Anomalies put into recordings on purpose, in the venue's own words: each injector rewrites, adds or drops frames.
 
 Sizes are drawn from wide ranges, log-uniformly, from hardly more than usual to gross: nobody could find all of them.
-What was injected is named by the places of the first and last frame it touched, as offsets of the journal-to-be, or, for
-histories of which a frame holds thousands of rows, by event time.
+What was injected is named by the places of the first and last frame it touched, as offsets of the journal-to-be, or,
+for histories of which a frame holds thousands of rows, by event time.
 """
 
 import re
@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from math import exp, log
 from random import Random
 from statistics import median
@@ -65,7 +66,7 @@ class Stream:
         """Multiply numbers of a frame by name, each written with as many digits as before."""
         kind, body, ts = self.frames[at]
         for name, factor in factors.items():
-            body = re.sub(b'"' + name + rb'":"([0-9.]+)"', lambda found, f=factor, n=name: _times(n, found[1], f), body)
+            body = re.sub(b'"' + name + rb'":"([0-9.]+)"', partial(_times, name, factor), body)
         self.frames[at] = kind, body, ts
 
     def number(self, at: int, name: bytes) -> float:
@@ -75,7 +76,8 @@ class Stream:
         return float(found[1])
 
 
-def _times(name: bytes, digits: bytes, factor: float) -> bytes:
+def _times(name: bytes, factor: float, found: re.Match[bytes]) -> bytes:
+    digits = found[1]
     places = len(digits.partition(b".")[2])
     return b'"%s":"%s"' % (name, f"{float(digits) * factor:.{places}f}".encode())
 

@@ -99,11 +99,18 @@ class Usual:
 NAMES = {"jump": "jump", "return": "return", "volume": "volume", "spread": "spread", "rate": "burst"}
 
 
+@cache
+def sessions(calendar: str) -> tuple[list[int], list[int]]:
+    """Return openings and closings as plain numbers."""
+    opens, closes = calendars.sessions(calendar)
+    return opens.tolist(), closes.tolist()
+
+
 def time_of_day(calendar: str, when: int) -> str:
     """Return the name of a time of day."""
     if not calendar:
         return TIMES_OF_DAY[when // (4 * 3600 * S) % 6]
-    opens, closes = (times.tolist() for times in calendars.sessions(calendar))
+    opens, closes = sessions(calendar)
     place = bisect_right([begin - calendars.BEFORE_NS for begin in opens], when) - 1
     if place < 0 or (place == len(opens) - 1 and when >= closes[-1] + 24 * 3600 * S):
         return "day"
@@ -152,7 +159,11 @@ class Market:
 
     def __init__(self, which: int, calendar: str) -> None:
         self.which, self.calendar = which, calendar
-        self.source, self.newest, self.settled = -1, None, None
+        self.source = -1
+        self.newest: int | None = None
+        self.settled: int | None = None
+        self.changed = (0, 0)
+        self.top_offset = 0
         self.halted = self.raw = self.quoted = False
         self.usual: dict[tuple[str, str], Usual] = {}
         self.windows: Counter[str] = Counter()
@@ -233,8 +244,6 @@ class Reference:
         if not market.judged(time, begin):
             return
         for statistic, (value, begins) in values.items():
-            if not value < math.inf:
-                continue
             usual = market.of(time, statistic)
             if value > usual.threshold:
                 self.tell(
@@ -351,11 +360,11 @@ class Reference:
             )
         aggregated = bool(row.flags & Flag.AGGREGATED)
         market.raw |= not aggregated
-        if not row.timely or row.ts_event < market.newest - 10 * S:
+        now = market.newest
+        if now is None or not row.timely or row.ts_event < now - 10 * S:
             return
         if row.flags & Flag.INELIGIBLE or (aggregated and market.raw) or row.price <= 0:
             return
-        now = market.newest
         assert market.window is not None
         if row.size > 0:
             market.window["notional"] += row.price * 1e-9 * (row.size * float(f"1e{row.size_exp}"))
@@ -467,7 +476,7 @@ class Reference:
         if market.window is None:
             market.window = {"number": number, "from": row.offset, "rows": 0, "notional": 0.0, "level": None}
             market.window["spread"] = market.tops[-1].spread if market.tops else None
-            market.window["top_offset"] = getattr(market, "top_offset", 0)
+            market.window["top_offset"] = market.top_offset
         market.window["rows"] += 1
         market.window["to"], market.window["recv"] = row.offset, row.ts_recv
         self.expire(market, now)

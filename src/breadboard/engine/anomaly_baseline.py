@@ -40,13 +40,13 @@ MULTIPLICATIVE: Final = np.array([False, False, True, True, True])
 @kernel
 def bin_of(statistic: int, value: float) -> int:
     """Return the bin of a value, from 0; NaN and what is not above zero are in bin 0."""
-    last = COUNTS[statistic] - 1
+    last = int(COUNTS[statistic]) - 1
     if not value > 0.0:
         return 0
     if value == np.inf:
         return last
     fraction, exponent = frexp(value)  # 0.5 <= fraction < 1
-    octave = exponent - 1 - LOWEST[statistic]
+    octave = exponent - 1 - int(LOWEST[statistic])
     if octave < 0:
         return 0
     quarter = 0
@@ -61,7 +61,7 @@ def edge(statistic: int, which: int) -> float:
     if which == 0:
         return 0.0
     power = LOWEST[statistic] + (which - 1) // OCTAVE
-    return ROOTS[(which - 1) % OCTAVE] * 2.0**power
+    return float(ROOTS[(which - 1) % OCTAVE] * 2.0**power)
 
 
 @kernel
@@ -95,7 +95,7 @@ def quantile(statistic: int, share: float, counts: NDArray[np.uint16], total: in
             if each in (0, bins - 1):
                 return edge(statistic, each)
             low, high = edge(statistic, each), edge(statistic, each + 1)
-            return low + (high - low) * (wanted - below) / here
+            return float(low + (high - low) * (wanted - below) / here)
         below += here
     return edge(statistic, bins - 1)
 

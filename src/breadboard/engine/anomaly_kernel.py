@@ -157,7 +157,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     continue
                 if owner.window != ABSENT and (owner.window < until or marks[mark].ended):
                     at = close_window(owner, each, usual[each], counts[each], limits, hours, bounds, place, out, at)
-                if owner.waits != ABSENT and owner.newest != ABSENT:
+                if owner.waits != ABSENT:
                     at = conclude_outside(owner, each, until * SECOND, place, limits, out, at)
             mark += 1
         what, which, spoken = kind[row], instrument[row], source[row]
@@ -219,7 +219,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 if not owner.quoted:
                     bids, asks = (book.bid, book.bid_size), (book.ask, book.ask_size)
                     take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)
-                elif book.bid != ABSENT and book.ask != ABSENT:
+                elif ABSENT not in (book.bid, book.ask):
                     times, now = (ts_event[row], ts_recv[row]), owner.newest
                     at = pass_through(owner, it, book.bid, book.ask, times, flags[row], now, place, limits, out, at)
             top += 1

@@ -68,7 +68,7 @@ def spread_of(owner: Record) -> float:
     """Return the quoted spread in force, relative to the mid; infinite where none is."""
     if owner.bid == ABSENT:
         return np.inf
-    return 2.0 * (owner.ask - owner.bid) / (float(owner.ask) + float(owner.bid))
+    return float(2.0 * (owner.ask - owner.bid) / (float(owner.ask) + float(owner.bid)))
 
 
 @kernel

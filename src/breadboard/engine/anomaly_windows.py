@@ -53,6 +53,46 @@ def open_window(owner: Record, number: int, offset: int) -> None:
 
 
 @kernel
+def _move(owner: Record, number: int) -> tuple[float, int]:
+    """Return how far the level moved since the window before that had prints, and the offset of that; NaN for none.
+
+    By the square root of the seconds between the two, as prices that wander do.
+    """
+    moved, begins = np.nan, owner.window_from
+    if owner.close != ABSENT:
+        if owner.before != ABSENT:
+            moved = abs(owner.close / owner.before - 1.0) / np.sqrt(max(1.0, float(number) - owner.before_window))
+            begins = owner.before_offset
+        owner.before, owner.before_window, owner.before_offset = owner.close, number, owner.close_offset
+    return moved, begins
+
+
+@kernel
+def _judge(
+    owner: Record,
+    which: int,
+    statistic: int,
+    value: float,
+    begins: int,
+    end: int,
+    known: Record,
+    limits: Record,
+    place: tuple[int, int],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Tell of a value beyond what is usual in the window that ends at ``end``."""
+    kind = KIND_OF[statistic]
+    before = due(owner, kind, end, limits)
+    if before < 0:
+        return at
+    measured, rests_on = (value, known.baseline, known.threshold), (known.samples, owner.bucket)
+    times, evidence = (end, owner.window_recv), (begins, owner.window_to)
+    flags = owner.window_flags
+    return tell(out, at, place, kind, which, owner.source, times, flags, measured, evidence, rests_on, before)
+
+
+@kernel
 def close_window(
     owner: Record,
     which: int,
@@ -70,38 +110,23 @@ def close_window(
     owner.window = ABSENT
     begin = number * SECOND
     bucket = bucket_at(owner, begin, hours, bounds)
-    moved = np.nan
-    moved_from = owner.window_from
-    if owner.close != ABSENT:
-        if owner.before != ABSENT:
-            moved = abs(owner.close / owner.before - 1.0) / np.sqrt(max(1.0, float(number) - owner.before_window))
-            moved_from = owner.before_offset
-        owner.before, owner.before_window, owner.before_offset = owner.close, number, owner.close_offset
+    moved, moved_from = _move(owner, number)
     if bucket == AUCTION or owner.halted or begin < owner.settled:
         return at
     slot = bucket % BUCKETS
     for statistic in range(RETURN, STATISTICS):
+        value, begins = float(owner.rows), owner.window_from
         if statistic == RETURN:
             value, begins = moved, moved_from
         elif statistic == VOLUME:
-            value, begins = (owner.notional if owner.notional > 0.0 else np.nan), owner.window_from
+            value = owner.notional if owner.notional > 0.0 else np.nan
         elif statistic == SPREAD:
             value, begins = owner.spread, min(owner.top_offset, owner.window_from)
-        else:
-            value, begins = float(owner.rows), owner.window_from
-        if not value < np.inf:
-            continue
-        known = usual[slot, statistic]
-        kind = KIND_OF[statistic]
-        if value > known.threshold:
-            before = due(owner, kind, begin + SECOND, limits)
-            if before >= 0:
-                measured = value, known.baseline, known.threshold
-                times, evidence = (begin + SECOND, owner.window_recv), (begins, owner.window_to)
-                rests_on = known.samples, bucket
-                source, flags = owner.source, owner.window_flags
-                at = tell(out, at, place, kind, which, source, times, flags, measured, evidence, rests_on, before)
-        learn(statistic, value, counts[slot], known)
+        if value < np.inf:  # NaN, too, is no value
+            known = usual[slot, statistic]
+            if value > known.threshold:
+                at = _judge(owner, which, statistic, value, begins, begin + SECOND, known, limits, place, out, at)
+            learn(statistic, value, counts[slot], known)
     beat = usual[slot, RATE]
     beat.windows += 1
     if beat.windows >= RENEWED or (beat.samples == 0 and beat.total >= limits.warmup):

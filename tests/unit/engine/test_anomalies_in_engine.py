@@ -100,7 +100,7 @@ def test_a_silent_venue_is_told_by_its_own_rule(frames: Frames) -> None:
 
 
 def test_an_import_is_judged_by_its_venues_hours() -> None:
-    lines = "\n".join(["10000,1810000,100,N,1,0", "36000000,1810000,100,N,1,0"]).encode()
+    lines = b"10000,1810000,100,N,1,0\n36000000,1810000,100,N,1,0"
     epoch = b'{"source":0,"epoch":1,"venue":"LEAN","url":"","wanted":["IBM"],"provenance":"history","open":true}'
     document = b'{"tag":"trades:IBM:2013-10-07","url":"","status":200}\n' + lines
     made = Frames.of([epoch, document], [1_700_000_000_000_000_000] * 2, kind=RecordKind.DOCUMENT)
