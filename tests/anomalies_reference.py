@@ -169,6 +169,7 @@ class Market:
         self.windows: Counter[str] = Counter()
         self.seen: dict[Anomaly, int] = {}
         self.untold: Counter[Anomaly] = Counter()
+        self.severity: Counter[Anomaly] = Counter()
         self.forget()
 
     def forget(self) -> None:
@@ -214,9 +215,14 @@ class Reference:
         if market is not None:
             before = market.seen.get(kind)
             market.seen[kind] = now
-            if before is not None and abs(now - before) < self.limits.cooldown_s * S:
+            beyond = said["threshold"] - said["baseline"]
+            score = (said["value"] - said["baseline"]) / beyond if beyond else 1.0
+            severity = 3 if score >= 4 else 2 if score >= 2 else 1
+            known = before is not None and abs(now - before) < self.limits.cooldown_s * S
+            if known and severity <= market.severity[kind]:
                 market.untold[kind] += 1
                 return
+            market.severity[kind] = severity
             suppressed = market.untold.pop(kind, 0)
             said |= {"instrument": market.which, "source": market.source}
         row = {"offset": self.place[0], "index": self.place[1], "kind": kind, "suppressed": suppressed}
@@ -374,7 +380,8 @@ class Reference:
             market.prints = []
         time = time_of_day(market.calendar, now)
         last = market.prints[-5:]
-        if len(last) == 5 and market.judged(time, now):
+        judged = market.judged(time, now)
+        if len(last) == 5 and judged:
             away = abs(row.price / median(each.price for each in last) - 1.0)
             usual = market.of(time, "jump")
             if away > usual.threshold and not self.explained(market, row.price, now):
@@ -393,7 +400,7 @@ class Reference:
                 )
             usual.learn("jump", away)
         market.prints.append(Print(now, row.price, row.offset))
-        if market.tops and not market.tops[-1].bid <= row.price <= market.tops[-1].ask:
+        if judged and market.tops and not market.tops[-1].bid <= row.price <= market.tops[-1].ask:
             self.hold(market, row, now)
             self.pass_through(market, row.price, row.price, row, now)
         level = sorted(each.price for each in market.prints[-3:])
@@ -591,5 +598,5 @@ def _book(subject: Reference, market: Market, top: Any, row: Row) -> None:  # no
     elif not market.quoted:
         sizes = int(top["bid_size"]), int(top["ask_size"])
         subject.take_top(market, Top(now, bid, ask, sizes, row.offset, row.flags))
-    elif ABSENT not in (bid, ask):
+    elif ABSENT not in (bid, ask) and not market.halted:
         subject.pass_through(market, bid, ask, row, now)

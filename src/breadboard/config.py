@@ -53,7 +53,7 @@ class AnomalyConfig(Section, frozen=True):
     warmup: Annotated[int, Meta(ge=16, le=4000)] = 60
     """Seconds with something in them at a time of day (for ``price_jump`` prints) before any is judged by them."""
     cooldown_s: Annotated[float, Meta(ge=0)] = 60.0
-    """A finding so soon after one of its kind and instrument is the same: counted, not told."""
+    """A finding so soon after one of its kind and instrument is the same: told where it got worse, else counted."""
     jump_tails: Annotated[float, Meta(gt=0)] = 6.0
     jump_bps: Annotated[float, Meta(ge=0)] = 10.0
     return_tails: Annotated[float, Meta(gt=0)] = 6.0

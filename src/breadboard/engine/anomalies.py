@@ -77,7 +77,8 @@ class Anomalies:
     (``late``). A CONFLATED quote or trade is held against no book. Best bid and offer are the quotes' where an
     instrument has any, else its book's.
 
-    A finding within ``cooldown_s`` of the one before of its kind and instrument is the same fault: it is counted.
+    A finding within ``cooldown_s`` of the one before of its kind and instrument is the same fault: it is counted, and
+    told only where it got worse.
     """
 
     def __init__(

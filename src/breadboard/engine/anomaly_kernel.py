@@ -18,7 +18,7 @@ from breadboard.engine.anomaly_state import (
     SECOND,
     SETTLE_NS,
 )
-from breadboard.engine.anomaly_told import tell
+from breadboard.engine.anomaly_told import write
 from breadboard.engine.anomaly_tops import conclude_outside, explains, hold_against, lose_top, pass_through, take_top
 from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, remember, tell_jump
 from breadboard.engine.anomaly_windows import close_window, forget, open_window
@@ -102,7 +102,7 @@ def _listen(
         return at
     times, measured = (ABSENT, life.seen + life.silence), (silent * 1e-9, life.longest * 1e-9, life.silence * 1e-9)
     evidence = life.offset, place[0]
-    return tell(out, at, place, _STALE_VENUE, -1, source, times, life.flags, measured, evidence, (0, NO_TIME), 0)
+    return write(out, at, place, _STALE_VENUE, -1, source, times, life.flags, measured, evidence, (0, NO_TIME), 0)
 
 
 @kernel
@@ -219,7 +219,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 if not owner.quoted:
                     bids, asks = (book.bid, book.bid_size), (book.ask, book.ask_size)
                     take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)
-                elif ABSENT not in (book.bid, book.ask):
+                elif ABSENT not in (book.bid, book.ask) and not owner.halted:
                     times, now = (ts_event[row], ts_recv[row]), owner.newest
                     at = pass_through(owner, it, book.bid, book.ask, times, flags[row], now, place, limits, out, at)
             top += 1
@@ -267,7 +267,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         if known.total >= MOST:
                             halve(JUMP, counts[which, slot], known)
                     remember(owner, paid, offset[row], now)
-                    if owner.bid != ABSENT and not owner.bid <= paid <= owner.ask:
+                    if judged and owner.bid != ABSENT and not owner.bid <= paid <= owner.ask:
                         hold_against(owner, paid, ts_event[row], ts_recv[row], offset[row], flags[row], now, limits)
                         at = pass_through(owner, which, paid, paid, times, flags[row], now, place, limits, out, at)
                     owner.close, owner.close_offset = level(owner), offset[row]

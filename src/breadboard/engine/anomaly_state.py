@@ -119,8 +119,10 @@ OWNER: Final = np.dtype(
         ("waits_from", np.int64),
         ("waits_offset", np.int64),
         ("waits_flags", np.uint16),
-        # By Anomaly: when the last one was found, how many were not told in all, and as of the last one told.
+        # By Anomaly: when the last one was found, how bad the last one told was, how many were not told in all, and
+        # as of the last one told.
         ("seen", np.int64, (KINDS,)),
+        ("severity", np.uint8, (KINDS,)),
         ("suppressed", np.int64, (KINDS,)),
         ("counted", np.int64, (KINDS,)),
     ]

@@ -1,4 +1,4 @@
-"""How a finding becomes a row: once, and then not again while it goes on."""
+"""How a finding becomes a row: once, and not again while it goes on and gets no worse."""
 
 from typing import Final
 
@@ -16,26 +16,7 @@ EVIDENCE: Final = int(
 
 
 @kernel
-def due(owner: Record, kind: int, now: int, limits: Record) -> int:
-    """Return how many like it were not told before this finding; -1 where it is not told itself.
-
-    One that comes within the cooldown of the finding before it, told or not, is the same fault going on; ``now`` may
-    go backwards.
-    """
-    if not limits.chosen[kind]:
-        return -1
-    before = owner.seen[kind]
-    owner.seen[kind] = now
-    if before != ABSENT and abs(now - before) < limits.cooldown:
-        owner.suppressed[kind] += 1
-        return -1
-    fresh = owner.suppressed[kind] - owner.counted[kind]
-    owner.counted[kind] = owner.suppressed[kind]
-    return int(fresh)
-
-
-@kernel
-def tell(
+def write(
     out: NDArray[np.void],
     at: int,
     place: tuple[int, int],
@@ -58,10 +39,57 @@ def tell(
     row.kind, row.instrument, row.source, row.flags = kind, which, source, flags & EVIDENCE
     row.ts_event, row.ts_recv = times
     row.value, row.baseline, row.threshold = measured
-    beyond = row.threshold - row.baseline
-    row.score = (row.value - row.baseline) / beyond if beyond != 0.0 else 1.0
-    row.severity = 1 + (row.score >= 2.0) + (row.score >= 4.0)
+    row.score = score_of(measured)
+    row.severity = severity_of(row.score)
     row.from_offset, row.to_offset = evidence
     row.samples, row.bucket = rests_on
     row.suppressed = suppressed
     return at + 1
+
+
+@kernel
+def score_of(measured: tuple[float, float, float]) -> float:
+    """Return how far beyond the baseline a value is, in thresholds."""
+    value, baseline, threshold = measured
+    beyond = threshold - baseline
+    return (value - baseline) / beyond if beyond != 0.0 else 1.0
+
+
+@kernel
+def severity_of(score: float) -> int:
+    """Return 1, 2 or 3: beyond the threshold, twice as far, four times."""
+    return 1 + (score >= 2.0) + (score >= 4.0)
+
+
+@kernel
+def tell(
+    owner: Record,
+    which: int,
+    kind: int,
+    now: int,
+    limits: Record,
+    place: tuple[int, int],
+    times: tuple[int, int],
+    flags: int,
+    measured: tuple[float, float, float],
+    evidence: tuple[int, int],
+    rests_on: tuple[int, int],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Write a finding of an instrument, unless it is known. Returns the next place in ``out``.
+
+    One that comes within the cooldown of the finding before it, told or not, is the same fault going on, and is told
+    only where it got worse; ``now`` may go backwards.
+    """
+    if not limits.chosen[kind]:
+        return at
+    before, severity = owner.seen[kind], severity_of(score_of(measured))
+    owner.seen[kind] = now
+    if before != ABSENT and abs(now - before) < limits.cooldown and severity <= owner.severity[kind]:
+        owner.suppressed[kind] += 1
+        return at
+    owner.severity[kind] = severity
+    fresh = owner.suppressed[kind] - owner.counted[kind]
+    owner.counted[kind] = owner.suppressed[kind]
+    return write(out, at, place, kind, which, owner.source, times, flags, measured, evidence, rests_on, fresh)

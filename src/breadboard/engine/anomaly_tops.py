@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.anomaly_state import NO_TIME
-from breadboard.engine.anomaly_told import due, tell
+from breadboard.engine.anomaly_told import tell
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.kernels import Record, kernel
@@ -112,16 +112,14 @@ def conclude_outside(
     """Tell of the print that no quote explained, where its time is up."""
     if now - owner.waits_when <= limits.grace:
         return at
-    before = due(owner, _OUTSIDE, owner.waits_when, limits)
-    price, edge = owner.waits, owner.waits_edge
+    price, edge, when = owner.waits, owner.waits_edge, owner.waits_when
     owner.waits = ABSENT
-    if before < 0:
-        return at
     far = owner.waits_far if price > edge else -owner.waits_far
     measured = price * _UNIT, edge * _UNIT, (edge + far) * _UNIT
     times, evidence = (owner.waits_event, owner.waits_recv), (owner.waits_from, owner.waits_offset)
     flags = owner.waits_flags
-    return tell(out, at, place, _OUTSIDE, which, owner.source, times, flags, measured, evidence, (0, NO_TIME), before)
+    rests_on = 0, NO_TIME
+    return tell(owner, which, _OUTSIDE, when, limits, place, times, flags, measured, evidence, rests_on, out, at)
 
 
 @kernel
@@ -145,10 +143,8 @@ def pass_through(
     still = now - owner.changed
     if owner.through < limits.through or still < limits.stuck:
         return at
-    before = due(owner, _STUCK, now, limits)
-    if before < 0:
-        return at
     measured = still * 1e-9, 0.0, limits.stuck * 1e-9
     evidence = owner.changed_offset, place[0]
     flags |= owner.top_flags
-    return tell(out, at, place, _STUCK, which, owner.source, times, flags, measured, evidence, (0, NO_TIME), before)
+    rests_on = 0, NO_TIME
+    return tell(owner, which, _STUCK, now, limits, place, times, flags, measured, evidence, rests_on, out, at)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.anomaly_hours import bucket_at, outside_s
 from breadboard.engine.anomaly_state import CLOSED, RING
-from breadboard.engine.anomaly_told import due, tell
+from breadboard.engine.anomaly_told import tell
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -68,12 +68,9 @@ def tell_jump(
     at: int,
 ) -> int:
     """Tell of a print that is too far from those before it."""
-    before = due(owner, _JUMP, now, limits)
-    if before < 0:
-        return at
     measured, rests_on = (far, known.baseline, known.threshold), (known.samples, owner.bucket)
     evidence = owner.ring_offset[owner.ring_count % RING], place[0]
-    return tell(out, at, place, _JUMP, which, owner.source, times, flags, measured, evidence, rests_on, before)
+    return tell(owner, which, _JUMP, now, limits, place, times, flags, measured, evidence, rests_on, out, at)
 
 
 @kernel
@@ -92,9 +89,7 @@ def hold_against_hours(
     """Tell of a print while its venue, which has a calendar, is closed."""
     if bucket_at(owner, times[0], hours, bounds) != CLOSED:
         return at
-    before = due(owner, _OFF_HOURS, times[0], limits)
-    if before < 0:
-        return at
     measured = outside_s(times[0], owner.calendar, hours, bounds), 0.0, 0.0
     evidence, rests_on = (place[0], place[0]), (0, CLOSED)
-    return tell(out, at, place, _OFF_HOURS, which, owner.source, times, flags, measured, evidence, rests_on, before)
+    when = times[0]
+    return tell(owner, which, _OFF_HOURS, when, limits, place, times, flags, measured, evidence, rests_on, out, at)

@@ -22,7 +22,7 @@ from breadboard.engine.anomaly_state import (
     STATISTICS,
     VOLUME,
 )
-from breadboard.engine.anomaly_told import due, tell
+from breadboard.engine.anomaly_told import tell
 from breadboard.engine.anomaly_tops import lose_top, spread_of
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT
@@ -83,13 +83,10 @@ def _judge(
 ) -> int:
     """Tell of a value beyond what is usual in the window that ends at ``end``."""
     kind = KIND_OF[statistic]
-    before = due(owner, kind, end, limits)
-    if before < 0:
-        return at
     measured, rests_on = (value, known.baseline, known.threshold), (known.samples, owner.bucket)
     times, evidence = (end, owner.window_recv), (begins, owner.window_to)
     flags = owner.window_flags
-    return tell(out, at, place, kind, which, owner.source, times, flags, measured, evidence, rests_on, before)
+    return tell(owner, which, kind, end, limits, place, times, flags, measured, evidence, rests_on, out, at)
 
 
 @kernel

@@ -204,7 +204,7 @@ def test_a_spread_that_was_narrow_for_a_moment_of_the_window_is_no_outlier() -> 
 def test_a_quote_that_stands_still_while_prints_pass_through_it() -> None:
     through = [trade(900 + at, AT * SECOND + at * 400 * MS, 101) for at in range(12)]
     found = find([*calm(AT), *through], ["stuck_quote"])
-    assert labels(found) == ["stuck_quote"]
+    assert (labels(found), found["severity"].tolist()) == (["stuck_quote"] * 2, [1, 2]), "told again when it got worse"
     assert found["from_offset"][0] == 3 * AT - 3
     assert found["value"][0] >= 2.0
     moving = [
@@ -223,7 +223,7 @@ def test_a_quote_is_stuck_where_the_venues_own_book_moves_away_from_it() -> None
         when = T0 + AT * SECOND + at * 400 * MS
         return {"kind": EventKind.BOOK_SNAPSHOT, "levels": levels, "ts_event": when, "ts_recv": when}
 
-    assert labels(find([*calm(AT), *(book(at) for at in range(12))], ["stuck_quote"])) == ["stuck_quote"]
+    assert labels(find([*calm(AT), *(book(at) for at in range(8))], ["stuck_quote"])) == ["stuck_quote"]
 
 
 def test_a_fault_that_goes_on_is_told_once_and_the_rest_is_counted() -> None:
@@ -236,6 +236,17 @@ def test_a_fault_that_goes_on_is_told_once_and_the_rest_is_counted() -> None:
     stage = Anomalies(["price_jump"], AnomalyConfig(), 2000, 5.0)
     stage.on_tape(tape(rows))
     assert stage.counters()["suppressed"] == 11
+
+
+def test_a_fault_that_gets_worse_is_told_again() -> None:
+    faults = [
+        trade(900 + at, (AT + 5 * at) * SECOND + 500 * MS) | {"price": 10**9 * 100 + 10**6 * off}
+        for at, off in enumerate((150, 160, 250, 260, 150, 900, 5_000, 900))
+    ]
+    rows = sorted([*calm(AT + 60), *faults], key=lambda row: row["ts_event"])
+    found = find(rows, ["price_jump"])
+    assert found["severity"].tolist() == [1, 2, 3]
+    assert found["suppressed"].tolist() == [0, 1, 2]
 
 
 def test_only_what_is_chosen_is_told() -> None:
@@ -354,3 +365,9 @@ def test_a_quantile_is_right_to_a_fourth_root_of_two(statistic: int) -> None:
 def test_every_value_has_a_bin(value: float) -> None:
     for statistic in range(STATISTICS):
         assert 0 <= bin_of(statistic, value) < BINS
+
+
+def test_the_print_that_ends_a_halt_is_held_against_no_quote() -> None:
+    halt = [status(AT * SECOND, HALTED), status(AT * SECOND, RESUMED), quote(AT * SECOND + MS, 99.99, 100.01)]
+    assert labels(find([*calm(AT), *halt, *MISPRINT, *LATER])) == []
+    assert "trade_outside" in labels(find([*calm(AT), *halt[2:], *MISPRINT, *LATER]))
