@@ -11,7 +11,11 @@ import msgspec
 from msgspec import Meta
 
 from breadboard.errors import UsageError
+from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.features import BY_NAME
+
+ALL: Final = "all"
+"""In the place of the kinds of anomaly: every one."""
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -38,6 +42,39 @@ class StoreConfig(Section, frozen=True):
     """How long rows may wait before they are written."""
 
 
+class AnomalyConfig(Section, frozen=True):
+    """When something is an anomaly; formulas are in docs/engine.md.
+
+    A *tail* is the 95th percentile less the median of what is usual at that time of day (of volume, spread and rate:
+    the one divided by the other, and tails are powers). A threshold is also at least ``…_bps`` or ``…_rows``, and
+    ``…_ratio`` medians.
+    """
+
+    warmup: Annotated[int, Meta(ge=16, le=4000)] = 60
+    """Seconds with something in them at a time of day (for ``price_jump`` prints) before any is judged by them."""
+    cooldown_s: Annotated[float, Meta(ge=0)] = 60.0
+    """A finding so soon after one of its kind and instrument is the same: told where it got worse, else counted."""
+    jump_tails: Annotated[float, Meta(gt=0)] = 6.0
+    jump_bps: Annotated[float, Meta(ge=0)] = 10.0
+    return_tails: Annotated[float, Meta(gt=0)] = 6.0
+    return_bps: Annotated[float, Meta(ge=0)] = 10.0
+    volume_tails: Annotated[float, Meta(gt=0)] = 2.0
+    volume_ratio: Annotated[float, Meta(ge=1)] = 20.0
+    spread_tails: Annotated[float, Meta(gt=0)] = 2.0
+    spread_ratio: Annotated[float, Meta(ge=1)] = 4.0
+    spread_bps: Annotated[float, Meta(ge=0)] = 2.0
+    burst_tails: Annotated[float, Meta(gt=0)] = 2.0
+    burst_ratio: Annotated[float, Meta(ge=1)] = 5.0
+    burst_rows: Annotated[float, Meta(ge=1)] = 50.0
+    outside_bps: Annotated[float, Meta(ge=0)] = 5.0
+    """How far outside best bid and offer a print may be."""
+    grace_ms: Annotated[int, Meta(ge=1)] = 500
+    """How much earlier or later than the trade a quote may be that explains it."""
+    stuck_s: Annotated[float, Meta(gt=0)] = 2.0
+    stuck_prints: Annotated[int, Meta(ge=1)] = 5
+    """Prints through best bid and offer that have stood still for ``stuck_s``."""
+
+
 class EngineConfig(Section, frozen=True):
     """The stages."""
 
@@ -52,6 +89,9 @@ class EngineConfig(Section, frozen=True):
     """By name, instruments that are the same thing at several venues: ``BTC-USDT = ["BTCUSDT.BINANCE", …]``."""
     features: tuple[str, ...] = ()
     """Which features are told, by name; empty: the stage does not run."""
+    anomalies: tuple[str, ...] = ()
+    """Which kinds of anomaly are told, by name, or ``all``; empty: the stage does not run."""
+    anomaly: AnomalyConfig = AnomalyConfig()
 
 
 class ApiConfig(Section, frozen=True):
@@ -133,8 +173,11 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
             f"{path or 'the configuration'} is wrong: there is no feature {unknown[0]!r} - at `$.engine.features`",
             hint=f"features = [{', '.join(BY_NAME)}]",
         )
+    engine = _with_anomalies(config.engine, path)
     base = path.parent if path is not None else Path()
-    return msgspec.structs.replace(config, feeds=tuple(_with_listed(feed, base) for feed in config.feeds))
+    return msgspec.structs.replace(
+        config, engine=engine, feeds=tuple(_with_listed(feed, base) for feed in config.feeds)
+    )
 
 
 def read_symbols(path: Path, venue: str) -> dict[str, str]:
@@ -224,6 +267,16 @@ def _symbol_tables(path: Path) -> tuple[str, list[Any]]:
         line = next((at for at, each in enumerate(text.splitlines(), 1) if odd in each), 1)
         raise UsageError(f"{path} line {line}: {odd!r} is no [[symbol]] table", hint=f"sed -n {line}p {path}")
     return text, entries
+
+
+def _with_anomalies(engine: EngineConfig, path: Path | None) -> EngineConfig:
+    """Put all kinds in the place of ``all``. Raises UsageError for one that there is not."""
+    if unknown := [name for name in engine.anomalies if name not in (*ANOMALIES, ALL)]:
+        raise UsageError(
+            f"{path or 'the configuration'} is wrong: there is no anomaly {unknown[0]!r} - at `$.engine.anomalies`",
+            hint=f"anomalies = [{', '.join((ALL, *ANOMALIES))}]",
+        )
+    return msgspec.structs.replace(engine, anomalies=tuple(ANOMALIES)) if ALL in engine.anomalies else engine
 
 
 def _with_listed(feed: FeedConfig, base: Path) -> FeedConfig:

@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from breadboard.config import AnomalyConfig
+from breadboard.engine.anomalies import Anomalies
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -23,6 +25,7 @@ from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.state import pack, unpack
+from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.features import BY_NAME
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
@@ -78,6 +81,28 @@ class BooksAndFeatures:
         self.features.restore(parts["features"])
 
 
+class BooksAndAnomalies:
+    """Anomalies, with the books whose tops they look at, at limits that find something everywhere."""
+
+    def __init__(self) -> None:
+        limits = AnomalyConfig(warmup=16, cooldown_s=1.0, jump_tails=0.1, jump_bps=0.0, burst_ratio=1.0, burst_rows=1.0)
+        self.books = Books(lambda which: SequenceRule(which % 3), lambda _: True)
+        self.anomalies = Anomalies(list(ANOMALIES), limits, 2000, 5.0, lambda _: "", lambda _: 20.0)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        self.anomalies.expect(self.books.tops, None)
+        return self.anomalies.on_tape(rows)
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "anomalies": self.anomalies.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.anomalies.restore(parts["anomalies"])
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
@@ -86,6 +111,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "latest": Latest,
     "consolidated": ConsolidatedBooks,
     "features": BooksAndFeatures,
+    "anomalies": BooksAndAnomalies,
 }
 
 

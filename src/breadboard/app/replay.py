@@ -32,6 +32,8 @@ class Job:
     """Bars by activity that are wanted besides those of time."""
     features: tuple[str, ...] = ()
     """Which features are told of it, by name."""
+    anomalies: tuple[str, ...] = ()
+    """Which kinds of anomaly are told of it, by name, or all."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def run(job: Job) -> dict[str, Any]:
     if job.format == "breadboard":
         _copy_journal(job, places)
     wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
+    wanted["engine.anomalies"] = list(job.anomalies)
     config = load(None, {"data_dir": str(job.data_dir), **wanted})
 
     def recorded(source: int) -> Iterator[Batch]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from breadboard.config import EngineConfig
 from breadboard.engine.activity import ActivityBars, Spec
+from breadboard.engine.anomalies import Anomalies
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -49,7 +50,11 @@ class Engine:
         self.consolidated = Consolidated(groups_of(config.groups), self.instruments, self._silence_s)
         self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
         """None where the configuration names none: then the books tell nothing row by row for it."""
-        watched = _every if config.features else self.consolidated.watches if config.groups else None
+        self.anomalies = self._anomalies_of(config) if config.anomalies else None
+        """None where the configuration names none."""
+        watched = (
+            _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
+        )
         self.books = Books(self._rule, watched, deep=bool(config.features))
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
@@ -97,7 +102,13 @@ class Engine:
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
         self.activity.expect(holes)
-        found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape), "features": features}
+        anomalies = self._anomalies(tape, holes)
+        found = {
+            "nbbo": nbbo,
+            "anomalies": anomalies,
+            "activity_bars": self.activity.on_tape(tape),
+            "features": features,
+        }
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
@@ -148,7 +159,7 @@ class Engine:
         self.orders.restore(parts["orders"])
         self.consolidated.restore(parts["consolidated"])
         for name, stage in self._stages().items():
-            if name in parts or name != "features":  # features asked for since then begin here
+            if name in parts or name not in ("features", "anomalies"):  # what is asked for since then begins here
                 stage.restore(parts[name])
 
     def _stages(self) -> dict[str, Stage]:
@@ -160,6 +171,7 @@ class Engine:
             "latest": self.latest,
             "activity": self.activity,
             **({} if self.features is None else {"features": self.features}),
+            **({} if self.anomalies is None else {"anomalies": self.anomalies}),
         }
 
     def _features(self, tape: Tape) -> NDArray[np.void] | None:
@@ -168,6 +180,25 @@ class Engine:
             return None
         self.features.expect(self.books.tops, self.books.depths)
         return self.features.on_tape(tape)
+
+    def _anomalies(self, tape: Tape, holes: NDArray[np.void] | None) -> NDArray[np.void] | None:
+        """Run the anomalies beside the books' moments, where any are asked for."""
+        if self.anomalies is None:
+            return None
+        self.anomalies.expect(self.books.tops, holes)
+        return self.anomalies.on_tape(tape)
+
+    def _anomalies_of(self, config: EngineConfig) -> Anomalies:
+        def calendar(instrument: int) -> str:
+            feed = self._router.feed(self.instruments[instrument].venue)
+            return "" if feed is None else feed.capabilities.calendar
+
+        def silence_s(source: int) -> float | None:
+            venue = self.venues.get(source)
+            return None if venue is None else self._silence_s(venue)
+
+        kinds, limits = config.anomalies, config.anomaly
+        return Anomalies(kinds, limits, config.lateness_ms, config.idle_s, calendar, silence_s)
 
     def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""

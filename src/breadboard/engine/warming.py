@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from breadboard.config import AnomalyConfig
+from breadboard.engine.anomalies import Anomalies
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -49,6 +51,7 @@ def warm() -> None:
     watching.on_tape(tape)
     features.expect(watching.tops, watching.depths)
     features.on_tape(tape)
+    _look_for_anomalies(tape, watching)
     orders: dict[str, list[int]] = {
         "kind": [EventKind.ORDER],
         "instrument": [0],
@@ -60,6 +63,13 @@ def warm() -> None:
     books.on_tape(taker.on_tape(Tape.of(1, orders)))
     taker.restore(taker.snapshot())
     _consolidate(tape)
+
+
+def _look_for_anomalies(tape: Tape, books: Books) -> None:
+    """Run what only engines that look for anomalies run; hours too, without a calendar: those are slow to load."""
+    anomalies = Anomalies((), AnomalyConfig(), 2000, 5.0)
+    anomalies.expect(books.tops, None)
+    anomalies.on_tape(tape)
 
 
 def _consolidate(tape: Tape) -> None:

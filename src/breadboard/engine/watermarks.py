@@ -128,6 +128,11 @@ class Watermarks:
         return timely, marks[:count]
 
     @property
+    def sources(self) -> int:
+        """How many sources there are room for: one more than the highest number heard of."""
+        return self._known
+
+    @property
     def seconds(self) -> NDArray[np.int64]:
         """By source, the second its watermark has come to; ABSENT before its first event time."""
         found: NDArray[np.int64] = self._clocks["second"][: self._known].copy()

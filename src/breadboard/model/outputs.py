@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.anomalies import ANOMALY
 from breadboard.model.features import FEATURE
 from breadboard.model.gaps import Gap
 from breadboard.model.nbbo import NBBO, Group
@@ -14,6 +15,7 @@ from breadboard.model.tape import Tape
 
 _NO_NBBO: Final = np.zeros(0, NBBO)
 _NO_FEATURES: Final = np.zeros(0, FEATURE)
+_NO_ANOMALIES: Final = np.zeros(0, ANOMALY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +48,8 @@ class Outputs:
     def features(self) -> NDArray[np.void]:
         """``FEATURE`` rows of windows that were closed here."""
         return self.streams.get("features", _NO_FEATURES)
+
+    @property
+    def anomalies(self) -> NDArray[np.void]:
+        """``ANOMALY`` rows that were concluded here, in journal order."""
+        return self.streams.get("anomalies", _NO_ANOMALIES)

@@ -196,7 +196,15 @@ TABLES: Final = {
         ),
         _events("features", _label("name"), Column("value", "Float64", _ZSTD), _label("interval"), _stamp("ts_open")),
         _events(
-            "anomalies", _label("name"), Column("score", "Float64", _ZSTD), _text("detail"), partition=_MONTH, life=""
+            "anomalies",
+            _label("kind"),
+            _label("severity"),
+            *(Column(name, "Float64", _ZSTD) for name in ("value", "baseline", "threshold", "score")),
+            _label("time_of_day"),
+            *(_integer(name) for name in ("from_offset", "to_offset", "samples", "suppressed")),
+            _FLAGS,
+            partition=_MONTH,
+            life="",
         ),
         _events(
             "alerts",
@@ -320,12 +328,14 @@ VIEWS: Final = {
     ),
 }
 
+_COMMON_NAMES: Final = frozenset(column.name for column in COMMON)
 ADDED: Final = tuple(
-    f"ALTER TABLE features ADD COLUMN IF NOT EXISTS {column.ddl}"
-    for column in TABLES["features"].columns
-    if column.name in {"interval", "ts_open"}
+    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
+    for table in ("features", "anomalies")
+    for column in TABLES[table].columns
+    if column.name not in _COMMON_NAMES
 )
-"""Columns that stores made before them lack. Nothing had been written to this table then."""
+"""Columns that stores made before them lack. Nothing had been written to these tables then."""
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""

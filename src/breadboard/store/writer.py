@@ -25,6 +25,7 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
+from breadboard.store.anomalies import anomalies
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
 from breadboard.store.origins import Origins
@@ -224,6 +225,7 @@ class StoreWriter:
             "features": rows.features(
                 batch.features, self._labels, self._provenance[batch.features["instrument"]], batch.tape
             ),
+            "anomalies": anomalies(batch.anomalies, self._labels, self._venues(batch)),
             "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
             "quarantine": records.quarantine(quarantined),
@@ -231,6 +233,11 @@ class StoreWriter:
             **more,
             "nbbo": nbbo(batch.nbbo, batch.groups),
         }
+
+    def _venues(self, batch: Outputs) -> dict[int, str]:
+        """Return the venue of each source that is anomalous as a whole."""
+        whole = batch.anomalies["source"][batch.anomalies["instrument"] < 0]
+        return self._origins.venues(np.unique(whole).tolist(), batch.tape, self._instruments)
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
