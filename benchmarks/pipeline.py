@@ -222,7 +222,7 @@ def stages(load: Load, engine: EngineConfig) -> dict[str, float]:
 
 
 def run(recording: Path | None, seconds: float) -> dict[str, Any]:
-    """Return ``{"name", "machine", "cases", "peers"}``; ``peers`` are how many times the processor time of ours they take."""
+    """Return ``{"name", "machine", "cases", "peers"}``; a peer: how many times the processor time of ours it takes."""
     warm.run(lambda _: None)
     source = str(recording.resolve()) if recording else ""
     once = Load(source, 500, 1)
