@@ -80,6 +80,13 @@ def normalised(venue: str, symbol: str) -> str:
     return "-".join(part for part in (*_split(text), kind) if part)
 
 
+def currencies(symbol: str) -> tuple[str, str]:
+    """Return base and quote currency of a symbol; the symbol itself and nothing where it is no pair."""
+    text = symbol.upper()
+    contract = _FUTURES.search(text)
+    return _split(text[: contract.start()] if contract else text)
+
+
 def _split(text: str) -> tuple[str, str]:
     """Return base and quote currency; the text and nothing where it is no pair."""
     pair = _PAIR.match(text)

@@ -63,6 +63,8 @@ class Cause(IntEnum):
     """The vendor sends a leg's prices late."""
     RATE = 9
     """A conversion between quote currencies is too old, or was lost."""
+    HALTED = 10
+    """Trading of a leg was halted."""
 
     @property
     def label(self) -> str:
