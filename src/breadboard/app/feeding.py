@@ -40,6 +40,7 @@ _COUNTS: Final = frozenset(
         "poisoned",
         "alerts",
         "opportunities",
+        "paper_fills",
     ]
 )
 

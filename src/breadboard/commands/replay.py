@@ -25,6 +25,8 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
 @bars_option
 @click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file: groups, arbitrage.")
+@click.option("--arbitrage", default="", help="Groups of the file between which to look for arbitrage, or all.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -35,6 +37,8 @@ def replay(
     batch: str,
     bars: tuple[str, ...],
     features: str,
+    config: Path | None,
+    arbitrage: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -52,10 +56,16 @@ def replay(
         speed=speed_of(speed),
         batch=batch_of(batch),
         bars=bars,
-        features=tuple(name for name in features.replace(" ", "").split(",") if name),
+        features=_names(features),
+        config=config,
+        arbitrage=_names(arbitrage),
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)
     for remark in app_replay.remarks(result, data_dir):
         click.echo(f"note: {remark}", err=True)
     return EXIT_NOTHING_UNDERSTOOD if result["quarantined"] and not result["data"] else 0
+
+
+def _names(words: str) -> tuple[str, ...]:
+    return tuple(name for name in words.replace(" ", "").split(",") if name)

@@ -28,12 +28,12 @@ from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import Side
-from breadboard.model.wide import MOST, share, share_up
+from breadboard.model.wide import share, share_up
 
 STEPS: Final = 2_000
 """Matches of one walk; there may be more to be taken where it ends for this."""
-FULL: Final = MOST // 4
-"""No sum grows beyond this: a walk that would ends there."""
+FULL: Final = 4 * 10**17
+"""A walk ends when a sum is beyond this, of sizes (4e9 units) or of money (4e8): twice as much still fits everywhere."""
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
