@@ -425,7 +425,7 @@ class Stage(Protocol):
 class Market(Protocol):
     """The books as they are at one moment of a replay or a live run."""
 
-    def levels(self, instrument: int, side: Side) -> Sequence[tuple[int, int]] | None:
+    def levels(self, instrument: int, side: Side) -> Iterator[tuple[int, int]] | None:
         """Return what can be taken by who does ``side``: ``(price, size)``, best first; None where it is not believed.
 
         Prices in 1e-9 of the quote currency; sizes in 1e-8 of what the venue counts (contracts, where there are any).

@@ -15,7 +15,8 @@ is told anew when that changes, and **closes** when nothing is left of it or whe
 It is what was told and not what could be had: by the time an order is there, others were quicker. ``paper`` says more.
 """
 
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from breadboard.engine.arbitrage_levels import HIGH, LOW, in_units
 from breadboard.engine.arbitrage_routes import STANDING, convert, hindrance
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.book_kernel import ASKS, BIDS
-from breadboard.engine.books import Books
+from breadboard.engine.books import BookCopy, Books
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.consolidated_legs import BOOK, MOVE
 from breadboard.engine.level_pool import LevelPool
@@ -40,10 +41,13 @@ from breadboard.model.opportunities import OPPORTUNITY, OpportunityState
 from breadboard.model.tape import Tape
 from breadboard.ports import Market
 
+_LEVELS: Final = ("level_side", "level_price", "level_size", "level_size_exp")
 _COLUMNS: Final = (
     *("kind", "code", "source", "instrument", "offset", "index", "ts_event", "ts_recv", "size"),
-    *("level_begin", "level_end", "level_side", "level_price", "level_size", "level_size_exp"),
+    *("level_begin", "level_end", *_LEVELS),
 )
+_MANY: Final = 2_000
+"""More levels than this are not caught up with one by one."""
 
 
 class Arbitrage:
@@ -62,6 +66,7 @@ class Arbitrage:
         self._halts = np.zeros(legs, np.bool_)
         self._pool = LevelPool()
         self._pool.grow(legs)
+        self._behind = np.full((legs, 2), core.NOTHING, np.int64)
         self._worth = np.zeros((len(self.terms.rates), 2), np.int64)
         self._standing = np.zeros(routes, STANDING)
         self._held = np.zeros(routes, OPPORTUNITY)
@@ -88,6 +93,7 @@ class Arbitrage:
         out = np.zeros(len(self._held) + 64, OPPORTUNITY)
         row = top = move = copy = at = 0
         fills: list[NDArray[np.void]] = []
+        later = np.empty(len(self._books.tops), np.int64)
         while True:
             pool = self._pool
             why, row, top, move, copy, at = core.run(
@@ -100,6 +106,8 @@ class Arbitrage:
                 self._consolidated.moves,
                 self._consolidated.leg_of,
                 self._instrument_of,
+                self._behind,
+                later,
                 self._legs,
                 self._halts,
                 self.terms.terms,
@@ -125,10 +133,11 @@ class Arbitrage:
                 *columns,
             )
             if why == core.ENDED:
+                self._catch_up(tape, later, _MANY)
                 self.fills = np.concatenate(fills) if fills else np.zeros(0, PAPER_FILL)
                 return out[:at].copy() if at else None
             if why == core.FALLS_DUE:
-                fills += self._fall_due(tape, row)
+                fills += self._fall_due(tape, row, later)
             elif why == core.SPOKE:
                 self._take(out[:at], tape, row)
             elif why == core.STEPPED:
@@ -136,19 +145,16 @@ class Arbitrage:
             elif why == core.SHORT:
                 out = np.concatenate((out, np.zeros(len(out), OPPORTUNITY)))
             elif why == core.COPY:
-                self._pool.replace(self._leg(top), *copies[copy][1:])
+                self._replace(self._leg(top), copies[copy])
                 self._touch(self._leg(top))
                 top, copy = top + 1, copy + 1
             elif why == core.WIDEN:
-                rows = slice(int(tape.level_begin[row]), int(tape.level_end[row]))
-                levels = (tape.level_side, tape.level_price, tape.level_size, tape.level_size_exp)
-                self._pool.change(self._leg(top), *(column[rows] for column in levels))
-                self._touch(self._leg(top))
-                top += 1
+                self._widen(int(self._meter[core.WIDENS]), tape, later)
 
     def counters(self) -> dict[str, int]:
-        """Return opportunities opened, rows told, changes told with others, and times a route was looked at."""
-        names = {"opened": core.NUMBER, "told": core.TOLD, "conflated": core.CONFLATED, "looked": core.LOOKED}
+        """Return opportunities opened, rows told, changes told with others; times a route was looked at and walked."""
+        names = {"opened": core.NUMBER, "told": core.TOLD, "conflated": core.CONFLATED}
+        names |= {"looked": core.LOOKED, "walked": core.WALKED}
         return {name: int(self._meter[slot]) for name, slot in names.items()}
 
     def snapshot(self) -> bytes:
@@ -185,7 +191,7 @@ class Arbitrage:
         for leg, which in enumerate(self._instrument_of.tolist()):
             copy = self._books.copied(which)
             if copy is not None:
-                self._pool.replace(leg, *copy[1:])
+                self._replace(leg, copy)
 
     def levels(self, leg: int, side: int) -> list[tuple[int, int, int]]:
         """Return the levels of a leg's book (``BIDS``, ``ASKS``) as this stage follows it, best first."""
@@ -195,18 +201,23 @@ class Arbitrage:
         """Return the books as they are now, held against the clock at ``ts``."""
         return _Followed(self, ts)
 
-    def believed(self, instrument: int, side: Side, ts: int) -> list[tuple[int, int]] | None:
+    def believed(self, instrument: int, side: Side, ts: int) -> Iterator[tuple[int, int]] | None:
         """Return what ``Market.levels`` promises, at ``ts``."""
         leg = int(self._consolidated.leg_of[instrument])
         known = self._legs[leg]
         if hindrance(known, self._halts[leg], ts, self._limits):
             return None
-        if known["face"] == BOOK:
-            found = self._pool.levels(leg, ASKS if side == Side.BUY else BIDS)
-        else:
-            name = "ask" if side == Side.BUY else "bid"
-            found = [(int(known[name]), int(known[f"{name}_size"]), int(known[f"{name}_size_exp"]))]
-        return [(price, in_units(size, exponent)) for price, size, exponent in found if price > 0]
+        name = "ask" if side == Side.BUY else "bid"
+        quoted = (int(known[name]), int(known[f"{name}_size"]), int(known[f"{name}_size_exp"]))
+        found = self._best_first(leg, ASKS if side == Side.BUY else BIDS) if known["face"] == BOOK else iter([quoted])
+        return ((price, in_units(size, exponent)) for price, size, exponent in found if price > 0)
+
+    def _best_first(self, leg: int, side: int) -> Iterator[tuple[int, int, int]]:
+        """Yield the levels of a book; few are ever asked for."""
+        told, count = 0, 16
+        while len(found := self._pool.levels(leg, side, count)) > told:
+            yield from found[told:]
+            told, count = len(found), 4 * count
 
     def _on_paper(self, config: PaperConfig) -> PaperTrades:
         """Return the books of trades that are made on paper."""
@@ -224,9 +235,42 @@ class Arbitrage:
             return None
         return int(self._worth[place, LOW]), int(self._worth[place, HIGH])
 
-    def _fall_due(self, tape: Tape, row: int) -> list[NDArray[np.void]]:
+    def _replace(self, leg: int, copy: BookCopy) -> None:
+        """Take a whole book; what it was behind with is in it."""
+        self._pool.replace(leg, *copy[1:])
+        self._behind[leg] = core.NOTHING
+
+    def _widen(self, leg: int, tape: Tape, later: NDArray[np.int64]) -> None:
+        """Apply the first of what a leg's book is behind with, where the pool has no room for it."""
+        top = int(self._behind[leg, core.FIRST])
+        row = int(self._books.tops["row"][top])
+        rows = slice(int(tape.level_begin[row]), int(tape.level_end[row]))
+        self._pool.change(leg, *(getattr(tape, name)[rows] for name in _LEVELS))
+        self._behind[leg, core.FIRST] = later[top]
+
+    def _catch_up(self, tape: Tape, later: NDArray[np.int64], many: int = core.NEVER) -> None:
+        """Have every book be what it is after the rows taken so far.
+
+        At the end of a tape, when ``Books`` holds the same, one with more than ``many`` changes is taken whole.
+        """
+        columns = [getattr(tape, name) for name in ("level_begin", "level_end", *_LEVELS)]
+        whole = np.zeros(len(self._legs), np.bool_)
+        needy = 0
+        while needy != core.NOTHING:
+            pool = self._pool
+            parts = (pool.sides, pool.keys, pool.sizes, pool.exps, pool.meter)
+            needy = core.settle(many, whole, self._behind, later, self._books.tops, *columns, *parts)
+            if needy != core.NOTHING:
+                self._widen(needy, tape, later)
+        for leg in np.flatnonzero(whole).tolist():
+            copy = self._books.copied(int(self._instrument_of[leg]))
+            if copy is not None:  # one that is not live any more is told of whole when it is
+                self._replace(leg, copy)
+
+    def _fall_due(self, tape: Tape, row: int, later: NDArray[np.int64]) -> list[NDArray[np.void]]:
         """Deal with all orders that were there before a row was received."""
         assert self._paper is not None
+        self._catch_up(tape, later)
         self._now = int(self._meter[core.DUE])
         fills = self._paper.until(int(tape.ts_recv[row]), self.market(self._now))
         for fill in fills:
@@ -275,6 +319,6 @@ class _Followed:
         self._stage = stage
         self._ts = ts
 
-    def levels(self, instrument: int, side: Side) -> list[tuple[int, int]] | None:
+    def levels(self, instrument: int, side: Side) -> Iterator[tuple[int, int]] | None:
         """Return what can be taken, best first."""
         return self._stage.believed(instrument, side, self._ts)

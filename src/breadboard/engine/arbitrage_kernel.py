@@ -5,26 +5,30 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.arbitrage_routes import evaluate, good_until
+from breadboard.engine.arbitrage_routes import conclude, good_until, look, weigh
 from breadboard.engine.book_kernel import change
 from breadboard.engine.consolidated_legs import STANDS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, StatusCode
-from breadboard.model.opportunities import MAX_LEGS, OpportunityState
+from breadboard.model.opportunities import MAX_LEGS, Cause, OpportunityState
 
-DEADLINE, NUMBER, TOLD, CONFLATED, LOOKED, DUE, PHASE, LOW, HIGH = range(9)
+DEADLINE, NUMBER, TOLD, CONFLATED, LOOKED, WALKED, DUE, PHASE, LOW, HIGH, WIDENS = range(11)
 """Slots of ``meter``: no open route ages before this time; opportunities opened; rows told; changes told with others;
-times a route was looked at; nothing on paper is due before this time; how far the present row was taken; first and last
-route to look at (none where the last is before the first)."""
-METERS: Final = 9
+times a route was looked at, and its books walked; nothing on paper is due before this time; how far the present row was
+taken; first and last route to look at (none where the last is before the first); the leg that needs room."""
+METERS: Final = 11
 KEPT: Final = DUE
 """Slots before this one are state; the rest is of one row, or of others."""
 NEVER: Final = 2**63 - 1
+FIRST, LAST = range(2)
+"""Columns of ``behind[leg]``: the first and the last of the leg's tops that its book is behind with; ``later`` joins them."""
+NOTHING: Final = -1
 ENDED, SHORT, COPY, WIDEN, FALLS_DUE, SPOKE, STEPPED = range(7)
 """Why ``run`` returns: the tape is over; ``out`` may be too short; a book is to be copied; the pool is full; something on
 paper is due before this row; the row opened something; the row set our clock (the last two where paper is kept)."""
 _START, _STEPPED, _BOOKS, _DONE = range(4)
+_NONE: Final = int(Cause.NONE)
 _OPENED: Final = int(OpportunityState.OPENED)
 _UPDATED: Final = int(OpportunityState.UPDATED)
 _CLOSED: Final = int(OpportunityState.CLOSED)
@@ -106,6 +110,72 @@ def _find_old(
 
 
 @kernel
+def catch_up(
+    leg: int,
+    behind: NDArray[np.int64],
+    later: NDArray[np.int64],
+    tops: NDArray[np.void],
+    level_begin: NDArray[np.int64],
+    level_end: NDArray[np.int64],
+    level_side: NDArray[np.uint8],
+    level_price: NDArray[np.int64],
+    level_size: NDArray[np.int64],
+    level_exp: NDArray[np.int8],
+    sides: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    pool_meter: NDArray[np.int64],
+) -> bool:
+    """Apply to a leg's book what became of it up to the present row; False, the first of it left, where the pool is full."""
+    levels = (level_side, level_price, level_size, level_exp)
+    while behind[leg, FIRST] != NOTHING:
+        row = tops[behind[leg, FIRST]].row
+        begin, end = level_begin[row], level_end[row]
+        if not change(sides[leg], begin, end, *levels, keys, sizes, exps, pool_meter):
+            return False
+        behind[leg, FIRST] = later[behind[leg, FIRST]]
+    return True
+
+
+@kernel
+def settle(
+    many: int,
+    whole: NDArray[np.bool_],
+    behind: NDArray[np.int64],
+    later: NDArray[np.int64],
+    tops: NDArray[np.void],
+    level_begin: NDArray[np.int64],
+    level_end: NDArray[np.int64],
+    level_side: NDArray[np.uint8],
+    level_price: NDArray[np.int64],
+    level_size: NDArray[np.int64],
+    level_exp: NDArray[np.int8],
+    sides: NDArray[np.int64],
+    keys: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    exps: NDArray[np.int8],
+    pool_meter: NDArray[np.int64],
+) -> int:
+    """Have every book catch up; return the leg that needs room in the pool first, NOTHING where none does.
+
+    A book that is behind with more levels than ``many`` is named in ``whole`` instead.
+    """
+    levels = (level_begin, level_end, level_side, level_price, level_size, level_exp)
+    for leg in range(len(behind)):
+        count, top = 0, behind[leg, FIRST]
+        while top != NOTHING and count <= many:
+            count += level_end[tops[top].row] - level_begin[tops[top].row]
+            top = later[top]
+        if count > many:
+            whole[leg] = True
+            behind[leg, FIRST] = NOTHING
+        elif not catch_up(leg, behind, later, tops, *levels, sides, keys, sizes, exps, pool_meter):
+            return leg
+    return NOTHING
+
+
+@kernel
 def _mixed(key: int, offset: int, index: int) -> int:
     """Return one number of three: splitmix64, so that neighbours have nothing in common."""
     mixed = np.uint64(key) ^ (np.uint64(offset) * np.uint64(65_536) + np.uint64(index))
@@ -136,6 +206,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     moves: NDArray[np.void],
     leg_of: NDArray[np.int64],
     instrument_of: NDArray[np.int32],
+    behind: NDArray[np.int64],
+    later: NDArray[np.int64],
     legs: NDArray[np.void],
     halts: NDArray[np.bool_],
     terms: NDArray[np.void],
@@ -177,10 +249,11 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     """Take rows from ``row`` on; return why it ended, and the first row, top, move and copy not taken, and rows in ``out``.
 
     ``tops`` and ``moves`` are of the same tape. Of a top whose place is in ``copied`` the book is to be put in place by
-    the caller (COPY), of every other live one the row's levels are applied. ``limits``: the margin asked for, and ns
-    that a leg may be old and that lie between two updates.
+    the caller (COPY); of every other live one the row's levels are applied, but not before somebody looks at that book.
     """
     count = len(routes)
+    levels = (level_begin, level_end, level_side, level_price, level_size, level_exp)
+    pool = (sides, keys, sizes, exps, pool_meter)
     while row < len(kind):
         now = ts_recv[row]
         if meter[PHASE] == _START:
@@ -202,10 +275,12 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 if leg >= 0 and tops[top].state == _LIVE:
                     if copy < len(copied) and copied[copy] == top:
                         return COPY, row, top, move, copy, at
-                    begin, end = level_begin[row], level_end[row]
-                    levels = (level_side, level_price, level_size, level_exp)
-                    if not change(sides[leg], begin, end, *levels, keys, sizes, exps, pool_meter):
-                        return WIDEN, row, top, move, copy, at
+                    later[top] = NOTHING
+                    if behind[leg, FIRST] == NOTHING:
+                        behind[leg, FIRST] = top
+                    else:
+                        later[behind[leg, LAST]] = top
+                    behind[leg, LAST] = top
                     touch(leg, touching, reach, dirty, meter)
                 top += 1
             while move < len(moves) and moves[move].row == row:
@@ -224,26 +299,20 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             for route in range(meter[LOW], meter[HIGH] + 1):
                 if not dirty[route]:
                     continue
+                cause, rate_age = weigh(routes[route], now, legs, halts, terms, rates, worth, limits)
+                if cause == _NONE:
+                    for place in range(MAX_LEGS):
+                        leg = routes[route].legs[place]
+                        if leg >= 0 and not catch_up(leg, behind, later, tops, *levels, *pool):
+                            meter[WIDENS] = leg
+                            return WIDEN, row, top, move, copy, at
+                    meter[WALKED] += 1
+                    cause = look(routes[route], legs, terms, worth, limits, sides, keys, sizes, exps, found[0])
+                told = 0
+                if cause == _NONE or standing[route].open:
+                    told = conclude(route, cause, now, rate_age, legs, routes, standing, held, found[0], limits)
                 dirty[route] = False
                 meter[LOOKED] += 1
-                told = evaluate(
-                    route,
-                    now,
-                    legs,
-                    halts,
-                    terms,
-                    rates,
-                    worth,
-                    routes,
-                    standing,
-                    held,
-                    found[0],
-                    limits,
-                    sides,
-                    keys,
-                    sizes,
-                    exps,
-                )
                 if standing[route].open:
                     until = good_until(routes[route], legs, terms, rates, limits)
                     meter[DEADLINE] = min(meter[DEADLINE], until)

@@ -100,7 +100,7 @@ def buying(price: int, finer: int, term: Record, worth: NDArray[np.int64]) -> in
     cost = price * finer
     if term.rate != NO_RATE:
         cost = share_up(cost, worth[term.rate, HIGH], PRICE_UNIT)
-    return share_up(cost, FEE_UNIT + term.fee, FEE_UNIT)
+    return share_up(cost, FEE_UNIT + term.fee, FEE_UNIT) if term.fee else cost
 
 
 @kernel
@@ -109,7 +109,7 @@ def selling(price: int, finer: int, term: Record, worth: NDArray[np.int64]) -> i
     brings = price * finer
     if term.rate != NO_RATE:
         brings = share(brings, worth[term.rate, LOW], PRICE_UNIT)
-    return share(brings, FEE_UNIT - term.fee, FEE_UNIT)
+    return share(brings, FEE_UNIT - term.fee, FEE_UNIT) if term.fee else brings
 
 
 @kernel
@@ -127,4 +127,4 @@ def got(price: int, base: int) -> int:
 @kernel
 def fee_on(amount: int, term: Record) -> int:
     """Return the fee on an amount, rounded up."""
-    return share_up(amount, term.fee, FEE_UNIT)
+    return share_up(amount, term.fee, FEE_UNIT) if term.fee else 0

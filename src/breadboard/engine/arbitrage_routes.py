@@ -192,55 +192,82 @@ def _describe(row: Record, route: Record, now: int, legs: NDArray[np.void]) -> N
 
 
 @kernel
-def evaluate(
-    place: int,
+def weigh(
+    route: Record,
     now: int,
     legs: NDArray[np.void],
     halts: NDArray[np.bool_],
     terms: NDArray[np.void],
     rates: NDArray[np.void],
     worth: NDArray[np.int64],
-    routes: NDArray[np.void],
-    standing: NDArray[np.void],
-    held: NDArray[np.void],
-    found: Record,
+    limits: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Return the ``Cause`` for which a route gives no signal, as far as best prices tell, and how old its rates are.
+
+    NONE: only its books can tell, and ``worth`` holds what its currencies are worth now.
+    """
+    rate_age = ABSENT
+    for place in range(MAX_LEGS):
+        leg = route.legs[place]
+        if leg >= 0:
+            cause = hindrance(legs[leg], halts[leg], now, limits)
+            if cause != _NONE:
+                return cause, ABSENT
+    for place in range(MAX_LEGS):
+        leg = route.legs[place]
+        if leg >= 0 and terms[leg].rate != NO_RATE:
+            age = convert(terms[leg].rate, now, rates, legs, halts, limits, worth)
+            if age == ABSENT:
+                return _RATE, ABSENT
+            rate_age = max(rate_age, age)
+    return (_GONE if _surely_not(route, legs, terms, worth) else _NONE), rate_age
+
+
+@kernel
+def look(
+    route: Record,
+    legs: NDArray[np.void],
+    terms: NDArray[np.void],
+    worth: NDArray[np.int64],
     limits: NDArray[np.int64],
     sides: NDArray[np.int64],
     keys: NDArray[np.int64],
     sizes: NDArray[np.int64],
     exps: NDArray[np.int8],
+    found: Record,
 ) -> int:
-    """Look at one route and return the ``OpportunityState`` of the row that is to be told of it, 0 for none.
+    """Walk the books of a route; return GONE where nothing can be taken, and NONE where ``found`` says what can."""
+    if route.kind == _CROSS:
+        walk_pair(route, legs, terms, worth, limits[LEAST], sides, keys, sizes, exps, found)
+    else:
+        walk_triangle(route, legs, terms, limits[LEAST], sides, keys, sizes, exps, found)
+    return _NONE if found.size > 0 and _enough(found, route, terms) else _GONE
 
-    The row is ``held[place]``, but for what only the tape row knows. ``found`` is room for one walk.
+
+@kernel
+def conclude(
+    place: int,
+    cause: int,
+    now: int,
+    rate_age: int,
+    legs: NDArray[np.void],
+    routes: NDArray[np.void],
+    standing: NDArray[np.void],
+    held: NDArray[np.void],
+    found: Record,
+    limits: NDArray[np.int64],
+) -> int:
+    """Return the ``OpportunityState`` of the row that is to be told of a route now, 0 for none.
+
+    The row is ``held[place]``, but for what only the tape row knows.
     """
     route, state, row = routes[place], standing[place], held[place]
-    cause, rate_age = _NONE, ABSENT
-    for at in range(MAX_LEGS):
-        leg = route.legs[at]
-        if leg >= 0 and cause == _NONE:
-            cause = hindrance(legs[leg], halts[leg], now, limits)
-    for at in range(MAX_LEGS):
-        leg = route.legs[at]
-        if leg >= 0 and cause == _NONE and terms[leg].rate != NO_RATE:
-            age = convert(terms[leg].rate, now, rates, legs, halts, limits, worth)
-            rate_age = max(rate_age, age)
-            if age == ABSENT:
-                cause = _RATE
-    if cause == _NONE:
-        clear(found)
-        if not _surely_not(route, legs, terms, worth):
-            if route.kind == _CROSS:
-                walk_pair(route, legs, terms, worth, limits[LEAST], sides, keys, sizes, exps, found)
-            else:
-                walk_triangle(route, legs, terms, limits[LEAST], sides, keys, sizes, exps, found)
-        if found.size == 0 or not _enough(found, route, terms):
-            cause = _GONE
     if cause != _NONE:
         if not state.open:
             return 0
         state.open = 0
-        row.state, row.cause, row.changes = _CLOSED, cause, state.changes + 1
+        row.state, row.cause = _CLOSED, cause
+        row.changes, state.changes = state.changes + 1, 0
         _describe(row, route, now, legs)
         return _CLOSED
     if not state.open:

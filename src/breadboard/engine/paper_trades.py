@@ -159,9 +159,9 @@ class PaperTrades:
         if base == 0:
             return 0
         levels = market.levels(int(self._instrument_of[leg]), Side.SELL if base > 0 else Side.BUY)
-        if not levels:
+        price = next(levels, (0, 0))[0] if levels is not None else 0
+        if not price:
             return ABSENT
-        price = levels[0][0]
         value = base * price // SIZE_UNIT
         return value - (-(-abs(value) * int(self._terms.terms[leg]["fee"]) // FEE_UNIT))
 

@@ -51,6 +51,13 @@ def _divide(value: int, factor: int, divisor: int) -> Any:  # noqa: ANN401 - num
         return (whole, low - whole * by) if whole < _MOST else (_MOST, _NONE)
     if high >= by:
         return _MOST, _NONE
+    if by < _BASE:
+        part = (high << _HALF) | (low >> _HALF)
+        first = part // by
+        part = ((part - first * by) << _HALF) | (low & _MASK)
+        second = part // by
+        whole = (first << _HALF) | second
+        return (whole, part - second * by) if whole < _MOST else (_MOST, _NONE)
     shift = _NONE
     while not by & _TOP:
         by <<= _ONE
