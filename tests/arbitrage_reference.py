@@ -5,7 +5,7 @@ at every route with fractions where the engine has rounded integers. Slow, and o
 """
 
 import json
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
@@ -186,6 +186,60 @@ def walk(buy: Leg, sell: Leg, fees: Sequence[Decimal], rates: Sequence[Decimal],
     if first is None or not all(whole) or gross - charged <= 0:
         return None
     return Figures(size, cost, gross, charged, first, last, whole, capped)
+
+
+def walk_round(
+    legs: Sequence[Any], fees: Sequence[Decimal], back: bool, least: Decimal
+) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal] | None:
+    """Go round A/B, B/C, A/C; return size, cost, gross, fees and what of B went by, or None where nothing is earned.
+
+    ``legs`` are in that order, and so are ``fees``. Sizes of B are whole 1e-8: what is needed is rounded up.
+    """
+    books = [iter(leg.levels(side)) for leg, side in zip(legs, (0, 0, 1) if back else (1, 1, 0), strict=True)]
+    nothing = Level(Decimal(0), Decimal(-1), Decimal(0))
+    now: list[Level | None] = [None, None, None]
+    size = cost = gross = net = passed = Decimal(0)
+    while True:
+        for place, one in enumerate(now):
+            while one is None or one.base == 0:
+                one = next(books[place], nothing)  # noqa: PLW2901 - the next level that has something
+            now[place] = one
+        a_b, b_c, a_c = (one or nothing for one in now)
+        if min(a_b.base, b_c.base, a_c.base) < 0:
+            break
+        if back:
+            earns = a_b.price * (1 - fees[0]) * b_c.price * (1 - fees[1]) > a_c.price * (1 + fees[2]) * (1 + least)
+        else:
+            earns = a_c.price * (1 - fees[2]) > a_b.price * (1 + fees[0]) * b_c.price * (1 + fees[1]) * (1 + least)
+        if not earns:
+            break
+
+        def of_b(base: Decimal, price: Decimal = a_b.price) -> tuple[Decimal, Decimal]:
+            amount = (down if back else up)(price * base, MONEY)
+            fee = up(amount * fees[0], MONEY)
+            return (down(max(amount - fee, Decimal(0)), UNITS) if back else up(amount + fee, UNITS)), (
+                down(amount, UNITS) if back else up(amount, UNITS)
+            )
+
+        steps = range(int(min(a_b.base, a_c.base) / UNITS) + 1)
+        base = (bisect_right(steps, b_c.base, key=lambda units: of_b(units * UNITS)[0]) - 1) * UNITS
+        if base == 0:
+            now[1] = b_c._replace(base=Decimal(0))
+            continue
+        taken, bare = of_b(base)
+        if back:
+            out, brings = up(a_c.price * base, MONEY), down(b_c.price * taken, MONEY)
+            charged = up(out * fees[2], MONEY) + up(brings * fees[1], MONEY)
+            bare_out, bare_brings = out, down(b_c.price * bare, MONEY)
+        else:
+            out, brings = up(b_c.price * taken, MONEY), down(a_c.price * base, MONEY)
+            charged = up(out * fees[1], MONEY) + up(brings * fees[2], MONEY)
+            bare_out, bare_brings = up(b_c.price * bare, MONEY), brings
+        size, passed = size + base, passed + taken
+        cost, gross, net = cost + bare_out, gross + bare_brings - bare_out, net + brings - out - charged
+        now[0], now[2] = a_b._replace(base=a_b.base - base), a_c._replace(base=a_c.base - base)
+        now[1] = b_c._replace(base=b_c.base - taken)
+    return (size, cost, gross, gross - net, passed) if size and net > 0 and passed > 0 else None
 
 
 def expected(

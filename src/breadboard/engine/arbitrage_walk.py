@@ -34,6 +34,7 @@ STEPS: Final = 2_000
 """Matches of one walk; there may be more to be taken where it ends for this."""
 FULL: Final = 4 * 10**17
 """A walk ends when a sum is beyond this, of sizes (4e9 units) or of money (4e8): twice as much still fits everywhere."""
+_SURELY: Final = 0.99 * FULL * SIZE_UNIT
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
 
@@ -52,6 +53,14 @@ def clear(row: Record) -> None:
 def _begin(row: Record, place: int, side: int, price: int) -> None:
     row.leg_side[place] = side
     row.leg_price[place] = price
+
+
+@kernel
+def _bounded(base: int, price: int) -> int:
+    """Return a size, or as much of it as no sum is too small for."""
+    if float(base) * float(price) < _SURELY:
+        return min(base, FULL)
+    return min(base, FULL, share(FULL, SIZE_UNIT, price))
 
 
 @kernel
@@ -98,7 +107,7 @@ def walk_pair(
         if row.size == 0:
             _begin(row, 0, _BUY, ask)
             _begin(row, 1, _SELL, bid)
-        base = min(ask_left, bid_left, FULL)
+        base = _bounded(min(ask_left, bid_left), max(ask, bid))
         out, back = paid(ask, base), got(bid, base)
         cost, proceeds = out, back
         if terms[buy].rate != NO_RATE:
@@ -224,7 +233,7 @@ def walk_triangle(
         if not triangle_earns(price[1], price[of_b], price[of_c], back, terms, route, least):
             break
         middle, first, last = terms[route.legs[1]], terms[route.legs[0]], terms[route.legs[2]]
-        base = _fitting(price[1], min(left[1], left[of_c], FULL), middle, back, left[of_b])
+        base = _fitting(price[1], _bounded(min(left[1], left[of_c]), max(price[1], price[of_c])), middle, back, left[of_b])
         if base == 0:  # a rest of B that is not enough for the smallest size of A
             left[of_b] = 0
             continue
