@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from itertools import permutations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from breadboard.model.frames import Frames
 
@@ -40,6 +40,14 @@ def level(source: int, price: Decimal, size: Decimal) -> Level:
 
 def contracts(source: int, price: Decimal, base: Decimal) -> Decimal:
     return down(base * price / CONTRACT, UNITS) if source == INVERSE else base
+
+
+class Offers(Protocol):
+    """What the walks ask of a leg."""
+
+    source: int
+
+    def levels(self, side: int) -> Iterator[Level]: ...
 
 
 @dataclass
@@ -149,7 +157,9 @@ class Row(NamedTuple):
     ages: tuple[int, int]
 
 
-def walk(buy: Leg, sell: Leg, fees: Sequence[Decimal], rates: Sequence[Decimal], least: Decimal) -> Figures | None:
+def walk(
+    buy: Offers, sell: Offers, fees: Sequence[Decimal], rates: Sequence[Decimal], least: Decimal
+) -> Figures | None:
     """Match asks of one with bids of the other, best first, while a unit earns more than ``least`` of its cost."""
     size = cost = gross = charged = Decimal(0)
     bought = sold = Decimal(0)
@@ -189,7 +199,7 @@ def walk(buy: Leg, sell: Leg, fees: Sequence[Decimal], rates: Sequence[Decimal],
 
 
 def walk_round(
-    legs: Sequence[Any], fees: Sequence[Decimal], back: bool, least: Decimal
+    legs: Sequence[Offers], fees: Sequence[Decimal], back: bool, least: Decimal
 ) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal] | None:
     """Go round A/B, B/C, A/C; return size, cost, gross, fees and what of B went by, or None where nothing is earned.
 
@@ -267,7 +277,7 @@ def expected(
                     continue
                 if any(leg.heard is None for leg in pair):
                     continue
-                figures = None if old else walk(*pair, fees, rates, least)
+                figures = None if old else walk(pair[0], pair[1], fees, rates, least)
                 told = _become(route, figures, now, update)
                 if told:
                     ages = (now - (pair[0].heard or 0), now - (pair[1].heard or 0))

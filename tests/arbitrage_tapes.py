@@ -49,11 +49,15 @@ def config(**more: Any) -> ArbitrageConfig:  # noqa: ANN401 - any setting
 class Desk:
     """Books, what is consolidated from them, and arbitrage between them: one stage for the suites."""
 
-    def __init__(self, given: ArbitrageConfig | None = None, silence_s: Callable[[str], float | None] | None = None) -> None:
+    def __init__(
+        self, given: ArbitrageConfig | None = None, silence_s: Callable[[str], float | None] | None = None
+    ) -> None:
         self.instruments = Instruments()
         for venue, symbol in NAMES:
             self.instruments.intern(venue, symbol)
-        self.consolidated = Consolidated(groups_of(GROUPS), self.instruments, silence_s or (lambda _: 20.0), moving=True)
+        self.consolidated = Consolidated(
+            groups_of(GROUPS), self.instruments, silence_s or (lambda _: 20.0), moving=True
+        )
         watches = self.consolidated.watches
         self.books = Books(lambda _: SequenceRule.NONE, watches, copied=watches)
         self.arbitrage = Arbitrage(given or config(), self.books, self.consolidated)
@@ -84,7 +88,9 @@ def whole(levels: Sequence[tuple[int, float, float]]) -> list[tuple[int, int, in
     return [(side, round(price * 10**9), round(size * 10**8)) for side, price, size in levels]
 
 
-def book(which: int, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]], **more: Any) -> dict[str, Any]:  # noqa: ANN401 - any column
+def book(
+    which: int, bids: Sequence[tuple[float, float]], asks: Sequence[tuple[float, float]], **more: int
+) -> dict[str, Any]:
     """Return a snapshot of an instrument's book."""
     levels = whole([(BUY, *one) for one in bids] + [(SELL, *one) for one in asks])
     return {"kind": EventKind.BOOK_SNAPSHOT, "instrument": which, "source": SOURCE[which], "levels": levels, **more}
@@ -109,19 +115,30 @@ def anything(random_: random.Random, count: int) -> Tape:
     now = 0
     while len(rows) < count:
         at = len(rows)
-        now += random_.choice((0, 1000, *(20_000_000,) * 20, *(150_000_000,) * 6, 2 * SECOND, 15 * SECOND)[: random_.choice((28, 28, 30))])
+        now += random_.choice(
+            (0, 1000, *(20_000_000,) * 20, *(150_000_000,) * 6, 2 * SECOND, 15 * SECOND)[: random_.choice((28, 28, 30))]
+        )
         which = random_.randrange(len(NAMES))
         dice = random_.random()
         flags = random_.choice((0,) * 30 + (Flag.DELAYED,))
         stamp = {"ts_recv": T0 + now, "flags": flags, "ts_event": T0 + now - random_.choice((0, 10**7))}
         if dice < 0.66:
             side = random_.choice((BUY, SELL))
-            row = change(which, side, _near(random_, which, side), random_.choice((0, 1, 2, 5, 0.5)) * _lot(which)) | stamp
+            row = (
+                change(which, side, _near(random_, which, side), random_.choice((0, 1, 2, 5, 0.5)) * _lot(which))
+                | stamp
+            )
         elif dice < 0.82:
             row = _random_book(random_, which) | stamp
         elif dice < 0.88:
             price, ask = (round(_near(random_, which, side) * 10**9) for side in (BUY, SELL))
-            row = {"kind": EventKind.QUOTE, "instrument": which, "source": SOURCE[which], "price": price, "ask_price": ask}
+            row = {
+                "kind": EventKind.QUOTE,
+                "instrument": which,
+                "source": SOURCE[which],
+                "price": price,
+                "ask_price": ask,
+            }
             row |= {"size": 10**8, "ask_size": 10**8} | stamp
         elif dice < 0.92:
             code = random_.choice((StatusCode.HALTED, StatusCode.RESUMED, StatusCode.RESUMED, StatusCode.STALE))

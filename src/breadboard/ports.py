@@ -447,7 +447,7 @@ class Execution(Protocol):
     """
 
     def submit(self, orders: Sequence[Order]) -> None:
-        """Take orders, decided at their ``ts``. Never raises for what a market may refuse: that is a fill of nothing."""
+        """Take orders, decided at their ``ts``. Never raises for what a market may refuse: a fill says so."""
         ...
 
     @property

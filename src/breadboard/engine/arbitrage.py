@@ -253,13 +253,13 @@ class Arbitrage:
 
         At the end of a tape, when ``Books`` holds the same, one with more than ``many`` changes is taken whole.
         """
-        columns = [getattr(tape, name) for name in ("level_begin", "level_end", *_LEVELS)]
         whole = np.zeros(len(self._legs), np.bool_)
         needy = 0
         while needy != core.NOTHING:
             pool = self._pool
-            parts = (pool.sides, pool.keys, pool.sizes, pool.exps, pool.meter)
-            needy = core.settle(many, whole, self._behind, later, self._books.tops, *columns, *parts)
+            columns = (tape.level_begin, tape.level_end, *(getattr(tape, name) for name in _LEVELS))
+            parts = (*columns, pool.sides, pool.keys, pool.sizes, pool.exps, pool.meter)
+            needy = core.settle(many, whole, self._behind, later, self._books.tops, *parts)
             if needy != core.NOTHING:
                 self._widen(needy, tape, later)
         for leg in np.flatnonzero(whole).tolist():

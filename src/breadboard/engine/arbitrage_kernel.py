@@ -1,6 +1,6 @@
-"""The inner loop of arbitrage: rows in order, the books and legs as they are after each, and the routes that are touched."""
+"""The inner loop of arbitrage: rows in order, books and legs as they are after each, and the routes that they touch."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,11 @@ KEPT: Final = DUE
 """Slots before this one are state; the rest is of one row, or of others."""
 NEVER: Final = 2**63 - 1
 FIRST, LAST = range(2)
-"""Columns of ``behind[leg]``: the first and the last of the leg's tops that its book is behind with; ``later`` joins them."""
+"""Columns of ``behind[leg]``: the first and the last of the tops that the leg's book lacks; ``later`` joins them."""
 NOTHING: Final = -1
 ENDED, SHORT, COPY, WIDEN, FALLS_DUE, SPOKE, STEPPED = range(7)
-"""Why ``run`` returns: the tape is over; ``out`` may be too short; a book is to be copied; the pool is full; something on
-paper is due before this row; the row opened something; the row set our clock (the last two where paper is kept)."""
+"""Why ``run`` returns: the tape is over; ``out`` may be too short; a book is to be copied; the pool is full; something
+on paper is due before this row; the row opened something; the row set our clock (the last two where paper is kept)."""
 _START, _STEPPED, _BOOKS, _DONE = range(4)
 _NONE: Final = int(Cause.NONE)
 _OPENED: Final = int(OpportunityState.OPENED)
@@ -52,7 +52,9 @@ def touch(
 
 
 @kernel
-def _step(step: int, legs: NDArray[np.void], held: NDArray[np.void], standing: NDArray[np.void], meter: NDArray[np.int64]) -> None:
+def _step(
+    step: int, legs: NDArray[np.void], held: NDArray[np.void], standing: NDArray[np.void], meter: NDArray[np.int64]
+) -> None:
     """Our wall clock was set: tell what is known in terms of the new one."""
     for leg in range(len(legs)):
         legs[leg].ts_recv += step
@@ -127,7 +129,7 @@ def catch_up(
     exps: NDArray[np.int8],
     pool_meter: NDArray[np.int64],
 ) -> bool:
-    """Apply to a leg's book what became of it up to the present row; False, the first of it left, where the pool is full."""
+    """Apply to a leg's book what it lacks, up to the present row; False, not all of it, where the pool is full."""
     levels = (level_side, level_price, level_size, level_exp)
     while behind[leg, FIRST] != NOTHING:
         row = tops[behind[leg, FIRST]].row
@@ -176,7 +178,7 @@ def settle(
 
 
 @kernel
-def _mixed(key: int, offset: int, index: int) -> int:
+def _mixed(key: int, offset: int, index: int) -> Any:  # noqa: ANN401 - numba infers uint64
     """Return one number of three: splitmix64, so that neighbours have nothing in common."""
     mixed = np.uint64(key) ^ (np.uint64(offset) * np.uint64(65_536) + np.uint64(index))
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -196,7 +198,7 @@ def _begin(line: Record, route: Record, instrument_of: NDArray[np.int32], meter:
 
 
 @kernel
-def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a call a row would cost more than the row
+def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
     top: int,
     move: int,
@@ -246,7 +248,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     level_size: NDArray[np.int64],
     level_exp: NDArray[np.int8],
 ) -> tuple[int, int, int, int, int, int]:
-    """Take rows from ``row`` on; return why it ended, and the first row, top, move and copy not taken, and rows in ``out``.
+    """Take rows from ``row`` on; return why it ended, the first row, top, move, copy not taken, and rows in ``out``.
 
     ``tops`` and ``moves`` are of the same tape. Of a top whose place is in ``copied`` the book is to be put in place by
     the caller (COPY); of every other live one the row's levels are applied, but not before somebody looks at that book.
@@ -288,7 +290,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 legs[leg] = moves[move]
                 touch(leg, touching, reach, dirty, meter)
                 move += 1
-            if kind[row] == _STATUS and (code[row] == _HALTED or code[row] == _RESUMED):  # noqa: PLR1714 - numba compiles `in` to a loop
+            if kind[row] == _STATUS and (code[row] == _HALTED or code[row] == _RESUMED):
                 which = instrument[row]
                 leg = leg_of[which] if which >= 0 else -1
                 stopped = code[row] == _HALTED

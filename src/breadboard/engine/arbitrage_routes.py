@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from breadboard.engine.arbitrage_levels import HIGH, LOW
 from breadboard.engine.arbitrage_terms import FEE_UNIT, NO_RATE
-from breadboard.engine.arbitrage_walk import clear, walk_pair, walk_triangle
+from breadboard.engine.arbitrage_triangle import walk_triangle
+from breadboard.engine.arbitrage_walk import walk_pair
 from breadboard.engine.consolidated_legs import GAPPED, NOTHING, STALE
 from breadboard.model.decimals import ABSENT, PRICE_UNIT, SIZE_EXP
 from breadboard.model.kernels import Record, kernel
@@ -45,7 +46,7 @@ _SURELY: Final = 1.0 - 1e-9
 
 
 @kernel
-def hindrance(leg: Record, halted: bool, now: int, limits: NDArray[np.int64]) -> int:  # noqa: C901, PLR0911 - a list
+def hindrance(leg: Record, halted: bool, now: int, limits: NDArray[np.int64]) -> int:  # noqa: PLR0911 - a list
     """Return the ``Cause`` for which a leg gives no signal now; NONE where it may."""
     if leg.made == NOTHING:
         return _UNKNOWN
@@ -84,10 +85,10 @@ def convert(
     if rate.leg >= 0:
         leg = legs[rate.leg]
         held_back = hindrance(leg, halts[rate.leg], now, limits)
-        if (held_back != _NONE and held_back != _AGED) or leg.bid == ABSENT or leg.ask == ABSENT:  # noqa: PLR1714 - numba compiles `in` to a loop
+        if held_back not in (_NONE, _AGED) or ABSENT in (leg.bid, leg.ask):
             return ABSENT
         low, high, since = leg.bid, leg.ask, leg.ts_recv
-    age = now - since
+    age: int = now - since
     if low <= 0 or age < 0 or age > rate.max_age:
         return ABSENT
     if rate.inverted:
@@ -114,9 +115,7 @@ def good_until(
 
 
 @kernel
-def _surely_not(
-    route: Record, legs: NDArray[np.void], terms: NDArray[np.void], worth: NDArray[np.int64]
-) -> bool:
+def _surely_not(route: Record, legs: NDArray[np.void], terms: NDArray[np.void], worth: NDArray[np.int64]) -> bool:
     """Return whether the best prices are so far apart that nothing can be earned; most routes are, most of the time."""
     amount = 1.0
     for place in range(MAX_LEGS):

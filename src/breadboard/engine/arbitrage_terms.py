@@ -235,7 +235,9 @@ class _Terms:
             )
         rate = given[name]
         if bool(rate.instrument) == bool(rate.rate) or bool(rate.rate) != (rate.as_of is not None):
-            raise _wrong(f"the rate {name} needs an instrument, or else rate and as_of", 'instrument = "USDCUSDT.BINANCE"')
+            raise _wrong(
+                f"the rate {name} needs an instrument, or else rate and as_of", 'instrument = "USDCUSDT.BINANCE"'
+            )
         leg = self._leg(rate.instrument, f"the rate {name}") if rate.instrument else -1
         fixed = _exact(rate.rate, PRICE_UNIT, f"rate {name}") if rate.rate else 0
         as_of = ABSENT if rate.as_of is None else _utc(rate.as_of)

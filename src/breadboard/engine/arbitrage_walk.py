@@ -33,7 +33,7 @@ from breadboard.model.wide import share, share_up
 STEPS: Final = 2_000
 """Matches of one walk; there may be more to be taken where it ends for this."""
 FULL: Final = 4 * 10**17
-"""A walk ends when a sum is beyond this, of sizes (4e9 units) or of money (4e8): twice as much still fits everywhere."""
+"""A walk ends when a sum is beyond this: 4e9 units of size, or 4e8 of money. Twice as much still fits everywhere."""
 _SURELY: Final = 0.99 * FULL * SIZE_UNIT
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -50,13 +50,14 @@ def clear(row: Record) -> None:
 
 
 @kernel
-def _begin(row: Record, place: int, side: int, price: int) -> None:
+def begin(row: Record, place: int, side: int, price: int) -> None:
+    """Note what is done with a leg, and the best price for it."""
     row.leg_side[place] = side
     row.leg_price[place] = price
 
 
 @kernel
-def _bounded(base: int, price: int) -> int:
+def bounded(base: int, price: int) -> int:
     """Return a size, or as much of it as no sum is too small for."""
     if float(base) * float(price) < _SURELY:
         return min(base, FULL)
@@ -64,9 +65,7 @@ def _bounded(base: int, price: int) -> int:
 
 
 @kernel
-def pair_earns(
-    ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.int64], least: int
-) -> bool:
+def pair_earns(ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.int64], least: int) -> bool:
     """Return whether a unit bought at ``ask`` and sold at ``bid`` earns more than ``least`` of its cost."""
     finer = FINER if ask < FINE_BELOW and bid < FINE_BELOW else 1
     cost = buying(ask, finer, buy, worth)
@@ -74,7 +73,7 @@ def pair_earns(
 
 
 @kernel
-def walk_pair(
+def walk_pair(  # noqa: C901 - one loop, a match a turn
     route: Record,
     legs: NDArray[np.void],
     terms: NDArray[np.void],
@@ -99,15 +98,15 @@ def walk_pair(
         while bid_left == 0 and bid != ABSENT:
             bid, bid_left, bid_lots = level(sell, BIDS, bid_at, legs, terms, sides, keys, sizes, exps)
             bid_at += 1
-        if ask == ABSENT or bid == ABSENT or step == STEPS:
+        if ask == ABSENT or bid == ABSENT or step == STEPS:  # noqa: PLR1714 - numba compiles `in` to a loop
             row.capped = row.size > 0
             break
         if not pair_earns(ask, bid, terms[buy], terms[sell], worth, least):
             break
         if row.size == 0:
-            _begin(row, 0, _BUY, ask)
-            _begin(row, 1, _SELL, bid)
-        base = _bounded(min(ask_left, bid_left), max(ask, bid))
+            begin(row, 0, _BUY, ask)
+            begin(row, 1, _SELL, bid)
+        base = bounded(min(ask_left, bid_left), max(ask, bid))
         out, back = paid(ask, base), got(bid, base)
         cost, proceeds = out, back
         if terms[buy].rate != NO_RATE:
@@ -134,142 +133,3 @@ def walk_pair(
     if row.size > 0:
         row.leg_average[0] = share_up(spent, SIZE_UNIT, row.size)
         row.leg_average[1] = share(earned, SIZE_UNIT, row.size)
-
-
-@kernel
-def _up_to_size(amount: int) -> int:
-    """Return an amount of a currency (1e-9) as a size to be bought (1e-8), rounded up."""
-    return (amount + 9) // 10
-
-
-@kernel
-def needed(price: int, base: int, term: Record) -> tuple[int, int]:
-    """Return what of the middle currency buys so much, as a size: with the fee on it, and without."""
-    amount = paid(price, base)
-    return _up_to_size(amount + fee_on(amount, term)), _up_to_size(amount)
-
-
-@kernel
-def brought(price: int, base: int, term: Record) -> tuple[int, int]:
-    """Return what of the middle currency so much brings, as a size: less the fee on it, and without one."""
-    amount = got(price, base)
-    return max(amount - fee_on(amount, term), 0) // 10, amount // 10
-
-
-@kernel
-def _middle(price: int, base: int, term: Record, back: int) -> tuple[int, int]:
-    return brought(price, base, term) if back else needed(price, base, term)
-
-
-@kernel
-def _fitting(price: int, base: int, term: Record, back: int, room: int) -> int:
-    """Return the largest size up to ``base`` whose amount of the middle currency fits into ``room``."""
-    if _middle(price, base, term, back)[0] <= room:
-        return base
-    low, high = 0, base
-    while high - low > 1:
-        half = (low + high) >> 1
-        if _middle(price, half, term, back)[0] <= room:
-            low = half
-        else:
-            high = half
-    return low
-
-
-@kernel
-def triangle_earns(
-    a_b: int, b_c: int, a_c: int, back: int, terms: NDArray[np.void], route: Record, least: int
-) -> bool:
-    """Return whether a unit of A taken round at these prices earns more than ``least`` of its cost.
-
-    ``back`` 0: C buys B, B buys A, A is sold for C. 1: C buys A, A is sold for B, B is sold for C.
-    """
-    finer = FINER if max(a_b, b_c, a_c) < FINE_BELOW else 1
-    first, middle, last = terms[route.legs[0]], terms[route.legs[1]], terms[route.legs[2]]
-    if back:
-        cost = share_up(a_c * finer, FEE_UNIT + first.fee, FEE_UNIT)
-        brings = share(share(a_b * finer, FEE_UNIT - middle.fee, FEE_UNIT), b_c, PRICE_UNIT)
-    else:
-        cost = share_up(share_up(a_b * finer, FEE_UNIT + middle.fee, FEE_UNIT), b_c, PRICE_UNIT)
-        cost = share_up(cost, FEE_UNIT + first.fee, FEE_UNIT)
-        brings = a_c * finer
-    brings = share(brings, FEE_UNIT - last.fee, FEE_UNIT)
-    return bool(brings > share_up(cost, FEE_UNIT + least, FEE_UNIT))
-
-
-@kernel
-def walk_triangle(
-    route: Record,
-    legs: NDArray[np.void],
-    terms: NDArray[np.void],
-    least: int,
-    sides: NDArray[np.int64],
-    keys: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    exps: NDArray[np.int8],
-    row: Record,
-) -> None:
-    """Go round a triangle, in sizes of A; what the middle leg yields or needs of B is matched with the book of B/C."""
-    clear(row)
-    back = route.back
-    places = np.zeros(3, np.int64)
-    left = np.zeros(3, np.int64)
-    price = np.zeros(3, np.int64)
-    flow = np.zeros(3, np.int64)  # of each leg's quote currency
-    of_b = 2 if back else 0  # the leg of B/C
-    of_c = 0 if back else 2  # the leg of A/C
-    amounts_b = 0
-    for step in range(STEPS + 1):
-        for place in range(3):
-            buys = place == 0 or (place == 1 and not back)
-            while left[place] == 0 and price[place] != ABSENT:
-                price[place], left[place], _ = level(
-                    route.legs[place], ASKS if buys else BIDS, places[place], legs, terms, sides, keys, sizes, exps
-                )
-                places[place] += 1
-        if price[0] == ABSENT or price[1] == ABSENT or price[2] == ABSENT or step == STEPS:
-            row.capped = row.size > 0
-            break
-        if not triangle_earns(price[1], price[of_b], price[of_c], back, terms, route, least):
-            break
-        middle, first, last = terms[route.legs[1]], terms[route.legs[0]], terms[route.legs[2]]
-        base = _fitting(price[1], _bounded(min(left[1], left[of_c]), max(price[1], price[of_c])), middle, back, left[of_b])
-        if base == 0:  # a rest of B that is not enough for the smallest size of A
-            left[of_b] = 0
-            continue
-        size_b, bare_b = _middle(price[1], base, middle, back)
-        if back:
-            cost, proceeds = paid(price[0], base), got(price[2], size_b)
-            bare_cost, bare_proceeds = cost, got(price[2], bare_b)
-        else:
-            cost, proceeds = paid(price[0], size_b), got(price[2], base)
-            bare_cost, bare_proceeds = paid(price[0], bare_b), proceeds
-        if max(base, size_b, cost, proceeds) > FULL or max(row.size, row.cost, amounts_b) > FULL:
-            row.capped = 1
-            break
-        net = proceeds - fee_on(proceeds, last) - cost - fee_on(cost, first)
-        if row.size == 0:
-            for place in range(3):
-                buys = place == 0 or (place == 1 and not back)
-                _begin(row, place, _BUY if buys else _SELL, price[place])
-        row.size += base
-        row.cost += bare_cost
-        row.gross += bare_proceeds - bare_cost
-        row.net += net
-        amounts_b += size_b
-        flow[0] += cost
-        flow[1] += got(price[1], base) if back else paid(price[1], base)
-        flow[2] += proceeds
-        for place in range(3):
-            taken = size_b if place == of_b else base
-            row.leg_size[place] += taken
-            row.leg_limit[place] = price[place]
-            left[place] -= taken
-    row.fees = row.gross - row.net
-    for place in range(3):
-        if row.leg_size[place] > 0:
-            buys = place == 0 or (place == 1 and not back)
-            if buys:
-                row.leg_average[place] = share_up(flow[place], SIZE_UNIT, row.leg_size[place])
-            else:
-                row.leg_average[place] = share(flow[place], SIZE_UNIT, row.leg_size[place])

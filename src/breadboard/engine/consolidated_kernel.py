@@ -210,7 +210,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     ask_size: NDArray[np.int64],
     ask_size_exp: NDArray[np.int8],
 ) -> tuple[int, int, int, int]:
-    """Take rows from ``row`` on; return the first not taken, the first of ``tops`` not taken, rows in ``moves`` and ``out``.
+    """Take rows from ``row`` on; return the first row and top not taken, and how many rows ``moves`` and ``out`` hold.
 
     Returns before a GAP row, unless its quotes were lost already (``taken``), and where ``out`` or ``moves`` may be too
     short. ``moved`` is what was told of each leg; empty where nobody asks for moves.

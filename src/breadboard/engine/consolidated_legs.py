@@ -110,7 +110,7 @@ def note_moves(
     moves: NDArray[np.void],
     at: int,
 ) -> int:
-    """Write a ``MOVE`` for each of the legs ``begin:end`` that is not what was ``told`` of it; return where they end."""
+    """Write a ``MOVE`` for each of the legs ``begin:end`` that is not what was ``told`` of it; return their end."""
     for leg in range(begin, end):
         made, side = judge(faces, leg, sources)
         face, last = faces[leg, side], told[leg]
@@ -140,7 +140,8 @@ def note_moves(
         ):
             continue
         last.made, last.face, last.delayed, last.suspect = made, side, delayed, suspect
-        last.inverted = face.bid != ABSENT and face.ask != ABSENT and face.bid >= face.ask
+        has_both = face.bid != ABSENT and face.ask != ABSENT  # noqa: PLR1714 - numba compiles `in` to a loop
+        last.inverted = has_both and face.bid >= face.ask
         last.source, last.flags, last.ts_recv = face.source, face.flags, face.ts_recv
         last.bid, last.bid_size, last.bid_size_exp = face.bid, face.bid_size, face.bid_size_exp
         last.ask, last.ask_size, last.ask_size_exp = face.ask, face.ask_size, face.ask_size_exp

@@ -55,7 +55,9 @@ class Engine:
         watched = _every if config.features else self.consolidated.watches if config.groups else None
         copied = None if config.arbitrage is None else self.consolidated.watches
         self.books = Books(self._rule, watched, deep=bool(config.features), copied=copied)
-        self.arbitrage = config.arbitrage and Arbitrage(config.arbitrage, self.books, self.consolidated)
+        self.arbitrage = (
+            None if config.arbitrage is None else Arbitrage(config.arbitrage, self.books, self.consolidated)
+        )
         """None where the configuration does not ask for it: then legs and books tell nothing row by row for it."""
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])

@@ -144,7 +144,7 @@ class PaperTrades:
         if route["kind"] == _CROSS:
             left = taking.flows[0][0] + taking.flows[1][0]
             parts = [self._converted(leg, quote) for leg, (_, quote) in zip(legs, taking.flows, strict=True)]
-            # What was bought and not sold lies where it was bought; what was sold and not bought is owed where it was sold.
+            # What was bought and not sold lies where it was bought; the other way round it is owed where it was sold.
             where = legs[0] if left > 0 else legs[1]
             parts.append(self._converted(where, self._valued(where, left, market)))
             return left, _sum(parts)
@@ -155,7 +155,7 @@ class PaperTrades:
         return left, _sum([taking.flows[of_c][1], taking.flows[of_b][1], *values])
 
     def _valued(self, leg: int, base: int, market: Market) -> int:
-        """Return what a rest is worth at the best price at which it could be got rid of, after the fee; ABSENT: unknown."""
+        """Return what a rest is worth at the best price at which it could be got rid of, after the fee, or ABSENT."""
         if base == 0:
             return 0
         levels = market.levels(int(self._instrument_of[leg]), Side.SELL if base > 0 else Side.BUY)

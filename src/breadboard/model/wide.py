@@ -77,11 +77,11 @@ def _divide(value: int, factor: int, divisor: int) -> Any:  # noqa: ANN401 - num
 @kernel
 def share(value: int, factor: int, divisor: int) -> int:
     """Return ``value * factor / divisor``, rounded down; none of them negative, the divisor above 0."""
-    return np.int64(_divide(value, factor, divisor)[0])
+    return np.int64(_divide(value, factor, divisor)[0])  # type: ignore[return-value]  # an int, compiled
 
 
 @kernel
 def share_up(value: int, factor: int, divisor: int) -> int:
     """Return ``value * factor / divisor``, rounded up; none of them negative, the divisor above 0."""
     whole, rest = _divide(value, factor, divisor)
-    return np.int64(whole) + np.int64(rest != _NONE)
+    return np.int64(whole) + np.int64(rest != _NONE)  # type: ignore[return-value]  # an int, compiled

@@ -1,6 +1,7 @@
 """Arbitrage on tapes made by hand: what opens, what closes with which cause, and what never gives a signal."""
 
 import random
+from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -125,12 +126,12 @@ FAULTS = {
         [status(StatusCode.HALTED, B, **at(10))], Cause.HALTED, [status(StatusCode.RESUMED, B, **at(39_999)), *B_AGAIN]
     ),
     "its whole venue is halted": Fault(
-        [status(StatusCode.HALTED, source=1, **at(10))], Cause.HALTED, [status(StatusCode.RESUMED, source=1, **at(39_999)), *B_AGAIN]
+        [status(StatusCode.HALTED, source=1, **at(10))],
+        Cause.HALTED,
+        [status(StatusCode.RESUMED, source=1, **at(39_999)), *B_AGAIN],
     ),
     "nothing is left": Fault([change(B, BUY, 101, 0, **at(10))], Cause.GONE, B_AGAIN),
-    "a side is empty": Fault(
-        [change(B, BUY, 100, 0, **at(10)), change(B, BUY, 101, 0, **at(10))], Cause.GONE, B_AGAIN
-    ),
+    "a side is empty": Fault([change(B, BUY, 100, 0, **at(10)), change(B, BUY, 101, 0, **at(10))], Cause.GONE, B_AGAIN),
 }
 
 
@@ -138,7 +139,9 @@ FAULTS = {
 def test_a_fault_closes_what_is_open_and_lets_nothing_open_until_it_is_over(name: str) -> None:
     fault = FAULTS[name]
     rows = [*crossed(), *fault.rows]
-    gaps = [(place, Gap(1, GapReason.DISCONNECT, T0, T0)) for place, row in enumerate(rows) if row["kind"] == EventKind.GAP]
+    gaps = [
+        (place, Gap(1, GapReason.DISCONNECT, T0, T0)) for place, row in enumerate(rows) if row["kind"] == EventKind.GAP
+    ]
     closed = play(rows, gaps, max_age_ms=1000 if fault.cause == Cause.AGED else 60_000)
     assert [one for one in told(closed) if one[0] != "updated"] == [("opened", ""), ("closed", fault.cause.label)]
     assert closed[-1]["lifetime"] == closed[-1]["ts_recv"] - T0 > 0
@@ -298,14 +301,14 @@ class _Book:
         self._desk, self._leg = desk, leg
         self.source = reference.INVERSE if leg == C else 0
 
-    def levels(self, side: int) -> Any:  # noqa: ANN401 - an iterator of levels
+    def levels(self, side: int) -> Iterator[reference.Level]:
         known = self._desk.consolidated.moved[self._leg]
         if known["face"] == BOOK:
             view = self._desk.books.view(self._leg)
             found = view.asks if side else view.bids
         else:
             name = "ask" if side else "bid"
-            found = [tuple(int(known[name + more]) for more in ("", "_size", "_size_exp"))]
+            found = [(int(known[name]), int(known[f"{name}_size"]), int(known[f"{name}_size_exp"]))]
         for price, size, exponent in found:
             yield reference.level(self.source, Decimal(price).scaleb(-9), Decimal(size).scaleb(exponent))
 
@@ -370,7 +373,10 @@ def test_what_is_open_after_each_row_is_what_the_rules_say(seed: int, bps: int) 
             is_open = line is not None and line["state"] != CLOSED
             assert is_open == (expected is not None), (int(row.offset[0]), place, expected)
             if expected is not None and line is not None:
-                got = [Decimal(int(line["size"])).scaleb(-8), *(Decimal(int(line[one])).scaleb(-9) for one in ("cost", "gross", "fees"))]
+                got = [
+                    Decimal(int(line["size"])).scaleb(-8),
+                    *(Decimal(int(line[one])).scaleb(-9) for one in ("cost", "gross", "fees")),
+                ]
                 assert got == list(expected), (int(row.offset[0]), place)
 
 

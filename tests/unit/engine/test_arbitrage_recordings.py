@@ -50,8 +50,11 @@ def told(rows: NDArray[np.void]) -> list[reference.Row]:
     found = []
     for row in rows:
         prices, limits = money(row["leg_price"][:2]), money(row["leg_limit"][:2])
-        sums = (*units([row["size"]]), *money([row["cost"], row["gross"], row["fees"]]))
-        figures = reference.Figures(*sums, prices, limits, units(row["leg_size"][:2]), bool(row["capped"]))  # type: ignore[arg-type]
+        (size,), (cost, gross, fees) = units([row["size"]]), money([row["cost"], row["gross"], row["fees"]])
+        contracts = units(row["leg_size"][:2])
+        figures = reference.Figures(
+            size, cost, gross, fees, _pair(prices), _pair(limits), _pair(contracts), bool(row["capped"])
+        )
         labels = (OpportunityState(int(row["state"])).label, Cause(int(row["cause"])).label)
         times = (int(row["opened_ts"]), int(row["lifetime"]), int(row["changes"]))
         ages = (int(row["leg_age"][0]), int(row["leg_age"][1]))
@@ -59,7 +62,14 @@ def told(rows: NDArray[np.void]) -> list[reference.Row]:
     return found
 
 
-def test_every_row_of_the_whole_recordings_is_what_json_and_decimal_make_of_them(everything: tuple[Any, Outputs]) -> None:
+def _pair(of_legs: tuple[Decimal, ...]) -> tuple[Decimal, Decimal]:
+    buy, sell = of_legs
+    return buy, sell
+
+
+def test_every_row_of_the_whole_recordings_is_what_json_and_decimal_make_of_them(
+    everything: tuple[Any, Outputs],
+) -> None:
     rows = everything[1].opportunities
     assert told(rows) == reference.expected(three_venues.frames(), [Decimal(0)] * 3, [Decimal(1)] * 3)
     states = [int((rows["state"] == state).sum()) for state in OpportunityState]
@@ -72,8 +82,8 @@ def test_so_it_is_with_fees_a_rate_a_margin_and_a_short_memory() -> None:
     given = config(0.5, "0.9997", min_net_bps=0.2, max_age_ms=60.0, update_ms=0.0)
     rows = three_venues.engine(arbitrage=given).process(part).opportunities
     fees, rates = [Decimal("0.00005")] * 3, [Decimal(1), Decimal(1), Decimal("0.9997")]
-    limits = {"least": Decimal("0.00002"), "max_age": 60_000_000, "update": 0}
-    assert told(rows) == reference.expected(part, fees, rates, **limits)
+    least = Decimal("0.00002")
+    assert told(rows) == reference.expected(part, fees, rates, least=least, max_age=60_000_000, update=0)
     assert {Cause(cause).label for cause in np.unique(rows["cause"])} == {"", "gone", "aged"}
     assert (rows["cause"] == Cause.AGED).sum() > 50
     assert (rows["fees"] > 0).all()

@@ -35,7 +35,9 @@ def test_a_group_has_a_route_from_each_leg_to_each_other() -> None:
     assert found.terms["fee"][:3].tolist() == [100_000, 260_000, 50_000]
     assert found.terms["inverse"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
     assert found.terms["amount"][2] == 100 * 10**9
-    assert found.rates["inverted"].tolist() == [1], "what a dollar is worth is one through what USDT is worth in dollars"
+    assert found.rates["inverted"].tolist() == [1], (
+        "what a dollar is worth is one through what USDT is worth in dollars"
+    )
     routes_of_rate = found.touching[found.reach[3] : found.reach[4]].tolist()
     assert routes_of_rate == list(range(6)), "every pair has a leg in dollars"
 
@@ -109,7 +111,12 @@ def test_a_triangle_of_contracts_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("symbol", "pair"),
-    [("BTCUSDT", ("BTC", "USDT")), ("XBT/USD", ("BTC", "USD")), ("BTCUSD_PERP", ("BTC", "USD")), ("AAPL", ("AAPL", ""))],
+    [
+        ("BTCUSDT", ("BTC", "USDT")),
+        ("XBT/USD", ("BTC", "USD")),
+        ("BTCUSD_PERP", ("BTC", "USD")),
+        ("AAPL", ("AAPL", "")),
+    ],
 )
 def test_currencies_are_what_a_symbol_says(symbol: str, pair: tuple[str, str]) -> None:
     assert currencies(symbol) == pair

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from breadboard.engine.arbitrage_levels import base_of, contracts_of, in_units
 from breadboard.engine.arbitrage_terms import NO_RATE, RATE, ROUTE, TERMS
-from breadboard.engine.arbitrage_walk import FULL, STEPS, walk_pair, walk_triangle
+from breadboard.engine.arbitrage_triangle import walk_triangle
+from breadboard.engine.arbitrage_walk import FULL, STEPS, walk_pair
 from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.engine.consolidated_legs import MOVE
 from breadboard.engine.level_pool import LevelPool
@@ -19,7 +20,9 @@ from breadboard.model.kinds import Side
 from breadboard.model.opportunities import OPPORTUNITY, OpportunityKind
 from breadboard.model.wide import MOST
 
-LEVELS = st.lists(st.tuples(st.integers(90, 110), st.integers(1, 6)), min_size=1, max_size=6, unique_by=lambda one: one[0])
+LEVELS = st.lists(
+    st.tuples(st.integers(90, 110), st.integers(1, 6)), min_size=1, max_size=6, unique_by=lambda one: one[0]
+)
 FEES = st.sampled_from([0, 1, 7_500, 100_000, 2_000_000])
 PRICE = 10**9
 
@@ -63,7 +66,13 @@ def units(levels: list[tuple[int, int]]) -> list[int]:
 
 
 @settings(max_examples=300, deadline=None)
-@given(bids=LEVELS, asks=LEVELS, fees=st.tuples(FEES, FEES), rate=st.sampled_from([PRICE, 1_003_000_000, 998_700_001]), least=FEES)
+@given(
+    bids=LEVELS,
+    asks=LEVELS,
+    fees=st.tuples(FEES, FEES),
+    rate=st.sampled_from([PRICE, 1_003_000_000, 998_700_001]),
+    least=FEES,
+)
 def test_a_pair_takes_exactly_the_units_that_earn(
     bids: list[tuple[int, int]], asks: list[tuple[int, int]], fees: tuple[int, int], rate: int, least: int
 ) -> None:
