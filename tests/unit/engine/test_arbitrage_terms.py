@@ -1,11 +1,13 @@
 """What a configuration of arbitrage means, and what it is refused for."""
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from breadboard.config import ArbitrageConfig
+from breadboard.config import ArbitrageConfig, EngineConfig
 from breadboard.engine.arbitrage_terms import Terms, terms_of
 from breadboard.engine.groups import currencies, groups_of
 from breadboard.errors import UsageError
@@ -127,6 +129,18 @@ def test_every_fee_has_a_source_and_every_contract_a_size() -> None:
     assert contract_of("BINANCE_COINM", "BTCUSD_PERP").amount == "100"
     assert contract_of("BINANCE_COINM", "ETHUSD_PERP").amount == "10"
     assert not contract_of("BINANCE", "BTCUSDT").inverse
+
+
+def test_the_configuration_that_the_documents_show_is_one() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "engine.md").read_text(encoding="utf-8")
+    section = text.partition("## Arbitrage\n")[2]
+    tree = tomllib.loads(section.partition("```toml\n")[2].partition("```")[0])
+    config = msgspec.convert(tree["engine"], EngineConfig)
+    assert config.arbitrage is not None
+    found = terms_of(config.arbitrage, groups_of(config.groups))
+    assert len(found.names) == 3 * 2 + 2
+    assert found.terms["fee"][:3].tolist() == [75_000, 200_000, 50_000]
+    assert config.arbitrage.paper is not None
 
 
 def test_currencies_fit_into_a_number() -> None:
