@@ -23,14 +23,14 @@ from numpy.typing import NDArray
 
 from breadboard.config import ArbitrageConfig, PaperConfig
 from breadboard.engine import arbitrage_kernel as core
+from breadboard.engine.arbitrage_books import LEVELS, FollowedBooks
 from breadboard.engine.arbitrage_levels import HIGH, LOW, in_units
 from breadboard.engine.arbitrage_routes import STANDING, convert, hindrance
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.book_kernel import ASKS, BIDS
-from breadboard.engine.books import BookCopy, Books
+from breadboard.engine.books import Books
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.consolidated_legs import BOOK, MOVE
-from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.paper import PaperExecution
 from breadboard.engine.paper_trades import PaperTrades
 from breadboard.engine.state import pack, unpack
@@ -41,13 +41,10 @@ from breadboard.model.opportunities import OPPORTUNITY, OpportunityState
 from breadboard.model.tape import Tape
 from breadboard.ports import Market
 
-_LEVELS: Final = ("level_side", "level_price", "level_size", "level_size_exp")
 _COLUMNS: Final = (
     *("kind", "code", "source", "instrument", "offset", "index", "ts_event", "ts_recv", "size"),
-    *("level_begin", "level_end", *_LEVELS),
+    *LEVELS,
 )
-_MANY: Final = 2_000
-"""More levels than this are not caught up with one by one."""
 
 
 class Arbitrage:
@@ -64,9 +61,7 @@ class Arbitrage:
         legs, routes = len(self.terms.legs), len(self.terms.routes)
         self._legs = np.zeros(legs, MOVE)
         self._halts = np.zeros(legs, np.bool_)
-        self._pool = LevelPool()
-        self._pool.grow(legs)
-        self._behind = np.full((legs, 2), core.NOTHING, np.int64)
+        self._followed = FollowedBooks(legs)
         self._worth = np.zeros((len(self.terms.rates), 2), np.int64)
         self._standing = np.zeros(routes, STANDING)
         self._held = np.zeros(routes, OPPORTUNITY)
@@ -93,9 +88,8 @@ class Arbitrage:
         out = np.zeros(len(self._held) + 64, OPPORTUNITY)
         row = top = move = copy = at = 0
         fills: list[NDArray[np.void]] = []
-        later = np.empty(len(self._books.tops), np.int64)
+        self._followed.begin(tape, self._books.tops)
         while True:
-            pool = self._pool
             why, row, top, move, copy, at = core.run(
                 row,
                 top,
@@ -106,8 +100,8 @@ class Arbitrage:
                 self._consolidated.moves,
                 self._consolidated.leg_of,
                 self._instrument_of,
-                self._behind,
-                later,
+                self._followed.behind,
+                self._followed.later,
                 self._legs,
                 self._halts,
                 self.terms.terms,
@@ -123,21 +117,17 @@ class Arbitrage:
                 self._limits,
                 self._paper is not None,
                 self._meter,
-                pool.sides,
-                pool.keys,
-                pool.sizes,
-                pool.exps,
-                pool.meter,
+                *self._followed.pool_columns,
                 out,
                 at,
                 *columns,
             )
             if why == core.ENDED:
-                self._catch_up(tape, later, _MANY)
+                self._followed.end(lambda leg: self._books.copied(int(self._instrument_of[leg])))
                 self.fills = np.concatenate(fills) if fills else np.zeros(0, PAPER_FILL)
                 return out[:at].copy() if at else None
             if why == core.FALLS_DUE:
-                fills += self._fall_due(tape, row, later)
+                fills += self._fall_due(tape, row)
             elif why == core.SPOKE:
                 self._take(out[:at], tape, row)
             elif why == core.STEPPED:
@@ -145,11 +135,11 @@ class Arbitrage:
             elif why == core.SHORT:
                 out = np.concatenate((out, np.zeros(len(out), OPPORTUNITY)))
             elif why == core.COPY:
-                self._replace(self._leg(top), copies[copy])
+                self._followed.replace(self._leg(top), copies[copy])
                 self._touch(self._leg(top))
                 top, copy = top + 1, copy + 1
             elif why == core.WIDEN:
-                self._widen(int(self._meter[core.WIDENS]), tape, later)
+                self._followed.widen(int(self._meter[core.WIDENS]))
 
     def counters(self) -> dict[str, int]:
         """Return opportunities opened, rows told, changes told with others; times a route was looked at and walked."""
@@ -191,11 +181,11 @@ class Arbitrage:
         for leg, which in enumerate(self._instrument_of.tolist()):
             copy = self._books.copied(which)
             if copy is not None:
-                self._replace(leg, copy)
+                self._followed.replace(leg, copy)
 
     def levels(self, leg: int, side: int) -> list[tuple[int, int, int]]:
         """Return the levels of a leg's book (``BIDS``, ``ASKS``) as this stage follows it, best first."""
-        return self._pool.levels(leg, side)
+        return self._followed.levels(leg, side)
 
     def market(self, ts: int) -> Market:
         """Return the books as they are now, held against the clock at ``ts``."""
@@ -215,7 +205,7 @@ class Arbitrage:
     def _best_first(self, leg: int, side: int) -> Iterator[tuple[int, int, int]]:
         """Yield the levels of a book; few are ever asked for."""
         told, count = 0, 16
-        while len(found := self._pool.levels(leg, side, count)) > told:
+        while len(found := self._followed.levels(leg, side, count)) > told:
             yield from found[told:]
             told, count = len(found), 4 * count
 
@@ -235,42 +225,10 @@ class Arbitrage:
             return None
         return int(self._worth[place, LOW]), int(self._worth[place, HIGH])
 
-    def _replace(self, leg: int, copy: BookCopy) -> None:
-        """Take a whole book; what it was behind with is in it."""
-        self._pool.replace(leg, *copy[1:])
-        self._behind[leg] = core.NOTHING
-
-    def _widen(self, leg: int, tape: Tape, later: NDArray[np.int64]) -> None:
-        """Apply the first of what a leg's book is behind with, where the pool has no room for it."""
-        top = int(self._behind[leg, core.FIRST])
-        row = int(self._books.tops["row"][top])
-        rows = slice(int(tape.level_begin[row]), int(tape.level_end[row]))
-        self._pool.change(leg, *(getattr(tape, name)[rows] for name in _LEVELS))
-        self._behind[leg, core.FIRST] = later[top]
-
-    def _catch_up(self, tape: Tape, later: NDArray[np.int64], many: int = core.NEVER) -> None:
-        """Have every book be what it is after the rows taken so far.
-
-        At the end of a tape, when ``Books`` holds the same, one with more than ``many`` changes is taken whole.
-        """
-        whole = np.zeros(len(self._legs), np.bool_)
-        needy = 0
-        while needy != core.NOTHING:
-            pool = self._pool
-            columns = (tape.level_begin, tape.level_end, *(getattr(tape, name) for name in _LEVELS))
-            parts = (*columns, pool.sides, pool.keys, pool.sizes, pool.exps, pool.meter)
-            needy = core.settle(many, whole, self._behind, later, self._books.tops, *parts)
-            if needy != core.NOTHING:
-                self._widen(needy, tape, later)
-        for leg in np.flatnonzero(whole).tolist():
-            copy = self._books.copied(int(self._instrument_of[leg]))
-            if copy is not None:  # one that is not live any more is told of whole when it is
-                self._replace(leg, copy)
-
-    def _fall_due(self, tape: Tape, row: int, later: NDArray[np.int64]) -> list[NDArray[np.void]]:
+    def _fall_due(self, tape: Tape, row: int) -> list[NDArray[np.void]]:
         """Deal with all orders that were there before a row was received."""
         assert self._paper is not None
-        self._catch_up(tape, later)
+        self._followed.catch_up()
         self._now = int(self._meter[core.DUE])
         fills = self._paper.until(int(tape.ts_recv[row]), self.market(self._now))
         for fill in fills:

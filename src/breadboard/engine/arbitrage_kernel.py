@@ -5,8 +5,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.arbitrage_books import FIRST, LAST, NOTHING, catch_up
 from breadboard.engine.arbitrage_routes import conclude, good_until, look, weigh
-from breadboard.engine.book_kernel import change
 from breadboard.engine.consolidated_legs import STANDS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -21,9 +21,6 @@ METERS: Final = 11
 KEPT: Final = DUE
 """Slots before this one are state; the rest is of one row, or of others."""
 NEVER: Final = 2**63 - 1
-FIRST, LAST = range(2)
-"""Columns of ``behind[leg]``: the first and the last of the tops that the leg's book lacks; ``later`` joins them."""
-NOTHING: Final = -1
 ENDED, SHORT, COPY, WIDEN, FALLS_DUE, SPOKE, STEPPED = range(7)
 """Why ``run`` returns: the tape is over; ``out`` may be too short; a book is to be copied; the pool is full; something
 on paper is due before this row; the row opened something; the row set our clock (the last two where paper is kept)."""
@@ -109,72 +106,6 @@ def _find_old(
         else:
             deadline = min(deadline, until)
     meter[DEADLINE] = deadline
-
-
-@kernel
-def catch_up(
-    leg: int,
-    behind: NDArray[np.int64],
-    later: NDArray[np.int64],
-    tops: NDArray[np.void],
-    level_begin: NDArray[np.int64],
-    level_end: NDArray[np.int64],
-    level_side: NDArray[np.uint8],
-    level_price: NDArray[np.int64],
-    level_size: NDArray[np.int64],
-    level_exp: NDArray[np.int8],
-    sides: NDArray[np.int64],
-    keys: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    exps: NDArray[np.int8],
-    pool_meter: NDArray[np.int64],
-) -> bool:
-    """Apply to a leg's book what it lacks, up to the present row; False, not all of it, where the pool is full."""
-    levels = (level_side, level_price, level_size, level_exp)
-    while behind[leg, FIRST] != NOTHING:
-        row = tops[behind[leg, FIRST]].row
-        begin, end = level_begin[row], level_end[row]
-        if not change(sides[leg], begin, end, *levels, keys, sizes, exps, pool_meter):
-            return False
-        behind[leg, FIRST] = later[behind[leg, FIRST]]
-    return True
-
-
-@kernel
-def settle(
-    many: int,
-    whole: NDArray[np.bool_],
-    behind: NDArray[np.int64],
-    later: NDArray[np.int64],
-    tops: NDArray[np.void],
-    level_begin: NDArray[np.int64],
-    level_end: NDArray[np.int64],
-    level_side: NDArray[np.uint8],
-    level_price: NDArray[np.int64],
-    level_size: NDArray[np.int64],
-    level_exp: NDArray[np.int8],
-    sides: NDArray[np.int64],
-    keys: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    exps: NDArray[np.int8],
-    pool_meter: NDArray[np.int64],
-) -> int:
-    """Have every book catch up; return the leg that needs room in the pool first, NOTHING where none does.
-
-    A book that is behind with more levels than ``many`` is named in ``whole`` instead.
-    """
-    levels = (level_begin, level_end, level_side, level_price, level_size, level_exp)
-    for leg in range(len(behind)):
-        count, top = 0, behind[leg, FIRST]
-        while top != NOTHING and count <= many:
-            count += level_end[tops[top].row] - level_begin[tops[top].row]
-            top = later[top]
-        if count > many:
-            whole[leg] = True
-            behind[leg, FIRST] = NOTHING
-        elif not catch_up(leg, behind, later, tops, *levels, sides, keys, sizes, exps, pool_meter):
-            return leg
-    return NOTHING
 
 
 @kernel
