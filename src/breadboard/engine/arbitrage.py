@@ -89,6 +89,7 @@ class Arbitrage:
         row = top = move = copy = at = 0
         fills: list[NDArray[np.void]] = []
         self._followed.begin(tape, self._books.tops)
+        pool = self._followed.pool
         while True:
             why, row, top, move, copy, at = core.run(
                 row,
@@ -117,7 +118,11 @@ class Arbitrage:
                 self._limits,
                 self._paper is not None,
                 self._meter,
-                *self._followed.pool_columns,
+                pool.sides,
+                pool.keys,
+                pool.sizes,
+                pool.exps,
+                pool.meter,
                 out,
                 at,
                 *columns,

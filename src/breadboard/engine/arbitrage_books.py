@@ -6,7 +6,7 @@ looked at for most of the time.
 """
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,20 +95,15 @@ def _settle(
 
 
 class FollowedBooks:
-    """The books of any number of legs. ``behind`` and ``later`` are the kernel's to write: what each book lacks."""
+    """The books of any number of legs. The kernel writes ``behind`` and ``later``, what each book lacks, and ``pool``."""
 
     def __init__(self, legs: int) -> None:
-        self._pool = LevelPool()
-        self._pool.grow(legs)
+        self.pool = LevelPool()
+        self.pool.grow(legs)
         self.behind = np.full((legs, 2), NOTHING, np.int64)
         self.later = np.zeros(0, np.int64)
         self._tops = np.zeros(0, TOP)
         self._tape = Tape.empty()
-
-    @property
-    def pool_columns(self) -> tuple[NDArray[Any], ...]:
-        """What kernels take of the pool: sides, keys, sizes, exponents, meter. Others once it was widened."""
-        return self._pool.sides, self._pool.keys, self._pool.sizes, self._pool.exps, self._pool.meter
 
     def begin(self, tape: Tape, tops: NDArray[np.void]) -> None:
         """Take the next tape, with what the book stage told of it."""
@@ -117,7 +112,7 @@ class FollowedBooks:
 
     def replace(self, leg: int, copy: BookCopy) -> None:
         """Take a whole book; what it lacked is in it."""
-        self._pool.replace(leg, *copy[1:])
+        self.pool.replace(leg, *copy[1:])
         self.behind[leg] = NOTHING
 
     def widen(self, leg: int) -> None:
@@ -125,15 +120,17 @@ class FollowedBooks:
         top = int(self.behind[leg, FIRST])
         row = int(self._tops["row"][top])
         rows = slice(int(self._tape.level_begin[row]), int(self._tape.level_end[row]))
-        self._pool.change(leg, *(getattr(self._tape, name)[rows] for name in _CHANGES))
+        self.pool.change(leg, *(getattr(self._tape, name)[rows] for name in _CHANGES))
         self.behind[leg, FIRST] = self.later[top]
 
     def catch_up(self, many: int = _ANY) -> NDArray[np.int64]:
         """Have every book be what it is after the rows taken so far; return legs that lack more levels than that."""
-        columns = tuple(getattr(self._tape, name) for name in LEVELS)
+        columns = [getattr(self._tape, name) for name in LEVELS]
         whole = np.zeros(len(self.behind), np.bool_)
         while True:
-            leg = _settle(many, whole, self.behind, self.later, self._tops, *columns, *self.pool_columns)
+            pool = self.pool
+            parts = (*columns, pool.sides, pool.keys, pool.sizes, pool.exps, pool.meter)
+            leg = _settle(many, whole, self.behind, self.later, self._tops, *parts)
             if leg == NOTHING:
                 return np.flatnonzero(whole)
             self.widen(leg)
@@ -148,4 +145,4 @@ class FollowedBooks:
 
     def levels(self, leg: int, side: int, count: int | None = None) -> list[tuple[int, int, int]]:
         """Return ``(price, size, size_exp)`` of one side of a book that lacks nothing, best first."""
-        return self._pool.levels(leg, side, count)
+        return self.pool.levels(leg, side, count)
