@@ -95,7 +95,7 @@ def _settle(
 
 
 class FollowedBooks:
-    """The books of any number of legs. The kernel writes ``behind`` and ``later``, what each book lacks, and ``pool``."""
+    """The books of any number of legs. A kernel writes ``behind`` and ``later``, what each book lacks, and ``pool``."""
 
     def __init__(self, legs: int) -> None:
         self.pool = LevelPool()
