@@ -9,7 +9,7 @@ from functools import cache
 import numpy as np
 
 from breadboard import feeds
-from breadboard.config import EngineConfig
+from breadboard.config import ArbitrageConfig, EngineConfig
 from breadboard.engine import Engine
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
@@ -38,9 +38,14 @@ def frames() -> Frames:
     return whole
 
 
-def engine(groups: dict[str, tuple[str, ...]] | None = None, features: tuple[str, ...] = ()) -> Engine:
+def engine(
+    groups: dict[str, tuple[str, ...]] | None = None,
+    features: tuple[str, ...] = (),
+    arbitrage: ArbitrageConfig | None = None,
+) -> Engine:
     """Return an engine that knows the three sources."""
-    made = Engine(feeds.by_venue, EngineConfig(groups=GROUPS if groups is None else groups, features=features))
+    groups = GROUPS if groups is None else groups
+    made = Engine(feeds.by_venue, EngineConfig(groups=groups, features=features, arbitrage=arbitrage))
     venues = [feed.upper().replace("-", "_") for feed in PATHS]
     made.adopt([Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)])
     return made

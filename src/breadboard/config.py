@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from datetime import datetime
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Annotated, Any, Final
@@ -75,6 +76,59 @@ class AnomalyConfig(Section, frozen=True):
     """Prints through best bid and offer that have stood still for ``stuck_s``."""
 
 
+class TradedConfig(Section, frozen=True):
+    """What an instrument is, where its symbol and its venue do not say it."""
+
+    base: str = ""
+    quote: str = ""
+    amount: str = ""
+    """What one contract stands for: so much of the base currency; of the quote currency where it is inverse."""
+    inverse: bool | None = None
+    step: str = ""
+    """The smallest order, in contracts (units)."""
+
+
+class RateConfig(Section, frozen=True):
+    """What one unit of a currency is worth in another: the best prices of an instrument, or a number and its date."""
+
+    instrument: str = ""
+    rate: str = ""
+    as_of: datetime | None = None
+    max_age_s: Annotated[float, Meta(gt=0)] | None = None
+    """Older than that it converts nothing; None: as for legs."""
+
+
+class PaperConfig(Section, frozen=True):
+    """Execution on paper: what would have been taken."""
+
+    latency_ms: dict[str, Annotated[float, Meta(ge=0)]] = {}
+    """By venue, from the row that shows an opportunity to the moment at which an order is there."""
+    default_latency_ms: Annotated[float, Meta(ge=0)] = 50.0
+
+
+class ArbitrageConfig(Section, frozen=True):
+    """What arbitrage is looked for between, and on which terms."""
+
+    groups: tuple[str, ...] = ()
+    """Of ``groups`` of the engine; empty: all."""
+    triangles: tuple[tuple[str, str, str], ...] = ()
+    """Three instruments of one venue each: A/B, B/C and A/C."""
+    min_net_bps: Annotated[float, Meta(ge=0, le=10_000)] = 0.0
+    """What each unit has to earn at least, after fees; at 0, anything above nothing."""
+    max_age_ms: Annotated[float, Meta(gt=0)] = 1000.0
+    """A leg that has said nothing for longer, on our clock, gives no signal."""
+    update_ms: Annotated[float, Meta(ge=0)] = 100.0
+    """Changes of one that is open are told no more often; the others are counted."""
+    suspect_clock: bool = False
+    """Whether a leg gives signals whose source's clock is suspect. Ages are measured on ours alone."""
+    fees: dict[str, Annotated[float, Meta(ge=0, lt=10_000)]] = {}
+    """Taker, in basis points, by venue or instrument; on top of ``model.costs``."""
+    instruments: dict[str, TradedConfig] = {}
+    rates: dict[str, RateConfig] = {}
+    """By name: ``USDC-USDT`` is what one USDC is worth in USDT. It serves both ways."""
+    paper: PaperConfig | None = None
+
+
 class EngineConfig(Section, frozen=True):
     """The stages."""
 
@@ -92,6 +146,8 @@ class EngineConfig(Section, frozen=True):
     anomalies: tuple[str, ...] = ()
     """Which kinds of anomaly are told, by name, or ``all``; empty: the stage does not run."""
     anomaly: AnomalyConfig = AnomalyConfig()
+    arbitrage: ArbitrageConfig | None = None
+    """None: the stage does not run."""
 
 
 class ApiConfig(Section, frozen=True):

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.bars import BAR
+from breadboard.model.executions import Fill, Order
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import GapReason, RecordKind, SequenceRule
+from breadboard.model.kinds import GapReason, RecordKind, SequenceRule, Side
 from breadboard.model.tape import Tape
 
 
@@ -410,6 +411,56 @@ class Stage(Protocol):
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return what the stage concluded as a structured array, or None."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """Return all state as bytes; equal states give equal bytes."""
+        ...
+
+    def restore(self, state: bytes) -> None:
+        """Go back to a state that ``snapshot`` returned."""
+        ...
+
+
+class Market(Protocol):
+    """The books as they are at one moment of a replay or a live run."""
+
+    def levels(self, instrument: int, side: Side) -> Iterator[tuple[int, int]] | None:
+        """Return what can be taken by who does ``side``: ``(price, size)``, best first; None where it is not believed.
+
+        Prices in 1e-9 of the quote currency; sizes in 1e-8 of what the venue counts (contracts, where there are any).
+        """
+        ...
+
+
+class Execution(Protocol):
+    """Where orders go that take what is there (immediate or cancel). There is no live trading behind it.
+
+    Pure, and driven by time as records tell it: no clock, no thread, no network. Whoever calls ``submit`` asks ``due``,
+    and calls ``until`` before it shows the market anything that was received after that time.
+
+    - Each order that was submitted gets exactly one ``Fill``, none before it is due, in the order in which they fall
+      due (of the same time: as submitted). A fill never holds more than the order's size, nor a price beyond its limit.
+    - An order is held against the market as it is then, not as it was when it was decided. A market that is not
+      believed then fills nothing, and the fill says so (UNSURE).
+    - Equal calls give equal fills, also after ``restore``.
+    """
+
+    def submit(self, orders: Sequence[Order]) -> None:
+        """Take orders, decided at their ``ts``. Never raises for what a market may refuse: a fill says so."""
+        ...
+
+    @property
+    def due(self) -> int | None:
+        """The earliest time, on our clock, at which something comes of an order; None where nothing waits."""
+        ...
+
+    def until(self, ts: int, market: Market) -> list[Fill]:
+        """Return what came of every order due before ``ts``, given the market as it is just before then."""
+        ...
+
+    def step(self, ns: int) -> None:
+        """Take it that our wall clock was set by so much: what waits is due at the same moment as before."""
         ...
 
     def snapshot(self) -> bytes:

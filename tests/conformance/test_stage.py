@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import arbitrage_tapes
 from breadboard.config import AnomalyConfig
 from breadboard.engine.anomalies import Anomalies
 from breadboard.engine.bars import Bars
@@ -103,6 +104,13 @@ class BooksAndAnomalies:
         self.anomalies.restore(parts["anomalies"])
 
 
+class BooksAndArbitrage(arbitrage_tapes.Desk):
+    """Arbitrage and execution on paper, with the two stages whose legs and books they look at."""
+
+    def __init__(self) -> None:
+        super().__init__(arbitrage_tapes.config(triangles=[arbitrage_tapes.TRIANGLE], update_ms=50, paper={}))
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
@@ -112,7 +120,10 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "consolidated": ConsolidatedBooks,
     "features": BooksAndFeatures,
     "anomalies": BooksAndAnomalies,
+    "arbitrage": BooksAndArbitrage,
 }
+TAPES: dict[str, Callable[[random.Random, int], Tape]] = {"arbitrage": arbitrage_tapes.anything}
+"""Of stages to which nothing would happen on ``anything``."""
 
 
 def anything(random_: random.Random, count: int) -> Tape:
@@ -166,10 +177,12 @@ def run(make: Callable[[], Stage], pieces: list[Tape], restart: bool = False) ->
     return b"".join(out), b"".join(piece.flags.tobytes() for piece in pieces), stage.snapshot()
 
 
-def keeps_its_promises(make: Callable[[], Stage], seed: int) -> None:
+def keeps_its_promises(
+    make: Callable[[], Stage], seed: int, tapes: Callable[[random.Random, int], Tape] | None = None
+) -> None:
     """Raise AssertionError where the stage breaks the contract on the tape of this seed."""
     random_ = random.Random(seed)
-    rows = anything(random_, 150)
+    rows = (tapes or anything)(random_, 150)
     whole = run(make, cut(rows, []))
     assert run(make, cut(rows, range(1, 150))) == whole, "one row at a time differs from all at once"
     cuts = sorted(random_.sample(range(1, 150), 5))
@@ -183,7 +196,7 @@ def keeps_its_promises(make: Callable[[], Stage], seed: int) -> None:
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32))
 def test_a_stage_keeps_its_promises(name: str, seed: int) -> None:
-    keeps_its_promises(STAGES[name], seed)
+    keeps_its_promises(STAGES[name], seed, TAPES.get(name))
 
 
 @pytest.mark.parametrize("name", STAGES)

@@ -41,6 +41,7 @@ _COUNTS: Final = frozenset(
         "poisoned",
         "alerts",
         "opportunities",
+        "paper_fills",
     ]
 )
 

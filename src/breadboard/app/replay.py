@@ -9,8 +9,10 @@ from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import load
+from breadboard.config import Config, load
 from breadboard.engine.activity import Spec
+from breadboard.engine.arbitrage_terms import terms_of
+from breadboard.engine.groups import groups_of
 from breadboard.errors import UsageError
 from breadboard.model.kinds import BookState
 from breadboard.recordings import Batch, open_recording
@@ -34,6 +36,10 @@ class Job:
     """Which features are told of it, by name."""
     anomalies: tuple[str, ...] = ()
     """Which kinds of anomaly are told of it, by name, or all."""
+    config: Path | None = None
+    """A configuration file: groups, arbitrage and whatever else the options do not say."""
+    arbitrage: tuple[str, ...] = ()
+    """Groups (of the file) between which arbitrage is looked for, ``all`` for all of them."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -51,14 +57,12 @@ def run(job: Job) -> dict[str, Any]:
             )
     for word in job.bars:
         Spec.of(word)  # a mistake is told before a data directory is made
+    config = _config(job)
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
-    wanted["engine.anomalies"] = list(job.anomalies)
-    config = load(None, {"data_dir": str(job.data_dir), **wanted})
 
     def recorded(source: int) -> Iterator[Batch]:
         return open_recording(job.sources, job.format, venue, source=source)
@@ -95,6 +99,23 @@ def _venue(job: Job) -> str:
     venue = feeds.by_name(job.venue).capabilities.venue
     next(open_recording(job.sources, job.format, venue))
     return venue
+
+
+def _config(job: Job) -> Config:
+    """Return the file's configuration with the options on top. Raises UsageError for what is wrong with either."""
+    wanted: dict[str, Any] = {"data_dir": str(job.data_dir)}
+    if job.features or job.config is None:
+        wanted["engine.features"] = list(job.features)
+    if job.bars or job.config is None:
+        wanted["engine.bars"] = list(job.bars)
+    if job.anomalies or job.config is None:
+        wanted["engine.anomalies"] = list(job.anomalies)
+    if job.arbitrage:
+        wanted["engine.arbitrage.groups"] = [] if "all" in job.arbitrage else list(job.arbitrage)
+    config = load(job.config, wanted)
+    if config.engine.arbitrage is not None:
+        terms_of(config.engine.arbitrage, groups_of(config.engine.groups))
+    return config
 
 
 def _copy_journal(job: Job, places: Places) -> None:

@@ -26,6 +26,8 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @bars_option
 @click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
 @click.option("--anomalies", default="", help="Which kinds of anomaly to tell, e.g. price_jump,burst, or all.")
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file: groups, arbitrage.")
+@click.option("--arbitrage", default="", help="Groups of the file between which to look for arbitrage, or all.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -37,6 +39,8 @@ def replay(
     bars: tuple[str, ...],
     features: str,
     anomalies: str,
+    config: Path | None,
+    arbitrage: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -56,6 +60,8 @@ def replay(
         bars=bars,
         features=_names(features),
         anomalies=_names(anomalies),
+        config=config,
+        arbitrage=_names(arbitrage),
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

@@ -7,7 +7,7 @@ waits for its snapshot, a gap in the journal - takes the plain path here. What e
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +52,17 @@ _IN_STREAM: Final = (_NONE, _LINK)
 """Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
 
 
+class BookCopy(NamedTuple):
+    """All levels of a book, for who follows it on a tape that the book stage has taken already."""
+
+    place: int
+    """In ``Books.tops``."""
+    side: NDArray[np.uint8]
+    price: NDArray[np.int64]
+    size: NDArray[np.int64]
+    size_exp: NDArray[np.int8]
+
+
 @dataclass(frozen=True, slots=True)
 class BookView:
     """One book at one moment. Levels are ``(price, size, size_exp)``, best first."""
@@ -77,16 +88,25 @@ class Books:
     """
 
     def __init__(
-        self, rule: Callable[[int], SequenceRule], watched: Callable[[int], bool] | None = None, *, deep: bool = False
+        self,
+        rule: Callable[[int], SequenceRule],
+        watched: Callable[[int], bool] | None = None,
+        *,
+        deep: bool = False,
+        copied: Callable[[int], bool] | None = None,
     ) -> None:
         self._rule = rule
         self._deep = deep
+        self._copied = copied
         self._is_watched = watched
         self._watched = np.zeros(0, np.bool_)
         """By instrument; empty where nobody watches any."""
         self._tops = np.zeros(0, TOP)
         self._depths = np.zeros(0, DEPTH)
         self._told = 0
+        self.copies: list[BookCopy] = []
+        """Live books of instruments that are ``copied`` which more became of, with the row of a top, than its levels
+        say; good until the next ``on_tape``."""
         self._known = 0
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
@@ -102,6 +122,7 @@ class Books:
         self._grow(int(tape.instrument.max(initial=-1)) + 1)
         rows: list[tuple[int, ...]] = []
         row = self._told = 0
+        self.copies = []
         while True:
             row = self._run(tape, row)
             if row == len(tape):
@@ -155,6 +176,12 @@ class Books:
             return nothing + nothing
         bid, ask = (self._pool.levels(instrument, side, 1) for side in (BIDS, ASKS))
         return (bid[0] if bid else nothing) + (ask[0] if ask else nothing)
+
+    def copied(self, instrument: int) -> BookCopy | None:
+        """Return all levels of a live book, None of another."""
+        if not 0 <= instrument < self._known or self._heads[instrument]["state"] != _LIVE:
+            return None
+        return BookCopy(-1, *self._pool.copied(instrument))
 
     @property
     def states(self) -> NDArray[np.uint8]:
@@ -232,6 +259,8 @@ class Books:
             core.note_top(self._tops[self._told], row, each, self._heads[each], *columns)
             if self._deep:
                 note_depth(self._depths[self._told], columns[0][BIDS], columns[0][ASKS], *columns[1:])
+            if self._copied is not None and self._copied(each) and self._heads[each]["state"] == _LIVE:
+                self.copies.append(BookCopy(self._told, *self._pool.copied(each)))
             self._told += 1
 
     def _make_room(self, more: int) -> None:

@@ -15,7 +15,18 @@ from numpy.typing import NDArray
 
 from breadboard.engine import consolidated_kernel as core
 from breadboard.engine.books import EVERY_SOURCE, Books, may_hide
-from breadboard.engine.consolidated_legs import BOOK, FACE, GAPPED, NOTHING, QUOTE, SOURCE, STALE, STANDS, judge
+from breadboard.engine.consolidated_legs import (
+    BOOK,
+    FACE,
+    GAPPED,
+    MOVE,
+    NOTHING,
+    QUOTE,
+    SOURCE,
+    STALE,
+    STANDS,
+    judge,
+)
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instruments
@@ -50,11 +61,16 @@ class Consolidated:
 
     ``groups`` with ``instruments`` say which leg an instrument is; ``silence_s(venue)`` is how long a source of a venue
     may say nothing at all (``ports.Capabilities.heartbeat_s``), None where it proves nothing. State is bounded: two
-    faces a leg, one row a group, one record a source.
+    faces a leg, one row a group, one record a source. ``moving`` has it tell what becomes of each leg, too (``moves``).
     """
 
     def __init__(
-        self, groups: tuple[Group, ...], instruments: Instruments, silence_s: Callable[[str], float | None]
+        self,
+        groups: tuple[Group, ...],
+        instruments: Instruments,
+        silence_s: Callable[[str], float | None],
+        *,
+        moving: bool = False,
     ) -> None:
         self.groups = groups
         self._instruments = instruments
@@ -70,6 +86,16 @@ class Consolidated:
         self._last = blank(len(groups))
         self._dirty = np.zeros(len(groups), np.bool_)
         self._meter = np.array([core.NEVER, 0, len(groups), -1])
+        self.moved = np.zeros(len(self._leg_at) if moving else 0, MOVE)
+        """The newest ``MOVE`` of each leg, where they are asked for."""
+        self.moves = np.zeros(0, MOVE)
+        """``MOVE`` rows of the tape just taken, in its order."""
+
+    @property
+    def leg_of(self) -> NDArray[np.int64]:
+        """By instrument, which leg it is, counted over all groups; -1 for none."""
+        self._grow(len(self._instruments))
+        return self._leg_of
 
     def watches(self, instrument: int) -> bool:
         """Return whether an instrument, by its dense id, is a leg of a group."""
@@ -83,10 +109,11 @@ class Consolidated:
         self._grow(len(self._instruments))  # not only those of this tape: a row of a whole source tells of others
         out = np.zeros(len(tape) // 2 + len(self.groups), NBBO)
         columns = [getattr(tape, name) for name in _COLUMNS]
-        row = top = at = 0
+        moves = np.zeros(len(self.moved) and len(tape) // 2 + len(self.moved), MOVE)
+        row = top = at = moves_at = 0
         taken = -1
         while row < len(tape):
-            row, top, at = core.run(
+            row, top, moves_at, at = core.run(
                 row,
                 taken,
                 top,
@@ -100,15 +127,21 @@ class Consolidated:
                 self._last,
                 self._dirty,
                 self._meter,
+                self.moved,
+                moves,
+                moves_at,
                 out,
                 at,
                 *columns,
             )
             if at + len(self.groups) > len(out):
                 out = np.concatenate((out, np.zeros(len(out), NBBO)))
+            elif moves_at + len(self.moved) > len(moves):
+                moves = np.concatenate((moves, np.zeros(len(moves), MOVE)))
             elif row < len(tape):
                 self._take_gap(tape, row)
                 taken = row
+        self.moves = moves[:moves_at]
         return out[:at].copy()
 
     def nbbo(self, group: int) -> np.void:
@@ -144,6 +177,7 @@ class Consolidated:
                 "numbers": used,
                 "last": self._last,
                 "meter": self._meter[: core.LOW],
+                **({"moved": self.moved} if len(self.moved) else {}),
             }
         )
 
@@ -155,6 +189,8 @@ class Consolidated:
         self._faces, self._last = parts["faces"], parts["last"]
         self._sources[parts["numbers"]] = parts["sources"]
         self._meter[: core.LOW] = parts["meter"]
+        if len(self.moved):  # asked for since then: every leg is told of anew
+            self.moved = parts.get("moved", self.moved)
 
     def _names(self) -> list[list[object]]:
         return [[group.name, [list(leg) for leg in group.legs]] for group in self.groups]

@@ -18,6 +18,7 @@ from breadboard.engine.consolidated_legs import (
     UNKNOWN,
     best,
     changed,
+    note_moves,
 )
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -121,8 +122,12 @@ def _carry(source: Record, silence: int, meter: NDArray[np.int64]) -> None:
 
 
 @kernel
-def _step(step: int, sources: NDArray[np.void], faces: NDArray[np.void], meter: NDArray[np.int64]) -> None:
+def _step(
+    step: int, sources: NDArray[np.void], faces: NDArray[np.void], moved: NDArray[np.void], meter: NDArray[np.int64]
+) -> None:
     """Our wall clock was set: tell what is known in terms of the new one."""
+    for leg in range(len(moved)):
+        moved[leg].ts_recv += step
     for source in range(meter[SOURCES]):
         if sources[source].seen != 0:
             sources[source].seen += step
@@ -184,6 +189,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     last: NDArray[np.void],
     dirty: NDArray[np.bool_],
     meter: NDArray[np.int64],
+    moved: NDArray[np.void],
+    moves: NDArray[np.void],
+    moves_at: int,
     out: NDArray[np.void],
     at: int,
     kind: NDArray[np.uint8],
@@ -201,18 +209,20 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     ask_price: NDArray[np.int64],
     ask_size: NDArray[np.int64],
     ask_size_exp: NDArray[np.int8],
-) -> tuple[int, int, int]:
-    """Take rows from ``row`` on; return the first not taken, the first of ``tops`` not taken, and rows in ``out``.
+) -> tuple[int, int, int, int]:
+    """Take rows from ``row`` on; return the first row and top not taken, and how many rows ``moves`` and ``out`` hold.
 
-    Returns before a GAP row, unless its quotes were lost already (``taken``), and where ``out`` may be too short.
+    Returns before a GAP row, unless its quotes were lost already (``taken``), and where ``out`` or ``moves`` may be too
+    short. ``moved`` is what was told of each leg; empty where nobody asks for moves.
     """
     groups = len(last)
     while row < len(kind):
         what, which, now = kind[row], instrument[row], ts_recv[row]
-        if at + groups > len(out) or (what == _GAP and row != taken):
-            return row, top, at
+        short = at + groups > len(out) or moves_at + len(moved) > len(moves)
+        if short or (what == _GAP and row != taken):
+            return row, top, moves_at, at
         if what == _CLOCK and size[row] != ABSENT:
-            _step(size[row], sources, faces, meter)
+            _step(size[row], sources, faces, moved, meter)
         leg = leg_of[which] if which >= 0 else -1
         down = what == _STATUS and code[row] == _FEED_DOWN
         stale = what == _STATUS and code[row] == _TOLD_STALE
@@ -264,6 +274,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 continue
             dirty[group] = False
             begin = group_begin[group]
+            if len(moved) != 0:
+                moves_at = note_moves(row, begin, group_begin[group + 1], faces, sources, moved, moves, moves_at)
             told = out[at]
             best(faces, begin, group_begin[group + 1], sources, now, told)
             if changed(told, last[group]):
@@ -274,4 +286,4 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 at += 1
         meter[LOW], meter[HIGH] = groups, -1
         row += 1
-    return row, top, at
+    return row, top, moves_at, at

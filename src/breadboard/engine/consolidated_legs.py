@@ -41,6 +41,27 @@ SOURCE: Final = np.dtype(
         ("quiet", np.uint8),  # HEARD, SILENT or SAID_STALE
     ]
 )
+MOVE: Final = np.dtype(
+    [
+        ("row", np.int64),  # of the tape just taken
+        ("leg", np.int32),
+        ("made", np.uint8),  # one of NOTHING, STANDS, STALE, GAPPED; of what does not stand the rest means nothing
+        ("face", np.uint8),  # BOOK or QUOTE: through which it speaks
+        ("delayed", np.uint8),
+        ("suspect", np.uint8),
+        ("inverted", np.uint8),
+        ("source", np.uint16),
+        ("flags", np.uint16),
+        ("ts_recv", np.int64),  # of its own last row
+        ("bid", np.int64),
+        ("bid_size", np.int64),
+        ("bid_size_exp", np.int8),
+        ("ask", np.int64),
+        ("ask_size", np.int64),
+        ("ask_size_exp", np.int8),
+    ]
+)
+"""What a leg came to after one row, for stages that look at each leg and not at the best of them."""
 BOOK, QUOTE = 0, 1
 """Columns of ``faces[leg, …]``."""
 UNKNOWN, GOOD, MISSING = range(3)
@@ -73,6 +94,64 @@ def judge(faces: NDArray[np.void], leg: int, sources: NDArray[np.void]) -> tuple
 
 
 @kernel
+def is_suspect(source: Record) -> bool:
+    """Return whether the clock that stamps a source is suspect, as of its newest row."""
+    return bool(source.lags >= SUSPECT_LAGS and source.late > SUSPECT_SHARE * source.lags)
+
+
+@kernel
+def note_moves(
+    row: int,
+    begin: int,
+    end: int,
+    faces: NDArray[np.void],
+    sources: NDArray[np.void],
+    told: NDArray[np.void],
+    moves: NDArray[np.void],
+    at: int,
+) -> int:
+    """Write a ``MOVE`` for each of the legs ``begin:end`` that is not what was ``told`` of it; return their end."""
+    for leg in range(begin, end):
+        made, side = judge(faces, leg, sources)
+        face, last = faces[leg, side], told[leg]
+        if made != STANDS:
+            if last.made != made:
+                last.made = made
+                moves[at] = last
+                moves[at].row, moves[at].leg = row, leg
+                at += 1
+            continue
+        suspect = is_suspect(sources[face.source])
+        delayed = face.flags & _DELAYED != 0
+        if (
+            last.made == made
+            and last.face == side
+            and last.delayed == delayed
+            and last.suspect == suspect
+            and last.source == face.source
+            and last.flags == face.flags
+            and last.ts_recv == face.ts_recv
+            and last.bid == face.bid
+            and last.bid_size == face.bid_size
+            and last.bid_size_exp == face.bid_size_exp
+            and last.ask == face.ask
+            and last.ask_size == face.ask_size
+            and last.ask_size_exp == face.ask_size_exp
+        ):
+            continue
+        last.made, last.face, last.delayed, last.suspect = made, side, delayed, suspect
+        has_both = face.bid != ABSENT and face.ask != ABSENT  # noqa: PLR1714 - numba compiles `in` to a loop
+        last.inverted = has_both and face.bid >= face.ask
+        last.source, last.flags, last.ts_recv = face.source, face.flags, face.ts_recv
+        last.bid, last.bid_size, last.bid_size_exp = face.bid, face.bid_size, face.bid_size_exp
+        last.ask, last.ask_size, last.ask_size_exp = face.ask, face.ask_size, face.ask_size_exp
+        moves[at] = last
+        moves[at].row, moves[at].leg = row, leg
+        at += 1
+    return at
+
+
+@kernel
 def _stand(row: Record, position: int, face: Record, source: Record, ts_recv: int) -> None:
     """Let one leg that stands take part in an ``NBBO`` row."""
     bit = np.uint64(1) << np.uint64(position)
@@ -81,7 +160,7 @@ def _stand(row: Record, position: int, face: Record, source: Record, ts_recv: in
     row.flags |= face.flags
     if face.flags & _DELAYED:
         row.delayed |= bit
-    if source.lags >= SUSPECT_LAGS and source.late > SUSPECT_SHARE * source.lags:
+    if is_suspect(source):
         row.suspect |= bit
     if has_bid and has_ask and face.bid >= face.ask:
         row.inverted |= bit

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from breadboard.config import EngineConfig
 from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.anomalies import Anomalies
+from breadboard.engine.arbitrage import Arbitrage
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -47,7 +48,9 @@ class Engine:
         self.instruments = Instruments()
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
-        self.consolidated = Consolidated(groups_of(config.groups), self.instruments, self._silence_s)
+        self.consolidated = Consolidated(
+            groups_of(config.groups), self.instruments, self._silence_s, moving=config.arbitrage is not None
+        )
         self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
         """None where the configuration names none: then the books tell nothing row by row for it."""
         self.anomalies = self._anomalies_of(config) if config.anomalies else None
@@ -55,7 +58,12 @@ class Engine:
         watched = (
             _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
         )
-        self.books = Books(self._rule, watched, deep=bool(config.features))
+        copied = None if config.arbitrage is None else self.consolidated.watches
+        self.books = Books(self._rule, watched, deep=bool(config.features), copied=copied)
+        self.arbitrage = (
+            None if config.arbitrage is None else Arbitrage(config.arbitrage, self.books, self.consolidated)
+        )
+        """None where the configuration does not ask for it: then legs and books tell nothing row by row for it."""
         self.bars = Bars(config.lateness_ms, config.idle_s)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
@@ -96,6 +104,7 @@ class Engine:
         holes = self.continuity.on_tape(tape)
         breaks = self.books.on_tape(tape)
         nbbo = self.consolidated.on_tape(tape, self.books.tops)
+        opportunities = None if self.arbitrage is None else self.arbitrage.on_tape(tape)
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
         features = self._features(tape)
@@ -109,6 +118,8 @@ class Engine:
             "activity_bars": self.activity.on_tape(tape),
             "features": features,
         }
+        if self.arbitrage is not None:
+            found |= {"opportunities": opportunities, "paper_fills": self.arbitrage.fills}
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
@@ -143,6 +154,7 @@ class Engine:
                 "tally": self._tally.packed(),
                 "orders": self.orders.snapshot(),
                 "consolidated": self.consolidated.snapshot(),
+                **({} if self.arbitrage is None else {"arbitrage": self.arbitrage.snapshot()}),
                 **{name: stage.snapshot() for name, stage in self._stages().items()},
             }
         )
@@ -161,6 +173,10 @@ class Engine:
         for name, stage in self._stages().items():
             if name in parts or name not in ("features", "anomalies"):  # what is asked for since then begins here
                 stage.restore(parts[name])
+        if self.arbitrage is not None:
+            self.arbitrage.follow()
+            if "arbitrage" in parts:
+                self.arbitrage.restore(parts["arbitrage"])
 
     def _stages(self) -> dict[str, Stage]:
         return {

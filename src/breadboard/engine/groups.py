@@ -68,6 +68,37 @@ def proposed(instruments: Iterable[Instrument]) -> dict[str, list[str]]:
     return {name: sorted(ids) for name, ids in sorted(found.items()) if len(ids) > 1}
 
 
+def convertible(instruments: Iterable[Instrument]) -> dict[str, list[str]]:
+    """Return groups of two and more by base currency alone, for arbitrage, for people to look over: names with ids.
+
+    Other quote currencies are in them (they need a rate), and contracts (whose prices differ by a basis, and whose
+    sizes may be in something else). Only symbols that are pairs are looked at.
+    """
+    found: dict[str, list[str]] = {}
+    for instrument in instruments:
+        base, quote = currencies(instrument.symbol)
+        if quote:
+            found.setdefault(base, []).append(instrument.id)
+    return {name: sorted(ids) for name, ids in sorted(found.items()) if len(ids) > 1}
+
+
+def triangles(instruments: Iterable[Instrument]) -> list[tuple[str, str, str]]:
+    """Return the ids of every A/B, B/C and A/C that one venue lists, contracts left out, in order of their names."""
+    pairs: dict[str, dict[tuple[str, str], str]] = {}
+    for instrument in instruments:
+        base, quote = currencies(instrument.symbol)
+        whole = normalised(instrument.venue, instrument.symbol)
+        if quote and whole == f"{base}-{quote}":
+            pairs.setdefault(instrument.venue, {})[base, quote] = instrument.id
+    return sorted(
+        (a_b, b_c, listed[a, c])
+        for listed in pairs.values()
+        for (a, b), a_b in listed.items()
+        for (other, c), b_c in listed.items()
+        if b == other and (a, c) in listed
+    )
+
+
 def normalised(venue: str, symbol: str) -> str:
     """Return what a symbol means, in one spelling: ``BTC-USDT``, ``BTC-USDT-PERP``, ``AAPL``."""
     text = symbol.upper()
@@ -78,6 +109,13 @@ def normalised(venue: str, symbol: str) -> str:
     else:
         kind = _FUTURES_VENUES.get(venue.rpartition("_")[2], "")
     return "-".join(part for part in (*_split(text), kind) if part)
+
+
+def currencies(symbol: str) -> tuple[str, str]:
+    """Return base and quote currency of a symbol; the symbol itself and nothing where it is no pair."""
+    text = symbol.upper()
+    contract = _FUTURES.search(text)
+    return _split(text[: contract.start()] if contract else text)
 
 
 def _split(text: str) -> tuple[str, str]:

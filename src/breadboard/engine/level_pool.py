@@ -77,6 +77,14 @@ class LevelPool:
         columns = (prices.tolist(), self.sizes[rows].tolist(), self.exps[rows].tolist())
         return list(zip(*(column[::-1] for column in columns), strict=True))
 
+    def copied(self, which: int) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int8]]:
+        """Return all levels of one book as ``replace`` takes them: side, price, size, exponent."""
+        rows = [slice(place[BEGIN], place[BEGIN] + place[COUNT]) for place in self.sides[which]]
+        side = np.repeat(np.array([taker for _, taker in SIDES], np.uint8), self.sides[which, :, COUNT])
+        price = np.concatenate((self.keys[rows[BIDS]], -self.keys[rows[ASKS]]))
+        size, exponent = (np.concatenate([part[one] for one in rows]) for part in (self.sizes, self.exps))
+        return side, price, size, exponent
+
     def crossed(self, which: int) -> bool:
         """Return whether one book's best bid is at or above its best ask."""
         return bool(core.note_crossed(self.sides[which], self.keys))

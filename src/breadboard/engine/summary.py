@@ -111,7 +111,7 @@ def summary(
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
         "alerts": 0,
-        "opportunities": 0,
+        **{name: tally.streams.get(name, 0) for name in ("opportunities", "paper_fills")},
         "clock": {"suspect": suspect, "skew_ms": skew_ms},
         "digest": digest,
     }

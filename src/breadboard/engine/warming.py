@@ -1,9 +1,12 @@
 """Compile every kernel before the first real event needs it."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 
-from breadboard.config import AnomalyConfig
+from breadboard.config import AnomalyConfig, ArbitrageConfig, PaperConfig, RateConfig
 from breadboard.engine.anomalies import Anomalies
+from breadboard.engine.arbitrage import Arbitrage
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -84,3 +87,35 @@ def _consolidate(tape: Tape) -> None:
     gap = Tape.of(1, {"kind": [EventKind.GAP], "code": [GapReason.DISCONNECT]})
     books.on_tape(gap)
     consolidated.on_tape(gap, books.tops)
+    _arbitrate()
+
+
+def _arbitrate() -> None:
+    """Run what only engines with arbitrage run: one opportunity across currencies, taken on paper."""
+    instruments = Instruments()
+    for venue, symbol in (("A", "X-USD"), ("B", "X-EUR")):
+        instruments.intern(venue, symbol)
+    groups = groups_of({"X": [one.id for one in instruments]})
+    consolidated = Consolidated(groups, instruments, lambda _: None, moving=True)
+    books = Books(lambda _: SequenceRule.NONE, consolidated.watches, copied=consolidated.watches)
+    rate = RateConfig(rate="1", as_of=datetime.fromtimestamp(_NOON / 1e9, UTC))
+    paper = PaperConfig(default_latency_ms=0)
+    config = ArbitrageConfig(fees={"A": 0, "B": 0}, rates={"EUR-USD": rate}, paper=paper)
+    arbitrage = Arbitrage(config, books, consolidated)
+    columns: dict[str, list[int]] = {
+        "kind": [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA, EventKind.CLOCK],
+        "instrument": [0, 1, 1, -1],
+        "offset": [0, 1, 2, 3],
+        "ts_recv": [_NOON, _NOON, _NOON, _NOON + 1],
+        "level_begin": [0, 1, 2, 3],
+        "level_end": [1, 2, 3, 3],
+    }
+    levels: dict[str, list[int]] = {
+        "level_side": [Side.SELL, Side.BUY, Side.BUY],
+        "level_price": [10**9, 2 * 10**9, 3 * 10**9],
+    }
+    levels |= {"level_size": [10**8] * 3, "level_size_exp": [SIZE_EXP] * 3}
+    tape = Tape.of(4, columns, levels)
+    books.on_tape(tape)
+    consolidated.on_tape(tape, books.tops)
+    arbitrage.on_tape(tape)

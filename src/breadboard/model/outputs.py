@@ -8,14 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.anomalies import ANOMALY
+from breadboard.model.executions import PAPER_FILL
 from breadboard.model.features import FEATURE
 from breadboard.model.gaps import Gap
 from breadboard.model.nbbo import NBBO, Group
+from breadboard.model.opportunities import OPPORTUNITY
 from breadboard.model.tape import Tape
 
 _NO_NBBO: Final = np.zeros(0, NBBO)
 _NO_FEATURES: Final = np.zeros(0, FEATURE)
 _NO_ANOMALIES: Final = np.zeros(0, ANOMALY)
+_NO_OPPORTUNITIES: Final = np.zeros(0, OPPORTUNITY)
+_NO_PAPER_FILLS: Final = np.zeros(0, PAPER_FILL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +57,13 @@ class Outputs:
     def anomalies(self) -> NDArray[np.void]:
         """``ANOMALY`` rows that were concluded here, in journal order."""
         return self.streams.get("anomalies", _NO_ANOMALIES)
+
+    @property
+    def opportunities(self) -> NDArray[np.void]:
+        """``OPPORTUNITY`` rows: what opened, changed and closed here."""
+        return self.streams.get("opportunities", _NO_OPPORTUNITIES)
+
+    @property
+    def paper_fills(self) -> NDArray[np.void]:
+        """``PAPER_FILL`` rows: what came of orders on paper."""
+        return self.streams.get("paper_fills", _NO_PAPER_FILLS)

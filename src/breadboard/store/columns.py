@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
+from breadboard.model.wide import multiply
 
 PRICE: Final = pa.decimal64(18, 9)
 SIZE: Final = pa.decimal128(38, 18)
@@ -56,19 +57,6 @@ def _decimal128(words: NDArray[np.uint64], absent: NDArray[np.bool_] | None) -> 
 
 
 _POWERS: Final = np.array([10**power for power in range(19)], np.uint64)
-_MASK: Final = np.uint64(0xFFFFFFFF)
-_HALF: Final = np.uint64(32)
-
-
-@kernel
-def _multiply(value: Any, factor: Any) -> Any:  # noqa: ANN401 - numba infers uint64
-    """Return the high and low 64 bits of an unsigned product."""
-    low, high = value & _MASK, value >> _HALF
-    factor_low, factor_high = factor & _MASK, factor >> _HALF
-    bottom = low * factor_low
-    middle = high * factor_low + (bottom >> _HALF)
-    cross = low * factor_high + (middle & _MASK)
-    return high * factor_high + (middle >> _HALF) + (cross >> _HALF), (cross << _HALF) | (bottom & _MASK)
 
 
 @kernel
@@ -78,13 +66,13 @@ def _widen(mantissa: Any, exponent: Any, powers: Any, out: Any) -> None:  # noqa
         if mantissa[row] < 0 or power < 0 or power > 18:  # ABSENT: the mask makes it NULL
             out[row, 0] = out[row, 1] = 0
         else:
-            out[row, 1], out[row, 0] = _multiply(np.uint64(mantissa[row]), powers[power])
+            out[row, 1], out[row, 0] = multiply(np.uint64(mantissa[row]), powers[power])
 
 
 @kernel
 def _widen_sum(whole: Any, fraction: Any, powers: Any, out: Any) -> None:  # noqa: ANN401 - numba infers array types
     for row in range(len(out)):
-        high, low = _multiply(np.uint64(whole[row]), powers[18])
+        high, low = multiply(np.uint64(whole[row]), powers[18])
         total = low + np.uint64(fraction[row])
         out[row, 1] = high + np.uint64(total < low)
         out[row, 0] = total
@@ -100,6 +88,7 @@ NULLABLE: Final = frozenset(
     (
         *("ts_event", "sequence", "trade_id", "sequence_first", "sequence_prev", "sequence_from", "sequence_to"),
         *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap", "bid_age_ns", "ask_age_ns"),
+        *("rate_age_ns", "average", "pnl"),
     )
 )
 """Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price)."""

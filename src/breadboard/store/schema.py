@@ -224,6 +224,40 @@ TABLES: Final = {
             Column("value", "Float64", _ZSTD),
             _size("size", nullable=True),
             _text("legs"),
+            *map(_label, ("kind", "state", "cause")),
+            _integer("number"),
+            _stamp("opened_ts"),
+            _integer("lifetime_ns"),
+            _integer("changes"),
+            _label("currency"),
+            *map(_price, ("cost", "gross", "fees", "net", "peak_net")),
+            *(Column(name, "Float64", _ZSTD) for name in ("gross_bps", "fees_bps", "net_bps")),
+            *(Column(name, "UInt8", "T64, ZSTD(1)") for name in ("capped", "suspect")),
+            _integer("rate_age_ns", "Nullable(Int64)"),
+            *(Column(name, f"Array({_PRICE})", _DELTA) for name in ("leg_prices", "leg_averages", "leg_limits")),
+            Column("leg_sizes", f"Array({_SIZE})", _ZSTD),
+            Column("leg_ages_ns", "Array(Int64)", _ZSTD),
+            _FLAGS,
+            partition=_MONTH,
+            life="",
+        ),
+        _events(
+            "paper_fills",
+            _text("opportunity"),
+            _integer("number"),
+            Column("leg", "UInt8", "T64, ZSTD(1)"),
+            *map(_label, ("side", "state")),
+            _stamp("ts_sent"),
+            *map(_size, ("wanted", "filled")),
+            _price("limit"),
+            _price("average", nullable=True),
+            *map(_price, ("amount", "fee")),
+            Column("settled", "UInt8", "T64, ZSTD(1)"),
+            _label("currency"),
+            _price("expected"),
+            Column("left", "Float64", _ZSTD),
+            _price("pnl", nullable=True),
+            _FLAGS,
             partition=_MONTH,
             life="",
         ),
@@ -331,7 +365,7 @@ VIEWS: Final = {
 _COMMON_NAMES: Final = frozenset(column.name for column in COMMON)
 ADDED: Final = tuple(
     f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
-    for table in ("features", "anomalies")
+    for table in ("features", "anomalies", "opportunities")
     for column in TABLES[table].columns
     if column.name not in _COMMON_NAMES
 )

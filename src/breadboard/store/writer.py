@@ -28,6 +28,7 @@ from breadboard.store import cut, records, rows
 from breadboard.store.anomalies import anomalies
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
+from breadboard.store.opportunities import opportunities, paper_fills
 from breadboard.store.origins import Origins
 from breadboard.store.statuses import statuses
 from breadboard.telemetry.lag import LagRow
@@ -231,6 +232,8 @@ class StoreWriter:
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
             **more,
+            "opportunities": opportunities(batch.opportunities, self._labels),
+            "paper_fills": paper_fills(batch.paper_fills, self._labels),
             "nbbo": nbbo(batch.nbbo, batch.groups),
         }
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from breadboard.engine.groups import groups_of, normalised, proposed
+from breadboard.engine.groups import convertible, groups_of, normalised, proposed, triangles
 from breadboard.errors import UsageError
 from breadboard.model.instruments import Instrument
 from breadboard.model.nbbo import Group
@@ -73,3 +73,37 @@ def test_quote_currencies_and_contracts_are_not_mixed() -> None:
         "BTC-USDT-PERP": ["BTC-USDT-SWAP.OKX", "BTCUSDT.BINANCE_USDM"],
     }
     assert [group.name for group in groups_of(found)] == sorted(found)
+
+
+LISTED = [
+    Instrument(venue, symbol)
+    for venue, symbol in (
+        ("BINANCE", "BTCUSDT"),
+        ("BINANCE", "ETHBTC"),
+        ("BINANCE", "ETHUSDT"),
+        ("BINANCE_USDM", "BTCUSDT"),
+        ("BINANCE_COINM", "BTCUSD_PERP"),
+        ("KRAKEN_V2", "BTC/USD"),
+        ("KRAKEN_V2", "ETH/BTC"),
+        ("OKX", "ETH-BTC"),
+        ("OKX", "BTC-USDT"),
+        ("OKX", "ETH-USDT-SWAP"),
+        ("IQFEED", "AAPL"),
+        ("MASSIVE", "AAPL"),
+    )
+]
+
+
+def test_what_is_convertible_shares_its_base_currency_whatever_it_is_quoted_in() -> None:
+    assert convertible(LISTED) == {
+        "BTC": [
+            *("BTC-USDT.OKX", "BTC/USD.KRAKEN_V2", "BTCUSDT.BINANCE", "BTCUSDT.BINANCE_USDM"),
+            "BTCUSD_PERP.BINANCE_COINM",
+        ],
+        "ETH": ["ETH-BTC.OKX", "ETH-USDT-SWAP.OKX", "ETH/BTC.KRAKEN_V2", "ETHBTC.BINANCE", "ETHUSDT.BINANCE"],
+    }
+
+
+def test_a_triangle_is_three_pairs_of_one_venue_and_no_contracts() -> None:
+    assert triangles(LISTED) == [("ETHBTC.BINANCE", "BTCUSDT.BINANCE", "ETHUSDT.BINANCE")]
+    assert triangles(LISTED[:2]) == []

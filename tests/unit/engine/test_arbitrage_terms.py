@@ -1,0 +1,151 @@
+"""What a configuration of arbitrage means, and what it is refused for."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from breadboard.config import ArbitrageConfig, EngineConfig
+from breadboard.engine.arbitrage_terms import Terms, terms_of
+from breadboard.engine.groups import currencies, groups_of
+from breadboard.errors import UsageError
+from breadboard.model.costs import TAKER, contract_of
+from breadboard.model.opportunities import OpportunityKind, currency_code, currency_text
+
+GROUPS = {
+    "BTC": ("BTCUSDT.BINANCE", "BTC/USD.KRAKEN_V2", "BTCUSD_PERP.BINANCE_COINM"),
+    "USDT": ("USDT/USD.KRAKEN_V2",),
+    "ETH": ("ETHUSDT.BINANCE",),
+    "ETH-BTC": ("ETHBTC.BINANCE",),
+    "odd": ("AAPL.IQFEED", "AAPL.MASSIVE"),
+}
+RATES: dict[str, Any] = {"USDT-USD": {"instrument": "USDT/USD.KRAKEN_V2"}}
+
+
+def terms(**more: Any) -> Terms:  # noqa: ANN401 - any setting
+    given = {"groups": ["BTC"], "rates": RATES, **more}
+    return terms_of(msgspec.convert(given, ArbitrageConfig), groups_of(GROUPS))
+
+
+def test_a_group_has_a_route_from_each_leg_to_each_other() -> None:
+    found = terms()
+    assert len(found.names) == len(set(found.names)) == 6
+    assert found.names[0] == "BTCUSDT.BINANCE > BTC/USD.KRAKEN_V2"
+    assert {currency_text(int(code)) for code in found.routes["currency"]} == {"USDT"}
+    assert found.terms["fee"][:3].tolist() == [100_000, 260_000, 50_000]
+    assert found.terms["inverse"].tolist() == [0, 0, 1, 0, 0, 0, 0, 0]
+    assert found.terms["amount"][2] == 100 * 10**9
+    assert found.rates["inverted"].tolist() == [1], (
+        "what a dollar is worth is one through what USDT is worth in dollars"
+    )
+    routes_of_rate = found.touching[found.reach[3] : found.reach[4]].tolist()
+    assert routes_of_rate == list(range(6)), "every pair has a leg in dollars"
+
+
+def test_a_triangle_is_found_whatever_the_order() -> None:
+    legs = ("ETHUSDT.BINANCE", "ETHBTC.BINANCE", "BTCUSDT.BINANCE")
+    for order in ((0, 1, 2), (2, 1, 0), (1, 0, 2)):
+        found = terms(groups=["ETH"], triangles=[[legs[at] for at in order]])
+        assert found.names == (
+            "BTCUSDT.BINANCE > ETHBTC.BINANCE > ETHUSDT.BINANCE",
+            "ETHUSDT.BINANCE > ETHBTC.BINANCE > BTCUSDT.BINANCE",
+        )
+        assert set(found.routes["kind"].tolist()) == {OpportunityKind.TRIANGULAR}
+
+
+def test_what_is_configured_goes_before_what_is_known() -> None:
+    given = {"BTCUSD_PERP.BINANCE_COINM": {"inverse": False, "amount": "0.01", "step": "2"}}
+    found = terms(fees={"BINANCE": 7.5, "BTCUSD_PERP.BINANCE_COINM": 2}, instruments=given)
+    assert found.terms["fee"][:3].tolist() == [75_000, 260_000, 20_000]
+    assert (found.terms["amount"][2], found.terms["step"][2], found.terms["inverse"][2]) == (10**7, 2 * 10**8, 0)
+    assert found.key() != terms().key()
+    assert terms().key() == terms().key()
+
+
+WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
+    "no rate": ({"rates": {}}, "quoted in USD and USDT", '[engine.arbitrage.rates."USD-USDT"]'),
+    "no such group": ({"groups": ["LTC"]}, "group 'LTC'", "[engine.arbitrage]"),
+    "nothing to do": ({"groups": ["ETH"]}, "no group of two", "groups"),
+    "no currency": ({"groups": ["odd"]}, "which currency AAPL.IQFEED", 'quote = "USD"'),
+    "no fee": (
+        {"groups": ["odd"], "instruments": {f"AAPL.{one}": {"quote": "USD"} for one in ("IQFEED", "MASSIVE")}},
+        "what IQFEED takes",
+        "[engine.arbitrage.fees]\nIQFEED = 10",
+    ),
+    "a stranger": ({"instruments": {"X.Y": {}}}, "'X.Y'", '"X.Y" = ["X.Y"]'),
+    "a rate of nobody": ({"rates": {"USD-USDT": {"instrument": "X.Y"}}}, "'X.Y' of the rate", "groups"),
+    "a rate without a date": ({"rates": {"USD-USDT": {"rate": "1"}}}, "rate and as_of", "instrument"),
+    "two rates in one": (
+        {"rates": {"USD-USDT": {"rate": "1", "as_of": "2024-01-01T00:00:00Z", "instrument": "ETHUSDT.BINANCE"}}},
+        "an instrument, or else",
+        "instrument",
+    ),
+    "a rate of nothing": ({"rates": {"USD-USDT": {"rate": "0", "as_of": "2024-01-01T00:00:00Z"}}}, "'0'", "100"),
+    "a rate of words": ({"rates": {"USD-USDT": {"rate": "x", "as_of": "2024-01-01T00:00:00Z"}}}, "'x'", "100"),
+    "too fine a contract": ({"instruments": {"BTCUSDT.BINANCE": {"amount": "0.0000000001"}}}, "9 decimals", "100"),
+    "no triangle": (
+        {"triangles": [["ETHUSDT.BINANCE", "ETHBTC.BINANCE", "BTC/USD.KRAKEN_V2"]]},
+        "is of several venues",
+        "triangles",
+    ),
+    "an odd triangle": ({"triangles": [["ETHUSDT.BINANCE"] * 3]}, "not A/B, B/C and A/C", "triangles"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_missing_is_named_with_what_to_write(name: str) -> None:
+    given, said, hint = WRONG[name]
+    with pytest.raises(UsageError) as refused:
+        terms(**given)
+    assert said in str(refused.value)
+    assert hint in refused.value.hint
+
+
+def test_a_triangle_of_contracts_is_refused() -> None:
+    with pytest.raises(UsageError, match="trades in contracts"):
+        terms(
+            triangles=[["ETHUSDT.BINANCE", "ETHBTC.BINANCE", "BTCUSDT.BINANCE"]],
+            instruments={"ETHBTC.BINANCE": {"amount": "10"}},
+        )
+
+
+@pytest.mark.parametrize(
+    ("symbol", "pair"),
+    [
+        ("BTCUSDT", ("BTC", "USDT")),
+        ("XBT/USD", ("BTC", "USD")),
+        ("BTCUSD_PERP", ("BTC", "USD")),
+        ("AAPL", ("AAPL", "")),
+    ],
+)
+def test_currencies_are_what_a_symbol_says(symbol: str, pair: tuple[str, str]) -> None:
+    assert currencies(symbol) == pair
+
+
+def test_every_fee_has_a_source_and_every_contract_a_size() -> None:
+    assert all("20" in fee.source and float(fee.bps) > 0 for fee in TAKER.values())
+    assert contract_of("BINANCE_COINM", "BTCUSD_PERP").amount == "100"
+    assert contract_of("BINANCE_COINM", "ETHUSD_PERP").amount == "10"
+    assert not contract_of("BINANCE", "BTCUSDT").inverse
+
+
+def test_the_configuration_that_the_documents_show_is_one() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "engine.md").read_text(encoding="utf-8")
+    section = text.partition("## Arbitrage\n")[2]
+    tree = tomllib.loads(section.partition("```toml\n")[2].partition("```")[0])
+    config = msgspec.convert(tree["engine"], EngineConfig)
+    assert config.arbitrage is not None
+    found = terms_of(config.arbitrage, groups_of(config.groups))
+    assert len(found.names) == 3 * 2 + 2
+    assert found.terms["fee"][:3].tolist() == [75_000, 200_000, 50_000]
+    assert config.arbitrage.paper is not None
+
+
+def test_currencies_fit_into_a_number() -> None:
+    for name in ("BTC", "USDT", "FDUSD", "ABCDEFGH"):
+        assert currency_text(currency_code(name)) == name
+    for name in ("", "ABCDEFGHI"):
+        with pytest.raises(ValueError, match="not a currency"):
+            currency_code(name)
