@@ -55,7 +55,10 @@ ROUTE: Final = np.dtype(
 """One way to buy and sell: in each direction one."""
 _CROSS: Final = int(OpportunityKind.CROSS_VENUE)
 _TRIANGULAR: Final = int(OpportunityKind.TRIANGULAR)
-_EXAMPLE: Final = '[engine.arbitrage]\ngroups = ["BTC"]   # of [engine.groups]'
+_EXAMPLE: Final = (
+    '[engine.groups]\nBTC = ["BTCUSDT.BINANCE", "BTC/USD.KRAKEN_V2"]\n'
+    '[engine.arbitrage]\ngroups = ["BTC"]   # breadboard replay … --config FILE'
+)
 
 
 @dataclass(frozen=True, slots=True)
