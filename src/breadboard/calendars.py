@@ -23,7 +23,7 @@ def phase(calendar: str, wall_ns: int) -> str:
     """
     if not calendar:
         return REGULAR
-    opens, closes = _sessions(calendar)
+    opens, closes = sessions(calendar)
     at = int(opens.searchsorted(wall_ns + BEFORE_NS, side="right")) - 1
     if at < 0 or (at == len(opens) - 1 and wall_ns > int(closes[at]) + 24 * _HOUR_NS):
         return REGULAR
@@ -34,7 +34,7 @@ def phase(calendar: str, wall_ns: int) -> str:
 
 
 @cache
-def _sessions(calendar: str) -> tuple[Any, Any]:
+def sessions(calendar: str) -> tuple[Any, Any]:
     """Return the openings and closings of all sessions, ns UTC, as sorted arrays."""
     import exchange_calendars
 

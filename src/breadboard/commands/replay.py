@@ -25,6 +25,12 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
 @bars_option
 @click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
+@click.option(
+    "--rules",
+    "rules_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of alert rules that hold from the first record on: docs/rules.md.",
+)
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -35,6 +41,7 @@ def replay(
     batch: str,
     bars: tuple[str, ...],
     features: str,
+    rules_file: Path | None,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -53,6 +60,7 @@ def replay(
         batch=batch_of(batch),
         bars=bars,
         features=tuple(name for name in features.replace(" ", "").split(",") if name),
+        rules=rules_file,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

@@ -110,7 +110,7 @@ def summary(
         **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features")},
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
-        "alerts": 0,
+        "alerts": tally.streams.get("alerts", 0),
         "opportunities": 0,
         "clock": {"suspect": suspect, "skew_ms": skew_ms},
         "digest": digest,

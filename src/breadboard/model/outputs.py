@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.alerts import ALERT, RuleVersion
 from breadboard.model.features import FEATURE
 from breadboard.model.gaps import Gap
 from breadboard.model.nbbo import NBBO, Group
@@ -14,6 +15,7 @@ from breadboard.model.tape import Tape
 
 _NO_NBBO: Final = np.zeros(0, NBBO)
 _NO_FEATURES: Final = np.zeros(0, FEATURE)
+_NO_ALERTS: Final = np.zeros(0, ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Outputs:
     """By name, the rows of stages that are switched on by configuration; each has an ``offset``."""
     groups: tuple[Group, ...] = ()
     """What the rows of the stream ``nbbo`` speak of; the same in all outputs of a run."""
+    rules: tuple[RuleVersion, ...] = ()
+    """What the rows of the stream ``alerts`` speak of; grows when rules are edited."""
 
     @property
     def nbbo(self) -> NDArray[np.void]:
@@ -46,3 +50,8 @@ class Outputs:
     def features(self) -> NDArray[np.void]:
         """``FEATURE`` rows of windows that were closed here."""
         return self.streams.get("features", _NO_FEATURES)
+
+    @property
+    def alerts(self) -> NDArray[np.void]:
+        """``ALERT`` rows, in journal order."""
+        return self.streams.get("alerts", _NO_ALERTS)

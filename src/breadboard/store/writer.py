@@ -25,6 +25,7 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
+from breadboard.store.alerts import alerts
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
 from breadboard.store.origins import Origins
@@ -230,7 +231,13 @@ class StoreWriter:
             "latest": rows.latest(batch.tape, self._labels),
             **more,
             "nbbo": nbbo(batch.nbbo, batch.groups),
+            "alerts": self._alerts(batch),
         }
+
+    def _alerts(self, batch: Outputs) -> pa.Table:
+        sources = np.unique(batch.alerts["source"]).tolist()
+        venues = self._origins.venues(sources, batch.tape, self._instruments)
+        return alerts(batch.alerts, batch.rules, self._labels, self._instruments, venues)
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
