@@ -51,7 +51,7 @@ def _tree(given: dict[str, str | None]) -> dict[str, Any]:
 
 
 def _number(text: str) -> float | str:
-    """Return a number as a file of rules would have it, so that it is the same version; text where it is exact alone."""
+    """Return a number as a file of rules would have it, so that the version is the same; else as text."""
     try:
         value = float(text)
         return value if Decimal(text) == Decimal(repr(value)) else text
@@ -84,7 +84,7 @@ def list_(data_dir: Path, as_json: bool) -> None:
 @data_dir_option
 @json_option
 def add(name: str | None, file: Path | None, data_dir: Path, as_json: bool, **given: str | None) -> None:
-    """Add the rule NAME, or those of a file, to the database. While breadboard runs, it holds within a second."""
+    """Add the rule NAME, or those of a file, to the database."""
     from breadboard.app import rulebook
     from breadboard.app.places import Places
 
@@ -167,9 +167,7 @@ def check(file: Path, features: str, as_json: bool) -> None:
 @rules.command(name="test")
 @click.argument("rule")
 @click.option("--rules", "file", type=click.Path(path_type=Path, dir_okay=False), help="The file that has the rule.")
-@click.option(
-    "--from", "begin", help="Tell of alerts from this day, or moment, on (UTC): 2026-11-02T09:30."
-)
+@click.option("--from", "begin", help="Tell of alerts from this day, or moment, on (UTC): 2026-11-02T09:30.")
 @click.option("--to", "end", help="Until the end of this day, or this moment.")
 @click.option("--features", default="", help="Features to tell besides those configured, e.g. vwap,ofi.")
 @data_dir_option
