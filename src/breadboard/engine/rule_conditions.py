@@ -17,6 +17,7 @@ from breadboard.engine.rule_state import (
     ONCE_DAY,
     ONCE_HOUR,
     ONCE_SESSION,
+    STEPS,
 )
 from breadboard.errors import UsageError
 from breadboard.model.alerts import RuleVersion
@@ -131,6 +132,7 @@ def _rows(rule: Rule, place: int) -> list[NDArray[np.void]]:
     row["window"] = duration(rule.window) if rule.window else _SECOND
     if kind in (RuleKind.VOLUME, RuleKind.EXPRESSION):
         row["window"] = INTERVALS[rule.window] * _SECOND
+    row["step"] = np.maximum(row["window"] // STEPS, 1)
     threshold, rearm = rule.number("threshold"), rule.number("rearm")
     lowest = float("-inf") if kind is RuleKind.ANOMALY else 1.0
     row["threshold"] = lowest if threshold is None else threshold

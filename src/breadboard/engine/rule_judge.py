@@ -89,12 +89,14 @@ def judge(cond: Record, slot: Record, x: float, limit: float, back: float, when:
 
 
 @kernel
-def slide(slot: Record, ring: NDArray[np.void], bucket: int, price: int, offset: int) -> Record:
-    """Take a price into a window's steps; return the step that holds its lowest price, of equal ones the newest.
+def slide(slot: Record, ring: NDArray[np.void], step: int, when: int, price: int, offset: int) -> None:
+    """Take a price into a window's steps; ``slot.b`` becomes the window's lowest, of equal ones the newest.
 
     The ring holds, from its head on, rising prices of later and later steps: what is lowest once those before have
-    left the window. One step has one candidate at most, so 60 steps fit.
+    left the window. One step has one candidate at most, so 60 steps fit. Prices above the newest step's lowest, within
+    that step, change nothing and need no call.
     """
+    bucket = when // step
     head, count = int(slot.head), int(slot.count)
     while count and ring[head].bucket <= bucket - STEPS:
         head = (head + 1) % RING
@@ -102,8 +104,8 @@ def slide(slot: Record, ring: NDArray[np.void], bucket: int, price: int, offset:
     while count and ring[(head + count - 1) % RING].price >= price:
         count -= 1
     if count == 0 or ring[(head + count - 1) % RING].bucket != bucket:
-        step = ring[(head + count) % RING]
-        step.bucket, step.price, step.offset = bucket, price, offset
+        entry = ring[(head + count) % RING]
+        entry.bucket, entry.price, entry.offset = bucket, price, offset
         count += 1
     slot.head, slot.count = head, count
-    return ring[head]
+    slot.a, slot.b, slot.c = bucket * step, ring[head].price, ring[(head + count - 1) % RING].price

@@ -72,22 +72,6 @@ def _begin(told: Record, slot: Record, offset: int, index: int, ts_event: int, t
 
 
 @kernel
-def _move(
-    cond: Record, slot: Record, owner: Record, ring: NDArray[np.void], price: int, offset: int
-) -> tuple[float, int, int, bool]:
-    """Return the percentage a price is from its window's extreme, that price and its offset, and whether it has a gap.
-
-    Everything times ``sign``, so that a drop from the highest is a rise from the lowest.
-    """
-    width = max(cond.window // STEPS, 1)
-    bucket = owner.newest // width
-    step = slide(slot, ring, bucket, cond.sign * price, offset)
-    base = cond.sign * step.price
-    moved = cond.sign * (price - base) / base * 100.0 if base > 0 else np.nan
-    return moved, base, step.offset, owner.gap_at >= (bucket - STEPS + 1) * width
-
-
-@kernel
 def _silences(
     offset: int,
     index: int,
@@ -343,8 +327,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             for place in range(owner.late, owner.halt):
                 slot = slots[place]
                 cond = conds[slot.condition]
-                window = now // cond.window
-                if window == slot.a:
+                if slot.a <= now < slot.a + cond.window:
                     if lag < slot.b:
                         slot.b, slot.c = lag, offset[row]
                     continue
@@ -355,9 +338,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told = out[at]
                         _begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
                         told.source, told.flags, told.value = source[row], flags[row], x
-                        told.reference_offset, told.ts_window = slot.c, slot.a * cond.window
+                        told.reference_offset, told.ts_window = slot.c, slot.a
                         at += 1
-                slot.a, slot.b, slot.c = window, lag, offset[row]
+                slot.a, slot.b, slot.c = now // cond.window * cond.window, lag, offset[row]
         if what == _QUOTE and owner.quote < owner.late and not owner.halted:
             bid, ask = price[row], ask_price[row]
             if bid > 0 and ask > 0:
@@ -398,25 +381,30 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             for place in range(owner.trade, owner.quote):
                 slot = slots[place]
                 cond = conds[slot.condition]
-                x, base, base_offset, gapped, fires = np.nan, ABSENT, ABSENT, after_gap != 0, False
                 session = place_of(cond, owner.calendar, when, hours, spans)
+                signed = cond.sign * price[row]
+                base = owner.price
                 if cond.kind == _CROSS:
-                    x = price[row] / 1e9
-                    base, base_offset = owner.price, owner.price_offset
-                    if session != CLOSED:
-                        its_price = cond.sign * price[row]
-                        fires = judge(cond, slot, its_price, cond.limit, cond.back, when, session)
+                    x = 0.0
+                    fires = session != CLOSED and judge(cond, slot, signed, cond.limit, cond.back, when, session)
                 else:
-                    x, base, base_offset, gapped = _move(cond, slot, owner, rings[slot.ring], price[row], offset[row])
-                    if session != CLOSED:
-                        fires = judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
+                    if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
+                        slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])
+                    base = cond.sign * slot.b
+                    x = (signed - slot.b) / base * 100.0 if base > 0 else np.nan
+                    fires = session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
                 if fires:
                     told = out[at]
                     _begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
-                    told.source, told.flags, told.value, told.gapped = source[row], flags[row], x, gapped
-                    told.price, told.reference_offset = price[row], base_offset
+                    told.source, told.flags, told.price = source[row], flags[row], price[row]
                     if base != ABSENT:
                         told.reference = base / 1e9
+                    if cond.kind == _CROSS:
+                        told.value, told.gapped = price[row] / 1e9, after_gap
+                        told.reference_offset = owner.price_offset
+                    else:
+                        told.value, told.gapped = x, owner.gap_at >= slot.a - (STEPS - 1) * cond.step
+                        told.reference_offset = rings[slot.ring][slot.head].offset
                     slot.fired_trade = trade_id[row]
                     slot.fired_offset, slot.fired_index = offset[row], index[row]
                     at += 1

@@ -28,27 +28,35 @@ CONDITION: Final = np.dtype(
         ("limit", np.int64),  # the same two as prices in 1e-9 times ``sign``, of a price to cross
         ("back", np.int64),
         ("window", np.int64),  # ns
+        ("step", np.int64),  # a 60th of it, at least 1
         ("cooldown", np.int64),  # ns
     ]
 )
 
 SLOT: Final = np.dtype(
     [
+        # What every row of its instrument looks at, within 48 bytes:
         ("condition", np.int32),
         ("instrument", np.int32),
         ("ring", np.int32),  # place in the rings of its kind; -1 for none
+        ("fired_index", np.uint16),
         ("armed", np.uint8),
         ("head", np.uint8),
         ("count", np.uint8),
-        ("fired_index", np.uint16),
+        ("spare", np.uint8, (7,)),
+        # Of the kind's own. Rise and drop: where the newest step begins, the lowest price of the window and of the
+        # step, times ``sign``; lag: where the window begins, its lowest lag, and the offset of that; no_data: when it
+        # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete.
+        ("a", np.int64),
+        ("b", np.int64),
+        ("c", np.int64),
+        # What an alert looks at:
         ("until", np.int64),  # no alert before this time
         ("once", np.int64),  # the session, day or hour of the last alert
         ("fired_trade", np.int64),  # trade_id that fired last, for the case that it is taken back
         ("fired_offset", np.int64),
         ("held", np.int64),  # crossings that cooldown or once_per kept from being told
-        ("a", np.int64),  # of the kind's own: lag: window, lowest, its offset; no_data: last heard when it fired;
-        ("b", np.int64),  # volume: last window, which bars of the ring were incomplete
-        ("c", np.int64),
+        ("spares", np.int64),
     ]
 )
 """One condition of one instrument."""
@@ -58,8 +66,8 @@ STEP: Final = np.dtype([("bucket", np.int64), ("price", np.int64), ("offset", np
 
 INSTRUMENT: Final = np.dtype(
     [
-        # Its slots by the rows that move them, contiguous: trades [trade, quote), quotes [quote, late), whatever has a
-        # lag [late, halt), halts and gaps [halt, bar), bars [bar, end)
+        # What every row looks at, within 64 bytes. Its slots by what moves them, contiguous: trades [trade, quote),
+        # quotes [quote, late), whatever has a lag [late, halt), halts and gaps [halt, bar), bars [bar, end)
         ("trade", np.int32),
         ("quote", np.int32),
         ("late", np.int32),
@@ -68,16 +76,18 @@ INSTRUMENT: Final = np.dtype(
         ("end", np.int32),
         ("source", np.int32),  # -1 before its first row
         ("calendar", np.int32),  # -1: always open
+        ("newest", np.int64),  # event time of its newest trade
+        ("seen", np.int64),  # our time of its last row; ABSENT before the first
+        ("seen_offset", np.int64),
+        ("flags", np.uint16),  # of its last row
         ("raw", np.uint8),  # it has had trades that join no others
         ("halted", np.uint8),
         ("gapping", np.uint8),  # something may be missing since its last trade
-        ("flags", np.uint16),  # of its last row
-        ("newest", np.int64),  # event time of its newest trade
-        ("price", np.int64),  # of that trade, 1e-9
+        ("spare", np.uint8, (3,)),
+        ("price", np.int64),  # of its newest trade, 1e-9
         ("price_offset", np.int64),
         ("gap_at", np.int64),  # event time of the first trade after the last gap
-        ("seen", np.int64),  # our time of its last row; ABSENT before the first
-        ("seen_offset", np.int64),
+        ("spares", np.int64, (5,)),  # a row begins where a line of the processor's cache does
     ]
 )
 

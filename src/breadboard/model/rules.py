@@ -116,8 +116,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
     @property
     def version(self) -> str:
-        """The first 12 hex digits of a hash of the rule's text."""
-        return hashlib.blake2b(msgspec.json.encode(self, order="sorted"), digest_size=6).hexdigest()
+        """12 hex digits of a hash of what the rule says; what it leaves out and what it says as by default are one."""
+        said = {name: getattr(self, name) for name in self.__struct_fields__}
+        text = msgspec.json.encode({name: value for name, value in said.items() if value != _DEFAULTS.get(name)})
+        return hashlib.blake2b(text, digest_size=6).hexdigest()
 
     @property
     def of_kind(self) -> RuleKind:

@@ -36,6 +36,8 @@ _WATCHLISTS: Final = sa.Table(
     sa.Column("changed_ns", sa.BigInteger, nullable=False),
 )
 
+_HINT: Final = '[settings] url = "postgresql+psycopg://user@host/breadboard"   # or none, for SQLite'
+
 
 class Edition(msgspec.Struct, frozen=True):
     """One rule as it was from a moment on."""
@@ -52,8 +54,12 @@ class RuleBook:
 
     def __init__(self, url: str, clock: Clock) -> None:
         self._clock = clock
-        self._url = sa.make_url(url)
-        self._engine = sa.create_engine(self._url)
+        try:
+            self._url = sa.make_url(url)
+            self._engine = sa.create_engine(self._url)
+        except (SQLAlchemyError, ImportError) as error:
+            said = "it is no URL" if isinstance(error, sa.exc.ArgumentError) else str(error)
+            raise BreadboardError(f"the settings' database cannot be used: {said}", hint=_HINT) from None
         with self._work() as work:
             _METADATA.create_all(work)
 
@@ -115,9 +121,7 @@ class RuleBook:
                 yield work
         except SQLAlchemyError as error:
             said = str(getattr(error, "orig", None) or error).partition("\n")[0]
-            raise BreadboardError(
-                f"the settings {self._shown} cannot be used: {said}", hint="[settings] url = …   # or leave it out"
-            ) from None
+            raise BreadboardError(f"the settings {self._shown} cannot be used: {said}", hint=_HINT) from None
 
     def _newest(self, work: sa.Connection) -> list[Edition]:
         last = sa.select(_RULES.c.name, sa.func.max(_RULES.c.number).label("number")).group_by(_RULES.c.name).subquery()

@@ -60,5 +60,5 @@ def join(parts: Sequence[Outputs]) -> Outputs:
             for name in {name: None for part in parts for name in part.streams}
         },
         next((part.groups for part in parts if part.groups), ()),
-        parts[-1].rules,
+        max((part.rules for part in parts), key=len),
     )
