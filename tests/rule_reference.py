@@ -1,8 +1,10 @@
 """Alert rules as a person would follow them: every row looked at, every window gone through again."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
@@ -197,7 +199,7 @@ def _back(rule: Rule) -> float | None:
     return None if rule.rearm is None else float(rule.rearm)
 
 
-def volumes(rule: Rule, bars: Sequence[Any]) -> list[tuple[int, int, float]]:
+def volumes(rule: Rule, bars: NDArray[np.void]) -> list[tuple[int, int, float]]:
     """Return ``(offset, instrument, times)`` of FINAL bars of a rule's length that are far above the 20 before."""
     before: dict[int, list[tuple[int, float]]] = {}
     gates: dict[int, Gate] = {}

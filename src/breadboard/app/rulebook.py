@@ -122,7 +122,8 @@ def stored(config: Config, places: Places) -> RuleSet:
     if not (config.settings.url or places.settings.exists()):
         return RuleSet()
     with closing(_book(config, places)) as book:
-        return book.ruleset()
+        found: RuleSet = book.ruleset()
+        return found
 
 
 def _check(config: Config, before: RuleSet, new: Sequence[Rule], watchlists: dict[str, tuple[str, ...]]) -> None:

@@ -39,6 +39,7 @@ _COLUMNS: Final = (
 _SPARE: Final = 256
 _AS_TOLD: Final = tuple(name for name in ALERT.names or () if name not in {"id", "rule", "kind", "threshold"})
 _NOTHING: Final = RuleSet()
+_NO_ROWS: Final = np.zeros(0, FEATURE)
 
 
 class Rules:
@@ -183,14 +184,14 @@ class Rules:
     ) -> NDArray[np.void] | None:
         """Take what lies between two changes of the rules."""
         self._grow(len(self._instruments))
-        features = streams.get("features", np.zeros(0, FEATURE))
+        features = streams.get("features", _NO_ROWS)
         owners, hours = self._slots.owners, self._hours
         parts = [
             *self._run(tape, rows, holes),
             *self._volumes(tape, bars),
             *self._findings.windows(bars, features, hours, owners),
-            *self._findings.anomalies(streams.get("anomalies", np.zeros(0)), hours, owners),
-            *self._findings.opportunities(streams.get("opportunities", np.zeros(0)), hours, owners),
+            *self._findings.anomalies(streams.get("anomalies", _NO_ROWS), hours, owners),
+            *self._findings.opportunities(streams.get("opportunities", _NO_ROWS), hours, owners),
         ]
         fired = np.concatenate(parts) if parts else np.zeros(0, FIRED)
         if not len(fired):
@@ -206,7 +207,7 @@ class Rules:
         state = (slots.conditions.rows, slots.slots, slots.rings, slots.owners, slots.quiet)
         while row < stop or hole < len(holes):
             row, hole, count = core.run(
-                row, hole, stop, *columns, holes, *state, self._sources, hours.table, hours.spans, self._meter, out
+                row, hole, stop, holes, *state, self._sources, hours.table, hours.spans, self._meter, out, *columns
             )
             yield out[:count].copy()
 
