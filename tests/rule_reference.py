@@ -36,6 +36,9 @@ class Gate:
         if not x >= limit:
             return False
         self.armed = False
+        return self.tells(when)
+
+    def tells(self, when: int) -> bool:
         once = {"hour": f"{when // (3600 * SECOND)}", "day": f"d{when // (86400 * SECOND)}"}.get(self.rule.once_per)
         if when < self.until or (once is not None and once == self.once):
             return False
@@ -49,13 +52,14 @@ class Watch:
     """One rule and one instrument."""
 
     rule: Rule
-    gates: list[Gate]
+    gate: Gate
     prices: list[tuple[int, int]] = field(default_factory=list)
     raw: bool = False
     newest: int = -(2**63)
     seen: int | None = None
     told_of: int | None = None
     lags: tuple[int, list[int]] | None = None
+    ways: set[int] = field(default_factory=set)
 
 
 def follow(rule: Rule, tape: Tape) -> list[Fired]:
@@ -70,9 +74,7 @@ def follow(rule: Rule, tape: Tape) -> list[Fired]:
         if which < 0:
             continue
         if which not in watches:
-            cross = rule.kind == "cross"
-            ways = 2 if cross and rule.direction in ("", "either") else 1
-            watches[which] = Watch(rule, [Gate(rule, armed=not cross) for _ in range(ways)])
+            watches[which] = Watch(rule, Gate(rule, armed=rule.kind != "cross"))
         value = _LOOK[rule.kind](watches[which], tape, row)
         if value is not None:
             fired.append((its["offset"], its["index"], which, value))
@@ -109,7 +111,7 @@ def _moves(watch: Watch, tape: Tape, row: int) -> float | None:
     moved = (price - low) / low * 100.0 if rises else (high - price) / high * 100.0
     if base <= 0:
         return None
-    return moved if watch.gates[0].takes(moved, _level(watch.rule.threshold), _back(watch.rule), when) else None
+    return moved if watch.gate.takes(moved, _level(watch.rule.threshold), _back(watch.rule), when) else None
 
 
 def _crosses(watch: Watch, tape: Tape, row: int) -> float | None:
@@ -119,12 +121,14 @@ def _crosses(watch: Watch, tape: Tape, row: int) -> float | None:
     when, price = trade
     limit, back = watch.rule.price("threshold"), watch.rule.price("rearm")
     assert limit is not None
-    signs = {"up": (1,), "down": (-1,)}.get(watch.rule.direction, (1, -1))
-    hits = [
-        gate.takes(sign * price, sign * limit, None if back is None else sign * back, when)
-        for sign, gate in zip(signs, watch.gates, strict=True)
-    ]
-    return price / 1e9 if any(hits) else None
+    sign = {"up": 1, "down": -1}.get(watch.rule.direction)
+    if sign is not None:
+        hit = watch.gate.takes(sign * price, sign * limit, None if back is None else sign * back, when)
+        return price / 1e9 if hit else None
+    # Either way: each side has to be left for good before coming to the price from there is a crossing.
+    hits = [way for way in (1, -1) if way in watch.ways and way * price >= way * limit]
+    watch.ways = {way for way in watch.ways if way not in hits} | {way for way in (1, -1) if way * price < way * limit}
+    return price / 1e9 if hits and watch.gate.tells(when) else None
 
 
 def _spreads(watch: Watch, tape: Tape, row: int) -> float | None:
@@ -134,7 +138,7 @@ def _spreads(watch: Watch, tape: Tape, row: int) -> float | None:
     recv, event = int(tape.ts_recv[row]), int(tape.ts_event[row])
     spread = (ask - bid) * 20_000.0 / (ask + bid)
     when = recv if event == ABSENT else min(event, recv + 60 * SECOND)
-    return spread if watch.gates[0].takes(spread, _level(watch.rule.threshold), _back(watch.rule), when) else None
+    return spread if watch.gate.takes(spread, _level(watch.rule.threshold), _back(watch.rule), when) else None
 
 
 def _lags(watch: Watch, tape: Tape, row: int) -> float | None:
@@ -151,7 +155,7 @@ def _lags(watch: Watch, tape: Tape, row: int) -> float | None:
     if before is None:
         return None
     least = min(before[1]) / 1e6
-    return least if watch.gates[0].takes(least, _level(watch.rule.threshold), _back(watch.rule), now) else None
+    return least if watch.gate.takes(least, _level(watch.rule.threshold), _back(watch.rule), now) else None
 
 
 def _halts(watch: Watch, tape: Tape, row: int) -> float | None:
@@ -160,7 +164,7 @@ def _halts(watch: Watch, tape: Tape, row: int) -> float | None:
     if tape.kind[row] != EventKind.STATUS or code not in known:
         return None
     recv, event = int(tape.ts_recv[row]), int(tape.ts_event[row])
-    halted = watch.gates[0].takes(known[StatusCode(code)], 1.0, None, recv if event == ABSENT else event)
+    halted = watch.gate.takes(known[StatusCode(code)], 1.0, None, recv if event == ABSENT else event)
     return 1.0 if halted else None
 
 

@@ -1,4 +1,4 @@
-"""Rules made ready for the loop: each a condition (a price to cross either way: two), found by what it watches."""
+"""Rules made ready for the loop: each a condition, found by what it watches."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -52,7 +52,6 @@ class Watched:
     """One condition besides its row: the rule it is of, and the expression it evaluates, if it does."""
 
     rule: Rule
-    version: str
     expression: Expression | None = None
 
 
@@ -79,11 +78,10 @@ class Conditions:
             if (rule.name, version) not in places:
                 places[rule.name, version] = len(registry)
                 registry.append(RuleVersion(rule.name, version, msgspec.json.encode(rule)))
-            for row in _rows(rule, places[rule.name, version]):
-                for pattern in _patterns(rule, ruleset.watchlists):
-                    self._by_pattern.setdefault(pattern, []).append(len(rows))
-                rows.append(row)
-                self.watched.append(Watched(rule, version, expression))
+            for pattern in _patterns(rule, ruleset.watchlists):
+                self._by_pattern.setdefault(pattern, []).append(len(rows))
+            rows.append(_row(rule, places[rule.name, version]))
+            self.watched.append(Watched(rule, expression))
         self.rows = np.concatenate(rows) if rows else np.zeros(0, CONDITION)
 
     def of(self, venue: str, symbol: str) -> list[int]:
@@ -121,8 +119,8 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
             raise UsageError(f"{which}: there are no features of {rule.window!r}", hint=f"window: {', '.join(WINDOWS)}")
 
 
-def _rows(rule: Rule, place: int) -> list[NDArray[np.void]]:
-    """Return the ``CONDITION`` rows of a checked rule."""
+def _row(rule: Rule, place: int) -> NDArray[np.void]:
+    """Return the ``CONDITION`` row of a checked rule."""
     kind = rule.of_kind
     row: Any = np.zeros(1, CONDITION)
     row["rule"], row["kind"], row["sign"], row["armed"] = place, kind, 1, 1
@@ -141,19 +139,13 @@ def _rows(rule: Rule, place: int) -> list[NDArray[np.void]]:
         row["threshold"] = row["window"] / _SECOND
     if kind is RuleKind.DROP:
         row["sign"] = -1
-    if kind is not RuleKind.CROSS:
-        return [row]
-    ways = {"up": (1,), "down": (-1,)}.get(rule.direction, (1, -1))
-    return [_crossing(row, sign, rule) for sign in ways]
-
-
-def _crossing(row: Any, sign: int, rule: Rule) -> NDArray[np.void]:  # noqa: ANN401 - a structured array
-    """Return a price to cross one way: whoever begins beyond it has not crossed it."""
-    one: Any = row.copy()
-    limit, back = rule.price("threshold"), rule.price("rearm")
-    one["sign"], one["armed"], one["limit"] = sign, 0, sign * (limit or 0)
-    one["back"] = NEVER if back is None else sign * back
-    found: NDArray[np.void] = one
+    if kind is RuleKind.CROSS:  # who begins beyond a price has not crossed it
+        sign = {"up": 1, "down": -1}.get(rule.direction, 0)
+        limit, back = rule.price("threshold"), rule.price("rearm")
+        row["sign"], row["armed"] = sign, 0
+        row["limit"] = (limit or 0) * (sign or 1)
+        row["back"] = NEVER if back is None else sign * back
+    found: NDArray[np.void] = row
     return found
 
 

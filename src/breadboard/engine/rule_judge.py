@@ -12,6 +12,7 @@ from breadboard.model.kernels import Record, kernel
 OPEN: Final = -1
 """No calendar, or a year that it does not know: always in hours."""
 CLOSED: Final = -2
+_RISING, _FALLING = 1, 2
 _HOUR: Final = 3_600_000_000_000
 _DAY: Final = 24 * _HOUR
 _BY_DAY: Final = 1 << 40
@@ -67,6 +68,18 @@ def _key(cond: Record, when: int, place: int) -> int:
 
 
 @kernel
+def _may_tell(cond: Record, slot: Record, when: int, place: int) -> bool:
+    """Return whether a crossing may be told; one that may not is counted."""
+    key = _key(cond, when, place) if cond.once else ABSENT
+    if when < slot.until or (cond.once and key == slot.once):
+        slot.held += 1
+        return False
+    slot.until = when + cond.cooldown
+    slot.once = key
+    return True
+
+
+@kernel
 def judge(cond: Record, slot: Record, x: float, limit: float, back: float, when: int, place: int) -> bool:
     """Take a value; return whether an alert is due. ``x`` and levels are of one type, floats or exact prices.
 
@@ -76,16 +89,25 @@ def judge(cond: Record, slot: Record, x: float, limit: float, back: float, when:
     if slot.armed:
         if x >= limit:
             slot.armed = cond.event
-            key = _key(cond, when, place) if cond.once else ABSENT
-            if when < slot.until or (cond.once and key == slot.once):
-                slot.held += 1
-                return False
-            slot.until = when + cond.cooldown
-            slot.once = key
-            return True
+            return _may_tell(cond, slot, when, place)
     elif x < limit and x <= back:
         slot.armed = 1
     return False
+
+
+@kernel
+def crosses(cond: Record, slot: Record, price: int, when: int, place: int) -> bool:
+    """Take a price that may be crossed either way; return whether an alert is due. ``armed`` has a bit for each way."""
+    rises, falls = slot.armed & _RISING and price >= cond.limit, slot.armed & _FALLING and price <= cond.limit
+    if rises:
+        slot.armed &= _FALLING
+    elif price < cond.limit:
+        slot.armed |= _RISING
+    if falls:
+        slot.armed &= _RISING
+    elif price > cond.limit:
+        slot.armed |= _FALLING
+    return _may_tell(cond, slot, when, place) if rises or falls else False
 
 
 @kernel

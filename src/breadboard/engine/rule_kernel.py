@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of, slide
+from breadboard.engine.rule_judge import CLOSED, OPEN, crosses, judge, place_of, session_of, slide
 from breadboard.engine.rule_state import HOLE, IN_EXTENDED, LOOK_BACK, NEVER, STEPS
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
@@ -140,6 +140,12 @@ def _shift(
 
 
 @kernel
+def _is_of(owner: Record, source: int) -> bool:
+    """Tell whether a source brings an instrument's trades, or brought its last row: they may be two."""
+    return bool(owner.source == source or owner.traded == source)  # noqa: PLR1714 - a tuple of unlike types
+
+
+@kernel
 def _gap(
     gap: Record,
     conds: NDArray[np.void],
@@ -153,10 +159,10 @@ def _gap(
     """Take something that may be missing, of an instrument or of all of a source: then each rule tells of it once."""
     wide = gap.instrument < 0
     lost = gap.reason not in (_SEQUENCE, _OVERFLOW, _CHECKSUM, _OF_ORDERS)
-    first = at
+    asked = np.zeros(len(conds), np.bool_)
     for each in range(len(owners)) if wide else range(gap.instrument, gap.instrument + 1):
         owner = owners[each]
-        if wide and not (owner.source == gap.source or gap.source == _EVERY_SOURCE):  # noqa: PLR1714 - of two types
+        if wide and not (gap.source == _EVERY_SOURCE or _is_of(owner, gap.source)):
             continue
         if lost:
             owner.gapping = 1
@@ -165,11 +171,9 @@ def _gap(
         for place in range(owner.halt, owner.bar):
             slot = slots[place]
             cond = conds[slot.condition]
-            again = False
-            for before in range(first, at):
-                again |= out[before].condition == slot.condition
-            if cond.kind != _OF_GAPS or again:
+            if cond.kind != _OF_GAPS or asked[slot.condition]:
                 continue
+            asked[slot.condition] = True  # the slot of its first instrument stands for the source
             session = place_of(cond, owner.calendar, gap.ts_recv, hours, spans)
             if session != CLOSED and judge(cond, slot, 1.0, 1.0, np.inf, gap.ts_recv, session):
                 told = out[at]
@@ -285,7 +289,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         if what == _STATUS and code[row] in (_UP, _DOWN):
             sources[source[row]].down = code[row] == _DOWN
             for each in range(len(owners)):
-                if code[row] == _DOWN and owners[each].source == source[row]:
+                if code[row] == _DOWN and _is_of(owners[each], source[row]):
                     owners[each].gapping = 1
             row += 1
             continue
@@ -294,7 +298,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if halts or code[row] == _RESUMED or code[row] == _QUOTING:
                 for each in range(len(owners)) if wide else range(which, which + 1):
                     owner = owners[each]
-                    if wide and owner.source != source[row]:
+                    if wide and not _is_of(owner, source[row]):
                         continue
                     owner.halted = halts
                     if not halts and owner.seen != ABSENT:
@@ -366,6 +370,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 row += 1
                 continue
             owner.raw |= plain
+            owner.traded = source[row]
             when = now if ts_event[row] == ABSENT else ts_event[row]
             if when > now + _AHEAD and flags[row] & _HISTORY == 0:
                 when = now + _AHEAD
@@ -386,7 +391,12 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 base = owner.price
                 if cond.kind == _CROSS:
                     x = 0.0
-                    fires = session != CLOSED and judge(cond, slot, signed, cond.limit, cond.back, when, session)
+                    if session == CLOSED:
+                        fires = False
+                    elif cond.sign == 0:
+                        fires = crosses(cond, slot, price[row], when, session)
+                    else:
+                        fires = judge(cond, slot, signed, cond.limit, cond.back, when, session)
                 else:
                     if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
                         slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])

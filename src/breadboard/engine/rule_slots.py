@@ -59,7 +59,7 @@ class Slots:
         self._counts[0] += 1
         self._owners = grown(self._owners, self._counts[0])
         owner: Any = self._owners[which]
-        owner["source"], owner["calendar"] = -1, calendar
+        owner["source"], owner["traded"], owner["calendar"] = -1, -1, calendar
         for name in ("newest", "price", "price_offset", "gap_at", "seen"):
             owner[name] = ABSENT
         owner["trade"] = self._counts[1]
@@ -97,9 +97,9 @@ class Slots:
         for name in INSTRUMENT.names or ():
             if name not in _EDGES:
                 self.owners[name] = before.owners[name]
-        old = {(*before.identity(int(slot["condition"])), int(slot["instrument"])): slot for slot in before.slots}
+        old = {(before.version(slot), int(slot["instrument"])): slot for slot in before.slots}
         for slot in self.slots:
-            found = old.get((*self.identity(int(slot["condition"])), int(slot["instrument"])))
+            found = old.get((self.version(slot), int(slot["instrument"])))
             if found is None:
                 continue
             for name in SLOT.names or ():
@@ -111,10 +111,9 @@ class Slots:
             elif kind is RuleKind.VOLUME:
                 self._volumes[slot["ring"]] = before.volumes[found["ring"]]
 
-    def identity(self, condition: int) -> tuple[int, int]:
-        """Return what makes a condition the same in another set of rules: rule version, and way of crossing."""
-        row = self.conditions.rows[condition]
-        return int(row["rule"]), int(row["sign"])
+    def version(self, slot: np.void) -> int:
+        """Return the rule version of a slot: what makes it the same in another set of rules."""
+        return int(self.conditions.rows["rule"][slot["condition"]])
 
     def packed(self) -> dict[str, Any]:
         """Return all state for ``pack``; where slots lie follows from rules and instruments."""

@@ -18,7 +18,7 @@ CONDITION: Final = np.dtype(
     [
         ("rule", np.int32),  # place in the registry of rule versions
         ("kind", np.uint8),  # RuleKind
-        ("sign", np.int8),  # -1: falling prices count as rising ones
+        ("sign", np.int8),  # -1: falling prices count as rising ones; 0: a price to cross either way
         ("event", np.uint8),  # 1: each finding is an event of its own, and there is nothing to come back from
         ("once", np.uint8),  # ONCE_*; 0 for no such bound
         ("session", np.uint8),  # IN_*; 0 for always
@@ -87,7 +87,8 @@ INSTRUMENT: Final = np.dtype(
         ("price", np.int64),  # of its newest trade, 1e-9
         ("price_offset", np.int64),
         ("gap_at", np.int64),  # event time of the first trade after the last gap
-        ("spares", np.int64, (5,)),  # a row begins where a line of the processor's cache does
+        ("traded", np.int32),  # the source of its trades; -1 before the first
+        ("spares", np.int32, (9,)),  # a row begins where a line of the processor's cache does
     ]
 )
 

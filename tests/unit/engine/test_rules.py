@@ -160,6 +160,7 @@ HYPOTHETICAL = (
     rule("rise", threshold=3, window="5s", rearm=1, cooldown="2s"),
     rule("drop", threshold=2, window="3s", rearm=0.5),
     rule("cross", threshold=100),
+    rule("cross", threshold=100, cooldown="2s", once_per="hour"),
     rule("cross", threshold=101, direction="up", rearm=99, once_per="day"),
     rule("cross", threshold=99, direction="down", rearm=102),
     rule("lag", threshold=5, rearm=1),
@@ -242,6 +243,23 @@ def test_a_gap_of_a_source_is_one_alert_and_one_of_an_instrument_is_its_own() ->
         (3, -1, GapReason.DISCONNECT),
         (5, 2, GapReason.SEQUENCE),
     ]
+
+
+def test_cooldown_holds_back_the_gaps_of_a_source_whatever_instruments_it_has() -> None:
+    subject = stage(rule("gap", cooldown="10s"), count=3)
+    heard = [trade(1, 0, instrument=which, source=4) for which in (0, 1, 2)]
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "source": 4}
+    found = alerts(subject, [*heard, *(gap | {"ts_recv": T0 + n * 4 * SECOND} for n in range(5))])
+    assert [int(a["offset"]) - 3 for a in found] == [0, 3]
+    assert subject.counters()["held"] == 3
+
+
+def test_trades_and_books_of_an_instrument_may_come_from_two_sources() -> None:
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "source": 4}
+    book = {"kind": EventKind.BOOK_DELTA, "source": 5}
+    path = [trade(1, 0, 99, source=4), book, gap, trade(2, 1, 100, source=4)]
+    found = alerts(stage(rule("cross", threshold=100, direction="up")), path)
+    assert [(int(a["offset"]), int(a["gapped"])) for a in found] == [(3, 1)]
 
 
 def test_a_hole_that_a_stage_found_is_told_at_its_row() -> None:
