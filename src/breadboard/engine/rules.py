@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine import rule_events as events
 from breadboard.engine import rule_kernel as core
 from breadboard.engine.rule_conditions import Conditions
 from breadboard.engine.rule_findings import Findings
@@ -103,7 +104,11 @@ class Rules:
     def counters(self) -> dict[str, int]:
         """Return crossings not told, trades older than one before them, and event times beyond belief."""
         held = self._held + int(self._slots.slots["held"].sum()) + self._findings.held()
-        return {"held": held, "late": int(self._meter[core.LATE]), "implausible": int(self._meter[core.IMPLAUSIBLE])}
+        return {
+            "held": held,
+            "late": int(self._meter[events.LATE]),
+            "implausible": int(self._meter[events.IMPLAUSIBLE]),
+        }
 
     @property
     def refused(self) -> Sequence[str]:
@@ -166,7 +171,7 @@ class Rules:
             self._slots.inherit(before)
             self._findings.inherit(found)
             self._slots.slots["held"] = 0
-        self._meter[core.DUE] = ABSENT  # time is looked at with the next row
+        self._meter[events.DUE] = ABSENT  # time is looked at with the next row
 
     def _grow(self, count: int) -> None:
         """Make slots for instruments up to a dense id."""
