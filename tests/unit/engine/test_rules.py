@@ -21,7 +21,7 @@ from breadboard.model.alerts import ALERT, AlertState, Silence
 from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
+from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Provenance, StatusCode
 from breadboard.model.rules import Rule, RuleSet, read
 from breadboard.model.tape import Tape
 from feed_samples import frames_of
@@ -370,3 +370,31 @@ def test_bars_and_bars_stage_agree_on_what_is_final() -> None:
     assert made is not None
     found = alerts(stage(rule("volume", threshold=10, window="1s")), [trade(1, 0)], made)
     assert [int(a["ts_window"]) - T0 for a in found] == [25 * SECOND]
+
+
+def test_a_rule_that_is_kept_remembers_what_it_has_told_and_an_edited_one_begins_anew() -> None:
+    kept = (
+        rule("rise", threshold=2, window="1m"),
+        rule("expression", expression="close", threshold=101, window="1s"),
+    )
+    edited = msgspec.structs.replace(kept[0], name="edited")
+    changes = [
+        (-1, RuleSet((*kept, edited))),
+        (2, RuleSet((rule("gap"), msgspec.structs.replace(edited, threshold=1.5), *reversed(kept)))),
+    ]
+    places = ((0, 100), (1, 104), (3, 106), (4, 109))
+    whole = tape([trade(at, at * SECOND, price, offset=at) for at, price in places])
+    bars = np.zeros(4, BAR)
+    bars["interval"], bars["state"] = 1, BarState.FINAL
+    bars["offset"], bars["close"], bars["ts_open"] = whole.offset, whole.price, whole.ts_event
+
+    def told(*calls: tuple[Tape, NDArray[np.void], list[tuple[int, RuleSet]]]) -> list[tuple[str, float, int]]:
+        subject = Rules(stage()._instruments, lambda _: "", {})
+        found = [subject.on_tape(rows, NO_HOLES, mine, {}, records) for rows, mine, records in calls]
+        rows = np.concatenate([each for each in found if each is not None])
+        return [(subject.registry[a["rule"]].name, float(a["threshold"]), int(a["offset"])) for a in rows]
+
+    at_once = told((whole, bars, changes))
+    assert at_once == [("rise", 2.0, 1), ("expression", 101.0, 1), ("edited", 2.0, 1), ("edited", 1.5, 4)]
+    first, second = cut(whole, [2])
+    assert told((first, bars[:2], changes[:1]), (second, bars[2:], changes[1:])) == at_once
