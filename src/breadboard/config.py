@@ -12,8 +12,10 @@ import msgspec
 from msgspec import Meta
 
 from breadboard.errors import UsageError
+from breadboard.model import rules
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.features import BY_NAME
+from breadboard.model.rules import RuleSet
 
 ALL: Final = "all"
 """In the place of the kinds of anomaly: every one."""
@@ -157,6 +159,13 @@ class ApiConfig(Section, frozen=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
 
 
+class SettingsConfig(Section, frozen=True):
+    """The database of what people set: alert rules and watchlists."""
+
+    url: str = ""
+    """For example ``postgresql+psycopg://user@host/breadboard``; empty: SQLite under the data directory."""
+
+
 TIERS: Final = ("liquid", "semi", "illiquid")
 """How busy a symbol is thought to be; ``capture`` measures what it is."""
 
@@ -192,6 +201,11 @@ class Config(Section, frozen=True):
     engine: EngineConfig = EngineConfig()
     api: ApiConfig = ApiConfig()
     feeds: tuple[FeedConfig, ...] = ()
+    rules: RuleSet = RuleSet()
+    """Alert rules and watchlists: ``[[rules]]`` and ``[watchlists]`` here, and those of ``rules_file``."""
+    rules_file: str = ""
+    """A TOML file of more rules and watchlists; relative to the configuration file."""
+    settings: SettingsConfig = SettingsConfig()
 
     @property
     def root(self) -> Path:
@@ -218,6 +232,7 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
         for parent in parents:
             node = node.setdefault(parent, {})
         node[leaf] = value
+    ruled = rules.read({name: tree.pop(name) for name in ("rules", "watchlists") if name in tree}, str(path))
     try:
         config = msgspec.convert(_resolve(tree), Config, strict=True)
     except msgspec.ValidationError as error:
@@ -231,9 +246,21 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
         )
     engine = _with_anomalies(config.engine, path)
     base = path.parent if path is not None else Path()
-    return msgspec.structs.replace(
-        config, engine=engine, feeds=tuple(_with_listed(feed, base) for feed in config.feeds)
-    )
+    if config.rules_file:
+        ruled = rules.joined(ruled, read_rules(base / config.rules_file), f"{path} and {config.rules_file}")
+    listed = tuple(_with_listed(feed, base) for feed in config.feeds)
+    return msgspec.structs.replace(config, engine=engine, feeds=listed, rules=ruled)
+
+
+def read_rules(path: Path) -> RuleSet:
+    """Return the rules and watchlists of a TOML file. Raises UsageError naming file, rule and value."""
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"the rules {path} cannot be read: {error.strerror}", hint=f"ls -l {path}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is not TOML: {error}", hint=f"cat {path}") from None
+    return rules.read(tree, str(path))
 
 
 def read_symbols(path: Path, venue: str) -> dict[str, str]:

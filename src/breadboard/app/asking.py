@@ -121,8 +121,8 @@ def question(
             hint=f"breadboard import --format {form} --symbol {symbol} --from 2026-11-02 --to 2026-11-06   # or FILE",
         )
     zone = ZoneInfo(source.zone)
-    begin = _parsed("--from", window.begin, zone)
-    end = _parsed("--to", window.end, zone, end=True) if window.end else now_ns
+    begin = parsed("--from", window.begin, zone)
+    end = parsed("--to", window.end, zone, end=True) if window.end else now_ns
     if begin >= now_ns:
         raise UsageError(f"--from {window.begin} has not come yet", hint=f"--from {_moment(now_ns, zone):%Y-%m-%d}")
     if begin >= end:
@@ -324,7 +324,7 @@ def _http(url: str) -> str:
     return url.rstrip("/")
 
 
-def _parsed(option: str, word: str, zone: ZoneInfo, *, end: bool = False) -> int:
+def parsed(option: str, word: str, zone: ZoneInfo, *, end: bool = False) -> int:
     """Return ns of a day's begin (or ``end``: of the next one's), or of a moment. Raises UsageError."""
     try:
         if len(word) == len("2026-11-02"):

@@ -11,7 +11,7 @@ import msgspec
 import uvloop
 
 from breadboard import feeds, journal
-from breadboard.app import journals, memory
+from breadboard.app import journals, memory, rulebook
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
@@ -39,6 +39,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     if not config.feeds:
         raise UsageError("there is nothing to record", hint="breadboard capture --live coinbase:BTC-USD")
     places, clock = Places(config.root).made(), SystemClock()
+    rulebook.publish(config, places)
     writer = journals.open_writer(config, places, clock)
     try:
         numbers = places.source_numbers()
@@ -50,7 +51,12 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         writer.close()
         raise
     capture = Capture(
-        sources, writer, clock=clock, status_path=places.run / "capture.json", tiers_path=places.run / "tiers.json"
+        sources,
+        writer,
+        clock=clock,
+        status_path=places.run / "capture.json",
+        tiers_path=places.run / "tiers.json",
+        rules_path=places.rules,
     )
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     memory.set_aside()

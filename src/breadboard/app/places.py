@@ -63,6 +63,20 @@ class Places:
         """The source number of every connection ever made from here."""
         return self.root / "sources.json"
 
+    @property
+    def rules(self) -> Path:
+        """The alert rules that are wanted from now on, for capture to put into the journal."""
+        return self.root / "rules.json"
+
+    @property
+    def settings(self) -> Path:
+        """The database of what people set, where no other one is configured."""
+        return self.root / "settings.db"
+
+    def write_rules(self, body: bytes) -> None:
+        """Leave rules for capture."""
+        _write(self.rules, body)
+
     def source_numbers(self) -> dict[str, int]:
         """Return the source numbers given so far, by the connection's place in the configuration."""
         try:

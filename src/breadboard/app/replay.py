@@ -9,13 +9,18 @@ from breadboard import feeds, journal
 from breadboard.app import journals
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import Config, load
+from breadboard.config import Config, load, read_rules
 from breadboard.engine.activity import Spec
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.groups import groups_of
+from breadboard.engine.rule_conditions import verify
 from breadboard.errors import UsageError
-from breadboard.model.kinds import BookState
+from breadboard.model.kinds import BookState, RecordKind
+from breadboard.model.rules import RuleSet
 from breadboard.recordings import Batch, open_recording
+
+OURS = 0xFFFF
+"""The source of records that speak of this machine and not of a venue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Job:
     """A configuration file: groups, arbitrage and whatever else the options do not say."""
     arbitrage: tuple[str, ...] = ()
     """Groups (of the file) between which arbitrage is looked for, ``all`` for all of them."""
+    rules: Path | None = None
+    """A file of alert rules that hold from before the first record; None: those that the journal has."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -58,6 +65,7 @@ def run(job: Job) -> dict[str, Any]:
     for word in job.bars:
         Spec.of(word)  # a mistake is told before a data directory is made
     config = _config(job)
+    ruleset = _rules(job)
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
@@ -65,10 +73,27 @@ def run(job: Job) -> dict[str, Any]:
         _copy_journal(job, places)
 
     def recorded(source: int) -> Iterator[Batch]:
-        return open_recording(job.sources, job.format, venue, source=source)
+        for at, batch in enumerate(open_recording(job.sources, job.format, venue, source=source)):
+            if at == 0 and ruleset is not None:
+                yield Batch(RecordKind.RULES, OURS, 0, [ruleset.encoded()], [batch.ts_recv[0]])
+            yield batch
 
     records = None if job.format == "breadboard" else recorded
     return carry(records, config, places.made(), speed=job.speed, batch=job.batch)
+
+
+def _rules(job: Job) -> RuleSet | None:
+    """Return the rules that were asked for. Raises UsageError."""
+    if job.rules is None:
+        return None
+    if job.format == "breadboard":
+        raise UsageError(
+            f"a journal has its own rules in it, and {job.rules} has others",
+            hint=f"breadboard rules test --rules {job.rules} --data-dir {job.sources[0]}   # tries them over it",
+        )
+    ruleset = read_rules(job.rules)
+    verify(ruleset, str(job.rules), job.features)
+    return ruleset
 
 
 def remarks(result: Mapping[str, Any], data_dir: Path) -> list[str]:

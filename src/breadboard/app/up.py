@@ -47,6 +47,10 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
         planned(config)
     places = Places(config.root).made()
     _refuse_second(places)
+    if config.rules.rules or places.settings.exists():
+        from breadboard.app import rulebook  # capture reads them as well: here a mistake is told before anything starts
+
+        rulebook.wanted(config, places)
     _refuse_address(config.api)
     simulators = []
     if not config.feeds:

@@ -15,6 +15,7 @@ from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.conversation import NAMES_KEPT
 from breadboard.capture.line import Line
+from breadboard.capture.ruleswatch import RulesWatch
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Status, write
 from breadboard.capture.tls import trusted
@@ -49,6 +50,7 @@ class Capture:
         rng: Random | None = None,
         status_path: Path | None = None,
         tiers_path: Path | None = None,
+        rules_path: Path | None = None,
     ) -> None:
         self._sources = sources
         self._clock = clock or SystemClock()
@@ -58,6 +60,7 @@ class Capture:
         self._started_ns = self._clock.wall()
         self._appender = Appender(journal, self._clock)
         self._watch = ClockWatch(self._clock, self._appender)
+        self._rules = None if rules_path is None else RulesWatch(rules_path, self._appender, self._clock)
         self._lines: list[Line] = []
         self._tiers: dict[str, tiers.Tier] = {}
         self._stopping = asyncio.Event()
@@ -73,6 +76,8 @@ class Capture:
         for calendar in sorted({source.capabilities.calendar for source in self._sources}):
             calendars.phase(calendar, self._started_ns)  # and a calendar a whole one
         self._watch.tick()
+        if self._rules is not None:
+            self._rules.tick()  # before there is anything that they could be about
         self._lines = [Line(source, around) for source in self._sources]
         tasks = [asyncio.create_task(line.run(), name=f"line {line.counters.source}") for line in self._lines]
         for task in tasks:
@@ -142,6 +147,8 @@ class Capture:
                 if turn % 10 == 0:
                     self._appender.tick()
                     self.write_status()
+                    if self._rules is not None:
+                        self._rules.tick()
                 if self._tiers_path is not None and turn % TIERS_EVERY == TIERS_EVERY - 1:
                     tiers.write(self._tiers_path, self._sources, self._clock.wall())
             except JournalError as error:

@@ -11,6 +11,7 @@ from breadboard.commands.decode import decode
 from breadboard.commands.importing import import_history
 from breadboard.commands.journal import journal
 from breadboard.commands.replay import replay
+from breadboard.commands.rules import rules
 from breadboard.commands.run import capture, serve
 from breadboard.commands.sim import sim
 from breadboard.commands.sql import sql
@@ -23,6 +24,7 @@ COMMANDS: Final[Sequence[click.Command]] = (
     down,
     status,
     replay,
+    rules,
     import_history,
     sql,
     audit,

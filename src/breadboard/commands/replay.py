@@ -28,6 +28,12 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--anomalies", default="", help="Which kinds of anomaly to tell, e.g. price_jump,burst, or all.")
 @click.option("--config", type=click.Path(path_type=Path, dir_okay=False), help="A TOML file: groups, arbitrage.")
 @click.option("--arbitrage", default="", help="Groups of the file between which to look for arbitrage, or all.")
+@click.option(
+    "--rules",
+    "rules_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A file of alert rules that hold from the first record on: docs/rules.md.",
+)
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -41,6 +47,7 @@ def replay(
     anomalies: str,
     config: Path | None,
     arbitrage: str,
+    rules_file: Path | None,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -62,6 +69,7 @@ def replay(
         anomalies=_names(anomalies),
         config=config,
         arbitrage=_names(arbitrage),
+        rules=rules_file,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

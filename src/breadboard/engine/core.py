@@ -23,6 +23,7 @@ from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.engine.router import Quarantined, Routed, Router
+from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
 from breadboard.model.bars import BAR
@@ -31,6 +32,7 @@ from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
 from breadboard.model.kinds import EventKind, GapReason, SequenceRule
 from breadboard.model.outputs import Outputs
+from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
 from breadboard.ports import Feed, Stage
 
@@ -41,10 +43,11 @@ class Engine:
     """Decodes and runs the stages, in journal order. Not thread-safe: one thread calls and reads it.
 
     ``feeds`` returns the feed of a venue by its upper-case name, and may raise BreadboardError for one it does not
-    know: that venue's frames are quarantined. ``restore`` belongs to a fresh engine with the same configuration.
+    know: that venue's frames are quarantined. ``rules`` hold in place of the journal's. ``restore`` belongs to a fresh
+    engine with the same configuration.
     """
 
-    def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig) -> None:
+    def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig, rules: RuleSet | None = None) -> None:
         self.instruments = Instruments()
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
@@ -71,6 +74,7 @@ class Engine:
         self.position = 0
         """The journal offset of the next frame to process; frames before it are passed over."""
         self._router = Router(feeds, self.instruments)
+        self.rules = Rules(self.instruments, self._calendar, self._router.venues, rules)
         self._digest = Digest()
         self._tally = Tally()
 
@@ -120,18 +124,21 @@ class Engine:
         }
         if self.arbitrage is not None:
             found |= {"opportunities": opportunities, "paper_fills": self.arbitrage.fills}
+        quarantined = [*self._poisoned(frames), *routed.quarantined]
+        found["alerts"] = self._alerts(routed, tape, quarantined, (holes, breaks), bars, found)
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
-        gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
+        gaps = self._gaps(routed, quarantined, (holes, breaks))
         self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars), streams)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
         stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
         groups = self.consolidated.groups
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams, groups)
+        rules = tuple(self.rules.registry)
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams, groups, rules)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""
@@ -155,6 +162,7 @@ class Engine:
                 "orders": self.orders.snapshot(),
                 "consolidated": self.consolidated.snapshot(),
                 **({} if self.arbitrage is None else {"arbitrage": self.arbitrage.snapshot()}),
+                "rules": self.rules.snapshot(),
                 **{name: stage.snapshot() for name, stage in self._stages().items()},
             }
         )
@@ -170,6 +178,8 @@ class Engine:
         self._tally.unpacked(parts["tally"])
         self.orders.restore(parts["orders"])
         self.consolidated.restore(parts["consolidated"])
+        if "rules" in parts:  # checkpoints from before there were rules had none
+            self.rules.restore(parts["rules"])
         for name, stage in self._stages().items():
             if name in parts or name not in ("features", "anomalies"):  # what is asked for since then begins here
                 stage.restore(parts[name])
@@ -216,6 +226,25 @@ class Engine:
         kinds, limits = config.anomalies, config.anomaly
         return Anomalies(kinds, limits, config.lateness_ms, config.idle_s, calendar, silence_s)
 
+    def _alerts(
+        self,
+        routed: Routed,
+        tape: Tape,
+        quarantined: list[Quarantined],
+        found: tuple[NDArray[np.void] | None, ...],
+        bars: NDArray[np.void] | None,
+        streams: Mapping[str, NDArray[np.void] | None],
+    ) -> NDArray[np.void] | None:
+        """Run the rules over what the other stages found, where there are any."""
+        if not self.rules.ruleset.rules and not routed.rules:
+            return None
+        told = set(tape.offset[tape.kind == EventKind.GAP].tolist())  # a decoder may have left a row for it
+        unread = [
+            (at, source, when, int(GapReason.QUARANTINE)) for at, source, when, _ in quarantined if at not in told
+        ]
+        concluded = np.zeros(0, BAR) if bars is None else bars
+        return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules)
+
     def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
         tape = routed.tape
@@ -250,6 +279,10 @@ class Engine:
     def _silence_s(self, venue: str) -> float | None:
         feed = self._router.feed(venue)
         return None if feed is None else feed.capabilities.heartbeat_s
+
+    def _calendar(self, venue: str) -> str:
+        feed = self._router.feed(venue)
+        return "" if feed is None else feed.capabilities.calendar
 
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)

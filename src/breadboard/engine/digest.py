@@ -80,7 +80,7 @@ class Digest:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        chains = {name: [chain.hash, chain.pending, chain.length] for name, chain in self._chains.items()}
+        chains = {name: [chain.hash, chain.pending, chain.length] for name, chain in sorted(self._chains.items())}
         return pack({"events": self._events, "lanes": self._lanes, "chains": chains})
 
     def restore(self, state: bytes) -> None:

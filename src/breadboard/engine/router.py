@@ -15,6 +15,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
 from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind, SequenceRule, StatusCode
+from breadboard.model.rules import RuleSet, check
 from breadboard.model.tape import Tape
 from breadboard.ports import Decoded, Decoder, Feed
 
@@ -36,6 +37,7 @@ _BAD_RECORD: Final = {
     int(RecordKind.QUARANTINE): "quarantined at capture: oversized or truncated",
     int(RecordKind.EPOCH): "not an epoch record",
     int(RecordKind.GAP): "not a gap record",
+    int(RecordKind.RULES): "not a record of rules",
 }
 _Record = TypeVar("_Record", Epoch, Gap)
 
@@ -109,6 +111,8 @@ class Routed:
     details: Details
     """What STATUS rows say, by ``(offset, index)``."""
     quarantined: list[Quarantined]
+    rules: list[tuple[int, RuleSet]]
+    """The alert rules that hold from an offset on."""
 
 
 class Router:
@@ -123,6 +127,7 @@ class Router:
         self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
         self._details: Details = {}
+        self._rules: list[tuple[int, RuleSet]] = []
         self.counts = Counts()
 
     def adopt(self, epoch: Epoch) -> None:
@@ -154,7 +159,8 @@ class Router:
         tape = Tape.merge([self._mapped(part) for part in parts])
         bars = np.concatenate([np.zeros(0, BAR), *(part.bars for part in parts if len(part.bars))])
         details, self._details = self._details, {}
-        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], details, bad)
+        rules, self._rules = self._rules, []
+        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], details, bad, rules)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -285,6 +291,8 @@ class Router:
                     venues[stamp[0]] = self.epochs[gap.source].venue
                 wide = 0 if stamp[0] in venues else Flag.FEED_WIDE
                 rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason, ABSENT))
+            elif kind == RecordKind.RULES and (ruleset := _rules(frames.frame(row))) is not None:
+                self._rules.append((stamp[0], ruleset))
             else:
                 self._garbled(frames, row, _BAD_RECORD.get(kind, f"a record of unknown kind {kind}"), bad)
         if not rows:
@@ -362,3 +370,13 @@ def _read(data: bytes, kind: type[_Record]) -> _Record | None:
     except msgspec.DecodeError:
         return None
     return record if 0 <= record.source <= 0xFFFF else None
+
+
+def _rules(data: bytes) -> RuleSet | None:
+    """Return a set of rules, or None for bytes that are none, or rules that cannot be followed."""
+    try:
+        ruleset = msgspec.json.decode(data, type=RuleSet)
+        check(ruleset, "record")
+    except (msgspec.MsgspecError, UnicodeDecodeError, BreadboardError):
+        return None
+    return ruleset

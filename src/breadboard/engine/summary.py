@@ -110,8 +110,7 @@ def summary(
         **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features", "anomalies")},
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
-        "alerts": 0,
-        **{name: tally.streams.get(name, 0) for name in ("opportunities", "paper_fills")},
+        **{name: tally.streams.get(name, 0) for name in ("alerts", "opportunities", "paper_fills")},
         "clock": {"suspect": suspect, "skew_ms": skew_ms},
         "digest": digest,
     }

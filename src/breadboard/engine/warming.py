@@ -16,9 +16,13 @@ from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
+from breadboard.engine.rule_state import HOLE
+from breadboard.engine.rules import Rules
+from breadboard.model.bars import BAR
 from breadboard.model.decimals import SIZE_EXP
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, GapReason, OrderAction, SequenceRule, Side
+from breadboard.model.rules import Rule, RuleSet
 from breadboard.model.tape import Tape
 
 _NOON = 1_700_000_000_000_000_000
@@ -66,6 +70,7 @@ def warm() -> None:
     books.on_tape(taker.on_tape(Tape.of(1, orders)))
     taker.restore(taker.snapshot())
     _consolidate(tape)
+    _follow_rules(tape)
 
 
 def _look_for_anomalies(tape: Tape, books: Books) -> None:
@@ -119,3 +124,15 @@ def _arbitrate() -> None:
     books.on_tape(tape)
     consolidated.on_tape(tape, books.tops)
     arbitrage.on_tape(tape)
+
+
+def _follow_rules(tape: Tape) -> None:
+    """Run what only engines with rules run."""
+    instruments = Instruments()
+    instruments.intern("VENUE", "SYMBOL")
+    busy = Rule(name="busy", kind="volume", threshold=2.0, window="1s")
+    found = Rule(name="found", kind="expression", expression="close > 0.0", window="1s")
+    rules = Rules(instruments, lambda _: "", {}, RuleSet((busy, found)))
+    bars = np.zeros(1, BAR)
+    bars["interval"], bars["state"] = 1, 2
+    rules.on_tape(tape, np.zeros(0, HOLE), bars, {})

@@ -168,6 +168,8 @@ class RecordKind(IntEnum):
     """A source begins (or ends) a connection: one msgspec-JSON ``Epoch``."""
     QUARANTINE = 6
     """Bytes that no decoder could be trusted with at capture time (oversized or truncated frames)."""
+    RULES = 7
+    """One msgspec-JSON ``RuleSet``: the alert rules that hold from here on, all of them."""
 
 
 class SequenceRule(IntEnum):

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.alerts import ALERT, RuleVersion
 from breadboard.model.anomalies import ANOMALY
 from breadboard.model.executions import PAPER_FILL
 from breadboard.model.features import FEATURE
@@ -20,6 +21,7 @@ _NO_FEATURES: Final = np.zeros(0, FEATURE)
 _NO_ANOMALIES: Final = np.zeros(0, ANOMALY)
 _NO_OPPORTUNITIES: Final = np.zeros(0, OPPORTUNITY)
 _NO_PAPER_FILLS: Final = np.zeros(0, PAPER_FILL)
+_NO_ALERTS: Final = np.zeros(0, ALERT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Outputs:
     """By name, the rows of stages that are switched on by configuration; each has an ``offset``."""
     groups: tuple[Group, ...] = ()
     """What the rows of the stream ``nbbo`` speak of; the same in all outputs of a run."""
+    rules: tuple[RuleVersion, ...] = ()
+    """What the rows of the stream ``alerts`` speak of; grows when rules are edited."""
 
     @property
     def nbbo(self) -> NDArray[np.void]:
@@ -67,3 +71,8 @@ class Outputs:
     def paper_fills(self) -> NDArray[np.void]:
         """``PAPER_FILL`` rows: what came of orders on paper."""
         return self.streams.get("paper_fills", _NO_PAPER_FILLS)
+
+    @property
+    def alerts(self) -> NDArray[np.void]:
+        """``ALERT`` rows, in journal order."""
+        return self.streams.get("alerts", _NO_ALERTS)

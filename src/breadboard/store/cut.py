@@ -21,6 +21,7 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         {where: said for where, said in outputs.details.items() if where[0] < offset},
         {name: rows[rows["offset"] < offset] for name, rows in outputs.streams.items()},
         outputs.groups,
+        outputs.rules,
     )
 
 
@@ -37,6 +38,7 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
         {name: rows[rows["offset"] >= offset] for name, rows in outputs.streams.items()},
         outputs.groups,
+        outputs.rules,
     )
 
 
@@ -58,4 +60,5 @@ def join(parts: Sequence[Outputs]) -> Outputs:
             for name in {name: None for part in parts for name in part.streams}
         },
         next((part.groups for part in parts if part.groups), ()),
+        max((part.rules for part in parts), key=len),
     )

@@ -208,12 +208,21 @@ TABLES: Final = {
         ),
         _events(
             "alerts",
-            _text("id"),
+            _text("alert_id"),
             _label("rule"),
+            _label("rule_version"),
+            _label("kind"),
             _label("state"),
-            Column("value", "Float64", _ZSTD),
-            Column("threshold", "Float64", _ZSTD),
-            _text("detail"),
+            Column("value", "Nullable(Float64)", _ZSTD),
+            Column("threshold", "Nullable(Float64)", _ZSTD),
+            Column("reference", "Nullable(Float64)", _ZSTD),
+            _integer("reference_offset", "Nullable(Int64)"),
+            _price("price", nullable=True),
+            Column("ts_window", f"Nullable({_STAMP})", _DELTA),
+            Column("gapped", "UInt8", "T64, ZSTD(1)"),
+            _label("cause"),
+            _FLAGS,
+            _text("message"),
             partition=_MONTH,
             life="",
         ),
@@ -368,8 +377,13 @@ ADDED: Final = tuple(
     for table in ("features", "anomalies", "opportunities")
     for column in TABLES[table].columns
     if column.name not in _COMMON_NAMES
+) + tuple(
+    f"ALTER TABLE alerts MODIFY COLUMN {column.ddl}"
+    if column.name in {"value", "threshold"}
+    else f"ALTER TABLE alerts ADD COLUMN IF NOT EXISTS {column.ddl}"
+    for column in TABLES["alerts"].columns[len(COMMON) :]
 )
-"""Columns that stores made before them lack. Nothing had been written to these tables then."""
+"""Columns that stores made before them lack, or have of another type. Nothing had been written to these tables then."""
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""

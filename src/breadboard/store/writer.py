@@ -25,6 +25,7 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
+from breadboard.store.alerts import alerts
 from breadboard.store.anomalies import anomalies
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
@@ -235,12 +236,18 @@ class StoreWriter:
             "opportunities": opportunities(batch.opportunities, self._labels),
             "paper_fills": paper_fills(batch.paper_fills, self._labels),
             "nbbo": nbbo(batch.nbbo, batch.groups),
+            "alerts": self._alerts(batch),
         }
 
     def _venues(self, batch: Outputs) -> dict[int, str]:
         """Return the venue of each source that is anomalous as a whole."""
         whole = batch.anomalies["source"][batch.anomalies["instrument"] < 0]
         return self._origins.venues(np.unique(whole).tolist(), batch.tape, self._instruments)
+
+    def _alerts(self, batch: Outputs) -> pa.Table:
+        sources = np.unique(batch.alerts["source"]).tolist()
+        venues = self._origins.venues(sources, batch.tape, self._instruments)
+        return alerts(batch.alerts, batch.rules, self._labels, self._instruments, venues)
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""

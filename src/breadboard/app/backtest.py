@@ -1,0 +1,146 @@
+"""A rule over recorded history: the engine that runs live, over the same journal, with this rule in place of others."""
+
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+import msgspec
+import numpy as np
+
+from breadboard import feeds, journal
+from breadboard.app import journals, rulebook
+from breadboard.app.asking import parsed
+from breadboard.app.pipeline import STEP_FRAMES
+from breadboard.app.places import Places
+from breadboard.app.progress import Progress
+from breadboard.config import Config
+from breadboard.engine.core import Engine
+from breadboard.errors import UsageError
+from breadboard.model.alerts import AlertState
+from breadboard.model.decimals import ABSENT, INT64_MAX, price_text
+from breadboard.model.rule_words import cause, sentence, told
+from breadboard.model.rules import Rule, RuleSet
+
+_TOLD: Final = 1_000
+"""Alerts that are listed one by one; all are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What to try, and over which times (event times where the venue tells them)."""
+
+    rule: str
+    data_dir: Path
+    file: Path | None = None
+    """The rule is in this file; None: among those of the data directory."""
+    begin: str | None = None
+    end: str | None = None
+    """Days or moments, UTC; the end of a day is in it."""
+    features: tuple[str, ...] = ()
+    """Told besides those of the configuration that ran last."""
+
+
+def run(trial: Trial) -> dict[str, Any]:
+    """Return when and how often a rule would have fired, had it held from the beginning of the journal.
+
+    It is known by name. Ids are those that live alerts of the same rule have. Raises UsageError.
+    """
+    places = Places(trial.data_dir)
+    config = places.config()
+    features = tuple(dict.fromkeys((*config.engine.features, *trial.features)))
+    config = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, features=features))
+    rule, ruleset = _found(trial, config, places)
+    span = _span(trial)
+    started = time.perf_counter()
+    reader = journal.Reader.open(journals.directory(trial.data_dir))
+    engine = Engine(feeds.by_venue, config.engine, ruleset)
+    engine.adopt(reader.epochs.values())
+    fired = retracted = events = 0
+    by_symbol: dict[str, int] = {}
+    alerts: list[dict[str, Any]] = []
+    with Progress("frames") as progress:
+        while (frames := reader.read(STEP_FRAMES)) is not None:
+            outputs = engine.process(frames)
+            engine.position = max(engine.position, reader.position)
+            events += len(outputs.tape)
+            progress.add(len(frames))
+            for row in outputs.alerts:
+                when = int(row["ts_recv"] if row["ts_event"] == ABSENT else row["ts_event"])
+                if not span[0] <= when < span[1]:
+                    continue
+                back = int(row["state"]) == AlertState.RETRACTED
+                fired, retracted = fired + (not back), retracted + back
+                name = _named(row, engine)
+                by_symbol[name] = by_symbol.get(name, 0) + (not back)
+                if len(alerts) < _TOLD:
+                    alerts.append(_shown(row, rule, name, when))
+    reader.close()
+    return {
+        "rule": rule.name,
+        "version": rule.version,
+        "says": sentence(rule),
+        "from": trial.begin,
+        "to": trial.end,
+        "fired": fired,
+        "retracted": retracted,
+        "held": engine.rules.counters()["held"],
+        "by_symbol": dict(sorted(by_symbol.items(), key=lambda item: (-item[1], item[0]))),
+        "events": events,
+        "seconds": round(time.perf_counter() - started, 3),
+        "alerts": alerts,
+    }
+
+
+def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]:
+    """Return the rule that is meant, switched on, and the set of it alone."""
+    if trial.file is not None:
+        known, where = rulebook.check(trial.file, config.engine.features), str(trial.file)
+    else:
+        known, where = rulebook.wanted(config, places), f"the rules of {places.root}"
+    rule = next((rule for rule in known.rules if rule.name == trial.rule), None)
+    if rule is None:
+        names = ", ".join(rule.name for rule in known.rules) or "none"
+        raise UsageError(f"there is no rule {trial.rule!r} in {where}", hint=f"there are: {names}")
+    rule = msgspec.structs.replace(rule, enabled=True)
+    return rule, RuleSet((rule,), known.watchlists)
+
+
+def _span(trial: Trial) -> tuple[int, int]:
+    zone = ZoneInfo("UTC")
+    begin = parsed("--from", trial.begin, zone) if trial.begin else -INT64_MAX
+    end = parsed("--to", trial.end, zone, end=True) if trial.end else INT64_MAX
+    if begin >= end:
+        raise UsageError(
+            f"--from {trial.begin} is not before --to {trial.end}", hint="--from 2026-11-02 --to 2026-11-02"
+        )
+    return begin, end
+
+
+def _named(row: np.void, engine: Engine) -> str:
+    which = int(row["instrument"])
+    return engine.instruments[which].id if which >= 0 else engine.venues.get(int(row["source"]), "every source")
+
+
+def _shown(row: np.void, rule: Rule, name: str, when: int) -> dict[str, Any]:
+    """Return one alert for people and programs; what is not known is null."""
+
+    def known(value: float) -> float | None:
+        return float(value) if np.isfinite(value) else None
+
+    return {
+        "id": row["id"].decode(),
+        "time": f"{datetime.fromtimestamp(when // 10**9, UTC):%Y-%m-%dT%H:%M:%S}.{when % 10**9:09d}Z",
+        "symbol": name,
+        "state": AlertState(int(row["state"])).label,
+        "value": known(row["value"]),
+        "threshold": known(row["threshold"]),
+        "reference": known(row["reference"]),
+        "price": None if row["price"] == ABSENT else price_text(int(row["price"])),
+        "offset": int(row["offset"]),
+        "gapped": bool(row["gapped"]),
+        "cause": cause(row, rule.of_kind),
+        "message": told(row, rule, name),
+    }

@@ -1,0 +1,186 @@
+"""What is not of every row: gaps, silences, trades that are taken back; and how an alert begins."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
+from breadboard.engine.rule_state import IN_EXTENDED, NEVER
+from breadboard.model.alerts import AlertState, Silence
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kernels import Record, kernel
+from breadboard.model.kinds import Flag, GapReason
+from breadboard.model.rules import RuleKind
+
+NOW, DUE, HEARD, LATE, IMPLAUSIBLE = range(5)
+"""Slots of ``meter``: our time so far; when some silence may be too long; the last CLOCK row; trades older than one
+before them; event times beyond belief."""
+METERS: Final = 5
+
+_RESTART: Final = int(GapReason.RESTART)
+_SEQUENCE: Final = int(GapReason.SEQUENCE)
+_OVERFLOW: Final = int(GapReason.OVERFLOW)
+_CHECKSUM: Final = int(GapReason.CHECKSUM)
+_OF_ORDERS: Final = int(GapReason.ORDER)
+_HISTORY: Final = int(Flag.HISTORY)
+_OF_GAPS: Final = int(RuleKind.GAP)
+_FIRED: Final = int(AlertState.FIRED)
+_RETRACTED: Final = int(AlertState.RETRACTED)
+_QUIET: Final = int(Silence.QUIET)
+_SOURCE_SILENT: Final = int(Silence.SOURCE)
+_SOURCE_DOWN: Final = int(Silence.DOWN)
+_EVERY_SOURCE: Final = 0xFFFF
+_SECOND: Final = 1_000_000_000
+
+
+@kernel
+def begin(told: Record, slot: Record, offset: int, index: int, ts_event: int, ts_recv: int, sequence: int) -> None:
+    """Fill in what every kind says: where and when, of what; and that there is nothing else."""
+    told.condition, told.instrument, told.state = slot.condition, slot.instrument, _FIRED
+    told.offset, told.index, told.sequence = offset, index, sequence
+    told.ts_event, told.ts_recv = ts_event, ts_recv
+    told.gapped = told.cause = 0
+    told.reference = np.nan
+    told.reference_offset = told.price = told.ts_window = ABSENT
+    told.id_offset, told.id_index = offset, index
+
+
+@kernel
+def silences(
+    offset: int,
+    index: int,
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    quiet: NDArray[np.int64],
+    sources: NDArray[np.void],
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Tell of instruments that have been silent too long; note when one might be next."""
+    now = meter[NOW]
+    meter[DUE] = NEVER
+    for place in quiet:
+        slot = slots[place]
+        owner = owners[slot.instrument]
+        cond = conds[slot.condition]
+        if slot.armed == 0 and owner.seen > slot.a:
+            slot.armed = 1
+        again = now + min(cond.window, _SECOND)
+        if owner.seen != ABSENT and not owner.halted and not owner.flags & _HISTORY and slot.armed:
+            since = owner.seen
+            session = session_of(owner.calendar, now, hours, spans)
+            is_open = True
+            if session >= 0:
+                its = hours[session]
+                regular = cond.session != IN_EXTENDED
+                is_open = its.begin <= now < its.end if regular else now < its.extended_to
+                since = max(since, its.begin if regular else its.extended_from)
+            if is_open and now - since >= cond.window:
+                if judge(cond, slot, 1.0, 1.0, np.inf, now, session if session >= 0 else OPEN):
+                    told = out[at]
+                    begin(told, slot, offset, index, ABSENT, now, ABSENT)
+                    source = sources[owner.source]
+                    told.source, told.flags = owner.source, owner.flags
+                    told.value = (now - since) / _SECOND
+                    told.reference_offset = owner.seen_offset
+                    heard = now - source.seen < cond.window
+                    told.cause = _SOURCE_DOWN if source.down else _QUIET if heard else _SOURCE_SILENT
+                    at += 1
+                slot.armed, slot.a = 0, owner.seen
+            elif is_open:
+                again = since + cond.window
+        meter[DUE] = min(meter[DUE], again)
+    return at
+
+
+@kernel
+def shift(
+    by: int, owners: NDArray[np.void], slots: NDArray[np.void], quiet: NDArray[np.int64], sources: NDArray[np.void]
+) -> None:
+    """Move what is known of our time, because our clock was set, or because nobody listened for so long."""
+    for each in range(len(owners)):
+        if owners[each].seen != ABSENT:
+            owners[each].seen += by
+    for each in range(len(sources)):
+        if sources[each].seen != 0:
+            sources[each].seen += by
+    for place in quiet:
+        if slots[place].a != ABSENT:
+            slots[place].a += by
+
+
+@kernel
+def is_of(owner: Record, source: int) -> bool:
+    """Tell whether a source brings an instrument's trades, or brought its last row: they may be two."""
+    return bool(owner.source == source or owner.traded == source)  # noqa: PLR1714 - a tuple of unlike types
+
+
+@kernel
+def take_gap(
+    gap: Record,
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Take something that may be missing, of an instrument or of all of a source: then each rule tells of it once."""
+    wide = gap.instrument < 0
+    lost = gap.reason not in (_SEQUENCE, _OVERFLOW, _CHECKSUM, _OF_ORDERS)
+    asked = np.zeros(len(conds), np.bool_)
+    for each in range(len(owners)) if wide else range(gap.instrument, gap.instrument + 1):
+        owner = owners[each]
+        if wide and not (gap.source == _EVERY_SOURCE or is_of(owner, gap.source)):
+            continue
+        if lost:
+            owner.gapping = 1
+        if gap.reason == _RESTART and owner.seen != ABSENT:
+            owner.seen = gap.ts_recv  # nobody listened until now
+        for place in range(owner.halt, owner.bar):
+            slot = slots[place]
+            cond = conds[slot.condition]
+            if cond.kind != _OF_GAPS or asked[slot.condition]:
+                continue
+            asked[slot.condition] = True  # the slot of its first instrument stands for the source
+            session = place_of(cond, owner.calendar, gap.ts_recv, hours, spans)
+            if session != CLOSED and judge(cond, slot, 1.0, 1.0, np.inf, gap.ts_recv, session):
+                told = out[at]
+                begin(told, slot, gap.offset, gap.index, ABSENT, gap.ts_recv, ABSENT)
+                told.instrument, told.source, told.flags = gap.instrument, gap.source, gap.flags | owner.flags
+                told.value, told.cause, told.gapped = 1.0, gap.reason, 1
+                at += 1
+    return at
+
+
+@kernel
+def retract(
+    owner: Record,
+    slots: NDArray[np.void],
+    trade_id: int,
+    where: tuple[int, int],
+    when: tuple[int, int],
+    source: int,
+    flags: int,
+    price: int,
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Take back the alerts that a trade fired which the venue takes back; their ids are those of what fired."""
+    for place in range(owner.trade, owner.quote):
+        slot = slots[place]
+        if slot.fired_trade == trade_id:
+            told = out[at]
+            begin(told, slot, where[0], where[1], when[0], when[1], ABSENT)
+            told.state, told.source, told.flags, told.price = _RETRACTED, source, flags, price
+            told.value, told.reference_offset = np.nan, slot.fired_offset
+            told.id_offset, told.id_index = slot.fired_offset, slot.fired_index
+            slot.fired_trade = ABSENT
+            at += 1
+    return at

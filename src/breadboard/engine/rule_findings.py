@@ -1,0 +1,205 @@
+"""Rules over what other stages found: anomalies, opportunities, and expressions over windows that are over.
+
+These come a few times a second, not a million: Python finds the rules of each, and the loop's own ``judge`` decides.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine import rule_kernel as core
+from breadboard.engine.rule_conditions import Conditions
+from breadboard.engine.rule_expressions import LAST
+from breadboard.engine.rule_hours import Hours
+from breadboard.engine.rule_state import FIRED, SLOT
+from breadboard.engine.state import pack, unpack
+from breadboard.model.alerts import AlertState
+from breadboard.model.anomalies import BY_NAME as ANOMALIES
+from breadboard.model.decimals import ABSENT
+from breadboard.model.features import Feature
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BarState
+from breadboard.model.opportunities import OpportunityState
+from breadboard.model.rules import RuleKind
+
+_SECOND: Final = 1_000_000_000
+_LABELS: Final = [feature.label for feature in Feature]
+_Window = tuple[int, int, int, int]
+"""Offset at which it was closed, instrument, length in seconds, beginning."""
+
+
+class Findings:
+    """Conditions of kinds ``anomaly``, ``arbitrage`` and ``expression``: one slot a condition and what it watches."""
+
+    def __init__(self, conditions: Conditions, instruments: Instruments) -> None:
+        self._conditions = conditions
+        self._instruments = instruments
+        self._slots: dict[tuple[int, int], NDArray[np.void]] = {}
+        """By rule version and instrument, route, or (below 0) source."""
+        self._last: dict[int, float] = {}
+        """By instrument, the close of its newest bar."""
+        kinds = [one.rule.of_kind for one in conditions.watched]
+        self._of: dict[RuleKind, set[int]] = {
+            kind: {at for at, its in enumerate(kinds) if its is kind}
+            for kind in (RuleKind.ANOMALY, RuleKind.ARBITRAGE, RuleKind.EXPRESSION)
+        }
+        self._mine: dict[int, list[int]] = {}
+        self.intervals = {int(conditions.rows["window"][at]) // _SECOND for at in self._of[RuleKind.EXPRESSION]}
+        """Lengths of the windows that an expression looks at."""
+
+    def inherit(self, before: "Findings") -> None:
+        """Take over what is known of conditions whose rule is the same version."""
+        places = {int(row["rule"]): at for at, row in enumerate(self._conditions.rows)}
+        slots, self._last = before.known()
+        for (rule, what), slot in slots.items():
+            if rule in places:
+                kept: Any = slot.copy()
+                kept["condition"] = places[rule]
+                self._slots[rule, what] = kept
+
+    def known(self) -> tuple[dict[tuple[int, int], NDArray[np.void]], dict[int, float]]:
+        """Return a copy of what is known: slots, and closes by instrument."""
+        return dict(self._slots), dict(self._last)
+
+    def anomalies(self, rows: NDArray[np.void], hours: Hours, owners: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
+        """Return what anomalies fired."""
+        for row in rows if self._of[RuleKind.ANOMALY] else ():
+            which, source = int(row["instrument"]), int(row["source"])
+            of = self._of_instrument(which) if which >= 0 else self._conditions.of_venue(hours.venues.get(source, ""))
+            when = int(row["ts_recv"] if row["ts_event"] == ABSENT else row["ts_event"])
+            for at in of:
+                wanted = self._conditions.watched[at].rule.of
+                if at not in self._of[RuleKind.ANOMALY]:
+                    continue
+                if wanted and int(row["kind"]) not in [int(ANOMALIES[name]) for name in wanted]:
+                    continue
+                calendar = int(owners["calendar"][which]) if which >= 0 else -1
+                what = which if which >= 0 else -1 - source
+                if self._judge(at, what, float(row["score"]), when, calendar, hours):
+                    told = _told(at, which, row)
+                    told["source"], told["flags"], told["cause"] = source, row["flags"], row["kind"]
+                    told["value"], told["reference"] = row["score"], row["baseline"]
+                    told["reference_offset"] = row["from_offset"]
+                    yield told
+
+    def opportunities(
+        self, rows: NDArray[np.void], hours: Hours, owners: NDArray[np.void]
+    ) -> Iterator[NDArray[np.void]]:
+        """Return what opportunities fired. One that closes re-arms the rules of its route."""
+        for row in rows if self._of[RuleKind.ARBITRAGE] else ():
+            legs = [int(leg) for leg in row["leg_instrument"] if leg >= 0]
+            closed = row["state"] == OpportunityState.CLOSED
+            value = float("-inf") if closed else float(row["net_bps"])
+            for at in sorted({each for leg in legs for each in self._of_instrument(leg)}):
+                if at not in self._of[RuleKind.ARBITRAGE]:
+                    continue
+                calendar = int(owners["calendar"][legs[0]])
+                if self._judge(at, int(row["route"]), value, int(row["ts_recv"]), calendar, hours):
+                    told = _told(at, legs[0], row)
+                    told["flags"], told["value"], told["reference"] = row["flags"], value, row["gross_bps"]
+                    yield told
+
+    def windows(
+        self, bars: NDArray[np.void], features: NDArray[np.void], hours: Hours, owners: NDArray[np.void]
+    ) -> Iterator[NDArray[np.void]]:
+        """Evaluate expressions once a window that is over: what its bar and its features say, told at one offset."""
+        if not self.intervals:
+            return
+        for (offset, which, interval, begin), known in sorted(_joined(bars, features, self.intervals).items()):
+            if "close" in known:
+                self._last[which] = known["close"]
+            if which in self._last:
+                known[LAST] = self._last[which]
+            end = begin + interval * _SECOND
+            for at in self._of_instrument(which):
+                one = self._conditions.watched[at]
+                if one.expression is None or int(self._conditions.rows["window"][at]) != interval * _SECOND:
+                    continue
+                value = one.expression.value(known)
+                calendar = int(owners["calendar"][which])
+                if value is not None and self._judge(at, which, value, begin, calendar, hours):
+                    told = _blank(at, which)
+                    told["offset"], told["ts_event"], told["ts_window"], told["value"] = offset, end, begin, value
+                    told["id_offset"] = offset
+                    told["flags"], told["source"] = owners["flags"][which], max(int(owners["source"][which]), 0)
+                    told["gapped"] = known.get("completeness", 1.0) < 1.0
+                    yield told
+
+    def held(self) -> int:
+        """Return the crossings that were not told."""
+        return sum(int(slot["held"][0]) for slot in self._slots.values())
+
+    def packed(self) -> bytes:
+        """Return all state as bytes."""
+        keys = sorted(self._slots)
+        slots = np.concatenate([self._slots[key] for key in keys]) if keys else np.zeros(0, SLOT)
+        return pack(
+            {"keys": keys, "slots": np.frombuffer(slots.tobytes(), np.uint8), "last": sorted(self._last.items())}
+        )
+
+    def unpacked(self, state: bytes) -> None:
+        """Go back to what ``packed`` returned."""
+        parts = unpack(state)
+        slots = parts["slots"].view(SLOT)
+        self._slots = {(key[0], key[1]): slots[at : at + 1].copy() for at, key in enumerate(parts["keys"])}
+        self._last = dict(parts["last"])
+
+    def _of_instrument(self, which: int) -> list[int]:
+        found = self._mine.get(which)
+        if found is None:
+            one = self._instruments[which]
+            loose = set().union(*self._of.values())
+            found = self._mine[which] = [at for at in self._conditions.of(one.venue, one.symbol) if at in loose]
+        return found
+
+    def _judge(self, at: int, what: int, value: float, when: int, calendar: int, hours: Hours) -> bool:
+        row = self._conditions.rows[at]
+        key = (int(row["rule"]), what)
+        slot = self._slots.get(key)
+        if slot is None:
+            slot = np.zeros(1, SLOT)
+            slot["condition"], slot["armed"] = at, row["armed"]
+            slot["until"] = slot["once"] = ABSENT
+            self._slots[key] = slot
+        return bool(core.judge_one(self._conditions.rows, slot, 0, value, when, calendar, hours.table, hours.spans))
+
+
+def _joined(
+    bars: NDArray[np.void], features: NDArray[np.void], intervals: Iterable[int]
+) -> dict[_Window, dict[str, float]]:
+    """Return what is known of each window: FINAL bars, and features, of the lengths asked for."""
+    windows: dict[_Window, dict[str, float]] = {}
+    wanted = list(intervals)
+    for bar in bars[(bars["state"] == BarState.FINAL) & np.isin(bars["interval"], wanted)]:
+        volume = int(bar["volume_whole"]) + int(bar["volume_fraction"]) * 1e-18
+        its = windows.setdefault(_window(bar), {})
+        its |= {name: int(bar[name]) / 1e9 for name in ("open", "high", "low", "close")}
+        its |= {"volume": volume, "trades": float(bar["trades"]), "completeness": float(bar["completeness"])}
+        if volume > 0:
+            its["vwap"] = float(bar["notional"]) / volume
+    for row in features[np.isin(features["interval"], wanted)]:
+        windows.setdefault(_window(row), {}).setdefault(_LABELS[row["feature"]], float(row["value"]))
+    return windows
+
+
+def _window(row: np.void) -> _Window:
+    return int(row["offset"]), int(row["instrument"]), int(row["interval"]), int(row["ts_open"])
+
+
+def _blank(condition: int, instrument: int) -> Any:  # noqa: ANN401 - a structured array
+    told: Any = np.zeros(1, FIRED)
+    told["condition"], told["instrument"], told["state"] = condition, instrument, AlertState.FIRED
+    for name in ("ts_event", "sequence", "reference_offset", "price", "ts_window"):
+        told[name] = ABSENT
+    told["reference"] = np.nan
+    return told
+
+
+def _told(condition: int, instrument: int, row: np.void) -> Any:  # noqa: ANN401 - a structured array
+    told = _blank(condition, instrument)
+    for name in ("offset", "index", "ts_event", "ts_recv"):
+        told[name] = row[name]
+    told["id_offset"], told["id_index"] = row["offset"], row["index"]
+    return told

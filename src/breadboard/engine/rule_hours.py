@@ -1,0 +1,42 @@
+"""The sessions of the venues' calendars, as the loops look them up. Loaded only where a rule asks for hours."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from breadboard import calendars
+from breadboard.engine.rule_conditions import Conditions
+from breadboard.engine.rule_state import HOURS, ONCE_SESSION
+from breadboard.model.rules import RuleKind
+
+
+class Hours:
+    """``calendar_of(venue)`` names a venue's calendar, empty for one that is always open; ``venues`` is by source."""
+
+    def __init__(self, calendar_of: Callable[[str], str], venues: Mapping[int, str]) -> None:
+        self.venues = venues
+        self.table = np.zeros(0, HOURS)
+        """``HOURS`` rows of all calendars met, each calendar's in order."""
+        self.spans = np.zeros((0, 3), np.int64)
+        """By calendar: where its sessions begin in the table, where they end, and the one found last."""
+        self._calendar_of = calendar_of
+        self._numbers: dict[str, int] = {}
+
+    def number(self, venue: str, conditions: Conditions) -> int:
+        """Return the number of a venue's calendar; -1 where it has none, or no rule asks."""
+        rows = conditions.rows
+        asked = (rows["session"] != 0) | (rows["once"] == ONCE_SESSION) | (rows["kind"] == RuleKind.NO_DATA)
+        name = self._calendar_of(venue) if asked.any() else ""
+        if not name:
+            return -1
+        if name not in self._numbers:
+            self._numbers[name] = len(self.spans)
+            opens, closes = calendars.sessions(name)
+            table: Any = np.zeros(len(opens), HOURS)
+            table["begin"], table["end"] = opens, closes
+            table["extended_from"], table["extended_to"] = opens - calendars.BEFORE_NS, closes + calendars.AFTER_NS
+            first = len(self.table)
+            self.table = np.concatenate((self.table, table))
+            self.spans = np.concatenate((self.spans, [[first, len(self.table), first]]))
+        return self._numbers[name]

@@ -1,0 +1,339 @@
+"""The rules' inner loops: one over the tape, one over bars. An event touches the slots of its own instrument alone."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine.rule_events import (
+    DUE,
+    HEARD,
+    IMPLAUSIBLE,
+    LATE,
+    NOW,
+    begin,
+    is_of,
+    retract,
+    shift,
+    silences,
+    take_gap,
+)
+from breadboard.engine.rule_judge import CLOSED, crosses, judge, place_of, slide
+from breadboard.engine.rule_state import HOLE, LOOK_BACK, STEPS
+from breadboard.model.decimals import ABSENT
+from breadboard.model.kernels import kernel
+from breadboard.model.kinds import BarState, EventKind, Flag, StatusCode
+from breadboard.model.rules import RuleKind
+
+_TRADE: Final = int(EventKind.TRADE)
+_QUOTE: Final = int(EventKind.QUOTE)
+_DELTA: Final = int(EventKind.BOOK_DELTA)
+_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
+_STATUS: Final = int(EventKind.STATUS)
+_GAP: Final = int(EventKind.GAP)
+_CLOCK: Final = int(EventKind.CLOCK)
+_UP: Final = int(StatusCode.FEED_UP)
+_DOWN: Final = int(StatusCode.FEED_DOWN)
+_HALTED: Final = int(StatusCode.HALTED)
+_RESUMED: Final = int(StatusCode.RESUMED)
+_QUOTING: Final = int(StatusCode.QUOTING)
+_AGGREGATED: Final = int(Flag.AGGREGATED)
+_WITHDRAWN: Final = int(Flag.WITHDRAWN)
+_LEFT_OUT: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
+_NO_LAG: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SNAPSHOT | Flag.HISTORY)
+_NOT_HEARD: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT)
+_HISTORY: Final = int(Flag.HISTORY)
+_CROSS: Final = int(RuleKind.CROSS)
+_OF_HALTS: Final = int(RuleKind.HALT)
+_FINAL: Final = int(BarState.FINAL)
+_SECOND: Final = 1_000_000_000
+_AHEAD: Final = 60 * _SECOND
+"""An event time counts for no more than this after its receipt, as in ``latest.py``: a mistaken one must not blind."""
+_UNHEARD: Final = 5 * _SECOND
+"""Where CLOCK rows come, a hole of this length between rows is time in which nobody listened."""
+
+
+@kernel
+def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a call a row would cost more than the row
+    row: int,
+    hole: int,
+    stop: int,
+    holes: NDArray[np.void],
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    rings: NDArray[np.void],
+    owners: NDArray[np.void],
+    quiet: NDArray[np.int64],
+    sources: NDArray[np.void],
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+    meter: NDArray[np.int64],
+    out: NDArray[np.void],
+    kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
+    flags: NDArray[np.uint16],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    offset: NDArray[np.int64],
+    index: NDArray[np.uint16],
+    ts_event: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    sequence: NDArray[np.int64],
+    trade_id: NDArray[np.int64],
+    price: NDArray[np.int64],
+    size: NDArray[np.int64],
+    ask_price: NDArray[np.int64],
+) -> tuple[int, int, int]:
+    """Take rows up to ``stop``, and holes up to the end, each before the row behind it or at its place.
+
+    Return the next row, the next hole and how many FIRED are in ``out``, early where it might not suffice. It has room
+    for one a slot: the most that any one row can lead to.
+    """
+    at = 0
+    one = np.zeros(1, HOLE)[0]
+    while row < stop or hole < len(holes):
+        if hole < len(holes):
+            gap = holes[hole]
+            if row == stop or gap.offset < offset[row] or (gap.offset == offset[row] and gap.index <= index[row]):
+                if len(out) - at < len(slots):
+                    break
+                at = take_gap(gap, conds, slots, owners, hours, spans, out, at)
+                hole += 1
+                continue
+        what, which, now = kind[row], instrument[row], ts_recv[row]
+        wide = which < 0
+        if len(out) - at < len(slots) and (
+            wide or len(out) - at < owners[which].end - owners[which].trade + len(quiet)
+        ):
+            break
+        if what == _CLOCK and size[row] != ABSENT:
+            shift(size[row], owners, slots, quiet, sources)
+            meter[NOW] += size[row]
+            meter[DUE] = meter[NOW]
+        elif meter[HEARD] != ABSENT and now - meter[NOW] > _UNHEARD and meter[NOW] != ABSENT:
+            shift(now - meter[NOW], owners, slots, quiet, sources)
+            meter[DUE] = now
+        meter[NOW] = max(meter[NOW], now)
+        if what == _CLOCK:
+            meter[HEARD] = now
+        if meter[NOW] >= meter[DUE]:
+            at = silences(offset[row], index[row], conds, slots, owners, quiet, sources, hours, spans, meter, out, at)
+        if what == _CLOCK:
+            row += 1
+            continue
+        if what == _GAP:
+            one.offset, one.index, one.instrument, one.source = offset[row], index[row], which, source[row]
+            one.reason, one.ts_recv, one.flags = code[row], now, flags[row]
+            at = take_gap(one, conds, slots, owners, hours, spans, out, at)
+            row += 1
+            continue
+        sources[source[row]].seen = now
+        if what == _STATUS and code[row] in (_UP, _DOWN):
+            sources[source[row]].down = code[row] == _DOWN
+            for each in range(len(owners)):
+                if code[row] == _DOWN and is_of(owners[each], source[row]):
+                    owners[each].gapping = 1
+            row += 1
+            continue
+        if what == _STATUS:
+            halts = code[row] == _HALTED
+            if halts or code[row] == _RESUMED or code[row] == _QUOTING:
+                for each in range(len(owners)) if wide else range(which, which + 1):
+                    owner = owners[each]
+                    if wide and not is_of(owner, source[row]):
+                        continue
+                    owner.halted = halts
+                    if not halts and owner.seen != ABSENT:
+                        owner.seen = now
+                    for place in range(owner.halt, owner.bar):
+                        slot = slots[place]
+                        cond = conds[slot.condition]
+                        if cond.kind != _OF_HALTS:
+                            continue
+                        when = now if ts_event[row] == ABSENT else ts_event[row]
+                        session = place_of(cond, owner.calendar, when, hours, spans)
+                        if session != CLOSED and judge(cond, slot, 1.0 if halts else 0.0, 1.0, np.inf, when, session):
+                            told = out[at]
+                            begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
+                            told.source, told.flags, told.value = source[row], flags[row], 1.0
+                            at += 1
+            row += 1
+            continue
+        if wide or (what > _SNAPSHOT and what != _ORDER):
+            row += 1
+            continue
+        owner = owners[which]
+        owner.source, owner.flags = source[row], flags[row]
+        if flags[row] & _NOT_HEARD == 0:
+            if owner.seen == ABSENT:
+                meter[DUE] = min(meter[DUE], now)
+            owner.seen, owner.seen_offset = now, offset[row]
+        if owner.late < owner.halt and what <= _DELTA and ts_event[row] != ABSENT and flags[row] & _NO_LAG == 0:
+            lag = now - ts_event[row]
+            for place in range(owner.late, owner.halt):
+                slot = slots[place]
+                cond = conds[slot.condition]
+                if slot.a <= now < slot.a + cond.window:
+                    if lag < slot.b:
+                        slot.b, slot.c = lag, offset[row]
+                    continue
+                if slot.a != ABSENT:
+                    session = place_of(cond, owner.calendar, now, hours, spans)
+                    x = slot.b / 1e6
+                    if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, now, session):
+                        told = out[at]
+                        begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
+                        told.source, told.flags, told.value = source[row], flags[row], x
+                        told.reference_offset, told.ts_window = slot.c, slot.a
+                        at += 1
+                slot.a, slot.b, slot.c = now // cond.window * cond.window, lag, offset[row]
+        if what == _QUOTE and owner.quote < owner.late and not owner.halted:
+            bid, ask = price[row], ask_price[row]
+            if bid > 0 and ask > 0:
+                x = (float(ask) - float(bid)) * 20_000.0 / (float(ask) + float(bid))
+                when = now if ts_event[row] == ABSENT else min(ts_event[row], now + _AHEAD)
+                for place in range(owner.quote, owner.late):
+                    slot = slots[place]
+                    cond = conds[slot.condition]
+                    session = place_of(cond, owner.calendar, when, hours, spans)
+                    if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
+                        told = out[at]
+                        begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
+                        told.source, told.flags, told.value = source[row], flags[row], x
+                        told.reference = (float(bid) + float(ask)) / 2e9
+                        at += 1
+        elif what == _TRADE and owner.trade < owner.quote:
+            if flags[row] & _WITHDRAWN and trade_id[row] != ABSENT:
+                where, times = (offset[row], index[row]), (ts_event[row], now)
+                its = (source[row], flags[row], price[row])
+                at = retract(owner, slots, trade_id[row], where, times, its[0], its[1], its[2], out, at)
+            plain = flags[row] & _AGGREGATED == 0
+            if flags[row] & _LEFT_OUT or (owner.raw and not plain) or price[row] == ABSENT:
+                row += 1
+                continue
+            owner.raw |= plain
+            owner.traded = source[row]
+            when = now if ts_event[row] == ABSENT else ts_event[row]
+            if when > now + _AHEAD and flags[row] & _HISTORY == 0:
+                when = now + _AHEAD
+                meter[IMPLAUSIBLE] += 1
+            if when < owner.newest:
+                meter[LATE] += 1
+                row += 1
+                continue
+            owner.newest = when
+            after_gap = owner.gapping
+            if after_gap:
+                owner.gap_at, owner.gapping = when, 0
+            for place in range(owner.trade, owner.quote):
+                slot = slots[place]
+                cond = conds[slot.condition]
+                session = place_of(cond, owner.calendar, when, hours, spans)
+                signed = cond.sign * price[row]
+                base = owner.price
+                if cond.kind == _CROSS:
+                    x = 0.0
+                    if session == CLOSED:
+                        fires = False
+                    elif cond.sign == 0:
+                        fires = crosses(cond, slot, price[row], when, session)
+                    else:
+                        fires = judge(cond, slot, signed, cond.limit, cond.back, when, session)
+                else:
+                    if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
+                        slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])
+                    base = cond.sign * slot.b
+                    x = (signed - slot.b) / base * 100.0 if base > 0 else np.nan
+                    fires = session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
+                if fires:
+                    told = out[at]
+                    begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
+                    told.source, told.flags, told.price = source[row], flags[row], price[row]
+                    if base != ABSENT:
+                        told.reference = base / 1e9
+                    if cond.kind == _CROSS:
+                        told.value, told.gapped = price[row] / 1e9, after_gap
+                        told.reference_offset = owner.price_offset
+                    else:
+                        told.value, told.gapped = x, owner.gap_at >= slot.a - (STEPS - 1) * cond.step
+                        told.reference_offset = rings[slot.ring][slot.head].offset
+                    slot.fired_trade = trade_id[row]
+                    slot.fired_offset, slot.fired_index = offset[row], index[row]
+                    at += 1
+            owner.price, owner.price_offset = price[row], offset[row]
+        row += 1
+    return row, hole, at
+
+
+@kernel
+def take_bars(
+    bars: NDArray[np.void],
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    volumes: NDArray[np.float64],
+    owners: NDArray[np.void],
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+    now: NDArray[np.int64],
+    out: NDArray[np.void],
+) -> int:
+    """Hold the volume of FINAL bars against the bars before; return how many FIRED are in ``out``, one a slot at most.
+
+    ``out`` has room for one a bar and slot of its instrument; ``now`` is our time at each bar.
+    """
+    at = 0
+    for row in range(len(bars)):
+        bar = bars[row]
+        if bar.state != _FINAL:
+            continue
+        owner = owners[bar.instrument]
+        for place in range(owner.bar, owner.end):
+            slot = slots[place]
+            cond = conds[slot.condition]
+            length = bar.interval * _SECOND
+            if cond.window != length or (slot.a != ABSENT and bar.ts_open <= slot.a):
+                continue
+            ring = volumes[slot.ring]
+            volume = bar.volume_whole + bar.volume_fraction * 1e-18
+            missing = bar.completeness < 1.0
+            if slot.count == LOOK_BACK:
+                usual = 0.0
+                for each in range(LOOK_BACK):
+                    usual += ring[(slot.head + each) % LOOK_BACK]
+                usual /= LOOK_BACK
+                when = bar.ts_open + length
+                session = place_of(cond, owner.calendar, bar.ts_open, hours, spans)
+                x = volume / usual if usual > 0.0 else np.nan
+                if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
+                    told = out[at]
+                    begin(told, slot, bar.offset, 0, when, now[row], ABSENT)
+                    told.source, told.flags = max(owner.source, 0), owner.flags
+                    told.value, told.reference, told.ts_window = x, usual, bar.ts_open
+                    told.gapped = missing or slot.b != 0
+                    at += 1
+                ring[slot.head] = volume
+                slot.head = (slot.head + 1) % LOOK_BACK
+            else:
+                ring[slot.count] = volume
+                slot.count += 1
+            slot.a, slot.b = bar.ts_open, ((slot.b << 1) | missing) & ((1 << LOOK_BACK) - 1)
+    return at
+
+
+@kernel
+def judge_one(
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    place: int,
+    x: float,
+    when: int,
+    calendar: int,
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+) -> bool:
+    """Judge one slot of what is found a few times a second and not in a loop; return whether an alert is due."""
+    slot = slots[place]
+    cond = conds[slot.condition]
+    session = place_of(cond, calendar, when, hours, spans)
+    return session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)

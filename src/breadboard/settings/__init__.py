@@ -1,0 +1,1 @@
+"""What people set, in a database: alert rules with their versions, and watchlists."""

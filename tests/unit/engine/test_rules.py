@@ -1,0 +1,400 @@
+"""Alert rules: each kind against a plain reading, on real recordings and on whatever hypothesis thinks of."""
+
+import tomllib
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+import rule_reference as reference
+from breadboard import feeds
+from breadboard.config import EngineConfig
+from breadboard.engine import Engine
+from breadboard.engine.bars import Bars
+from breadboard.engine.rule_state import HOLE
+from breadboard.engine.rules import Rules
+from breadboard.model.alerts import ALERT, AlertState, Silence
+from breadboard.model.bars import BAR
+from breadboard.model.gaps import Epoch
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Provenance, StatusCode
+from breadboard.model.rules import Rule, RuleSet, read
+from breadboard.model.tape import Tape
+from feed_samples import frames_of
+from tapes import SECOND, T0, cut, tape, trade
+
+BTC = "binance/btcusdt_20240808.gz"
+Rows = list[dict[str, Any]]
+NO_HOLES = np.zeros(0, HOLE)
+NO_BARS = np.zeros(0, BAR)
+
+
+def rules(text: str) -> RuleSet:
+    return read(tomllib.loads(text), "test")
+
+
+def rule(kind: str, **more: object) -> Rule:
+    return read({"rules": [{"name": kind, "kind": kind, **more}]}, "test").rules[0]
+
+
+def stage(*wanted: Rule, count: int = 2, calendar: str = "") -> Rules:
+    instruments = Instruments()
+    for each in range(count):
+        instruments.intern("VENUE", f"S{each}")
+    return Rules(instruments, lambda _: calendar, {0: "VENUE"}, RuleSet(wanted))
+
+
+def alerts(subject: Rules, rows: Rows | Tape, bars: NDArray[np.void] = NO_BARS) -> NDArray[np.void]:
+    found = subject.on_tape(rows if isinstance(rows, Tape) else tape(rows), NO_HOLES, bars, {})
+    return np.zeros(0, ALERT) if found is None else found
+
+
+def said(found: NDArray[np.void]) -> list[tuple[int, int, int, float]]:
+    return [(int(a["offset"]), int(a["index"]), int(a["instrument"]), float(a["value"])) for a in found]
+
+
+def quote(when: int, bid: int, ask: int, **more: int) -> dict[str, Any]:
+    row = {"kind": EventKind.QUOTE, "ts_event": T0 + when, "ts_recv": T0 + when}
+    return row | {"price": bid * 10**9, "ask_price": ask * 10**9} | more
+
+
+def clock(when: int) -> dict[str, Any]:
+    return {"kind": EventKind.CLOCK, "instrument": -1, "source": 0xFFFF, "ts_recv": T0 + when}
+
+
+def status(when: int, code: StatusCode, **more: int) -> dict[str, Any]:
+    return {"kind": EventKind.STATUS, "code": code, "ts_recv": T0 + when} | more
+
+
+# --- against the plain reading ---
+
+KINDS = (
+    rule("rise", threshold=0.02, window="10s"),
+    rule("rise", threshold=0.05, window="1m", rearm=0.02, cooldown="20s"),
+    rule("drop", threshold=0.03, window="30s", rearm=0.01),
+    rule("drop", threshold=0.01, window="500ms", once_per="hour"),
+    rule("cross", threshold=61_700),
+    rule("cross", threshold="61700.5", direction="up", rearm=61_690),
+    rule("cross", threshold=61_650, direction="down", rearm=61_660.25),
+    rule("spread", threshold=0.05),
+    rule("spread", threshold=0.2, rearm=0.01, cooldown="5s"),
+    rule("lag", threshold=0.5),
+    rule("no_data", window="150ms"),
+)
+
+
+@pytest.fixture(scope="module")
+def recorded() -> tuple[Tape, NDArray[np.void]]:
+    engine = Engine(feeds.by_venue, EngineConfig())
+    engine.adopt([Epoch(0, 1, "BINANCE", "", (), Provenance.REPLAY, open=True)])
+    outputs = engine.process(frames_of("binance", "hftbacktest", (BTC,)))
+    return outputs.tape, outputs.bars
+
+
+@pytest.mark.parametrize("one", KINDS, ids=lambda one: f"{one.kind} {one.threshold} {one.window}")
+def test_a_real_recording_fires_what_a_plain_reading_of_it_does(recorded: tuple[Tape, Any], one: Rule) -> None:
+    short = recorded[0].take(slice(0, 12_000)) if one.kind in ("rise", "drop") else recorded[0]
+    if one.kind == "lag":  # the recorder's clock is 1.27 s behind: moved, so that there is a lag to see
+        short = short.take(slice(None))
+        short.ts_recv[:] += 1_275_000_000
+    expected = reference.follow(one, short)
+    assert said(alerts(stage(one), short)) == expected
+    if one.kind in ("lag", "no_data") or one.threshold in (61_650, 61_700, 0.05):
+        assert expected
+
+
+@pytest.mark.parametrize("times", [1.5, 5.0])
+def test_volumes_of_a_real_recording_are_held_against_the_bars_before(
+    recorded: tuple[Tape, NDArray[np.void]], times: float
+) -> None:
+    one = rule("volume", threshold=times, window="1s", rearm=0.5)
+    found = alerts(stage(one), recorded[0], recorded[1])
+    expected = reference.volumes(one, recorded[1])
+    assert expected
+    assert [(int(a["offset"]), int(a["instrument"])) for a in found] == [each[:2] for each in expected]
+    assert found["value"] == pytest.approx([each[2] for each in expected], rel=1e-12)
+
+
+def test_an_expression_is_evaluated_once_a_bar(recorded: tuple[Tape, NDArray[np.void]]) -> None:
+    one = rule("expression", expression="close > open * 1.00005", window="1s")
+    found = alerts(stage(one), recorded[0], recorded[1])
+    bars = [bar for bar in recorded[1] if bar["interval"] == 1]
+    true = [bool(bar["close"] / 1e9 > bar["open"] / 1e9 * 1.00005) for bar in bars]
+    expected = [int(bar["ts_open"]) for at, bar in enumerate(bars) if true[at] and not (at and true[at - 1])]
+    assert found["ts_window"].tolist() == expected
+    assert len(expected) > 3
+
+
+@st.composite
+def hypothetical(draw: st.DrawFn) -> Tape:
+    rows: Rows = []
+    now = 0
+    for _ in range(draw(st.integers(5, 60))):
+        now += draw(st.sampled_from([0, 1_000_000, 40_000_000, 400_000_000, 2_100_000_000]))
+        event = now - draw(st.sampled_from([0, 0, 5_000_000, 90_000_000, -70_000_000_000]))
+        which = draw(st.integers(0, 1))
+        kind = draw(st.sampled_from("ttttqqsgc"))
+        price = draw(st.integers(95, 105))
+        flags = draw(st.sampled_from([0, 0, 0, 0, *map(int, (Flag.AGGREGATED, Flag.DUPLICATE, Flag.HISTORY))]))
+        common = {"instrument": which, "flags": flags}
+        if kind == "t":
+            row = trade(len(rows), event, price, **common) | {"ts_recv": T0 + now}
+        elif kind == "q":
+            row = quote(event, price, price + draw(st.integers(0, 3)), **common) | {"ts_recv": T0 + now}
+        elif kind == "s":
+            row = status(now, draw(st.sampled_from([StatusCode.HALTED, StatusCode.RESUMED])), **common)
+        elif kind == "g":
+            row = {"kind": EventKind.GAP, "code": GapReason.TRADE_ID, "instrument": which, "ts_recv": T0 + now}
+        else:
+            row = clock(now)
+        rows.append(row)
+    return tape(rows)
+
+
+HYPOTHETICAL = (
+    rule("rise", threshold=2, window="1s"),
+    rule("rise", threshold=3, window="5s", rearm=1, cooldown="2s"),
+    rule("drop", threshold=2, window="3s", rearm=0.5),
+    rule("cross", threshold=100),
+    rule("cross", threshold=100, cooldown="2s", once_per="hour"),
+    rule("cross", threshold=101, direction="up", rearm=99, once_per="day"),
+    rule("cross", threshold=99, direction="down", rearm=102),
+    rule("lag", threshold=5, rearm=1),
+    rule("halt", cooldown="1s"),
+)
+
+
+@settings(max_examples=120, deadline=None)
+@given(hypothetical())
+def test_whatever_comes_fires_what_a_plain_reading_of_it_does(whole: Tape) -> None:
+    for one in HYPOTHETICAL:
+        assert said(alerts(stage(one), whole)) == reference.follow(one, whole), one
+
+
+# --- once a crossing ---
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.integers(90, 110), min_size=1, max_size=80), st.integers(95, 105), st.integers(0, 8))
+def test_every_crossing_is_told_exactly_once(path: list[int], level: int, margin: int) -> None:
+    """Between two alerts lies a price at the re-arm level, and after each such price the next crossing is told."""
+    more = {"rearm": level - margin} if margin else {}
+    one = rule("cross", threshold=level, direction="up", **more)
+    found = {int(a["offset"]) for a in alerts(stage(one), [trade(n, n, price) for n, price in enumerate(path)])}
+    armed, expected = False, set()
+    for at, price in enumerate(path):
+        if armed and price >= level:
+            expected.add(at)
+            armed = False
+        armed |= price <= level - margin if margin else price < level
+    assert found == expected
+
+
+def test_who_begins_beyond_a_price_has_not_crossed_it() -> None:
+    up = rule("cross", threshold=100, direction="up")
+    assert said(alerts(stage(up), [trade(1, 0, 101), trade(2, 1, 102)])) == []
+    found = alerts(stage(up), [trade(1, 0, 101), trade(2, 1, 99), trade(3, 2, 100)])
+    assert said(found) == [(2, 0, 0, 100.0)]
+    assert (found["reference"][0], found["reference_offset"][0], found["price"][0]) == (99.0, 1, 100 * 10**9)
+
+
+def test_cooldown_holds_crossings_back_and_counts_them() -> None:
+    subject = stage(rule("cross", threshold=100, direction="up", cooldown="10s"))
+    path = [(0, 99), (1, 100), (2, 99), (3, 100), (4, 99), (12, 100)]
+    found = alerts(subject, [trade(n, when * SECOND, price) for n, (when, price) in enumerate(path)])
+    assert [offset for offset, *_ in said(found)] == [1, 5]
+    assert subject.counters()["held"] == 1
+
+
+def test_once_an_hour_is_once_an_hour() -> None:
+    subject = stage(rule("cross", threshold=100, direction="up", once_per="hour"))
+    step = 20 * 60 * SECOND
+    found = alerts(subject, [trade(n, n * step, 100 if n % 2 else 99) for n in range(12)])
+    hours = [(T0 + offset * step) // (3600 * SECOND) for offset, *_ in said(found)]
+    assert len(hours) == len(set(hours)) == 4
+
+
+def test_a_trade_taken_back_retracts_its_alert_under_the_same_id() -> None:
+    subject = stage(rule("cross", threshold=100, direction="up"))
+    rows = [trade(1, 0, 99), trade(2, 1, 100), trade(3, 2, 101), trade(2, 3, 100, flags=int(Flag.WITHDRAWN))]
+    found = alerts(subject, rows)
+    assert found["state"].tolist() == [AlertState.FIRED, AlertState.RETRACTED]
+    assert found["id"][0] == found["id"][1]
+    assert found["offset"].tolist() == [1, 3]
+    again = alerts(subject, [trade(2, 4, 100, flags=int(Flag.WITHDRAWN))])
+    assert len(again) == 0
+
+
+# --- gaps, halts, silence ---
+
+
+def test_a_gap_of_a_source_is_one_alert_and_one_of_an_instrument_is_its_own() -> None:
+    subject = stage(rule("gap"), count=3)
+    heard = [trade(1, 0, instrument=which, source=4) for which in (0, 1, 2)]
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "source": 4}
+    other = gap | {"source": 5}
+    own = gap | {"instrument": 2, "code": GapReason.SEQUENCE}
+    found = alerts(subject, [*heard, gap, other, own])
+    assert [(int(a["offset"]), int(a["instrument"]), int(a["cause"])) for a in found] == [
+        (3, -1, GapReason.DISCONNECT),
+        (5, 2, GapReason.SEQUENCE),
+    ]
+
+
+def test_cooldown_holds_back_the_gaps_of_a_source_whatever_instruments_it_has() -> None:
+    subject = stage(rule("gap", cooldown="10s"), count=3)
+    heard = [trade(1, 0, instrument=which, source=4) for which in (0, 1, 2)]
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "source": 4}
+    found = alerts(subject, [*heard, *(gap | {"ts_recv": T0 + n * 4 * SECOND} for n in range(5))])
+    assert [int(a["offset"]) - 3 for a in found] == [0, 3]
+    assert subject.counters()["held"] == 3
+
+
+def test_trades_and_books_of_an_instrument_may_come_from_two_sources() -> None:
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "source": 4}
+    book = {"kind": EventKind.BOOK_DELTA, "source": 5}
+    path = [trade(1, 0, 99, source=4), book, gap, trade(2, 1, 100, source=4)]
+    found = alerts(stage(rule("cross", threshold=100, direction="up")), path)
+    assert [(int(a["offset"]), int(a["gapped"])) for a in found] == [(3, 1)]
+
+
+def test_a_hole_that_a_stage_found_is_told_at_its_row() -> None:
+    hole = np.array([(1, 0, 0, 4, int(GapReason.TRADE_ID), T0, 0)], HOLE)
+    rows = tape([trade(1, 0, 99, source=4), trade(9, 1, 100, source=4)])
+    subject = stage(rule("gap"), rule("cross", threshold=100, direction="up"))
+    found = subject.on_tape(rows, hole, NO_BARS, {})
+    assert found is not None
+    assert [(int(a["offset"]), int(a["gapped"])) for a in found] == [(1, 1), (1, 1)]
+
+
+def test_an_alert_over_a_window_with_a_gap_in_it_says_so() -> None:
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "ts_recv": T0 + SECOND}
+    path = [trade(1, 0, 100), gap, trade(2, 2 * SECOND, 102), trade(3, 3 * SECOND, 100), trade(4, 70 * SECOND, 100)]
+    path += [trade(5, 71 * SECOND, 102)]
+    found = alerts(stage(rule("rise", threshold=2, window="1m")), path)
+    assert [(int(a["offset"]), int(a["gapped"])) for a in found] == [(2, 1), (5, 0)]
+
+
+def test_a_halt_is_told_once_until_it_is_over() -> None:
+    codes = (StatusCode.HALTED, StatusCode.HALTED, StatusCode.RESUMED, StatusCode.HALTED)
+    found = alerts(stage(rule("halt")), [status(n, code) for n, code in enumerate(codes)])
+    assert [offset for offset, *_ in said(found)] == [0, 3]
+
+
+def test_silence_says_who_is_silent() -> None:
+    subject = stage(rule("no_data", window="10s"))
+    quiet = [trade(1, 0), *[clock(n * SECOND) for n in range(1, 9)], quote(9 * SECOND, 1, 2, instrument=1)]
+    found = alerts(subject, [*quiet, clock(10 * SECOND), *[clock(n * SECOND) for n in range(11, 25)]])
+    assert [(int(a["instrument"]), int(a["cause"]), float(a["value"])) for a in found] == [
+        (0, Silence.QUIET, 10.0),
+        (1, Silence.SOURCE, 10.0),
+    ]
+    down = [trade(1, 0), status(SECOND, StatusCode.FEED_DOWN, instrument=-1)]
+    found = alerts(stage(rule("no_data", window="10s")), [*down, *[clock(n * SECOND) for n in range(2, 12)]])
+    assert [(int(a["instrument"]), int(a["cause"])) for a in found] == [(0, Silence.DOWN)]
+
+
+def test_nothing_is_said_of_silence_in_a_halt_or_while_nobody_listened() -> None:
+    one = rule("no_data", window="10s")
+    seconds = [clock(n * SECOND) for n in range(1, 30)]
+    assert len(alerts(stage(one), [trade(1, 0), *seconds])) == 1
+    assert len(alerts(stage(one), [trade(1, 0), status(0, StatusCode.HALTED), *seconds])) == 0
+    asleep = [trade(1, 0), clock(SECOND), clock(3600 * SECOND), clock(3601 * SECOND)]
+    assert len(alerts(stage(one), asleep)) == 0
+    restart = {"kind": EventKind.GAP, "code": GapReason.RESTART, "instrument": -1, "ts_recv": T0 + 5 * SECOND}
+    assert len(alerts(stage(one), [trade(1, 0), *seconds[:4], restart, *seconds[4:13]])) == 0
+    moved = clock(2 * SECOND) | {"size": 3600 * SECOND, "ts_recv": T0 + 3602 * SECOND}
+    assert len(alerts(stage(one), [trade(1, 0), clock(SECOND), moved, clock(3603 * SECOND)])) == 0
+
+
+NEW_YORK_OPEN = 1_700_058_600 * SECOND - T0
+"""2023-11-15 09:30 in New York, ns after T0."""
+
+
+def test_hours_are_those_of_the_venues_calendar() -> None:
+    one = rule("cross", threshold=100, direction="up", session="regular")
+    early, late = NEW_YORK_OPEN - 60 * SECOND, NEW_YORK_OPEN + 60 * SECOND
+    path = [trade(1, early - 2, 99), trade(2, early, 100), trade(3, late, 100), trade(4, late + 1, 99)]
+    path += [trade(5, late + 2, 100)]
+    assert [offset for offset, *_ in said(alerts(stage(one, calendar="XNYS"), path))] == [4]
+    assert [offset for offset, *_ in said(alerts(stage(one), path))] == [1, 4]
+    quiet = rule("no_data", window="10m")
+    night = [trade(1, early), *[clock(early + n * 4 * SECOND) for n in range(1, 180)]]
+    found = alerts(stage(quiet, calendar="XNYS"), [clock(0), *night])
+    assert [offset for offset, *_ in said(found)] == [1 + 660 // 4], "silence counts from the opening on"
+
+
+def test_once_a_session_is_once_a_session() -> None:
+    one = rule("cross", threshold=100, direction="up", once_per="session")
+    days = [trade(n, NEW_YORK_OPEN + n * 6 * 3600 * SECOND, 100 if n % 2 else 99) for n in range(10)]
+    found = alerts(stage(one, calendar="XNYS"), days)
+    assert [offset for offset, *_ in said(found)] == [1, 5, 9]
+
+
+# --- the same whatever the batches ---
+
+BATCHED = (*HYPOTHETICAL, rule("spread", threshold=150, rearm=50), rule("no_data", window="1s"), rule("gap"))
+ALL = tuple(msgspec.structs.replace(one, name=f"rule {at}") for at, one in enumerate(BATCHED))
+
+
+def run(subject: Rules, parts: list[Tape]) -> bytes:
+    return b"".join(alerts(subject, part).tobytes() for part in parts if len(part))
+
+
+@settings(max_examples=60, deadline=None)
+@given(hypothetical(), st.data())
+def test_any_batches_and_a_restart_at_any_place_give_the_same_alerts_and_state(
+    whole: Tape, data: st.DataObject
+) -> None:
+    one = stage(*ALL)
+    expected = run(one, [whole])
+    at = sorted(data.draw(st.sets(st.integers(1, len(whole)), max_size=6)))
+    other = stage(*ALL)
+    assert run(other, cut(whole, at)) == expected
+    assert other.snapshot() == one.snapshot()
+    for place in range(len(whole)):
+        before, after = stage(*ALL), stage()
+        told = run(before, [whole.take(slice(0, place))])
+        after.restore(before.snapshot())
+        assert after.snapshot() == before.snapshot()
+        assert told + run(after, [whole.take(slice(place, None))]) == expected
+
+
+def test_bars_and_bars_stage_agree_on_what_is_final() -> None:
+    bars = Bars(0, 5.0)
+    made = bars.on_tape(tape([trade(n, n * SECOND, 100, 1 if n < 25 else 50) for n in range(30)]))
+    assert made is not None
+    found = alerts(stage(rule("volume", threshold=10, window="1s")), [trade(1, 0)], made)
+    assert [int(a["ts_window"]) - T0 for a in found] == [25 * SECOND]
+
+
+def test_a_rule_that_is_kept_remembers_what_it_has_told_and_an_edited_one_begins_anew() -> None:
+    kept = (
+        rule("rise", threshold=2, window="1m"),
+        rule("expression", expression="close", threshold=101, window="1s"),
+    )
+    edited = msgspec.structs.replace(kept[0], name="edited")
+    changes = [
+        (-1, RuleSet((*kept, edited))),
+        (2, RuleSet((rule("gap"), msgspec.structs.replace(edited, threshold=1.5), *reversed(kept)))),
+    ]
+    places = ((0, 100), (1, 104), (3, 106), (4, 109))
+    whole = tape([trade(at, at * SECOND, price, offset=at) for at, price in places])
+    bars = np.zeros(4, BAR)
+    bars["interval"], bars["state"] = 1, BarState.FINAL
+    bars["offset"], bars["close"], bars["ts_open"] = whole.offset, whole.price, whole.ts_event
+
+    def told(*calls: tuple[Tape, NDArray[np.void], list[tuple[int, RuleSet]]]) -> list[tuple[str, float, int]]:
+        subject = Rules(stage()._instruments, lambda _: "", {})
+        found = [subject.on_tape(rows, NO_HOLES, mine, {}, records) for rows, mine, records in calls]
+        rows = np.concatenate([each for each in found if each is not None])
+        return [(subject.registry[a["rule"]].name, float(a["threshold"]), int(a["offset"])) for a in rows]
+
+    at_once = told((whole, bars, changes))
+    assert at_once == [("rise", 2.0, 1), ("expression", 101.0, 1), ("edited", 2.0, 1), ("edited", 1.5, 4)]
+    first, second = cut(whole, [2])
+    assert told((first, bars[:2], changes[:1]), (second, bars[2:], changes[1:])) == at_once
