@@ -21,12 +21,28 @@ from breadboard.app.places import Places
 from breadboard.clock import SystemClock
 from breadboard.config import Config
 from breadboard.model.kinds import RecordKind
+from breadboard.model.rules import Rule, RuleSet
 
 AHEAD = 1_000_000
 PROGRESS = "progress"
+RULES = RuleSet(
+    (
+        Rule(name="rises", kind="rise", threshold=2.0, window="5m"),
+        Rule(name="falls", kind="drop", threshold=2.0, window="5m"),
+        Rule(name="rises fast", kind="rise", threshold=1.0, window="10s"),
+        Rule(name="falls fast", kind="drop", threshold=1.0, window="10s"),
+        Rule(name="crosses", kind="cross", threshold=20.0),
+        Rule(name="wide", kind="spread", threshold=100.0),
+        Rule(name="busy", kind="volume", threshold=50.0, window="1m"),
+        Rule(name="late", kind="lag", threshold=1000.0),
+        Rule(name="silent", kind="no_data", window="10m"),
+        Rule(name="gapped", kind="gap"),
+    )
+)
+"""Ten on every instrument."""
 
 
-def main(root: Path, recording: str, frames: int, clones: int, passes: int) -> None:
+def main(root: Path, recording: str, frames: int, clones: int, passes: int, ruled: int) -> None:
     """Send and report."""
     run = recorded(Path(recording)) if recording else simulated(frames=frames)
     wire = Wire.of(run, clones)
@@ -37,7 +53,10 @@ def main(root: Path, recording: str, frames: int, clones: int, passes: int) -> N
     progress = mmap.mmap(descriptor, 8, prot=mmap.PROT_READ)
     writer = journals.open_writer(Config(), Places(root), SystemClock())
     started, cpu = time.perf_counter(), time.process_time()
-    end = writer.append(RecordKind.EPOCH, 0, 1, [epoch(run)], [run.frames[0][2]], 0)
+    begun = [run.frames[0][2]]
+    end = writer.append(RecordKind.EPOCH, 0, 1, [epoch(run)], begun, 0)
+    if ruled:
+        end = writer.append(RecordKind.RULES, 0xFFFF, 0, [RULES.encoded()], begun, 0)
     for kind, bodies, stamps in wire.passes(passes):
         while end - int.from_bytes(progress, "little") > AHEAD:
             time.sleep(0.0005)
@@ -56,4 +75,4 @@ def _say(what: dict[str, object]) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6]))
+    main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:7]))
