@@ -65,6 +65,8 @@ class Capabilities:
     """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
     trade_ids_growing: bool = False
     """They grow and are given once, but leave numbers out: they show a trade that is told twice, and no lost one."""
+    withdraws_trades: bool = False
+    """It may take back a trade that it told (a WITHDRAWN row): trades are then remembered, so that bars can follow."""
     canary: tuple[str, ...] = ()
     """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
 

@@ -81,6 +81,7 @@ class BooksAndFeatures:
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
+    "revised bars": lambda: Bars(2000, 5.0, lambda which: which != 3),
     "continuity": lambda: Continuity(lambda which: which not in {2, 3}, lambda which: which == 3),
     "clock_skew": ClockSkew,
     "latest": Latest,
@@ -90,7 +91,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
 
 
 def anything(random_: random.Random, count: int) -> Tape:
-    """Return rows of every kind, with losses, repetitions, late and impossible times."""
+    """Return rows of every kind, with losses, repetitions, late and impossible times, and trades taken back."""
     rows: list[dict[str, Any]] = []
     gaps: list[tuple[int, Gap]] = []
     now, numbers, ids = 0, [10] * 4, [100] * 4
@@ -122,8 +123,11 @@ def anything(random_: random.Random, count: int) -> Tape:
                     row = wide | {"kind": EventKind.GAP, "code": GapReason.DISCONNECT}
                 else:
                     row = wide | {"kind": random_.choice((EventKind.STATUS, EventKind.CLOCK)), "code": code}
+        told = [each for each in rows if each["kind"] == EventKind.TRADE]
+        if told and random_.random() < 0.1:
+            row = random_.choice(told) | {"flags": int(Flag.WITHDRAWN), "ts_recv": T0 + now}
         rows.append(row)
-    return tape(rows, gaps)
+    return tape(rows, [gap for gap in gaps if rows[gap[0]]["kind"] == EventKind.GAP])
 
 
 def run(make: Callable[[], Stage], pieces: list[Tape], restart: bool = False) -> tuple[bytes, bytes, bytes]:

@@ -40,7 +40,7 @@ def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: py
     result = brought(capsys, tmp_path / "d", *files, "--format", "lean-trades", "--symbol", "ibm")
     assert (result["symbol"], result["venue"], result["quarantined"]) == ("IBM", "LEAN", 0)
     assert result["events"]["trade"] == sum(len(rows_of(Path(file))) for file in files)
-    assert result["not_in_bars"] == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert result["not_in_bars"] == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     query = (
         "select toUnixTimestamp64Nano(ts_open) at, open, high, low, close, volume from bars where interval = '{}'"
         " and state = 'final'"

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.kept_trades import NEVER_KEPT, keep
 from breadboard.engine.latest import add_volume
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, INT64_MAX
@@ -54,17 +55,19 @@ OWNER: Final = np.dtype(
     [
         ("source", np.int64),
         ("raw", np.int64),
+        ("kept", np.int64),
         ("oldest", np.int64, (len(SECONDS),)),
         ("newest", np.int64, (len(SECONDS),)),
     ]
 )
-"""Per instrument: the source that closes its bars, whether it has unaggregated trades, and per interval
-the oldest provisional bar number and the newest of any."""
+"""Per instrument: the source that closes its bars, whether it has unaggregated trades, the number of its newest kept
+trade, and per interval the oldest provisional bar number and the newest of any."""
 
-OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE = range(5)
-"""Slots of ``meter``: provisional bars; trades for bars gone from the ring (per interval); times beyond belief;
-trades without an event time; the highest source number seen."""
-METERS: Final = 5
+OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
+"""Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
+beyond belief; trades without an event time; the highest source number seen; trades ever kept; trades taken back that
+were not found."""
+METERS: Final = 7
 NONE_OPEN: Final = INT64_MAX
 SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
@@ -216,7 +219,8 @@ def finish(
 
 
 @kernel
-def _begin(slot: Record, number: int) -> None:
+def begin(slot: Record, number: int) -> None:
+    """Make a slot the bar of that number, with nothing in it."""
     slot.number = number
     slot.open = ABSENT
     slot.whole = slot.fraction = slot.trades = 0
@@ -224,7 +228,7 @@ def _begin(slot: Record, number: int) -> None:
 
 
 @kernel
-def _price(slot: Record, price: int, when: int, trade_id: int) -> None:
+def move_prices(slot: Record, price: int, when: int, trade_id: int) -> None:
     """Let one trade move a bar's prices."""
     if slot.open == ABSENT:
         slot.open = slot.high = slot.low = slot.close = price
@@ -240,7 +244,7 @@ def _price(slot: Record, price: int, when: int, trade_id: int) -> None:
 
 
 @kernel
-def _add(slot: Record, price: int, size: int, exponent: int) -> None:
+def add(slot: Record, price: int, size: int, exponent: int) -> None:
     """Count one trade in a bar."""
     volume = add_volume(slot.whole, slot.fraction, size, exponent)
     slot.whole = volume[0]
@@ -281,15 +285,15 @@ def _trade(
                 meter[OPEN] -= 1
                 at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
                 owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
-            _begin(slot, number)
+            begin(slot, number)
             owner.newest[interval] = max(owner.newest[interval], number)
             slot.state = _CORRECTED if late else _PROVISIONAL
             if not late:
                 meter[OPEN] += 1
                 owner.oldest[interval] = min(owner.oldest[interval], number)
         if priced:
-            _price(slot, price, when, trade_id)
-        _add(slot, price, size, exponent)
+            move_prices(slot, price, when, trade_id)
+        add(slot, price, size, exponent)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
             at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
@@ -345,6 +349,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
     meter: NDArray[np.int64],
     lateness: int,
     idle: int,
+    kept: NDArray[np.void],
     out: NDArray[np.void],
 ) -> tuple[int, int]:
     """Take rows up to ``stop``; return ``(next row, bar versions in out)``, early where ``out`` might not suffice."""
@@ -409,5 +414,20 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         out,
                         at,
                     )
+                    if owner.kept != NEVER_KEPT:
+                        number = meter[KEPT_SO_FAR]
+                        keep(
+                            kept,
+                            number,
+                            owner.kept,
+                            when,
+                            trade_id[row],
+                            price[row],
+                            size[row],
+                            size_exp[row],
+                            flags[row],
+                        )
+                        owner.kept = number
+                        meter[KEPT_SO_FAR] = number + 1
         row += 1
     return row, at

@@ -51,7 +51,7 @@ class Engine:
         """None where the configuration names none: then the books tell nothing row by row for it."""
         watched = _every if config.features else self.consolidated.watches if config.groups else None
         self.books = Books(self._rule, watched, deep=bool(config.features))
-        self.bars = Bars(config.lateness_ms, config.idle_s)
+        self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest()
@@ -207,6 +207,10 @@ class Engine:
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_contiguous
+
+    def _withdraws(self, instrument: int) -> bool:
+        feed = self._router.feed(self.instruments[instrument].venue)
+        return feed is not None and feed.capabilities.withdraws_trades
 
     def _growing(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)

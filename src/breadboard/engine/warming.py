@@ -1,5 +1,7 @@
 """Compile every kernel before the first real event needs it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from breadboard.engine.bars import Bars
@@ -13,7 +15,7 @@ from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.model.decimals import SIZE_EXP
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, GapReason, OrderAction, SequenceRule, Side
+from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, SequenceRule, Side
 from breadboard.model.tape import Tape
 
 _NOON = 1_700_000_000_000_000_000
@@ -45,6 +47,9 @@ def warm() -> None:
     # The book's plain path calls some of the same kernels with numbers of its own types.
     Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
     bars.open_bars()
+    revising = Bars(2000, 5.0, lambda _: True)
+    for flags in (Flag(0), Flag.WITHDRAWN):
+        revising.on_tape(replace(tape, flags=np.full(rows, flags, np.uint16)))
     watching, features = Books(lambda _: SequenceRule.OVERLAP, lambda _: True, deep=True), Features((), 2000, 5.0)
     watching.on_tape(tape)
     features.expect(watching.tops, watching.depths)

@@ -57,6 +57,7 @@ IQFEED: Final = ReadingFeed(
         checksum="none",
         heartbeat_s=5.0,  # a timestamp line each second on every streaming port
         ts_event_unit="us",
+        withdraws_trades=True,
         trade_ids_contiguous=False,  # tick ids are counted by market center, and repeat within a day
         connection_lifetime_s=None,
         max_streams_per_connection=100_000,  # how many symbols is the account's business: SYMBOL LIMIT REACHED

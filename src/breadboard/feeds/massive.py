@@ -58,6 +58,7 @@ def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> C
         heartbeat_s=None,  # nights and weekends are silent; the WebSocket's own pings show a dead line
         ts_event_unit="ms",
         trade_ids_contiguous=False,
+        withdraws_trades=True,  # in the answers of /v3/trades; the stream never does
         connection_lifetime_s=None,
         max_streams_per_connection=1_000_000,  # one connection a key: more symbols never mean another connection
         client_messages_per_s=20.0,

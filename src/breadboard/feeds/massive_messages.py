@@ -117,9 +117,13 @@ class MassiveReader:
         self._seen.restore(state)
 
     def _marked(self, event: Event, at: At) -> Event:
-        """Return the event, flagged where this source has told of the same trade before."""
+        """Return the event, flagged where this source has told of the same trade before.
+
+        The same with other figures is another: a correction puts the right ones in, and takes the wrong ones back.
+        """
         if event.kind is not EventKind.TRADE or event.flags & Flag.WITHDRAWN or event.symbol is None:
             return event
-        if not self._seen.again(at.source, event.symbol, event.ts_event, event.sequence, identity_of(event.notes)):
+        identity = f"{identity_of(event.notes)} {event.price} {event.size}e{event.size_exp}"
+        if not self._seen.again(at.source, event.symbol, event.ts_event, event.sequence, identity):
             return event
         return msgspec.structs.replace(event, flags=event.flags | Flag.DUPLICATE)

@@ -50,9 +50,9 @@ class Flag(IntFlag):
     DUPLICATE = 128
     """A trade whose venue id was seen before: on the tape, but not in bars or tables."""
     WITHDRAWN = 256
-    """Takes back an earlier print of the same id (IQFeed correction D): no trade of its own."""
+    """Takes back an earlier print of the same id (IQFeed correction D; Massive 7, 8, 10 to 12): no trade of its own."""
     LATE_PRINT = 512
-    """Put in by a correction (IQFeed correction I), after prints that followed it."""
+    """Put in by a correction (IQFeed correction I, Massive 1), after prints that followed it."""
     INELIGIBLE = 1024
     """The venue's own bars leave this print out (IQFeed basis O)."""
     SNAPSHOT = 2048
@@ -234,7 +234,9 @@ class BarState(IntEnum):
     """The watermark has not passed ``ts_close``."""
     FINAL = 2
     CORRECTED = 3
-    """A trade arrived after the bar was final, and the bar was rewritten."""
+    """The bar was final and was rewritten: a trade arrived late, or was taken back."""
+    WITHDRAWN = 4
+    """Every trade that made it was taken back: there is no such bar, and its prices are the last it had."""
 
     @property
     def label(self) -> str:

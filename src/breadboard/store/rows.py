@@ -270,7 +270,8 @@ def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[
 def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> pa.Table:
     """Return ``BAR`` rows as bar versions. ``origin`` has a ``provenance`` code per row.
 
-    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one.
+    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one. What is
+    withdrawn is as settled as what is corrected: the later of them wins.
     """
     seconds, code = np.unique(rows["interval"], return_inverse=True)
     volume = rows["volume_whole"].astype(np.float64) + rows["volume_fraction"] * 1e-18
@@ -293,7 +294,7 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
             "completeness": integers(np.ascontiguousarray(rows["completeness"])),
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(np.ascontiguousarray(rows["offset"])),
-            "version": integers((rows["offset"] * 4 + rows["state"]).astype(np.uint64)),
+            "version": integers((rows["offset"] * 4 + np.minimum(rows["state"], BarState.CORRECTED)).astype(np.uint64)),
         }
     )
 

@@ -306,7 +306,7 @@ META: Final = (
 VIEWS: Final = {
     "bars": (
         "SELECT venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
-        "completeness, provenance, offset FROM bar_versions FINAL"
+        "completeness, provenance, offset FROM bar_versions FINAL WHERE state != 'withdrawn'"
     ),
     "latest_trades": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, price, size, side, flags "
@@ -365,5 +365,5 @@ def create(table: Table, tick_days: int, bar_years: int) -> str:
 def statements(tick_days: int, bar_years: int) -> list[str]:
     """Return every statement that makes the schema where it is missing, in order."""
     tables = [create(table, tick_days, bar_years) for table in TABLES.values()]
-    views = [f"CREATE VIEW IF NOT EXISTS {name} AS {query}" for name, query in VIEWS.items()]
+    views = [f"CREATE OR REPLACE VIEW {name} AS {query}" for name, query in VIEWS.items()]
     return [META, *tables, *ADDED, *views]

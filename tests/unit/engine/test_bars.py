@@ -149,7 +149,7 @@ def test_a_time_beyond_belief_moves_no_watermark_and_is_counted() -> None:
     assert (
         concluded(stage, [trade(1, 0), trade(2, 0) | {"ts_event": 2**62}, trade(3, 0) | {"ts_event": -(2**63)}]) == []
     )
-    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 1}
+    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 1, "unmatched": 0}
     assert stage.watermark(0) == T0 - 2 * SECOND
 
 
@@ -254,7 +254,7 @@ def test_the_last_version_of_every_bar_is_what_a_computation_from_scratch_gives(
         part = stage.on_tape(tape(rows[begin:end], first=begin))
         out += [] if part is None else [part]
         begin = end
-    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     found = versions([*out, stage.open_bars()])
     final = {
         key: (
@@ -292,7 +292,7 @@ def test_one_time_far_ahead_closes_nothing_and_is_in_no_bar() -> None:
     stage = bars()
     rows = [trade(1, 0), trade(2, hour) | {"ts_recv": T0 + 1}, trade(3, 2), trade(4, SECOND), quote(3 * SECOND)]
     assert concluded(stage, rows) == [(0, 2, FINAL, 4)]
-    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 0, "unmatched": 0}
     assert stage.watermark(0) == T0 + SECOND
 
 
@@ -319,7 +319,7 @@ def test_our_clock_being_set_carries_no_source_on_and_costs_no_trade(step: int) 
     rows += [clock(2 * SECOND + step), trade(3, 2 * SECOND) | {"ts_recv": T0 + 2 * SECOND + step}]
     assert concluded(stage, rows) == []
     assert stage.watermark(0) == T0
-    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     assert concluded(stage, [clock(8 * SECOND + step)]) == [(at, 1, FINAL, 0) for at in range(3)]
 
 

@@ -111,7 +111,7 @@ def test_every_digit_of_recorded_bars(path: str, symbol: str) -> None:
 
 def test_recorded_trades() -> None:
     first, second = read_trades(body("v3/trades/AAPL&limit=2.json"), "AAPL").results
-    assert (first.kind, first.symbol, first.flags) == (EventKind.TRADE, "AAPL", Flag.HISTORY)
+    assert (first.kind, first.symbol, first.flags) == (EventKind.TRADE, "AAPL", Flag.HISTORY | Flag.LATE_PRINT)
     assert (first.price, second.price) == (156_430_000_000, 157_430_000_000)
     assert (first.trade_id, first.sequence, size_decimal(first.size, first.size_exp)) == (
         183_276,
@@ -384,7 +384,7 @@ def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicat
     raw = body("v3/trades/AAPL&limit=2.json")
     found = decoded("trades:AAPL", raw)
     assert found.tape.ts_event.tolist() == [1_651_181_822_461_979_400] * 2
-    assert found.tape.flags.tolist() == [Flag.HISTORY] * 2  # the same id on two exchanges: two trades
+    assert found.tape.flags.tolist() == [Flag.HISTORY | Flag.LATE_PRINT] * 2  # the same id on two exchanges: two trades
     decoder = FEEDS["massive"].decoder(Instruments())
     live = (
         b'[{"ev":"T","sym":"AAPL","x":11,"i":"183276","z":3,"p":156.43,"s":10,"c":[12,37],"t":1651181822461,'
@@ -392,7 +392,8 @@ def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicat
     )
     assert decoder.decode(Frames.of([live], [1], kind=RecordKind.DATA)).tape.flags.tolist() == [0]
     again = decoder.decode(Frames.of([document("trades:AAPL", raw)], [2], kind=RecordKind.DOCUMENT)).tape.flags.tolist()
-    assert again == [Flag.HISTORY | Flag.DUPLICATE, Flag.HISTORY]
+    late = Flag.HISTORY | Flag.LATE_PRINT
+    assert again == [late | Flag.DUPLICATE, late]
     assert set(decoded("quotes:AAPL", body("v3/quotes/AAPL.json")).tape.kind.tolist()) == {EventKind.QUOTE}
 
 
@@ -404,6 +405,18 @@ def test_cancelled_prints_are_withdrawn(correction: int, withdrawn: bool) -> Non
     raw = body("v3/trades/AAPL&limit=2.json").replace(b'"correction": 1', b'"correction": %d' % correction)
     events = read_trades(raw, "AAPL").results
     assert all(bool(event.flags & Flag.WITHDRAWN) == withdrawn for event in events)
+
+
+def test_corrected_figures_are_put_in_once_and_the_wrong_ones_taken_back() -> None:
+    raw = body("v3/trades/AAPL&limit=2.json")
+    wrong = raw.replace(b'"correction": 1', b'"correction": 12').replace(b"156.43", b"99.5").replace(b"157.43", b"98")
+    told = wrong.replace(b'"correction": 12', b'"correction": 0')
+    documents = [document("trades:AAPL", each) for each in (told, raw, raw, wrong)]
+    frames = Frames.of(documents, [1] * 4, kind=RecordKind.DOCUMENT)
+    flags = FEEDS["massive"].decoder(Instruments()).decode(frames).tape.flags.tolist()
+    late = Flag.HISTORY | Flag.LATE_PRINT
+    each = (Flag.HISTORY, late, late | Flag.DUPLICATE, Flag.HISTORY | Flag.WITHDRAWN)
+    assert flags == [flag for flag in each for _ in range(2)]
 
 
 def test_a_refused_document_is_a_status_of_its_symbol() -> None:
