@@ -12,7 +12,7 @@ from breadboard.errors import UsageError
 EXIT_DEGRADED = 3
 FORMATS = (
     "iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs", "massive-trades", "massive-quotes", "massive-splits",
-    "massive-dividends", "lean-trades", "lean-quotes", "lobster",
+    "massive-dividends", "massive-conditions", "lean-trades", "lean-quotes", "lobster",
 )  # fmt: skip
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)

@@ -10,7 +10,7 @@ from breadboard.engine.latest import add_volume
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState, EventKind, Flag
+from breadboard.model.kinds import BarState, EventKind, Flag, Uncounted
 
 SECONDS: Final = tuple(INTERVALS.values())
 RINGS: Final = (64, 32, 64, 32, 32, 8)
@@ -87,11 +87,19 @@ _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
-_VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
+_OPEN_CLOSE: Final = int(Uncounted.OPEN_CLOSE)
+_HIGH_LOW: Final = int(Uncounted.HIGH_LOW)
+_VOLUME: Final = int(Uncounted.VOLUME)
 _HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
+
+
+@kernel
+def is_none(slot: Record) -> bool:
+    """Return whether a slot is no bar: none of its trades moved its open, or none its high."""
+    return bool(min(slot.open, slot.high) == ABSENT)  # the least of all numbers
 
 
 @kernel
@@ -100,9 +108,9 @@ def copy_out(
 ) -> int:
     """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place.
 
-    A bar of trades that move no price is none.
+    What is none is not written.
     """
-    if slot.open == ABSENT:
+    if is_none(slot):
         return at
     bar = out[at]
     bar.instrument = instrument
@@ -222,21 +230,27 @@ def finish(
 def begin(slot: Record, number: int) -> None:
     """Make a slot the bar of that number, with nothing in it."""
     slot.number = number
-    slot.open = ABSENT
+    slot.open = slot.high = ABSENT
     slot.whole = slot.fraction = slot.trades = 0
     slot.notional = 0.0
 
 
 @kernel
-def move_prices(slot: Record, price: int, when: int, trade_id: int) -> None:
-    """Let one trade move a bar's prices."""
-    if slot.open == ABSENT:
-        slot.open = slot.high = slot.low = slot.close = price
-        slot.open_ts = slot.close_ts = when
-        slot.open_id = slot.close_id = trade_id
+def _move_high_low(slot: Record, price: int) -> None:
+    if slot.high == ABSENT:
+        slot.high = slot.low = price
         return
     slot.high = max(slot.high, price)
     slot.low = min(slot.low, price)
+
+
+@kernel
+def _move_open_close(slot: Record, price: int, when: int, trade_id: int) -> None:
+    if slot.open == ABSENT:
+        slot.open = slot.close = price
+        slot.open_ts = slot.close_ts = when
+        slot.open_id = slot.close_id = trade_id
+        return
     if when < slot.open_ts or (when == slot.open_ts and trade_id < slot.open_id):
         slot.open, slot.open_ts, slot.open_id = price, when, trade_id
     if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
@@ -244,14 +258,20 @@ def move_prices(slot: Record, price: int, when: int, trade_id: int) -> None:
 
 
 @kernel
-def add(slot: Record, price: int, size: int, exponent: int) -> None:
-    """Count one trade in a bar."""
+def add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id: int, uncounted: int) -> None:
+    """Count one trade in a bar, but not for what is ``uncounted``."""
+    if uncounted & _HIGH_LOW == 0:
+        _move_high_low(slot, price)
+    if uncounted & _OPEN_CLOSE == 0:
+        _move_open_close(slot, price, when, trade_id)
+    slot.trades += 1
+    if uncounted & _VOLUME:
+        return
     volume = add_volume(slot.whole, slot.fraction, size, exponent)
     slot.whole = volume[0]
     slot.fraction = volume[1]
     if size > 0:
         slot.notional += price * 1e-9 * (size * 10.0**exponent)
-    slot.trades += 1
 
 
 @kernel
@@ -260,7 +280,7 @@ def _trade(
     price: int,
     size: int,
     exponent: int,
-    priced: bool,
+    uncounted: int,
     when: int,
     trade_id: int,
     second: int,
@@ -291,9 +311,7 @@ def _trade(
             if not late:
                 meter[OPEN] += 1
                 owner.oldest[interval] = min(owner.oldest[interval], number)
-        if priced:
-            move_prices(slot, price, when, trade_id)
-        add(slot, price, size, exponent)
+        add(slot, price, size, exponent, when, trade_id, uncounted)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
             at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
@@ -332,6 +350,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
     row: int,
     stop: int,
     kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
     flags: NDArray[np.uint16],
     source: NDArray[np.uint16],
     instrument: NDArray[np.int32],
@@ -403,7 +422,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         price[row],
                         size[row],
                         size_exp[row],
-                        flags[row] & _VOLUME_ONLY == 0,
+                        code[row],
                         when,
                         trade_id[row],
                         clock.second,
@@ -425,7 +444,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                             price[row],
                             size[row],
                             size_exp[row],
-                            flags[row],
+                            code[row],
                         )
                         owner.kept = number
                         meter[KEPT_SO_FAR] = number + 1

@@ -17,15 +17,13 @@ from breadboard.engine.bar_kernel import (
     add,
     begin,
     copy_out,
-    move_prices,
+    is_none,
 )
 from breadboard.engine.kept_trades import find, gather
-from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState, Flag
+from breadboard.model.kinds import BarState
 
 _SECOND: Final = 1_000_000_000
-_VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
 _WITHDRAWN: Final = int(BarState.WITHDRAWN)
@@ -48,11 +46,8 @@ def _rebuild(
     begin(slot, number)
     for at in range(count - 1, -1, -1):
         trade = kept[places[at]]
-        if trade.when // length != number:
-            continue
-        if trade.flags & _VOLUME_ONLY == 0:
-            move_prices(slot, trade.price, trade.when, trade.trade_id)
-        add(slot, trade.price, trade.size, trade.size_exp)
+        if trade.when // length == number:
+            add(slot, trade.price, trade.size, trade.size_exp, trade.when, trade.trade_id, trade.uncounted)
 
 
 @kernel
@@ -79,15 +74,16 @@ def _revise(
     if slot.state == 0 or slot.number != number or _of_bar(kept, places, count, number, length) != slot.trades - 1:
         meter[TOO_LATE] += 1
         return at
-    prices = (slot.open, slot.high, slot.low, slot.close)
+    told, prices = not is_none(slot), (slot.open, slot.high, slot.low, slot.close)
     _rebuild(slot, kept, places, count, number, length)
     if slot.state != _PROVISIONAL:
         slot.state = _CORRECTED
         at = copy_out(slot, source, which, interval, _CORRECTED, offset, out, at)
-    if slot.open == ABSENT and prices[0] != ABSENT:  # nothing is left that makes a bar, and one may have been told
+    if told and is_none(slot):  # nothing is left that makes a bar, and one may have been told
+        left = (slot.open, slot.high, slot.low, slot.close)
         slot.open, slot.high, slot.low, slot.close = prices
         at = copy_out(slot, source, which, interval, _WITHDRAWN, offset, out, at)
-        slot.open = ABSENT
+        slot.open, slot.high, slot.low, slot.close = left
     return at
 
 

@@ -42,11 +42,11 @@ class Bars:
     """Stage: concluded bar versions (``BAR`` rows) from TRADE rows.
 
     DUPLICATE and LAST_KNOWN trades are in no bar; AGGREGATED ones only for instruments that have had no other;
-    VOLUME_ONLY ones move no price, and a bar of nothing else is none. Open
-    and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's time
-    that no gap covers and that is not before the source was first seen. Of instruments whose
-    venue ``withdraws`` trades these are remembered, and a WITHDRAWN row takes one out: the bar is CORRECTED, or itself
-    WITHDRAWN where nothing is left.
+    what a print does not count for is in its ``code`` (``Uncounted``), and a bar without an open or a high is none.
+    Open and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's
+    time that no gap covers and that is not before the source was first seen. Of instruments whose venue ``withdraws``
+    trades these are remembered, and a WITHDRAWN row takes one out: the bar is CORRECTED, or itself WITHDRAWN where
+    nothing is left.
     """
 
     def __init__(self, lateness_ms: int, idle_s: float, withdraws: Callable[[int], bool] = lambda _: False) -> None:
@@ -167,6 +167,7 @@ class Bars:
                 row,
                 stop,
                 tape.kind,
+                tape.code,
                 tape.flags,
                 tape.source,
                 tape.instrument,

@@ -24,7 +24,7 @@ _DIGEST_BYTES: Final = 16
 _COMMON: Final = ("offset", "index", "source", "instrument", "flags", "ts_event", "ts_recv")
 _BOOK: Final = (*_COMMON, "sequence", "sequence_first", "sequence_prev")
 _TABLES: Final = {
-    EventKind.TRADE: (*_COMMON, "side", "sequence", "trade_id", "price", "size", "size_exp"),
+    EventKind.TRADE: (*_COMMON, "code", "side", "sequence", "trade_id", "price", "size", "size_exp"),
     EventKind.QUOTE: (*_COMMON, "sequence", "price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
     EventKind.BOOK_DELTA: _BOOK,
     EventKind.BOOK_SNAPSHOT: _BOOK,

@@ -13,7 +13,7 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 
 MOST_KEPT: Final = 1 << 19
-"""Of 44 bytes: 23 MB. What is older is forgotten, and bars that need it can no longer be revised."""
+"""Of 43 bytes: 23 MB. What is older is forgotten, and bars that need it can no longer be revised."""
 NEVER_KEPT: Final = -2
 NONE_KEPT: Final = -1
 """In place of a trade's number: its instrument's trades are not kept; none is kept yet."""
@@ -28,7 +28,7 @@ KEPT: Final = np.dtype(
         ("price", np.int64),
         ("size", np.int64),
         ("size_exp", np.int8),
-        ("flags", np.uint16),
+        ("uncounted", np.uint8),
         ("gone", np.uint8),  # 1: it was taken back
     ]
 )
@@ -45,13 +45,13 @@ def keep(
     price: int,
     size: int,
     size_exp: int,
-    flags: int,
+    uncounted: int,
 ) -> None:
     """Remember a trade as number ``number``."""
     trade = kept[number % len(kept)]
     trade.before, trade.when, trade.trade_id = before, when, trade_id
     trade.price, trade.size, trade.size_exp = price, size, size_exp
-    trade.flags, trade.gone = flags, 0
+    trade.uncounted, trade.gone = uncounted, 0
 
 
 @kernel

@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from breadboard.errors import UsageError
+from breadboard.feeds.massive_calls import REST
 from breadboard.feeds.massive_messages import MassiveReader
 from breadboard.feeds.massive_session import CHANNELS, MassiveSession
 from breadboard.feeds.reading_feed import ReadingFeed
@@ -30,7 +31,9 @@ def _conversation(home: str, can: Capabilities, wish: Wish) -> MassiveSession:
             f"{can.venue} asks for a key, and {can.credential} is not set", hint=f"export {can.credential}=…"
         )
     wanted = ("*",) if "*" in symbols else symbols
-    return MassiveSession(_address(wish.url or home), wanted, _topics(can.venue, wish.channels), wish.key)
+    # Of another host than the venue's own nobody knows where its REST interface is: the key goes nowhere on a guess.
+    rest_url = wish.rest_url or ("" if wish.url else REST)
+    return MassiveSession(_address(wish.url or home), wanted, _topics(can.venue, wish.channels), wish.key, rest_url)
 
 
 def _address(url: str) -> str:

@@ -65,6 +65,19 @@ class Flag(IntFlag):
     """It changes an order that was never told of, or by more than is left of it: the book is not what we think."""
 
 
+class Uncounted(IntFlag):
+    """What a print does not count for in a bar, in the tape's ``code`` column of TRADE rows; 0 for nearly all.
+
+    One that counts for nothing is INELIGIBLE as well, one that counts for volume alone VOLUME_ONLY.
+    """
+
+    OPEN_CLOSE = 1
+    HIGH_LOW = 2
+    VOLUME = 4
+    PRICES = OPEN_CLOSE | HIGH_LOW
+    ALL = PRICES | VOLUME
+
+
 class OrderAction(IntEnum):
     """What happened to one order, in the tape's ``code`` column of ORDER rows.
 

@@ -12,7 +12,7 @@ from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.features import WINDOWS, Feature
 from breadboard.model.instruments import Instruments
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side
+from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side, Uncounted
 from breadboard.model.tape import Tape
 from breadboard.store.columns import arrow, integers, labels, prices, sizes, stamps, volumes
 
@@ -25,7 +25,11 @@ PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, 
 SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
+_BAR_PARTS: Final = (Uncounted.OPEN_CLOSE, Uncounted.HIGH_LOW, Uncounted.VOLUME)
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
+_UNCOUNTED: Final = tuple(
+    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(Uncounted.ALL + 1)
+)
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
 _FEATURES: Final = tuple(feature.label for feature in Feature)
@@ -130,6 +134,7 @@ def trades(tape: Tape, labels_of: Labels) -> pa.Table:
             "price": prices(rows.price),
             "size": sizes(rows.size, rows.size_exp, nullable=True),
             "side": labels(rows.side, _SIDES),
+            "uncounted": labels(rows.code.astype(np.uint8), _UNCOUNTED),
             "flags": integers(rows.flags),
         }
     )

@@ -113,6 +113,7 @@ TABLES: Final = {
             _price("price"),
             _size("size", nullable=True),
             _label("side"),
+            _label("uncounted"),
             _FLAGS,
         ),
         _events("quotes", *_QUOTE, _FLAGS),
@@ -318,12 +319,14 @@ VIEWS: Final = {
     ),
 }
 
+_LATER: Final = {"features": ("interval", "ts_open"), "trades": ("uncounted",)}
 ADDED: Final = tuple(
-    f"ALTER TABLE features ADD COLUMN IF NOT EXISTS {column.ddl}"
-    for column in TABLES["features"].columns
-    if column.name in {"interval", "ts_open"}
+    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
+    for table, names in _LATER.items()
+    for column in TABLES[table].columns
+    if column.name in names
 )
-"""Columns that stores made before them lack. Nothing had been written to this table then."""
+"""Columns that stores made before them lack. No feature had been written then; of a trade it is not known."""
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""

@@ -149,8 +149,8 @@ def test_with_any_trades_taken_back_every_bar_is_what_a_computation_without_them
     for number in range(100):
         now += random_.choice((0, 1, 100_000_000, 700_000_000, 2 * SECOND))
         late = random_.choice((0, 0, 0, 300_000_000, 2 * SECOND, 8 * SECOND))
-        flags = random_.choice((0, 0, 0, int(Flag.VOLUME_ONLY)))
-        row = trade(number // 3, max(0, now - late), random_.randint(1, 9), random_.randint(1, 3), flags=flags)
+        code = random_.choice((0, 0, 0, *range(8)))
+        row = trade(number // 3, max(0, now - late), random_.randint(1, 9), random_.randint(1, 3), code=code)
         row |= {"ts_recv": row["ts_event"] + 1, "instrument": random_.randrange(2)}
         rows.append(row)
         alive.append(row)

@@ -32,7 +32,6 @@ from breadboard.feeds.massive_calls import (
 )
 from breadboard.feeds.massive_reference import (
     ConditionRules,
-    Updates,
     read_conditions,
     read_dividends,
     read_exchanges,
@@ -45,7 +44,7 @@ from breadboard.feeds.reading import Refused
 from breadboard.model.decimals import ABSENT, price_text, size_decimal
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode
+from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode, Uncounted
 from breadboard.ports import Decoded
 from breadboard.recordings import history_massive
 from feed_samples import document
@@ -221,21 +220,67 @@ def rules() -> ConditionRules:
 
 
 @pytest.mark.parametrize(
-    ("ids", "updates"),
+    ("ids", "uncounted"),
     [
-        ([2], Updates(high_low=False, open_close=False, volume=True)),
-        ([7], Updates(high_low=False, open_close=False, volume=True)),
-        ([5], Updates(high_low=True, open_close=False, volume=True)),
-        ([10], Updates(high_low=True, open_close=False, volume=True)),
-        *(([number], Updates()) for number in (1, 3, 4, 8, 9)),
-        ([], Updates()),
-        ([9, 5], Updates(high_low=True, open_close=False, volume=True)),
-        ([5, 2], Updates(high_low=False, open_close=False, volume=True)),
-        ([9999], Updates()),
+        ([2], Uncounted.PRICES),
+        ([7], Uncounted.PRICES),
+        ([5], Uncounted.OPEN_CLOSE),
+        ([10], Uncounted.OPEN_CLOSE),
+        *(([number], Uncounted(0)) for number in (1, 3, 4, 8, 9)),
+        ([], Uncounted(0)),
+        ([9, 5], Uncounted.OPEN_CLOSE),
+        ([5, 2], Uncounted.PRICES),
+        ([9999], Uncounted(0)),
     ],
 )
-def test_conditions_say_what_a_print_does_to_bars(ids: list[int], updates: Updates) -> None:
-    assert rules().of(ids) == updates
+def test_conditions_say_what_a_print_does_to_bars(ids: list[int], uncounted: Uncounted) -> None:
+    assert rules().table().uncounted(frozenset(ids)) == uncounted
+
+
+FORM_T = {"id": 12, "name": "Form T", "data_types": ["trade"], "sip_mapping": {"CTA": "T", "UTP": "T"}} | {
+    "update_rules": {"consolidated": {"updates_high_low": False, "updates_open_close": False, "updates_volume": True}}
+}
+
+
+def live(number: int, conditions: list[int], ts_ms: int) -> bytes:
+    event = {"ev": "T", "sym": "AAPL", "x": 11, "i": str(number), "p": 150.5, "s": 10, "c": conditions}
+    return json.dumps([event | {"t": ts_ms, "q": number}]).encode()
+
+
+NOON, EVENING = 1_651_161_600_000, 1_651_181_822_461
+"""Of 28 April 2022 in New York."""
+
+
+def test_the_table_that_the_journal_holds_decides_for_live_and_fetched_trades_from_its_place_on() -> None:
+    decoder = FEEDS["massive"].decoder(Instruments())
+    table = document("conditions", body("v3/reference/conditions&asset_class=stocks.json"))
+    fetched = json.loads(body("v3/trades/AAPL&limit=2.json"))
+    fetched["results"] = fetched["results"][:1]
+    fetched["results"][0] |= {"conditions": [2], "correction": 0, "id": "77", "sequence_number": 9}
+    raw = [live(1, [2], NOON), table, live(2, [2, 3], NOON), live(3, [5], NOON), live(4, [3], NOON)]
+    frames = Frames.of([*raw, document("trades:AAPL", json.dumps(fetched).encode())], range(1, 7), kind=RecordKind.DATA)
+    frames.kind[[1, 5]] = RecordKind.DOCUMENT
+    found = decoder.decode(frames)
+    assert (found.control, found.quarantined) == (1, ())
+    assert found.tape.code.tolist() == [0, Uncounted.PRICES, Uncounted.OPEN_CLOSE, 0, Uncounted.PRICES]
+    flags = [0, Flag.VOLUME_ONLY, 0, 0, Flag.VOLUME_ONLY | Flag.HISTORY]
+    assert found.tape.flags.tolist() == flags
+    again = FEEDS["massive"].decoder(Instruments())
+    again.restore(decoder.snapshot())
+    assert again.snapshot() == decoder.snapshot()
+    later = again.decode(Frames.of([live(5, [2], NOON)], [9], kind=RecordKind.DATA))
+    assert later.tape.code.tolist() == [Uncounted.PRICES]
+
+
+def test_form_t_moves_prices_outside_regular_hours_and_nowhere_else() -> None:
+    decoder = FEEDS["massive"].decoder(Instruments())
+    page = json.loads(body("v3/reference/conditions&asset_class=stocks.json"))
+    page["results"].append(FORM_T)
+    raw = [document("conditions", json.dumps(page).encode())]
+    raw += [live(1, [12], NOON), live(2, [12], EVENING), live(3, [12, 2], EVENING)]
+    frames = Frames.of(raw, range(1, 5), kind=RecordKind.DATA)
+    frames.kind[0] = RecordKind.DOCUMENT
+    assert decoder.decode(frames).tape.code.tolist() == [Uncounted.PRICES, 0, Uncounted.PRICES]
 
 
 def test_recorded_conditions_have_their_names() -> None:

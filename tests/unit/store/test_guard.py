@@ -139,7 +139,7 @@ LEGITIMATE = {
     "SELECT 'it''s; INTO OUTFILE' AS quoted, if(price > 1, 'up', 'down') FROM trades LIMIT 1": 1,
     "EXPLAIN SELECT count() FROM trades": None,
     "SHOW TABLES": 22,
-    "DESCRIBE TABLE trades": 14,
+    "DESCRIBE TABLE trades": 15,
 }
 
 
