@@ -22,6 +22,7 @@ from breadboard.engine.continuity import Continuity
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.model.features import BY_NAME
 from breadboard.model.gaps import Gap
@@ -81,7 +82,7 @@ class BooksAndFeatures:
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
-    "revised bars": lambda: Bars(2000, 5.0, lambda which: which != 3),
+    "revised bars": lambda: Bars(2000, 5.0, lambda which: which != 3, Sessions(lambda which: "XNYS" * (which == 1))),
     "continuity": lambda: Continuity(lambda which: which not in {2, 3}, lambda which: which == 3),
     "clock_skew": ClockSkew,
     "latest": Latest,

@@ -202,8 +202,24 @@ def test_bars_of_trades_follow_the_vendors_table_which_comes_before_them(
         if prices:
             expected.append((at, prices[0], max(prices), min(prices), prices[-1], volume, len(of)))
     assert minutes_in(tmp_path) == expected
-    (row,) = ask(tmp_path, "select countIf(uncounted = 'open_close high_low') odd, count() n from trades")
+    (row,) = ask(tmp_path, "select countIf(uncounted like 'open_close high_low%') odd, count() n from trades")
     assert (row["odd"], row["n"]) == (sum(odd for _, odd in told), len(told))
+
+
+def test_a_day_made_of_trades_and_the_vendors_own_are_one_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake() as made:
+        brought(capsys, words(made, "massive-trades", tmp_path, *DAY))
+        query = "select toUnixTimestamp(ts_open) at, toUnixTimestamp(ts_close) till, session, trades n from bars"
+        (ours,) = ask(tmp_path, query + " where interval = '1d'")
+        brought(capsys, words(made, "massive-aggs", tmp_path, *DAY, "--interval", "1d"))
+        (theirs,) = ask(tmp_path, query + " where interval = '1d'")
+    midnight = OPENING.replace(hour=0, minute=0)
+    assert ours == theirs
+    assert ours["at"] == int(midnight.timestamp())
+    assert ours["till"] == int((midnight + timedelta(days=1)).timestamp())
+    assert (ours["session"], ours["n"]) == ("regular", 60)
 
 
 def test_without_a_table_bars_take_all_prints_in_and_it_says_so(

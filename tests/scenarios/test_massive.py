@@ -104,7 +104,7 @@ def test_the_table_of_conditions_is_on_record_before_the_trades_that_it_decides(
     after = told & (whole.tape.offset > int(frames.offset[frames.kind == RecordKind.DOCUMENT][0]))
     odd = whole.tape.size < 100 * 10**8
     assert 0 < np.count_nonzero(after & odd) < np.count_nonzero(after)
-    assert np.array_equal(whole.tape.code[after], np.where(odd[after], Uncounted.PRICES, 0))
+    assert np.array_equal(whole.tape.code[after], np.where(odd[after], Uncounted.PRICES.everywhere, 0))
     singly, pieces = FEEDS["massive"].decoder(Instruments()), []
     for at in range(len(venues)):
         state, piece = singly.snapshot(), venues.take(slice(at, at + 1))

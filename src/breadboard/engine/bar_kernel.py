@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.kept_trades import NEVER_KEPT, keep
-from breadboard.engine.latest import add_volume
-from breadboard.model.bars import INTERVALS
+from breadboard.engine.latest import add_split
+from breadboard.engine.sessions import day_begin, day_number
+from breadboard.model.bars import DAY_S, INTERVALS
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState, EventKind, Flag, Uncounted
+from breadboard.model.kinds import UNCOUNTED_OF_DAY, BarState, EventKind, Flag, Uncounted
+from breadboard.model.sizes import split_size
 
 SECONDS: Final = tuple(INTERVALS.values())
 RINGS: Final = (64, 32, 64, 32, 32, 8)
@@ -56,12 +58,14 @@ OWNER: Final = np.dtype(
         ("source", np.int64),
         ("raw", np.int64),
         ("kept", np.int64),
+        ("zone", np.int64),
         ("oldest", np.int64, (len(SECONDS),)),
         ("newest", np.int64, (len(SECONDS),)),
     ]
 )
 """Per instrument: the source that closes its bars, whether it has unaggregated trades, the number of its newest kept
-trade, and per interval the oldest provisional bar number and the newest of any."""
+trade, whose midnights its days have (a row of ``days``; 0: UTC's), and per interval the oldest provisional bar number
+and the newest of any."""
 
 OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
 """Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
@@ -86,7 +90,10 @@ _GAP: Final = int(EventKind.GAP)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
-_NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
+_WITHDRAWN: Final = int(Flag.WITHDRAWN)
+_DAY: Final = SECONDS.index(DAY_S)
+_OF_DAY: Final = UNCOUNTED_OF_DAY
+_ALL: Final = int(Uncounted.ALL)
 _OPEN_CLOSE: Final = int(Uncounted.OPEN_CLOSE)
 _HIGH_LOW: Final = int(Uncounted.HIGH_LOW)
 _VOLUME: Final = int(Uncounted.VOLUME)
@@ -97,6 +104,28 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 
 @kernel
+def number_of(interval: int, when: int, zone: int, days: NDArray[np.int64]) -> int:
+    """Return the number of the bar that a moment is in."""
+    if interval == _DAY and zone > 0:
+        return day_number(when, days[zone])
+    return int(when // (SECONDS[interval] * _SECOND))
+
+
+@kernel
+def begin_of(interval: int, number: int, zone: int, days: NDArray[np.int64]) -> int:
+    """Return when a bar begins, ns UTC."""
+    if interval == _DAY and zone > 0:
+        return day_begin(number, days[zone])
+    return number * SECONDS[interval] * _SECOND
+
+
+@kernel
+def denied_to(interval: int, zone: int, uncounted: int) -> int:
+    """Return what of ``Uncounted`` is said of bars of one interval."""
+    return uncounted >> (_OF_DAY if interval == _DAY and zone > 0 else 0) & _ALL
+
+
+@kernel
 def is_none(slot: Record) -> bool:
     """Return whether a slot is no bar: none of its trades moved its open, or none its high."""
     return bool(min(slot.open, slot.high) == ABSENT)  # the least of all numbers
@@ -104,7 +133,15 @@ def is_none(slot: Record) -> bool:
 
 @kernel
 def copy_out(
-    slot: Record, source: int, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
+    slot: Record,
+    owner: Record,
+    instrument: int,
+    interval: int,
+    state: int,
+    offset: int,
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
 ) -> int:
     """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place.
 
@@ -115,7 +152,8 @@ def copy_out(
     bar = out[at]
     bar.instrument = instrument
     bar.interval = SECONDS[interval]
-    bar.ts_open = slot.number * SECONDS[interval] * _SECOND
+    bar.ts_open = begin_of(interval, slot.number, owner.zone, days)
+    bar.ts_close = begin_of(interval, slot.number + 1, owner.zone, days)
     bar.open = slot.open
     bar.high = slot.high
     bar.low = slot.low
@@ -125,13 +163,20 @@ def copy_out(
     bar.notional = slot.notional
     bar.trades = slot.trades
     bar.state = state
-    bar.completeness = source
+    bar.completeness = owner.source
     bar.offset = offset
     return at + 1
 
 
 @kernel
-def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offset: int, out: NDArray[np.void]) -> int:
+def collect(
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    offset: int,
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+) -> int:
     """Write every provisional bar to ``out``, which has as many places as there are; return how many."""
     at = 0
     for which in range(count):
@@ -139,7 +184,7 @@ def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offse
             for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
                 slot = slots[which, place]
                 if slot.state == _PROVISIONAL and at < len(out):
-                    at = copy_out(slot, owners[which].source, which, interval, _PROVISIONAL, offset, out, at)
+                    at = copy_out(slot, owners[which], which, interval, _PROVISIONAL, offset, days, out, at)
     return at
 
 
@@ -163,6 +208,7 @@ def _close(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
@@ -172,7 +218,7 @@ def _close(
         if owner.source != source:
             continue
         for interval in range(len(SECONDS)):
-            done = second // SECONDS[interval] - 1
+            done = number_of(interval, second * _SECOND, owner.zone, days) - 1
             oldest = owner.oldest[interval]
             if oldest > done:
                 continue
@@ -181,7 +227,7 @@ def _close(
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
-                    at = copy_out(slot, source, which, interval, _FINAL, offset, out, at)
+                    at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
             owner.oldest[interval] = _oldest(slots[which], interval, done + 1, owner.newest[interval])
     return at
 
@@ -196,6 +242,7 @@ def _advance(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
@@ -205,7 +252,7 @@ def _advance(
     if second <= clock.second:
         return at
     clock.second = second
-    return _close(source, second, offset, slots, owners, count, meter, out, at)
+    return _close(source, second, offset, slots, owners, count, meter, days, out, at)
 
 
 @kernel
@@ -217,13 +264,14 @@ def finish(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> int:
     """Make final every provisional bar of a source that will say no more; return how many."""
     newest = clocks[source].newest
     if newest == ABSENT:
         return 0
-    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, out, 0)
+    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, days, out, 0)
 
 
 @kernel
@@ -258,7 +306,16 @@ def _move_open_close(slot: Record, price: int, when: int, trade_id: int) -> None
 
 
 @kernel
-def add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id: int, uncounted: int) -> None:
+def amount_of(price: int, size: int, exponent: int) -> tuple[int, int, float]:
+    """Return the volume of a trade, whole and fraction, and its value; nothing where its size is absent."""
+    if size < 0:
+        return 0, 0, 0.0
+    whole, fraction = split_size(size, exponent)
+    return whole, fraction, price * 1e-9 * (size * 10.0**exponent)
+
+
+@kernel
+def add(slot: Record, price: int, amount: tuple[int, int, float], when: int, trade_id: int, uncounted: int) -> None:
     """Count one trade in a bar, but not for what is ``uncounted``."""
     if uncounted & _HIGH_LOW == 0:
         _move_high_low(slot, price)
@@ -267,11 +324,57 @@ def add(slot: Record, price: int, size: int, exponent: int, when: int, trade_id:
     slot.trades += 1
     if uncounted & _VOLUME:
         return
-    volume = add_volume(slot.whole, slot.fraction, size, exponent)
+    volume = add_split(slot.whole, slot.fraction, amount[0], amount[1])
     slot.whole = volume[0]
     slot.fraction = volume[1]
-    if size > 0:
-        slot.notional += price * 1e-9 * (size * 10.0**exponent)
+    slot.notional += amount[2]
+
+
+@kernel
+def _turn_to(
+    which: int,
+    interval: int,
+    number: int,
+    second: int,
+    offset: int,
+    slots: NDArray[np.void],
+    owner: Record,
+    meter: NDArray[np.int64],
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Make the place of bar ``number`` that bar, and conclude the one that was there; return the next in ``out``."""
+    slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+    if slot.state == _PROVISIONAL:
+        slot.state = _FINAL
+        meter[OPEN] -= 1
+        at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+        owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
+    begin(slot, number)
+    owner.newest[interval] = max(owner.newest[interval], number)
+    if begin_of(interval, number + 1, owner.zone, days) // _SECOND <= second:
+        slot.state = _CORRECTED
+    else:
+        slot.state = _PROVISIONAL
+        meter[OPEN] += 1
+        owner.oldest[interval] = min(owner.oldest[interval], number)
+    return at
+
+
+@kernel
+def _numbers(when: int, zone: int, days: NDArray[np.int64]) -> tuple[int, int, int, int, int, int]:
+    """Return the number of the bar of each interval; divisions by what is known when this is compiled are cheap."""
+    second = when // _SECOND
+    day = day_number(when, days[zone]) if zone > 0 else second // SECONDS[_DAY]
+    return (
+        second // SECONDS[0],
+        second // SECONDS[1],
+        second // SECONDS[2],
+        second // SECONDS[3],
+        second // SECONDS[4],
+        day,
+    )
 
 
 @kernel
@@ -288,33 +391,27 @@ def _trade(
     slots: NDArray[np.void],
     owner: Record,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
     """Add a trade to its bar of every interval; return the next place in ``out``."""
+    numbers, amount = _numbers(when, owner.zone, days), amount_of(price, size, exponent)
     for interval in range(len(SECONDS)):
-        number = when // (SECONDS[interval] * _SECOND)
-        slot = slots[which, PLACES[interval] + number % RINGS[interval]]
-        late = (number + 1) * SECONDS[interval] <= second
-        if slot.state != 0 and slot.number > number:
-            meter[TOO_LATE] += 1
+        denied = denied_to(interval, owner.zone, uncounted)
+        if denied == _ALL:
             continue
-        if slot.state == 0 or slot.number < number:
-            if slot.state == _PROVISIONAL:
-                slot.state = _FINAL
-                meter[OPEN] -= 1
-                at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
-                owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
-            begin(slot, number)
-            owner.newest[interval] = max(owner.newest[interval], number)
-            slot.state = _CORRECTED if late else _PROVISIONAL
-            if not late:
-                meter[OPEN] += 1
-                owner.oldest[interval] = min(owner.oldest[interval], number)
-        add(slot, price, size, exponent, when, trade_id, uncounted)
+        number = numbers[interval]
+        slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+        if slot.state == 0 or slot.number != number:
+            if slot.state != 0 and slot.number > number:
+                meter[TOO_LATE] += 1
+                continue
+            at = _turn_to(which, interval, number, second, offset, slots, owner, meter, days, out, at)
+        add(slot, price, amount, when, trade_id, denied)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
-            at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
+            at = copy_out(slot, owner, which, interval, _CORRECTED, offset, days, out, at)
     return at
 
 
@@ -369,6 +466,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
     lateness: int,
     idle: int,
     kept: NDArray[np.void],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> tuple[int, int]:
     """Take rows up to ``stop``; return ``(next row, bar versions in out)``, early where ``out`` might not suffice."""
@@ -383,7 +481,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 clock = clocks[each]
                 if clock.newest != ABSENT and ts_recv[row] - clock.recv > idle:
                     mark = ts_recv[row] + clock.shift - max(idle, lateness)
-                    at = _advance(each, mark, offset[row], clocks, slots, owners, count, meter, out, at)
+                    at = _advance(each, mark, offset[row], clocks, slots, owners, count, meter, days, out, at)
             row += 1
             continue
         if kind[row] == _GAP:
@@ -409,9 +507,11 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 clock.newest = when
                 clock.shift = when - ts_recv[row]
                 meter[TOP_SOURCE] = max(meter[TOP_SOURCE], from_source)
-                at = _advance(from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, out, at)
+                at = _advance(
+                    from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, days, out, at
+                )
             which = instrument[row]
-            if kind[row] == _TRADE and which >= 0 and not flags[row] & _NOT_IN_BARS:
+            if kind[row] == _TRADE and which >= 0 and not flags[row] & _WITHDRAWN:
                 owner = owners[which]
                 if flags[row] & _AGGREGATED == 0:
                     owner.raw = 1
@@ -430,6 +530,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         slots,
                         owner,
                         meter,
+                        days,
                         out,
                         at,
                     )

@@ -15,75 +15,103 @@ from breadboard.engine.bar_kernel import (
     TOO_LATE,
     UNMATCHED,
     add,
+    amount_of,
     begin,
     copy_out,
+    denied_to,
     is_none,
+    number_of,
 )
 from breadboard.engine.kept_trades import find, gather
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState
+from breadboard.model.kinds import BarState, Uncounted
 
-_SECOND: Final = 1_000_000_000
+_ALL: Final = int(Uncounted.ALL)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
 _WITHDRAWN: Final = int(BarState.WITHDRAWN)
 
 
 @kernel
-def _of_bar(kept: NDArray[np.void], places: NDArray[np.int64], count: int, number: int, length: int) -> int:
+def _is_in(trade: Record, interval: int, number: int, zone: int, days: NDArray[np.int64]) -> bool:
+    """Return whether a trade counts for anything in one bar."""
+    if denied_to(interval, zone, trade.uncounted) == _ALL:
+        return False
+    return bool(number_of(interval, trade.when, zone, days) == number)
+
+
+@kernel
+def _of_bar(
+    kept: NDArray[np.void],
+    places: NDArray[np.int64],
+    count: int,
+    interval: int,
+    number: int,
+    zone: int,
+    days: NDArray[np.int64],
+) -> int:
     """Return how many of these trades are in one bar."""
     found = 0
     for at in range(count):
-        found += kept[places[at]].when // length == number
+        found += _is_in(kept[places[at]], interval, number, zone, days)
     return found
 
 
 @kernel
 def _rebuild(
-    slot: Record, kept: NDArray[np.void], places: NDArray[np.int64], count: int, number: int, length: int
+    slot: Record,
+    kept: NDArray[np.void],
+    places: NDArray[np.int64],
+    count: int,
+    interval: int,
+    number: int,
+    zone: int,
+    days: NDArray[np.int64],
 ) -> None:
     """Make one bar anew, oldest trade first."""
     begin(slot, number)
     for at in range(count - 1, -1, -1):
         trade = kept[places[at]]
-        if trade.when // length == number:
-            add(slot, trade.price, trade.size, trade.size_exp, trade.when, trade.trade_id, trade.uncounted)
+        if _is_in(trade, interval, number, zone, days):
+            denied = denied_to(interval, zone, trade.uncounted)
+            amount = amount_of(trade.price, trade.size, trade.size_exp)
+            add(slot, trade.price, amount, trade.when, trade.trade_id, denied)
 
 
 @kernel
 def _revise(
     which: int,
-    when: int,
+    number: int,
     interval: int,
     kept: NDArray[np.void],
     places: NDArray[np.int64],
     count: int,
     slot: Record,
-    source: int,
+    owner: Record,
     offset: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
-    """Take back what was at ``when`` from the bar of one interval; return the next place in ``out``.
+    """Make bar ``number`` of one interval anew without the trade; return the next place in ``out``.
 
     ``places`` are of the trades that are left. Where they are not all that the bar has, some are forgotten: it stays.
     """
-    length = SECONDS[interval] * _SECOND
-    number = when // length
-    if slot.state == 0 or slot.number != number or _of_bar(kept, places, count, number, length) != slot.trades - 1:
+    left = _of_bar(kept, places, count, interval, number, owner.zone, days)
+    if slot.state == 0 or slot.number != number or left != slot.trades - 1:
         meter[TOO_LATE] += 1
         return at
     told, prices = not is_none(slot), (slot.open, slot.high, slot.low, slot.close)
-    _rebuild(slot, kept, places, count, number, length)
+    _rebuild(slot, kept, places, count, interval, number, owner.zone, days)
     if slot.state != _PROVISIONAL:
         slot.state = _CORRECTED
-        at = copy_out(slot, source, which, interval, _CORRECTED, offset, out, at)
+        at = copy_out(slot, owner, which, interval, _CORRECTED, offset, days, out, at)
     if told and is_none(slot):  # nothing is left that makes a bar, and one may have been told
-        left = (slot.open, slot.high, slot.low, slot.close)
+        rest = (slot.open, slot.high, slot.low, slot.close)
         slot.open, slot.high, slot.low, slot.close = prices
-        at = copy_out(slot, source, which, interval, _WITHDRAWN, offset, out, at)
-        slot.open, slot.high, slot.low, slot.close = left
+        at = copy_out(slot, owner, which, interval, _WITHDRAWN, offset, days, out, at)
+        slot.open, slot.high, slot.low, slot.close = rest
     return at
 
 
@@ -102,6 +130,7 @@ def take_back(
     slots: NDArray[np.void],
     owners: NDArray[np.void],
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> int:
     """Take one trade out of its bars; return the versions in ``out``, which has room for one an interval.
@@ -118,7 +147,9 @@ def take_back(
     count = gather(kept, total, owner.kept, places)
     at = 0
     for interval in range(len(SECONDS)):
-        place = PLACES[interval] + trade.when // (SECONDS[interval] * _SECOND) % RINGS[interval]
-        slot = slots[which, place]
-        at = _revise(which, trade.when, interval, kept, places, count, slot, owner.source, offset, meter, out, at)
+        if denied_to(interval, owner.zone, trade.uncounted) == _ALL:
+            continue
+        bar = number_of(interval, trade.when, owner.zone, days)
+        slot = slots[which, PLACES[interval] + bar % RINGS[interval]]
+        at = _revise(which, bar, interval, kept, places, count, slot, owner, offset, meter, days, out, at)
     return at

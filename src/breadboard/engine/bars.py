@@ -23,6 +23,7 @@ from breadboard.engine.bar_revision import take_back
 from breadboard.engine.books import EVERY_SOURCE
 from breadboard.engine.cover import Cover
 from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
@@ -46,10 +47,18 @@ class Bars:
     Open and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's
     time that no gap covers and that is not before the source was first seen. Of instruments whose venue ``withdraws``
     trades these are remembered, and a WITHDRAWN row takes one out: the bar is CORRECTED, or itself WITHDRAWN where
-    nothing is left.
+    nothing is left. ``sessions`` says whose days begin elsewhere than at UTC's midnight.
     """
 
-    def __init__(self, lateness_ms: int, idle_s: float, withdraws: Callable[[int], bool] = lambda _: False) -> None:
+    def __init__(
+        self,
+        lateness_ms: int,
+        idle_s: float,
+        withdraws: Callable[[int], bool] = lambda _: False,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self._sessions = sessions or Sessions()
+        self._days = self._sessions.table()
         self._withdraws = withdraws
         self._kept = KeptTrades()
         self._keeps = False
@@ -87,7 +96,7 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, out)]
+        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)]
         self._complete(out)
         return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
@@ -137,6 +146,7 @@ class Bars:
         self._owners["source"], self._owners["raw"] = parts["owners"], parts["raw"]
         self._owners["oldest"], self._owners["newest"] = parts["oldest"], parts["newest"]
         self._owners["kept"] = parts["kept_last"]
+        self._settle(0, self._known)
         self._kept.unpacked(parts["kept"], int(self._meter[KEPT_SO_FAR]))
         self._keeps = bool(np.any(self._owners["kept"] != NEVER_KEPT))
         self._cover.unpacked(parts["cover"])
@@ -186,6 +196,7 @@ class Bars:
                 self._lateness,
                 self._idle,
                 self._kept.ring,
+                self._days,
                 out,
             )
             if count:
@@ -197,7 +208,7 @@ class Bars:
         if tape.kind[row] != _STATUS or tape.code[row] != _DOWN or not tape.flags[row] & Flag.HISTORY:
             return
         out = np.zeros(int(self._meter[core.OPEN]) + core.SPARE, BAR)
-        state = (self._clocks, self._slots, self._owners, self._known, self._meter)
+        state = (self._clocks, self._slots, self._owners, self._known, self._meter, self._days)
         count = core.finish(int(tape.source[row]), int(tape.offset[row]), *state, out)
         if count:
             self._complete(out[:count])
@@ -223,6 +234,7 @@ class Bars:
             self._slots,
             self._owners,
             self._meter,
+            self._days,
             out,
         )
         if count:
@@ -257,7 +269,8 @@ class Bars:
     def _complete(self, bars: NDArray[np.void]) -> None:
         """Set ``completeness``, where the kernel left each bar's source, from what is known to be missing now."""
         source, begin = bars["completeness"].astype(np.int64), bars["ts_open"]
-        length = bars["interval"].astype(np.int64) * _SECOND
+        length = bars["ts_close"] - begin
+        self._sessions.mark(bars)
         first = self._clocks["first"][source]
         bars["completeness"] = 1.0 - np.clip(first - begin, 0, length) / length
         for at in np.flatnonzero(self._touched(source, bars["instrument"], begin)).tolist():
@@ -276,6 +289,13 @@ class Bars:
                 touched |= begin < np.array([ends[number] for number in numbers.tolist()], np.int64)
         return touched
 
+    def _settle(self, begin: int, end: int) -> None:
+        """Learn whose midnights new instruments have."""
+        zones, owners = len(self._sessions.zones), self._owners[begin:end]
+        owners["zone"] = [self._sessions.zone(which) for which in range(begin, end)]
+        if len(self._sessions.zones) > zones or not len(self._days):
+            self._days = self._sessions.table()
+
     def _grow(self, count: int) -> None:
         if count <= self._known:
             return
@@ -285,6 +305,7 @@ class Bars:
         fresh["source"], fresh["oldest"], fresh["newest"] = -1, NONE_OPEN, ABSENT
         fresh["kept"] = [NONE_KEPT if self._withdraws(each) else NEVER_KEPT for each in range(self._known, count)]
         self._keeps |= bool(np.any(fresh["kept"] == NONE_KEPT))
+        self._settle(self._known, count)
         self._known = count
 
 

@@ -21,6 +21,7 @@ from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.engine.router import Quarantined, Routed, Router
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
 from breadboard.model.bars import BAR
@@ -51,7 +52,8 @@ class Engine:
         """None where the configuration names none: then the books tell nothing row by row for it."""
         watched = _every if config.features else self.consolidated.watches if config.groups else None
         self.books = Books(self._rule, watched, deep=bool(config.features))
-        self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws)
+        self.sessions = Sessions(self._calendar)
+        self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws, self.sessions)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest()
@@ -101,6 +103,8 @@ class Engine:
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
+            self.sessions.align(routed.bars)
+            self.sessions.mark(routed.bars)
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, [*self._poisoned(frames), *routed.quarantined], (holes, breaks))
@@ -211,6 +215,10 @@ class Engine:
     def _withdraws(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.withdraws_trades
+
+    def _calendar(self, instrument: int) -> str:
+        feed, symbol = self._router.feed(self.instruments[instrument].venue), self.instruments[instrument].symbol
+        return "" if feed is None else feed.capabilities.calendar_of(symbol)
 
     def _growing(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)

@@ -30,6 +30,12 @@ def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int
     if size < 0:  # ABSENT: a price without a size
         return whole, fraction
     more_whole, more_fraction = split_size(size, exponent)
+    return add_split(whole, fraction, more_whole, more_fraction)
+
+
+@kernel
+def add_split(whole: int, fraction: int, more_whole: int, more_fraction: int) -> tuple[int, int]:
+    """Return the volume with a size added that was split before."""
     fraction += more_fraction
     if fraction >= 1_000_000_000_000_000_000:
         fraction -= 1_000_000_000_000_000_000

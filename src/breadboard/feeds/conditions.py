@@ -49,9 +49,9 @@ class ConditionTable:
 
 def flags_of(uncounted: Uncounted) -> Flag:
     """Return the flags that say the same to who does not look closer."""
-    if uncounted == Uncounted.ALL:
+    if uncounted.within_day == Uncounted.ALL:
         return Flag.INELIGIBLE
-    return Flag.VOLUME_ONLY if uncounted == Uncounted.PRICES else Flag(0)
+    return Flag.VOLUME_ONLY if uncounted.within_day == Uncounted.PRICES else Flag(0)
 
 
 def _each(uncounted: Uncounted, *conditions: Condition, unless: Iterable[Condition] = ()) -> list[Rule]:
@@ -59,19 +59,21 @@ def _each(uncounted: Uncounted, *conditions: Condition, unless: Iterable[Conditi
     return [Rule(frozenset((one,)), uncounted, frozenset(unless)) for one in conditions]
 
 
-IQFEED: Final = ConditionTable(_each(Uncounted.ALL, "O"))
-"""By basis: the vendor decides itself, and its own bars are those of C (last qualified) and E (extended hours)."""
+IQFEED: Final = ConditionTable([*_each(Uncounted.DAY_PRICES, "E"), *_each(Uncounted.ALL | Uncounted.DAY_PRICES, "O")])
+"""By basis: the vendor decides itself. Its own bars are those of C (last qualified) and E (extended hours); its days
+have the prices of C and the volume of all, as three recorded days show."""
 
 LEAN_EXTENDED: Final = (10, 13)
 """Form T, extended hours."""
 LEAN: Final = ConditionTable(
     [
         # Opening print, closing print, derivatively priced, official close, official open.
-        *_each(Uncounted.PRICES, 6, 7, 9, 24, 26),
+        *_each(Uncounted.PRICES.everywhere, 6, 7, 9, 24, 26),
         # Seller, intermarket sweep.
-        *_each(Uncounted.PRICES, 3, 5, unless=LEAN_EXTENDED),
+        *_each(Uncounted.PRICES.everywhere, 3, 5, unless=LEAN_EXTENDED),
         # Average price and exempt from the rule against trading through, together.
-        Rule(frozenset((20, 29)), Uncounted.PRICES, frozenset(LEAN_EXTENDED)),
+        Rule(frozenset((20, 29)), Uncounted.PRICES.everywhere, frozenset(LEAN_EXTENDED)),
+        *_each(Uncounted.DAY_PRICES, *LEAN_EXTENDED),
     ]
 )
 """By bit of the consolidated tapes' conditions as the files have them, taken from the vendor's own bars."""

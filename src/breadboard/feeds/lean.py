@@ -87,7 +87,7 @@ def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
     if len(fields) < 6:
         raise Refused(f"a trade of {len(fields)} fields")
     _, price, size, exchange, conditions, suspicious = fields[:6]
-    denied = Uncounted.ALL if _number(suspicious) else uncounted(_hex(conditions))
+    denied = Uncounted.ALL.everywhere if _number(suspicious) else uncounted(_hex(conditions))
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol,

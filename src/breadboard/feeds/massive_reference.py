@@ -25,13 +25,18 @@ class ConditionRules:
     def table(self) -> ConditionTable:
         """Return the rules as a table; ``OUTSIDE`` is the condition of a print outside regular hours.
 
-        What the rules say of Form T is meant for regular hours. Outside them nearly every print has it, and the
-        vendor's bars take their prices from these (massive.com, knowledge base, "Does a Form T trade update …").
+        What the rules say of Form T is meant for regular hours and for the day. Outside them nearly every print has
+        it, and the vendor's bars take their prices from these (massive.com, knowledge base, "Does a Form T trade
+        update …").
         """
+        told = [(one, denied) for one, denied in sorted(self.uncounted.items()) if denied]
+        of_day = [Rule(frozenset((one,)), Uncounted(denied.everywhere & ~Uncounted.ALL)) for one, denied in told]
         return ConditionTable(
-            Rule(frozenset((one,)), denied, frozenset((OUTSIDE,)) if one in self.form_t else frozenset())
-            for one, denied in sorted(self.uncounted.items())
-            if denied
+            of_day
+            + [
+                Rule(frozenset((one,)), denied, frozenset((OUTSIDE,)) if one in self.form_t else frozenset())
+                for one, denied in told
+            ]
         )
 
 

@@ -66,9 +66,10 @@ class Flag(IntFlag):
 
 
 class Uncounted(IntFlag):
-    """What a print does not count for in a bar, in the tape's ``code`` column of TRADE rows; 0 for nearly all.
+    """What a print does not count for in bars, in the tape's ``code`` column of TRADE rows; 0 for nearly all.
 
-    One that counts for nothing is INELIGIBLE as well, one that counts for volume alone VOLUME_ONLY.
+    The day's bar of an exchange has rules of its own: prints outside the regular session move none of its prices. One
+    that counts for nothing within the day is INELIGIBLE as well, one that counts for volume alone VOLUME_ONLY.
     """
 
     OPEN_CLOSE = 1
@@ -76,6 +77,24 @@ class Uncounted(IntFlag):
     VOLUME = 4
     PRICES = OPEN_CLOSE | HIGH_LOW
     ALL = PRICES | VOLUME
+    DAY_OPEN_CLOSE = 8
+    DAY_HIGH_LOW = 16
+    DAY_VOLUME = 32
+    DAY_PRICES = DAY_OPEN_CLOSE | DAY_HIGH_LOW
+
+    @property
+    def within_day(self) -> "Uncounted":
+        """What is said of bars shorter than a day."""
+        return self & Uncounted.ALL
+
+    @property
+    def everywhere(self) -> "Uncounted":
+        """The same for shorter bars and for the day's."""
+        return self | Uncounted(self.within_day << UNCOUNTED_OF_DAY)
+
+
+UNCOUNTED_OF_DAY: Final = 3
+"""Bits of ``Uncounted`` before those of the day."""
 
 
 class OrderAction(IntEnum):

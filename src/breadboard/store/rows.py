@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from breadboard.model.activity import Activity
-from breadboard.model.bars import INTERVALS
+from breadboard.model.bars import INTERVALS, Session
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.features import WINDOWS, Feature
 from breadboard.model.instruments import Instruments
@@ -25,10 +25,12 @@ PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, 
 SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
-_BAR_PARTS: Final = (Uncounted.OPEN_CLOSE, Uncounted.HIGH_LOW, Uncounted.VOLUME)
+_BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
+_SESSIONS: Final = tuple(session.label for session in Session)
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 _UNCOUNTED: Final = tuple(
-    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(Uncounted.ALL + 1)
+    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code)
+    for code in range(2 * Uncounted.DAY_VOLUME)
 )
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
@@ -290,12 +292,13 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
                 code.astype(np.int32), [_INTERVAL_NAMES.get(int(one), f"{one}s") for one in seconds.tolist()]
             ),
             "ts_open": stamps(np.ascontiguousarray(rows["ts_open"])),
-            "ts_close": stamps(rows["ts_open"] + rows["interval"].astype(np.int64) * PRICE_UNIT),
+            "ts_close": stamps(np.ascontiguousarray(rows["ts_close"])),
             **{name: prices(np.ascontiguousarray(rows[name])) for name in ("open", "high", "low", "close")},
             "volume": volumes(rows["volume_whole"], rows["volume_fraction"]),
             "vwap": prices(np.where(known, np.rint(np.where(known, vwap, 0)), ABSENT).astype(np.int64), nullable=True),
             "trades": integers(np.ascontiguousarray(rows["trades"])),
             "state": labels(np.ascontiguousarray(rows["state"]), _STATES),
+            "session": labels(np.ascontiguousarray(rows["session"]), _SESSIONS),
             "completeness": integers(np.ascontiguousarray(rows["completeness"])),
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(np.ascontiguousarray(rows["offset"])),

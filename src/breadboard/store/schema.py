@@ -150,6 +150,7 @@ TABLES: Final = {
                 _price("vwap", nullable=True),
                 _integer("trades"),
                 _label("state"),
+                _label("session"),
                 Column("completeness", "Float32", _ZSTD),
                 _label("provenance"),
                 _integer("offset"),
@@ -307,7 +308,7 @@ META: Final = (
 VIEWS: Final = {
     "bars": (
         "SELECT venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
-        "completeness, provenance, offset FROM bar_versions FINAL WHERE state != 'withdrawn'"
+        "session, completeness, provenance, offset FROM bar_versions FINAL WHERE state != 'withdrawn'"
     ),
     "latest_trades": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, price, size, side, flags "
@@ -319,7 +320,7 @@ VIEWS: Final = {
     ),
 }
 
-_LATER: Final = {"features": ("interval", "ts_open"), "trades": ("uncounted",)}
+_LATER: Final = {"features": ("interval", "ts_open"), "trades": ("uncounted",), "bar_versions": ("session",)}
 ADDED: Final = tuple(
     f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
     for table, names in _LATER.items()

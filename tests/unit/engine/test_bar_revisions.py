@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine, kept_trades
 from breadboard.engine.bars import Bars
+from breadboard.engine.sessions import Sessions
 from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
@@ -36,7 +37,12 @@ SAID = ("open", "high", "low", "close", "volume_whole", "volume_fraction", "noti
 
 
 def keeping() -> Bars:
-    return Bars(2000, 5.0, lambda which: which != 2)
+    return Bars(2000, 5.0, lambda which: which != 2, calendars())
+
+
+def calendars() -> Sessions:
+    """Let one instrument have days of New York."""
+    return Sessions(lambda which: "XNYS" if which == 1 else "")
 
 
 def told(stage: Bars, rows: Rows, interval: int = 1) -> list[tuple[int, int, int]]:
@@ -123,7 +129,7 @@ def test_what_was_forgotten_is_counted_and_its_bars_stay(monkeypatch: pytest.Mon
 
 def scratch(rows: Rows) -> dict[Key, tuple[Any, ...]]:
     """Make the bars of trades that nobody took back, by a stage that never saw the others."""
-    stage = Bars(10**9, 1e9)
+    stage = Bars(10**9, 1e9, sessions=calendars())
     pushed_out = stage.on_tape(tape(rows))
     return newest([*([] if pushed_out is None else [pushed_out]), stage.open_bars()])
 
@@ -149,7 +155,7 @@ def test_with_any_trades_taken_back_every_bar_is_what_a_computation_without_them
     for number in range(100):
         now += random_.choice((0, 1, 100_000_000, 700_000_000, 2 * SECOND))
         late = random_.choice((0, 0, 0, 300_000_000, 2 * SECOND, 8 * SECOND))
-        code = random_.choice((0, 0, 0, *range(8)))
+        code = random_.choice((0, 0, 0, *range(64)))
         row = trade(number // 3, max(0, now - late), random_.randint(1, 9), random_.randint(1, 3), code=code)
         row |= {"ts_recv": row["ts_event"] + 1, "instrument": random_.randrange(2)}
         rows.append(row)
@@ -207,19 +213,14 @@ def test_real_ticks_taken_back_by_the_gateway_leave_the_bars_of_their_day() -> N
     documents = ticks()
     rows = [line.split(",") for _, body in documents for line in body.decode().splitlines()]
     rows = [row[row[0] == "LH" :] for row in rows if len(row) > 9]
-    rows = [row for row in rows if row[7] in "CE"]
+    rows = [row for row in rows if row[7] in "CEO"]
     chosen = random.Random(4).sample([row for row in rows if row[0].startswith("2021-03-03 15:")], 20)
     engine, bars = run_iqfeed(documents, [correction(row) for row in chosen])
     assert engine.bars.counters()["unmatched"] == 0
     assert engine.bars.counters()["too_late"] > 0, "an hour is more than 64 bars of a second"
-    zone, day = ZoneInfo("America/New_York"), datetime(2021, 3, 3, tzinfo=UTC)
-    left = [
-        row
-        for row in rows
-        if row not in chosen
-        and datetime.fromisoformat(row[0]).replace(tzinfo=zone).astimezone(UTC).date() == day.date()
-    ]
-    _, high, low, _, volume, _, _, trades = bars[0, 86_400, int(day.timestamp()) * SECOND]
-    paid = [Decimal(row[1]) for row in left]
+    midnight = datetime(2021, 3, 3, tzinfo=ZoneInfo("America/New_York"))
+    left = [row for row in rows if row not in chosen and row[0].startswith("2021-03-03")]
+    _, high, low, _, volume, _, _, trades = bars[0, 86_400, int(midnight.timestamp()) * SECOND]
+    paid = [Decimal(row[1]) for row in left if row[7] == "C"]
     assert (Decimal(high).scaleb(-9), Decimal(low).scaleb(-9)) == (max(paid), min(paid))
     assert (volume, trades) == (sum(int(row[2]) for row in left), len(left))

@@ -244,7 +244,8 @@ def recomputed(rows: Rows) -> dict[tuple[int, int, int], tuple[int, int, int, in
             groups[row["instrument"], seconds, row["ts_event"] // length * length].append(row)
     out = {}
     for key, members in groups.items():
-        ordered = sorted(members, key=lambda row: (row["ts_event"], row["trade_id"]))
+        counted = [row for row in members if row["code"] & Uncounted.ALL != Uncounted.ALL]
+        ordered = sorted(counted, key=lambda row: (row["ts_event"], row["trade_id"]))
         ends, extremes, filled = (
             [row for row in ordered if not row["code"] & what]
             for what in (Uncounted.OPEN_CLOSE, Uncounted.HIGH_LOW, Uncounted.VOLUME)

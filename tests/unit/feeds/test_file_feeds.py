@@ -54,7 +54,9 @@ def test_a_trade_of_the_tapes() -> None:
     ],
 )
 def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> None:
-    assert uncounted(conditions) == (Uncounted(0) if priced else Uncounted.PRICES)
+    assert uncounted(conditions).within_day == (Uncounted(0) if priced else Uncounted.PRICES)
+    outside = bool(conditions & (1 << 10 | 1 << 13))
+    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not priced)
     event = one(LeanReader(), "trades:IBM:2013-10-07", f"34200017,1815200,283,P,{conditions:x},0")
     assert bool(event.flags & Flag.VOLUME_ONLY) is not priced
     assert event.code == uncounted(conditions)
@@ -62,7 +64,7 @@ def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> 
 
 def test_a_suspicious_print_is_in_no_bar() -> None:
     event = one(LeanReader(), "trades:IBM:2013-10-07", "34200017,1815200,283,P,1,1")
-    assert (event.flags, event.code) == (Flag.INELIGIBLE, Uncounted.ALL)
+    assert (event.flags, event.code) == (Flag.INELIGIBLE, Uncounted.ALL.everywhere)
 
 
 def test_a_quote_has_the_side_that_its_row_tells() -> None:

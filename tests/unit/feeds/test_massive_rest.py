@@ -234,7 +234,7 @@ def rules() -> ConditionRules:
     ],
 )
 def test_conditions_say_what_a_print_does_to_bars(ids: list[int], uncounted: Uncounted) -> None:
-    assert rules().table().uncounted(frozenset(ids)) == uncounted
+    assert rules().table().uncounted(frozenset(ids)) == uncounted.everywhere
 
 
 FORM_T = {"id": 12, "name": "Form T", "data_types": ["trade"], "sip_mapping": {"CTA": "T", "UTP": "T"}} | {
@@ -262,17 +262,18 @@ def test_the_table_that_the_journal_holds_decides_for_live_and_fetched_trades_fr
     frames.kind[[1, 5]] = RecordKind.DOCUMENT
     found = decoder.decode(frames)
     assert (found.control, found.quarantined) == (1, ())
-    assert found.tape.code.tolist() == [0, Uncounted.PRICES, Uncounted.OPEN_CLOSE, 0, Uncounted.PRICES]
+    prices, ends = Uncounted.PRICES.everywhere, Uncounted.OPEN_CLOSE.everywhere
+    assert found.tape.code.tolist() == [0, prices, ends, 0, prices]
     flags = [0, Flag.VOLUME_ONLY, 0, 0, Flag.VOLUME_ONLY | Flag.HISTORY]
     assert found.tape.flags.tolist() == flags
     again = FEEDS["massive"].decoder(Instruments())
     again.restore(decoder.snapshot())
     assert again.snapshot() == decoder.snapshot()
     later = again.decode(Frames.of([live(5, [2], NOON)], [9], kind=RecordKind.DATA))
-    assert later.tape.code.tolist() == [Uncounted.PRICES]
+    assert later.tape.code.tolist() == [prices]
 
 
-def test_form_t_moves_prices_outside_regular_hours_and_nowhere_else() -> None:
+def test_form_t_moves_prices_outside_regular_hours_and_nowhere_else_and_never_the_days() -> None:
     decoder = FEEDS["massive"].decoder(Instruments())
     page = json.loads(body("v3/reference/conditions&asset_class=stocks.json"))
     page["results"].append(FORM_T)
@@ -280,7 +281,8 @@ def test_form_t_moves_prices_outside_regular_hours_and_nowhere_else() -> None:
     raw += [live(1, [12], NOON), live(2, [12], EVENING), live(3, [12, 2], EVENING)]
     frames = Frames.of(raw, range(1, 5), kind=RecordKind.DATA)
     frames.kind[0] = RecordKind.DOCUMENT
-    assert decoder.decode(frames).tape.code.tolist() == [Uncounted.PRICES, 0, Uncounted.PRICES]
+    prices = Uncounted.PRICES.everywhere
+    assert decoder.decode(frames).tape.code.tolist() == [prices, Uncounted.DAY_PRICES, prices]
 
 
 def test_recorded_conditions_have_their_names() -> None:
