@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from breadboard.errors import UsageError
+from breadboard.model.depth import MOST_LEVELS, seconds_of
 from breadboard.model.features import BY_NAME
 
 
@@ -52,6 +53,10 @@ class EngineConfig(Section, frozen=True):
     """By name, instruments that are the same thing at several venues: ``BTC-USDT = ["BTCUSDT.BINANCE", …]``."""
     features: tuple[str, ...] = ()
     """Which features are told, by name; empty: the stage does not run."""
+    depth: str = ""
+    """How often the best levels of every book are told: ``1s`` to ``1d``, of event time; empty: never."""
+    depth_levels: Annotated[int, Meta(ge=1, le=MOST_LEVELS)] = 10
+    """How many, a side."""
 
 
 class ApiConfig(Section, frozen=True):
@@ -133,6 +138,8 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
             f"{path or 'the configuration'} is wrong: there is no feature {unknown[0]!r} - at `$.engine.features`",
             hint=f"features = [{', '.join(BY_NAME)}]",
         )
+    if config.engine.depth:
+        seconds_of(config.engine.depth)
     base = path.parent if path is not None else Path()
     return msgspec.structs.replace(config, feeds=tuple(_with_listed(feed, base) for feed in config.feeds))
 

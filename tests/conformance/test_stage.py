@@ -19,6 +19,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
@@ -79,6 +80,26 @@ class BooksAndFeatures:
         self.features.restore(parts["features"])
 
 
+class BooksShown:
+    """Books, and what they show at boundaries of event time."""
+
+    def __init__(self) -> None:
+        self.depth = DepthSnapshots("1s", 3, 5.0)
+        self.books = Books(lambda which: SequenceRule(which % 3), snapshots=self.depth)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        return self.depth.rows
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "depth": self.depth.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.depth.restore(parts["depth"])
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
@@ -88,6 +109,7 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "latest": Latest,
     "consolidated": ConsolidatedBooks,
     "features": BooksAndFeatures,
+    "depth": BooksShown,
 }
 
 

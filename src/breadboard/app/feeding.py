@@ -36,6 +36,7 @@ _COUNTS: Final = frozenset(
         "book_events",
         "bars",
         "features",
+        "depth",
         "not_in_bars",
         "poisoned",
         "alerts",

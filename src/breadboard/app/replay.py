@@ -12,6 +12,7 @@ from breadboard.app.places import Places
 from breadboard.config import load
 from breadboard.engine.activity import Spec
 from breadboard.errors import UsageError
+from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState
 from breadboard.recordings import Batch, open_recording
 
@@ -32,6 +33,8 @@ class Job:
     """Bars by activity that are wanted besides those of time."""
     features: tuple[str, ...] = ()
     """Which features are told of it, by name."""
+    depth: str = ""
+    """How often the best levels of its books are told; empty: never."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -49,12 +52,14 @@ def run(job: Job) -> dict[str, Any]:
             )
     for word in job.bars:
         Spec.of(word)  # a mistake is told before a data directory is made
+    if job.depth:
+        seconds_of(job.depth)
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
+    wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars), "engine.depth": job.depth}
     config = load(None, {"data_dir": str(job.data_dir), **wanted})
 
     def recorded(source: int) -> Iterator[Batch]:

@@ -25,6 +25,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
 @bars_option
 @click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
+@click.option("--depth", default="", help="How often to tell the ten best levels of every book, e.g. 1s.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -35,6 +36,7 @@ def replay(
     batch: str,
     bars: tuple[str, ...],
     features: str,
+    depth: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -53,6 +55,7 @@ def replay(
         batch=batch_of(batch),
         bars=bars,
         features=tuple(name for name in features.replace(" ", "").split(",") if name),
+        depth=depth,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

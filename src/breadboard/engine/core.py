@@ -1,7 +1,7 @@
 """The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -14,6 +14,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.digest import Digest
 from breadboard.engine.features import Features
 from breadboard.engine.found import as_gap
@@ -31,9 +32,16 @@ from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
 from breadboard.model.kinds import EventKind, GapReason, SequenceRule
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
-from breadboard.ports import Feed, Stage
+from breadboard.ports import Feed
 
 Gaps = list[tuple[int, int, Gap]]
+
+
+class _Kept(Protocol):
+    """What the engine's state is made of."""
+
+    def snapshot(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
 
 
 class Engine:
@@ -51,7 +59,8 @@ class Engine:
         self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
         """None where the configuration names none: then the books tell nothing row by row for it."""
         watched = _every if config.features else self.consolidated.watches if config.groups else None
-        self.books = Books(self._rule, watched, deep=bool(config.features))
+        self.depth = DepthSnapshots(config.depth, config.depth_levels, config.idle_s) if config.depth else None
+        self.books = Books(self._rule, watched, self.depth, deep=bool(config.features))
         self.sessions = Sessions(self._calendar)
         self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws, self.sessions)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
@@ -100,6 +109,7 @@ class Engine:
         self.latest.on_tape(tape)
         self.activity.expect(holes)
         found = {"nbbo": nbbo, "activity_bars": self.activity.on_tape(tape), "features": features}
+        found["depth"] = None if self.depth is None else self.depth.rows
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
@@ -152,10 +162,10 @@ class Engine:
         self.orders.restore(parts["orders"])
         self.consolidated.restore(parts["consolidated"])
         for name, stage in self._stages().items():
-            if name in parts or name != "features":  # features asked for since then begin here
+            if name in parts or name not in {"features", "depth"}:  # what was asked for since then begins here
                 stage.restore(parts[name])
 
-    def _stages(self) -> dict[str, Stage]:
+    def _stages(self) -> Mapping[str, _Kept]:
         return {
             "continuity": self.continuity,
             "books": self.books,
@@ -164,6 +174,7 @@ class Engine:
             "latest": self.latest,
             "activity": self.activity,
             **({} if self.features is None else {"features": self.features}),
+            **({} if self.depth is None else {"depth": self.depth}),
         }
 
     def _features(self, tape: Tape) -> NDArray[np.void] | None:

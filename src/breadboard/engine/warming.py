@@ -9,6 +9,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
@@ -54,6 +55,11 @@ def warm() -> None:
     watching.on_tape(tape)
     features.expect(watching.tops, watching.depths)
     features.on_tape(tape)
+    snapshots = DepthSnapshots("1s", 10, 5.0)
+    shown = Books(lambda _: SequenceRule.OVERLAP, snapshots=snapshots)
+    later = replace(tape, ts_event=tape.ts_event + 10**9, ts_recv=tape.ts_recv + 10**9)
+    for each in (tape, later):
+        shown.on_tape(each)
     orders: dict[str, list[int]] = {
         "kind": [EventKind.ORDER],
         "instrument": [0],

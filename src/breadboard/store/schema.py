@@ -194,6 +194,18 @@ TABLES: Final = {
             _integer("count", "UInt64"),
             *(_integer(name) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")),
         ),
+        _events(
+            "depth_snapshots",
+            _label("interval"),
+            _label("state"),
+            Column("ts_book", f"Nullable({_STAMP})", _DELTA),
+            Column("is_crossed", "UInt8", "T64, ZSTD(1)"),
+            *(
+                Column(f"{side}_{name}", f"Array({kind})", codec)
+                for side in ("bid", "ask")
+                for name, kind, codec in (("prices", _PRICE, _DELTA), ("sizes", _SIZE, _ZSTD))
+            ),
+        ),
         _events("features", _label("name"), Column("value", "Float64", _ZSTD), _label("interval"), _stamp("ts_open")),
         _events(
             "anomalies", _label("name"), Column("score", "Float64", _ZSTD), _text("detail"), partition=_MONTH, life=""

@@ -25,6 +25,7 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
+from breadboard.store.depth import depth_snapshots
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
 from breadboard.store.origins import Origins
@@ -229,8 +230,15 @@ class StoreWriter:
             "quarantine": records.quarantine(quarantined),
             "latest": rows.latest(batch.tape, self._labels),
             **more,
+            **self._depth(batch),
             "nbbo": nbbo(batch.nbbo, batch.groups),
         }
+
+    def _depth(self, batch: Outputs) -> dict[str, pa.Table]:
+        told = batch.streams.get("depth")
+        if told is None:
+            return {}
+        return {"depth_snapshots": depth_snapshots(told, self._labels, self._provenance[told["instrument"]])}
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""

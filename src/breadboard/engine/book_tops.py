@@ -1,0 +1,58 @@
+"""What the books tell row by row of those that are watched: their best levels, for stages that look through them."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine import book_kernel as core
+from breadboard.engine.book_depth import DEPTH, note_depth
+from breadboard.engine.book_kernel import ASKS, BIDS, TOP
+from breadboard.engine.level_pool import LevelPool
+from breadboard.engine.state import grown
+
+
+class Tops:
+    """Moments of watched books over one tape; ``watches(instrument)`` says which are. None where nobody watches any.
+
+    ``deep`` also notes more levels, a ``DEPTH`` row beside each ``TOP``.
+    """
+
+    def __init__(self, watches: Callable[[int], bool] | None, *, deep: bool) -> None:
+        self._watches = watches
+        self._deep = deep
+        self.watched = np.zeros(0, np.bool_)
+        """By instrument; empty where nobody watches any."""
+        self.rows = np.zeros(0, TOP)
+        self.depths = np.zeros(0, DEPTH)
+        self.told = 0
+        """Rows in use."""
+
+    def know(self, count: int) -> None:
+        """Learn whether new instruments are watched."""
+        if self._watches is not None:
+            more = [self._watches(which) for which in range(len(self.watched), count)]
+            self.watched = np.concatenate((self.watched, np.array(more, np.bool_)))
+
+    def make_room(self, more: int) -> None:
+        """Have room for ``more`` rows, where anything is watched."""
+        if len(self.watched):
+            self.rows = grown(self.rows, self.told + more)
+            if self._deep:
+                self.depths = grown(self.depths, len(self.rows))
+
+    def tell(
+        self, row: int, which: int, before: NDArray[np.uint8] | None, heads: NDArray[np.void], pool: LevelPool
+    ) -> None:
+        """Tell the book of a row, or every one whose state is no longer that of ``before``, where they are watched."""
+        if before is None:
+            chosen = np.flatnonzero(self.watched[which : which + 1]) + which
+        else:
+            chosen = np.flatnonzero(self.watched[: len(heads)] & (heads["state"] != before))
+        self.make_room(len(chosen))
+        for each in chosen.tolist():
+            columns = (pool.sides[each], pool.keys, pool.sizes, pool.exps)
+            core.note_top(self.rows[self.told], row, each, heads[each], *columns)
+            if self._deep:
+                note_depth(self.depths[self.told], columns[0][BIDS], columns[0][ASKS], *columns[1:])
+            self.told += 1
