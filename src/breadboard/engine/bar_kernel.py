@@ -5,39 +5,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.bar_slots import (
+    DAY,
+    NOTHING,
+    PLACES,
+    RINGS,
+    SECONDS,
+    add,
+    amount_of,
+    begin,
+    begin_of,
+    copy_out,
+    denied_to,
+    number_of,
+)
 from breadboard.engine.kept_trades import NEVER_KEPT, keep
-from breadboard.engine.latest import add_split
-from breadboard.engine.sessions import day_begin, day_number
-from breadboard.model.bars import DAY_S, INTERVALS
+from breadboard.engine.sessions import day_number
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import UNCOUNTED_OF_DAY, BarState, EventKind, Flag, Uncounted
-from breadboard.model.sizes import split_size
+from breadboard.model.kinds import BarState, EventKind, Flag
 
-SECONDS: Final = tuple(INTERVALS.values())
-RINGS: Final = (64, 32, 64, 32, 32, 8)
-"""Recent bars kept, by interval in the order of INTERVALS; an older one cannot be corrected any more."""
-PLACES: Final = tuple(sum(RINGS[:ring]) for ring in range(len(RINGS)))
-SLOTS: Final = sum(RINGS)
-
-SLOT: Final = np.dtype(
-    [
-        ("number", np.int64),  # of the bar: ts_open / interval
-        ("open", np.int64),
-        ("high", np.int64),
-        ("low", np.int64),
-        ("close", np.int64),
-        ("whole", np.int64),
-        ("fraction", np.int64),
-        ("notional", np.float64),
-        ("trades", np.int64),
-        ("open_ts", np.int64),  # first and last trade by (ts_event, trade_id), so that order of arrival is no matter
-        ("open_id", np.int64),
-        ("close_ts", np.int64),
-        ("close_id", np.int64),
-        ("state", np.int64),  # BarState; 0 where no bar was yet
-    ]
-)
 CLOCKS: Final = np.dtype(
     [
         ("newest", np.int64),  # newest event time
@@ -53,20 +40,6 @@ CLOCKS: Final = np.dtype(
     ]
 )
 """What is known of one source's time; ABSENT where nothing is."""
-OWNER: Final = np.dtype(
-    [
-        ("source", np.int64),
-        ("raw", np.int64),
-        ("kept", np.int64),
-        ("zone", np.int64),
-        ("oldest", np.int64, (len(SECONDS),)),
-        ("newest", np.int64, (len(SECONDS),)),
-    ]
-)
-"""Per instrument: the source that closes its bars, whether it has unaggregated trades, the number of its newest kept
-trade, whose midnights its days have (a row of ``days``; 0: UTC's), and per interval the oldest provisional bar number
-and the newest of any."""
-
 OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
 """Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
 beyond belief; trades without an event time; the highest source number seen; trades ever kept; trades taken back that
@@ -91,81 +64,10 @@ _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
-_DAY: Final = SECONDS.index(DAY_S)
-_OF_DAY: Final = UNCOUNTED_OF_DAY
-_ALL: Final = int(Uncounted.ALL)
-_OPEN_CLOSE: Final = int(Uncounted.OPEN_CLOSE)
-_HIGH_LOW: Final = int(Uncounted.HIGH_LOW)
-_VOLUME: Final = int(Uncounted.VOLUME)
 _HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
-
-
-@kernel
-def number_of(interval: int, when: int, zone: int, days: NDArray[np.int64]) -> int:
-    """Return the number of the bar that a moment is in."""
-    if interval == _DAY and zone > 0:
-        return day_number(when, days[zone])
-    return int(when // (SECONDS[interval] * _SECOND))
-
-
-@kernel
-def begin_of(interval: int, number: int, zone: int, days: NDArray[np.int64]) -> int:
-    """Return when a bar begins, ns UTC."""
-    if interval == _DAY and zone > 0:
-        return day_begin(number, days[zone])
-    return number * SECONDS[interval] * _SECOND
-
-
-@kernel
-def denied_to(interval: int, zone: int, uncounted: int) -> int:
-    """Return what of ``Uncounted`` is said of bars of one interval."""
-    return uncounted >> (_OF_DAY if interval == _DAY and zone > 0 else 0) & _ALL
-
-
-@kernel
-def is_none(slot: Record) -> bool:
-    """Return whether a slot is no bar: none of its trades moved its open, or none its high."""
-    return bool(min(slot.open, slot.high) == ABSENT)  # the least of all numbers
-
-
-@kernel
-def copy_out(
-    slot: Record,
-    owner: Record,
-    instrument: int,
-    interval: int,
-    state: int,
-    offset: int,
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place.
-
-    What is none is not written.
-    """
-    if is_none(slot):
-        return at
-    bar = out[at]
-    bar.instrument = instrument
-    bar.interval = SECONDS[interval]
-    bar.ts_open = begin_of(interval, slot.number, owner.zone, days)
-    bar.ts_close = begin_of(interval, slot.number + 1, owner.zone, days)
-    bar.open = slot.open
-    bar.high = slot.high
-    bar.low = slot.low
-    bar.close = slot.close
-    bar.volume_whole = slot.whole
-    bar.volume_fraction = slot.fraction
-    bar.notional = slot.notional
-    bar.trades = slot.trades
-    bar.state = state
-    bar.completeness = owner.source
-    bar.offset = offset
-    return at + 1
 
 
 @kernel
@@ -275,62 +177,6 @@ def finish(
 
 
 @kernel
-def begin(slot: Record, number: int) -> None:
-    """Make a slot the bar of that number, with nothing in it."""
-    slot.number = number
-    slot.open = slot.high = ABSENT
-    slot.whole = slot.fraction = slot.trades = 0
-    slot.notional = 0.0
-
-
-@kernel
-def _move_high_low(slot: Record, price: int) -> None:
-    if slot.high == ABSENT:
-        slot.high = slot.low = price
-        return
-    slot.high = max(slot.high, price)
-    slot.low = min(slot.low, price)
-
-
-@kernel
-def _move_open_close(slot: Record, price: int, when: int, trade_id: int) -> None:
-    if slot.open == ABSENT:
-        slot.open = slot.close = price
-        slot.open_ts = slot.close_ts = when
-        slot.open_id = slot.close_id = trade_id
-        return
-    if when < slot.open_ts or (when == slot.open_ts and trade_id < slot.open_id):
-        slot.open, slot.open_ts, slot.open_id = price, when, trade_id
-    if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
-        slot.close, slot.close_ts, slot.close_id = price, when, trade_id
-
-
-@kernel
-def amount_of(price: int, size: int, exponent: int) -> tuple[int, int, float]:
-    """Return the volume of a trade, whole and fraction, and its value; nothing where its size is absent."""
-    if size < 0:
-        return 0, 0, 0.0
-    whole, fraction = split_size(size, exponent)
-    return whole, fraction, price * 1e-9 * (size * 10.0**exponent)
-
-
-@kernel
-def add(slot: Record, price: int, amount: tuple[int, int, float], when: int, trade_id: int, uncounted: int) -> None:
-    """Count one trade in a bar, but not for what is ``uncounted``."""
-    if uncounted & _HIGH_LOW == 0:
-        _move_high_low(slot, price)
-    if uncounted & _OPEN_CLOSE == 0:
-        _move_open_close(slot, price, when, trade_id)
-    slot.trades += 1
-    if uncounted & _VOLUME:
-        return
-    volume = add_split(slot.whole, slot.fraction, amount[0], amount[1])
-    slot.whole = volume[0]
-    slot.fraction = volume[1]
-    slot.notional += amount[2]
-
-
-@kernel
 def _turn_to(
     which: int,
     interval: int,
@@ -366,7 +212,7 @@ def _turn_to(
 def _numbers(when: int, zone: int, days: NDArray[np.int64]) -> tuple[int, int, int, int, int, int]:
     """Return the number of the bar of each interval; divisions by what is known when this is compiled are cheap."""
     second = when // _SECOND
-    day = day_number(when, days[zone]) if zone > 0 else second // SECONDS[_DAY]
+    day = day_number(when, days[zone]) if zone > 0 else second // SECONDS[DAY]
     return (
         second // SECONDS[0],
         second // SECONDS[1],
@@ -399,7 +245,7 @@ def _trade(
     numbers, amount = _numbers(when, owner.zone, days), amount_of(price, size, exponent)
     for interval in range(len(SECONDS)):
         denied = denied_to(interval, owner.zone, uncounted)
-        if denied == _ALL:
+        if denied == NOTHING:
             continue
         number = numbers[interval]
         slot = slots[which, PLACES[interval] + number % RINGS[interval]]

@@ -8,12 +8,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.bar_kernel import (
+from breadboard.engine.bar_kernel import TOO_LATE, UNMATCHED
+from breadboard.engine.bar_slots import (
+    NOTHING,
     PLACES,
     RINGS,
     SECONDS,
-    TOO_LATE,
-    UNMATCHED,
     add,
     amount_of,
     begin,
@@ -24,9 +24,8 @@ from breadboard.engine.bar_kernel import (
 )
 from breadboard.engine.kept_trades import find, gather
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState, Uncounted
+from breadboard.model.kinds import BarState
 
-_ALL: Final = int(Uncounted.ALL)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
 _WITHDRAWN: Final = int(BarState.WITHDRAWN)
@@ -35,7 +34,7 @@ _WITHDRAWN: Final = int(BarState.WITHDRAWN)
 @kernel
 def _is_in(trade: Record, interval: int, number: int, zone: int, days: NDArray[np.int64]) -> bool:
     """Return whether a trade counts for anything in one bar."""
-    if denied_to(interval, zone, trade.uncounted) == _ALL:
+    if denied_to(interval, zone, trade.uncounted) == NOTHING:
         return False
     return bool(number_of(interval, trade.when, zone, days) == number)
 
@@ -147,7 +146,7 @@ def take_back(
     count = gather(kept, total, owner.kept, places)
     at = 0
     for interval in range(len(SECONDS)):
-        if denied_to(interval, owner.zone, trade.uncounted) == _ALL:
+        if denied_to(interval, owner.zone, trade.uncounted) == NOTHING:
             continue
         bar = number_of(interval, trade.when, owner.zone, days)
         slot = slots[which, PLACES[interval] + bar % RINGS[interval]]

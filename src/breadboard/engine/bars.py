@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import bar_kernel as core
-from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN, OWNER, SLOT, SLOTS
+from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
 from breadboard.engine.bar_revision import take_back
+from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
 from breadboard.engine.books import EVERY_SOURCE
 from breadboard.engine.cover import Cover
 from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
@@ -219,7 +220,7 @@ class Bars:
         which = int(tape.instrument[row])
         if not (self._keeps and which >= 0 and _takes_back(tape.take(slice(row, row + 1)))[0]):
             return
-        out = np.zeros(len(core.SECONDS), BAR)
+        out = np.zeros(len(SECONDS), BAR)
         count = take_back(
             which,
             tape.ts_event[row],

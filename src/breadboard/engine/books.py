@@ -16,7 +16,7 @@ from breadboard.engine import book_kernel as core
 from breadboard.engine.book_event import BookEvent
 from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE
 from breadboard.engine.book_tops import Tops
-from breadboard.engine.depth_snapshots import DepthSnapshots
+from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
@@ -75,14 +75,14 @@ class Books:
     A hole in the numbers makes the book STALE with that very row, and deltas are kept (up to MAX_WAITING) until a
     snapshot joins them. A GAP or FEED_DOWN row does the same to every book of its source, or of its symbol. Of the
     instruments that are ``watched`` it also tells the best levels after each row that may have changed them, and to
-    ``snapshots`` it shows all books at each boundary of event time.
+    ``snapshots`` it shows all books at the boundaries that it names.
     """
 
     def __init__(
         self,
         rule: Callable[[int], SequenceRule],
         watched: Callable[[int], bool] | None = None,
-        snapshots: DepthSnapshots | None = None,
+        snapshots: Shown | None = None,
         *,
         deep: bool = False,
     ) -> None:

@@ -6,7 +6,7 @@ several boundaries passed at once it is that of the first: nothing changed until
 believed has no levels, and is told once; one that never was is not.
 """
 
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +99,18 @@ def _take(
             last[which] = row
             at += 1
     return at
+
+
+class Shown(Protocol):
+    """Whoever books are shown to between rows."""
+
+    def boundaries(self, tape: Tape) -> list[tuple[int, int, int]]:
+        """Return ``(row, source, boundary)``, in order of rows: before which to show the books of a source."""
+        ...
+
+    def take(self, tape: Tape, row: int, source: int, boundary: int, heads: NDArray[np.void], pool: LevelPool) -> None:
+        """Look at the books as they stand before a row."""
+        ...
 
 
 class DepthSnapshots:
