@@ -178,7 +178,7 @@ def book_deltas(tape: Tape, labels_of: Labels) -> pa.Table:
 def orders(tape: Tape, labels_of: Labels) -> pa.Table:
     """Return what happened to single orders, one row a change."""
     rows = Picked(tape, np.flatnonzero(tape.kind == EventKind.ORDER))
-    return arrow(
+    return _nullable(
         common(rows, labels_of)
         | {
             "order_id": integers(rows.order_id, nullable=True),
@@ -187,8 +187,15 @@ def orders(tape: Tape, labels_of: Labels) -> pa.Table:
             "price": prices(rows.price, nullable=True),
             "size": sizes(rows.size, rows.size_exp, nullable=True),
             "flags": integers(rows.flags),
-        }
+        },
+        "price",
     )
+
+
+def _nullable(columns: dict[str, pa.Array], *names: str) -> pa.Table:
+    """Return a table in which these columns may be NULL, too."""
+    table = arrow(columns)
+    return table.cast(pa.schema([field.with_nullable(field.nullable or field.name in names) for field in table.schema]))
 
 
 def activity_bars(tape: Tape, bars_: NDArray[np.void], labels_of: Labels) -> pa.Table:
@@ -246,7 +253,7 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
     is_quote = np.arange(len(places)) >= len(picked[0])
     absent = np.where(is_quote, ABSENT, rows.price), np.where(is_quote, ABSENT, rows.size)
     bid = np.where(is_quote, rows.price, ABSENT), np.where(is_quote, rows.size, ABSENT)
-    table = arrow(
+    return _nullable(
         common(rows, labels_of)
         | {
             "kind": labels(is_quote.astype(np.uint8), ("trade", "quote")),
@@ -258,10 +265,9 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
             "ask_price": prices(rows.ask_price, nullable=True),
             "ask_size": sizes(rows.ask_size, rows.ask_size_exp, nullable=True),
             "flags": integers(rows.flags),
-        }
+        },
+        "price",
     )
-    fields = [field.with_nullable(field.nullable or field.name == "price") for field in table.schema]
-    return table.cast(pa.schema(fields))
 
 
 def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
