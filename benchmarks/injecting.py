@@ -15,8 +15,8 @@ from math import exp, log
 from random import Random
 from statistics import median
 
-from breadboard.feeds.lean import is_priced
-from breadboard.model.kinds import RecordKind
+from breadboard.feeds.lean import uncounted
+from breadboard.model.kinds import RecordKind, Uncounted
 
 Frame = tuple[RecordKind, bytes, int]
 """What kind of record, its bytes, when it was received."""
@@ -215,7 +215,7 @@ def into_trades(
     for moment in sorted(moments, reverse=True):
         clock = [int(row[0]) for row in rows]
         at = bisect_left(clock, moment)
-        while kind in ("price_jump", "return_outlier") and not is_priced(int(rows[at][4], 16)):
+        while kind in ("price_jump", "return_outlier") and uncounted(int(rows[at][4], 16)) & Uncounted.PRICES:
             at += 1  # what cannot move a price cannot misprice
         now, sign = clock[at], rng.choice((-1, 1))
         match kind:

@@ -209,8 +209,9 @@ def stages(load: Load, engine: EngineConfig) -> dict[str, float]:
         with building.open_store(config, places) as store:
             house = building.build(config, places, store, CLOCK, live=False)
             core, reader = house.engine, journal.Reader.open(places.journal)
-            for name, stage in core._stages().items():  # noqa: SLF001 - timed from outside
-                stage.on_tape = timed(name, stage.on_tape)  # type: ignore[method-assign]
+            stages_of: dict[str, Any] = dict(core._stages())  # noqa: SLF001 - timed from outside
+            for name, stage in stages_of.items():
+                stage.on_tape = timed(name, stage.on_tape)
             core._router.route = timed("decode", core._router.route)  # type: ignore[method-assign]  # noqa: SLF001 - the same
             core._digest.update = timed("digest", core._digest.update)  # type: ignore[method-assign]  # noqa: SLF001 - the same
             read = timed("journal_read", reader.read)

@@ -66,6 +66,7 @@ def _bar(number: int, state: BarState, offset: int) -> NDArray[np.void]:
     bar = np.zeros(1, BAR)
     bar["instrument"], bar["interval"] = number % len(SYMBOLS), 1
     bar["ts_open"] = START // 10**9 * 10**9 + number * 10**9
+    bar["ts_close"] = bar["ts_open"] + 10**9
     bar["open"] = bar["high"] = bar["low"] = bar["close"] = (60_000 + number) * 10**9
     bar["volume_whole"], bar["volume_fraction"], bar["notional"] = 2, 5 * 10**17, 2.5 * (60_000 + number)
     bar["trades"], bar["state"], bar["completeness"], bar["offset"] = 3, state, 1.0, offset

@@ -3,10 +3,20 @@
 from functools import cache
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 CLOSED: Final = "closed"
 EXTENDED: Final = "extended"
 """Before the opening or after the close: prints and quotes, but few."""
 REGULAR: Final = "regular"
+
+PRE: Final = "pre"
+POST: Final = "post"
+SESSIONS: Final = (PRE, REGULAR, POST)
+"""The extended hours told apart, in the order of a day."""
+ZONES: Final = {"XNYS": "America/New_York"}
+"""Where each exchange is whose days bars keep."""
 
 _HOUR_NS: Final = 3_600_000_000_000
 BEFORE_NS: Final = int(5.5 * _HOUR_NS)
@@ -31,6 +41,20 @@ def phase(calendar: str, wall_ns: int) -> str:
     if begin <= wall_ns < end:
         return REGULAR
     return EXTENDED if begin - BEFORE_NS <= wall_ns < end + AFTER_NS else CLOSED
+
+
+def session_at(calendar: str, wall_ns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return for each moment 0 where the exchange is closed, else 1 and the place in ``SESSIONS``.
+
+    -1 outside the years that the package knows: of those nothing is said.
+    """
+    opens, closes = sessions(calendar)
+    at = np.searchsorted(opens, wall_ns + BEFORE_NS, side="right") - 1
+    begin, end = opens[at], closes[at]
+    found = np.where(wall_ns < begin, 1, np.where(wall_ns < end, 2, np.where(wall_ns < end + AFTER_NS, 3, 0)))
+    unknown = (at < 0) | ((at == len(opens) - 1) & (wall_ns >= end + 24 * _HOUR_NS))
+    told: NDArray[np.int64] = np.where(unknown, -1, found)
+    return told
 
 
 @cache

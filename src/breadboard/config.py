@@ -14,6 +14,7 @@ from msgspec import Meta
 from breadboard.errors import UsageError
 from breadboard.model import rules
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
+from breadboard.model.depth import MOST_LEVELS, seconds_of
 from breadboard.model.features import BY_NAME
 from breadboard.model.rules import RuleSet
 
@@ -150,6 +151,10 @@ class EngineConfig(Section, frozen=True):
     anomaly: AnomalyConfig = AnomalyConfig()
     arbitrage: ArbitrageConfig | None = None
     """None: the stage does not run."""
+    depth: str = ""
+    """How often the best levels of every book are told: ``1s`` to ``1d``, of event time; empty: never."""
+    depth_levels: Annotated[int, Meta(ge=1, le=MOST_LEVELS)] = 10
+    """How many, a side."""
 
 
 class ApiConfig(Section, frozen=True):
@@ -245,6 +250,8 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
             hint=f"features = [{', '.join(BY_NAME)}]",
         )
     engine = _with_anomalies(config.engine, path)
+    if config.engine.depth:
+        seconds_of(config.engine.depth)
     base = path.parent if path is not None else Path()
     if config.rules_file:
         ruled = rules.joined(ruled, read_rules(base / config.rules_file), f"{path} and {config.rules_file}")

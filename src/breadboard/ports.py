@@ -3,6 +3,7 @@
 The docstrings are the contracts; ``tests/conformance`` holds every implementation to them.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -64,10 +65,20 @@ class Capabilities:
     """Where the venue counts symbols rather than streams (Yahoo: 100)."""
     calendar: str = ""
     """The exchange whose hours the data keeps (``XNYS``): outside them silence proves nothing. Empty: always open."""
+    bar_calendars: tuple[tuple[str, str], ...] = ()
+    """By a pattern of whole symbols, the exchange whose days and sessions bars of them keep, where ``calendar`` is not
+    said for all: of a vendor of stocks, futures and currencies."""
     trade_ids_growing: bool = False
     """They grow and are given once, but leave numbers out: they show a trade that is told twice, and no lost one."""
+    withdraws_trades: bool = False
+    """It may take back a trade that it told (a WITHDRAWN row): trades are then remembered, so that bars can follow."""
     canary: tuple[str, ...] = ()
     """Symbols that tick day and night. Every connection asks for them too, each in a place of its own."""
+
+    def calendar_of(self, symbol: str) -> str:
+        """Return the exchange whose days and sessions bars of a symbol keep; empty for one that trades on and on."""
+        kept = (calendar for pattern, calendar in self.bar_calendars if re.fullmatch(pattern, symbol, re.ASCII))
+        return self.calendar or next(kept, "")
 
 
 @dataclass(frozen=True, slots=True)

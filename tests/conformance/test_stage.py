@@ -22,9 +22,11 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.features import BY_NAME
@@ -111,9 +113,30 @@ class BooksAndArbitrage(arbitrage_tapes.Desk):
         super().__init__(arbitrage_tapes.config(triangles=[arbitrage_tapes.TRIANGLE], update_ms=50, paper={}))
 
 
+class BooksShown:
+    """Books, and what they show at boundaries of event time."""
+
+    def __init__(self) -> None:
+        self.depth = DepthSnapshots("1s", 3, 5.0)
+        self.books = Books(lambda which: SequenceRule(which % 3), snapshots=self.depth)
+
+    def on_tape(self, rows: Tape) -> NDArray[np.void] | None:
+        self.books.on_tape(rows)
+        return self.depth.rows
+
+    def snapshot(self) -> bytes:
+        return pack({"books": self.books.snapshot(), "depth": self.depth.snapshot()})
+
+    def restore(self, state: bytes) -> None:
+        parts = unpack(state)
+        self.books.restore(parts["books"])
+        self.depth.restore(parts["depth"])
+
+
 STAGES: dict[str, Callable[[], Stage]] = {
     "books": lambda: Books(lambda which: SequenceRule(which % 3)),
     "bars": lambda: Bars(2000, 5.0),
+    "revised bars": lambda: Bars(2000, 5.0, lambda which: which != 3, Sessions(lambda which: "XNYS" * (which == 1))),
     "continuity": lambda: Continuity(lambda which: which not in {2, 3}, lambda which: which == 3),
     "clock_skew": ClockSkew,
     "latest": Latest,
@@ -121,13 +144,14 @@ STAGES: dict[str, Callable[[], Stage]] = {
     "features": BooksAndFeatures,
     "anomalies": BooksAndAnomalies,
     "arbitrage": BooksAndArbitrage,
+    "depth": BooksShown,
 }
 TAPES: dict[str, Callable[[random.Random, int], Tape]] = {"arbitrage": arbitrage_tapes.anything}
 """Of stages to which nothing would happen on ``anything``."""
 
 
 def anything(random_: random.Random, count: int) -> Tape:
-    """Return rows of every kind, with losses, repetitions, late and impossible times."""
+    """Return rows of every kind, with losses, repetitions, late and impossible times, and trades taken back."""
     rows: list[dict[str, Any]] = []
     gaps: list[tuple[int, Gap]] = []
     now, numbers, ids = 0, [10] * 4, [100] * 4
@@ -159,8 +183,11 @@ def anything(random_: random.Random, count: int) -> Tape:
                     row = wide | {"kind": EventKind.GAP, "code": GapReason.DISCONNECT}
                 else:
                     row = wide | {"kind": random_.choice((EventKind.STATUS, EventKind.CLOCK)), "code": code}
+        told = [each for each in rows if each["kind"] == EventKind.TRADE]
+        if told and random_.random() < 0.1:
+            row = random_.choice(told) | {"flags": int(Flag.WITHDRAWN), "ts_recv": T0 + now}
         rows.append(row)
-    return tape(rows, gaps)
+    return tape(rows, [gap for gap in gaps if rows[gap[0]]["kind"] == EventKind.GAP])
 
 
 def run(make: Callable[[], Stage], pieces: list[Tape], restart: bool = False) -> tuple[bytes, bytes, bytes]:

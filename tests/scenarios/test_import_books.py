@@ -1,5 +1,6 @@
 """History in files by the command a person types: LEAN's ticks against the vendor's own bars, LOBSTER's order books."""
 
+import json
 import random
 from datetime import datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: py
     result = brought(capsys, tmp_path / "d", *files, "--format", "lean-trades", "--symbol", "ibm")
     assert (result["symbol"], result["venue"], result["quarantined"]) == ("IBM", "LEAN", 0)
     assert result["events"]["trade"] == sum(len(rows_of(Path(file))) for file in files)
-    assert result["not_in_bars"] == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert result["not_in_bars"] == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     query = (
         "select toUnixTimestamp64Nano(ts_open) at, open, high, low, close, volume from bars where interval = '{}'"
         " and state = 'final'"
@@ -110,6 +111,21 @@ class Lobster:
         seconds, rest = divmod(self.now_ns, 1_000_000_000)
         self.rows.append(f"{seconds}.{rest:09d}," + ",".join(map(str, fields)))
 
+    def level_row(self, levels: int) -> str:
+        """The row of an orderbook file as it is now."""
+        fields: list[int] = []
+        sides = []
+        for side in (-1, 1):
+            totals: dict[int, int] = {}
+            for one, price, size in self.orders.values():
+                if one == side:
+                    totals[price] = totals.get(price, 0) + size
+            sides.append(sorted(totals.items(), key=lambda level: -side * level[0]))
+        for at in range(levels):
+            for told, nothing in zip(sides, (9_999_999_999, -9_999_999_999), strict=True):
+                fields += told[at] if at < len(told) else (nothing, 0)
+        return ",".join(map(str, fields))
+
     def best(self, side: int) -> tuple[int, int]:
         totals: dict[int, int] = {}
         for one, price, size in self.orders.values():
@@ -159,6 +175,76 @@ def test_an_order_book_of_messages_is_rebuilt_order_by_order(
     assert (int(first["at"]), int(first["order_id"]), first["action"]) == (at, int(number), "add")
     assert (first["side"], round(float(first["p"]) * 10_000)) == ("buy" if side == "1" else "sell", int(price))
     assert first["s"] == size
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    made, books = Lobster(11), []
+    for _ in range(6000):
+        made.step()
+        books.append(made.level_row(10))
+    message, book = (tmp_path / f"AAPL_2012-06-21_34200000_57600000_{what}_10.csv" for what in ("message", "orderbook"))
+    message.write_text("\n".join(made.rows))
+    book.write_text("\n".join(books))
+    return message, book
+
+
+def test_the_vendors_own_book_is_held_against_the_rebuilt_one_after_every_message(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ("--format", "lobster", "--symbol", "AAPL")
+    result = brought(capsys, tmp_path / "d", *map(str, pair), *words)
+    assert result["orderbooks"] == [
+        {"file": pair[1].name, "rows": 6000, "equal": 6000, "not_believed": 0, "different": 0, "wrong": []}
+    ]
+    assert result["frames"] == 2, "the oracle is not on record"
+
+
+def test_where_the_books_differ_it_is_told_which_row_and_level(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    message, book = pair
+    rows = book.read_text().split("\n")
+    fields = rows[4321].split(",")
+    fields[6], fields[7] = "1", "2"
+    rows[4321] = ",".join(fields)
+    book.write_text("\n".join(rows))
+    line = ["import", str(message), str(book), "--format", "lobster", "--symbol", "AAPL"]
+    assert run([*line, "--data-dir", str(tmp_path / "d"), "--json"]) == 3
+    captured = capsys.readouterr()
+    (told,) = json.loads(captured.out)["orderbooks"]
+    assert (told["rows"], told["equal"], told["different"]) == (6000, 5999, 1)
+    ((wrong,),) = (told["wrong"],)
+    assert (wrong["row"], wrong["side"], wrong["level"], wrong["theirs"]) == (4322, "bid", 2, [1, 2])
+    assert "the book differs from" in captured.err
+
+
+def test_a_book_that_lacks_orders_from_before_the_file_is_not_compared(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for path in pair:
+        path.write_text("\n".join(path.read_text().split("\n")[200:]))
+    line = ["import", *map(str, pair), "--format", "lobster", "--symbol", "AAPL", "--data-dir", str(tmp_path / "d")]
+    run([*line, "--json"])
+    (told,) = json.loads(capsys.readouterr().out)["orderbooks"]
+    assert told["not_believed"] > 5000
+    assert told["rows"] == 5800
+
+
+@pytest.mark.parametrize(("cut", "what"), [(slice(10), "fewer"), (slice(None), "more")])
+def test_an_orderbook_file_of_other_messages_is_refused_and_leaves_nothing(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str], cut: slice, what: str
+) -> None:
+    message, book = pair
+    if what == "more":
+        message.write_text("\n".join(message.read_text().split("\n")[:10]))
+    book.write_text("\n".join(book.read_text().split("\n")[cut]))
+    line = ["import", str(message), str(book), "--format", "lobster", "--symbol", "AAPL"]
+    assert run([*line, "--data-dir", str(tmp_path / "d")]) == 2
+    assert f"has {what} rows than there are messages" in capsys.readouterr().err
+    assert run(["import", str(book), *line[3:], "--data-dir", str(tmp_path / "d")]) == 2
+    assert "of messages that were not named" in capsys.readouterr().err
+    assert not (tmp_path / "d").exists()
 
 
 def test_orders_from_before_the_file_make_the_book_stale_and_that_is_on_record(

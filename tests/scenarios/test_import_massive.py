@@ -20,6 +20,7 @@ from breadboard.sim import massive_rest
 from breadboard.sim.massive import Massive
 from breadboard.sim.massive_tickers import Ticker, Trade
 from breadboard.sim.server import Answer
+from recordings import recording
 from scenarios.house import ask
 from simulated import Running, running
 from threaded import Wire, in_a_thread, wire_to
@@ -170,7 +171,10 @@ def test_trades_of_several_pages_are_on_record_with_what_was_asked_and_a_replay_
         told = [request.partition(b"\r\n\r\n")[0] for request in made.wire.asked]
     assert trades_in(data) == expected
     assert all(f"Bearer {KEY}".encode() in request and KEY.encode() not in request.split()[1] for request in told)
-    assert len(told) == 3
+    assert [request.split()[1].partition(b"?")[0].split(b"/")[2] for request in told] == [
+        b"reference",
+        *[b"trades"] * 3,
+    ]
     record = everything(data / "journal")
     assert f"{url}/v3/trades/".encode() in record
     assert b"timestamp.gte=" in record
@@ -179,6 +183,77 @@ def test_trades_of_several_pages_are_on_record_with_what_was_asked_and_a_replay_
     replayed = brought(capsys, ["replay", str(data), "--data-dir", str(again), "--json"])
     assert replayed["digest"] == result["digest"]
     assert trades_in(again) == expected
+
+
+def test_bars_of_trades_follow_the_vendors_table_which_comes_before_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake() as made:
+        brought(capsys, words(made, "massive-trades", tmp_path, *DAY))
+        told = [(trade, trade.shares < 100) for trade, _ in made.ticker.trades]
+    assert 0 < sum(odd for _, odd in told) < len(told), "an odd lot counts for volume alone"
+    found: dict[int, list[tuple[Trade, bool]]] = {}
+    for trade, odd in told:
+        found.setdefault(trade.ts // (60 * NS) * 60, []).append((trade, odd))
+    expected = []
+    for at, of in sorted(found.items()):
+        prices = [Decimal(trade.price) for trade, odd in of if not odd]
+        volume = Decimal(sum(trade.shares for trade, _ in of))
+        if prices:
+            expected.append((at, prices[0], max(prices), min(prices), prices[-1], volume, len(of)))
+    assert minutes_in(tmp_path) == expected
+    (row,) = ask(tmp_path, "select countIf(uncounted like 'open_close high_low%') odd, count() n from trades")
+    assert (row["odd"], row["n"]) == (sum(odd for _, odd in told), len(told))
+
+
+def test_a_day_made_of_trades_and_the_vendors_own_are_one_row(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with fake() as made:
+        brought(capsys, words(made, "massive-trades", tmp_path, *DAY))
+        query = "select toUnixTimestamp(ts_open) at, toUnixTimestamp(ts_close) till, session, trades n from bars"
+        (ours,) = ask(tmp_path, query + " where interval = '1d'")
+        brought(capsys, words(made, "massive-aggs", tmp_path, *DAY, "--interval", "1d"))
+        (theirs,) = ask(tmp_path, query + " where interval = '1d'")
+    midnight = OPENING.replace(hour=0, minute=0)
+    assert ours == theirs
+    assert ours["at"] == int(midnight.timestamp())
+    assert ours["till"] == int((midnight + timedelta(days=1)).timestamp())
+    assert (ours["session"], ours["n"]) == ("regular", 60)
+
+
+def test_without_a_table_bars_take_all_prints_in_and_it_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = massive_rest.Rest.get
+
+    def without(rest: massive_rest.Rest, path: str, query: dict[str, str]) -> Answer:
+        return Answer(404, b'{"status":"NOT_FOUND"}') if "conditions" in path else get(rest, path, query)
+
+    monkeypatch.setattr(massive_rest.Rest, "get", without)
+    with fake() as made:
+        assert run(words(made, "massive-trades", tmp_path, *DAY)) == 3
+        expected = minutes_of(made)
+    assert "bars take all prints in" in json.loads(capsys.readouterr().out)["missing"][0]
+    assert minutes_in(tmp_path) == expected
+
+
+def test_the_table_can_be_imported_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with fake() as made:
+        asked = brought(capsys, words(made, "massive-conditions", tmp_path / "asked"))
+    assert (asked["control"], asked["quarantined"], asked["notes"]) == (1, 0, [{"conditions": len(massive_rest.RULES)}])
+    path = recording("massive/rest_mocks/v3/reference/conditions&asset_class=stocks.json")
+    line = [
+        "import",
+        str(path),
+        "--format",
+        "massive-conditions",
+        "--symbol",
+        "*",
+        "--data-dir",
+        str(tmp_path / "file"),
+    ]
+    assert brought(capsys, [*line, "--json"])["notes"] == [{"conditions": 10}]
 
 
 def test_quotes_splits_and_dividends_can_be_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -209,9 +284,9 @@ def test_a_429_in_the_middle_is_waited_for_as_long_as_the_source_asks(
 ) -> None:
     monkeypatch.setattr(massive_rest, "MOST", 25)
     with fake("http-429:2") as made:
-        brought(capsys, words(made, "massive-trades", tmp_path, *DAY))
-        expected, gets = trades_of(made), made.gets
-    assert trades_in(tmp_path) == expected
+        brought(capsys, words(made, "massive-aggs", tmp_path, *DAY, "--interval", "1s"))
+        expected, gets = made.ticker.trades, made.gets
+    assert len(ask(tmp_path, "select ts_open from bars where interval = '1s'")) == len(expected)
     assert [status for _, _, status in gets] == [200, 429, 200, 429, 200]
     for (refused_at, _, status), (asked_at, _, _) in pairwise(gets):
         assert status != 429 or asked_at - refused_at >= 2 * NS, "Retry-After: 2"
@@ -230,19 +305,19 @@ def test_a_wrong_key_is_tried_once_and_leaves_nothing(
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with fake(cuts={1: 900, 2: 20}) as made:
+    with fake(cuts={1: 200, 3: 900, 4: 20}) as made:
         brought(capsys, words(made, "massive-trades", tmp_path, *DAY))
         assert trades_in(tmp_path) == trades_of(made)
-        assert len(made.wire.asked) == 3
+        assert len(made.wire.asked) == 5, "the table twice, the trades three times"
 
 
 def test_half_an_answer_is_no_history(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(massive_rest, "MOST", 25)
-    with fake(cuts=dict.fromkeys(range(3, 9), 900)) as made:
+    with fake(cuts=dict.fromkeys(range(4, 10), 900)) as made:
         told = refused(capsys, words(made, "massive-trades", tmp_path / "data", *DAY))
-    assert "(page 3): nothing was imported; 2 answers that had come were left out too" in told
+    assert "(page 3): nothing was imported; 3 answers that had come were left out too" in told
     assert not (tmp_path / "data").exists()
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import msgspec
+import numpy as np
 import pytest
 from websockets.asyncio.client import connect
 
@@ -22,7 +23,7 @@ from breadboard.feeds.massive_calls import trades
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, StatusCode, Uncounted
 from capture_fakes import capturing, simulator, until
 from feed_samples import document
 from samples.massive import ADMITTED, CONNECTED, frame
@@ -81,6 +82,36 @@ def test_the_last_thousand_trades_again_at_each_of_a_hundred_reconnects_leave_no
     assert (row["n"], row["q"], float(row["s"])) == (2200, 2200, 22_000.0)
     (bar,) = ask("select sum(volume) v, sum(trades) n from bars where interval = '1s'")
     assert (float(bar["v"]), bar["n"]) == (22_000.0, 2200)
+
+
+def test_the_table_of_conditions_is_on_record_before_the_trades_that_it_decides(tmp_path: Path) -> None:
+    async def scenario() -> Frames:
+        async with simulator("massive", rate=400, symbols=["AAPL"]) as sim:
+            writer = journal.Writer.open(tmp_path / "journal")
+            wanted = msgspec.structs.replace(config(sim.url, ("AAPL",)), rest_url=sim.rest_url)
+            async with capturing(plan_sources([wanted], FEEDS), writer) as capture:
+                await until(lambda: sum(s.frames for s in capture.status().sources) >= 100, 30)
+        return written(tmp_path / "journal")
+
+    frames = asyncio.run(scenario())
+    documents = [frame for frame in frames.take(frames.kind == RecordKind.DOCUMENT).frames() if b"conditions" in frame]
+    assert len(documents) == 1
+    assert KEY.encode() not in documents[0]
+    venues = frames.take((frames.kind == RecordKind.DATA) | (frames.kind == RecordKind.DOCUMENT))
+    whole = FEEDS["massive"].decoder(Instruments()).decode(venues)
+    assert whole.quarantined == ()
+    told = whole.tape.kind == EventKind.TRADE
+    after = told & (whole.tape.offset > int(frames.offset[frames.kind == RecordKind.DOCUMENT][0]))
+    odd = whole.tape.size < 100 * 10**8
+    assert 0 < np.count_nonzero(after & odd) < np.count_nonzero(after)
+    assert np.array_equal(whole.tape.code[after], np.where(odd[after], Uncounted.PRICES.everywhere, 0))
+    singly, pieces = FEEDS["massive"].decoder(Instruments()), []
+    for at in range(len(venues)):
+        state, piece = singly.snapshot(), venues.take(slice(at, at + 1))
+        singly = FEEDS["massive"].decoder(Instruments())
+        singly.restore(state)
+        pieces.append(singly.decode(piece).tape.code)
+    assert np.array_equal(np.concatenate(pieces), whole.tape.code)
 
 
 def test_what_an_outage_took_is_refilled_from_rest_without_a_duplicate(tmp_path: Path) -> None:

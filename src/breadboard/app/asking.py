@@ -199,7 +199,8 @@ def ask(form: str, asked: Question, spool: Path, clock: Clock) -> Told:
                     hint=f"df -h {spool.parent}   # or TMPDIR=/elsewhere breadboard import …",
                 ) from None
             if part.ends:
-                answers.append(Answer(path, part.url, part.ts_recv, part.empty, part.status))
+                tag = massive.CONDITIONS if part.tag == massive.CONDITIONS else ""
+                answers.append(Answer(path, part.url, part.ts_recv, part.empty, part.status, tag))
                 progress.add(1)
 
         source, missing = SOURCES[form], list[str]()
@@ -251,22 +252,35 @@ def refuse_unreadable(answers: Sequence[Answer], about: About) -> None:
             ) from None
 
 
+_NO_SUCH_THING: Final = frozenset({massive.Failure.NOT_FOUND, massive.Failure.NOT_ENTITLED})
+
+
 def _massive(asked: Question, keep: Keep, clock: Clock, what: str) -> tuple[Inquiry, Provenance]:
     base = _http(asked.url) or massive.REST
     last_ns = asked.to_ns - 1
+    remarks: tuple[str, ...] = ()
     match what:
         case "aggs":
             call = bars_of(asked.symbol, asked.interval_s, asked.from_ns, asked.to_ns, asked.days)
         case "trades":
+            # Bars of these trades need the table, which has to be in the journal before them.
+            rules = MassiveHistory(massive.CONDITIONS, massive.conditions(), asked.key, base)
+            provenance = _fetched(rules, keep, clock)
+            if rules.error is not None and rules.failure not in _NO_SUCH_THING:
+                return rules, provenance
+            if rules.error is not None:
+                remarks = (f"the table of conditions ({rules.error}): bars take all prints in",)
             call = massive.trades(asked.symbol, asked.from_ns, last_ns)
         case "quotes":
             call = massive.quotes(asked.symbol, asked.from_ns, last_ns)
         case "splits":
             call = massive.splits(asked.symbol)
+        case massive.CONDITIONS:
+            call = massive.conditions()
         case _:
             call = massive.dividends(asked.symbol)
     young = SOURCES[f"massive-{what}"].windowed and asked.to_ns > asked.now_ns - DELAY_NS
-    inquiry = MassiveHistory(f"{what}:{asked.symbol}", call, asked.key, base, stop_late=young)
+    inquiry = MassiveHistory(f"{what}:{asked.symbol}", call, asked.key, base, stop_late=young, remarks=remarks)
     return inquiry, _fetched(inquiry, keep, clock)
 
 
@@ -300,6 +314,7 @@ SOURCES: Final[Mapping[str, Source]] = {
     "massive-quotes": Source(_NEW_YORK, bars=False, windowed=True, ask=_asks_massive("quotes")),
     "massive-splits": Source(_NEW_YORK, bars=False, windowed=False, ask=_asks_massive("splits")),
     "massive-dividends": Source(_NEW_YORK, bars=False, windowed=False, ask=_asks_massive("dividends")),
+    "massive-conditions": Source(_NEW_YORK, bars=False, windowed=False, ask=_asks_massive(massive.CONDITIONS)),
 }
 """By format. Yahoo's days are UTC's: its symbols are of every exchange."""
 

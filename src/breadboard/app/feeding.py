@@ -37,6 +37,7 @@ _COUNTS: Final = frozenset(
         "bars",
         "features",
         "anomalies",
+        "depth",
         "not_in_bars",
         "poisoned",
         "alerts",

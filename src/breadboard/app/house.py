@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from breadboard import feeds
+from breadboard import calendars, feeds
 from breadboard.app import kinship, memory
 from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
@@ -58,6 +58,14 @@ def open_store(config: Config, places: Places) -> ClickHouseStore:
     return ClickHouseStore.open(dsn, tick_days=config.store.tick_days, bar_years=config.store.bar_years)
 
 
+def _load_calendars(config: Config, clock: Clock) -> None:
+    """Load the calendars that bars of the configured feeds will ask for: it takes a second, which no bar shall wait."""
+    for feed in config.feeds:
+        can = feeds.by_name(feed.venue).capabilities
+        for calendar in sorted({can.calendar_of(symbol) for symbol in feed.symbols} - {""}):
+            calendars.phase(calendar, clock.wall())
+
+
 def build(
     config: Config,
     places: Places,
@@ -77,6 +85,7 @@ def build(
     """
     memory.keep_pages()
     lag = lag or LagBoard()
+    _load_calendars(config, clock)
     engine = Engine(feeds.by_venue, config.engine)
     writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)
     kinship.check(places, writer.written)

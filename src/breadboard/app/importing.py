@@ -10,6 +10,7 @@ from breadboard import feeds
 from breadboard.app import asking, imported
 from breadboard.app.asking import Question, Window
 from breadboard.app.feeding import carry, refuse_running
+from breadboard.app.orderbook_oracle import compared, parted
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
 from breadboard.config import Config, FeedConfig, key_of
@@ -62,20 +63,22 @@ def _read(job: Job) -> dict[str, Any]:
         if not path.exists():
             raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}")
     symbol = _spelled(job, key="unused: nothing is asked of the venue")
+    files, books = parted(job.files) if job.format == "lobster" else (job.files, {})
+    checked = [compared(path, book, symbol, job.day) for path, book in books.items()]
     places = Places(job.data_dir)
     refuse_running(places, "an import")
     marks = [
         (path, imported.fingerprint(path, job.format, symbol, job.interval_s, *filter(None, [job.day])))
-        for path in job.files
+        for path in files
     ]
     imported.refuse_again(places, marks)
-    answers, about = tuple(map(Answer, job.files)), _about(job, symbol, job.interval_s)
+    answers, about = tuple(map(Answer, files)), _about(job, symbol, job.interval_s)
     read_through(
         answers, about
     )  # a wrong file is told before a place is made, and before the ones in front of it count
     result = _bring_in(places, answers, about)
     imported.note(places, marks)
-    return result
+    return result | ({"orderbooks": checked} if checked else {})
 
 
 def _ask(job: Job) -> dict[str, Any]:

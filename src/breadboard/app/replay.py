@@ -15,6 +15,7 @@ from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.groups import groups_of
 from breadboard.engine.rule_conditions import verify
 from breadboard.errors import UsageError
+from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
 from breadboard.model.rules import RuleSet
 from breadboard.recordings import Batch, open_recording
@@ -47,6 +48,8 @@ class Job:
     """Groups (of the file) between which arbitrage is looked for, ``all`` for all of them."""
     rules: Path | None = None
     """A file of alert rules that hold from before the first record; None: those that the journal has."""
+    depth: str = ""
+    """How often the best levels of its books are told; empty: never."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -66,6 +69,8 @@ def run(job: Job) -> dict[str, Any]:
         Spec.of(word)  # a mistake is told before a data directory is made
     config = _config(job)
     ruleset = _rules(job)
+    if job.depth:
+        seconds_of(job.depth)
     venue = _venue(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
@@ -135,6 +140,8 @@ def _config(job: Job) -> Config:
         wanted["engine.bars"] = list(job.bars)
     if job.anomalies or job.config is None:
         wanted["engine.anomalies"] = list(job.anomalies)
+    if job.depth or job.config is None:
+        wanted["engine.depth"] = job.depth
     if job.arbitrage:
         wanted["engine.arbitrage.groups"] = [] if "all" in job.arbitrage else list(job.arbitrage)
     config = load(job.config, wanted)

@@ -40,6 +40,8 @@ class Part:
     """With ``ends``: the answer holds nothing."""
     status: int = 200
     """Of HTTP: an answer that counts may be a refusal."""
+    tag: str = ""
+    """Of HTTP: under which it was asked for."""
 
 
 Keep = Callable[[Part], None]
@@ -56,7 +58,8 @@ async def fetch(inquiry: FetchedInquiry, keep: Keep, clock: Clock) -> Provenance
         before = inquiry.taken
         requests = inquiry.on_document(head.tag, head.status, body)
         if inquiry.taken > before:
-            keep(Part(head.url, clock.wall(), body, ends=True, empty=inquiry.empty, status=head.status))
+            empty, status = inquiry.empty, head.status
+            keep(Part(head.url, clock.wall(), body, ends=True, empty=empty, status=status, tag=head.tag))
         elif requests and head.status in {0, *range(400, 600)}:
             wait_s = max(documents.wait_s(each.delay_s, logs_in=each.logs_in) for each in _fetches(requests))
             if wait_s > LONGEST_WAIT_S:

@@ -12,7 +12,7 @@ from breadboard.errors import UsageError
 EXIT_DEGRADED = 3
 FORMATS = (
     "iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs", "massive-trades", "massive-quotes", "massive-splits",
-    "massive-dividends", "lean-trades", "lean-quotes", "lobster",
+    "massive-dividends", "massive-conditions", "lean-trades", "lean-quotes", "lobster",
 )  # fmt: skip
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
@@ -56,12 +56,17 @@ def import_history(
     emit(result, as_json, listing)
     for note in _notes(result, data_dir):
         click.echo(f"note: {note}", err=True)
-    return EXIT_DEGRADED if result.get("missing") or (result["quarantined"] and not result["data"]) else 0
+    different = any(book["different"] for book in result.get("orderbooks", []))
+    return EXIT_DEGRADED if different or result.get("missing") or (result["quarantined"] and not result["data"]) else 0
 
 
 def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
     """Return what a person should know of a result."""
     notes = [f"not all of it: {each}" for each in result.get("missing", [])]
+    for book in result.get("orderbooks", []):
+        if book["different"]:
+            first = book["wrong"][0]
+            notes.append(f"the book differs from {book['file']} after {book['different']:,} messages, first {first}")
     asked = result.get("asked")
     if asked is not None and asked["empty"] == asked["answers"]:
         notes.append(f"{result['venue']} has nothing of {result['symbol']} there")

@@ -34,6 +34,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
     type=click.Path(path_type=Path, dir_okay=False),
     help="A file of alert rules that hold from the first record on: docs/rules.md.",
 )
+@click.option("--depth", default="", help="How often to tell the ten best levels of every book, e.g. 1s.")
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -48,6 +49,7 @@ def replay(
     config: Path | None,
     arbitrage: str,
     rules_file: Path | None,
+    depth: str,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -70,6 +72,7 @@ def replay(
         config=config,
         arbitrage=_names(arbitrage),
         rules=rules_file,
+        depth=depth,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

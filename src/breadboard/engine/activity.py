@@ -3,7 +3,8 @@
 Source: M. López de Prado, Advances in Financial Machine Learning (2018), 2.3: standard bars and tick imbalance bars;
 Renko as charts draw it. A bar is concluded by the trade that fills it, which is in it whole. Which trades count is as
 for bars of time: DUPLICATE, LAST_KNOWN, WITHDRAWN and INELIGIBLE ones do not, AGGREGATED ones only for instruments
-without others, VOLUME_ONLY ones move no price. While trades may be missing (a GAP row of the trades, a feed that is
+without others, VOLUME_ONLY ones move no price. A print that counts for no volume is in none, one that counts for all
+but open and close is one like any other. While trades may be missing (a GAP row of the trades, a feed that is
 down) open bars become ``gapped``.
 """
 
@@ -135,6 +136,7 @@ class ActivityBars:
                 row,
                 stop,
                 tape.kind,
+                tape.code,
                 tape.flags,
                 tape.side,
                 tape.source,

@@ -9,7 +9,7 @@ from breadboard.engine.latest import add_volume
 from breadboard.model.activity import Activity
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import EventKind, Flag, Side
+from breadboard.model.kinds import EventKind, Flag, Side, Uncounted
 
 Record = Any
 """A record of an array: numpy's own type for it knows no field names."""
@@ -64,6 +64,7 @@ _SELL: Final = int(Side.SELL)
 _LEFT_OUT: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
+_NO_VOLUME: Final = int(Uncounted.VOLUME)
 _TICK: Final = int(Activity.TICK)
 _VOLUME: Final = int(Activity.VOLUME)
 _DOLLAR: Final = int(Activity.DOLLAR)
@@ -189,6 +190,7 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
     row: int,
     stop: int,
     kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
     flags: NDArray[np.uint16],
     side: NDArray[np.uint8],
     source: NDArray[np.uint16],
@@ -209,7 +211,7 @@ def run(  # noqa: C901 - one loop, entered once a batch; a call a row would cost
     at = 0
     while row < stop:
         which = instrument[row]
-        if kind[row] != _TRADE or which < 0 or flags[row] & _LEFT_OUT:
+        if kind[row] != _TRADE or which < 0 or flags[row] & _LEFT_OUT or code[row] & _NO_VOLUME:
             row += 1
             continue
         known[which].source = source[row]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.book_kernel import TOP, change
-from breadboard.engine.books import BookCopy
+from breadboard.engine.book_tops import BookCopy
 from breadboard.engine.level_pool import LevelPool
 from breadboard.model.kernels import kernel
 from breadboard.model.tape import Tape

@@ -5,36 +5,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.latest import add_volume
-from breadboard.model.bars import INTERVALS
+from breadboard.engine.bar_slots import (
+    DAY,
+    NOTHING,
+    PLACES,
+    RINGS,
+    SECONDS,
+    add,
+    amount_of,
+    begin,
+    begin_of,
+    copy_out,
+    denied_to,
+    number_of,
+)
+from breadboard.engine.kept_trades import NEVER_KEPT, keep
+from breadboard.engine.sessions import day_number
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BarState, EventKind, Flag
 
-SECONDS: Final = tuple(INTERVALS.values())
-RINGS: Final = (64, 32, 64, 32, 32, 8)
-"""Recent bars kept, by interval in the order of INTERVALS; an older one cannot be corrected any more."""
-PLACES: Final = tuple(sum(RINGS[:ring]) for ring in range(len(RINGS)))
-SLOTS: Final = sum(RINGS)
-
-SLOT: Final = np.dtype(
-    [
-        ("number", np.int64),  # of the bar: ts_open / interval
-        ("open", np.int64),
-        ("high", np.int64),
-        ("low", np.int64),
-        ("close", np.int64),
-        ("whole", np.int64),
-        ("fraction", np.int64),
-        ("notional", np.float64),
-        ("trades", np.int64),
-        ("open_ts", np.int64),  # first and last trade by (ts_event, trade_id), so that order of arrival is no matter
-        ("open_id", np.int64),
-        ("close_ts", np.int64),
-        ("close_id", np.int64),
-        ("state", np.int64),  # BarState; 0 where no bar was yet
-    ]
-)
 CLOCKS: Final = np.dtype(
     [
         ("newest", np.int64),  # newest event time
@@ -50,21 +40,11 @@ CLOCKS: Final = np.dtype(
     ]
 )
 """What is known of one source's time; ABSENT where nothing is."""
-OWNER: Final = np.dtype(
-    [
-        ("source", np.int64),
-        ("raw", np.int64),
-        ("oldest", np.int64, (len(SECONDS),)),
-        ("newest", np.int64, (len(SECONDS),)),
-    ]
-)
-"""Per instrument: the source that closes its bars, whether it has unaggregated trades, and per interval
-the oldest provisional bar number and the newest of any."""
-
-OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE = range(5)
-"""Slots of ``meter``: provisional bars; trades for bars gone from the ring (per interval); times beyond belief;
-trades without an event time; the highest source number seen."""
-METERS: Final = 5
+OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
+"""Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
+beyond belief; trades without an event time; the highest source number seen; trades ever kept; trades taken back that
+were not found."""
+METERS: Final = 7
 NONE_OPEN: Final = INT64_MAX
 SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
@@ -83,8 +63,7 @@ _GAP: Final = int(EventKind.GAP)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
-_NOT_IN_BARS: Final = int(Flag.WITHDRAWN | Flag.INELIGIBLE)
-_VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
+_WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _HISTORY: Final = int(Flag.HISTORY)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
@@ -92,35 +71,14 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 
 @kernel
-def copy_out(
-    slot: Record, source: int, instrument: int, interval: int, state: int, offset: int, out: NDArray[np.void], at: int
+def collect(
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    offset: int,
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
 ) -> int:
-    """Write one bar version to ``out[at]``, its source in place of completeness for now; return the next place.
-
-    A bar of trades that move no price is none.
-    """
-    if slot.open == ABSENT:
-        return at
-    bar = out[at]
-    bar.instrument = instrument
-    bar.interval = SECONDS[interval]
-    bar.ts_open = slot.number * SECONDS[interval] * _SECOND
-    bar.open = slot.open
-    bar.high = slot.high
-    bar.low = slot.low
-    bar.close = slot.close
-    bar.volume_whole = slot.whole
-    bar.volume_fraction = slot.fraction
-    bar.notional = slot.notional
-    bar.trades = slot.trades
-    bar.state = state
-    bar.completeness = source
-    bar.offset = offset
-    return at + 1
-
-
-@kernel
-def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offset: int, out: NDArray[np.void]) -> int:
     """Write every provisional bar to ``out``, which has as many places as there are; return how many."""
     at = 0
     for which in range(count):
@@ -128,7 +86,7 @@ def collect(slots: NDArray[np.void], owners: NDArray[np.void], count: int, offse
             for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
                 slot = slots[which, place]
                 if slot.state == _PROVISIONAL and at < len(out):
-                    at = copy_out(slot, owners[which].source, which, interval, _PROVISIONAL, offset, out, at)
+                    at = copy_out(slot, owners[which], which, interval, _PROVISIONAL, offset, days, out, at)
     return at
 
 
@@ -152,6 +110,7 @@ def _close(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
@@ -161,7 +120,7 @@ def _close(
         if owner.source != source:
             continue
         for interval in range(len(SECONDS)):
-            done = second // SECONDS[interval] - 1
+            done = number_of(interval, second * _SECOND, owner.zone, days) - 1
             oldest = owner.oldest[interval]
             if oldest > done:
                 continue
@@ -170,7 +129,7 @@ def _close(
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
-                    at = copy_out(slot, source, which, interval, _FINAL, offset, out, at)
+                    at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
             owner.oldest[interval] = _oldest(slots[which], interval, done + 1, owner.newest[interval])
     return at
 
@@ -185,6 +144,7 @@ def _advance(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
@@ -194,7 +154,7 @@ def _advance(
     if second <= clock.second:
         return at
     clock.second = second
-    return _close(source, second, offset, slots, owners, count, meter, out, at)
+    return _close(source, second, offset, slots, owners, count, meter, days, out, at)
 
 
 @kernel
@@ -206,48 +166,61 @@ def finish(
     owners: NDArray[np.void],
     count: int,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> int:
     """Make final every provisional bar of a source that will say no more; return how many."""
     newest = clocks[source].newest
     if newest == ABSENT:
         return 0
-    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, out, 0)
+    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, days, out, 0)
 
 
 @kernel
-def _begin(slot: Record, number: int) -> None:
-    slot.number = number
-    slot.open = ABSENT
-    slot.whole = slot.fraction = slot.trades = 0
-    slot.notional = 0.0
+def _turn_to(
+    which: int,
+    interval: int,
+    number: int,
+    second: int,
+    offset: int,
+    slots: NDArray[np.void],
+    owner: Record,
+    meter: NDArray[np.int64],
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Make the place of bar ``number`` that bar, and conclude the one that was there; return the next in ``out``."""
+    slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+    if slot.state == _PROVISIONAL:
+        slot.state = _FINAL
+        meter[OPEN] -= 1
+        at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+        owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
+    begin(slot, number)
+    owner.newest[interval] = max(owner.newest[interval], number)
+    if begin_of(interval, number + 1, owner.zone, days) // _SECOND <= second:
+        slot.state = _CORRECTED
+    else:
+        slot.state = _PROVISIONAL
+        meter[OPEN] += 1
+        owner.oldest[interval] = min(owner.oldest[interval], number)
+    return at
 
 
 @kernel
-def _price(slot: Record, price: int, when: int, trade_id: int) -> None:
-    """Let one trade move a bar's prices."""
-    if slot.open == ABSENT:
-        slot.open = slot.high = slot.low = slot.close = price
-        slot.open_ts = slot.close_ts = when
-        slot.open_id = slot.close_id = trade_id
-        return
-    slot.high = max(slot.high, price)
-    slot.low = min(slot.low, price)
-    if when < slot.open_ts or (when == slot.open_ts and trade_id < slot.open_id):
-        slot.open, slot.open_ts, slot.open_id = price, when, trade_id
-    if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
-        slot.close, slot.close_ts, slot.close_id = price, when, trade_id
-
-
-@kernel
-def _add(slot: Record, price: int, size: int, exponent: int) -> None:
-    """Count one trade in a bar."""
-    volume = add_volume(slot.whole, slot.fraction, size, exponent)
-    slot.whole = volume[0]
-    slot.fraction = volume[1]
-    if size > 0:
-        slot.notional += price * 1e-9 * (size * 10.0**exponent)
-    slot.trades += 1
+def _numbers(when: int, zone: int, days: NDArray[np.int64]) -> tuple[int, int, int, int, int, int]:
+    """Return the number of the bar of each interval; divisions by what is known when this is compiled are cheap."""
+    second = when // _SECOND
+    day = day_number(when, days[zone]) if zone > 0 else second // SECONDS[DAY]
+    return (
+        second // SECONDS[0],
+        second // SECONDS[1],
+        second // SECONDS[2],
+        second // SECONDS[3],
+        second // SECONDS[4],
+        day,
+    )
 
 
 @kernel
@@ -256,7 +229,7 @@ def _trade(
     price: int,
     size: int,
     exponent: int,
-    priced: bool,
+    uncounted: int,
     when: int,
     trade_id: int,
     second: int,
@@ -264,35 +237,27 @@ def _trade(
     slots: NDArray[np.void],
     owner: Record,
     meter: NDArray[np.int64],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
     at: int,
 ) -> int:
     """Add a trade to its bar of every interval; return the next place in ``out``."""
+    numbers, amount = _numbers(when, owner.zone, days), amount_of(price, size, exponent)
     for interval in range(len(SECONDS)):
-        number = when // (SECONDS[interval] * _SECOND)
-        slot = slots[which, PLACES[interval] + number % RINGS[interval]]
-        late = (number + 1) * SECONDS[interval] <= second
-        if slot.state != 0 and slot.number > number:
-            meter[TOO_LATE] += 1
+        denied = denied_to(interval, owner.zone, uncounted)
+        if denied == NOTHING:
             continue
-        if slot.state == 0 or slot.number < number:
-            if slot.state == _PROVISIONAL:
-                slot.state = _FINAL
-                meter[OPEN] -= 1
-                at = copy_out(slot, owner.source, which, interval, _FINAL, offset, out, at)
-                owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
-            _begin(slot, number)
-            owner.newest[interval] = max(owner.newest[interval], number)
-            slot.state = _CORRECTED if late else _PROVISIONAL
-            if not late:
-                meter[OPEN] += 1
-                owner.oldest[interval] = min(owner.oldest[interval], number)
-        if priced:
-            _price(slot, price, when, trade_id)
-        _add(slot, price, size, exponent)
+        number = numbers[interval]
+        slot = slots[which, PLACES[interval] + number % RINGS[interval]]
+        if slot.state == 0 or slot.number != number:
+            if slot.state != 0 and slot.number > number:
+                meter[TOO_LATE] += 1
+                continue
+            at = _turn_to(which, interval, number, second, offset, slots, owner, meter, days, out, at)
+        add(slot, price, amount, when, trade_id, denied)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
-            at = copy_out(slot, owner.source, which, interval, _CORRECTED, offset, out, at)
+            at = copy_out(slot, owner, which, interval, _CORRECTED, offset, days, out, at)
     return at
 
 
@@ -328,6 +293,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
     row: int,
     stop: int,
     kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
     flags: NDArray[np.uint16],
     source: NDArray[np.uint16],
     instrument: NDArray[np.int32],
@@ -345,6 +311,8 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
     meter: NDArray[np.int64],
     lateness: int,
     idle: int,
+    kept: NDArray[np.void],
+    days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> tuple[int, int]:
     """Take rows up to ``stop``; return ``(next row, bar versions in out)``, early where ``out`` might not suffice."""
@@ -359,7 +327,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 clock = clocks[each]
                 if clock.newest != ABSENT and ts_recv[row] - clock.recv > idle:
                     mark = ts_recv[row] + clock.shift - max(idle, lateness)
-                    at = _advance(each, mark, offset[row], clocks, slots, owners, count, meter, out, at)
+                    at = _advance(each, mark, offset[row], clocks, slots, owners, count, meter, days, out, at)
             row += 1
             continue
         if kind[row] == _GAP:
@@ -385,9 +353,11 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 clock.newest = when
                 clock.shift = when - ts_recv[row]
                 meter[TOP_SOURCE] = max(meter[TOP_SOURCE], from_source)
-                at = _advance(from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, out, at)
+                at = _advance(
+                    from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, days, out, at
+                )
             which = instrument[row]
-            if kind[row] == _TRADE and which >= 0 and not flags[row] & _NOT_IN_BARS:
+            if kind[row] == _TRADE and which >= 0 and not flags[row] & _WITHDRAWN:
                 owner = owners[which]
                 if flags[row] & _AGGREGATED == 0:
                     owner.raw = 1
@@ -398,7 +368,7 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         price[row],
                         size[row],
                         size_exp[row],
-                        flags[row] & _VOLUME_ONLY == 0,
+                        code[row],
                         when,
                         trade_id[row],
                         clock.second,
@@ -406,8 +376,24 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                         slots,
                         owner,
                         meter,
+                        days,
                         out,
                         at,
                     )
+                    if owner.kept != NEVER_KEPT:
+                        number = meter[KEPT_SO_FAR]
+                        keep(
+                            kept,
+                            number,
+                            owner.kept,
+                            when,
+                            trade_id[row],
+                            price[row],
+                            size[row],
+                            size_exp[row],
+                            code[row],
+                        )
+                        owner.kept = number
+                        meter[KEPT_SO_FAR] = number + 1
         row += 1
     return row, at

@@ -3,22 +3,28 @@
 The watermark of a source is its newest event time less ``lateness_ms``. When it enters a new whole second, every
 bar of the source's instruments that ends there becomes FINAL, at that very row, so batch sizes do not matter. A trade
 for a bar already final rewrites it (CORRECTED, a new version at once) while the bar is in its ring; later than that it
-is counted as too late. A source silent for ``idle_s`` of our own time (CLOCK rows) is carried on by our clock, moved
+is counted as too late. A trade that its venue takes back (WITHDRAWN) is taken out of its bars likewise, as far back as
+trades are remembered. A source silent for ``idle_s`` of our own time (CLOCK rows) is carried on by our clock, moved
 by the distance between its event time and our receive time when it last spoke: right also for slow clocks and
 delayed feeds. When our clock is set (a CLOCK row says so), that distance moves with it. An event time far ahead of all
 before it is a mistake, and neither closes bars nor is in one, unless so many follow that it must be true. What was
 fetched after the fact (HISTORY) has no lag, and is only a mistake where it lies in the future.
 """
 
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import bar_kernel as core
-from breadboard.engine.bar_kernel import CLOCKS, NONE_OPEN, OWNER, SLOT, SLOTS
+from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
+from breadboard.engine.bar_revision import take_back
+from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
 from breadboard.engine.books import EVERY_SOURCE
 from breadboard.engine.cover import Cover
+from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
@@ -38,12 +44,26 @@ class Bars:
     """Stage: concluded bar versions (``BAR`` rows) from TRADE rows.
 
     DUPLICATE and LAST_KNOWN trades are in no bar; AGGREGATED ones only for instruments that have had no other;
-    VOLUME_ONLY ones move no price, and a bar of nothing else is none. Open
-    and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's time
-    that no gap covers and that is not before the source was first seen.
+    what a print does not count for is in its ``code`` (``Uncounted``), and a bar without an open or a high is none.
+    Open and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's
+    time that no gap covers and that is not before the source was first seen. Of instruments whose venue ``withdraws``
+    trades these are remembered, and a WITHDRAWN row takes one out: the bar is CORRECTED, or itself WITHDRAWN where
+    nothing is left. ``sessions`` says whose days begin elsewhere than at UTC's midnight.
     """
 
-    def __init__(self, lateness_ms: int, idle_s: float) -> None:
+    def __init__(
+        self,
+        lateness_ms: int,
+        idle_s: float,
+        withdraws: Callable[[int], bool] = lambda _: False,
+        sessions: Sessions | None = None,
+    ) -> None:
+        self._sessions = sessions or Sessions()
+        self._days = self._sessions.table()
+        self._withdraws = withdraws
+        self._kept = KeptTrades()
+        self._keeps = False
+        """Trades of some instrument are remembered."""
         self._lateness = lateness_ms * 1_000_000
         self._idle = int(idle_s * _SECOND)
         self._known = 0
@@ -69,6 +89,7 @@ class Bars:
             row = stop
             if row < len(tape):
                 self._finish(tape, row, parts)
+                self._take_back(tape, row, parts)
                 self._learn(tape, row)
         self._offset = int(tape.offset[-1]) if len(tape) else self._offset
         return np.concatenate(parts) if parts else None
@@ -76,13 +97,18 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, out)]
+        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)]
         self._complete(out)
         return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
     def counters(self) -> dict[str, int]:
-        """Return trades too late for the ring (per interval), events with a time beyond belief, trades with none."""
+        """Return what is not in bars as it should be.
+
+        Trades put in or taken back too late (per interval), events with a time beyond belief, trades with none, and
+        trades taken back that were not found.
+        """
         names = {"too_late": core.TOO_LATE, "implausible": core.IMPLAUSIBLE, "untimed": core.UNTIMED}
+        names |= {"unmatched": core.UNMATCHED}
         return {name: int(self._meter[slot]) for name, slot in names.items()}
 
     def watermark(self, source: int) -> int | None:
@@ -102,6 +128,8 @@ class Bars:
                 "raw": self._owners["raw"][: self._known],
                 "oldest": self._owners["oldest"][: self._known],
                 "newest": self._owners["newest"][: self._known],
+                "kept_last": self._owners["kept"][: self._known],
+                "kept": self._kept.packed(int(self._meter[KEPT_SO_FAR])),
                 "meter": self._meter,
                 "cover": self._cover.packed(),
                 "offset": self._offset,
@@ -118,6 +146,10 @@ class Bars:
         self._owners = np.zeros(self._known, OWNER)
         self._owners["source"], self._owners["raw"] = parts["owners"], parts["raw"]
         self._owners["oldest"], self._owners["newest"] = parts["oldest"], parts["newest"]
+        self._owners["kept"] = parts["kept_last"]
+        self._settle(0, self._known)
+        self._kept.unpacked(parts["kept"], int(self._meter[KEPT_SO_FAR]))
+        self._keeps = bool(np.any(self._owners["kept"] != NEVER_KEPT))
         self._cover.unpacked(parts["cover"])
 
     def _stops(self, tape: Tape) -> list[int]:
@@ -125,6 +157,8 @@ class Bars:
         marks = (tape.kind == EventKind.GAP) | (
             (tape.kind == EventKind.STATUS) & ((tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN))
         )
+        if self._keeps:
+            marks |= _takes_back(tape)
         holes = {(int(hole["offset"]), int(hole["index"])) for hole in self._holes}
         if holes:
             at = np.searchsorted(tape.offset, sorted({offset for offset, _ in holes}))
@@ -136,12 +170,15 @@ class Bars:
         return [*np.flatnonzero(marks).tolist(), len(tape)]
 
     def _run(self, tape: Tape, row: int, stop: int, parts: list[NDArray[np.void]]) -> None:
+        if self._keeps:
+            self._kept.make_room(int(self._meter[KEPT_SO_FAR]), stop - row)
         while row < stop:
             out = np.zeros(max(256, 2 * (int(self._meter[core.OPEN]) + core.SPARE)), BAR)
             row, count = core.run(
                 row,
                 stop,
                 tape.kind,
+                tape.code,
                 tape.flags,
                 tape.source,
                 tape.instrument,
@@ -159,6 +196,8 @@ class Bars:
                 self._meter,
                 self._lateness,
                 self._idle,
+                self._kept.ring,
+                self._days,
                 out,
             )
             if count:
@@ -170,8 +209,35 @@ class Bars:
         if tape.kind[row] != _STATUS or tape.code[row] != _DOWN or not tape.flags[row] & Flag.HISTORY:
             return
         out = np.zeros(int(self._meter[core.OPEN]) + core.SPARE, BAR)
-        state = (self._clocks, self._slots, self._owners, self._known, self._meter)
+        state = (self._clocks, self._slots, self._owners, self._known, self._meter, self._days)
         count = core.finish(int(tape.source[row]), int(tape.offset[row]), *state, out)
+        if count:
+            self._complete(out[:count])
+            parts.append(out[:count])
+
+    def _take_back(self, tape: Tape, row: int, parts: list[NDArray[np.void]]) -> None:
+        """Take a trade out of its bars, where a row says that its venue takes it back."""
+        which = int(tape.instrument[row])
+        if not (self._keeps and which >= 0 and _takes_back(tape.take(slice(row, row + 1)))[0]):
+            return
+        out = np.zeros(len(SECONDS), BAR)
+        count = take_back(
+            which,
+            tape.ts_event[row],
+            tape.trade_id[row],
+            tape.price[row],
+            tape.size[row],
+            tape.size_exp[row],
+            tape.offset[row],
+            self._kept.ring,
+            self._meter[KEPT_SO_FAR],
+            np.empty(len(self._kept.ring), np.int64),
+            self._slots,
+            self._owners,
+            self._meter,
+            self._days,
+            out,
+        )
         if count:
             self._complete(out[:count])
             parts.append(out[:count])
@@ -204,7 +270,8 @@ class Bars:
     def _complete(self, bars: NDArray[np.void]) -> None:
         """Set ``completeness``, where the kernel left each bar's source, from what is known to be missing now."""
         source, begin = bars["completeness"].astype(np.int64), bars["ts_open"]
-        length = bars["interval"].astype(np.int64) * _SECOND
+        length = bars["ts_close"] - begin
+        self._sessions.mark(bars)
         first = self._clocks["first"][source]
         bars["completeness"] = 1.0 - np.clip(first - begin, 0, length) / length
         for at in np.flatnonzero(self._touched(source, bars["instrument"], begin)).tolist():
@@ -223,6 +290,13 @@ class Bars:
                 touched |= begin < np.array([ends[number] for number in numbers.tolist()], np.int64)
         return touched
 
+    def _settle(self, begin: int, end: int) -> None:
+        """Learn whose midnights new instruments have."""
+        zones, owners = len(self._sessions.zones), self._owners[begin:end]
+        owners["zone"] = [self._sessions.zone(which) for which in range(begin, end)]
+        if len(self._sessions.zones) > zones or not len(self._days):
+            self._days = self._sessions.table()
+
     def _grow(self, count: int) -> None:
         if count <= self._known:
             return
@@ -230,7 +304,18 @@ class Bars:
         self._owners = grown(self._owners, count)
         fresh: Any = self._owners[self._known : count]
         fresh["source"], fresh["oldest"], fresh["newest"] = -1, NONE_OPEN, ABSENT
+        fresh["kept"] = [NONE_KEPT if self._withdraws(each) else NEVER_KEPT for each in range(self._known, count)]
+        self._keeps |= bool(np.any(fresh["kept"] == NONE_KEPT))
+        self._settle(self._known, count)
         self._known = count
+
+
+def _takes_back(tape: Tape) -> NDArray[np.bool_]:
+    """Tell which rows take back an earlier trade."""
+    found: NDArray[np.bool_] = (tape.kind == EventKind.TRADE) & (
+        tape.flags & (Flag.WITHDRAWN | Flag.DUPLICATE) == Flag.WITHDRAWN
+    )
+    return found
 
 
 def _fresh_clocks() -> NDArray[np.void]:

@@ -272,6 +272,7 @@ def note_top(
 @kernel
 def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
     row: int,
+    stop: int,
     kind: NDArray[np.uint8],
     code: NDArray[np.uint16],
     flags: NDArray[np.uint16],
@@ -300,12 +301,12 @@ def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a cal
     depths: NDArray[np.void],
     at: int,
 ) -> tuple[int, int]:
-    """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or the end.
+    """Apply deltas to live books from ``row`` on; return the first row that needs a second look, or ``stop``.
 
     Of ``watched`` instruments (empty: of none) the best levels after each event go to ``tops`` from ``at`` on, which
     has room for one a row; where they end is the second number. ``depths``, unless empty, takes more levels beside.
     """
-    while row < len(kind):
+    while row < stop:
         what = kind[row]
         if what in (_SNAPSHOT, _GAP) or (what == _STATUS and code[row] == _FEED_DOWN):
             return row, at

@@ -7,15 +7,16 @@ waits for its snapshot, a gap in the journal - takes the plain path here. What e
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel as core
-from breadboard.engine.book_depth import DEPTH, note_depth
 from breadboard.engine.book_event import BookEvent
-from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE, TOP
+from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE
+from breadboard.engine.book_tops import BookCopy, Tops
+from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.state import grown, pack, unpack
@@ -52,17 +53,6 @@ _IN_STREAM: Final = (_NONE, _LINK)
 """Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
 
 
-class BookCopy(NamedTuple):
-    """All levels of a book, for who follows it on a tape that the book stage has taken already."""
-
-    place: int
-    """In ``Books.tops``."""
-    side: NDArray[np.uint8]
-    price: NDArray[np.int64]
-    size: NDArray[np.int64]
-    size_exp: NDArray[np.int8]
-
-
 @dataclass(frozen=True, slots=True)
 class BookView:
     """One book at one moment. Levels are ``(price, size, size_exp)``, best first."""
@@ -84,29 +74,22 @@ class Books:
 
     A hole in the numbers makes the book STALE with that very row, and deltas are kept (up to MAX_WAITING) until a
     snapshot joins them. A GAP or FEED_DOWN row does the same to every book of its source, or of its symbol. Of the
-    instruments that are ``watched`` it also tells the best levels after each row that may have changed them.
+    instruments that are ``watched`` it also tells the best levels after each row that may have changed them, and to
+    ``snapshots`` it shows all books at the boundaries that it names.
     """
 
     def __init__(
         self,
         rule: Callable[[int], SequenceRule],
         watched: Callable[[int], bool] | None = None,
+        snapshots: Shown | None = None,
         *,
         deep: bool = False,
         copied: Callable[[int], bool] | None = None,
     ) -> None:
         self._rule = rule
-        self._deep = deep
-        self._copied = copied
-        self._is_watched = watched
-        self._watched = np.zeros(0, np.bool_)
-        """By instrument; empty where nobody watches any."""
-        self._tops = np.zeros(0, TOP)
-        self._depths = np.zeros(0, DEPTH)
-        self._told = 0
-        self.copies: list[BookCopy] = []
-        """Live books of instruments that are ``copied`` which more became of, with the row of a top, than its levels
-        say; good until the next ``on_tape``."""
+        self._tops = Tops(watched, copied, deep=deep)
+        self._snapshots = snapshots
         self._known = 0
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
@@ -121,31 +104,47 @@ class Books:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
         self._grow(int(tape.instrument.max(initial=-1)) + 1)
         rows: list[tuple[int, ...]] = []
-        row = self._told = 0
-        self.copies = []
-        while True:
-            row = self._run(tape, row)
-            if row == len(tape):
-                return found(rows)
-            before = self.states if len(self._watched) and tape.instrument[row] < 0 else None
+        row = 0
+        self._tops.begin()
+        if self._snapshots is not None:
+            for at, source, boundary in self._snapshots.boundaries(tape):
+                row = self._take(tape, row, at, rows)
+                self._snapshots.take(tape, at, source, boundary, self._heads[: self._known], self._pool)
+        self._take(tape, row, len(tape), rows)
+        return found(rows)
+
+    def _take(self, tape: Tape, row: int, stop: int, rows: list[tuple[int, ...]]) -> int:
+        """Take the rows before ``stop``, which is returned."""
+        watched = len(self._tops.watched) > 0
+        while (row := self._run(tape, row, stop)) < stop:
+            before = self.states if watched and tape.instrument[row] < 0 else None
             try:
                 self._look(tape, row, rows)
             except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
                 self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
                 self._lose(int(tape.source[row]), int(tape.instrument[row]))
-            if len(self._watched):
-                self._tell(row, int(tape.instrument[row]), before)
+            if watched:
+                self._tops.tell(row, int(tape.instrument[row]), before, self._heads[: self._known], self._pool)
             row += 1
+        return stop
 
     @property
     def tops(self) -> NDArray[np.void]:
         """``TOP`` rows of the tape just taken, in its order; good until the next ``on_tape``."""
-        return self._tops[: self._told]
+        return self._tops.rows[: self._tops.told]
+
+    @property
+    def copies(self) -> list[BookCopy]:
+        """Live books of ``copied`` instruments of which more became than a row says, each with the place of its top.
+
+        Good until the next ``on_tape``.
+        """
+        return self._tops.copies
 
     @property
     def depths(self) -> NDArray[np.void]:
         """``DEPTH`` rows, one beside each of ``tops``, where ``deep``; of a book that is not LIVE they mean nothing."""
-        return self._depths[: self._told]
+        return self._tops.depths[: self._tops.told]
 
     def view(self, instrument: int, *, last_known: bool = False) -> BookView:
         """Return the book; EMPTY for an instrument without one. No levels are served unless it is LIVE.
@@ -209,14 +208,13 @@ class Books:
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
         self._kept = sum(map(len, self._waiting.values()))
         self._tails = dict(parts.get("tails", ()))
-        if self._is_watched is not None:
-            self._watched = np.array([self._is_watched(which) for which in range(self._known)], np.bool_)
+        self._tops.know(self._known)
 
-    def _run(self, tape: Tape, row: int) -> int:
-        if len(self._watched):
-            self._make_room(len(tape) - row)
-        row, self._told = core.run(
+    def _run(self, tape: Tape, row: int, stop: int) -> int:
+        self._tops.make_room(stop - row)
+        row, self._tops.told = core.run(
             row,
+            stop,
             tape.kind,
             tape.code,
             tape.flags,
@@ -240,33 +238,12 @@ class Books:
             self._pool.sizes,
             self._pool.exps,
             self._pool.meter,
-            self._watched,
-            self._tops,
-            self._depths,
-            self._told,
+            self._tops.watched,
+            self._tops.rows,
+            self._tops.depths,
+            self._tops.told,
         )
         return row
-
-    def _tell(self, row: int, which: int, before: NDArray[np.uint8] | None) -> None:
-        """Tell the best levels of the watched book of a row, or of every one whose state is not that of ``before``."""
-        if before is None:
-            chosen = np.flatnonzero(self._watched[which : which + 1]) + which
-        else:
-            chosen = np.flatnonzero(self._watched[: self._known] & (self.states != before))
-        self._make_room(len(chosen))
-        for each in chosen.tolist():
-            columns = (self._pool.sides[each], self._pool.keys, self._pool.sizes, self._pool.exps)
-            core.note_top(self._tops[self._told], row, each, self._heads[each], *columns)
-            if self._deep:
-                note_depth(self._depths[self._told], columns[0][BIDS], columns[0][ASKS], *columns[1:])
-            if self._copied is not None and self._copied(each) and self._heads[each]["state"] == _LIVE:
-                self.copies.append(BookCopy(self._told, *self._pool.copied(each)))
-            self._told += 1
-
-    def _make_room(self, more: int) -> None:
-        self._tops = grown(self._tops, self._told + more)
-        if self._deep:
-            self._depths = grown(self._depths, len(self._tops))
 
     def _look(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take one row that the kernel would not."""
@@ -448,9 +425,7 @@ class Books:
         fresh = self._heads[self._known : count]
         fresh["sequence"] = fresh["ts_event"] = ABSENT
         fresh["rule"] = [int(self._rule(which)) for which in range(self._known, count)]
-        if self._is_watched is not None:
-            more = [self._is_watched(which) for which in range(len(self._watched), count)]
-            self._watched = np.concatenate((self._watched, np.array(more, np.bool_)))
+        self._tops.know(count)
         self._known = count
 
 

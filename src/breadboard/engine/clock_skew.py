@@ -28,6 +28,7 @@ _UNIT: Final = 1_000
 """Lags are kept in microseconds."""
 _TRADE: Final = int(EventKind.TRADE)
 _DELTA: Final = int(EventKind.BOOK_DELTA)
+_ORDER: Final = int(EventKind.ORDER)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 
 
@@ -55,7 +56,8 @@ def _count(
 ) -> None:
     """Add the rows' lags; ``late[s]`` counts those below SUSPECT_NS."""
     for row in range(len(kind)):
-        if kind[row] < _TRADE or kind[row] > _DELTA or ts_event[row] == ABSENT or flags[row] & _LAST_KNOWN:
+        what = kind[row]
+        if not (_TRADE <= what <= _DELTA or what == _ORDER) or ts_event[row] == ABSENT or flags[row] & _LAST_KNOWN:
             continue
         lag = ts_recv[row] - ts_event[row]
         which = slot[source[row]]

@@ -1,7 +1,7 @@
 """The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -16,6 +16,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.digest import Digest
 from breadboard.engine.features import Features
 from breadboard.engine.found import as_gap
@@ -24,6 +25,7 @@ from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.engine.router import Quarantined, Routed, Router
 from breadboard.engine.rules import Rules, holes_of
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
 from breadboard.model.bars import BAR
@@ -34,9 +36,16 @@ from breadboard.model.kinds import EventKind, GapReason, SequenceRule
 from breadboard.model.outputs import Outputs
 from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
-from breadboard.ports import Feed, Stage
+from breadboard.ports import Feed
 
 Gaps = list[tuple[int, int, Gap]]
+
+
+class _Kept(Protocol):
+    """What the engine's state is made of."""
+
+    def snapshot(self) -> bytes: ...
+    def restore(self, state: bytes) -> None: ...
 
 
 class Engine:
@@ -62,19 +71,21 @@ class Engine:
             _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
         )
         copied = None if config.arbitrage is None else self.consolidated.watches
-        self.books = Books(self._rule, watched, deep=bool(config.features), copied=copied)
+        self.depth = DepthSnapshots(config.depth, config.depth_levels, config.idle_s) if config.depth else None
+        self.books = Books(self._rule, watched, self.depth, deep=bool(config.features), copied=copied)
         self.arbitrage = (
             None if config.arbitrage is None else Arbitrage(config.arbitrage, self.books, self.consolidated)
         )
         """None where the configuration does not ask for it: then legs and books tell nothing row by row for it."""
-        self.bars = Bars(config.lateness_ms, config.idle_s)
+        self.sessions = Sessions(self._calendar)
+        self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws, self.sessions)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest()
         self.position = 0
         """The journal offset of the next frame to process; frames before it are passed over."""
         self._router = Router(feeds, self.instruments)
-        self.rules = Rules(self.instruments, self._calendar, self._router.venues, rules)
+        self.rules = Rules(self.instruments, self._venue_calendar, self._router.venues, rules)
         self._digest = Digest()
         self._tally = Tally()
 
@@ -121,6 +132,7 @@ class Engine:
             "anomalies": anomalies,
             "activity_bars": self.activity.on_tape(tape),
             "features": features,
+            "depth": None if self.depth is None else self.depth.rows,
         }
         if self.arbitrage is not None:
             found |= {"opportunities": opportunities, "paper_fills": self.arbitrage.fills}
@@ -129,6 +141,8 @@ class Engine:
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
+            self.sessions.align(routed.bars)
+            self.sessions.mark(routed.bars)
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
         gaps = self._gaps(routed, quarantined, (holes, breaks))
@@ -181,14 +195,18 @@ class Engine:
         if "rules" in parts:  # checkpoints from before there were rules had none
             self.rules.restore(parts["rules"])
         for name, stage in self._stages().items():
-            if name in parts or name not in ("features", "anomalies"):  # what is asked for since then begins here
+            if name in parts or name not in {
+                "features",
+                "anomalies",
+                "depth",
+            }:  # what is asked for since then begins here
                 stage.restore(parts[name])
         if self.arbitrage is not None:
             self.arbitrage.follow()
             if "arbitrage" in parts:
                 self.arbitrage.restore(parts["arbitrage"])
 
-    def _stages(self) -> dict[str, Stage]:
+    def _stages(self) -> Mapping[str, _Kept]:
         return {
             "continuity": self.continuity,
             "books": self.books,
@@ -198,6 +216,7 @@ class Engine:
             "activity": self.activity,
             **({} if self.features is None else {"features": self.features}),
             **({} if self.anomalies is None else {"anomalies": self.anomalies}),
+            **({} if self.depth is None else {"depth": self.depth}),
         }
 
     def _features(self, tape: Tape) -> NDArray[np.void] | None:
@@ -215,16 +234,12 @@ class Engine:
         return self.anomalies.on_tape(tape)
 
     def _anomalies_of(self, config: EngineConfig) -> Anomalies:
-        def calendar(instrument: int) -> str:
-            feed = self._router.feed(self.instruments[instrument].venue)
-            return "" if feed is None else feed.capabilities.calendar
-
         def silence_s(source: int) -> float | None:
             venue = self.venues.get(source)
             return None if venue is None else self._silence_s(venue)
 
         kinds, limits = config.anomalies, config.anomaly
-        return Anomalies(kinds, limits, config.lateness_ms, config.idle_s, calendar, silence_s)
+        return Anomalies(kinds, limits, config.lateness_ms, config.idle_s, self._calendar, silence_s)
 
     def _alerts(
         self,
@@ -280,13 +295,21 @@ class Engine:
         feed = self._router.feed(venue)
         return None if feed is None else feed.capabilities.heartbeat_s
 
-    def _calendar(self, venue: str) -> str:
+    def _venue_calendar(self, venue: str) -> str:
         feed = self._router.feed(venue)
         return "" if feed is None else feed.capabilities.calendar
 
     def _contiguous(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)
         return feed is not None and feed.capabilities.trade_ids_contiguous
+
+    def _withdraws(self, instrument: int) -> bool:
+        feed = self._router.feed(self.instruments[instrument].venue)
+        return feed is not None and feed.capabilities.withdraws_trades
+
+    def _calendar(self, instrument: int) -> str:
+        feed, symbol = self._router.feed(self.instruments[instrument].venue), self.instruments[instrument].symbol
+        return "" if feed is None else feed.capabilities.calendar_of(symbol)
 
     def _growing(self, instrument: int) -> bool:
         feed = self._router.feed(self.instruments[instrument].venue)

@@ -11,7 +11,7 @@ from breadboard.engine.feature_trades import await_mid, count, pour, settle, sig
 from breadboard.engine.feature_windows import close_until, enter
 from breadboard.engine.scales import POWERS
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, StatusCode, Uncounted
 
 OPEN, LATE, UNTIMED = range(3)
 """Slots of ``meter``: open windows; trades whose window was over (per interval); trades without a time to believe."""
@@ -35,6 +35,7 @@ _MAINTENANCE: Final = int(StatusCode.MAINTENANCE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _NOT_COUNTED: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE)
+_NO_VOLUME: Final = int(Uncounted.VOLUME)
 _EVERY_SOURCE: Final = 0xFFFF
 
 
@@ -143,7 +144,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             bid_size = _scaled(size[row], size_exp[row])
             best = ask_price[row], _scaled(ask_size[row], ask_size_exp[row])
             take_top(owner, slots[which], spots, timely[row], when, price[row], bid_size, best[0], best[1])
-        elif market and what == _TRADE and not flags[row] & _NOT_COUNTED:
+        elif market and what == _TRADE and not flags[row] & _NOT_COUNTED and not code[row] & _NO_VOLUME:
             owner, its = owners[which], slots[which]
             aggregated = flags[row] & _AGGREGATED != 0
             if timely[row] and not aggregated:

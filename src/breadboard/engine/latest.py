@@ -17,6 +17,7 @@ from breadboard.model.tape import Tape
 _TRADE: Final = int(EventKind.TRADE)
 _QUOTE: Final = int(EventKind.QUOTE)
 _BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
 _NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _DAY_NS: Final = 86_400_000_000_000
@@ -30,6 +31,12 @@ def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int
     if size < 0:  # ABSENT: a price without a size
         return whole, fraction
     more_whole, more_fraction = split_size(size, exponent)
+    return add_split(whole, fraction, more_whole, more_fraction)
+
+
+@kernel
+def add_split(whole: int, fraction: int, more_whole: int, more_fraction: int) -> tuple[int, int]:
+    """Return the volume with a size added that was split before."""
     fraction += more_fraction
     if fraction >= 1_000_000_000_000_000_000:
         fraction -= 1_000_000_000_000_000_000
@@ -65,7 +72,7 @@ def _keep(
 ) -> None:
     """Keep the newest trade and quote of each instrument, and the day's statistics."""
     for row in range(len(kind)):
-        if instrument[row] < 0 or kind[row] > _BOOK_SNAPSHOT:
+        if instrument[row] < 0 or (kind[row] > _BOOK_SNAPSHOT and kind[row] != _ORDER):
             continue
         record = records[instrument[row]]
         record.ts_seen = ts_recv[row]

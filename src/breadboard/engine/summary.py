@@ -107,7 +107,7 @@ def summary(
         "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),
-        **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features", "anomalies")},
+        **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features", "anomalies", "depth")},
         "not_in_bars": bars.counters(),
         "poisoned": tally.poisoned,
         **{name: tally.streams.get(name, 0) for name in ("alerts", "opportunities", "paper_fills")},

@@ -1,5 +1,6 @@
 """Compile every kernel before the first real event needs it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -12,6 +13,7 @@ from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
@@ -21,7 +23,7 @@ from breadboard.engine.rules import Rules
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import SIZE_EXP
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, GapReason, OrderAction, SequenceRule, Side
+from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, SequenceRule, Side
 from breadboard.model.rules import Rule, RuleSet
 from breadboard.model.tape import Tape
 
@@ -54,11 +56,19 @@ def warm() -> None:
     # The book's plain path calls some of the same kernels with numbers of its own types.
     Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
     bars.open_bars()
+    revising = Bars(2000, 5.0, lambda _: True)
+    for flags in (Flag(0), Flag.WITHDRAWN):
+        revising.on_tape(replace(tape, flags=np.full(rows, flags, np.uint16)))
     watching, features = Books(lambda _: SequenceRule.OVERLAP, lambda _: True, deep=True), Features((), 2000, 5.0)
     watching.on_tape(tape)
     features.expect(watching.tops, watching.depths)
     features.on_tape(tape)
     _look_for_anomalies(tape, watching)
+    snapshots = DepthSnapshots("1s", 10, 5.0)
+    shown = Books(lambda _: SequenceRule.OVERLAP, snapshots=snapshots)
+    later = replace(tape, ts_event=tape.ts_event + 10**9, ts_recv=tape.ts_recv + 10**9)
+    for each in (tape, later):
+        shown.on_tape(each)
     orders: dict[str, list[int]] = {
         "kind": [EventKind.ORDER],
         "instrument": [0],

@@ -12,14 +12,14 @@ from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, RecordKind, Side, StatusCode
 from breadboard.model.tape import Tape
 from breadboard.ports import WHOLE_FRAME, Decoded, Feed
 
 CHANNELS: Final = {
     "trade": ("trade",),
     "quote": ("quote",),
-    "book": ("book_delta", "book_snapshot"),
+    "book": ("book_delta", "book_snapshot", "order"),
     "bar": ("bar",),
     "luld": ("status",),
     "admin": ("status", "gap"),
@@ -39,8 +39,8 @@ class _Answer(msgspec.Struct):
 class Describer:
     """Tells the events of one frame after the other, ready for JSON, with one memory for all of them.
 
-    Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, status, gap,
-    bar, control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one
+    Times are ns, numbers are text, absent is None. ``kind`` is trade, quote, book_delta, book_snapshot, order, status,
+    gap, bar, control, ignored (with ``type``) or quarantined (with ``reason``). ``channel`` keeps the events of one
     channel, and what could not be read. The body of a REST depth answer is recognised; its symbol is None unless it
     says one.
     """
@@ -121,6 +121,14 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
         event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
         if tape.code[row] == StatusCode.BANDS:
             event |= {"lower": _price(tape, row, "price"), "upper": _price(tape, row, "ask_price")}
+    elif kind is EventKind.ORDER:
+        event["order"] = {  # apart from the venue's own words, which are often the same
+            "action": OrderAction(int(tape.code[row])).name.lower(),
+            "number": _number(tape, row, "order_id"),
+            "side": Side(int(tape.side[row])).name.lower(),
+            "price": _price(tape, row, "price"),
+            "size": _size(tape, row, "size"),
+        }
     elif kind is EventKind.GAP:
         event["reason"] = GapReason(int(tape.code[row])).label
     else:

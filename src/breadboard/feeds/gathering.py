@@ -123,6 +123,7 @@ class Gathering:
             row["instrument"], row["offset"], row["interval"] = instrument, offset, bar.interval_s
             for name in ("ts_open", "open", "high", "low", "close", "trades"):
                 row[name] = getattr(bar, name)
+            row["ts_close"] = bar.ts_open + bar.interval_s * 1_000_000_000
             row["volume_whole"], row["volume_fraction"] = split_size(bar.volume, bar.volume_exp)
             row["notional"] = np.nan if bar.vwap is None else bar.vwap * float(size_decimal(bar.volume, bar.volume_exp))
             row["state"], row["completeness"] = BarState.FINAL, 1.0

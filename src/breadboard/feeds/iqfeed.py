@@ -25,6 +25,8 @@ from breadboard.ports import Capabilities, Session, Wish
 CHANNELS: Final = {name: name for name in ("trade", "quote", "book", "bar", "admin")}
 BAR_SECONDS: Final = 60
 """Of the bars that the gateway streams; they stand in the table of bars, where ours would."""
+US_STOCK: Final = r"[A-Z]{1,5}([.-][A-Z])?"
+"""A share of a US listing, BRK.B among them; an index, an option, a future or a currency has other signs in it."""
 _SYMBOL: Final = re.compile(r"[\w@#+$.=&*!^:-][\w@#+$.=&*!^:/-]{0,31}", re.ASCII)
 """Stocks, futures (``@ES#``), indices (``DJIA.XO``), currencies (``EURUSD.FXCM``); never a comma or a space."""
 
@@ -57,6 +59,7 @@ IQFEED: Final = ReadingFeed(
         checksum="none",
         heartbeat_s=5.0,  # a timestamp line each second on every streaming port
         ts_event_unit="us",
+        withdraws_trades=True,
         trade_ids_contiguous=False,  # tick ids are counted by market center, and repeat within a day
         connection_lifetime_s=None,
         max_streams_per_connection=100_000,  # how many symbols is the account's business: SYMBOL LIMIT REACHED
@@ -65,6 +68,7 @@ IQFEED: Final = ReadingFeed(
         channels=("trade", "quote", "book", "admin"),
         channel_groups=(("trade", "quote"), ("book",), ("bar",), ("admin",)),
         asides=("admin",),
+        bar_calendars=((US_STOCK, "XNYS"),),
         # Level 2 and admin know no such command and answer with an error line, which is a sign of life as well.
         ping="T",
     ),

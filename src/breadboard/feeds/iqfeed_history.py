@@ -8,17 +8,19 @@ from itertools import pairwise
 from math import gcd
 from typing import Final
 
+from breadboard.feeds.conditions import IQFEED, flags_of
 from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, error_of, fields_of
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag, Side
+from breadboard.model.kinds import EventKind, Side
 
 MOST_ROWS: Final = 65_535
 _DAY_S: Final = DAY_NS // SECOND
-_FLAGS: Final = {"C": Flag(0), "E": Flag(0), "O": Flag.INELIGIBLE}
+UNCOUNTED: Final = {basis: IQFEED.uncounted(frozenset(basis)) for basis in "CEO"}
+"""By basis; what is S is no print."""
 _BASES: Final = {"C": "last qualified", "E": "extended hours", "O": "other"}
 _SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
 
@@ -85,7 +87,7 @@ def _tick(name: str, row: list[str], at: At) -> Event | None:
     basis = row[7]
     if basis == "S":
         return None
-    if basis not in _FLAGS:
+    if basis not in UNCOUNTED:
         raise Refused(f"unknown basis {basis[:10]!r}")
     amount, exponent = size(row[2])
     if amount == 0 and basis != "O":  # the official open and close of a market center are told with size 0
@@ -94,7 +96,8 @@ def _tick(name: str, row: list[str], at: At) -> Event | None:
     return Event(
         kind=EventKind.TRADE,
         symbol=name,
-        flags=_FLAGS[basis],
+        flags=flags_of(UNCOUNTED[basis]),
+        code=UNCOUNTED[basis],
         side=_SIDES.get(row[10], Side.NONE) if len(row) > 10 else Side.NONE,
         ts_event=_stamp(row[0]),
         sequence=tick_id,

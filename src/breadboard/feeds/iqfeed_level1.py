@@ -8,8 +8,10 @@ that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of
 
 from typing import Final
 
+from breadboard.feeds.conditions import flags_of
 from breadboard.feeds.eastern import NearestDay, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import Plan, longer, number, plan_for, price, side, size, symbol
+from breadboard.feeds.iqfeed_history import UNCOUNTED
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import (
     NO_NOTES,
@@ -22,7 +24,7 @@ from breadboard.feeds.iqfeed_notes import (
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag, Side
+from breadboard.model.kinds import EventKind, Flag, Side, Uncounted
 
 _TRADE: Final = EventKind.TRADE
 _QUOTE: Final = EventKind.QUOTE
@@ -31,8 +33,8 @@ _NOUGHT: Final = frozenset({"", "0"})
 _NO_FLAG: Final = Flag(0)
 # Joining flags of an Enum costs more than reading the line: every union is made once.
 _TRADE_FLAGS: Final = {
-    (letter, delayed): (Flag.INELIGIBLE if letter == "O" else _NO_FLAG) | (Flag.DELAYED if delayed else _NO_FLAG)
-    for letter in "CEO"
+    (letter, delayed): flags_of(UNCOUNTED[letter]) | (Flag.DELAYED if delayed else _NO_FLAG)
+    for letter in UNCOUNTED
     for delayed in (False, True)
 }
 _QUOTE_FLAGS: Final = (_NO_FLAG, Flag.DELAYED)
@@ -61,7 +63,8 @@ class Level1:
         # Capitals say that something traded, and at most one of them is there.
         letter = contents[:1] if contents[:1] in "CEO" else _letter(contents)
         if letter:
-            traded = self._trade(parts, plan, at, _TRADE_FLAGS[letter, delayed], held=False)
+            flags, uncounted = _TRADE_FLAGS[letter, delayed], UNCOUNTED[letter]
+            traded = self._trade(parts, plan, at, flags, uncounted, held=False)
             _remember(memory, parts, plan)
         if "b" in contents or "a" in contents:
             bid = parts[plan.bid_time] if "b" in contents else ""
@@ -87,7 +90,7 @@ class Level1:
         nothing = not parts[plan.last] or parts[plan.size] in _NOUGHT
         if nothing or (known and not at.notes):
             return Meaning((quoted,))
-        traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], held=True)
+        traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], None, held=True)
         _remember(memory, parts, plan)
         return Meaning((quoted, traded))
 
@@ -135,7 +138,9 @@ class Level1:
         symbol(parts[1])
         return Meaning(ignored="F", notes=fundamental_notes(parts, memory.fundamental) if at.notes else NO_NOTES)
 
-    def _trade(self, parts: list[str], plan: Plan, at: At, flags: Flag, *, held: bool) -> Event:
+    def _trade(
+        self, parts: list[str], plan: Plan, at: At, flags: Flag, uncounted: Uncounted | None, *, held: bool
+    ) -> Event:
         amount, exponent = size(parts[plan.size])
         if amount == 0 and Flag.INELIGIBLE not in flags:  # official opens and closes are told with size 0
             raise Refused("a trade of size 0")
@@ -144,6 +149,7 @@ class Level1:
             kind=_TRADE,
             symbol=symbol(parts[1]),
             flags=flags,
+            code=uncounted,
             side=_SIDES.get(parts[plan.aggressor], Side.NONE),
             ts_event=self._traded(parts, plan, at, held=held),
             sequence=tick_id,

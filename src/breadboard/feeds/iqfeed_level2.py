@@ -1,23 +1,26 @@
-"""What the lines of Level 2 mean (protocol 6.2, and the market-maker lines before it): books, as absolute level totals.
+"""What the lines of Level 2 mean (protocol 6.2, and the market-maker lines before it): orders, or levels of price.
 
-There is no sequence number and no checksum. A summary (6, 7, Z) that follows a connection, or the gateway's own return
-to its servers, begins the book anew: its first line becomes the snapshot, all lines after it change what is there.
-A summary that comes again, long after the one before, is the answer to a renewed watch and begins anew as well. A
-symbol that begins with an update instead had nothing to summarise: its book begins empty.
+A market maker's quote is an order, known by its MMID and side; an order of a market-by-order book has its own number.
+The engine keeps them and adds them up, as it does of any venue that tells of orders. There is no sequence number and no
+checksum. A summary (6, 7, Z) that follows a connection, or the gateway's own return to its servers, begins the book
+anew: its first line clears what there was, all lines after it change what is there. A summary that comes again, long
+after the one before, is the answer to a renewed watch and begins anew as well. A symbol that begins with an update
+instead had nothing to summarise: its book begins empty.
 """
 
 from typing import Final
 
 from breadboard.feeds.eastern import eastern_ns, parse_clock, parse_day
-from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Depth, amount
+from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Change, Depth, amount, gone
 from breadboard.feeds.iqfeed_fields import price, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
-from breadboard.feeds.iqfeed_notes import NO_NOTES, depth_notes
+from breadboard.feeds.iqfeed_notes import NO_NOTES, Notes, depth_notes
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Level, Meaning, Refused
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, OrderAction
 
+_CHANGED: Final = EventKind.ORDER
 _DELTA: Final = EventKind.BOOK_DELTA
 _SNAPSHOT: Final = EventKind.BOOK_SNAPSHOT
 _SIDES: Final = {"B": BIDS, "A": ASKS}
@@ -41,6 +44,8 @@ LINES: Final = {
     **dict.fromkeys("Z2", _MAKER),
 }
 """The fields of each kind of line, in their order."""
+Changes = tuple[Change | Level, ...]
+"""Of orders, or of levels; a line never tells both."""
 SUMMARIES: Final = frozenset("67Z")
 
 
@@ -65,24 +70,51 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
     fresh = summary and again
     book = Depth(by_order) if known is None or fresh else known
     ts_event = _when(parts, fields, at)
-    levels = _CHANGES[kind](book, parts)
+    changes = _CHANGES[kind](book, parts)
+    if kind == "5" and known is None and not memory.begun:  # a line out of any connection: it says what it says
+        changes = gone(_key(parts), _side(parts[4]))
     # Only a line that was understood to its end leaves a trace.
     if book is not known:
         _keep(memory, name, book)
     if summary:
         book.summary_ts = at.ts_recv
         memory.lost.discard(name)
-    event = Event(
-        kind=_SNAPSHOT if fresh else _DELTA,
-        symbol=name,
-        flags=_FLAGS[memory.delayed],
-        ts_event=ts_event,
-        levels=levels,
-        notes=notes,
-    )
-    if known is None and memory.begun and not fresh:
-        return Meaning((Event(kind=_SNAPSHOT, symbol=name, flags=_FLAGS[memory.delayed], ts_event=ts_event), event))
-    return Meaning((event,))
+    begins = fresh or (known is None and memory.begun)
+    events = _told(name, changes, _FLAGS[memory.delayed], ts_event, notes, begins, whole=fresh)
+    return Meaning(events) if events else Meaning(ignored="an order that is not there", notes=notes)
+
+
+def _told(
+    name: str, changes: Changes, flags: Flag, ts_event: int, notes: Notes, begins: bool, *, whole: bool
+) -> tuple[Event, ...]:
+    """Return the events of a line; where it ``begins`` a book, that it is empty first, unless the line is the whole."""
+    orders = [change for change in changes if isinstance(change, Change)]
+    levels = tuple(change for change in changes if not isinstance(change, Change))
+    events: list[Event] = []
+    if levels:
+        if begins and not whole:
+            events.append(Event(kind=_SNAPSHOT, symbol=name, flags=flags, ts_event=ts_event))
+        kind = _SNAPSHOT if whole else _DELTA
+        events.append(Event(kind=kind, symbol=name, flags=flags, ts_event=ts_event, levels=levels, notes=notes))
+    elif begins:
+        events.append(Event(kind=_CHANGED, code=OrderAction.CLEAR, symbol=name, flags=flags, ts_event=ts_event))
+    for action, order_id, side, price_, size, size_exp in orders:
+        events.append(
+            Event(
+                kind=_CHANGED,
+                symbol=name,
+                code=action,
+                flags=flags,
+                side=side,
+                ts_event=ts_event,
+                order_id=order_id,
+                price=price_,
+                size=size,
+                size_exp=size_exp,
+                notes=notes,
+            )
+        )
+    return tuple(events)
 
 
 def clear_depth(parts: list[str], memory: Memory) -> Meaning:
@@ -91,8 +123,11 @@ def clear_depth(parts: list[str], memory: Memory) -> Meaning:
         raise Refused("CLEAR DEPTH without symbol and side")
     name, side = symbol(parts[2]), _side(parts[3])
     book = memory.books.get(name)
-    levels = book.clear(side) if book is not None else ()
-    return Meaning((Event(kind=_DELTA, symbol=name, flags=_FLAGS[memory.delayed], levels=levels),))
+    changes: Changes = ()
+    if book is not None:
+        changes = book.clear_orders(side) if book.by_order else book.clear_levels(side)
+    events = _told(name, changes, _FLAGS[memory.delayed], ABSENT, NO_NOTES, begins=False, whole=False)
+    return Meaning(events) if events else Meaning(ignored="CLEAR DEPTH of what is empty")
 
 
 def lost_depth(parts: list[str], memory: Memory) -> str | None:
@@ -138,36 +173,31 @@ def _when(parts: list[str], fields: tuple[str, ...], at: At) -> int:
     return eastern_ns(day, parse_clock(clock), at.ts_recv) if clock else ABSENT
 
 
-def _order(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+def _order(book: Depth, parts: list[str]) -> Changes:
     return book.put(_key(parts), _side(parts[4]), price(parts[5]), amount(parts[6]))
 
 
-def _order_gone(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+def _order_gone(book: Depth, parts: list[str]) -> Changes:
     _side(parts[4])
     return book.drop(_key(parts))
 
 
-def _level(book: Depth, parts: list[str]) -> tuple[Level, ...]:
-    return book.set_level(_side(parts[2]), price(parts[3]), amount(parts[4]))
+def _level(book: Depth, parts: list[str]) -> Changes:
+    return book.set_level(_side(parts[2]), price(parts[3]), parts[4])
 
 
-def _level_gone(book: Depth, parts: list[str]) -> tuple[Level, ...]:
-    return book.set_level(_side(parts[2]), price(parts[3]), 0)
+def _level_gone(book: Depth, parts: list[str]) -> Changes:
+    return book.set_level(_side(parts[2]), price(parts[3]), "0")
 
 
-def _maker(book: Depth, parts: list[str]) -> tuple[Level, ...]:
+def _maker(book: Depth, parts: list[str]) -> Changes:
     """Take both sides of a market maker; a side that is not valid, or empty, is gone."""
-    levels: tuple[Level, ...] = ()
     read = []
     for letter, side, place, valid in (("B", BIDS, 3, 11), ("A", ASKS, 4, 12)):
         there = parts[valid] == "T" and parts[place] and parts[place + 2]
-        read.append(
-            (f"{parts[2]} {letter}", side, price(parts[place]) if there else 0, parts[place + 2] if there else "")
-        )
-    sizes = [amount(text) if text else 0 for _, _, _, text in read]
-    for (key, side, paid, _), size in zip(read, sizes, strict=True):
-        levels += book.put(key, side, paid, size) if size else book.drop(key)
-    return levels
+        paid, size = (price(parts[place]), amount(parts[place + 2])) if there else (0, amount("0"))
+        read.append((f"{parts[2]} {letter}", side, paid, size))
+    return tuple(change for one in read for change in book.put(*one))
 
 
 _CHANGES: Final = {

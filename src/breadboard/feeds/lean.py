@@ -5,21 +5,24 @@ its ticks. Times are milliseconds after midnight in New York, prices in 1/10,000
 ``ms,price,size,exchange,conditions,suspicious``; a quote ``ms,bid,size,ask,size,exchange,condition,suspicious``, one
 side of one exchange a row, the other 0.
 
-``conditions`` are bits in hex. Which prints move a price is a table, taken from the vendor's bars (docs/importing.md
-has how many of them it reproduces): the prints of auctions, those priced by something else and the exchanges' official
-prices never do; sellers', sweep and exempt average-price prints do so outside the regular session alone. All count for
-volume.
+``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
+(docs/importing.md has how many of them it reproduces): the prints of auctions, those priced by something else and the
+exchanges' official prices never do; sellers', sweep and exempt average-price prints do so outside the regular session
+alone. All count for volume, but for suspicious ones, which count for nothing.
 """
 
+from functools import lru_cache
 from typing import ClassVar, Final
 
+from breadboard.feeds.conditions import LEAN as LEAN_CONDITIONS
+from breadboard.feeds.conditions import flags_of
 from breadboard.feeds.eastern import DAY_NS, eastern_ns, parse_day
 from breadboard.feeds.file_feed import file_feed
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, Uncounted
 
 MILLISECOND: Final = 1_000_000
 PRICE: Final = 100_000
@@ -28,30 +31,15 @@ SHARE: Final = 100_000_000
 """One share in 1e-8."""
 
 
-def _bits(*numbers: int) -> int:
-    return sum(1 << number for number in numbers)
-
-
-FORM_T, EXTENDED_HOURS = 10, 13
-EXTENDED: Final = _bits(FORM_T, EXTENDED_HOURS)
-NEVER_PRICED: Final = _bits(6, 7, 9, 24, 26)
-"""Opening print, closing print, derivatively priced, official close, official open."""
-PRICED_WHEN_EXTENDED: Final = _bits(3, 5)
-"""Seller, intermarket sweep."""
-EXEMPT_AVERAGE: Final = _bits(20, 29)
-"""Average price and exempt from the rule against trading through: both together are priced likewise."""
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _LONGEST: Final = 18
 """Digits."""
 
 
-def is_priced(conditions: int) -> bool:
-    """Tell whether a print with these condition bits moves open, high, low and close."""
-    if conditions & NEVER_PRICED:
-        return False
-    if conditions & EXTENDED:
-        return True
-    return not conditions & PRICED_WHEN_EXTENDED and conditions & EXEMPT_AVERAGE != EXEMPT_AVERAGE
+@lru_cache(maxsize=1 << 12)
+def uncounted(conditions: int) -> Uncounted:
+    """Return what a print with these condition bits does not count for."""
+    return LEAN_CONDITIONS.uncounted(frozenset(bit for bit in range(64) if conditions >> bit & 1))
 
 
 class LeanReader:
@@ -99,11 +87,12 @@ def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
     if len(fields) < 6:
         raise Refused(f"a trade of {len(fields)} fields")
     _, price, size, exchange, conditions, suspicious = fields[:6]
-    flags = Flag(0) if is_priced(_hex(conditions)) else Flag.VOLUME_ONLY
+    denied = Uncounted.ALL.everywhere if _number(suspicious) else uncounted(_hex(conditions))
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol,
-        flags=flags | (Flag.INELIGIBLE if _number(suspicious) else Flag(0)),
+        flags=flags_of(denied),
+        code=denied,
         ts_event=ts_event,
         price=_price(price),
         size=_number(size) * SHARE,

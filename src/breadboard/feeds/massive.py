@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from breadboard.errors import UsageError
+from breadboard.feeds.massive_calls import REST
 from breadboard.feeds.massive_messages import MassiveReader
 from breadboard.feeds.massive_session import CHANNELS, MassiveSession
 from breadboard.feeds.reading_feed import ReadingFeed
@@ -30,7 +31,9 @@ def _conversation(home: str, can: Capabilities, wish: Wish) -> MassiveSession:
             f"{can.venue} asks for a key, and {can.credential} is not set", hint=f"export {can.credential}=…"
         )
     wanted = ("*",) if "*" in symbols else symbols
-    return MassiveSession(_address(wish.url or home), wanted, _topics(can.venue, wish.channels), wish.key)
+    # Of another host than the venue's own nobody knows where its REST interface is: the key goes nowhere on a guess.
+    rest_url = wish.rest_url or ("" if wish.url else REST)
+    return MassiveSession(_address(wish.url or home), wanted, _topics(can.venue, wish.channels), wish.key, rest_url)
 
 
 def _address(url: str) -> str:
@@ -58,6 +61,7 @@ def _capabilities(venue: str, completeness: str, channels: tuple[str, ...]) -> C
         heartbeat_s=None,  # nights and weekends are silent; the WebSocket's own pings show a dead line
         ts_event_unit="ms",
         trade_ids_contiguous=False,
+        withdraws_trades=True,  # in the answers of /v3/trades; the stream never does
         connection_lifetime_s=None,
         max_streams_per_connection=1_000_000,  # one connection a key: more symbols never mean another connection
         client_messages_per_s=20.0,

@@ -80,6 +80,10 @@ def dividends(symbol: str) -> Call:
     return Call("/v3/reference/dividends", {"ticker": symbol, "limit": "1000"})
 
 
+CONDITIONS: Final = "conditions"
+"""The tag of their answers."""
+
+
 def conditions() -> Call:
     """Return what each condition of a trade does to bars: load it once, at the start."""
     return Call("/v3/reference/conditions", {"asset_class": "stocks", "limit": "1000"})

@@ -90,7 +90,7 @@ def trade_of(event: Payload) -> Event:
 
 
 def identity_of(notes: dict[str, Any] | Payload) -> str:
-    """Return what names a trade within its ticker's day, beside its sequence."""
+    """Return what names a trade within its ticker's day, beside its sequence and its figures."""
     return f"{notes.get('exchange')} {notes.get('trf')} {notes.get('id')}"
 
 

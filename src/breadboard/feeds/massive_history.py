@@ -55,6 +55,8 @@ class MassiveHistory:
     stop_late: bool = False
     """End at the first answer that says that the plan's data are late, without taking it: ask for less then."""
     error: str | None = None
+    failure: Failure | None = None
+    """What the error is, where the venue said it with a status."""
     hint: str = ""
     remarks: Sequence[str] = ()
     _page: Fetch | None = None
@@ -112,6 +114,7 @@ class MassiveHistory:
         assert refusal is not None
         if refusal.again_in_s is not None:
             return [replace(self._page, delay_s=refusal.again_in_s)]
+        self.failure = refusal.failure
         words = refusal.message.replace(self.key, "…") if self.key else refusal.message
         said = f"{status} {words}".strip() if status else "no whole answer"
         match refusal.failure:

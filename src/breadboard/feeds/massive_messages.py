@@ -4,6 +4,9 @@ from typing import ClassVar, Final
 
 import msgspec
 
+from breadboard.calendars import REGULAR, phase
+from breadboard.feeds.conditions import flags_of
+from breadboard.feeds.massive_calls import CONDITIONS
 from breadboard.feeds.massive_documents import MOST_EVENTS, read_document
 from breadboard.feeds.massive_events import (
     BAR_SECONDS,
@@ -16,13 +19,16 @@ from breadboard.feeds.massive_events import (
     trade_of,
 )
 from breadboard.feeds.massive_json import Payload, object_of, parse_array
+from breadboard.feeds.massive_reference import OUTSIDE, ConditionRules, read_conditions
 from breadboard.feeds.massive_seen import SeenTrades
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, unknown_type
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, Uncounted
 
 REASON_LENGTH: Final = 300
+_CALENDAR: Final = "XNYS"
+_MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, list[tuple[int, int]], list[int]])
 
 
 class _Frame:
@@ -62,7 +68,11 @@ class _Frame:
 
 
 class MassiveReader:
-    """A ``readers.FrameReader``; it remembers which trades it has seen, and nothing else."""
+    """A ``readers.FrameReader``; it remembers which trades it has seen, and the venue's table of conditions.
+
+    The table is a document like any other, and holds from its place in the journal on, for every source. Before the
+    first one prints count for all.
+    """
 
     words: ClassVar = frozenset(
         {
@@ -74,6 +84,8 @@ class MassiveReader:
 
     def __init__(self) -> None:
         self._seen = SeenTrades()
+        self._rules = ConditionRules({}, {})
+        self._table = self._rules.table()
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means; ``refused`` names the events in it that could not be understood."""
@@ -95,6 +107,8 @@ class MassiveReader:
 
     def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
         """Return what a fetched or imported document means; a trade that the stream told of is a duplicate."""
+        if head.tag.partition(":")[0] == CONDITIONS and head.status == 200:
+            return self._learn(body)
         meaning = read_document(head, body)
         return Meaning(
             events=tuple(self._marked(event, at) for event in meaning.events),
@@ -109,17 +123,44 @@ class MassiveReader:
         return None
 
     def snapshot(self) -> bytes:
-        """Return which trades were seen."""
-        return self._seen.snapshot()
+        """Return which trades were seen, and the table."""
+        rules = self._rules
+        return msgspec.msgpack.encode((self._seen.snapshot(), sorted(rules.uncounted.items()), sorted(rules.form_t)))
 
     def restore(self, state: bytes) -> None:
-        """Go back to what ``snapshot`` returned."""
-        self._seen.restore(state)
+        """Go back to what ``snapshot`` returned; empty bytes are a fresh memory."""
+        seen, uncounted, form_t = _MEMORY.decode(state) if state else (b"", [], [])
+        self._seen.restore(seen)
+        self._rules = ConditionRules({one: Uncounted(denied) for one, denied in uncounted}, {}, frozenset(form_t))
+        self._table = self._rules.table()
+
+    def _learn(self, body: bytes) -> Meaning:
+        """Take a page of the table of conditions. Raises ValueError for one that cannot be understood."""
+        page, _ = read_conditions(body)
+        known = self._rules
+        self._rules = ConditionRules(
+            {**known.uncounted, **page.uncounted}, {}, known.form_t - page.uncounted.keys() | page.form_t
+        )
+        self._table = self._rules.table()
+        return Meaning(control=True, notes={"conditions": len(page.uncounted)})
+
+    def _uncounted(self, event: Event) -> Uncounted:
+        """Return what a print does not count for."""
+        conditions = event.notes.get("conditions", ())
+        if not self._rules.form_t.isdisjoint(conditions) and phase(_CALENDAR, event.ts_event) != REGULAR:
+            conditions = (*conditions, OUTSIDE)
+        return self._table.uncounted(frozenset(conditions))
 
     def _marked(self, event: Event, at: At) -> Event:
-        """Return the event, flagged where this source has told of the same trade before."""
+        """Return the event, with what it does not count for, and flagged where this source has told of it before.
+
+        The same with other figures is another: a correction puts the right ones in, and takes the wrong ones back.
+        """
+        if event.kind is EventKind.TRADE and (denied := self._uncounted(event)):
+            event = msgspec.structs.replace(event, code=denied, flags=event.flags | flags_of(denied))
         if event.kind is not EventKind.TRADE or event.flags & Flag.WITHDRAWN or event.symbol is None:
             return event
-        if not self._seen.again(at.source, event.symbol, event.ts_event, event.sequence, identity_of(event.notes)):
+        identity = f"{identity_of(event.notes)} {event.price} {event.size}e{event.size_exp}"
+        if not self._seen.again(at.source, event.symbol, event.ts_event, event.sequence, identity):
             return event
         return msgspec.structs.replace(event, flags=event.flags | Flag.DUPLICATE)

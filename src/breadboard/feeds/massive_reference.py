@@ -1,42 +1,42 @@
 """Massive's reference data: which prints build bars, exchanges, splits, dividends, and when the market is open."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
+from breadboard.feeds.conditions import ConditionTable, Rule
 from breadboard.feeds.massive_json import Payload, count, needed, number, object_of, parse_body, text
 from breadboard.feeds.massive_rest import Page, page_of
 from breadboard.feeds.reading import Refused, symbol_of
 from breadboard.feeds.times import parse_rfc3339
 from breadboard.model.decimals import ABSENT, parse_price
-
-
-@dataclass(frozen=True, slots=True)
-class Updates:
-    """What a print may change in a bar that covers all exchanges (the consolidated rules)."""
-
-    high_low: bool = True
-    open_close: bool = True
-    volume: bool = True
+from breadboard.model.kinds import Uncounted
 
 
 @dataclass(frozen=True, slots=True)
 class ConditionRules:
-    """What each condition does to bars, by its id."""
+    """What a print with each condition does not count for in bars over all exchanges, by its id."""
 
-    updates: Mapping[int, Updates]
+    uncounted: Mapping[int, Uncounted]
     names: Mapping[int, str]
+    form_t: frozenset[int] = frozenset()
+    """Conditions that say no more than that it was traded outside regular hours."""
 
-    def of(self, conditions: Iterable[int]) -> Updates:
-        """Return what a trade with these conditions may change: what all of them allow, all where there are none.
+    def table(self) -> ConditionTable:
+        """Return the rules as a table; ``OUTSIDE`` is the condition of a print outside regular hours.
 
-        A condition without rules, or one that is not in the table, allows all.
+        What the rules say of Form T is meant for regular hours and for the day. Outside them nearly every print has
+        it, and the vendor's bars take their prices from these (massive.com, knowledge base, "Does a Form T trade
+        update …").
         """
-        rules = [self.updates[one] for one in conditions if one in self.updates]
-        return Updates(
-            all(rule.high_low for rule in rules),
-            all(rule.open_close for rule in rules),
-            all(rule.volume for rule in rules),
+        told = [(one, denied) for one, denied in sorted(self.uncounted.items()) if denied]
+        of_day = [Rule(frozenset((one,)), Uncounted(denied.everywhere & ~Uncounted.ALL)) for one, denied in told]
+        return ConditionTable(
+            of_day
+            + [
+                Rule(frozenset((one,)), denied, frozenset((OUTSIDE,)) if one in self.form_t else frozenset())
+                for one, denied in told
+            ]
         )
 
 
@@ -105,10 +105,21 @@ class Holiday:
     ts_close: int
 
 
+OUTSIDE: Final = "outside regular hours"
+_FORM_T: Final = "T"
+"""On both tapes and on FINRA's."""
+_KINDS: Final = {
+    Uncounted.OPEN_CLOSE: "open_close",
+    Uncounted.HIGH_LOW: "high_low",
+    Uncounted.VOLUME: "volume",
+}
+
+
 def read_conditions(body: bytes) -> tuple[ConditionRules, Page[int]]:
     """Return the rules of one page of ``/v3/reference/conditions`` for trades, and the page with the ids."""
-    updates: dict[int, Updates] = {}
+    uncounted: dict[int, Uncounted] = {}
     names: dict[int, str] = {}
+    form_t: set[int] = set()
 
     def take(result: Payload) -> int:
         identifier = _whole(result, "id")
@@ -116,16 +127,19 @@ def read_conditions(body: bytes) -> tuple[ConditionRules, Page[int]]:
         if not isinstance(types, list) or "trade" not in types:
             return identifier  # ids of quotes and of trades overlap
         names[identifier] = needed(text(result, "name"), "name")
+        letters = _words(result, "sip_mapping")
+        if letters and set(letters.values()) == {_FORM_T}:
+            form_t.add(identifier)
         rules = _part(result, "update_rules")
         if "consolidated" in rules:
             consolidated = _part(rules, "consolidated")
-            updates[identifier] = Updates(
-                *(_truth(consolidated, f"updates_{what}") for what in ("high_low", "open_close", "volume"))
+            uncounted[identifier] = Uncounted(
+                sum(what for what in _KINDS if not _truth(consolidated, f"updates_{_KINDS[what]}"))
             )
         return identifier
 
     page = page_of(body, take)
-    return ConditionRules(updates, names), page
+    return ConditionRules(uncounted, names, frozenset(form_t)), page
 
 
 def read_exchanges(body: bytes) -> Page[Exchange]:

@@ -28,7 +28,9 @@ T = TypeVar("T")
 
 WITHDRAWN: Final = frozenset({7, 8, 10, 11, 12})
 """``correction`` as the consolidated tape writes it: 7 and 8 are prints later found in error or cancelled, 10 and 11
-the records that say so, 12 the wrong figures of a print that was corrected; 1 is such a print with the right ones."""
+the records that say so, 12 the wrong figures of a print that was corrected."""
+CORRECTED: Final = 1
+"""Such a print with the right figures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def _trade(result: Payload, symbol: str) -> Event:
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol,
-        flags=Flag.HISTORY | (Flag.WITHDRAWN if correction in WITHDRAWN else Flag(0)),
+        flags=Flag.HISTORY | _corrects(correction),
         ts_event=required_time(result, "sip_timestamp"),
         sequence=count(result, "sequence_number"),
         trade_id=trade_id_of(identifier),
@@ -164,6 +166,12 @@ def _trade(result: Payload, symbol: str) -> Event:
         size_exp=exponent,
         notes=notes,
     )
+
+
+def _corrects(correction: int) -> Flag:
+    if correction in WITHDRAWN:
+        return Flag.WITHDRAWN
+    return Flag.LATE_PRINT if correction == CORRECTED else Flag(0)
 
 
 def _quote(result: Payload, symbol: str) -> Event:

@@ -1,9 +1,9 @@
 """Which trades of Massive were received before: its ids are no row of numbers, so they are remembered one by one.
 
-A trade is known by (ticker, exchange, trf, id, sequence, trading day). ``q`` grows within a ticker's day, so a trade
-above the highest is new without a look; the others are looked for among the last ones. What is remembered outlives the
-connection on purpose: what a venue sends again, it sends after a reconnect. A trade fetched when the last ones no
-longer reach back to it cannot be known again: fetch what an outage took soon after it, and little around it.
+A trade is known by (ticker, exchange, trf, id, price, size, sequence, trading day). ``q`` grows within a ticker's day,
+so a trade above the highest is new without a look; the others are looked for among the last ones. What is remembered
+outlives the connection on purpose: what a venue sends again, it sends after a reconnect. A trade fetched when the last
+ones no longer reach back to it cannot be known again: fetch what an outage took soon after it, and little around it.
 """
 
 from array import array

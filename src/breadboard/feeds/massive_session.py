@@ -11,7 +11,9 @@ from typing import Final
 
 import msgspec
 
+from breadboard.feeds.massive_calls import CONDITIONS, conditions
 from breadboard.feeds.massive_events import topic_in
+from breadboard.feeds.massive_history import MassiveHistory
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import GapReason
@@ -53,6 +55,8 @@ class MassiveSession:
     topics: Sequence[str]
     """The topics of each symbol: T, Q, A, AM, LULD."""
     key: str = field(repr=False)
+    rest_url: str = ""
+    """Where the table of conditions is fetched, each time we are let in; empty: nowhere, and trades count for all."""
     subscriptions: Subscriptions = field(init=False)
     _since_s: float | None = field(init=False, default=None)
     """When time was first told of what we now wait for."""
@@ -60,6 +64,7 @@ class MassiveSession:
     _greeted: bool = field(init=False, default=False)
     _admitted: bool = field(init=False, default=False)
     _unconfirmed: dict[str, None] = field(init=False, default_factory=dict)
+    _conditions: MassiveHistory | None = field(init=False, default=None)
     _denials: int = field(init=False, default=0)
     """Logins in a row that were denied; outlives connections on purpose."""
 
@@ -100,9 +105,9 @@ class MassiveSession:
                     requests += self._answer(status.status, status.message)
         return requests
 
-    def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
-        """Return nothing: what is fetched is for the decoder."""
-        return []
+    def on_document(self, tag: str, status: int, body: bytes) -> list[Request]:
+        """Return the next page of the table of conditions, or the same once more. What it says is for the decoder."""
+        return [] if self._conditions is None else self._conditions.on_document(tag, status, body)
 
     def on_time(self, now_s: float) -> list[Request]:
         """Leave where nobody greets or lets us in; tell of topics that were never confirmed."""
@@ -127,7 +132,7 @@ class MassiveSession:
                 return [Send(_said("auth", self.key))]
             case "auth_success" if not self._admitted:
                 self._admitted, self._since_s = True, None
-                return self._subscribe()
+                return [*self._rules(), *self._subscribe()]
             case "success":
                 self._answered(message)
             case "error":
@@ -153,6 +158,13 @@ class MassiveSession:
         wait_s = min(DENIED_WAIT_S * (1 << self._denials), LONGEST_WAIT_S)
         self._denials = min(self._denials + 1, 10)
         return wait_s
+
+    def _rules(self) -> list[Request]:
+        """Ask for the table of conditions, before the first trade can come."""
+        if not self.rest_url or "T" not in self.topics:
+            return []
+        self._conditions = MassiveHistory(CONDITIONS, conditions(), self.key, self.rest_url)
+        return self._conditions.requests()
 
     def _subscribe(self) -> list[Request]:
         wanted = [f"{topic}.{symbol}" for symbol in self.symbols for topic in self.topics]

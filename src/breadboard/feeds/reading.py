@@ -9,7 +9,7 @@ import msgspec
 
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead, Gap
-from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, OrderAction, Side, StatusCode, Uncounted
 
 M = TypeVar("M", bound=msgspec.Struct)
 
@@ -29,7 +29,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     kind: EventKind
     symbol: str | None
     flags: Flag = Flag(0)
-    code: StatusCode | GapReason | OrderAction | None = None
+    code: StatusCode | GapReason | OrderAction | Uncounted | None = None
     side: Side = Side.NONE
     ts_event: int = ABSENT
     sequence: int = ABSENT

@@ -123,6 +123,7 @@ YAHOO: Final = ReadingFeed(
         channels=tuple(CHANNELS),
         max_symbols_per_connection=SYMBOLS_A_CONNECTION,
         canary=(CANARY,),
+        bar_calendars=(("[A-Z]{1,5}(-[A-Z]{1,2})?", "XNYS"),),  # elsewhere listed ones have a suffix: VOD.L
     ),
     YahooSession,
     PricingReader,

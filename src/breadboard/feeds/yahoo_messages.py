@@ -29,7 +29,7 @@ from breadboard.feeds.yahoo_chart import read_chart
 from breadboard.feeds.yahoo_protobuf import Fields, MarketHours, QuoteType, decode
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, Uncounted
 
 LONGEST_DAY_MS: Final = 12 * 3_600_000
 """Frames further apart do not belong to one session for certain: the difference of their volumes means nothing."""
@@ -46,6 +46,8 @@ _WORDS: Final[dict[str, dict[int, str]]] = {
 
 Quote = tuple[int, int, int, int, int, int]
 """Bid, its size and exponent, ask, its size and exponent."""
+_OF_DAY: Final = (MarketHours.REGULAR_MARKET, None)
+"""Prices that move the day's, by the session they are said to be of."""
 _NO_QUOTE: Final = (ABSENT, ABSENT, SIZE_EXP, ABSENT, ABSENT, SIZE_EXP)
 
 
@@ -144,6 +146,7 @@ class PricingReader:
             kind=EventKind.TRADE,
             symbol=symbol,
             flags=Flag.AGGREGATED | late,
+            code=None if fields.get("market_hours") in _OF_DAY else Uncounted.DAY_PRICES,
             ts_event=time * 1_000_000,
             price=price,
             size=amount,

@@ -50,9 +50,9 @@ class Flag(IntFlag):
     DUPLICATE = 128
     """A trade whose venue id was seen before: on the tape, but not in bars or tables."""
     WITHDRAWN = 256
-    """Takes back an earlier print of the same id (IQFeed correction D): no trade of its own."""
+    """Takes back an earlier print of the same id (IQFeed correction D; Massive 7, 8, 10 to 12): no trade of its own."""
     LATE_PRINT = 512
-    """Put in by a correction (IQFeed correction I), after prints that followed it."""
+    """Put in by a correction (IQFeed correction I, Massive 1), after prints that followed it."""
     INELIGIBLE = 1024
     """The venue's own bars leave this print out (IQFeed basis O)."""
     SNAPSHOT = 2048
@@ -63,6 +63,38 @@ class Flag(IntFlag):
     """A trade whose conditions let it count for volume, and not for open, high, low and close."""
     UNKNOWN_ORDER = 8192
     """It changes an order that was never told of, or by more than is left of it: the book is not what we think."""
+
+
+class Uncounted(IntFlag):
+    """What a print does not count for in bars, in the tape's ``code`` column of TRADE rows; 0 for nearly all.
+
+    The day's bar of an exchange has rules of its own: prints outside the regular session move none of its prices. One
+    that counts for nothing within the day is INELIGIBLE as well, one that counts for volume alone VOLUME_ONLY.
+    """
+
+    OPEN_CLOSE = 1
+    HIGH_LOW = 2
+    VOLUME = 4
+    PRICES = OPEN_CLOSE | HIGH_LOW
+    ALL = PRICES | VOLUME
+    DAY_OPEN_CLOSE = 8
+    DAY_HIGH_LOW = 16
+    DAY_VOLUME = 32
+    DAY_PRICES = DAY_OPEN_CLOSE | DAY_HIGH_LOW
+
+    @property
+    def within_day(self) -> "Uncounted":
+        """What is said of bars shorter than a day."""
+        return self & Uncounted.ALL
+
+    @property
+    def everywhere(self) -> "Uncounted":
+        """The same for shorter bars and for the day's."""
+        return self | Uncounted(self.within_day << UNCOUNTED_OF_DAY)
+
+
+UNCOUNTED_OF_DAY: Final = 3
+"""Bits of ``Uncounted`` before those of the day."""
 
 
 class OrderAction(IntEnum):
@@ -236,7 +268,9 @@ class BarState(IntEnum):
     """The watermark has not passed ``ts_close``."""
     FINAL = 2
     CORRECTED = 3
-    """A trade arrived after the bar was final, and the bar was rewritten."""
+    """The bar was final and was rewritten: a trade arrived late, or was taken back."""
+    WITHDRAWN = 4
+    """Every trade that made it was taken back: there is no such bar, and its prices are the last it had."""
 
     @property
     def label(self) -> str:

@@ -66,7 +66,8 @@ class Tape:
     levels ``level_begin:level_end`` of the level columns, with absolute sizes, 0 removes; ``sequence_first``,
     ``sequence`` and ``sequence_prev`` are the venue's first, last and previous update numbers. An ORDER row has
     ``order_id``, ``side``, ``price`` and ``size``; the engine gives it the levels it changed.
-    ``code`` is a ``StatusCode`` on STATUS rows, a ``GapReason`` on GAP rows and an ``OrderAction`` on ORDER rows.
+    ``code`` is a ``StatusCode`` on STATUS rows, a ``GapReason`` on GAP rows, an ``OrderAction`` on ORDER rows and
+    ``Uncounted`` on TRADE rows.
     ``size`` of a CLOCK row is by how many ns our wall clock was set, where it was.
     """
 

@@ -62,6 +62,8 @@ class Answer:
     """The source said that it has nothing there."""
     status: int = 200
     """Of HTTP: a refusal may be part of what was asked for."""
+    tag: str = ""
+    """Of an answer that is one document as it came, beside those of the format; empty: it is of the format."""
 
     @property
     def origin(self) -> str:
@@ -81,6 +83,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "lobster": Format("lobster", dated.read_messages, "messages:{symbol}", counts_twice=True, dated=True),
     "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
     "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
+    "massive-conditions": Format("massive", massive.read_conditions, "conditions:{symbol}"),
 }
 """By the name on the command line."""
 
@@ -113,6 +116,9 @@ def read_through(answers: Sequence[Answer], about: About) -> None:
 def _documents(answer: Answer, about: About) -> Documents:
     """Yield what an answer holds, something at least. Raises UsageError."""
     form, nothing = FORMATS[about.format], True
+    if answer.tag:
+        yield answer.tag, answer.path.read_bytes()
+        return
     if answer.empty:
         yield form.tag.format(symbol=about.symbol, seconds=about.interval_s or ""), answer.path.read_bytes()
         return

@@ -76,6 +76,7 @@ read_trades: Final = partial(read_results, "trades")
 read_quotes: Final = partial(read_results, "quotes")
 read_splits: Final = partial(read_results, "splits")
 read_dividends: Final = partial(read_results, "dividends")
+read_conditions: Final = partial(read_results, "conditions")
 _TICKS: Final = frozenset({"trades", "quotes"})
 
 

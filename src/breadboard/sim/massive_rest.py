@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import quote, urlencode
+from zoneinfo import ZoneInfo
 
 from breadboard.clock import Clock
 from breadboard.sim.massive_tickers import Ticker, Window
@@ -40,6 +41,7 @@ ACTIONS: Final[Mapping[str, Mapping[str, Any]]] = {
 }
 """What every stock here once did."""
 _SECOND_NS: Final = 1_000_000_000
+_NEW_YORK: Final = ZoneInfo("America/New_York")
 
 
 class Rest:
@@ -132,7 +134,7 @@ def _windows(ticker: Ticker, seconds: int, begin: int, end: int) -> list[Window]
     """Return what traded in windows that begin in ``[begin, end]``, oldest first."""
     windows: dict[int, Window] = {}
     for trade, price in ticker.trades:
-        start = trade.ts - trade.ts % (seconds * _SECOND_NS)
+        start = _midnight(trade.ts) if seconds == SPANS["day"] else trade.ts - trade.ts % (seconds * _SECOND_NS)
         if begin <= start <= end:
             windows.setdefault(start, Window(start, price, price, price, price)).add(price, trade.shares)
     return list(windows.values())
@@ -162,8 +164,14 @@ def _ns(text: str, unit: int, *, last: bool = False) -> int:
     """Return the first (or last) nanosecond of a day, or that of a count of ``unit`` nanoseconds."""
     if text.isdigit():
         return int(text) * unit
-    day = int(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp()) * _SECOND_NS
-    return day + SPANS["day"] * _SECOND_NS - 1 if last else day
+    day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=_NEW_YORK)
+    return int((day + timedelta(days=1)).timestamp()) * _SECOND_NS - 1 if last else int(day.timestamp()) * _SECOND_NS
+
+
+def _midnight(ts: int) -> int:
+    """Return when the day of a moment began in New York, as the vendor's days do."""
+    there = datetime.fromtimestamp(ts // _SECOND_NS, _NEW_YORK)
+    return int(there.replace(hour=0, minute=0, second=0).timestamp()) * _SECOND_NS
 
 
 def _condition(number: int) -> dict[str, Any]:

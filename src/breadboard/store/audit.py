@@ -111,9 +111,11 @@ _ROWS: Final = (
     "SETTINGS max_threads = 1"
 )
 _FINAL: Final = (
-    "SELECT count() AS n FROM bars WHERE state != 'provisional' AND offset >= {start:Int64} SETTINGS max_threads = 1"
+    "SELECT count() AS n FROM bar_versions FINAL WHERE state != 'provisional' AND offset >= {start:Int64} "
+    "SETTINGS max_threads = 1"
 )
-"""Without an upper bound: a correction under way replaces a bar and has a later offset."""
+"""Without an upper bound: a correction under way replaces a bar and has a later offset. Withdrawn ones count: they were
+written."""
 _HOLES: Final = (
     "SELECT reach, first FROM (SELECT first, lagInFrame(furthest, 1, 0) OVER (ORDER BY first, end) AS reach FROM "
     "(SELECT first, end, max(end) OVER (ORDER BY first, end) AS furthest FROM batches)) WHERE first > reach"

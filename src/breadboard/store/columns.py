@@ -86,9 +86,18 @@ def arrow(columns: dict[str, pa.Array]) -> pa.Table:
 
 NULLABLE: Final = frozenset(
     (
-        *("ts_event", "sequence", "trade_id", "sequence_first", "sequence_prev", "sequence_from", "sequence_to"),
+        *(
+            "ts_event",
+            "sequence",
+            "trade_id",
+            "order_id",
+            "sequence_first",
+            "sequence_prev",
+            "sequence_from",
+            "sequence_to",
+        ),
         *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap", "bid_age_ns", "ask_age_ns"),
-        *("rate_age_ns", "average", "pnl"),
+        *("ts_book", "rate_age_ns", "average", "pnl"),
     )
 )
-"""Columns in which the venue may have said nothing, in every table but ``latest`` (which adds price)."""
+"""Columns in which the venue may have said nothing, in every table but ``latest`` and ``orders`` (which add price)."""

@@ -7,12 +7,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from breadboard.model.activity import Activity
-from breadboard.model.bars import INTERVALS
+from breadboard.model.bars import INTERVALS, Session
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.features import WINDOWS, Feature
 from breadboard.model.instruments import Instruments
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side
+from breadboard.model.kinds import BarState, EventKind, Flag, OrderAction, Provenance, Side, Uncounted
 from breadboard.model.tape import Tape
 from breadboard.store.columns import arrow, integers, labels, prices, sizes, stamps, volumes
 
@@ -25,7 +25,13 @@ PROVENANCES: Final = (Provenance.LIVE, Provenance.SYNTHETIC, Provenance.REPLAY, 
 SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
+_BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
+_SESSIONS: Final = tuple(session.label for session in Session)
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
+_UNCOUNTED: Final = tuple(
+    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code)
+    for code in range(2 * Uncounted.DAY_VOLUME)
+)
 _STATES: Final = ("", *(state.label for state in BarState))
 _INTERVAL_NAMES: Final = {seconds: name for name, seconds in INTERVALS.items()}
 _FEATURES: Final = tuple(feature.label for feature in Feature)
@@ -144,6 +150,7 @@ def trades(tape: Tape, labels_of: Labels) -> pa.Table:
             "price": prices(rows.price),
             "size": sizes(rows.size, rows.size_exp, nullable=True),
             "side": labels(rows.side, _SIDES),
+            "uncounted": labels(rows.code.astype(np.uint8), _UNCOUNTED),
             "flags": integers(rows.flags),
         }
     )
@@ -185,7 +192,7 @@ def book_deltas(tape: Tape, labels_of: Labels) -> pa.Table:
 def orders(tape: Tape, labels_of: Labels) -> pa.Table:
     """Return what happened to single orders, one row a change."""
     rows = Picked(tape, labels_of.in_key_order(tape, np.flatnonzero(tape.kind == EventKind.ORDER)))
-    return arrow(
+    return _nullable(
         common(rows, labels_of)
         | {
             "order_id": integers(rows.order_id, nullable=True),
@@ -194,8 +201,15 @@ def orders(tape: Tape, labels_of: Labels) -> pa.Table:
             "price": prices(rows.price, nullable=True),
             "size": sizes(rows.size, rows.size_exp, nullable=True),
             "flags": integers(rows.flags),
-        }
+        },
+        "price",
     )
+
+
+def _nullable(columns: dict[str, pa.Array], *names: str) -> pa.Table:
+    """Return a table in which these columns may be NULL, too."""
+    table = arrow(columns)
+    return table.cast(pa.schema([field.with_nullable(field.nullable or field.name in names) for field in table.schema]))
 
 
 def activity_bars(tape: Tape, bars_: NDArray[np.void], labels_of: Labels) -> pa.Table:
@@ -253,7 +267,7 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
     is_quote = np.arange(len(places)) >= len(picked[0])
     absent = np.where(is_quote, ABSENT, rows.price), np.where(is_quote, ABSENT, rows.size)
     bid = np.where(is_quote, rows.price, ABSENT), np.where(is_quote, rows.size, ABSENT)
-    table = arrow(
+    return _nullable(
         common(rows, labels_of)
         | {
             "kind": labels(is_quote.astype(np.uint8), ("trade", "quote")),
@@ -265,10 +279,9 @@ def latest(tape: Tape, labels_of: Labels) -> pa.Table:
             "ask_price": prices(rows.ask_price, nullable=True),
             "ask_size": sizes(rows.ask_size, rows.ask_size_exp, nullable=True),
             "flags": integers(rows.flags),
-        }
+        },
+        "price",
     )
-    fields = [field.with_nullable(field.nullable or field.name == "price") for field in table.schema]
-    return table.cast(pa.schema(fields))
 
 
 def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -284,7 +297,8 @@ def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[
 def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> pa.Table:
     """Return ``BAR`` rows as bar versions. ``origin`` has a ``provenance`` code per row.
 
-    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one.
+    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one. What is
+    withdrawn is as settled as what is corrected: the later of them wins.
     """
     seconds, code = np.unique(rows["interval"], return_inverse=True)
     volume = rows["volume_whole"].astype(np.float64) + rows["volume_fraction"] * 1e-18
@@ -298,16 +312,17 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
                 code.astype(np.int32), [_INTERVAL_NAMES.get(int(one), f"{one}s") for one in seconds.tolist()]
             ),
             "ts_open": stamps(np.ascontiguousarray(rows["ts_open"])),
-            "ts_close": stamps(rows["ts_open"] + rows["interval"].astype(np.int64) * PRICE_UNIT),
+            "ts_close": stamps(np.ascontiguousarray(rows["ts_close"])),
             **{name: prices(np.ascontiguousarray(rows[name])) for name in ("open", "high", "low", "close")},
             "volume": volumes(rows["volume_whole"], rows["volume_fraction"]),
             "vwap": prices(np.where(known, np.rint(np.where(known, vwap, 0)), ABSENT).astype(np.int64), nullable=True),
             "trades": integers(np.ascontiguousarray(rows["trades"])),
             "state": labels(np.ascontiguousarray(rows["state"]), _STATES),
+            "session": labels(np.ascontiguousarray(rows["session"]), _SESSIONS),
             "completeness": integers(np.ascontiguousarray(rows["completeness"])),
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(np.ascontiguousarray(rows["offset"])),
-            "version": integers((rows["offset"] * 4 + rows["state"]).astype(np.uint64)),
+            "version": integers((rows["offset"] * 4 + np.minimum(rows["state"], BarState.CORRECTED)).astype(np.uint64)),
         }
     )
 

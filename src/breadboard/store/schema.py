@@ -115,6 +115,7 @@ TABLES: Final = {
             _price("price"),
             _size("size", nullable=True),
             _label("side"),
+            _label("uncounted"),
             _FLAGS,
         ),
         _events("quotes", *_QUOTE, _FLAGS),
@@ -151,6 +152,7 @@ TABLES: Final = {
                 _price("vwap", nullable=True),
                 _integer("trades"),
                 _label("state"),
+                _label("session"),
                 Column("completeness", "Float32", _ZSTD),
                 _label("provenance"),
                 _integer("offset"),
@@ -193,6 +195,18 @@ TABLES: Final = {
             _label("hop"),
             _integer("count", "UInt64"),
             *(_integer(name) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")),
+        ),
+        _events(
+            "depth_snapshots",
+            _label("interval"),
+            _label("state"),
+            Column("ts_book", f"Nullable({_STAMP})", _DELTA),
+            Column("is_crossed", "UInt8", "T64, ZSTD(1)"),
+            *(
+                Column(f"{side}_{name}", f"Array({kind})", codec)
+                for side in ("bid", "ask")
+                for name, kind, codec in (("prices", _PRICE, _DELTA), ("sizes", _SIZE, _ZSTD))
+            ),
         ),
         _events("features", _label("name"), Column("value", "Float64", _ZSTD), _label("interval"), _stamp("ts_open")),
         _events(
@@ -359,7 +373,7 @@ META: Final = (
 VIEWS: Final = {
     "bars": (
         "SELECT venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
-        "completeness, provenance, offset FROM bar_versions FINAL"
+        "session, completeness, provenance, offset FROM bar_versions FINAL WHERE state != 'withdrawn'"
     ),
     "latest_trades": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, price, size, side, flags "
@@ -372,18 +386,30 @@ VIEWS: Final = {
 }
 
 _COMMON_NAMES: Final = frozenset(column.name for column in COMMON)
-ADDED: Final = tuple(
-    f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
-    for table in ("features", "anomalies", "opportunities")
-    for column in TABLES[table].columns
-    if column.name not in _COMMON_NAMES
-) + tuple(
-    f"ALTER TABLE alerts MODIFY COLUMN {column.ddl}"
-    if column.name in {"value", "threshold"}
-    else f"ALTER TABLE alerts ADD COLUMN IF NOT EXISTS {column.ddl}"
-    for column in TABLES["alerts"].columns[len(COMMON) :]
+ADDED: Final = (
+    tuple(
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
+        for table in ("features", "anomalies", "opportunities")
+        for column in TABLES[table].columns
+        if column.name not in _COMMON_NAMES
+    )
+    + tuple(
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
+        for table, name in (("trades", "uncounted"), ("bar_versions", "session"))
+        for column in TABLES[table].columns
+        if column.name == name
+    )
+    + tuple(
+        f"ALTER TABLE alerts MODIFY COLUMN {column.ddl}"
+        if column.name in {"value", "threshold"}
+        else f"ALTER TABLE alerts ADD COLUMN IF NOT EXISTS {column.ddl}"
+        for column in TABLES["alerts"].columns[len(COMMON) :]
+    )
 )
-"""Columns that stores made before them lack, or have of another type. Nothing had been written to these tables then."""
+"""Columns that stores made before them lack, or have of another type.
+
+Nothing had been written to the tables of conclusions then; of an old trade it is not known whether it counted.
+"""
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""
@@ -425,5 +451,5 @@ def create(table: Table, tick_days: int, bar_years: int) -> str:
 def statements(tick_days: int, bar_years: int) -> list[str]:
     """Return every statement that makes the schema where it is missing, in order."""
     tables = [create(table, tick_days, bar_years) for table in TABLES.values()]
-    views = [f"CREATE VIEW IF NOT EXISTS {name} AS {query}" for name, query in VIEWS.items()]
+    views = [f"CREATE OR REPLACE VIEW {name} AS {query}" for name, query in VIEWS.items()]
     return [META, *tables, *ADDED, *views]

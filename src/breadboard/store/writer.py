@@ -27,6 +27,7 @@ from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, rows
 from breadboard.store.alerts import alerts
 from breadboard.store.anomalies import anomalies
+from breadboard.store.depth import depth_snapshots
 from breadboard.store.intents import Intents
 from breadboard.store.nbbo import nbbo
 from breadboard.store.opportunities import opportunities, paper_fills
@@ -235,6 +236,7 @@ class StoreWriter:
             **more,
             "opportunities": opportunities(batch.opportunities, self._labels),
             "paper_fills": paper_fills(batch.paper_fills, self._labels),
+            **self._depth(batch),
             "nbbo": nbbo(batch.nbbo, batch.groups),
             "alerts": self._alerts(batch),
         }
@@ -248,6 +250,12 @@ class StoreWriter:
         sources = np.unique(batch.alerts["source"]).tolist()
         venues = self._origins.venues(sources, batch.tape, self._instruments)
         return alerts(batch.alerts, batch.rules, self._labels, self._instruments, venues)
+
+    def _depth(self, batch: Outputs) -> dict[str, pa.Table]:
+        told = batch.streams.get("depth")
+        if told is None:
+            return {}
+        return {"depth_snapshots": depth_snapshots(told, self._labels, self._provenance[told["instrument"]])}
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""

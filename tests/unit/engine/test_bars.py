@@ -17,7 +17,7 @@ from breadboard.engine.found import FOUND
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
-from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, StatusCode
+from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, StatusCode, Uncounted
 from breadboard.model.tape import Tape
 from tapes import SECOND, T0, tape, trade
 
@@ -78,7 +78,7 @@ def test_a_print_without_a_size_moves_prices_and_no_volume() -> None:
 
 def test_a_print_that_counts_for_volume_alone_moves_no_price_and_makes_no_bar() -> None:
     stage = bars()
-    only = {"flags": int(Flag.VOLUME_ONLY)}
+    only = {"code": int(Uncounted.PRICES)}
     stage.on_tape(tape([trade(1, 0, 99, 2) | only, trade(2, 5, 14), trade(3, 6, 1, 3) | only]))
     bar = stage.open_bars()[0]
     assert [int(bar[name]) // 10**9 for name in ("open", "high", "low", "close")] == [14, 14, 14, 14]
@@ -86,6 +86,23 @@ def test_a_print_that_counts_for_volume_alone_moves_no_price_and_makes_no_bar() 
     alone = bars()
     assert alone.on_tape(tape([trade(1, 0, 99, 2) | only, trade(2, 10 * SECOND, 99, 2) | only])) is None
     assert len(alone.open_bars()) == 0
+
+
+def test_a_print_counts_for_what_its_conditions_let_it() -> None:
+    stage = bars()
+    rows = [
+        trade(1, 0, 20, code=Uncounted.OPEN_CLOSE),  # a derivatively priced one: high and low, and volume
+        trade(2, 1, 14),
+        trade(3, 2, 12, 7, code=Uncounted.VOLUME),  # a corrected close: prices alone
+        trade(4, 3, 99, code=Uncounted.PRICES),
+    ]
+    stage.on_tape(tape(rows))
+    bar = stage.open_bars()[0]
+    assert [int(bar[name]) // 10**9 for name in ("open", "high", "low", "close")] == [14, 20, 12, 12]
+    assert (bar["volume_whole"], bar["notional"], bar["trades"]) == (3, 20 + 14 + 99, 4)
+    without_an_open = bars()
+    without_an_open.on_tape(tape(rows[:1]))
+    assert len(without_an_open.open_bars()) == 0
 
 
 def test_open_and_close_go_by_event_time_and_trade_id_and_not_by_arrival() -> None:
@@ -149,7 +166,7 @@ def test_a_time_beyond_belief_moves_no_watermark_and_is_counted() -> None:
     assert (
         concluded(stage, [trade(1, 0), trade(2, 0) | {"ts_event": 2**62}, trade(3, 0) | {"ts_event": -(2**63)}]) == []
     )
-    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 1}
+    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 1, "unmatched": 0}
     assert stage.watermark(0) == T0 - 2 * SECOND
 
 
@@ -213,8 +230,8 @@ def random_trades(random_: random.Random, count: int) -> Rows:
         late = random_.choice((0, 0, 0, 300_000_000, 2 * SECOND, 8 * SECOND))
         row = trade(number, max(0, now - late), random_.randint(1, 50), instrument=random_.randrange(3))
         size = (random_.randint(1, 10**9), random_.choice((-8, -3, 0, -18)))
-        flags = random_.choice((0, 0, 0, Flag.VOLUME_ONLY))
-        rows.append(row | {"ts_recv": T0 + now, "size": size[0], "size_exp": size[1], "flags": int(flags)})
+        code = random_.choice((0, 0, 0, *range(8)))
+        rows.append(row | {"ts_recv": T0 + now, "size": size[0], "size_exp": size[1], "code": code})
     return rows
 
 
@@ -227,12 +244,17 @@ def recomputed(rows: Rows) -> dict[tuple[int, int, int], tuple[int, int, int, in
             groups[row["instrument"], seconds, row["ts_event"] // length * length].append(row)
     out = {}
     for key, members in groups.items():
-        ordered = sorted(members, key=lambda row: (row["ts_event"], row["trade_id"]))
-        prices = [row["price"] for row in ordered if not row["flags"] & Flag.VOLUME_ONLY]
-        if not prices:
+        counted = [row for row in members if row["code"] & Uncounted.ALL != Uncounted.ALL]
+        ordered = sorted(counted, key=lambda row: (row["ts_event"], row["trade_id"]))
+        ends, extremes, filled = (
+            [row for row in ordered if not row["code"] & what]
+            for what in (Uncounted.OPEN_CLOSE, Uncounted.HIGH_LOW, Uncounted.VOLUME)
+        )
+        if not ends or not extremes:
             continue
-        volume = sum((Fraction(row["size"]) * Fraction(10) ** row["size_exp"] for row in ordered), Fraction(0))
-        out[key] = (prices[0], max(prices), min(prices), prices[-1], volume, len(ordered))
+        prices = [row["price"] for row in extremes]
+        volume = sum((Fraction(row["size"]) * Fraction(10) ** row["size_exp"] for row in filled), Fraction(0))
+        out[key] = (ends[0]["price"], max(prices), min(prices), ends[-1]["price"], volume, len(ordered))
     return out
 
 
@@ -254,7 +276,7 @@ def test_the_last_version_of_every_bar_is_what_a_computation_from_scratch_gives(
         part = stage.on_tape(tape(rows[begin:end], first=begin))
         out += [] if part is None else [part]
         begin = end
-    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     found = versions([*out, stage.open_bars()])
     final = {
         key: (
@@ -292,7 +314,7 @@ def test_one_time_far_ahead_closes_nothing_and_is_in_no_bar() -> None:
     stage = bars()
     rows = [trade(1, 0), trade(2, hour) | {"ts_recv": T0 + 1}, trade(3, 2), trade(4, SECOND), quote(3 * SECOND)]
     assert concluded(stage, rows) == [(0, 2, FINAL, 4)]
-    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 1, "untimed": 0, "unmatched": 0}
     assert stage.watermark(0) == T0 + SECOND
 
 
@@ -319,7 +341,7 @@ def test_our_clock_being_set_carries_no_source_on_and_costs_no_trade(step: int) 
     rows += [clock(2 * SECOND + step), trade(3, 2 * SECOND) | {"ts_recv": T0 + 2 * SECOND + step}]
     assert concluded(stage, rows) == []
     assert stage.watermark(0) == T0
-    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0}
+    assert stage.counters() == {"too_late": 0, "implausible": 0, "untimed": 0, "unmatched": 0}
     assert concluded(stage, [clock(8 * SECOND + step)]) == [(at, 1, FINAL, 0) for at in range(3)]
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from itertools import chain
 from zipfile import ZipFile
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import numpy as np
 from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
+from breadboard.model.bars import Session
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind
@@ -46,6 +48,21 @@ def run() -> tuple[Engine, list[Outputs]]:
 def prices(bar: np.void) -> tuple[Decimal, Decimal, Decimal, Decimal]:
     begin, high, low, end = (Decimal(int(bar[name])).scaleb(-9) for name in ("open", "high", "low", "close"))
     return begin, high, low, end
+
+
+def vendors_days() -> set[Bar]:
+    """Read the vendor's days by hand: date, high, low, open, close, volume."""
+    text = ZipFile(recording("iqfeed/dailies_oldest.zip")).read("dailies_oldest.csv").decode()
+    rows = [line.split(",") for line in text.splitlines() if line[:4] == "2021"]
+    zone = ZoneInfo("America/New_York")
+    return {
+        (
+            int(datetime.fromisoformat(row[0]).replace(tzinfo=zone).timestamp()) * 1_000_000_000,
+            *(Decimal(row[3]), Decimal(row[1]), Decimal(row[2]), Decimal(row[4])),
+            Decimal(row[5]),
+        )
+        for row in rows
+    }
 
 
 def ours(seconds: int) -> set[Bar]:
@@ -83,6 +100,26 @@ def test_every_five_second_bar_of_three_real_days_is_the_vendors_own() -> None:
     assert ours(5) == expected
 
 
+def test_the_days_made_of_its_ticks_are_the_vendors_own() -> None:
+    """Prices are those of the regular session with the closing print, volume is that of every print."""
+    found = ours(86_400)
+    assert len(found) == 3
+    assert found <= vendors_days()
+
+
+def test_a_day_of_ours_and_the_vendors_are_versions_of_one_bar() -> None:
+    engine = Engine(feeds.by_venue, EngineConfig())
+    ticks = read_ticks(recording("iqfeed/ticks_oldest.zip"), "NEPT")
+    days = read_bars(recording("iqfeed/dailies_oldest.zip"), "NEPT")
+    outputs = engine.process(journal(chain(ticks, days)))
+    bars = np.concatenate([outputs.bars, engine.bars.open_bars()])
+    bars = bars[bars["interval"] == 86_400]
+    assert (len(np.unique(bars["ts_open"])), len(bars)) == (25, 25 + 3)
+    assert set(bars["session"].tolist()) == {Session.REGULAR}
+    # 14 March 2021 was a Sunday of 23 hours, on which nothing traded.
+    assert set((bars["ts_close"] - bars["ts_open"]).tolist()) == {86_400 * 10**9}
+
+
 def test_every_tick_becomes_one_trade_and_the_odd_lots_are_marked() -> None:
     _, outputs = run()
     trades = sum(int((each.tape.kind == EventKind.TRADE).sum()) for each in outputs)
@@ -91,7 +128,7 @@ def test_every_tick_becomes_one_trade_and_the_odd_lots_are_marked() -> None:
     engine, _ = run()
     assert engine.summary()["quarantined"] == 0
     assert engine.bars.counters()["implausible"] == 0
-    assert sum(int(bar[5]) for bar in ours(86_400)) == sum(int(bar[5]) for bar in theirs())
+    assert sum(int(bar[5]) for bar in ours(3600)) == sum(int(bar[5]) for bar in theirs())
 
 
 def eligible() -> int:

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from breadboard.feeds import FILES
-from breadboard.feeds.lean import LeanReader, is_priced
+from breadboard.feeds.lean import LeanReader, uncounted
 from breadboard.feeds.lobster import LobsterReader
 from breadboard.feeds.readers import At, FrameReader
 from breadboard.feeds.reading import Event, Meaning
@@ -13,7 +13,7 @@ from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side, StatusCode, Uncounted
 
 AT = At(0, 1, 1_785_000_000_000_000_000)
 MIDNIGHT = 1_381_118_400_000_000_000
@@ -54,13 +54,17 @@ def test_a_trade_of_the_tapes() -> None:
     ],
 )
 def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> None:
-    assert is_priced(conditions) is priced
+    assert uncounted(conditions).within_day == (Uncounted(0) if priced else Uncounted.PRICES)
+    outside = bool(conditions & (1 << 10 | 1 << 13))
+    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not priced)
     event = one(LeanReader(), "trades:IBM:2013-10-07", f"34200017,1815200,283,P,{conditions:x},0")
     assert bool(event.flags & Flag.VOLUME_ONLY) is not priced
+    assert event.code == uncounted(conditions)
 
 
 def test_a_suspicious_print_is_in_no_bar() -> None:
-    assert one(LeanReader(), "trades:IBM:2013-10-07", "34200017,1815200,283,P,1,1").flags & Flag.INELIGIBLE
+    event = one(LeanReader(), "trades:IBM:2013-10-07", "34200017,1815200,283,P,1,1")
+    assert (event.flags, event.code) == (Flag.INELIGIBLE, Uncounted.ALL.everywhere)
 
 
 def test_a_quote_has_the_side_that_its_row_tells() -> None:

@@ -1,22 +1,26 @@
 """Level 2 lines as books: against a model that knows nothing but orders, and through the real book stage."""
 
+import json
+import random
 from collections.abc import Sequence
 from decimal import Decimal
-from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breadboard.cli import run
 from breadboard.engine.books import Books
-from breadboard.feeds.iqfeed_depth import Depth, amount, level
+from breadboard.engine.orders import Orders
+from breadboard.feeds.iqfeed_depth import Depth, order_number
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import BookState, EventKind, RecordKind, Side
+from breadboard.model.kinds import BookState, EventKind, OrderAction, RecordKind
 from feed_samples import decode, decode_frames
 from samples.iqfeed import LEVELS, OLD, ORDERS
 
@@ -40,7 +44,7 @@ def books(lines: Sequence[bytes], stamps: Sequence[int] | None = None) -> tuple[
     stamps = stamps or [RECV + place for place in range(len(lines))]
     decoded, instruments = decode_frames("iqfeed", Frames.of(lines, stamps, kind=RecordKind.DATA))
     stage = Books(lambda which: instruments[which].sequence_rule)
-    stage.on_tape(decoded.tape)
+    stage.on_tape(Orders().on_tape(decoded.tape))
     view = stage.view(0)
     return view.state, levels(view.bids), levels(view.asks)
 
@@ -68,15 +72,18 @@ def test_market_makers_at_one_price_are_added_up_and_taken_away_again() -> None:
 
 
 def test_a_summary_begins_the_book_and_what_follows_changes_it() -> None:
-    kinds = [event.kind for line in range(1, 4) for event in said(HELLO, *ORDERS[:line])]
-    assert kinds == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA, EventKind.BOOK_DELTA]
+    told = [event for line in range(1, 4) for event in said(HELLO, *ORDERS[:line])]
+    assert {event.kind for event in told} == {EventKind.ORDER}
+    assert [event.code for event in told] == [OrderAction.CLEAR, *[OrderAction.ADD] * 3]
+    levels_ = [event for line in range(1, 3) for event in said(HELLO, *LEVELS[:line])]
+    assert [event.kind for event in levels_] == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA]
 
 
 def test_a_symbol_without_a_summary_begins_empty_when_its_connection_was_seen_to_begin() -> None:
     update = order("4", "NSDQ", "B", "10.4900", "300")
-    assert [event.kind for event in said(HELLO, update)] == [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA]
+    assert [event.code for event in said(HELLO, update)] == [OrderAction.CLEAR, OrderAction.ADD]
     assert books([HELLO, update])[0] == BookState.LIVE
-    assert [event.kind for event in said(update)] == [EventKind.BOOK_DELTA]
+    assert [event.code for event in said(update)] == [OrderAction.ADD]
     assert books([update])[0] == BookState.SYNCING, "nobody knows what it held before"
 
 
@@ -105,10 +112,9 @@ def test_a_new_connection_knows_nothing_of_the_old_one() -> None:
     reader = IqfeedReader()
     for line in (HELLO, *ORDERS[:3]):
         reader.read(line, AT)
-    (event,) = reader.read(ORDERS[0], At(0, 2, RECV)).events
-    assert (event.kind, event.levels[0][2]) == (EventKind.BOOK_SNAPSHOT, 300 * 10**8)
-    (event,) = reader.read(ORDERS[0], At(1, 1, RECV)).events
-    assert event.kind == EventKind.BOOK_SNAPSHOT
+    for at in (At(0, 2, RECV), At(1, 1, RECV)):
+        cleared, event = reader.read(ORDERS[0], at).events
+        assert (cleared.code, event.code, event.size) == (OrderAction.CLEAR, OrderAction.ADD, 300 * 10**8)
 
 
 def test_orders_by_number_keep_their_number_wherever_they_go() -> None:
@@ -148,7 +154,7 @@ def test_clear_depth_empties_one_side() -> None:
 
 def test_a_deletion_without_a_time_has_none() -> None:
     assert said(HELLO, ORDERS[2], ORDERS[4])[0].ts_event == ABSENT
-    assert said(HELLO, ORDERS[2])[0].ts_event == RECV - 500_000_000 + 1000
+    assert said(HELLO, ORDERS[2])[1].ts_event == RECV - 500_000_000 + 1000
 
 
 def test_a_crossed_book_is_no_error() -> None:
@@ -163,6 +169,7 @@ def test_a_crossed_book_is_no_error() -> None:
         order("4", "NSDQ", "B", "-1", "300"),
         order("4", "NSDQ", "B", "10.49", "many"),
         order("4", "NSDQ", "B", "10.49", "300").replace(b"2026-11-24", b"2026-11-31"),
+        order("4", "NSDQ", "B", "10.49", "0.1234567891"),
         b"4,XYZ,,NSDQ,B",
     ],
 )
@@ -176,7 +183,7 @@ def test_a_line_that_cannot_be_read_costs_the_book_it_is_of_until_a_summary(bad:
 
 
 makers = st.sampled_from(["NSDQ", "ARCX", "BATS", "EDGX"])
-sizes = st.sampled_from(["0", "1", "100", "0.5", "0.00000001", "0.1234567890", "99999999"])
+sizes = st.sampled_from(["0", "1", "100", "0.5", "0.00000001", "0.12345678", "99999999"])
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("4"), makers, st.sampled_from("BA"), st.integers(1, 6), sizes),
@@ -221,33 +228,93 @@ def test_any_run_of_orders_makes_the_book_that_a_plain_list_of_orders_makes(
     assert rest.snapshot() == whole.snapshot()
 
 
-@given(
-    st.lists(st.sampled_from(["1", "0.000000000000000001", "92233720368.54775807", "92233720368547758"]), max_size=5)
-)
-def test_totals_are_exact_or_refused(sizes: list[str]) -> None:
-    total = sum(map(amount, sizes))
-    assert total == sum(Fraction(text) for text in sizes) * 10**18
-    try:
-        side, price, size, exponent = level(0, 5, total)
-    except ValueError:
-        return
-    assert (side, price, Fraction(size) * Fraction(10) ** exponent) == (Side.BUY, 5, Fraction(total, 10**18))
-    assert size <= INT64_MAX
+def test_an_order_has_one_number_for_good_and_no_two_the_same() -> None:
+    names = [
+        "0",
+        "1",
+        "649203893042",
+        "999999999999999999",
+        "0001",
+        "NSDQ B",
+        "NSDQ A",
+        "ARCX B",
+        "1000000000000000000",
+    ]
+    names += ["é", "a name of many signs", "another name of many signs", "seed"]
+    numbers = [order_number(name) for name in names]
+    assert len(set(numbers)) == len(names)
+    assert all(0 <= number <= INT64_MAX for number in numbers)
+    assert numbers[:3] == [0, 1, 649203893042]
+    assert order_number("NSDQ B") == 1 << 62 | int.from_bytes(b"NSDQ B", "big")
+
+
+def test_the_orders_themselves_are_kept_with_their_place_in_the_queue() -> None:
+    lines = [HELLO, order("6", "", "B", "10.00", "5", "1"), order("3", "", "B", "10.00", "7", "2")]
+    lines += [order("3", "", "B", "10.00", "4", "3"), order("4", "", "B", "10.00", "2", "1"), gone("", "B", "2")]
+    decoded, _ = decode_frames("iqfeed", Frames.of(lines, [RECV] * len(lines), kind=RecordKind.DATA))
+    orders = Orders()
+    orders.on_tape(decoded.tape)
+    assert [(each.order_id, each.size // 10**8, each.ahead // 10**8) for each in orders.view(0)] == [
+        (1, 2, 0),
+        (3, 4, 2),
+    ]
+    assert orders.counters() == {"resting": 2, "unknown": 0, "overdrawn": 0, "repeated": 0}
+
+
+def test_market_makers_go_through_the_engine_as_orders_and_are_rows_of_their_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random_ = random.Random(5)
+    lines, quotes = [HELLO, order("6", "MM00", "B", "10.00", "100")], {("MM00", "B"): (Decimal(10), 100)}
+    for _ in range(3000):
+        maker, side = f"MM{random_.randrange(30):02}", random_.choice("BA")
+        if random_.random() < 0.2:
+            lines.append(gone(maker, side))
+            quotes.pop((maker, side), None)
+        else:
+            price, size = (
+                Decimal(1000 + (1 if side == "A" else -1) * random_.randint(1, 9)) / 100,
+                random_.randint(1, 9),
+            )
+            lines.append(order("4", maker, side, f"{price:.4f}", str(size * 100)))
+            quotes[maker, side] = (price, size * 100)
+    path = tmp_path / "level2"
+    path.write_bytes(b"".join(b"%d %b\n" % pair for pair in zip(range(RECV, RECV + len(lines)), lines, strict=True)))
+    told = []
+    for batch in ("all", "7"):
+        words = ["replay", str(path), "--venue", "iqfeed", "--format", "hftbacktest", "--batch", batch, "--json"]
+        assert run([*words, "--data-dir", str(tmp_path / batch)]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert (told[0]["digest"], told[0]["quarantined"], told[0]["gaps"]) == (told[1]["digest"], 0, 0)
+    book = told[0]["books"]["XYZ.IQFEED"]
+    for name, side, best in (("bid", "B", max), ("ask", "A", min)):
+        prices = [price for (_, one), (price, _) in quotes.items() if one == side]
+        size = sum(size for (_, one), (price, size) in quotes.items() if (one, price) == (side, best(prices)))
+        assert Decimal(book[name]) == best(prices)
+        assert Decimal(book[f"{name}_size"]) == size
+    query = (
+        "select countIf(action = 'clear') c, count() n, uniqExact(order_id) ids,"
+        " countIf(price is null) = countIf(action in ('clear', 'delete')) priced from orders"
+    )
+    assert run(["sql", query, "--data-dir", str(tmp_path / "all"), "--format", "json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["data"]
+    assert (row["c"], row["priced"], row["ids"]) == (1, 1, len({tuple(line.split(b",")[3:5]) for line in lines[1:]}))
+    assert row["n"] == told[0]["events"]["order"]
 
 
 def test_a_book_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("breadboard.feeds.iqfeed_depth.MOST_ORDERS", 3)
     book = Depth(by_order=True)
     for number in range(3):
-        book.put(str(number), 0, 10 + number, 1)
+        book.put(str(number), 0, 10 + number, (1, 0))
     with pytest.raises(ValueError, match="more than 3 orders"):
-        book.put("3", 0, 20, 1)
+        book.put("3", 0, 20, (1, 0))
     levels = Depth(by_order=False)
     for number in range(3):
-        levels.set_level(0, 10 + number, 1)
+        levels.set_level(0, 10 + number, "1")
     with pytest.raises(ValueError, match="more than 3 levels"):
-        levels.set_level(0, 20, 1)
-    assert levels.set_level(0, 10, 5)[0][2:] == (5, -18), "a level that is there may change"
+        levels.set_level(0, 20, "1")
+    assert levels.set_level(0, 10, "5")[0][2:] == (5 * 10**8, -8), "a level that is there may change"
 
 
 def test_symbols_have_books_of_their_own() -> None:
@@ -256,5 +323,5 @@ def test_symbols_have_books_of_their_own() -> None:
 
     lines = [HELLO, ORDERS[0], order("6", "NSDQ", "B", "20.00", "7", symbol="ABC")]
     tape = FEEDS["iqfeed"].decoder(instruments).decode(Frames.of(lines, [RECV] * 3, kind=RecordKind.DATA)).tape
-    assert [instruments[which].symbol for which in tape.instrument.tolist()] == ["XYZ", "ABC"]
-    assert tape.kind.tolist() == [EventKind.BOOK_SNAPSHOT] * 2
+    assert [instruments[which].symbol for which in tape.instrument.tolist()] == ["XYZ", "XYZ", "ABC", "ABC"]
+    assert tape.code.tolist() == [OrderAction.CLEAR, OrderAction.ADD] * 2

@@ -32,7 +32,6 @@ from breadboard.feeds.massive_calls import (
 )
 from breadboard.feeds.massive_reference import (
     ConditionRules,
-    Updates,
     read_conditions,
     read_dividends,
     read_exchanges,
@@ -45,7 +44,7 @@ from breadboard.feeds.reading import Refused
 from breadboard.model.decimals import ABSENT, price_text, size_decimal
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode
+from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode, Uncounted
 from breadboard.ports import Decoded
 from breadboard.recordings import history_massive
 from feed_samples import document
@@ -111,7 +110,7 @@ def test_every_digit_of_recorded_bars(path: str, symbol: str) -> None:
 
 def test_recorded_trades() -> None:
     first, second = read_trades(body("v3/trades/AAPL&limit=2.json"), "AAPL").results
-    assert (first.kind, first.symbol, first.flags) == (EventKind.TRADE, "AAPL", Flag.HISTORY)
+    assert (first.kind, first.symbol, first.flags) == (EventKind.TRADE, "AAPL", Flag.HISTORY | Flag.LATE_PRINT)
     assert (first.price, second.price) == (156_430_000_000, 157_430_000_000)
     assert (first.trade_id, first.sequence, size_decimal(first.size, first.size_exp)) == (
         183_276,
@@ -221,21 +220,69 @@ def rules() -> ConditionRules:
 
 
 @pytest.mark.parametrize(
-    ("ids", "updates"),
+    ("ids", "uncounted"),
     [
-        ([2], Updates(high_low=False, open_close=False, volume=True)),
-        ([7], Updates(high_low=False, open_close=False, volume=True)),
-        ([5], Updates(high_low=True, open_close=False, volume=True)),
-        ([10], Updates(high_low=True, open_close=False, volume=True)),
-        *(([number], Updates()) for number in (1, 3, 4, 8, 9)),
-        ([], Updates()),
-        ([9, 5], Updates(high_low=True, open_close=False, volume=True)),
-        ([5, 2], Updates(high_low=False, open_close=False, volume=True)),
-        ([9999], Updates()),
+        ([2], Uncounted.PRICES),
+        ([7], Uncounted.PRICES),
+        ([5], Uncounted.OPEN_CLOSE),
+        ([10], Uncounted.OPEN_CLOSE),
+        *(([number], Uncounted(0)) for number in (1, 3, 4, 8, 9)),
+        ([], Uncounted(0)),
+        ([9, 5], Uncounted.OPEN_CLOSE),
+        ([5, 2], Uncounted.PRICES),
+        ([9999], Uncounted(0)),
     ],
 )
-def test_conditions_say_what_a_print_does_to_bars(ids: list[int], updates: Updates) -> None:
-    assert rules().of(ids) == updates
+def test_conditions_say_what_a_print_does_to_bars(ids: list[int], uncounted: Uncounted) -> None:
+    assert rules().table().uncounted(frozenset(ids)) == uncounted.everywhere
+
+
+FORM_T = {"id": 12, "name": "Form T", "data_types": ["trade"], "sip_mapping": {"CTA": "T", "UTP": "T"}} | {
+    "update_rules": {"consolidated": {"updates_high_low": False, "updates_open_close": False, "updates_volume": True}}
+}
+
+
+def live(number: int, conditions: list[int], ts_ms: int) -> bytes:
+    event = {"ev": "T", "sym": "AAPL", "x": 11, "i": str(number), "p": 150.5, "s": 10, "c": conditions}
+    return json.dumps([event | {"t": ts_ms, "q": number}]).encode()
+
+
+NOON, EVENING = 1_651_161_600_000, 1_651_181_822_461
+"""Of 28 April 2022 in New York."""
+
+
+def test_the_table_that_the_journal_holds_decides_for_live_and_fetched_trades_from_its_place_on() -> None:
+    decoder = FEEDS["massive"].decoder(Instruments())
+    table = document("conditions", body("v3/reference/conditions&asset_class=stocks.json"))
+    fetched = json.loads(body("v3/trades/AAPL&limit=2.json"))
+    fetched["results"] = fetched["results"][:1]
+    fetched["results"][0] |= {"conditions": [2], "correction": 0, "id": "77", "sequence_number": 9}
+    raw = [live(1, [2], NOON), table, live(2, [2, 3], NOON), live(3, [5], NOON), live(4, [3], NOON)]
+    frames = Frames.of([*raw, document("trades:AAPL", json.dumps(fetched).encode())], range(1, 7), kind=RecordKind.DATA)
+    frames.kind[[1, 5]] = RecordKind.DOCUMENT
+    found = decoder.decode(frames)
+    assert (found.control, found.quarantined) == (1, ())
+    prices, ends = Uncounted.PRICES.everywhere, Uncounted.OPEN_CLOSE.everywhere
+    assert found.tape.code.tolist() == [0, prices, ends, 0, prices]
+    flags = [0, Flag.VOLUME_ONLY, 0, 0, Flag.VOLUME_ONLY | Flag.HISTORY]
+    assert found.tape.flags.tolist() == flags
+    again = FEEDS["massive"].decoder(Instruments())
+    again.restore(decoder.snapshot())
+    assert again.snapshot() == decoder.snapshot()
+    later = again.decode(Frames.of([live(5, [2], NOON)], [9], kind=RecordKind.DATA))
+    assert later.tape.code.tolist() == [prices]
+
+
+def test_form_t_moves_prices_outside_regular_hours_and_nowhere_else_and_never_the_days() -> None:
+    decoder = FEEDS["massive"].decoder(Instruments())
+    page = json.loads(body("v3/reference/conditions&asset_class=stocks.json"))
+    page["results"].append(FORM_T)
+    raw = [document("conditions", json.dumps(page).encode())]
+    raw += [live(1, [12], NOON), live(2, [12], EVENING), live(3, [12, 2], EVENING)]
+    frames = Frames.of(raw, range(1, 5), kind=RecordKind.DATA)
+    frames.kind[0] = RecordKind.DOCUMENT
+    prices = Uncounted.PRICES.everywhere
+    assert decoder.decode(frames).tape.code.tolist() == [prices, Uncounted.DAY_PRICES, prices]
 
 
 def test_recorded_conditions_have_their_names() -> None:
@@ -384,7 +431,7 @@ def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicat
     raw = body("v3/trades/AAPL&limit=2.json")
     found = decoded("trades:AAPL", raw)
     assert found.tape.ts_event.tolist() == [1_651_181_822_461_979_400] * 2
-    assert found.tape.flags.tolist() == [Flag.HISTORY] * 2  # the same id on two exchanges: two trades
+    assert found.tape.flags.tolist() == [Flag.HISTORY | Flag.LATE_PRINT] * 2  # the same id on two exchanges: two trades
     decoder = FEEDS["massive"].decoder(Instruments())
     live = (
         b'[{"ev":"T","sym":"AAPL","x":11,"i":"183276","z":3,"p":156.43,"s":10,"c":[12,37],"t":1651181822461,'
@@ -392,7 +439,8 @@ def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicat
     )
     assert decoder.decode(Frames.of([live], [1], kind=RecordKind.DATA)).tape.flags.tolist() == [0]
     again = decoder.decode(Frames.of([document("trades:AAPL", raw)], [2], kind=RecordKind.DOCUMENT)).tape.flags.tolist()
-    assert again == [Flag.HISTORY | Flag.DUPLICATE, Flag.HISTORY]
+    late = Flag.HISTORY | Flag.LATE_PRINT
+    assert again == [late | Flag.DUPLICATE, late]
     assert set(decoded("quotes:AAPL", body("v3/quotes/AAPL.json")).tape.kind.tolist()) == {EventKind.QUOTE}
 
 
@@ -404,6 +452,18 @@ def test_cancelled_prints_are_withdrawn(correction: int, withdrawn: bool) -> Non
     raw = body("v3/trades/AAPL&limit=2.json").replace(b'"correction": 1', b'"correction": %d' % correction)
     events = read_trades(raw, "AAPL").results
     assert all(bool(event.flags & Flag.WITHDRAWN) == withdrawn for event in events)
+
+
+def test_corrected_figures_are_put_in_once_and_the_wrong_ones_taken_back() -> None:
+    raw = body("v3/trades/AAPL&limit=2.json")
+    wrong = raw.replace(b'"correction": 1', b'"correction": 12').replace(b"156.43", b"99.5").replace(b"157.43", b"98")
+    told = wrong.replace(b'"correction": 12', b'"correction": 0')
+    documents = [document("trades:AAPL", each) for each in (told, raw, raw, wrong)]
+    frames = Frames.of(documents, [1] * 4, kind=RecordKind.DOCUMENT)
+    flags = FEEDS["massive"].decoder(Instruments()).decode(frames).tape.flags.tolist()
+    late = Flag.HISTORY | Flag.LATE_PRINT
+    each = (Flag.HISTORY, late, late | Flag.DUPLICATE, Flag.HISTORY | Flag.WITHDRAWN)
+    assert flags == [flag for flag in each for _ in range(2)]
 
 
 def test_a_refused_document_is_a_status_of_its_symbol() -> None:

@@ -12,7 +12,7 @@ from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.massive_session import CROWDED_WAIT_S, TOPICS_A_MESSAGE, MassiveSession
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Reconnect, Send, Wish
+from breadboard.ports import Denied, Fetch, Missing, Reconnect, Send, Wish
 from samples.massive import ADMITTED, CONNECTED, DENIED, QUOTE, TRADE, frame
 
 KEY = "a secret key"
@@ -48,6 +48,46 @@ def test_it_waits_for_the_greeting_then_logs_in_then_subscribes() -> None:
     topics = [f"{kind}.{symbol}" for symbol in ("AAPL", "BRK.B") for kind in ("T", "Q", "A", "AM", "LULD")]
     assert sent(talk.on_frames([ADMITTED])) == [{"action": "subscribe", "params": ",".join(topics)}]
     assert talk.on_frames([ADMITTED, TRADE, QUOTE, frame(TRADE, QUOTE)]) == []
+
+
+def test_the_table_of_conditions_is_fetched_first_and_again_where_that_may_help() -> None:
+    talk = session(channels=("trade", "quote"))
+    talk.on_connect()
+    talk.on_frames([CONNECTED])
+    (table, subscription) = talk.on_frames([ADMITTED])
+    assert isinstance(table, Fetch)
+    assert isinstance(subscription, Send)
+    assert (table.tag, table.url) == (
+        "conditions",
+        "https://api.massive.com/v3/reference/conditions?asset_class=stocks&limit=1000",
+    )
+    assert KEY not in table.url
+    (again,) = talk.on_document("conditions", 503, b"")
+    assert isinstance(again, Fetch)
+    assert again.delay_s > 0
+    assert talk.on_document("conditions", 200, b'{"results":[],"status":"OK"}') == []
+    assert talk.on_document("conditions", 401, b"{}") == []
+
+
+@pytest.mark.parametrize(
+    ("url", "rest_url", "asked"),
+    [("", "", True), ("ws://127.0.0.1:1", "", False), ("ws://127.0.0.1:1", "http://127.0.0.1:2", True)],
+)
+def test_the_key_goes_to_the_venues_own_rest_interface_or_the_one_that_was_named(
+    url: str, rest_url: str, asked: bool
+) -> None:
+    talk = FEEDS["massive"].session(Wish(("AAPL",), ("trade",), url=url, rest_url=rest_url, key=KEY))
+    talk.on_connect()
+    talk.on_frames([CONNECTED])
+    fetches = [each for each in talk.on_frames([ADMITTED]) if isinstance(each, Fetch)]
+    assert [each.url.startswith(rest_url or "https://api.massive.com/") for each in fetches] == [True] * asked
+
+
+def test_who_wants_no_trades_needs_no_table() -> None:
+    talk = session(channels=("quote",))
+    talk.on_connect()
+    talk.on_frames([CONNECTED])
+    assert all(isinstance(each, Send) for each in talk.on_frames([ADMITTED]))
 
 
 def test_statuses_among_other_events_of_one_frame_are_heard() -> None:

@@ -7,11 +7,13 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import outputs_made as made
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.model.decimals import ABSENT
+from breadboard.model.kinds import BarState
 from breadboard.model.tape import Tape
 from breadboard.store import clickhouse, rows
 from breadboard.store.audit import audit
@@ -73,6 +75,21 @@ def test_a_lost_ledger_row_and_a_lost_bar_are_told(tmp_path: Path) -> None:
         report = audit(store)
     assert report.holes == ((150, 300),)
     assert {one[0] for one in report.mismatches} >= {"trades", "quotes"}
+
+
+def test_a_withdrawn_bar_is_shown_no_more_and_a_later_correction_at_the_same_offset_brings_it_back(
+    tmp_path: Path,
+) -> None:
+    states = BarState.FINAL, BarState.WITHDRAWN, BarState.CORRECTED
+    versions = np.repeat(made.final_bars(0, 150)[:1], 3)
+    versions["state"], versions["offset"] = states, (110, 120, 120)
+    labels = rows.Labels()
+    labels.refresh(made.instruments())
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        for count, shown in ((1, ["final"]), (2, []), (3, ["corrected"])):
+            told = rows.bars(versions[:count], labels, np.zeros(count, np.uint8))
+            store.write("bar_versions", told, f"the first {count}")
+            assert store.query("SELECT state FROM bars")["state"].to_pylist() == shown
 
 
 def test_a_recording_of_long_ago_does_not_expire_on_arrival(tmp_path: Path) -> None:

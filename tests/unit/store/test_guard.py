@@ -138,8 +138,8 @@ LEGITIMATE = {
     "SELECT `index`, \"offset\" FROM trades PREWHERE symbol LIKE 'BTC%' WHERE sequence BETWEEN 1000 AND 1009": 4,
     "SELECT 'it''s; INTO OUTFILE' AS quoted, if(price > 1, 'up', 'down') FROM trades LIMIT 1": 1,
     "EXPLAIN SELECT count() FROM trades": None,
-    "SHOW TABLES": 23,
-    "DESCRIBE TABLE trades": 14,
+    "SHOW TABLES": 24,
+    "DESCRIBE TABLE trades": 15,
 }
 
 
