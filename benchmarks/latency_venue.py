@@ -118,6 +118,7 @@ class Ahead:
     def refuses(self, path: str) -> Answer | None:
         """Take everybody."""
         del path
+        return None
 
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> Sent:
         """Take a listener, and keep the way to its socket."""

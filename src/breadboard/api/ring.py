@@ -87,7 +87,7 @@ class TradeRing:
                 places[(ids < len(wanted)) & wanted[np.minimum(ids, len(wanted) - 1)]] if len(wanted) else places[:0]
             )
         if cap is not None and oldest and len(places) > cap:
-            kept = self._rows[places[:cap]]
-            return Read(kept, first, int(kept["seq"][-1]) + 1, 0, max(0, first - max(since, 0)))
+            rows = self._rows[places[:cap]]
+            return Read(rows, first, int(rows["seq"][-1]) + 1, 0, max(0, first - max(since, 0)))
         kept = places if cap is None else places[-cap:]
         return Read(self._rows[kept], first, self.end, len(places) - len(kept), max(0, first - max(since, 0)))
