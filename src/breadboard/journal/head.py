@@ -84,7 +84,7 @@ class Head:
     def wait(self, position: int, timeout_s: float) -> None:
         """Return when something at or after ``position`` may be durable, at the latest after ``timeout_s``."""
         word = int(self._words[0])
-        if word <= position:
+        if self.durable <= position:
             wake.wait(self._words, word, timeout_s)
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ Elsewhere than on Linux a waiter looks every millisecond.
 """
 
 import ctypes
+import errno
 import platform
 import sys
 import time
@@ -20,11 +21,13 @@ _CALLS: Final = {"x86_64": 202, "aarch64": 98}
 """The number of the system call ``futex``, which the C library does not offer by name."""
 _CALL: Final = _CALLS.get(platform.machine(), 0) if sys.platform == "linux" else 0
 _WAIT, _WAKE = 0, 1
+_ENDS: Final = frozenset({errno.EAGAIN, errno.EINTR, errno.ETIMEDOUT})
+"""How a wait ends but for being woken: the word had moved, a signal came, the time was up."""
 _EVERYBODY: Final = 2**31 - 1
 _LOW_HALF: Final = 0 if sys.byteorder == "little" else 4
 """A futex is 32 bits wide; those of an offset that change are its low ones."""
 # A waiter lets other threads run meanwhile. Who wakes does not: giving the interpreter away costs more than the call.
-_waiting: Final = ctypes.CDLL(None).syscall if _CALL else None
+_waiting: Final = ctypes.CDLL(None, use_errno=True).syscall if _CALL else None
 _waking: Final = ctypes.PyDLL(None).syscall if _CALL else None
 
 
@@ -40,7 +43,9 @@ def wait(word: NDArray[np.int64], value: int, timeout_s: float) -> None:
     whole = int(timeout_s)
     limit = _Timespec(whole, int((timeout_s - whole) * 1e9))
     address = ctypes.c_void_p(word.ctypes.data + _LOW_HALF)
-    _waiting(_CALL, address, _WAIT, ctypes.c_uint32(value & 0xFFFFFFFF), ctypes.byref(limit), None, 0)
+    refused = _waiting(_CALL, address, _WAIT, ctypes.c_uint32(value & 0xFFFFFFFF), ctypes.byref(limit), None, 0)
+    if refused and ctypes.get_errno() not in _ENDS:
+        time.sleep(min(timeout_s, LOOK_EVERY_S))  # a sandbox without it
 
 
 def wake(word: NDArray[np.int64]) -> None:

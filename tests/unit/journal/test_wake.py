@@ -92,6 +92,24 @@ def test_where_nobody_can_wake_a_waiter_looks(tmp_path: Path, monkeypatch: pytes
     test_a_reader_sleeps_until_something_is_durable(tmp_path)
 
 
+@pytest.mark.parametrize("number", [wake._CALL, 9_999])
+def test_nobody_spins_on_a_word_that_makes_no_sense_or_a_kernel_that_refuses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(wake, "_CALL", number)
+    writer = Writer.open(tmp_path)
+    reader = Reader.open(tmp_path)
+    assert reader.read(1) is None
+    writer._head._words[0] = -1
+    waits, began = 0, time.monotonic()
+    while time.monotonic() - began < 0.2:
+        reader.wait(0.05)
+        waits += 1
+    assert waits < 400
+    writer._head._words[0] = 0
+    writer.close()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has futexes")
 def test_linux_wakes() -> None:
     known = os.uname().machine in ("x86_64", "aarch64")
