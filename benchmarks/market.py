@@ -5,7 +5,7 @@ number of instruments. ``wire`` makes an endless stream of it.
 """
 
 import gzip
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import msgspec
 from breadboard.clock import ManualClock
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
-from breadboard.sim.binance import Binance
+from breadboard.sim.binance import FLAVOURS, Binance
 from breadboard.sim.exchange import Exchange, Listener
 from breadboard.sim.faults import parse_faults
 from breadboard.sim.market import Market
@@ -25,6 +25,9 @@ READ_FRAMES = 1_000
 STEP_NS = 2_000_000
 """Simulated time between two updates of the simulated market, all instruments together."""
 
+_SNAPSHOTS_NS = {"binance": 0, "binance-usdm": 250_000_000}
+"""The market time of the snapshots."""
+
 Frame = tuple[RecordKind, bytes, int]
 
 
@@ -34,6 +37,11 @@ class Run:
 
     source: str
     frames: list[Frame]
+
+    def clone(self, number: int) -> Iterator[Frame]:
+        """Yield the frames under the symbols of clone ``number``."""
+        for kind, body, ts in self.frames:
+            yield kind, self.renamed(body, number), ts
 
     @staticmethod
     def renamed(text: bytes, number: int) -> bytes:
@@ -66,31 +74,42 @@ class _Ears:
         self.heard.append(payload)
 
 
-def simulated(instruments: int = 20, frames: int = 60_000, seed: int = 1) -> Run:
-    """Return what a simulated Binance sends: trades, best prices and books every 100 ms of market time."""
-    clock = ManualClock()
+def simulated(
+    instruments: int = 20,
+    frames: int = 60_000,
+    seed: int = 1,
+    *,
+    flavour: str = "binance",
+    clock: ManualClock | None = None,
+    pace_ns: int = 0,
+) -> Run:
+    """Return what a simulated Binance sends: trades, best prices and books every 100 ms of market time.
+
+    Market time begins at ``clock`` and goes on by ``pace_ns`` with each trade and each best price, or by a fixed step.
+    A snapshot joins a futures stream only inside one of its messages, so there they are taken a little later.
+    """
+    clock = clock or ManualClock()
     market = Market([f"S{number:02d}USDT" for number in range(instruments)], seed)
     exchange = Exchange(market, Truth(), parse_faults(""), clock, seed)
-    venue = exchange.dialect = Binance(exchange, "binance")
+    venue = exchange.dialect = Binance(exchange, flavour)
     ears = _Ears()
     exchange.listeners[ears] = Listener(ears, Sent(0, keep=False), enveloped=True)  # type: ignore[index, arg-type]
     names = [book.symbol for book in market.books]
     streams = "/".join(f"{name.lower()}@{kind}" for name in names for kind in ("trade", "bookTicker", "depth@100ms"))
     venue.opened(ears, "/stream", {"streams": streams})  # type: ignore[arg-type] # all it does is listen
-    made: list[Frame] = [
-        (
-            RecordKind.DOCUMENT,
-            _document(name, venue.get("/api/v3/depth", {"symbol": name, "limit": "1000"}).body),
-            clock.wall(),
-        )
-        for name in names
-    ]
+    made: list[Frame] = []
     while len(made) < frames:
-        clock.advance(STEP_NS // instruments)
+        if clock.mono() >= _SNAPSHOTS_NS[flavour] and (not made or made[0][0] is not RecordKind.DOCUMENT):
+            path, query = FLAVOURS[flavour].rest + "depth", {"limit": "1000"}
+            bodies = [venue.get(path, {"symbol": name, **query}).body for name in names]
+            documents = [_document(name, body) for name, body in zip(names, bodies, strict=True)]
+            made[:0] = [(RecordKind.DOCUMENT, document, clock.wall()) for document in documents]
+        told = sum(b"@depth" not in body[:40] for body in ears.heard)
+        clock.advance(pace_ns * told if pace_ns else STEP_NS // instruments)
+        ears.heard.clear()
         venue.update(market.step(), clock.wall())
         venue.due(clock.mono() / 1e9, clock.wall())
         made += [(RecordKind.DATA, body, clock.wall()) for body in ears.heard]
-        ears.heard.clear()
     return Run(f"simulated market of {instruments} instruments", made)
 
 

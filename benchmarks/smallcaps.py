@@ -9,29 +9,24 @@ what the simulator knows it sent. What may mislead: simulator and Breadboard sha
 
 import json
 import os
-import platform
-import socket
 import subprocess
-import sys
 import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
 from zlib import crc32
 
+from processes import BREADBOARD, cpu_s, get, machine, pids, until, up
+
 from breadboard.journal import Reader
 from breadboard.model.kinds import Flag, RecordKind
 
 Case = dict[str, Any]
 SYMBOLS = 495
-SETTLE_S = 60.0
-TICK = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
-BREADBOARD = [sys.executable, "-m", "breadboard"]
 
 
 def run(recording: Path | None, seconds: float, rate: float = 13_000.0) -> dict[str, Any]:
@@ -42,23 +37,23 @@ def run(recording: Path | None, seconds: float, rate: float = 13_000.0) -> dict[
         data, config = root / "data", root / "config.toml"
 
         def truth() -> dict[str, Any]:
-            return _get(told["rest_url"] + "/_sim/truth")
+            return get(told["rest_url"] + "/_sim/truth")
 
         symbols = sorted(truth()["symbols"])
         config.write_text(
             f"[[feeds]]\nvenue = 'iqfeed'\nurl = '{told['url']}'\nsubscribe_per_s = 500\n"
             f"symbols = {json.dumps(symbols)}\n"
         )
-        with _up(data, config) as address:
-            _until("every symbol to be watched", lambda: len(truth()["subscriptions"]) >= 2 * len(symbols))
-            watched = _Watched({"simulator": sim_pid} | _processes(data))
+        with up(data, config) as address:
+            until("every symbol to be watched", lambda: len(truth()["subscriptions"]) >= 2 * len(symbols))
+            watched = _Watched({"simulator": sim_pid} | pids(data))
             started, before = time.monotonic(), _frames(truth())
             watched.look_for(seconds)
             took, sent = time.monotonic() - started, _frames(truth()) - before
             lag = _lag(address)
-            _get(told["rest_url"] + "/_sim/pause")
+            get(told["rest_url"] + "/_sim/pause")
             paused = time.monotonic()
-            _until("all that was sent to be recorded", lambda: _frames(truth()) == _recorded(data))
+            until("all that was sent to be recorded", lambda: _frames(truth()) == _recorded(data))
             drained = time.monotonic() - paused
             final = truth()
         lost = _compared(data, final)
@@ -77,7 +72,7 @@ def run(recording: Path | None, seconds: float, rate: float = 13_000.0) -> dict[
         *({"case": f"lag_{hop}", **values, "unit": "ms"} for hop, values in lag.items()),
         *watched.cases(),
     ]
-    return {"name": "smallcaps", "machine": _machine(), "symbols": len(symbols), "cases": cases}
+    return {"name": "smallcaps", "machine": machine(), "symbols": len(symbols), "cases": cases}
 
 
 @contextmanager
@@ -93,36 +88,6 @@ def _simulator(rate: float) -> Iterator[tuple[int, dict[str, Any]]]:
         process.wait(10)
 
 
-@contextmanager
-def _up(data: Path, config: Path) -> Iterator[str]:
-    command = [
-        *BREADBOARD,
-        "up",
-        "--data-dir",
-        str(data),
-        "--config",
-        str(config),
-        "--port",
-        str(_free_port()),
-        "--json",
-    ]
-    with (data.parent / "up.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())["address"]
-    finally:
-        subprocess.run([*BREADBOARD, "down", "--data-dir", str(data)], check=False, capture_output=True)
-        process.wait(120)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
-
-
 class _Watched:
     """Processes looked at once a second: CPU and memory."""
 
@@ -133,11 +98,11 @@ class _Watched:
 
     def look_for(self, seconds: float) -> None:
         """Look until the time is up."""
-        end, last = time.monotonic() + seconds, {name: _spent(pid) for name, pid in self._pids.items()}
+        end, last = time.monotonic() + seconds, {name: cpu_s(pid) for name, pid in self._pids.items()}
         while time.monotonic() < end:
             time.sleep(1.0)
             for name, pid in self._pids.items():
-                now = _spent(pid)
+                now = cpu_s(pid)
                 self._cpu[name].append(now - last[name])
                 last[name] = now
                 self._rss[name].append(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 2**20)
@@ -152,33 +117,8 @@ class _Watched:
             yield {"case": f"rss_{name}", "value": round(max(rss)), "unit": "MiB at most", "growth_mib": round(grown)}
 
 
-def _spent(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICK
-
-
-def _get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=60) as answer:
-        found: dict[str, Any] = json.loads(answer.read() or b"{}")
-    return found
-
-
-def _until(what: str, happened: Callable[[], bool]) -> None:
-    end = time.monotonic() + SETTLE_S
-    while not happened():
-        if time.monotonic() > end:
-            raise TimeoutError(f"waited {SETTLE_S:.0f} s for {what}")
-        time.sleep(0.5)
-
-
 def _frames(truth: dict[str, Any]) -> int:
     return sum(connection["frames"] for connection in truth["connections"])
-
-
-def _processes(data: Path) -> dict[str, int]:
-    command = [*BREADBOARD, "status", "--data-dir", str(data), "--json"]
-    found = json.loads(subprocess.run(command, check=False, capture_output=True, text=True).stdout)
-    return {name: pid for name, pid in found["processes"].items() if name in ("capture", "serve")}
 
 
 def _recorded(data: Path) -> int:
@@ -188,7 +128,7 @@ def _recorded(data: Path) -> int:
 
 def _lag(address: str) -> dict[str, dict[str, float]]:
     """Return the lag of the hops behind the socket over the last ten seconds, in ms."""
-    hops = _get(f"{address}/api/v1/lag")
+    hops = get(f"{address}/api/v1/lag")
     found: dict[str, dict[str, float]] = {}
     for row in hops["data"]:
         if row["hop"] in ("journal", "engine", "store") and row.get("venue") == "IQFEED":
@@ -239,7 +179,3 @@ def _stored(data: Path, truth: dict[str, Any]) -> list[dict[str, Any]]:
         for symbol, told in sent.items()
         if stored.get(symbol, (0, 0)) != told
     ]
-
-
-def _machine() -> str:
-    return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"

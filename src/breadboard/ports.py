@@ -411,6 +411,10 @@ class JournalReader(Protocol):
         """
         ...
 
+    def wait(self, timeout_s: float) -> None:
+        """Return when ``read`` may find something, at the latest after ``timeout_s``; may return too early."""
+        ...
+
     @property
     def position(self) -> int:
         """The offset of the next frame ``read`` will return."""

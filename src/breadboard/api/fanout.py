@@ -23,8 +23,12 @@ from breadboard.model.kinds import most_artificial
 if TYPE_CHECKING:
     from breadboard.api.subscriber import Subscriber
 
+REST: Final = 4
 PASS_S: Final = 0.005
-"""Passes over the clients are at least this far apart."""
+"""After a pass over the clients there is a rest of ``REST`` times as long as it took, ``PASS_S`` at most.
+
+With few clients news waits for none; with thousands, passes leave most of the time to what they have woken.
+"""
 _COLUMNS: Final = ("revision", "updates", "ts_recv", "source")
 _KEPT_TRADES: Final = 20_000
 _KEPT_FORMS: Final = 64
@@ -115,10 +119,15 @@ class Fanout:
             while True:
                 await self._wait(loop)
                 self._changed.clear()
-                self.tick(loop.time())
-                await asyncio.sleep(PASS_S)
+                began = loop.time()
+                self.tick(began)
+                await asyncio.sleep(rest_s(loop.time() - began))
         finally:
             stop_listening()
+
+    def look_again(self) -> None:
+        """Make a pass soon, also if nothing more changes: a client could not be told when it was its turn."""
+        self._changed.set()
 
     def tick(self, now: float) -> None:
         """Make one pass over the clients at loop time ``now``."""
@@ -171,6 +180,11 @@ class Fanout:
             handle = loop.call_later(timeout, self._changed.set)
             await self._changed.wait()
             handle.cancel()
+
+
+def rest_s(took_s: float) -> float:
+    """Return how long to rest after a pass that took so long."""
+    return min(REST * took_s, PASS_S)
 
 
 def overall(states: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ _CODES: Final = {
 }
 
 
+@lru_cache(maxsize=1 << 10)  # asked for every row that is told, and an enumeration's own arithmetic is slow
 def provenance(flags: int) -> Provenance:
     """Return where a row comes from, from its own flags."""
     if flags & Flag.SYNTHETIC:

@@ -11,6 +11,7 @@ from breadboard.api.feeds import Feeds, FeedState
 from breadboard.api.ring import CAPACITY, Read, TradeRing
 from breadboard.api.state import unknown
 from breadboard.clock import Clock, SystemClock
+from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instrument, Instruments
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import LATEST
@@ -66,10 +67,18 @@ class LiveMarket:
             self.revision = int(len(ids) > 0)
             self._copy(ids, latest, self.revision)
 
-    def apply(self, outputs: Outputs, instruments: Instruments, latest: NDArray[np.void], ts_engine: int) -> None:
+    def apply(
+        self,
+        outputs: Outputs,
+        instruments: Instruments,
+        latest: NDArray[np.void],
+        ts_engine: int,
+        ts_read: int = ABSENT,
+    ) -> None:
         """Take what the engine concluded at wall time ``ts_engine`` (ns). Calls listeners when something changed.
 
-        ``latest`` are the engine's ``LATEST`` records at the end of these outputs.
+        ``latest`` are the engine's ``LATEST`` records at the end of these outputs, ``ts_read`` is when their frames
+        came out of the journal.
         """
         tape = outputs.tape
         is_trade = (tape.kind == EventKind.TRADE) & ((tape.flags & Flag.DUPLICATE) == 0) & (tape.instrument >= 0)
@@ -79,7 +88,7 @@ class LiveMarket:
             self._feeds.take(outputs, instruments)
             self.position = outputs.end
             self.gaps += len(outputs.gaps)
-            self._ring.append(tape, np.flatnonzero(is_trade), ts_engine)
+            self._ring.append(tape, np.flatnonzero(is_trade), ts_engine, ts_read)
             ids = _distinct(tape.instrument[updates])
             if len(ids):
                 self.revision += 1
@@ -119,10 +128,12 @@ class LiveMarket:
             ids = np.flatnonzero(self._state["revision"][: len(self)] > since)
             return ids, self._state[ids], self.revision
 
-    def trades(self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None) -> Read:
+    def trades(
+        self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False
+    ) -> Read:
         """Return the trades from sequence number ``since`` on, as far as the ring goes back; see ``TradeRing.read``."""
         with self._lock:
-            return self._ring.read(since, wanted, cap)
+            return self._ring.read(since, wanted, cap, oldest=oldest)
 
     @property
     def next_trade(self) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.decimals import ABSENT
 from breadboard.model.tape import Tape
 
 CAPACITY: Final = 1 << 17
@@ -26,6 +27,7 @@ TRADE: Final = np.dtype(
         ("flags", np.uint16),
         ("offset", np.int64),
         ("index", np.uint16),
+        ("ts_read", np.int64),
         ("ts_engine", np.int64),
         ("seq", np.int64),
     ]
@@ -57,7 +59,7 @@ class TradeRing:
         self.end = 0
         """The sequence number of the next trade."""
 
-    def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int) -> None:
+    def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int, ts_read: int = ABSENT) -> None:
         """Take these rows of a tape, which are trades, in order."""
         kept = rows[-len(self._rows) :]
         self.end += len(rows)
@@ -65,14 +67,17 @@ class TradeRing:
         places = seqs % len(self._rows)
         for name in _COLUMNS:
             self._rows[name][places] = getattr(tape, name)[kept]
+        self._rows["ts_read"][places] = ts_read
         self._rows["ts_engine"][places] = ts_engine
         self._rows["seq"][places] = seqs
 
-    def read(self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None) -> Read:
+    def read(
+        self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False
+    ) -> Read:
         """Return copies of the trades from ``since`` on, and how many of those asked for are gone.
 
         ``wanted`` chooses by dense instrument id (an id beyond its end is not wanted); of more than ``cap`` the
-        newest are returned.
+        newest are returned, or the ``oldest``: then the read ends behind the last of them and skips none.
         """
         first = min(max(since, self.end - len(self._rows), 0), self.end)
         places = np.arange(first, self.end) % len(self._rows)
@@ -81,5 +86,8 @@ class TradeRing:
             places = (
                 places[(ids < len(wanted)) & wanted[np.minimum(ids, len(wanted) - 1)]] if len(wanted) else places[:0]
             )
+        if cap is not None and oldest and len(places) > cap:
+            rows = self._rows[places[:cap]]
+            return Read(rows, first, int(rows["seq"][-1]) + 1, 0, max(0, first - max(since, 0)))
         kept = places if cap is None else places[-cap:]
         return Read(self._rows[kept], first, self.end, len(places) - len(kept), max(0, first - max(since, 0)))

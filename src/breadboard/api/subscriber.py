@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from breadboard.api import wire
+from breadboard.api.ring import Read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,12 +16,16 @@ if TYPE_CHECKING:
     from breadboard.api.fanout import Fanout
 
 TRADES_PER_MESSAGE: Final = 200
+TRADES_PER_PROMPT_MESSAGE: Final = 1000
+"""Of a client without a pace: it gets every trade, so this only bounds a message and no trade is left out."""
 CHANNELS: Final = ("quote", "trade", "status", "lag")
 ELSEWHERE: Final = {
     "book": "not pushed yet: GET /api/v1/book/{id}",
     "alert": "no alert rules run yet: GET /api/v1/alerts",
 }
 HZ_MIN, HZ_MAX = 1.0, 30.0
+PROMPT: Final = 0.0
+"""The ``hz`` of a client that wants everything at once, at the pace of the market."""
 
 
 class Subscribe(msgspec.Struct, tag_field="op", tag="sub", forbid_unknown_fields=True):
@@ -75,6 +80,8 @@ class Subscriber:
         self._beat = False
         self._slot = -1
         self._behind = False
+        self._held = False
+        """Whether there may have been news while a send was under way."""
         self._replies: list[dict[str, Any]] = []
 
     # What the client asks.
@@ -103,7 +110,7 @@ class Subscriber:
         return len(self._replies)
 
     def _subscribe(self, request: Subscribe) -> None:
-        self._hz = min(max(request.hz, HZ_MIN), HZ_MAX)
+        self._hz = PROMPT if request.hz == PROMPT else min(max(request.hz, HZ_MIN), HZ_MAX)
         self._channels = frozenset(request.channels) & frozenset(CHANNELS)
         self._names = list(dict.fromkeys(request.symbols))
         chosen = request.fields
@@ -179,14 +186,20 @@ class Subscriber:
     def poke(self, now: float, revision: int, next_trade: int) -> None:
         """Wake the client if there may be news for it and its slot is free."""
         if self.sending_since is not None:
-            self._behind = False  # the socket holds it back, not the slot
+            self._behind, self._held = False, True  # the socket holds it back, not the slot
             return
         news = self._snapshot or revision > self._seen or ("trade" in self._channels and next_trade > self._next_trade)
         slot = int(now * self._hz)
-        self._behind = news and slot == self._slot
+        self._behind = news and self._hz != PROMPT and slot == self._slot
         if news and not self._behind and (self._ids.size or self._known < len(self._fanout.live)):
             self._slot = slot
             self.wake.set()
+
+    def sent(self) -> None:
+        """Note that all that was due is with the socket; what came meanwhile has a pass of its own."""
+        if self._held:
+            self._held = False
+            self._fanout.look_again()
 
     def beat(self) -> None:
         """Have the next message say the time."""
@@ -235,7 +248,16 @@ class Subscriber:
         yield self._frame(head, mirror.rows(news, wire.Form(self.form, self._fields)))
 
     def _trades(self) -> Iterator[bytes]:
-        read = self._fanout.live.trades(self._next_trade, self._mask, TRADES_PER_MESSAGE)
+        """Yield the trades that came: the newest of them, or all where the client has no pace."""
+        if self._hz != PROMPT:
+            yield from self._told(self._fanout.live.trades(self._next_trade, self._mask, TRADES_PER_MESSAGE))
+            return
+        until = self._fanout.live.next_trade  # what comes while these are sent waits: a heartbeat may be due first
+        while self._next_trade < until:
+            most = TRADES_PER_PROMPT_MESSAGE
+            yield from self._told(self._fanout.live.trades(self._next_trade, self._mask, most, oldest=True))
+
+    def _told(self, read: Read) -> Iterator[bytes]:
         since, self._next_trade = self._next_trade, read.end
         if not len(read.trades) and not read.lost:
             return

@@ -23,6 +23,7 @@ Record = NamedTuple("Record", [(name, int) for name in STATE.names or ()])  # ty
 Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type: ignore[misc] # fields made from TRADE
 
 _STEPS: Final = tuple(10 ** (PRICE_DECIMALS - decimals) for decimals in range(PRICE_DECIMALS + 1))
+_SIDES: Final = {int(side): side.name.lower() for side in Side if side}
 _ROUND_THE_CLOCK: Final = ("BINANCE", "COINBASE", "KRAKEN", "OKX", "BITSTAMP", "BYBIT")
 """Venues (and their derivatives, ``BINANCE_USDM``) that trade cryptocurrency without a close."""
 
@@ -144,6 +145,7 @@ def trade(instrument: Instrument, item: Any) -> dict[str, Any]:  # noqa: ANN401 
         "trade_id": _known(item.trade_id),
         "ts_event": _known(item.ts_event),
         "ts_recv": item.ts_recv,
+        "ts_read": _known(item.ts_read),
         "ts_engine": item.ts_engine,
         "provenance": str(provenance(item.flags)),
         "offset": item.offset,
@@ -175,7 +177,7 @@ def _size(size: int, size_exp: int) -> str | None:
 
 
 def _side(side: int) -> str | None:
-    return Side(side).name.lower() if side else None
+    return _SIDES.get(side)
 
 
 def _known(value: int) -> int | None:

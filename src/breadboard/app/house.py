@@ -10,6 +10,7 @@ from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
 from breadboard.app.places import Places
+from breadboard.app.priority import step_back
 from breadboard.app.sink import StoreSink
 from breadboard.clock import Clock
 from breadboard.config import Config
@@ -104,7 +105,9 @@ def build(
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)
 
-    sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag))
+    # Live, a row in the store may be late, and what has just happened may not.
+    begun = step_back if live else _at_once
+    sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag), begun)
     lock = threading.Lock()
     pipeline = Pipeline(
         reader if speed is None else PacedReader(reader, speed),
@@ -117,3 +120,7 @@ def build(
         checkpoint_s=config.engine.checkpoint_s,
     )
     return House(reader, engine, sink, writer, pipeline, lock)
+
+
+def _at_once() -> None:
+    """Leave a thread as it is."""

@@ -22,6 +22,10 @@ class PacedReader:
         """The offset of the next frame ``read`` will return."""
         return self._reader.position if self._held is None else int(self._held.offset[0])
 
+    def wait(self, timeout_s: float) -> None:
+        """Wait a millisecond: what is held may be due then."""
+        time.sleep(min(timeout_s, 0.001))
+
     def read(self, max_frames: int) -> Frames | None:
         """Return frames that are due, None when there are none yet."""
         held = self._held or self._reader.read(max_frames)

@@ -1,7 +1,6 @@
 """journal → engine → store: one straight line, the same for a live market, a replay and a repair."""
 
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -74,6 +73,8 @@ class Pipeline:
         self._listener = listener
         self._handover_ns = int(handover_s * 1e9)
         self._checkpoint_ns = int(checkpoint_s * 1e9)
+        self.ts_read = clock.wall()
+        """When the frames that are under way came out of the journal (wall ns)."""
         self._waiting = Handover()
         self._waiting_rows = 0
         self._handed_at = self._checkpointed_at = clock.mono()
@@ -82,6 +83,7 @@ class Pipeline:
         """Take the next frames, if there are any, and return how many; hand over what is due."""
         frames = self._reader.read(max_frames)
         if frames is not None:
+            self.ts_read = self._clock.wall()
             self._take(frames)
         if self._waiting.taken and self._due():
             self.hand_over()
@@ -101,14 +103,17 @@ class Pipeline:
             self._waiting, self._waiting_rows = Handover(), 0
         self._handed_at = now
 
-    def follow(self, stopped: Callable[[], bool], idle_s: float = 0.001) -> None:
-        """Step until ``stopped``, then to the end of what is durable, and hand over with a checkpoint."""
+    def follow(self, stopped: Callable[[], bool], idle_s: float = 0.02) -> None:
+        """Step until ``stopped``, then to the end of what is durable, and hand over with a checkpoint.
+
+        While there is nothing, the journal wakes us; we look ourselves every ``idle_s``, also for what is due.
+        """
         while True:
             ending = stopped()  # asked before the read: what was durable when we were stopped is still taken
             if not self.step():
                 if ending:
                     break
-                time.sleep(idle_s)
+                self._reader.wait(idle_s)
         self.hand_over(checkpoint=True)
 
     def _take(self, frames: Frames) -> None:

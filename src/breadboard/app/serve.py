@@ -20,6 +20,7 @@ from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
 from breadboard.app.places import Places
+from breadboard.app.priority import behind
 from breadboard.app.supervisor import end_with_parent
 from breadboard.clock import SystemClock
 from breadboard.config import Config
@@ -56,10 +57,11 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting = Counting(metrics)
-    with building.open_store(config, places) as store:
+    with behind(partial(building.open_store, config, places)) as store:
 
         def listener(outputs: Outputs, ts_engine: int) -> None:
-            live.apply(outputs, house.engine.instruments, house.engine.latest.records, ts_engine)
+            engine = house.engine
+            live.apply(outputs, engine.instruments, engine.latest.records, ts_engine, house.pipeline.ts_read)
             counting.take(outputs, house.engine)
 
         house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)

@@ -27,7 +27,7 @@ class StoreSink:
     """Writes handovers in order, each as one batch; ``passed`` gets a checkpoint when the store has passed its offset.
 
     A store that refuses is tried again and again, with pauses, while it may help: nothing is dropped, the engine
-    waits. What cannot be helped is raised from the next ``put`` or from ``close``.
+    waits. What cannot be helped is raised from the next ``put`` or from ``close``. ``begun`` is called in its thread.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class StoreSink:
         clock: Clock,
         lagging: Lagging,
         metrics: Metrics,
+        begun: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._instruments = instruments
@@ -45,6 +46,7 @@ class StoreSink:
         self._clock = clock
         self._lagging = lagging
         self._metrics = metrics
+        self._begun = begun
         self._queue: queue.Queue[Handover | None] = queue.Queue(_WAITING)
         self._broken: BaseException | None = None
         self._stopping = threading.Event()
@@ -79,6 +81,7 @@ class StoreSink:
         return self._broken
 
     def _run(self) -> None:
+        self._begun()
         try:
             while True:
                 try:

@@ -7,7 +7,7 @@ import click
 from breadboard.commands.options import emit, json_option, listing
 
 EXIT_DEGRADED = 3
-NAMES = ["pipeline", "journal", "faults", "smallcaps", "anomalies", "arbitrage"]
+NAMES = ["pipeline", "latency", "journal", "faults", "smallcaps", "anomalies", "arbitrage"]
 
 
 @click.command(name="bench")
@@ -27,7 +27,11 @@ NAMES = ["pipeline", "journal", "faults", "smallcaps", "anomalies", "arbitrage"]
 @click.option(
     "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
 )
-@click.option("--case", default="", help="Of faults: only those with this in their words, e.g. mute.")
+@click.option(
+    "--case",
+    default="",
+    help="Of faults: only those with this in their words, e.g. mute; of latency: the messages a second, e.g. 13000.",
+)
 @click.option("--rate", type=float, default=13_000.0, show_default=True, help="Of smallcaps: lines a second.")
 @json_option
 def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, rate: float, as_json: bool) -> int:

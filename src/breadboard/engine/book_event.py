@@ -1,6 +1,6 @@
 """A book event that waits for a snapshot, with levels of its own."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,8 @@ class BookEvent:
 
     def packed(self) -> list[Any]:
         """Return everything for ``pack``."""
-        return [part.tobytes() if isinstance(part, np.ndarray) else part for part in astuple(self)]
+        numbers = self.first, self.last, self.prev, self.ts_event, self.ts_recv, self.offset
+        return [*numbers, *(part.tobytes() for part in self.levels)]
 
     @staticmethod
     def unpacked(parts: list[Any]) -> "BookEvent":

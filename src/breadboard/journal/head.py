@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 
 from breadboard.errors import JournalError, JournalLocked
+from breadboard.journal import wake
 
 HEAD_BYTES: Final = 24
 OFFSET_MAX: Final = 1 << 62
@@ -75,9 +76,16 @@ class Head:
         return os.fstat(self._file).st_nlink == 0
 
     def publish(self, durable: int, active: int) -> None:
-        """Make everything before ``durable`` visible."""
+        """Make everything before ``durable`` visible, and wake the readers that wait for it."""
         self._words[1] = active
         self._words[0] = durable
+        wake.wake(self._words)
+
+    def wait(self, position: int, timeout_s: float) -> None:
+        """Return when something at or after ``position`` may be durable, at the latest after ``timeout_s``."""
+        word = int(self._words[0])
+        if self.durable <= position:
+            wake.wait(self._words, word, timeout_s)
 
     def close(self) -> None:
         """Write the page back and unmap it."""

@@ -1,5 +1,6 @@
 """Follows a journal from an offset, across segments, seals, restarts of the writer and damage."""
 
+import time
 from bisect import bisect_right
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from breadboard.journal.format import ALL_SOURCES, encode_gap
 from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.scan import COUNT, FIRST, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Segment, listing, load, sync_word
+from breadboard.journal.wake import LOOK_EVERY_S
 from breadboard.journal.window import EMPTY, Window, more, whole
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
@@ -88,6 +90,13 @@ class Reader:
             if frames is not None:
                 return frames
         return None
+
+    def wait(self, timeout_s: float) -> None:
+        """Return when ``read`` may find something, at the latest after ``timeout_s``; may return too early."""
+        if self._head is None:
+            time.sleep(min(timeout_s, LOOK_EVERY_S))  # nobody writes yet, or any more
+        else:
+            self._head.wait(self._position, timeout_s)
 
     def close(self) -> None:
         """Release the files. Frames that were handed out stay valid."""

@@ -18,8 +18,10 @@ from websockets.typing import Subprotocol
 
 from breadboard.api import wire
 from breadboard.api.app import create_app
+from breadboard.api.fanout import Fanout, rest_s
 from breadboard.api.server import running
 from breadboard.api.services import Limits, Services
+from breadboard.api.subscriber import Subscribe, Subscriber
 from breadboard.telemetry.lag import WINDOW_NS
 from unit.api.market import Market, services
 
@@ -188,6 +190,78 @@ def test_more_than_two_hundred_trades_at_once_say_how_many_are_left_out() -> Non
                 pass
 
     serve(scenario)
+
+
+def test_a_client_without_a_pace_gets_every_trade_at_once() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.trade("1", symbol="OTHER"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["trade", "status"], hz=0)
+            told = await one.until("subscribed")
+            assert told["hz"] == 0
+            await one.until("status")
+            began = time.monotonic()
+            for price in range(2, 22):  # far more often than any pace allows
+                market.apply(market.trade(str(price)))
+                await one.until("trade")
+            assert time.monotonic() - began < 20 / 30
+            rows = [market.trade(str(price), symbol=name) for price in range(3000) for name in ("BTCUSDT", "OTHER")]
+            market.apply(*rows)
+            while one.trades[-1]["next"] < market.live.next_trade:
+                await one.until("trade")
+            edges = [told["next"]["trade"]] + [edge for each in one.trades for edge in (each["from"], each["next"])]
+            assert edges[1::2] == edges[:-1:2]
+            assert [trade["price"] for each in one.trades for trade in each["data"]] == [
+                *map(str, range(2, 22)),
+                *map(str, range(3000)),
+            ]
+            assert {trade["symbol"] for each in one.trades for trade in each["data"]} == {"BTCUSDT"}
+            assert max(len(each["data"]) for each in one.trades) == 1000
+            assert all((each["skipped"], each["lost"]) == (0, 0) for each in one.trades)
+            assert (await one.until("status"))["dropped"] == 0
+
+    serve(scenario, trades=1 << 13)
+
+
+def test_a_client_without_a_pace_gets_its_quotes_at_once() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["quote"], hz=0)
+            await one.until("snapshot")
+            began = time.monotonic()
+            for price in range(2, 42):
+                market.apply(market.trade(str(price)))
+                assert (await one.until("quote"))["data"][0]["price"] == f"{price}.00"
+            assert time.monotonic() - began < 40 / 30
+
+    serve(scenario)
+
+
+def test_what_came_while_a_message_was_under_way_is_told_when_it_has_left() -> None:
+    market = Market()
+    fanout = Fanout(services(market))
+    waiting = Subscriber(fanout, "json")
+    fanout.clients.add(waiting)
+    market.apply(market.trade("1"))
+    waiting.ask(Subscribe(("*",), channels=("trade",), hz=0))
+    list(waiting.messages())
+    waiting.wake.clear()
+    waiting.sending_since = 1.0
+    market.apply(market.trade("2"))
+    fanout.tick(1.001)
+    assert not waiting.wake.is_set()
+    waiting.sending_since = None
+    waiting.sent()
+    assert fanout._changed.is_set()
+    fanout.tick(1.002)
+    assert waiting.wake.is_set()
+    assert b'"price":"2"' in b"".join(waiting.messages())
+
+
+def test_a_pass_over_few_clients_is_followed_by_a_short_rest_and_one_over_many_by_a_bounded_one() -> None:
+    assert rest_s(0.0001) == pytest.approx(0.0004)
+    assert rest_s(0.05) == 0.005
 
 
 def test_a_client_that_comes_back_gets_the_trades_it_missed_or_is_told_of_the_gap() -> None:

@@ -106,6 +106,7 @@ async def _write(socket: WebSocket, client: Subscriber, limits: Limits) -> None:
                 return
             client.sending_since = None
             sent.inc()
+        client.sent()
 
 
 async def _cut(socket: WebSocket) -> None:

@@ -1,0 +1,161 @@
+"""From a venue's socket to a WebSocket client of ours: how long a trade takes, hop by hop.
+
+``breadboard bench latency --json``; ``--case 13000`` for one of the cases alone. A fake Binance sends trades, best
+prices and books of 300 instruments at a fixed rate, whatever becomes of them (``latency_venue.py``); ``breadboard up``
+records, processes, stores and serves them; a client has subscribed to every trade without conflation (``hz`` 0), and
+one more to what a screen shows (``latency_client.py``). All of these are processes of their own on one machine, and all
+stamps are of its wall clock. Each trade's time counts from the millisecond in which it was due, not from when it was
+sent. The hops, each counted from the one before:
+
+=======  ===============================================================================
+send     with the kernel, by the venue (a late venue is counted, not forgiven)
+receive  stamped by capture: ``ts_recv``
+durable  fdatasync has returned and HEAD tells: nothing is visible before
+read     out of the journal, in the serving process: ``ts_read``
+engine   books, bars and all other stages are done: ``ts_engine``
+push     handed to the client's socket: ``ts_deliver``
+client   there
+=======  ===============================================================================
+
+The seconds of a run's beginning do not count, in which code and memory are new. A case is run three times and the run
+of the median p99 is told, with the p99 of all. ``conflation`` is the age at which rows arrive on a screen of ten
+pictures a second. What may mislead: everything shares two cores, those of whoever else uses the machine as well; the
+durable hop is seen by a thread that is woken as the serving process is, and may be later by what that takes.
+"""
+
+import json
+import multiprocessing
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import latency_client
+import latency_venue
+import numpy as np
+from latency_venue import MARKET, VENUE
+from numpy.typing import NDArray
+from processes import busy_s, cpu_s, machine, pids, until, up
+
+from breadboard.app.places import Places
+from breadboard.errors import UsageError
+
+Case = dict[str, Any]
+
+RATES = (4200, 13_000, 50_000)
+RUNS = 3
+LEAD_S = 3.0
+"""What is sent before anything counts."""
+DRAIN_S = 1.0
+"""How long after the last was sent a trade may still come."""
+STAMPS = ("ts_recv", "durable", "ts_read", "ts_engine", "ts_deliver", "client")
+HOPS = ("send", "receive", "durable", "read", "engine", "push", "client")
+
+
+def run(recording: Path | None, seconds: float, case: str = "") -> dict[str, Any]:
+    """Run every case, or the one that is named, for about ``seconds`` each; return the report."""
+    del recording
+    rates = [rate for rate in RATES if case in ("", str(rate))]
+    if not rates:
+        raise UsageError(f"latency has no case {case!r}", hint=f"breadboard bench latency --case {RATES[1]}")
+    repeats = RUNS if seconds >= RUNS else 1
+    cases = [_median([_measured(rate, seconds) for _ in range(repeats)]) for rate in rates]
+    return {"name": "latency", "machine": machine(), "cases": cases}
+
+
+def _median(runs: list[Case]) -> Case:
+    """Return the run of the median p99, with the p99 of all of them."""
+    ordered = sorted(runs, key=lambda each: each["p99_ms"])
+    return {**ordered[len(ordered) // 2], "p99_ms_of_runs": [each["p99_ms"] for each in runs]}
+
+
+def _measured(rate: int, seconds: float) -> Case:
+    """Start a venue, a house and a client; let the venue send; return what came of it."""
+    with (
+        tempfile.TemporaryDirectory(prefix="latency-") as directory,
+        _process(latency_venue.serve, rate, LEAD_S + seconds) as (venue, venue_pid),
+    ):
+        url, rest_url, symbols = venue.recv()
+        root, config = Path(directory) / "data", Path(directory) / "config.toml"
+        config.write_text(_config(url, rest_url, symbols))
+        with up(root, config) as address:
+            streams = MARKET + 2 * len(symbols)
+            until("every stream to be asked for", lambda: _asked(venue, "streams") == streams, 0.1)
+            assert _asked(venue, "plan") == "ready"
+            with _process(latency_client.listen, address, Places(root).journal, symbols) as (client, client_pid):
+                assert client.recv() == "ready"
+                watched = {"venue": venue_pid, **pids(root), "client": client_pid}
+                began, all_before = time.monotonic(), busy_s()
+                before = {name: cpu_s(pid) for name, pid in watched.items()}
+                sent = _asked(venue, "go")
+                took = time.monotonic() - began
+                cpu = {name: round(100 * (cpu_s(pid) - before[name]) / took) for name, pid in watched.items()}
+                cpu["others"] = round(100 * (busy_s() - all_before) / took) - sum(cpu.values())
+                time.sleep(DRAIN_S)
+                seen, missing, ages = _asked(client, "that is all")
+            venue.send("that is all")
+    return {**_told(rate, sent, seen, ages), "missing": missing, "cpu_percent": cpu}
+
+
+def _told(rate: int, sent: NDArray[np.void], seen: NDArray[np.void], ages: NDArray[np.int64]) -> Case:
+    """Return a case: the way of every trade that was due after the beginning, and those that never came."""
+    counted = sent[sent["due"] >= sent["due"][0] + int(LEAD_S * 1e9)]
+    keys = _key(seen)
+    order = np.argsort(keys, kind="stable")
+    found = np.searchsorted(keys[order], _key(counted)).clip(max=len(keys) - 1)
+    came = keys[order][found] == _key(counted)
+    trades = seen[order[found[came]]]
+    stamps = np.stack([counted["due"][came], counted["sent"][came], *(trades[name] for name in STAMPS)])
+    total = _spread(stamps[-1] - stamps[0])
+    return {
+        "case": str(rate),
+        "value": total["p99_ms"],
+        "unit": "ms",
+        **total,
+        "hops": {name: _spread(hop) for name, hop in zip(HOPS, np.diff(stamps, axis=0), strict=True)},
+        "conflation": _spread(ages),
+        "trades": len(counted),
+        "lost": int((~came).sum()),
+    }
+
+
+def _key(trades: NDArray[np.void]) -> NDArray[np.int64]:
+    key: NDArray[np.int64] = (trades["symbol"] << 40) + trades["trade_id"]
+    return key
+
+
+def _spread(ns: NDArray[np.int64]) -> dict[str, float]:
+    told = (np.quantile(ns, [0.5, 0.99, 1.0]) / 1e6).round(3).tolist()
+    return dict(zip(("p50_ms", "p99_ms", "max_ms"), told, strict=True))
+
+
+def _config(url: str, rest_url: str, symbols: list[str]) -> str:
+    """Return the configuration: all channels where there are books, trades and best prices of the others."""
+    place = f"venue = '{VENUE}'\nurl = '{url}'\nrest_url = '{rest_url}'\n"
+    books, others = json.dumps(symbols[:MARKET]), json.dumps(symbols[MARKET:])
+    return f"[[feeds]]\n{place}symbols = {books}\n[[feeds]]\n{place}symbols = {others}\nchannels = ['trade', 'quote']\n"
+
+
+def _asked(pipe: Connection, word: str) -> Any:  # noqa: ANN401 - each word has its own kind of answer
+    pipe.send(word)
+    return pipe.recv()
+
+
+@contextmanager
+def _process(work: Callable[..., None], *arguments: Any) -> Iterator[tuple[Connection, int]]:  # noqa: ANN401 - whatever ``work`` takes
+    """Run ``work(pipe, *arguments)`` in a process of its own; gives the other end of the pipe, and the process."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=work, args=(theirs, *arguments), daemon=True)
+    process.start()
+    theirs.close()
+    assert process.pid is not None
+    try:
+        yield ours, process.pid
+    finally:
+        process.join(5.0)
+        if process.is_alive():
+            process.kill()
+        ours.close()

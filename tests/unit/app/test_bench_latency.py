@@ -1,0 +1,81 @@
+"""The bench of latency measures: every trade arrives, hop after hop, and no hop is out of order."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from breadboard.cli import run
+
+BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
+
+
+@pytest.fixture
+def latency(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module("latency")
+
+
+def test_the_latency_benchmark_prints_its_case_and_hops(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "latency", "--seconds", "1", "--case", "4200", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert (report["name"], report["peers"]) == ("latency", {})
+    [case] = report["cases"]
+    assert (case["case"], case["unit"], case["value"]) == ("4200", "ms", case["p99_ms"])
+    assert case["trades"] > 1000
+    assert (case["lost"], case["missing"]) == (0, 0)
+    assert list(case["hops"]) == ["send", "receive", "durable", "read", "engine", "push", "client"]
+    for spread in (case, *case["hops"].values(), case["conflation"]):
+        assert spread["p50_ms"] <= spread["p99_ms"] <= spread["max_ms"]
+    # Stamps of one clock, in the order of the way. The eye on HEAD is another thread than the one that reads.
+    assert all(case["hops"][name]["p50_ms"] >= 0 for name in ("send", "receive", "durable", "engine", "push", "client"))
+    assert case["hops"]["durable"]["p50_ms"] + case["hops"]["read"]["p50_ms"] > 0
+    assert case["p50_ms"] <= sum(hop["max_ms"] for hop in case["hops"].values())
+    assert set(case["cpu_percent"]) == {"venue", "capture", "serve", "client", "others"}
+
+
+def test_a_case_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", "latency", "--case", "13"]) == 2
+    assert "latency has no case '13'" in capsys.readouterr().err
+
+
+def test_a_trade_that_never_came_is_lost_and_a_stall_counts_from_when_it_was_due(latency: ModuleType) -> None:
+    ms, start = 1_000_000, int(latency.LEAD_S * 1e9)
+    sent = np.zeros(4, latency.latency_venue.SENT)
+    sent["trade_id"] = range(4)
+    sent["due"] = [0, start, start + ms, start + 2 * ms]
+    sent["sent"] = [0, start + 5 * ms, start + 5 * ms, start + 5 * ms]  # the venue was held up
+    seen = np.zeros(3, latency.latency_client.SEEN)
+    seen["trade_id"] = [3, 1, 0]  # in another order, and one is missing
+    for at, name in enumerate(latency.STAMPS):
+        seen[name] = start + (6 + at) * ms
+    told = latency._told(13_000, sent, seen, np.array([50 * ms]))
+    assert (told["trades"], told["lost"]) == (3, 1)
+    assert told["hops"]["send"]["max_ms"] == 5.0
+    assert told["hops"]["receive"] == {"p50_ms": 1.0, "p99_ms": 1.0, "max_ms": 1.0}
+    assert told["max_ms"] == 11.0
+    assert told["p50_ms"] == 10.0
+    assert told["conflation"]["p50_ms"] == 50.0
+    assert sys.modules["latency"] is latency
+
+
+def test_the_venue_sends_what_is_due_in_each_millisecond_whatever_happens(latency: ModuleType) -> None:
+    venue = latency.latency_venue.Ahead(5_000, 0.5)
+    shares: list[bytes] = []
+    client = object()
+    venue._writes = {client: shares.append}
+    streams = {frame[11 : frame.index(b'"', 11)].decode() for frame in venue._frames}
+    venue._listeners = dict.fromkeys(streams, client)
+    [share], trades = venue.plan()
+    assert len(venue._frames) == 2500
+    assert len(share.ends) == 501
+    assert share.ends[-1] == len(share.data) == sum(len(frame) + 4 for frame in venue._frames)
+    rates = np.diff(share.ends[::100])
+    assert rates.min() > 0.8 * rates.max()
+    keys = latency._key(trades)
+    assert len(np.unique(keys)) == len(keys) > 500
+    assert (np.diff(trades["due"]) >= 0).all()
