@@ -52,6 +52,7 @@ SAMPLE = Sample(
         frame(IMBALANCE),
     ],
     symbols=("AAPL", "BRK.B"),
+    documents=("conditions",),
     kinds=frozenset({EventKind.TRADE, EventKind.QUOTE, EventKind.STATUS}),
     channels=("trade", "quote", "luld"),
     impossible=("BTC USDT", "a/../b", "T.*"),

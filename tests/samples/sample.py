@@ -32,7 +32,7 @@ class Sample:
     goodbyes: tuple[bytes, ...] = (b"error",)
     """Words of frames after which a session may leave the connection."""
     documents: tuple[str, ...] = ()
-    """Tags of what a session fetches for each symbol, the symbol as ``{}``."""
+    """Tags of what a session fetches: for each symbol, which is ``{}``, or once."""
     key: str = ""
     """What a venue that asks for a key is given."""
     grow: Callable[[bytes], Iterable[bytes]] = field(default_factory=members)
