@@ -19,14 +19,14 @@ client   there
 
 The seconds of a run's beginning do not count, in which code and memory are new. A case is run three times and the run
 of the median p99 is told, with the p99 of all. ``conflation`` is the age at which rows arrive on a screen of ten
-pictures a second. What may mislead: everything shares two cores, those of whoever else uses the machine as well; the
+pictures a second. ``undisturbed`` are those trades that were due while the rest of the machine took next to nothing.
+What may mislead: everything shares two cores, those of whoever else uses the machine as well; the
 durable hop is seen by a thread that is woken as the serving process is, and may be later by what that takes.
 """
 
 import json
 import multiprocessing
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -38,7 +38,7 @@ import latency_venue
 import numpy as np
 from latency_venue import MARKET, VENUE
 from numpy.typing import NDArray
-from processes import busy_s, cpu_s, machine, pids, until, up
+from processes import Watch, machine, pids, until, up
 
 from breadboard.app.places import Places
 from breadboard.errors import UsageError
@@ -49,8 +49,8 @@ RATES = (4200, 13_000, 50_000)
 RUNS = 3
 LEAD_S = 3.0
 """What is sent before anything counts."""
-DRAIN_S = 1.0
-"""How long after the last was sent a trade may still come."""
+OTHERS = 0.15
+"""Of a core: what the rest of the machine may take where a trade counts as undisturbed."""
 STAMPS = ("ts_recv", "durable", "ts_read", "ts_engine", "ts_deliver", "client")
 HOPS = ("send", "receive", "durable", "read", "engine", "push", "client")
 
@@ -87,20 +87,21 @@ def _measured(rate: int, seconds: float) -> Case:
             assert _asked(venue, "plan") == "ready"
             with _process(latency_client.listen, address, Places(root).journal, symbols) as (client, client_pid):
                 assert client.recv() == "ready"
-                watched = {"venue": venue_pid, **pids(root), "client": client_pid}
-                began, all_before = time.monotonic(), busy_s()
-                before = {name: cpu_s(pid) for name, pid in watched.items()}
+                watch = Watch({"venue": venue_pid, **pids(root), "client": client_pid})
                 sent = _asked(venue, "go")
-                took = time.monotonic() - began
-                cpu = {name: round(100 * (cpu_s(pid) - before[name]) / took) for name, pid in watched.items()}
-                cpu["others"] = round(100 * (busy_s() - all_before) / took) - sum(cpu.values())
-                time.sleep(DRAIN_S)
-                seen, missing, ages = _asked(client, "that is all")
+                watch.end()
+                seen, missing, ages = _asked(client, len(sent))
             venue.send("that is all")
-    return {**_told(rate, sent, seen, ages), "missing": missing, "cpu_percent": cpu}
+    return {**_told(rate, sent, seen, ages, watch.alone), "missing": missing, "cpu_percent": watch.percent()}
 
 
-def _told(rate: int, sent: NDArray[np.void], seen: NDArray[np.void], ages: NDArray[np.int64]) -> Case:
+def _told(
+    rate: int,
+    sent: NDArray[np.void],
+    seen: NDArray[np.void],
+    ages: NDArray[np.int64],
+    alone: Callable[[NDArray[np.int64], float], NDArray[np.bool_]],
+) -> Case:
     """Return a case: the way of every trade that was due after the beginning, and those that never came."""
     counted = sent[sent["due"] >= sent["due"][0] + int(LEAD_S * 1e9)]
     keys = _key(seen)
@@ -110,12 +111,18 @@ def _told(rate: int, sent: NDArray[np.void], seen: NDArray[np.void], ages: NDArr
     trades = seen[order[found[came]]]
     stamps = np.stack([counted["due"][came], counted["sent"][came], *(trades[name] for name in STAMPS)])
     total = _spread(stamps[-1] - stamps[0])
+    undisturbed = alone(stamps[0], OTHERS)
     return {
         "case": str(rate),
         "value": total["p99_ms"],
         "unit": "ms",
         **total,
         "hops": {name: _spread(hop) for name, hop in zip(HOPS, np.diff(stamps, axis=0), strict=True)},
+        "undisturbed": {
+            "trades": int(undisturbed.sum()),
+            **_spread((stamps[-1] - stamps[0])[undisturbed]),
+            "hops": {name: _spread(hop[undisturbed]) for name, hop in zip(HOPS, np.diff(stamps, axis=0), strict=True)},
+        },
         "conflation": _spread(ages),
         "trades": len(counted),
         "lost": int((~came).sum()),
@@ -128,6 +135,8 @@ def _key(trades: NDArray[np.void]) -> NDArray[np.int64]:
 
 
 def _spread(ns: NDArray[np.int64]) -> dict[str, float]:
+    if not len(ns):
+        return {}
     told = (np.quantile(ns, [0.5, 0.99, 1.0]) / 1e6).round(3).tolist()
     return dict(zip(("p50_ms", "p99_ms", "max_ms"), told, strict=True))
 
@@ -139,7 +148,7 @@ def _config(url: str, rest_url: str, symbols: list[str]) -> str:
     return f"[[feeds]]\n{place}symbols = {books}\n[[feeds]]\n{place}symbols = {others}\nchannels = ['trade', 'quote']\n"
 
 
-def _asked(pipe: Connection, word: str) -> Any:  # noqa: ANN401 - each word has its own kind of answer
+def _asked(pipe: Connection, word: str | int) -> Any:  # noqa: ANN401 - each word has its own kind of answer
     pipe.send(word)
     return pipe.recv()
 

@@ -27,6 +27,10 @@ SEEN = np.dtype([(name, np.int64) for name in (
 """A trade as it came: its instrument (a place in the symbols), its number, and when it was where (wall ns)."""
 
 
+PATIENCE_S = 20.0
+"""How long after the last was sent a trade may still come."""
+
+
 class _Row(msgspec.Struct):
     symbol: str
     trade_id: int
@@ -38,6 +42,7 @@ class _Row(msgspec.Struct):
 
 class _Trades(msgspec.Struct, tag_field="type", tag="trade"):
     ts_deliver: int
+    next: int
     skipped: int
     lost: int
     data: list[_Row]
@@ -95,7 +100,10 @@ class Eye:
 
 
 def listen(pipe: Connection, address: str, journal: Path, symbols: list[str]) -> None:
-    """Listen until the other end says so, then send the trades that came, what was skipped, and a screen's ages."""
+    """Listen until as many trades are here as the other end says there were.
+
+    Then send them, how many the server left out, and how old the rows of a screen were.
+    """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_listen(pipe, address.replace("http", "ws") + "/ws/realtime", Eye(journal), symbols))
 
@@ -107,7 +115,8 @@ async def _listen(pipe: Connection, url: str, eye: Eye, symbols: list[str]) -> N
         transport.send(WSMsgType.TEXT, msgspec.json.encode(wanted))
     gc.disable()
     pipe.send("ready")
-    await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+    expected = await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
+    await _all_of(ears, expected)
     place = {symbol: at for at, symbol in enumerate(symbols)}
     messages = [
         (now, msgspec.json.decode(data, type=_Trades))
@@ -123,6 +132,17 @@ async def _listen(pipe: Connection, url: str, eye: Eye, symbols: list[str]) -> N
     seen["durable"] = eye.when(seen["durable"])  # offsets until now
     missing = sum(message.skipped + message.lost for _, message in messages)
     pipe.send((seen, missing, _ages(screen)))
+
+
+async def _all_of(ears: Ears, expected: int) -> None:
+    """Wait until so many trades have come, but not for ever: they are numbered from 0 in a house that is new."""
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until:
+        trades = (data for _, data in reversed(ears.heard) if data.startswith(b'{"type":"trade"'))
+        newest = next(trades, None)
+        if newest is not None and msgspec.json.decode(newest, type=_Trades).next >= expected:
+            return
+        await asyncio.sleep(0.1)
 
 
 def _ages(screen: Ears) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 import importlib
 import json
-import sys
+import time
 from pathlib import Path
 from types import ModuleType
 
@@ -53,14 +53,14 @@ def test_a_trade_that_never_came_is_lost_and_a_stall_counts_from_when_it_was_due
     seen["trade_id"] = [3, 1, 0]  # in another order, and one is missing
     for at, name in enumerate(latency.STAMPS):
         seen[name] = start + (6 + at) * ms
-    told = latency._told(13_000, sent, seen, np.array([50 * ms]))
+    told = latency._told(13_000, sent, seen, np.array([50 * ms]), lambda due, _: due > start + ms)
     assert (told["trades"], told["lost"]) == (3, 1)
     assert told["hops"]["send"]["max_ms"] == 5.0
     assert told["hops"]["receive"] == {"p50_ms": 1.0, "p99_ms": 1.0, "max_ms": 1.0}
     assert told["max_ms"] == 11.0
     assert told["p50_ms"] == 10.0
     assert told["conflation"]["p50_ms"] == 50.0
-    assert sys.modules["latency"] is latency
+    assert (told["undisturbed"]["trades"], told["undisturbed"]["max_ms"]) == (1, 9.0)
 
 
 def test_the_venue_sends_what_is_due_in_each_millisecond_whatever_happens(latency: ModuleType) -> None:
@@ -79,3 +79,15 @@ def test_the_venue_sends_what_is_due_in_each_millisecond_whatever_happens(latenc
     keys = latency._key(trades)
     assert len(np.unique(keys)) == len(keys) > 500
     assert (np.diff(trades["due"]) >= 0).all()
+
+
+def test_who_else_was_busy_is_seen(latency: ModuleType) -> None:
+    watch = latency.Watch({"nobody": 1})
+    start, spent = time.time_ns(), time.process_time()
+    while time.process_time() - spent < 0.5:
+        pass
+    watch.end()
+    assert set(watch.percent()) == {"nobody", "others"}
+    assert not watch.alone(np.array([start - 10**9, time.time_ns() + 10**9]), 99.0).any()
+    assert watch.alone(np.array([(start + time.time_ns()) // 2]), 99.0).all()
+    assert not watch.alone(np.array([(start + time.time_ns()) // 2]), -99.0).any()

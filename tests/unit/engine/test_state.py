@@ -26,6 +26,22 @@ def test_arrays_numbers_and_text_come_back_as_they_went() -> None:
     assert pack(unpack(pack(parts))) == pack(parts)
 
 
+def test_room_that_nothing_is_in_is_squeezed_out_and_comes_back() -> None:
+    record = np.dtype([("price", np.int64), ("flags", np.uint8)])
+    wide = np.zeros((5_000, 3), record)
+    wide["price"][7, 1], wide["flags"][4_999] = -(2**63), 255
+    turned = np.asfortranarray(np.arange(40_000).reshape(200, 200))
+    data = pack({"wide": wide, "turned": turned, "strided": wide[::2]})
+    assert len(data) < (wide.nbytes + turned.nbytes) / 2
+    back = unpack(data)
+    assert back["wide"].dtype == record
+    for name, was in {"wide": wide, "turned": turned, "strided": wide[::2]}.items():
+        assert back[name].shape == was.shape
+        assert (back[name] == was).all()
+    assert pack(back) == data
+    back["wide"]["price"][0, 0] = 1  # fresh and writable
+
+
 @given(at=st.integers(0, 10_000), flip=st.integers(1, 255))
 def test_one_flipped_byte_is_noticed(at: int, flip: int) -> None:
     data = bytearray(pack({"a": np.arange(50), "b": "text"}))
