@@ -16,6 +16,7 @@ from breadboard.clock import ManualClock
 from breadboard.errors import JournalDamaged, JournalError, JournalLocked
 from breadboard.journal import Reader, Writer, acknowledge, floors, forget, info, retire, verify
 from breadboard.journal import sealed as sealed_module
+from breadboard.journal import sealer as sealer_module
 from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
 from breadboard.journal.segments import listing
 from breadboard.model.kinds import RecordKind
@@ -174,6 +175,25 @@ def test_segments_rotate_by_size_and_are_sealed(tmp_path: Path) -> None:
     at_a_glance = info(tmp_path)
     assert (at_a_glance.durable, at_a_glance.segments, at_a_glance.sealed) == (end, len(segments), len(segments) - 1)
     assert at_a_glance.bytes == sum(segment.path.stat().st_size for segment in segments)
+
+
+@pytest.mark.parametrize(("most", "waits"), [(256, True), (1, False)])
+def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, waits: bool
+) -> None:
+    monkeypatch.setattr(sealer_module, "BUSY_BYTES", 1)
+    monkeypatch.setattr(sealer_module, "MOST_WAITING", most)
+    writer = Writer.open(tmp_path, segment_bytes=4096)
+    deadline = time.monotonic() + 3
+    while time.monotonic() < deadline:
+        writer.sync(writer.append(RecordKind.DATA, 0, 1, [bytes(3000)] * 4, [1] * 4, 0))
+        if any(segment.sealed for segment in listing(tmp_path)):
+            break
+        time.sleep(0.01)
+    assert any(segment.sealed for segment in listing(tmp_path)) is not waits
+    _wait_until_sealed(tmp_path)
+    writer.close()
+    assert all(segment.sealed for segment in listing(tmp_path)[:-1]), "the flood is over"
 
 
 def test_what_a_crash_left_unsealed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:
