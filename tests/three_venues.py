@@ -38,9 +38,26 @@ def frames() -> Frames:
     return whole
 
 
-def engine(groups: dict[str, tuple[str, ...]] | None = None, features: tuple[str, ...] = ()) -> Engine:
+def engine(
+    groups: dict[str, tuple[str, ...]] | None = None,
+    features: tuple[str, ...] = (),
+    bars: tuple[str, ...] = (),
+    partitions: int = 1,
+) -> Engine:
     """Return an engine that knows the three sources."""
-    made = Engine(feeds.by_venue, EngineConfig(groups=GROUPS if groups is None else groups, features=features))
-    venues = [feed.upper().replace("-", "_") for feed in PATHS]
-    made.adopt([Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)])
+    groups = GROUPS if groups is None else groups
+    config = EngineConfig(groups=groups, features=features, bars=bars, partitions=partitions)
+    made = Engine(feeds.by_venue, config)
+    adopt(made)
     return made
+
+
+def adopt(made: Engine) -> None:
+    """Tell an engine of the three sources."""
+    made.adopt(epochs())
+
+
+def epochs() -> list[Epoch]:
+    """Return the three connections."""
+    venues = [feed.upper().replace("-", "_") for feed in PATHS]
+    return [Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)]

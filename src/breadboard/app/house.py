@@ -10,11 +10,14 @@ from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
 from breadboard.app.places import Places
+from breadboard.app.rewinding import rewinder
 from breadboard.app.sink import StoreSink
+from breadboard.app.suspects import REASON, Suspects
 from breadboard.clock import Clock
 from breadboard.config import Config
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
+from breadboard.engine.retries import Retrying
 from breadboard.journal import Reader, acknowledge
 from breadboard.model.outputs import Outputs
 from breadboard.store.clickhouse import ClickHouseStore
@@ -94,6 +97,9 @@ def build(
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)
 
+    suspects = Suspects(places.suspects)
+    for offset in suspects.condemned:
+        engine.condemn(offset, REASON)
     sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag))
     lock = threading.Lock()
     pipeline = Pipeline(
@@ -105,5 +111,7 @@ def build(
         listener=listener,
         handover_s=config.store.flush_ms / 1000,
         checkpoint_s=config.engine.checkpoint_s,
+        retrying=Retrying(engine, rewinder(engine, places)),
+        suspects=suspects,
     )
     return House(reader, engine, sink, writer, pipeline, lock)

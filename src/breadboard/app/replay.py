@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from breadboard import feeds, journal
-from breadboard.app import journals
+from breadboard.app import journals, suspects
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import load
@@ -32,6 +32,8 @@ class Job:
     """Bars by activity that are wanted besides those of time."""
     features: tuple[str, ...] = ()
     """Which features are told of it, by name."""
+    partitions: int = 1
+    """How many sets of books and features there are."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -54,7 +56,8 @@ def run(job: Job) -> dict[str, Any]:
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
-    wanted = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
+    wanted: dict[str, Any] = {"engine.features": list(job.features), "engine.bars": list(job.bars)}
+    wanted["engine.partitions"] = job.partitions
     config = load(None, {"data_dir": str(job.data_dir), **wanted})
 
     def recorded(source: int) -> Iterator[Batch]:
@@ -104,3 +107,4 @@ def _copy_journal(job: Job, places: Places) -> None:
             hint="--data-dir replay-data   # a directory that does not exist yet",
         )
     journal.salvage(journals.directory(job.sources[0]), places.journal)
+    suspects.copy_condemned(Places(job.sources[0]).suspects, places.made().suspects)

@@ -25,6 +25,13 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @click.option("--batch", default="0", show_default=True, help="Frames the engine takes at a time; 0 or all: no limit.")
 @bars_option
 @click.option("--features", default="", help="Which features to tell, e.g. vwap,ofi: docs/engine.md has all.")
+@click.option(
+    "--partitions",
+    default=1,
+    show_default=True,
+    type=click.IntRange(1, 8),
+    help="Threads that books and features are dealt out to; what is told is the same.",
+)
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -35,6 +42,7 @@ def replay(
     batch: str,
     bars: tuple[str, ...],
     features: str,
+    partitions: int,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -53,6 +61,7 @@ def replay(
         batch=batch_of(batch),
         bars=bars,
         features=tuple(name for name in features.replace(" ", "").split(",") if name),
+        partitions=partitions,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

@@ -18,6 +18,7 @@ from breadboard.engine.book_event import BookEvent
 from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE, TOP
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
+from breadboard.engine.partitions import KEY_GROUPS
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, GapState, OrderAction, SequenceRule
@@ -25,8 +26,8 @@ from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
 """Deltas kept an instrument until a snapshot joins them."""
-MAX_WAITING_ALL: Final = 100_000
-"""Deltas kept over all instruments; beyond it the longest queue is let go, and told."""
+MAX_WAITING_GROUP: Final = 100_000 // KEY_GROUPS
+"""Deltas kept over all instruments of a key group; beyond it the longest queue among them is let go, and told."""
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
@@ -77,9 +78,15 @@ class Books:
     """
 
     def __init__(
-        self, rule: Callable[[int], SequenceRule], watched: Callable[[int], bool] | None = None, *, deep: bool = False
+        self,
+        rule: Callable[[int], SequenceRule],
+        watched: Callable[[int], bool] | None = None,
+        *,
+        deep: bool = False,
+        group: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self._rule = rule
+        self._group = group
         self._deep = deep
         self._is_watched = watched
         self._watched = np.zeros(0, np.bool_)
@@ -91,15 +98,14 @@ class Books:
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
         self._waiting: dict[int, list[BookEvent]] = {}
-        self._kept = 0
+        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
+        """By key group, deltas in ``_waiting``."""
         self._tails: dict[int, int] = {}
         """By book that a snapshot renewed and no delta followed yet: the last number of the deltas before it."""
-        self.poisoned: list[tuple[int, str]] = []
-        """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self.grow(int(tape.instrument.max(initial=-1)) + 1)
         rows: list[tuple[int, ...]] = []
         row = self._told = 0
         while True:
@@ -107,11 +113,7 @@ class Books:
             if row == len(tape):
                 return found(rows)
             before = self.states if len(self._watched) and tape.instrument[row] < 0 else None
-            try:
-                self._look(tape, row, rows)
-            except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
-                self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
-                self._lose(int(tape.source[row]), int(tape.instrument[row]))
+            self._look(tape, row, rows)
             if len(self._watched):
                 self._tell(row, int(tape.instrument[row]), before)
             row += 1
@@ -180,7 +182,9 @@ class Books:
         self._known = len(self._heads)
         self._pool.unpacked(parts)
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
-        self._kept = sum(map(len, self._waiting.values()))
+        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
+        for which, events in self._waiting.items():
+            self._kept[self._group(which)] += len(events)
         self._tails = dict(parts.get("tails", ()))
         if self._is_watched is not None:
             self._watched = np.array([self._is_watched(which) for which in range(self._known)], np.bool_)
@@ -336,16 +340,19 @@ class Books:
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
         self._waiting.setdefault(which, []).append(event)
-        self._kept += 1
-        if self._kept > MAX_WAITING_ALL:
-            longest = max(self._waiting, key=lambda each: (len(self._waiting[each]), -each))
+        group = self._group(which)
+        self._kept[group] += 1
+        if self._kept[group] > MAX_WAITING_GROUP:
+            alike = (each for each in self._waiting if self._group(each) == group)
+            longest = max(alike, key=lambda each: (len(self._waiting[each]), -each))
             last = self._waiting[longest][-1].ts_recv
             seen = (event.offset, index, longest, int(self._heads[longest]["source"]))
             rows.append((*seen, int(GapReason.OVERFLOW), 0, last, event.ts_recv, ABSENT, ABSENT))
             self._forget(longest)
 
     def _forget(self, which: int) -> None:
-        self._kept -= len(self._waiting.pop(which, ()))
+        if which in self._waiting:
+            self._kept[self._group(which)] -= len(self._waiting.pop(which))
         self._tails.pop(which, None)
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
@@ -411,7 +418,8 @@ class Books:
         self._pool.meter[core.CROSSED] += int(head["is_crossed"])
         self._pool.meter[core.EVENTS] += 1
 
-    def _grow(self, count: int) -> None:
+    def grow(self, count: int) -> None:
+        """Know the instruments below ``count``."""
         if count <= self._known:
             return
         self._heads = grown(self._heads, count)

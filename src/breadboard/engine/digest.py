@@ -104,7 +104,7 @@ class Digest:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        return pack({name: [chain.hash, chain.pending, chain.length] for name, chain in self._chains.items()})
+        return pack({name: [chain.hash, chain.pending, chain.length] for name, chain in sorted(self._chains.items())})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""

@@ -46,6 +46,14 @@ class Instruments:
     def __iter__(self) -> Iterator[Instrument]:
         return iter(self._all)
 
+    def become(self, known: Sequence[Instrument]) -> None:
+        """Hold exactly these. Ids that both have stay as they are all the while, for who reads from another thread."""
+        for gone in self._all[len(known) :]:
+            del self._ids[gone.venue, gone.symbol]
+        del self._all[len(known) :]
+        for instrument in known:
+            self.intern(instrument.venue, instrument.symbol, instrument.sequence_rule)
+
     def find(self, venue: str, symbol: str) -> int | None:
         """Return the dense id, or None for an instrument that was never seen."""
         return self._ids.get((venue, symbol))
