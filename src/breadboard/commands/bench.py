@@ -7,7 +7,7 @@ import click
 from breadboard.commands.options import emit, json_option, listing
 
 EXIT_DEGRADED = 3
-NAMES = ["pipeline", "journal", "faults", "smallcaps"]
+NAMES = ["pipeline", "journal", "faults", "smallcaps", "partitions"]
 
 
 @click.command(name="bench")
