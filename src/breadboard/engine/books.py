@@ -303,6 +303,13 @@ class Books:
         if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
             head["ignored"] += 1
             self._pool.meter[core.IGNORED] += 1
+        elif verdict == APPLY and live and self._pool.count(which) > core.MAX_LEVELS:
+            seen = (event.offset, int(tape.index[row]), which, int(tape.source[row]))
+            ts = int(head["ts_recv"]), event.ts_recv
+            rows.append((*seen, int(GapReason.OVERFLOW), 0, *ts, ABSENT, ABSENT))
+            self._pool.clear(which)
+            self._forget(which)
+            head["state"] = _STALE
         elif verdict == APPLY and live:
             self._apply(which, event)
         elif verdict == APPLY and len(waiting) < MAX_WAITING:

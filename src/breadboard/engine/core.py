@@ -50,7 +50,7 @@ class Engine:
         self.position = 0
         """The journal offset of the next frame to process; frames before it are passed over."""
         self._config = config
-        self._router = Router(feeds, self.instruments)
+        self._router = Router(feeds, self.instruments, config.instruments)
         self._begin()
 
     def _begin(self) -> None:

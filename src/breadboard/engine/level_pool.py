@@ -77,6 +77,14 @@ class LevelPool:
         columns = (prices.tolist(), self.sizes[rows].tolist(), self.exps[rows].tolist())
         return list(zip(*(column[::-1] for column in columns), strict=True))
 
+    def count(self, which: int) -> int:
+        """Return how many levels one book has."""
+        return int(self.sides[which, :, COUNT].sum())
+
+    def clear(self, which: int) -> None:
+        """Forget one book, and leave its room to others."""
+        self.sides[which] = 0
+
     def crossed(self, which: int) -> bool:
         """Return whether one book's best bid is at or above its best ask."""
         return bool(core.note_crossed(self.sides[which], self.keys))

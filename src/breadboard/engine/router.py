@@ -120,8 +120,9 @@ class Routed:
 class Router:
     """Knows which source speaks for which venue, and turns frames into tape rows in journal order."""
 
-    def __init__(self, feeds: Callable[[str], Feed], instruments: Instruments) -> None:
+    def __init__(self, feeds: Callable[[str], Feed], instruments: Instruments, most: int | None = None) -> None:
         self._feeds = feeds
+        self._most = most
         self._instruments = instruments
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
@@ -210,7 +211,7 @@ class Router:
             return None
 
     def _open(self, venue: str, known: list[Instrument]) -> Lane:
-        feed, local = self._feeds(venue), Instruments(known)
+        feed, local = self._feeds(venue), Instruments(known, self._most)
         lane = Lane(venue, feed, local, feed.decoder(local), np.full(1, NO_INSTRUMENT, np.int32))
         self._lanes[venue] = lane
         return lane
@@ -273,7 +274,7 @@ class Router:
         try:
             return lane.decoder.decode(frames)
         except Exception as error:  # noqa: BLE001 - a bug in a decoder costs the frames it cannot read, not the engine
-            lane.local = Instruments(list(lane.local)[:count])
+            lane.local = Instruments(list(lane.local)[:count], self._most)
             lane.decoder = lane.feed.decoder(lane.local)
             lane.decoder.restore(before)
             return error
