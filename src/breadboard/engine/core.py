@@ -116,7 +116,7 @@ class Engine:
         tape = self.orders.on_tape(routed.tape)
         holes = self.continuity.on_tape(tape)
         breaks = self.books.on_tape(tape)
-        nbbo = self.consolidated.on_tape(tape, self.books.tops)
+        nbbo = self.consolidated.on_tape(tape, self.books.tops) if self.consolidated.groups else None
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
         features = self._features(tape)
@@ -142,10 +142,11 @@ class Engine:
         return self._digest.result(self.bars.open_bars(), self.instruments)
 
     def summary(self) -> dict[str, Any]:
-        """Return what ``replay --json`` prints, but for its own time: counts, books, clock, digest."""
-        return summary(
+        """Return what ``replay --json`` prints, but for its own time: counts, books, orders if any, clock, digest."""
+        told = summary(
             self._router.counts, self._tally, self.instruments, self.books, self.bars, self.clock_skew, self.digest()
         )
+        return told | ({"orders": self.orders.counters()} if "order" in told["events"] else {})
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; equal states give equal bytes."""
