@@ -10,7 +10,7 @@ import pytest
 
 from breadboard.app.places import Places
 from breadboard.journal import salvage
-from scenarios.house import ask, say, stored, wait_for
+from scenarios.house import ask, replayed, say, stored, wait_for
 from scenarios.killed import EVERYTHING, PATIENCE_S, TABLES, Feeder, Serving, at_rest, soak
 from three_venues import ARBITRAGE, GROUPS, epochs, frames
 
@@ -18,18 +18,19 @@ KILLS = soak(3)
 CONFIG = msgspec.structs.replace(EVERYTHING, groups=GROUPS, arbitrage=ARBITRAGE)
 POISON = 1_000
 """The offset of the frame that kills."""
-KILLING = f"""
+POISONED = f"""
 import os, signal
 from breadboard.engine.bars import Bars
 from breadboard.cli import main
 sound = Bars.on_tape
 def on_tape(self, tape):
     if any((tape.offset == {POISON}) & (tape.kind < 4)):
-        os.kill(os.getpid(), signal.SIGKILL)
+        {{}}
     return sound(self, tape)
 Bars.on_tape = on_tape
 main()
 """
+"""A program that has a bug in a stage."""
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_a_frame_that_kills_the_process_is_quarantined_after_the_third_time(
     feeder.close()
     deaths = 0
     while deaths <= 3:
-        servings.append(Serving(places.root, CONFIG, KILLING))
+        servings.append(Serving(places.root, CONFIG, POISONED.format("os.kill(os.getpid(), signal.SIGKILL)")))
         try:
             servings[-1].start()
             servings[-1].finish(feeder.end)
@@ -121,11 +122,24 @@ def test_a_frame_that_kills_the_process_is_quarantined_after_the_third_time(
     assert (row["offset"], row["reason"]) == (POISON, "the process died three times at this frame")
     assert row["raw"]
     assert at_rest(places, CONFIG).summary()["quarantined"] == 1
-    # What was condemned here is condemned in a copy, and what it costs is what it would cost a stage that raises.
-    again = Places(tmp_path / "again").made()
-    salvage(places.journal, again.journal)
-    again.suspects.write_bytes(places.suspects.read_bytes())
-    servings.append(Serving(again.root, CONFIG))
+    # Its replay has no bug, and concludes the same: the verdict goes with the journal.
+    again = replayed(places.root, tmp_path / "again")
+    assert (again["frames"], again["quarantined"], again["poisoned"]) == (2_000, 1, 1)
+
+
+@pytest.mark.timeout(120)
+def test_a_frame_on_which_a_stage_raises_is_quarantined_and_the_process_goes_on(
+    tmp_path: Path, servings: list[Serving]
+) -> None:
+    places = Places(tmp_path / "raising").made()
+    feeder = Feeder(places.journal, epochs(), frames().take(slice(0, 2_000)), 1)
+    feeder.feed(0, 0)
+    feeder.close()
+    servings.append(Serving(places.root, CONFIG, POISONED.format("raise ZeroDivisionError")))
     servings[-1].start()
     servings[-1].finish(feeder.end)
-    assert at_rest(again, CONFIG).snapshot() == at_rest(places, CONFIG).snapshot()
+    (row,) = ask(places.root, "select offset, reason, raw from quarantine")
+    assert (row["offset"], row["reason"]) == (POISON, "a stage failed three times: ZeroDivisionError")
+    assert row["raw"]
+    counts = at_rest(places, CONFIG).summary()
+    assert (counts["frames"], counts["quarantined"], counts["poisoned"]) == (2_000, 1, 1)

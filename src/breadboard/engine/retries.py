@@ -50,9 +50,7 @@ class Retrying:
 
     def _pieces(self, frames: Frames, before: bytes) -> Iterator[Outputs]:
         """Take frames that were tried once, half and half; ``before`` is the engine's state."""
-        waiting = [frames]
-        if len(frames) > 1:
-            waiting = [frames.take(slice(len(frames) // 2, None)), frames.take(slice(len(frames) // 2))]
+        waiting = _halves(frames)
         while waiting:
             piece = waiting.pop()
             for _ in range(TRIES - 1 if len(piece) == 1 else 1):
@@ -60,8 +58,7 @@ class Retrying:
                 if isinstance(outputs, Outputs):
                     break
             if isinstance(outputs, Exception) and len(piece) > 1:
-                middle = len(piece) // 2
-                waiting += [piece.take(slice(middle, None)), piece.take(slice(middle))]
+                waiting += _halves(piece)
                 continue
             yield self._without(piece, before, outputs) if isinstance(outputs, Exception) else outputs
             if waiting:
@@ -85,6 +82,12 @@ class Retrying:
         except Exception as error:  # noqa: BLE001 - whatever it is, it costs one frame at most
             self._engine.restore(before)
             return error
+
+
+def _halves(frames: Frames) -> list[Frames]:
+    """Return frames in two parts, the first one last; a single one as it is."""
+    middle = len(frames) // 2
+    return [frames.take(slice(middle, None)), frames.take(slice(middle))] if middle else [frames]
 
 
 def _together(parts: Sequence[Outputs]) -> Outputs:
