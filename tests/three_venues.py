@@ -6,6 +6,7 @@ what a basis looks like, and a hard case for whoever consolidates.
 
 from functools import cache
 
+import msgspec
 import numpy as np
 
 from breadboard import feeds
@@ -24,6 +25,17 @@ PATHS = {
 """By feed; the source is the place here."""
 LEGS = ("BTCUSDT.BINANCE", "BTCUSDT.BINANCE_USDM", "BTCUSD_PERP.BINANCE_COINM")
 GROUPS: dict[str, tuple[str, ...]] = {"BTC": LEGS}
+ARBITRAGE = msgspec.convert(
+    {
+        "groups": ["BTC"],
+        "suspect_clock": True,
+        "rates": {"USD-USDT": {"rate": "1", "as_of": "2024-08-08T23:50:00Z", "max_age_s": 3600}},
+        "fees": dict.fromkeys(("BINANCE", "BINANCE_USDM", "BINANCE_COINM"), 0),
+        "paper": {"default_latency_ms": 20},
+    },
+    ArbitrageConfig,
+)
+"""Between all three, with orders on paper; one recorder stamped them, so its wrong clock says nothing against it."""
 
 
 @cache
@@ -41,11 +53,24 @@ def frames() -> Frames:
 def engine(
     groups: dict[str, tuple[str, ...]] | None = None,
     features: tuple[str, ...] = (),
+    bars: tuple[str, ...] = (),
+    partitions: int = 1,
     arbitrage: ArbitrageConfig | None = None,
 ) -> Engine:
     """Return an engine that knows the three sources."""
     groups = GROUPS if groups is None else groups
-    made = Engine(feeds.by_venue, EngineConfig(groups=groups, features=features, arbitrage=arbitrage))
-    venues = [feed.upper().replace("-", "_") for feed in PATHS]
-    made.adopt([Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)])
+    config = EngineConfig(groups=groups, features=features, bars=bars, partitions=partitions, arbitrage=arbitrage)
+    made = Engine(feeds.by_venue, config)
+    adopt(made)
     return made
+
+
+def adopt(made: Engine) -> None:
+    """Tell an engine of the three sources."""
+    made.adopt(epochs())
+
+
+def epochs() -> list[Epoch]:
+    """Return the three connections."""
+    venues = [feed.upper().replace("-", "_") for feed in PATHS]
+    return [Epoch(at, 1, venue, "", (), Provenance.REPLAY, open=True) for at, venue in enumerate(venues)]

@@ -140,6 +140,10 @@ class EngineConfig(Section, frozen=True):
     idle_s: Annotated[float, Meta(gt=0)] = 5.0
     """A source this silent no longer holds its watermark back (measured on CLOCK records)."""
     checkpoint_s: Annotated[float, Meta(gt=0)] = 10.0
+    instruments: Annotated[int, Meta(ge=1)] = 20_000
+    """The most of each venue; a frame that names one more is quarantined."""
+    partitions: Annotated[int, Meta(ge=1, le=8)] = 1
+    """Sets of books and features, each of some instruments and in a thread of its own; what is told is the same."""
     bars: tuple[str, ...] = ()
     """Bars by activity besides those of time: tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25."""
     groups: dict[str, tuple[str, ...]] = {}

@@ -11,11 +11,14 @@ from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
 from breadboard.app.places import Places
 from breadboard.app.priority import step_back
+from breadboard.app.rewinding import rewinder
 from breadboard.app.sink import StoreSink
+from breadboard.app.suspects import REASON, Suspects
 from breadboard.clock import Clock
 from breadboard.config import Config
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
+from breadboard.engine.retries import Retrying
 from breadboard.journal import Reader, acknowledge
 from breadboard.model.outputs import Outputs
 from breadboard.store.clickhouse import ClickHouseStore
@@ -105,6 +108,9 @@ def build(
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)
 
+    suspects = Suspects(places.suspects)
+    for offset in suspects.condemned:
+        engine.condemn(offset, REASON)
     # Live, a row in the store may be late, and what has just happened may not.
     begun = step_back if live else _at_once
     sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag), begun)
@@ -118,6 +124,8 @@ def build(
         listener=listener,
         handover_s=config.store.flush_ms / 1000,
         checkpoint_s=config.engine.checkpoint_s,
+        retrying=Retrying(engine, rewinder(engine, places)),
+        suspects=suspects,
     )
     return House(reader, engine, sink, writer, pipeline, lock)
 

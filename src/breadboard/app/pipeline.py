@@ -8,8 +8,10 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.app.suspects import Suspects
 from breadboard.clock import Clock
 from breadboard.engine.core import Engine
+from breadboard.engine.retries import Retrying
 from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
 from breadboard.model.kinds import GapReason
@@ -50,7 +52,8 @@ class Pipeline:
     """Takes frames from a journal through the engine and hands what it concludes to the store.
 
     One thread steps, and holds ``lock`` while the engine moves. ``listener`` hears of every run of outputs at once,
-    before the store does.
+    before the store does. A frame on which a stage raises ends it, unless ``retrying`` takes the frames; one that ends
+    the process ends the next one too, unless ``suspects`` remembers.
     """
 
     def __init__(
@@ -64,12 +67,16 @@ class Pipeline:
         listener: Callable[[Outputs, int], None] = lambda _outputs, _ts_engine: None,
         handover_s: float = 0.5,
         checkpoint_s: float = 10.0,
+        retrying: Retrying | None = None,
+        suspects: Suspects | None = None,
     ) -> None:
         self._reader = reader
         self._engine = engine
         self._sink = sink
         self._clock = clock
         self._lock = lock
+        self._process = engine.process if retrying is None else retrying.process
+        self._suspects = suspects
         self._listener = listener
         self._handover_ns = int(handover_s * 1e9)
         self._checkpoint_ns = int(checkpoint_s * 1e9)
@@ -81,6 +88,8 @@ class Pipeline:
 
     def step(self, max_frames: int = STEP_FRAMES) -> int:
         """Take the next frames, if there are any, and return how many; hand over what is due."""
+        if self._suspects is not None:
+            max_frames = self._suspects.limit(self._engine.position, max_frames)
         frames = self._reader.read(max_frames)
         if frames is not None:
             self.ts_read = self._clock.wall()
@@ -117,14 +126,18 @@ class Pipeline:
         self.hand_over(checkpoint=True)
 
     def _take(self, frames: Frames) -> None:
+        if self._suspects is not None:
+            self._suspects.taking(int(frames.offset[0]), int(frames.offset[-1]) + 1)
         with self._lock:
-            outputs = self._engine.process(frames)
+            outputs = self._process(frames)
             if self._engine.position < self._reader.position:
                 # A GAP record came alone and stands for many offsets: all of them are done, also for a checkpoint.
                 self._engine.position = self._reader.position
                 outputs = replace(outputs, end=self._engine.position)
         ts_engine = self._clock.wall()
         self._listener(outputs, ts_engine)
+        if self._suspects is not None:
+            self._suspects.taken()
         self._waiting.taken.append((outputs, ts_engine))
         self._waiting.quarantined.extend(_quarantined(frames, outputs, self._engine))
         self._waiting_rows += len(outputs.tape)

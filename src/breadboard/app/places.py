@@ -49,6 +49,11 @@ class Places:
         return self.checkpoint / "engine"
 
     @property
+    def suspects(self) -> Path:
+        """Frames that processes died at, and those that are taken no more."""
+        return self.checkpoint / "suspects.json"
+
+    @property
     def store_intents(self) -> Path:
         """What the store's writer has set out to write."""
         return self.checkpoint
@@ -75,7 +80,7 @@ class Places:
 
     def write_rules(self, body: bytes) -> None:
         """Leave rules for capture."""
-        _write(self.rules, body)
+        write_whole(self.rules, body)
 
     def source_numbers(self) -> dict[str, int]:
         """Return the source numbers given so far, by the connection's place in the configuration."""
@@ -90,7 +95,7 @@ class Places:
 
     def write_source_numbers(self, numbers: Mapping[str, int]) -> None:
         """Keep the source numbers."""
-        _write(self.sources, msgspec.json.encode(numbers))
+        write_whole(self.sources, msgspec.json.encode(numbers))
 
     def made(self) -> "Places":
         """Create the directories and return self."""
@@ -101,7 +106,7 @@ class Places:
     def write_config(self, config: Config) -> Path:
         """Leave the resolved configuration for child processes, readable by the owner only."""
         path = self.run / "config.json"
-        _write(path, msgspec.json.encode(config))
+        write_whole(path, msgspec.json.encode(config))
         return path
 
     def config(self) -> Config:
@@ -115,7 +120,7 @@ class Places:
 
     def write_state(self, state: RunState) -> None:
         """Say who runs here."""
-        _write(self.run / "up.json", msgspec.json.encode(state))
+        write_whole(self.run / "up.json", msgspec.json.encode(state))
 
     def clear_state(self) -> None:
         """Say that nobody runs here."""
@@ -162,7 +167,8 @@ def alive(pid: int) -> bool:
     return state != "Z"
 
 
-def _write(path: Path, body: bytes) -> None:
+def write_whole(path: Path, body: bytes) -> None:
+    """Put a file in the place of the one before, or leave that as it is. Raises OSError."""
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     try:

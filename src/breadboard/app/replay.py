@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from breadboard import feeds, journal
-from breadboard.app import journals
+from breadboard.app import journals, suspects
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import Config, load, read_rules
@@ -50,6 +50,8 @@ class Job:
     """A file of alert rules that hold from before the first record; None: those that the journal has."""
     depth: str = ""
     """How often the best levels of its books are told; empty: never."""
+    partitions: int | None = None
+    """How many sets of books and features there are; None: as the file says, or one."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -142,6 +144,8 @@ def _config(job: Job) -> Config:
         wanted["engine.anomalies"] = list(job.anomalies)
     if job.depth or job.config is None:
         wanted["engine.depth"] = job.depth
+    if job.partitions is not None:
+        wanted["engine.partitions"] = job.partitions
     if job.arbitrage:
         wanted["engine.arbitrage.groups"] = [] if "all" in job.arbitrage else list(job.arbitrage)
     config = load(job.config, wanted)
@@ -160,3 +164,4 @@ def _copy_journal(job: Job, places: Places) -> None:
             hint="--data-dir replay-data   # a directory that does not exist yet",
         )
     journal.salvage(journals.directory(job.sources[0]), places.journal)
+    suspects.copy_condemned(Places(job.sources[0]).suspects, places.made().suspects)

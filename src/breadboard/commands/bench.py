@@ -7,7 +7,7 @@ import click
 from breadboard.commands.options import emit, json_option, listing
 
 EXIT_DEGRADED = 3
-NAMES = ["pipeline", "latency", "journal", "faults", "smallcaps", "anomalies", "arbitrage"]
+NAMES = ["pipeline", "latency", "journal", "faults", "smallcaps", "anomalies", "arbitrage", "partitions"]
 
 
 @click.command(name="bench")

@@ -35,6 +35,11 @@ EXIT_NOTHING_UNDERSTOOD = 3
     help="A file of alert rules that hold from the first record on: docs/rules.md.",
 )
 @click.option("--depth", default="", help="How often to tell the ten best levels of every book, e.g. 1s.")
+@click.option(
+    "--partitions",
+    type=click.IntRange(1, 8),
+    help="Threads that books and features are dealt out to (left out: 1); what is told is the same.",
+)
 @json_option
 def replay(
     sources: tuple[Path, ...],
@@ -50,6 +55,7 @@ def replay(
     arbitrage: str,
     rules_file: Path | None,
     depth: str,
+    partitions: int | None,
     as_json: bool,
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
@@ -73,6 +79,7 @@ def replay(
         arbitrage=_names(arbitrage),
         rules=rules_file,
         depth=depth,
+        partitions=partitions,
     )
     result = app_replay.run(job)
     emit(result, as_json, listing)

@@ -33,6 +33,7 @@ from breadboard.engine.consolidated import Consolidated
 from breadboard.engine.consolidated_legs import BOOK, MOVE
 from breadboard.engine.paper import PaperExecution
 from breadboard.engine.paper_trades import PaperTrades
+from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.executions import PAPER_FILL
@@ -54,7 +55,7 @@ class Arbitrage:
     they hold between two tapes is the same. State is bounded: one row a route, and the levels of the legs.
     """
 
-    def __init__(self, config: ArbitrageConfig, books: Books, consolidated: Consolidated) -> None:
+    def __init__(self, config: ArbitrageConfig, books: Books | PartedBooks, consolidated: Consolidated) -> None:
         self.terms = terms_of(config, consolidated.groups)
         self._books = books
         self._consolidated = consolidated

@@ -58,6 +58,8 @@ METERS: Final = 6
 
 APPLY, STALE, BREAK = 0, 1, 2
 """What the venue's numbers say about an event."""
+MAX_LEVELS: Final = 200_000
+"""A book of more levels is no book: deltas are taken no more until a snapshot comes."""
 MAX_IGNORED: Final = 1000
 """More stale events in a row than this are no repetition: the venue counts anew, and the book is out of step. Numbers
 that fall far back say so at once (``fell_back``)."""
@@ -337,6 +339,8 @@ def run(  # noqa: C901, PLR0911, PLR0912 - one loop, entered once a batch; a cal
             meter[IGNORED] += 1
             row += 1
             continue
+        if sides[which, BIDS, COUNT] + sides[which, ASKS, COUNT] > MAX_LEVELS:
+            return row, at
         if not change(
             sides[which],
             level_begin[row],

@@ -19,6 +19,7 @@ from breadboard.engine.book_tops import BookCopy, Tops
 from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
+from breadboard.engine.partitions import KEY_GROUPS
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, GapState, OrderAction, SequenceRule
@@ -26,8 +27,8 @@ from breadboard.model.tape import Tape
 
 MAX_WAITING: Final = 10_000
 """Deltas kept an instrument until a snapshot joins them."""
-MAX_WAITING_ALL: Final = 100_000
-"""Deltas kept over all instruments; beyond it the longest queue is let go, and told."""
+MAX_WAITING_GROUP: Final = 100_000 // KEY_GROUPS
+"""Deltas kept over all instruments of a key group; beyond it the longest queue among them is let go, and told."""
 EVERY_SOURCE: Final = 0xFFFF
 """The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
@@ -86,23 +87,24 @@ class Books:
         *,
         deep: bool = False,
         copied: Callable[[int], bool] | None = None,
+        group: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self._rule = rule
+        self._group = group
         self._tops = Tops(watched, copied, deep=deep)
         self._snapshots = snapshots
         self._known = 0
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
         self._waiting: dict[int, list[BookEvent]] = {}
-        self._kept = 0
+        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
+        """By key group, deltas in ``_waiting``."""
         self._tails: dict[int, int] = {}
         """By book that a snapshot renewed and no delta followed yet: the last number of the deltas before it."""
-        self.poisoned: list[tuple[int, str]] = []
-        """``(offset, reason)`` of rows that a bug here could not digest; whoever runs the stage takes them away."""
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self.grow(int(tape.instrument.max(initial=-1)) + 1)
         rows: list[tuple[int, ...]] = []
         row = 0
         self._tops.begin()
@@ -118,11 +120,7 @@ class Books:
         watched = len(self._tops.watched) > 0
         while (row := self._run(tape, row, stop)) < stop:
             before = self.states if watched and tape.instrument[row] < 0 else None
-            try:
-                self._look(tape, row, rows)
-            except Exception as error:  # noqa: BLE001 - one row that trips a bug must not stop all books
-                self.poisoned.append((int(tape.offset[row]), f"the book stage failed: {error!r}"))
-                self._lose(int(tape.source[row]), int(tape.instrument[row]))
+            self._look(tape, row, rows)
             if watched:
                 self._tops.tell(row, int(tape.instrument[row]), before, self._heads[: self._known], self._pool)
             row += 1
@@ -206,7 +204,9 @@ class Books:
         self._known = len(self._heads)
         self._pool.unpacked(parts)
         self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
-        self._kept = sum(map(len, self._waiting.values()))
+        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
+        for which, events in self._waiting.items():
+            self._kept[self._group(which)] += len(events)
         self._tails = dict(parts.get("tails", ()))
         self._tops.know(self._known)
 
@@ -305,6 +305,13 @@ class Books:
         if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
             head["ignored"] += 1
             self._pool.meter[core.IGNORED] += 1
+        elif verdict == APPLY and live and self._pool.count(which) > core.MAX_LEVELS:
+            seen = (event.offset, int(tape.index[row]), which, int(tape.source[row]))
+            ts = int(head["ts_recv"]), event.ts_recv
+            rows.append((*seen, int(GapReason.OVERFLOW), 0, *ts, ABSENT, ABSENT))
+            self._pool.clear(which)
+            self._forget(which)
+            head["state"] = _STALE
         elif verdict == APPLY and live:
             self._apply(which, event)
         elif verdict == APPLY and len(waiting) < MAX_WAITING:
@@ -342,16 +349,19 @@ class Books:
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
         self._waiting.setdefault(which, []).append(event)
-        self._kept += 1
-        if self._kept > MAX_WAITING_ALL:
-            longest = max(self._waiting, key=lambda each: (len(self._waiting[each]), -each))
+        group = self._group(which)
+        self._kept[group] += 1
+        if self._kept[group] > MAX_WAITING_GROUP:
+            alike = (each for each in self._waiting if self._group(each) == group)
+            longest = max(alike, key=lambda each: (len(self._waiting[each]), -each))
             last = self._waiting[longest][-1].ts_recv
             seen = (event.offset, index, longest, int(self._heads[longest]["source"]))
             rows.append((*seen, int(GapReason.OVERFLOW), 0, last, event.ts_recv, ABSENT, ABSENT))
             self._forget(longest)
 
     def _forget(self, which: int) -> None:
-        self._kept -= len(self._waiting.pop(which, ()))
+        if which in self._waiting:
+            self._kept[self._group(which)] -= len(self._waiting.pop(which))
         self._tails.pop(which, None)
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
@@ -417,7 +427,8 @@ class Books:
         self._pool.meter[core.CROSSED] += int(head["is_crossed"])
         self._pool.meter[core.EVENTS] += 1
 
-    def _grow(self, count: int) -> None:
+    def grow(self, count: int) -> None:
+        """Know the instruments below ``count``."""
         if count <= self._known:
             return
         self._heads = grown(self._heads, count)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.state import pack, unpack
+from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag
@@ -17,6 +17,8 @@ from breadboard.model.tape import Tape
 SUSPECT_NS: Final = -5_000_000
 """A lag below this is one too many."""
 SUSPECT_SHARE: Final = 0.01
+MOST_SOURCES: Final = 256
+"""Sources whose lags are counted, 0.9 MB each; a later one is never suspect, and has no skew."""
 SUSPECT_LAGS: Final = 20
 """Fewer lags than this are no evidence."""
 
@@ -61,6 +63,8 @@ def _count(
             continue
         lag = ts_recv[row] - ts_event[row]
         which = slot[source[row]]
+        if which < 0:
+            continue
         counts[which, _bucket(lag)] += 1
         if lag < SUSPECT_NS:
             late[which] += 1
@@ -77,9 +81,8 @@ class ClockSkew:
 
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
-        for source in np.unique(tape.source).tolist():
-            if self._slot[source] < 0:
-                self._open(source)
+        if len(self._sources) < MOST_SOURCES and (self._slot[tape.source] < 0).any():
+            self._meet(tape)
         _count(tape.kind, tape.flags, tape.source, tape.ts_event, tape.ts_recv, self._slot, self._counts, self._late)
 
     def lags(self, source: int) -> int:
@@ -126,14 +129,22 @@ class ClockSkew:
             if what == "buckets":
                 source = int(source_text)
                 self._open(source)
-                self._counts[-1, parts[name]] = parts[f"{source}.counts"]
-                self._late[-1] = parts[f"{source}.late"]
+                self._counts[self._slot[source], parts[name]] = parts[f"{source}.counts"]
+                self._late[self._slot[source]] = parts[f"{source}.late"]
+
+    def _meet(self, tape: Tape) -> None:
+        """Open the sources whose first lag is here, in the order of the tape: no batch decides who is one too many."""
+        strange = (self._slot[tape.source] < 0) & (tape.kind >= _TRADE) & (tape.kind <= _DELTA)
+        strange &= (tape.ts_event != ABSENT) & (tape.flags & _LAST_KNOWN == 0)
+        sources, first = np.unique(tape.source[strange], return_index=True)
+        for source in sources[np.argsort(first)][: MOST_SOURCES - len(self._sources)].tolist():
+            self._open(source)
 
     def _open(self, source: int) -> None:
         self._slot[source] = len(self._sources)
         self._sources.append(source)
-        self._counts = np.concatenate((self._counts, np.zeros((1, _WIDTH), np.int64)))
-        self._late = np.concatenate((self._late, np.zeros(1, np.int64)))
+        self._counts = grown(self._counts, len(self._sources))
+        self._late = grown(self._late, len(self._sources))
 
 
 def _middle_ns(bucket: int) -> int:

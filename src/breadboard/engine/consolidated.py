@@ -27,6 +27,7 @@ from breadboard.engine.consolidated_legs import (
     STANDS,
     judge,
 )
+from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instruments
@@ -149,7 +150,7 @@ class Consolidated:
         found: np.void = self._last[group].copy()
         return found
 
-    def depth(self, group: int, books: Books, count: int | None = None) -> Depth:
+    def depth(self, group: int, books: Books | PartedBooks, count: int | None = None) -> Depth:
         """Return the levels of all that stands, at most ``count`` prices a side. A quote is one level a side."""
         sides: tuple[dict[int, list[VenueLevel]], dict[int, list[VenueLevel]]] = ({}, {})
         left_out: dict[str, str] = {}
@@ -195,7 +196,7 @@ class Consolidated:
     def _names(self) -> list[list[object]]:
         return [[group.name, [list(leg) for leg in group.legs]] for group in self.groups]
 
-    def _levels(self, leg: int, face: int, books: Books) -> list[list[tuple[int, int, int]]]:
+    def _levels(self, leg: int, face: int, books: Books | PartedBooks) -> list[list[tuple[int, int, int]]]:
         """Return bids and asks of one leg."""
         if face == BOOK:
             view = books.view(int(np.flatnonzero(self._leg_of == leg)[0]))

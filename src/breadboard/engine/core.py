@@ -1,6 +1,6 @@
 """The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -23,7 +23,11 @@ from breadboard.engine.found import as_gap
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
-from breadboard.engine.router import Quarantined, Routed, Router
+from breadboard.engine.parted_books import PartedBooks
+from breadboard.engine.parted_depth import PartedDepth
+from breadboard.engine.parted_features import PartedFeatures
+from breadboard.engine.partitions import Partitions, in_order, key_group
+from breadboard.engine.router import Routed, Router
 from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
@@ -58,21 +62,28 @@ class Engine:
 
     def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig, rules: RuleSet | None = None) -> None:
         self.instruments = Instruments()
+        self.position = 0
+        """The journal offset of the next frame to process; frames before it are passed over."""
+        self._config = config
+        self._given = rules
+        self._router = Router(feeds, self.instruments, config.instruments)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Have every stage anew, without memory."""
+        config = self._config
         self.continuity = Continuity(self._contiguous, self._growing)
         self.orders = Orders()
         self.consolidated = Consolidated(
             groups_of(config.groups), self.instruments, self._silence_s, moving=config.arbitrage is not None
         )
-        self.features = Features(config.features, config.lateness_ms, config.idle_s) if config.features else None
+        self._partitions = Partitions(config.partitions, self.instruments)
+        self.features = self._features_of(config) if config.features else None
         """None where the configuration names none: then the books tell nothing row by row for it."""
         self.anomalies = self._anomalies_of(config) if config.anomalies else None
         """None where the configuration names none."""
-        watched = (
-            _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
-        )
-        copied = None if config.arbitrage is None else self.consolidated.watches
-        self.depth = DepthSnapshots(config.depth, config.depth_levels, config.idle_s) if config.depth else None
-        self.books = Books(self._rule, watched, self.depth, deep=bool(config.features), copied=copied)
+        self.depth = self._depth_of(config) if config.depth else None
+        self.books = self._books_of(config)
         self.arbitrage = (
             None if config.arbitrage is None else Arbitrage(config.arbitrage, self.books, self.consolidated)
         )
@@ -82,12 +93,24 @@ class Engine:
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest()
-        self.position = 0
-        """The journal offset of the next frame to process; frames before it are passed over."""
-        self._router = Router(feeds, self.instruments)
-        self.rules = Rules(self.instruments, self._venue_calendar, self._router.venues, rules)
+        self.rules = Rules(self.instruments, self._venue_calendar, self._router.venues, self._given)
         self._digest = Digest()
         self._tally = Tally()
+
+    def restart(self, instruments: Sequence[Instrument] = ()) -> None:
+        """Forget everything but these instruments, and what is condemned: the journal's first frame is next."""
+        self.instruments.become(instruments)
+        self.position = 0
+        self._router.forget()
+        self._begin()
+
+    def condemn(self, offset: int, reason: str, *, marked: bool = True) -> None:
+        """Quarantine the frame at an offset when it comes, unread.
+
+        ``marked``: a GAP row of its source stands in its place, and makes books stale whose numbers would not show
+        what they miss.
+        """
+        self._router.condemn(offset, reason, marked=marked)
 
     def adopt(self, epochs: Iterable[Epoch]) -> None:
         """Take the connections that were open where reading starts, when it does not start with their records."""
@@ -108,7 +131,8 @@ class Engine:
         """Take the next frames of the journal, any number of them, and return what they led to.
 
         Frames before ``position`` were processed already and are passed over. Nothing in a frame raises: what cannot
-        be read, or trips a bug in a decoder or stage, is quarantined and told as a QUARANTINE gap.
+        be read, or trips a bug in a decoder, is quarantined and told as a QUARANTINE gap. A bug in a stage does raise,
+        and leaves the engine half changed: ``Retrying`` goes back to before, and ``condemn``s the frame at last.
         """
         if len(frames) and frames.offset[0] < self.position:
             frames = frames.take(frames.offset >= self.position)
@@ -118,7 +142,7 @@ class Engine:
         tape = self.orders.on_tape(routed.tape)
         holes = self.continuity.on_tape(tape)
         breaks = self.books.on_tape(tape)
-        nbbo = self.consolidated.on_tape(tape, self.books.tops)
+        nbbo = self.consolidated.on_tape(tape, self.books.tops) if self.consolidated.groups else None
         opportunities = None if self.arbitrage is None else self.arbitrage.on_tape(tape)
         self.bars.expect(holes)
         bars = self.bars.on_tape(tape)
@@ -136,8 +160,7 @@ class Engine:
         }
         if self.arbitrage is not None:
             found |= {"opportunities": opportunities, "paper_fills": self.arbitrage.fills}
-        quarantined = [*self._poisoned(frames), *routed.quarantined]
-        found["alerts"] = self._alerts(routed, tape, quarantined, (holes, breaks), bars, found)
+        found["alerts"] = self._alerts(routed, tape, (holes, breaks), bars, found)
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
         bars = np.zeros(0, BAR) if bars is None else bars
         if len(routed.bars):
@@ -145,7 +168,7 @@ class Engine:
             self.sessions.mark(routed.bars)
             bars = np.concatenate([bars, routed.bars])
             bars = bars[np.argsort(bars["offset"], kind="stable")]
-        gaps = self._gaps(routed, quarantined, (holes, breaks))
+        gaps = self._gaps(routed, (holes, breaks))
         self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars), streams)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
@@ -159,10 +182,11 @@ class Engine:
         return self._digest.result(self.bars.open_bars(), self.instruments)
 
     def summary(self) -> dict[str, Any]:
-        """Return what ``replay --json`` prints, but for its own time: counts, books, clock, digest."""
-        return summary(
+        """Return what ``replay --json`` prints, but for its own time: counts, books, orders if any, clock, digest."""
+        told = summary(
             self._router.counts, self._tally, self.instruments, self.books, self.bars, self.clock_skew, self.digest()
         )
+        return told | ({"orders": self.orders.counters()} if "order" in told["events"] else {})
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; equal states give equal bytes."""
@@ -182,10 +206,13 @@ class Engine:
         )
 
     def restore(self, state: bytes) -> None:
-        """Go back to a state that ``snapshot`` returned. Raises BreadboardError where the bytes are damaged."""
+        """Go back to a state that ``snapshot`` returned, of an engine with the same configuration but for partitions.
+
+        ``instruments``, ``epochs`` and ``venues`` stay the objects that they are. Raises BreadboardError where the
+        bytes are damaged.
+        """
         parts = unpack(state)
-        for known in msgspec.convert(parts["instruments"], list[Instrument]):
-            self.instruments.intern(known.venue, known.symbol, known.sequence_rule)
+        self.restart(msgspec.convert(parts["instruments"], list[Instrument]))
         self.position = parts["position"]
         self._router.restore(parts["router"])
         self._digest.restore(parts["digest"])
@@ -223,8 +250,9 @@ class Engine:
         """Run the features beside the books' moments, where any are asked for."""
         if self.features is None:
             return None
-        self.features.expect(self.books.tops, self.books.depths)
-        return self.features.on_tape(tape)
+        self.features.look(self.books)  # type: ignore[arg-type]  # both are in partitions, or neither is
+        found = self.features.on_tape(tape)
+        return None if found is None else in_order(found)
 
     def _anomalies(self, tape: Tape, holes: NDArray[np.void] | None) -> NDArray[np.void] | None:
         """Run the anomalies beside the books' moments, where any are asked for."""
@@ -245,7 +273,6 @@ class Engine:
         self,
         routed: Routed,
         tape: Tape,
-        quarantined: list[Quarantined],
         found: tuple[NDArray[np.void] | None, ...],
         bars: NDArray[np.void] | None,
         streams: Mapping[str, NDArray[np.void] | None],
@@ -255,12 +282,41 @@ class Engine:
             return None
         told = set(tape.offset[tape.kind == EventKind.GAP].tolist())  # a decoder may have left a row for it
         unread = [
-            (at, source, when, int(GapReason.QUARANTINE)) for at, source, when, _ in quarantined if at not in told
+            (at, source, when, int(GapReason.QUARANTINE))
+            for at, source, when, _ in routed.quarantined
+            if at not in told
         ]
         concluded = np.zeros(0, BAR) if bars is None else bars
         return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules)
 
-    def _gaps(self, routed: Routed, quarantined: list[Quarantined], found: Iterable[NDArray[np.void] | None]) -> Gaps:
+    def _books_of(self, config: EngineConfig) -> Books | PartedBooks:
+        watched = (
+            _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
+        )
+        copied = None if config.arbitrage is None else self.consolidated.watches
+        deep = bool(config.features)
+        depth: Any = self.depth  # in partitions, or not, as the books are
+        if config.partitions == 1:
+            return Books(self._rule, watched, depth, deep=deep, copied=copied, group=self._group)
+        shown = None if depth is None else depth.parts
+        return PartedBooks(self._partitions, self._rule, watched, shown, deep=deep, copied=copied, group=self._group)
+
+    def _depth_of(self, config: EngineConfig) -> DepthSnapshots | PartedDepth:
+        def make() -> DepthSnapshots:
+            return DepthSnapshots(config.depth, config.depth_levels, config.idle_s)
+
+        return make() if config.partitions == 1 else PartedDepth(self._partitions, make)
+
+    def _features_of(self, config: EngineConfig) -> Features | PartedFeatures:
+        def make() -> Features:
+            return Features(config.features, config.lateness_ms, config.idle_s)
+
+        return make() if config.partitions == 1 else PartedFeatures(self._partitions, make)
+
+    def _group(self, instrument: int) -> int:
+        return key_group(self.instruments[instrument])
+
+    def _gaps(self, routed: Routed, found: Iterable[NDArray[np.void] | None]) -> Gaps:
         """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
         tape = routed.tape
         placed: list[tuple[int, int, int, int, Gap]] = []
@@ -272,21 +328,11 @@ class Engine:
             for row in [] if rows is None else rows:
                 where = (int(row["offset"]), int(row["index"]), rank, int(row["instrument"]))
                 placed.append((*where, as_gap(row, self.instruments)))
-        for offset, source, ts_recv, reason in quarantined:
+        for offset, source, ts_recv, reason in routed.quarantined:
             gap = Gap(source, GapReason.QUARANTINE, ts_recv, ts_recv, detail=reason)
             placed.append((offset, 0, 9, NO_INSTRUMENT, gap))
         placed.sort(key=lambda place: place[:3])
         return [(offset, instrument, gap) for offset, _, _, instrument, gap in placed]
-
-    def _poisoned(self, frames: Frames) -> list[Quarantined]:
-        """Take away what the book stage could not digest."""
-        poisoned, self.books.poisoned = self.books.poisoned, []
-        self._tally.poisoned += len(poisoned)
-        rows = np.searchsorted(frames.offset, [offset for offset, _ in poisoned]).tolist()
-        return [
-            (offset, int(frames.source[row]), int(frames.ts_recv[row]), reason)
-            for row, (offset, reason) in zip(rows, poisoned, strict=True)
-        ]
 
     def _rule(self, instrument: int) -> SequenceRule:
         return self.instruments[instrument].sequence_rule

@@ -27,6 +27,11 @@ _SYNCING: Final = int(BookState.SYNCING)
 _LIVE: Final = int(BookState.LIVE)
 
 
+def shown_in_order(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Return snapshots by ``(offset, index, instrument)``: of several sources at one row too, for any partitions."""
+    return rows[np.lexsort((rows["instrument"], rows["index"], rows["offset"]))]
+
+
 @kernel
 def _note_side(
     place: NDArray[np.int64],
@@ -97,6 +102,7 @@ def _take(
             row.asks = _note_side(sides[which, ASKS], -1, *columns, row.ask_price, row.ask_size, row.ask_size_exp)
         if not _is_same(row, last[which]):
             last[which] = row
+            last[which].instrument = 0  # its place says which: state is the same in any partition
             at += 1
     return at
 
@@ -151,7 +157,7 @@ class DepthSnapshots:
     @property
     def rows(self) -> NDArray[np.void] | None:
         """The snapshots of the tape just taken, or None."""
-        return np.concatenate(self._parts) if self._parts else None
+        return shown_in_order(np.concatenate(self._parts)) if self._parts else None
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""

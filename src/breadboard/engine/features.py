@@ -44,6 +44,7 @@ from numpy.typing import NDArray
 from breadboard.engine import feature_kernel as core
 from breadboard.engine.book_depth import DEPTH
 from breadboard.engine.book_kernel import TOP
+from breadboard.engine.books import Books
 from breadboard.engine.feature_state import BYTES, INTERVALS, OWNER, SLOT, SLOTS
 from breadboard.engine.feature_windows import FEATURES, WINDOW
 from breadboard.engine.state import grown, pack, unpack
@@ -79,6 +80,10 @@ class Features:
         self._meter = np.zeros(core.METERS, np.int64)
         self._tops: tuple[NDArray[np.void], NDArray[np.void]] = (np.zeros(0, TOP), np.zeros(0, DEPTH))
 
+    def look(self, books: Books) -> None:
+        """Learn what became of the books on the next tape."""
+        self.expect(books.tops, books.depths)
+
     def expect(self, tops: NDArray[np.void], depths: NDArray[np.void]) -> None:
         """Learn what became of the books on the next tape: ``TOP`` and ``DEPTH`` rows of ``Books``."""
         self._tops = tops, depths
@@ -87,7 +92,7 @@ class Features:
         """Take the next rows; return the features of windows that are over, in order, or None."""
         # Not only the tape's: a row of a whole source has the books tell of instruments that are not on it.
         named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops[0]["instrument"]))
-        self._grow(max(named) + 1)
+        self.grow(max(named) + 1)
         seconds = self._watermarks.seconds
         timely, marks = self._watermarks.on_tape(tape)
         seconds = np.concatenate((seconds, np.full(len(self._watermarks.seconds) - len(seconds), ABSENT)))
@@ -131,6 +136,10 @@ class Features:
         names = {"late": core.LATE, "untimed": core.UNTIMED}
         return {name: int(self._meter[slot]) for name, slot in names.items()}
 
+    def open_windows(self) -> int:
+        """Return how many windows are open."""
+        return int(self._meter[core.OPEN])
+
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
         return pack(
@@ -149,6 +158,12 @@ class Features:
         self._owners, self._meter = parts["owners"].view(OWNER), parts["meter"]
         self._known = len(self._owners)
         self._slots = parts["slots"].view(SLOT).reshape(self._known, SLOTS)
+        self._meter[core.OPEN] = self._owners["open"].sum()  # of a partition it is not what was counted over all
+
+    @staticmethod
+    def known(state: bytes) -> int:
+        """Return how many instruments a state is of."""
+        return len(unpack(state)["owners"]) // OWNER.itemsize
 
     def _told(self, windows: NDArray[np.void]) -> NDArray[np.void]:
         """Return the chosen values of windows, one row each."""
@@ -159,7 +174,8 @@ class Features:
         rows["feature"], rows["value"] = feature, windows["values"][at, feature]
         return rows
 
-    def _grow(self, count: int) -> None:
+    def grow(self, count: int) -> None:
+        """Know the instruments below ``count``."""
         if count <= self._known:
             return
         self._owners, self._slots = grown(self._owners, count), grown(self._slots, count)

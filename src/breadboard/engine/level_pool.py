@@ -85,6 +85,14 @@ class LevelPool:
         size, exponent = (np.concatenate([part[one] for one in rows]) for part in (self.sizes, self.exps))
         return side, price, size, exponent
 
+    def count(self, which: int) -> int:
+        """Return how many levels one book has."""
+        return int(self.sides[which, :, COUNT].sum())
+
+    def clear(self, which: int) -> None:
+        """Forget one book, and leave its room to others."""
+        self.sides[which] = 0
+
     def crossed(self, which: int) -> bool:
         """Return whether one book's best bid is at or above its best ask."""
         return bool(core.note_crossed(self.sides[which], self.keys))

@@ -14,10 +14,10 @@ from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag, OrderAction
 
-RANK, UNKNOWN, OVERDRAWN, REPEATED = range(2, 6)
+RANK, UNKNOWN, OVERDRAWN, REPEATED, RESTING, REFUSED = range(2, 8)
 """Further slots of ``meter``: the next rank; orders changed that are not known, that are taken more from than they had,
-and that are added again."""
-METERS: Final = 6
+and that are added again; orders that rest, and that would have been one too many."""
+METERS: Final = 8
 MOST_TOUCHED: Final = 2
 """Levels one row can change."""
 
@@ -42,11 +42,12 @@ def _amount(size: int, exponent: int) -> int:
 
 
 @kernel
-def _clear(orders: NDArray[np.void], levels: NDArray[np.void], instrument: int) -> None:
+def _clear(orders: NDArray[np.void], levels: NDArray[np.void], instrument: int, meter: NDArray[np.int64]) -> None:
     """Forget every order and level of one instrument."""
     for at in range(len(orders)):
         if orders[at].instrument == instrument:
             orders[at].instrument = GONE
+            meter[RESTING] -= 1
     for at in range(len(levels)):
         if levels[at].instrument == instrument:
             levels[at].total = levels[at].told = levels[at].orders = 0
@@ -64,6 +65,7 @@ def _take(orders: NDArray[np.void], levels: NDArray[np.void], at: int, amount: i
     if order.size == 0:
         order.instrument = GONE
         level.orders -= 1
+        meter[RESTING] -= 1
     return where
 
 
@@ -87,6 +89,7 @@ def _add(
         return where
     level.told += amount
     level.orders += 1
+    meter[RESTING] += 1
     order = orders[free_order(orders, instrument, order_id, meter)]
     order.id, order.price, order.size, order.instrument, order.side = order_id, price, amount, instrument, side
     order.rank = rank
@@ -102,6 +105,7 @@ def _put(
     amount: int,
     order_id: int,
     at: int,
+    most: int,
     orders: NDArray[np.void],
     levels: NDArray[np.void],
     meter: NDArray[np.int64],
@@ -122,6 +126,9 @@ def _put(
         before = _take(orders, levels, at, order.size, meter)
     if amount == 0:
         return before, -1, at >= 0 or action == _ADD
+    if order_id != ABSENT and meter[RESTING] >= most:
+        meter[REFUSED] += 1
+        return before, -1, False
     if amount > INT64_MAX - levels[find_level(levels, instrument, side, price, meter)].total:
         return before, -1, False
     where = _add(orders, levels, instrument, side, price, amount, order_id, rank, meter)
@@ -166,6 +173,7 @@ def _change(
     price: int,
     amount: int,
     order_id: int,
+    most: int,
     orders: NDArray[np.void],
     levels: NDArray[np.void],
     meter: NDArray[np.int64],
@@ -174,7 +182,7 @@ def _change(
     meter[RANK] += 1
     at = -1 if order_id == ABSENT else find_order(orders, instrument, order_id)
     if action in (_ADD, _REPLACE):
-        return _put(action, instrument, side, price, amount, order_id, at, orders, levels, meter)
+        return _put(action, instrument, side, price, amount, order_id, at, most, orders, levels, meter)
     if action in (_REDUCE, _FILL, _DELETE):
         return _lessen(action, instrument, side, price, amount, at, orders, levels, meter)
     return -1, -1, False
@@ -197,14 +205,15 @@ def run(
     orders: NDArray[np.void],
     levels: NDArray[np.void],
     meter: NDArray[np.int64],
+    most: int,
     base: int,
     at: int,
     out: NDArray[np.int64],
 ) -> tuple[int, int]:
     """Take ORDER rows from ``row`` on; return the first row not taken and the count of levels in ``out[3, …]``.
 
-    Returns early where a table is more than half full. ``out`` has side, price and total of each level, which begin at
-    ``base`` in the tape's own columns.
+    Returns early where a table is more than half full. No order is added where ``most`` rest. ``out`` has side, price
+    and total of each level, which begin at ``base`` in the tape's own columns.
     """
     while row < len(kind):
         if kind[row] != _ORDER or instrument[row] < 0:
@@ -214,7 +223,7 @@ def run(
             return row, at
         level_begin[row] = base + at
         if code[row] == _CLEAR:
-            _clear(orders, levels, instrument[row])
+            _clear(orders, levels, instrument[row], meter)
         else:
             first, second, known = _change(
                 code[row],
@@ -223,6 +232,7 @@ def run(
                 price[row],
                 _amount(size[row], size_exp[row]),
                 order_id[row],
+                most,
                 orders,
                 levels,
                 meter,

@@ -20,6 +20,10 @@ from breadboard.model.tape import LEVEL_COLUMNS, Tape
 _ORDER_KIND: Final = int(EventKind.ORDER)
 
 
+MOST_ORDERS: Final = 2_000_000
+"""Orders that rest, over all books. One more is not kept: its row is flagged, and its book not believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RestingOrder:
     """One order of a book; ``size`` in 1e-8, ``ahead`` what rests before it at its price, where all is known."""
@@ -63,6 +67,7 @@ class Orders:
                 self._orders,
                 self._levels,
                 self._meter,
+                MOST_ORDERS,
                 len(tape.level_side),
                 at,
                 out,
@@ -92,10 +97,15 @@ class Orders:
         return found
 
     def counters(self) -> dict[str, int]:
-        """Return how many rows changed an order not known, took more than it had, added it again; orders that rest."""
-        names = {"unknown": core.UNKNOWN, "overdrawn": core.OVERDRAWN, "repeated": core.REPEATED}
-        resting = int(np.count_nonzero(self._orders["instrument"] >= 0))
-        return {"resting": resting} | {name: int(self._meter[slot]) for name, slot in names.items()}
+        """Return how many orders rest, and how many were refused, not known, had less than was taken, came twice."""
+        names = {
+            "resting": core.RESTING,
+            "refused": core.REFUSED,
+            "unknown": core.UNKNOWN,
+            "overdrawn": core.OVERDRAWN,
+            "repeated": core.REPEATED,
+        }
+        return {name: int(self._meter[slot]) for name, slot in names.items()}
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; how the tables are laid out is no part of it."""

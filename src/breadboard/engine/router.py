@@ -14,7 +14,7 @@ from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
-from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind, SequenceRule, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, RecordKind, SequenceRule, StatusCode
 from breadboard.model.rules import RuleSet, check
 from breadboard.model.tape import Tape
 from breadboard.ports import Decoded, Decoder, Feed
@@ -31,6 +31,10 @@ _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _EPOCH: Final = int(RecordKind.EPOCH)
 Details = dict[tuple[int, int], Mapping[str, Any]]
 _UNMAPPED: Final = -2
+TRIES: Final = 3
+"""How often a frame is given to a decoder or a stage that raises: in its batch, and then alone."""
+MOST_CONDEMNED: Final = 10_000
+"""Frames remembered that are quarantined unread, so that going back to before them need not try them again."""
 _LAST: Final = 1 << 16
 """Behind every row of a frame: where the bars of that frame name their instruments."""
 _BAD_RECORD: Final = {
@@ -57,6 +61,8 @@ class Counts:
     checked: int = 0
     """Book messages whose checksum was compared, ``failed`` of them in vain."""
     failed: int = 0
+    poisoned: int = 0
+    """Frames among the quarantined on which a decoder or a stage raised, time and again."""
     ignored: dict[str, int] = field(default_factory=dict)
 
 
@@ -118,8 +124,9 @@ class Routed:
 class Router:
     """Knows which source speaks for which venue, and turns frames into tape rows in journal order."""
 
-    def __init__(self, feeds: Callable[[str], Feed], instruments: Instruments) -> None:
+    def __init__(self, feeds: Callable[[str], Feed], instruments: Instruments, most: int | None = None) -> None:
         self._feeds = feeds
+        self._most = most
         self._instruments = instruments
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
@@ -129,6 +136,8 @@ class Router:
         self._details: Details = {}
         self._rules: list[tuple[int, RuleSet]] = []
         self.counts = Counts()
+        self._condemned: dict[int, tuple[str, bool]] = {}
+        """Frames to be quarantined unread, by offset: why, and whether a GAP row stands in their place."""
 
     def adopt(self, epoch: Epoch) -> None:
         """Take a source's connection: its venue and provenance hold for its frames from here on."""
@@ -143,6 +152,21 @@ class Router:
         """Return the feed of a venue met so far."""
         lane = self._lanes.get(venue)
         return lane.feed if lane else None
+
+    def condemn(self, offset: int, reason: str, *, marked: bool) -> None:
+        """Quarantine a frame when it comes. Of more than MOST_CONDEMNED those longest known are forgotten."""
+        self._condemned[offset] = (reason, marked)
+        if len(self._condemned) > MOST_CONDEMNED:
+            del self._condemned[next(iter(self._condemned))]
+
+    def forget(self) -> None:
+        """Have no connection, no decoder and no count any more; ``epochs`` and ``venues`` stay the same objects."""
+        self.epochs.clear()
+        self.venues.clear()
+        self._lanes.clear()
+        self._flags[:] = 0
+        self._details, self._rules = {}, []
+        self.counts = Counts()
 
     def route(self, frames: Frames) -> Routed:
         """Return what the frames mean. Never raises on what is in them."""
@@ -193,7 +217,7 @@ class Router:
             return None
 
     def _open(self, venue: str, known: list[Instrument]) -> Lane:
-        feed, local = self._feeds(venue), Instruments(known)
+        feed, local = self._feeds(venue), Instruments(known, self._most)
         lane = Lane(venue, feed, local, feed.decoder(local), np.full(1, NO_INSTRUMENT, np.int32))
         self._lanes[venue] = lane
         return lane
@@ -201,6 +225,8 @@ class Router:
     def _run(self, frames: Frames, run: slice, bad: list[Quarantined]) -> list["_Part"]:
         kinds = frames.kind[run]
         theirs = (kinds == _DATA) | (kinds == _DOCUMENT)
+        if self._condemned and len(kinds):
+            theirs &= ~np.isin(frames.offset[run], list(self._condemned))
         own = np.flatnonzero(~theirs) + run.start
         parts = self._own(frames, own, bad) if len(own) else []
         if len(own) < len(kinds):
@@ -230,21 +256,37 @@ class Router:
         return parts
 
     def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
-        """Decode; where the decoder trips over a bug of its own, find the frame and go on without it."""
+        """Decode; where the decoder trips over a bug of its own, take frame by frame, and go on without the one."""
+        decoded = self._tried(lane, frames)
+        if isinstance(decoded, Decoded):
+            return self._taken(frames, decoded, bad)
+        alone = [self._alone(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))]
+        return Tape.merge([tape for tape, _ in alone]), np.concatenate([bars for _, bars in alone])
+
+    def _alone(self, lane: Lane, frame: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
+        """Decode one frame of a batch that was tried once already."""
+        for _ in range(TRIES - 1):
+            decoded = self._tried(lane, frame)
+            if isinstance(decoded, Decoded):
+                return self._taken(frame, decoded, bad)
+        self._quarantine(frame, [(0, f"the decoder failed: {decoded!r}")], bad)
+        self.counts.poisoned += 1
+        return Tape.empty(), np.zeros(0, BAR)
+
+    def _tried(self, lane: Lane, frames: Frames) -> Decoded | Exception:
+        """Decode, or give the lane a decoder that stands where it stood before, and return what was raised."""
         before = b"" if lane.decoder.guarded else lane.decoder.snapshot()
         count = len(lane.local)
         try:
-            decoded = lane.decoder.decode(frames)
+            return lane.decoder.decode(frames)
         except Exception as error:  # noqa: BLE001 - a bug in a decoder costs the frames it cannot read, not the engine
-            known = list(lane.local)[:count]
-            lane.local = Instruments(known)
+            lane.local = Instruments(list(lane.local)[:count], self._most)
             lane.decoder = lane.feed.decoder(lane.local)
             lane.decoder.restore(before)
-            if len(frames) == 1:
-                self._quarantine(frames, [(0, f"the decoder failed: {error!r}")], bad)
-                return Tape.empty(), np.zeros(0, BAR)
-            alone = [self._through(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))]
-            return Tape.merge([tape for tape, _ in alone]), np.concatenate([bars for _, bars in alone])
+            return error
+
+    def _taken(self, frames: Frames, decoded: Decoded, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
+        """Count what was decoded, and quarantine what the decoder refused."""
         self._count(decoded)
         rows = np.searchsorted(frames.offset, [offset for offset, _ in decoded.quarantined]).tolist()
         reasons = [reason for _, reason in decoded.quarantined]
@@ -279,7 +321,13 @@ class Router:
         for row in at.tolist():
             kind, source = int(frames.kind[row]), int(frames.source[row])
             stamp = (int(frames.offset[row]), int(frames.ts_recv[row]))
-            if kind == RecordKind.CLOCK:
+            if stamp[0] in self._condemned:
+                reason, marked = self._condemned[stamp[0]]
+                self._garbled(frames, row, reason, bad)
+                self.counts.poisoned += 1
+                if marked:
+                    rows.append((*stamp, EventKind.GAP, source, Flag.FEED_WIDE, GapReason.QUARANTINE, ABSENT))
+            elif kind == RecordKind.CLOCK:
                 rows.append((*stamp, EventKind.CLOCK, source, 0, 0, _step(frames.frame(row))))
             elif kind == RecordKind.EPOCH and (epoch := _read(frames.frame(row), Epoch)) is not None:
                 self.adopt(epoch)

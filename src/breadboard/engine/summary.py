@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books, BookView
 from breadboard.engine.clock_skew import ClockSkew
+from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.router import Counts
 from breadboard.model.decimals import price_decimals, price_text, size_text
 from breadboard.model.gaps import Gap
@@ -48,8 +49,6 @@ class Tally:
     bars: int = 0
     streams: dict[str, int] = field(default_factory=dict)
     """Rows of the stages that are switched on by configuration."""
-    poisoned: int = 0
-    """Frames that a bug in a stage kept out of its state; they are on the tape all the same."""
 
     def take(
         self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int, streams: Mapping[str, NDArray[np.void]]
@@ -82,7 +81,13 @@ class Tally:
 
 
 def summary(
-    counts: Counts, tally: Tally, instruments: Instruments, books: Books, bars: Bars, skew: ClockSkew, digest: str
+    counts: Counts,
+    tally: Tally,
+    instruments: Instruments,
+    books: Books | PartedBooks,
+    bars: Bars,
+    skew: ClockSkew,
+    digest: str,
 ) -> dict[str, Any]:
     """Return the summary: ``frames == data + control + quarantined``; ``bars`` counts versions, open ones too.
 
@@ -109,7 +114,7 @@ def summary(
         "bars": tally.bars + len(bars.open_bars()),
         **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features", "anomalies", "depth")},
         "not_in_bars": bars.counters(),
-        "poisoned": tally.poisoned,
+        "poisoned": counts.poisoned,
         **{name: tally.streams.get(name, 0) for name in ("alerts", "opportunities", "paper_fills")},
         "clock": {"suspect": suspect, "skew_ms": skew_ms},
         "digest": digest,

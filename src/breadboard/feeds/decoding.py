@@ -29,6 +29,7 @@ DOCUMENT: Final = 1
 ALONE: Final = -1
 """Roles of frames in ``read_frames``."""
 
+_MOST_FORMS: Final = 4_096
 _PLAIN_SYMBOL: Final = re.compile(r"[!-~]{1,64}")
 _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
@@ -149,6 +150,8 @@ class JsonDecoder:
         for row in rows.tolist():
             a, b, form = spans[row].tolist()
             if role[row] == FRAME and form not in self._forms:
+                if len(self._forms) >= _MOST_FORMS:
+                    self._forms = {0}  # what was looked into is looked into again
                 self._forms.add(form)
                 self._look_for_drift(frames, row, frames.frame(row), 1, odd)
                 if instrument[row] != NO_INSTRUMENT:
@@ -157,11 +160,15 @@ class JsonDecoder:
             if role[row] == DOCUMENT:
                 tagged = heads[row].tag.removeprefix("depth:")
                 if _PLAIN_SYMBOL.fullmatch(tagged) and symbol in ("", tagged):
-                    instrument[row] = self._intern(tagged)
-                    continue
-                role[row] = ALONE
-            if role[row] == FRAME:
-                instrument[row] = self._intern(symbol)
+                    symbol = tagged
+                else:
+                    role[row] = ALONE
+            if role[row] != ALONE:
+                try:
+                    instrument[row] = self._intern(symbol)
+                except ValueError as error:
+                    role[row] = ALONE
+                    odd.refuse(frames, row, str(error), None)
                 continue
             self._read_one(frames, row, heads.get(row), int(begin[row]), odd)
 
@@ -171,11 +178,11 @@ class JsonDecoder:
             if len(raw) > self.language.frame_cap:
                 raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self.language.frame_cap}")
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
+            odd.take(frames, row, meaning)
         except ValueError as error:
             lost = self.language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None
             odd.refuse(frames, row, str(error), lost)
             return
-        odd.take(frames, row, meaning)
         if meaning.heard and frames.kind[row] == _DATA:
             self._look_for_drift(frames, row, raw.tobytes(), len(meaning.events), odd)
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -69,7 +70,16 @@ class Gathering:
         return bool(self._events)
 
     def take(self, frames: Frames, row: int, meaning: Meaning) -> None:
-        """Take what one frame means."""
+        """Take what one frame means. Raises ValueError, and has taken nothing, where it names what gets no id."""
+        events, offset = len(self._events), int(frames.offset[row])
+        try:
+            for index, event in enumerate(meaning.events):
+                self.add(frames, row, index, event)
+            bars = [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
+        except ValueError:
+            self._forget(events, offset)
+            raise
+        self._bars += bars
         if meaning.refused is not None:
             self.quarantined.append((int(frames.offset[row]), meaning.refused))
         elif meaning.control:
@@ -80,19 +90,22 @@ class Gathering:
             self.checked += 1
             self.failed += not meaning.checked
         if meaning.notes:
-            self.notes[int(frames.offset[row]), WHOLE_FRAME] = meaning.notes
-        for index, event in enumerate(meaning.events):
-            self.add(frames, row, index, event)
-        if meaning.bars:
-            offset = int(frames.offset[row])
-            self._bars += [(offset, self._intern(bar.symbol), bar) for bar in meaning.bars]
+            self.notes[offset, WHOLE_FRAME] = meaning.notes
 
     def refuse(self, frames: Frames, row: int, reason: str, lost: str | None) -> None:
         """Take a frame that could not be understood, and the book that now misses it ("" for any, None for none)."""
         self.quarantined.append((int(frames.offset[row]), reason))
         if lost is not None:
             event = Event(kind=EventKind.GAP, symbol=lost or None, code=GapReason.QUARANTINE)
-            self.add(frames, row, 0, event)
+            with suppress(ValueError):  # a book that gets no id is none of ours
+                self.add(frames, row, 0, event)
+
+    def _forget(self, events: int, offset: int) -> None:
+        """Have only the first so many events, and of one frame nothing."""
+        for column in (self._events, self._rows, self._index, self._instrument):
+            del column[events:]
+        self._gaps = [pair for pair in self._gaps if pair[0] != offset]
+        self.notes = {place: words for place, words in self.notes.items() if place[0] != offset}
 
     def tape(self, frames: Frames) -> Tape:
         """Return the events as a tape, in the order they were taken."""

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
 _MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 _DATA: Final = int(RecordKind.DATA)
+_TRIES: Final = 3
 
 
 class At(msgspec.Struct, frozen=True, gc=False):
@@ -116,7 +117,7 @@ class ReadingDecoder:
             if ts_recv != at.ts_recv or source != at.source or epoch != at.epoch or row == 0:
                 at = At(source, epoch, ts_recv, self.notes)  # the frames of one read share it
             try:
-                meaning = self._meaning(raw, at, kind)
+                meaning = self._tried(raw, at, kind)
                 gathered.take(frames, row, meaning)
                 if kind == _DATA and meaning.heard:
                     self._look_for_drift(frames, row, raw, meaning, gathered)
@@ -144,6 +145,17 @@ class ReadingDecoder:
         strange = self._drift.tell(names) if names else None
         if strange is not None:
             gathered.add(frames, row, len(meaning.events), strange)
+
+    def _tried(self, raw: bytes, at: At, kind: int) -> Meaning:
+        """Read a frame, three times at most where that trips a bug. Raises what the reader raised at last."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self._meaning(raw, at, kind)
+            except ValueError:
+                raise
+            except Exception:  # noqa: BLE001 - the next try tells whether it is the frame
+                log.warning("the reader of %s tripped over a frame; it is tried again", self._venue)
+        return self._meaning(raw, at, kind)
 
     def _meaning(self, raw: bytes, at: At, kind: int) -> Meaning:
         if len(raw) > self._cap:

@@ -228,7 +228,7 @@ def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.Mo
 def test_kept_deltas_are_bounded_over_all_books_and_the_longest_queue_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(books_module, "MAX_WAITING_ALL", 5)
+    monkeypatch.setattr(books_module, "MAX_WAITING_GROUP", 5)
     stage = books()
     rows = [delta(n, n, instrument=which) for n in (1, 2) for which in (0, 1)]
     found = stage.on_tape(tape([*rows, delta(3, 3, instrument=1), delta(1, 1, instrument=2)]))
@@ -303,20 +303,6 @@ def test_a_snapshot_forgets_what_was_there_and_the_last_of_two_equal_prices_coun
     stage = books()
     stage.on_tape(tape([START, snapshot(20, [(SELL, 7, 1), (SELL, 6, 0), (SELL, 7, 3), (BUY, 5, 2)])]))
     assert (stage.view(0).bids, stage.view(0).asks) == ([(5, 2, -8)], [(7, 3, -8)])
-
-
-def test_a_row_that_trips_a_bug_costs_one_book_and_not_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = books()
-    stage.on_tape(tape([START, snapshot(5, instrument=1)]))
-
-    def broken(*_: object) -> None:
-        raise ZeroDivisionError("planted")
-
-    monkeypatch.setattr(stage, "_renew", broken)
-    stage.on_tape(tape([snapshot(30), delta(6, 6, [(BUY, 1, 1)], instrument=1)], first=2))
-    assert stage.poisoned == [(2, "the book stage failed: ZeroDivisionError('planted')")]
-    assert stage.view(0).state == BookState.STALE
-    assert stage.view(1).bids == [(1, 1, -8)]
 
 
 Levels = dict[tuple[int, int], int]

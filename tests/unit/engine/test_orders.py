@@ -88,7 +88,7 @@ def test_orders_add_up_to_levels_and_keep_their_place_in_the_queue() -> None:
         (5, Side.SELL, 101, 9, 0),
         (4, Side.SELL, 101, 6, 9),
     ]
-    assert orders.counters() == {"resting": 5, "unknown": 0, "overdrawn": 0, "repeated": 0}
+    assert orders.counters() == {"resting": 5, "refused": 0, "unknown": 0, "overdrawn": 0, "repeated": 0}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,70 @@
+"""Frames that processes die at: narrowed from start to start, condemned at the third death alone, else forgiven."""
+
+from pathlib import Path
+
+import pytest
+
+from breadboard.app.suspects import Suspects, copy_condemned
+
+MOST = 65_536
+
+
+def died(path: Path, begin: int, end: int) -> Suspects:
+    """Return what the next process knows after one died while it took these frames."""
+    Suspects(path).taking(begin, end)
+    return Suspects(path)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "suspects.json"
+
+
+def test_nothing_is_held_against_frames_that_were_taken(path: Path) -> None:
+    first = Suspects(path)
+    first.taking(0, 100)
+    first.taken()
+    assert (Suspects(path).limit(0, MOST), Suspects(path).condemned) == (MOST, ())
+
+
+def test_after_a_death_the_frames_are_taken_in_pieces_and_those_before_and_behind_as_ever(path: Path) -> None:
+    found = died(path, 1_000, 1_000 + MOST)
+    assert [found.limit(at, MOST) for at in (0, 990, 1_000, 1_001, 1_000 + MOST - 3)] == [1_000, 10, 256, 256, 3]
+    assert [found.limit(at, 7) for at in (0, 1_000)] == [7, 7]
+    assert found.limit(1_000 + MOST, MOST) == MOST
+    assert found.limit(1_000, MOST) == MOST, "what was taken is forgiven"
+    assert Suspects(path).limit(1_000, MOST) == MOST, "by the next process, too"
+
+
+def test_three_deaths_at_ever_fewer_frames_condemn_the_one(path: Path) -> None:
+    assert died(path, 0, MOST).limit(0, MOST) == 256
+    assert died(path, 512, 768).limit(512, MOST) == 1
+    found = died(path, 600, 601)
+    assert found.condemned == (600,)
+    assert found.limit(0, MOST) == MOST
+    assert died(path, 600, 700).condemned == (600,), "and what follows is another matter"
+
+
+def test_few_frames_are_taken_alone_at_once_and_condemned_no_sooner(path: Path) -> None:
+    assert died(path, 5, 9).limit(5, MOST) == 1
+    assert died(path, 7, 8).condemned == ()
+    assert died(path, 7, 8).condemned == (7,)
+
+
+def test_deaths_elsewhere_begin_anew(path: Path) -> None:
+    died(path, 5, 9)
+    died(path, 7, 8)
+    assert died(path, 20, 21).condemned == (), "whatever ended it, it was not that frame"
+    assert died(path, 20, 21).condemned == ()
+    assert died(path, 20, 21).condemned == (20,)
+
+
+def test_a_damaged_file_is_as_none_and_verdicts_go_with_a_copy(path: Path, tmp_path: Path) -> None:
+    for _ in range(3):
+        died(path, 7, 8)
+    copy_condemned(path, tmp_path / "other.json")
+    assert Suspects(tmp_path / "other.json").condemned == (7,)
+    copy_condemned(tmp_path / "none.json", tmp_path / "nothing.json")
+    assert not (tmp_path / "nothing.json").exists()
+    path.write_bytes(b"{")
+    assert Suspects(path).condemned == ()
