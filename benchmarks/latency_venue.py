@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import uvloop
-from market import simulated
+from market import Run, simulated
 from numpy.typing import NDArray
 
 from breadboard.clock import ManualClock
@@ -71,7 +71,7 @@ class Ahead:
         run = simulated(MARKET, frames, flavour=VENUE, clock=opening, pace_ns=pace_ns)
         documents = [body for kind, body, _ in run.frames if kind is RecordKind.DOCUMENT]
         names = [msgspec.json.decode(body.partition(b"\n")[0])["tag"].partition(":")[2] for body in documents]
-        self.symbols = [name.replace("USDT", f"U{clone:03d}") for clone in range(CLONES) for name in names]
+        self.symbols = [Run.renamed(name.encode(), clone).decode() for clone in range(CLONES) for name in names]
         self._snapshots = {
             symbol: body.partition(b"\n")[2] for symbol, body in zip(self.symbols[:MARKET], documents, strict=True)
         }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import numpy as np
 
 from breadboard.clock import ManualClock
 from breadboard.model.gaps import DocumentHead, Epoch
@@ -46,7 +47,8 @@ class Run:
     @staticmethod
     def renamed(text: bytes, number: int) -> bytes:
         """Return text under the symbols of clone ``number``, as long as it was."""
-        return text.replace(b"USDT", b"U%03d" % number).replace(b"usdt", b"u%03d" % number)
+        name = np.base_repr(number, 36).zfill(3).encode()
+        return text.replace(b"USDT", b"U" + name).replace(b"usdt", b"u" + name.lower())
 
 
 def recorded(path: Path) -> Run:

@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from market import epoch, recorded, simulated
+from market import Run, epoch, recorded, simulated
 from wire import Wire
 
 from breadboard.app import journals, memory
@@ -45,6 +45,7 @@ RULES = RuleSet(
 def main(root: Path, recording: str, frames: int, clones: int, passes: int, ruled: int) -> None:
     """Send and report."""
     run = recorded(Path(recording)) if recording else simulated(frames=frames)
+    run = Run(run.source, run.frames[:frames])
     wire = Wire.of(run, clones)
     memory.set_aside()
     _say({"frames": len(wire), "bytes": len(wire.text), "source": run.source})

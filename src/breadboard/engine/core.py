@@ -56,8 +56,8 @@ class Engine:
     """Decodes and runs the stages, in journal order. Not thread-safe: one thread calls and reads it.
 
     ``feeds`` returns the feed of a venue by its upper-case name, and may raise BreadboardError for one it does not
-    know: that venue's frames are quarantined. ``rules`` hold in place of the journal's. ``restore`` belongs to a fresh
-    engine with the same configuration.
+    know: that venue's frames are quarantined. ``rules`` hold in place of the journal's. ``restore`` goes back in
+    place, to a state of an engine with the same configuration.
     """
 
     def __init__(self, feeds: Callable[[str], Feed], config: EngineConfig, rules: RuleSet | None = None) -> None:

@@ -50,7 +50,7 @@ class Digest:
     def __init__(self) -> None:
         self._events = 0
         self._lanes = np.zeros(LANES, np.uint64)
-        self._chains = {name: Chain() for name in ("gap", "bar")}
+        self._chains = _no_chains()
 
     def update(
         self,
@@ -86,7 +86,11 @@ class Digest:
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
         parts = unpack(state)
-        self._events, self._lanes = parts["events"], parts["lanes"]
+        self._events, self._lanes, self._chains = parts["events"], parts["lanes"], _no_chains()
         for name, (hashed, pending, length) in parts["chains"].items():
             chain = self._chains.setdefault(name, Chain())
             chain.hash, chain.pending, chain.length = hashed, pending, length
+
+
+def _no_chains() -> dict[str, Chain]:
+    return {name: Chain() for name in ("gap", "bar")}

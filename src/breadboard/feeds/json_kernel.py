@@ -240,13 +240,14 @@ def read_frames(
         second_look[row] = True
         if role[row] < 0:
             continue
-        first = count
+        first, fresh = count, False
         plain, count = by_layout(models, tables, known, raw, begin[row], end[row], room, first, note)
         if not plain:
             plain, count = _frame(tables, known, raw, begin[row], end[row], room, first, note, trace, unknown)
-            if plain:
-                learn(models, raw, begin[row], end[row], note, trace)
+            fresh = plain
         shape = _shape(tables, role[row], note) if plain else -1
+        if fresh and shape >= 0:
+            learn(models, raw, begin[row], end[row], note, trace)
         if shape < 0 or not _fill(tables, shape, note, filled, rows, row):
             role[row], count = -1, first
             continue

@@ -19,7 +19,7 @@ from breadboard.model.kernels import inlined, kernel
 from breadboard.model.pointers import eight_bytes, pointer
 
 COUNT: Final = 16
-"""Layouts remembered; what comes after them is read in general."""
+"""Layouts remembered: those met last."""
 _PIECES: Final = 32
 _TEXT: Final = 1024
 """Bytes of fixed text in a layout, all pieces together."""
@@ -37,7 +37,7 @@ class Layouts(NamedTuple):
     """What was learned of one venue's frames, as tables."""
 
     pieces: NDArray[np.int32]
-    """``[COUNT, _PIECES, 3]``: begin and length of a text, and the key of the value behind it."""
+    """``[COUNT, _PIECES, 3]``, flat like all of these: begin and length of a text, the key of the value behind it."""
     text: NDArray[np.uint8]
     """``[COUNT, _TEXT]``."""
     facts: NDArray[np.int64]
@@ -158,15 +158,16 @@ def by_layout(
 def learn(
     layouts: Layouts, buffer: NDArray[np.uint8], begin: int, end: int, note: NDArray[np.int64], trace: NDArray[np.int64]
 ) -> None:
-    """Keep the layout of a frame that the general reader has just read, if there is room for it."""
-    which, values = layouts.order[0], trace[0]
-    if which >= COUNT or values <= 0:
+    """Keep the layout of a frame that the general reader has just read, as the one met last."""
+    count, values = layouts.order[0], trace[0]
+    if values <= 0:
         return
     size = end - begin
     for value in range(values):
         size -= trace[2 + 3 * value] - trace[1 + 3 * value]
     if size > _TEXT:
         return
+    which = count if count < COUNT else layouts.order[COUNT]  # no room: the one met longest ago makes it
     i, room = begin, 0
     for piece in range(values + 1):
         last = piece == values
@@ -179,5 +180,7 @@ def learn(
         room += stop - i
         i = end if last else trace[2 + 3 * piece]
     layouts.facts[2 * which], layouts.facts[2 * which + 1] = note[EVERY], note[FORM]
-    layouts.order[0] = which + 1
-    layouts.order[which + 1] = which
+    layouts.order[0] = min(count + 1, COUNT)
+    for later in range(layouts.order[0], 1, -1):
+        layouts.order[later] = layouts.order[later - 1]
+    layouts.order[1] = which

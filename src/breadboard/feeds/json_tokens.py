@@ -27,7 +27,6 @@ _BEYOND_NINE: Final = np.uint64(0x7676767676767676)
 """Added to a byte that holds 10 to 127, it sets the high bit; to one that holds 0 to 9, it does not."""
 _DIGITS: Final = 18
 """A number of more is left to the general reader: fewer fit int64 whatever they are."""
-_MOST: Final = (2**63 - 1) // 10 ** np.arange(10, dtype=np.int64)
 _POWERS: Final = 10 ** np.arange(10, dtype=np.int64)
 
 
@@ -140,7 +139,7 @@ def quoted_price(buffer: NDArray[np.uint8], i: int, end: int) -> tuple[int, int]
     The usual text is read at once. What is longer goes to ``price_at``, with the same result where both can.
     """
     mantissa, decimals, stop = _quoted_digits(buffer, i, end)
-    if stop >= 0 and decimals <= 9 and mantissa <= _MOST[9 - decimals]:
+    if stop >= 0:
         return mantissa * _POWERS[9 - decimals], stop + 1
     stop = text_end(buffer, i, end)
     if stop < 0:
@@ -153,7 +152,7 @@ def quoted_price(buffer: NDArray[np.uint8], i: int, end: int) -> tuple[int, int]
 def quoted_size(buffer: NDArray[np.uint8], i: int, end: int) -> tuple[int, int, int]:
     """Return ``(size, size_exp, place after the quote)`` of a text from its first byte on; see ``quoted_price``."""
     mantissa, decimals, stop = _quoted_digits(buffer, i, end)
-    if stop >= 0 and decimals <= 8 and mantissa <= _MOST[8 - decimals]:
+    if stop >= 0:
         return mantissa * _POWERS[8 - decimals], -8, stop + 1
     stop = text_end(buffer, i, end)
     if stop < 0:

@@ -3,11 +3,12 @@
 By the processor's own instruction where it has one (x86 with SSE 4.2: eight bytes in three cycles), else by tables.
 """
 
+from contextlib import suppress
 from typing import Any, Final, Protocol, cast
 
 import numpy as np
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
@@ -16,8 +17,19 @@ from breadboard.model.pointers import eight_bytes, pointer
 
 Int = int | np.int64
 """An integer inside and outside of a kernel."""
-HAS_INSTRUCTION: Final = bool(binding.get_host_cpu_features().get("sse4.2", False))
-"""Whether this machine computes it by itself."""
+
+
+def _has_instruction() -> bool:
+    """Tell whether the processor that numba compiles for computes it: this one, unless its settings say another."""
+    settings: Any = config
+    if settings.CPU_NAME or settings.CPU_FEATURES:
+        return False
+    with suppress(RuntimeError):  # llvmlite cannot tell what this processor is
+        return bool(binding.get_host_cpu_features().get("sse4.2", False))
+    return False
+
+
+HAS_INSTRUCTION: Final = _has_instruction()
 
 
 class _Step(Protocol):

@@ -38,14 +38,14 @@ class _Timespec(ctypes.Structure):
 def wait(word: NDArray[np.int64], value: int, timeout_s: float) -> None:
     """Return when ``word[0]`` is no longer ``value``, at the latest after ``timeout_s``; may return too early."""
     if _waiting is None:
-        time.sleep(min(timeout_s, LOOK_EVERY_S))
+        time.sleep(max(0.0, min(timeout_s, LOOK_EVERY_S)))
         return
     whole = int(timeout_s)
     limit = _Timespec(whole, int((timeout_s - whole) * 1e9))
     address = ctypes.c_void_p(word.ctypes.data + _LOW_HALF)
     refused = _waiting(_CALL, address, _WAIT, ctypes.c_uint32(value & 0xFFFFFFFF), ctypes.byref(limit), None, 0)
     if refused and ctypes.get_errno() not in _ENDS:
-        time.sleep(min(timeout_s, LOOK_EVERY_S))  # a sandbox without it
+        time.sleep(max(0.0, min(timeout_s, LOOK_EVERY_S)))  # a sandbox without it
 
 
 def wake(word: NDArray[np.int64]) -> None:

@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
+import numba
 from numba import njit
+
+from breadboard.model.kernel_cache import LOCATORS
+
+_settings: Any = numba.config
+if not _settings.CACHE_LOCATOR_CLASSES:
+    _settings.CACHE_LOCATOR_CLASSES = LOCATORS
 
 F = TypeVar("F", bound=Callable[..., Any])
 Record = Any

@@ -66,6 +66,10 @@ def test_more_kinds_than_there_is_room_for_are_read_all_the_same() -> None:
     assert isinstance(decoder, JsonDecoder)
     decoded = decoder.decode(Frames.of(frames, [1] * len(frames), kind=RecordKind.DATA))
     assert known(decoder) == COUNT
+    again = [frames[-1]] * 3
+    decoder.decode(Frames.of(again, [1] * 3, kind=RecordKind.DATA))
+    layouts = decoder._layouts
+    assert sorted(layouts.order[1:].tolist()) == list(range(COUNT)), "the one met last has taken another's place"
     ids = decoded.tape.trade_id[decoded.tape.trade_id >= 0]
     assert np.array_equal(ids, np.arange(len(frames)))
 
