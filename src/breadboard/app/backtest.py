@@ -18,6 +18,7 @@ from breadboard.app.places import Places
 from breadboard.app.progress import Progress
 from breadboard.config import Config
 from breadboard.engine.core import Engine
+from breadboard.engine.rule_conditions import needs_no_more
 from breadboard.errors import UsageError
 from breadboard.model.alerts import AlertState
 from breadboard.model.decimals import ABSENT, INT64_MAX, price_text
@@ -53,6 +54,7 @@ def run(trial: Trial) -> dict[str, Any]:
     features = tuple(dict.fromkeys((*config.engine.features, *trial.features)))
     config = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, features=features))
     rule, ruleset = _found(trial, config, places)
+    needs_no_more(ruleset, f"the configuration that ran last under {places.root}", config.engine)
     span = _span(trial)
     started = time.perf_counter()
     reader = journal.Reader.open(journals.directory(trial.data_dir))

@@ -1,5 +1,6 @@
 """`breadboard replay`: a recording becomes a journal, and that goes through the same pipeline as a live market."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from breadboard.config import Config, load, read_rules
 from breadboard.engine.activity import Spec
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.groups import groups_of
-from breadboard.engine.rule_conditions import verify
+from breadboard.engine.rule_conditions import needs_no_more, verify
 from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
@@ -70,7 +71,7 @@ def run(job: Job) -> dict[str, Any]:
     for word in job.bars:
         Spec.of(word)  # a mistake is told before a data directory is made
     config = _config(job)
-    ruleset = _rules(job)
+    ruleset = _rules(job, config)
     if job.depth:
         seconds_of(job.depth)
     venue = _venue(job)
@@ -89,18 +90,27 @@ def run(job: Job) -> dict[str, Any]:
     return carry(records, config, places.made(), speed=job.speed, batch=job.batch)
 
 
-def _rules(job: Job) -> RuleSet | None:
-    """Return the rules that were asked for. Raises UsageError."""
+def _rules(job: Job, config: Config) -> RuleSet | None:
+    """Return the rules of the file that was named, else of the configuration. Raises UsageError.
+
+    A journal of ours has its own, and no others hold for it.
+    """
     if job.rules is None:
-        return None
+        return config.rules if config.rules.rules and job.format != "breadboard" else None
     if job.format == "breadboard":
         raise UsageError(
             f"a journal has its own rules in it, and {job.rules} has others",
-            hint=f"breadboard rules test --rules {job.rules} --data-dir {job.sources[0]}   # tries them over it",
+            hint=f"breadboard rules test {_first(job.rules)} --rules {job.rules} --data-dir {job.sources[0]}",
         )
     ruleset = read_rules(job.rules)
-    verify(ruleset, str(job.rules), job.features)
+    verify(ruleset, str(job.rules), config.engine.features)
+    needs_no_more(ruleset, str(job.rules), config.engine)
     return ruleset
+
+
+def _first(path: Path) -> str:
+    """Return the name of the first rule of a file, as a shell takes it."""
+    return shlex.quote(next((rule.name for rule in read_rules(path).rules), "NAME"))
 
 
 def remarks(result: Mapping[str, Any], data_dir: Path) -> list[str]:

@@ -62,6 +62,8 @@ def hindrance(leg: Record, halted: bool, now: int, limits: NDArray[np.int64]) ->
         return _INVERTED
     if halted:
         return _HALTED
+    if leg.ts_recv - now > limits[MAX_AGE]:  # heard later than now: recorded at another time, or our clock was set
+        return _CLOCK
     return _AGED if now - leg.ts_recv > limits[MAX_AGE] else _NONE
 
 

@@ -234,7 +234,7 @@ class _Terms:
         if name not in given:
             raise _wrong(
                 f"group {group!r} is quoted in {quote} and {currency}, and nobody says what they are to each other",
-                f'[engine.arbitrage.rates."{straight}"]\ninstrument = "USDCUSDT.BINANCE"   # or: rate, as_of',
+                f'[engine.arbitrage.rates."{straight}"]\nrate = "…"   # and as_of; or the instrument that is traded so',
             )
         rate = given[name]
         if bool(rate.instrument) == bool(rate.rate) or bool(rate.rate) != (rate.as_of is not None):

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.config import EngineConfig
 from breadboard.engine.rule_expressions import Expression
 from breadboard.engine.rule_state import (
     CONDITION,
@@ -117,6 +118,20 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
             )
         if found.features and rule.window not in WINDOWS:
             raise UsageError(f"{which}: there are no features of {rule.window!r}", hint=f"window: {', '.join(WINDOWS)}")
+
+
+def needs_no_more(ruleset: RuleSet, where: str, config: EngineConfig) -> None:
+    """Refuse rules over what no stage finds that is switched on: they would never fire. Raises UsageError."""
+    for rule in ruleset.rules:
+        if rule.of_kind == RuleKind.ANOMALY and not config.anomalies:
+            lacks, hint = "anomalies", 'anomalies = ["all"]'
+        elif rule.of_kind == RuleKind.ARBITRAGE and config.arbitrage is None:
+            lacks, hint = "arbitrage", "[engine.arbitrage] as in docs/engine.md"
+        else:
+            continue
+        raise UsageError(
+            f"{where}: rule {rule.name!r} is over {lacks}, which nobody looks for", hint=f"[engine] {hint}"
+        )
 
 
 def _row(rule: Rule, place: int) -> NDArray[np.void]:

@@ -331,7 +331,7 @@ class _Believed:
     def leg(self, leg: int, now: int) -> bool:
         known = self._desk.consolidated.moved[leg]
         troubles = (known["delayed"], known["suspect"], known["inverted"], leg in self.halted)
-        young = now - known["ts_recv"] <= self._max_age
+        young = abs(now - known["ts_recv"]) <= self._max_age
         return bool(known["made"] == STANDS and not any(troubles) and young)
 
     def rate(self, now: int) -> tuple[Decimal, Decimal] | None:
