@@ -15,6 +15,8 @@ from scenarios.killed import EVERYTHING, PATIENCE_S, TABLES, Feeder, Serving, at
 from three_venues import ARBITRAGE, GROUPS, epochs, frames
 
 KILLS = soak(3)
+MAYBE_NONE = ("gaps", "anomalies")
+"""Tables that a short run may leave empty: a few minutes of sound recordings have nothing to tell there."""
 CONFIG = msgspec.structs.replace(EVERYTHING, groups=GROUPS, arbitrage=ARBITRAGE)
 POISON = 1_000
 """The offset of the frame that kills."""
@@ -91,7 +93,7 @@ def test_kills_at_random_moments_change_no_row_and_no_digest(tmp_path: Path, ser
     counts = {table: (stored(places.root, table), stored(whole.root, table)) for table in TABLES}
     for table, (rows, should) in counts.items():
         assert rows == should, table
-        assert rows["n"] > 0 or table == "gaps", table
+        assert rows["n"] > 0 or table in MAYBE_NONE, table
     rows = {table: row["n"] for table, (row, _) in counts.items()}
     say(f"{kills} kills, {len(set(offsets))} different checkpoints, {feeder.end} frames, rows {rows}")
 
