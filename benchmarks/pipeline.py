@@ -68,13 +68,15 @@ class Load:
 
     recording: str
     instruments: int
+    frames: int
+    """About so many are made, and sent ``passes`` times."""
     passes: int
     ruled: bool = False
 
     def program(self, root: Path) -> list[str]:
         """Return the command that sends it."""
         clones = self.instruments if self.recording else max(1, self.instruments // SYMBOLS)
-        words = [self.recording, PASS_FRAMES // clones, clones, self.passes, int(self.ruled)]
+        words = [self.recording, self.frames // clones, clones, self.passes, int(self.ruled)]
         return [sys.executable, str(Path(__file__).with_name("sender.py")), str(root), *map(str, words)]
 
 
@@ -83,21 +85,23 @@ def sending(load: Load, root: Path) -> Iterator[tuple[Callable[[], None], mmap.m
     """Start the sender; yield how to let it go, where to tell it our offset, and how to learn that it is done."""
     progress = root / PROGRESS
     progress.write_bytes(bytes(8))
-    with progress.open("r+b") as file, mmap.mmap(file.fileno(), 8) as told:
-        child = subprocess.Popen(load.program(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with (
+        progress.open("r+b") as file,
+        mmap.mmap(file.fileno(), 8) as told,
+        subprocess.Popen(load.program(root), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child,
+    ):
         assert child.stdin is not None
         assert child.stdout is not None
-        os.set_blocking(child.stdout.fileno(), True)
-        child.stdout.readline()
-        os.set_blocking(child.stdout.fileno(), False)
-        inbox = child.stdin
+        inbox, outbox = child.stdin, child.stdout
+        outbox.readline()  # its text is made
+        os.set_blocking(outbox.fileno(), False)
 
         def tell() -> None:
             inbox.write("go\n")
             inbox.flush()
 
         def report() -> dict[str, Any]:
-            line = child.stdout.readline() if child.stdout is not None else ""
+            line = outbox.readline()
             done: dict[str, Any] = json.loads(line) if line else {}
             if not done and child.poll() is not None:
                 raise RuntimeError(f"the sender ended with {child.returncode}")
@@ -109,7 +113,6 @@ def sending(load: Load, root: Path) -> Iterator[tuple[Callable[[], None], mmap.m
             child.wait()
         finally:
             child.kill()
-            child.wait()
 
 
 def through(load: Load, engine: EngineConfig, *, stored: bool) -> Case:
@@ -149,12 +152,12 @@ def through(load: Load, engine: EngineConfig, *, stored: bool) -> Case:
     }
 
 
-def measured(name: str, load: Load, *, full: bool, stored: bool, repeats: int = REPEATS) -> Case:
+def measured(name: str, load: Load, *, full: bool, stored: bool, repeats: int) -> Case:
     """Return the case of one way through, the median of some; nothing may have been lost or misread on it.
 
     Each is a process of its own, so that the memory of one is no part of another's.
     """
-    words = [load.recording, load.instruments, load.passes, full, stored]
+    words = [load.recording, load.instruments, load.frames, load.passes, full, stored]
     command = [sys.executable, __file__, json.dumps(words)]
     found = [json.loads(subprocess.check_output(command)) for _ in range(repeats)]
     return {
@@ -230,16 +233,17 @@ def run(recording: Path | None, seconds: float) -> dict[str, Any]:
     """Return ``{"name", "machine", "cases", "peers"}``; a peer: how many times the processor time of ours it takes."""
     warm.run(lambda _: None)
     source = str(recording.resolve()) if recording else ""
-    once = Load(source, 500, 1)
+    once = Load(source, 500, min(PASS_FRAMES, round(seconds * 500_000)), 1)
     long = replace(once, passes=max(2, round(seconds * 1_000_000 / PASS_FRAMES)))
+    repeats, sizes = (REPEATS, (500, 2_500, 10_000)) if seconds >= 1 else (1, ())  # a look at whether it works
     cases = [
-        measured("wire_to_engine", long, full=False, stored=False),
-        measured("wire_to_store", long, full=True, stored=True),
-        measured("wire_to_store_bare", long, full=False, stored=True, repeats=1),
-        measured("wire_to_store_2500", replace(long, instruments=2_500), full=True, stored=True, repeats=1),
+        measured("wire_to_engine", long, full=False, stored=False, repeats=repeats),
+        measured("wire_to_store", long, full=True, stored=True, repeats=repeats),
         *(
-            measured(f"wire_to_engine_{count}", replace(long, instruments=count), full=True, stored=False, repeats=1)
-            for count in (500, 2_500, 10_000)
+            measured(f"{way}_{count}", replace(long, instruments=count), full=True, stored=stored, repeats=1)
+            for count in sizes
+            for way, stored in (("wire_to_engine", False), ("wire_to_store", True))
+            if (count, stored) != (500, True)
         ),
         *replayed(once, BARE),
         {"case": "stage_ns", "value": stages(replace(once, ruled=True), FULL), "unit": "ns/event"},
@@ -253,9 +257,8 @@ def run(recording: Path | None, seconds: float) -> dict[str, Any]:
     size = sum(len(body) for _, body, _ in market.frames) / len(market.frames)
     cases.append({"case": "frame", "value": round(size, 1), "unit": "bytes", "source": market.source})
     machine = f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Linux {platform.release()}"
-    ours = next(case for case in cases if case["case"] == "wire_to_store")[
-        "cpu_ns_per_event"
-    ]  # as theirs: processor time, of all our processes and threads, to the store
+    stored = next(case for case in cases if case["case"] == "wire_to_store")
+    ours = stored["cpu_ns_per_event"]  # as theirs: processor time, of all our processes and threads
     return {
         "name": "pipeline",
         "machine": machine,
@@ -288,9 +291,9 @@ def _peak_mb() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) >> 10
 
 
-def _alone(recording: str, instruments: int, passes: int, full: bool, stored: bool) -> Case:
+def _alone(recording: str, instruments: int, frames: int, passes: int, full: bool, stored: bool) -> Case:
     warm.run(lambda _: None)
-    return through(Load(recording, instruments, passes, ruled=full), FULL if full else BARE, stored=stored)
+    return through(Load(recording, instruments, frames, passes, ruled=full), FULL if full else BARE, stored=stored)
 
 
 if __name__ == "__main__":

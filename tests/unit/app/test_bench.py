@@ -15,9 +15,22 @@ def test_the_pipeline_benchmark_prints_its_cases_and_peers(capsys: pytest.Captur
     assert report["machine"]
     for name in ("wire_to_engine", "wire_to_store"):
         assert cases[name]["unit"] == "events/s"
-        assert cases[name]["events"] == 120_000
+        assert cases[name]["events"] > 90_000, "two passes of about 50,000 frames"
         assert cases[name]["range"][0] <= cases[name]["value"] <= cases[name]["range"][1]
-    stages = {"journal_append", "journal_read", "decode", "continuity", "books", "bars", "digest", "engine", "store"}
+    stages = {
+        "sender",
+        "journal_read",
+        "decode",
+        "continuity",
+        "books",
+        "bars",
+        "features",
+        "anomalies",
+        "rules",
+        "digest",
+        "engine",
+        "store",
+    }
     assert stages <= set(cases["stage_ns"]["value"])
     assert all(spent > 0 for spent in cases["stage_ns"]["value"].values())
     assert report["peers"]["msgspec_decode_only"] > 0
