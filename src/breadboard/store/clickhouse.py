@@ -25,6 +25,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.store import native, schema
+from breadboard.store.flood import Flood
 
 READERS: Final = 6
 """Queries under way at once; more wait their turn."""
@@ -101,6 +102,7 @@ class ClickHouseStore:
         self._process = os.getpid()
         self._closed = False
         self._write_lock = threading.Lock()
+        self._flood = Flood()
         self._writer = self._client(WRITING)
         self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
         self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1}), READERS)
@@ -153,8 +155,9 @@ class ClickHouseStore:
     def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
         """Insert an Arrow table. The same ``token`` (with the same rows) a second time changes nothing.
 
-        Durable on return. A long insert, or one over more than 100 partitions, is cut the same way each time and its
-        pieces have tokens of their own. Raises StoreError, ``transient`` where trying again may help.
+        Durable on return. While rows come in a flood, an embedded store merges no parts (``flood``). A long insert,
+        or one over more than 100 partitions, is cut the same way each time and its pieces have tokens of their own.
+        Raises StoreError, ``transient`` where trying again may help.
         """
         if table not in schema.TABLES:
             raise StoreError(f"there is no table {table!r} to write", hint="breadboard sql 'SHOW TABLES'")
@@ -166,6 +169,8 @@ class ClickHouseStore:
                     settings |= {"insert_deduplicate": "1", "async_insert": "0"}
                 block = native.encode(piece)
                 self._writer.raw_insert(table, piece.schema.names, block, settings=settings, fmt="Native")
+            if self._target.embedded and self._flood.take(table, rows.num_rows):
+                self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
 
     def written(self) -> int:
         """Return the journal offset before which every batch is complete in every table; 0 for an empty store."""
