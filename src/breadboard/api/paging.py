@@ -16,12 +16,14 @@ _KEYS: Final = {
     "trades": ("ts_recv", "offset", "index"),
     "quotes": ("ts_recv", "offset", "index"),
     "gaps": ("ts_recv", "offset", "index"),
-    "alerts": ("ts_recv", "offset", "index"),
+    "alerts": ("ts_recv", "offset", "index", "alert_id"),
 }
 """What orders the rows of each table and names each of them; the first is the time that ``start`` and ``end`` bound.
 
 Events are ordered by ``ts_recv``, which every event has; a venue may not have said ``ts_event``.
 """
+_TEXTS: Final = ("venue", "symbol", "alert_id")
+"""Those of them that are text; the others are numbers."""
 _COLUMNS: Final = {
     "bars": "venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
     "completeness, provenance",
@@ -30,7 +32,8 @@ _COLUMNS: Final = {
     "offset, index",
     "gaps": "venue, symbol, ts_recv, channel, reason, state, ts_from, ts_to, sequence_from, sequence_to, detail, "
     "offset, index",
-    "alerts": "id, rule, venue, symbol, ts_event, ts_recv, state, value, threshold, detail, offset, index",
+    "alerts": "alert_id, rule, rule_version, kind, venue, symbol, ts_event, ts_recv, state, value, threshold, "
+    "reference, reference_offset, price, ts_window, gapped, cause, message, provenance, offset, index",
 }
 
 
@@ -140,9 +143,7 @@ def _read(cursor: str, kind: str) -> _Place:
         place = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Place)
     except (ValueError, msgspec.DecodeError):
         raise Problem(422, "the cursor is none of ours", hint="leave cursor out to begin anew") from None
-    types = (
-        [str if name in ("venue", "symbol") else int for name in _KEYS[place.kind][1:]] if place.kind in _KEYS else []
-    )
+    types = [str if name in _TEXTS else int for name in _KEYS.get(place.kind, ())[1:]]
     if place.kind != kind or [type(value) for value in place.rest] != types:
         raise Problem(422, f"the cursor belongs to {place.kind!r} and not to {kind!r}", hint="leave cursor out")
     return place

@@ -21,7 +21,7 @@ TRADES_PER_PROMPT_MESSAGE: Final = 1000
 CHANNELS: Final = ("quote", "trade", "status", "lag")
 ELSEWHERE: Final = {
     "book": "not pushed yet: GET /api/v1/book/{id}",
-    "alert": "no alert rules run yet: GET /api/v1/alerts",
+    "alert": "not pushed yet: GET /api/v1/alerts",
 }
 HZ_MIN, HZ_MAX = 1.0, 30.0
 PROMPT: Final = 0.0
