@@ -216,9 +216,34 @@ def test_sql_answers_in_every_format_over_several_batches(house: House) -> None:
 
 
 def test_gaps_and_alerts_are_empty_pages_where_there_are_none(house: House) -> None:
-    words = "venue symbol channel reason state detail provenance alert_id rule rule_version kind cause message".split()
+    words = [
+        "venue",
+        "symbol",
+        "channel",
+        "reason",
+        "state",
+        "detail",
+        "provenance",
+        "alert_id",
+        "rule",
+        "rule_version",
+        "kind",
+        "cause",
+        "message",
+    ]
     times = ("ts_recv", "ts_from", "ts_to", "ts_event", "ts_window")
-    numbers = "sequence_from sequence_to offset index value threshold reference reference_offset price gapped".split()
+    numbers = [
+        "sequence_from",
+        "sequence_to",
+        "offset",
+        "index",
+        "value",
+        "threshold",
+        "reference",
+        "reference_offset",
+        "price",
+        "gapped",
+    ]
     empty = pa.table(
         {name: pa.array([], pa.string()) for name in words}
         | {name: pa.array([], pa.timestamp("ns", "UTC")) for name in times}
