@@ -51,7 +51,7 @@ def test_an_embedded_store_merges_nothing_meanwhile_and_everything_afterwards(
     clock = Clock(monkeypatch)
     monkeypatch.setattr(flood_module, "ROWS", 2)
     count = "SELECT count() AS parts, sum(rows) AS rows FROM system.parts WHERE active AND table = 'instruments'"
-    with ClickHouseStore.open(f"chdb:///{tmp_path}/store") as store:
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
 
         def write(number: int) -> None:
             names = {"id": [number, number], "venue": ["V", "V"], "symbol": [f"A{number}", f"B{number}"]}
