@@ -258,7 +258,7 @@ def test_the_orders_themselves_are_kept_with_their_place_in_the_queue() -> None:
         (1, 2, 0),
         (3, 4, 2),
     ]
-    assert orders.counters() == {"resting": 2, "unknown": 0, "overdrawn": 0, "repeated": 0}
+    assert orders.counters() == {"resting": 2, "unknown": 0, "overdrawn": 0, "repeated": 0, "refused": 0}
 
 
 def test_market_makers_go_through_the_engine_as_orders_and_are_rows_of_their_table(
