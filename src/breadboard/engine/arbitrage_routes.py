@@ -91,7 +91,9 @@ def convert(
             return ABSENT
         low, high, since = leg.bid, leg.ask, leg.ts_recv
     age: int = now - since
-    if low <= 0 or age < 0 or age > rate.max_age:
+    # A leg heard a moment after now is as good here as in `hindrance`: our clock was set back. A rate agreed for later
+    # does not hold yet.
+    if low <= 0 or age > rate.max_age or (age < 0 and rate.leg < 0):
         return ABSENT
     if rate.inverted:
         low, high = share(PRICE_UNIT, PRICE_UNIT, high), share_up(PRICE_UNIT, PRICE_UNIT, low)
@@ -283,7 +285,7 @@ def conclude(
     _take_figures(row, found)
     row.rate_age = rate_age
     state.changes += 1
-    if row.state == _UPDATED and now - state.told < limits[UPDATE]:
+    if row.state == _UPDATED and 0 <= now - state.told < limits[UPDATE]:  # below 0: our clock was set back
         return 0
     _describe(row, route, now, legs)
     row.changes, state.changes, state.told = state.changes, 0, now

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -240,6 +240,11 @@ def test_a_conversion_that_is_old_or_lost_closes_and_prevents() -> None:
     assert Desk().on_tape(tape(inverse())) is None, "a rate that was never heard of"
 
 
+def test_a_clock_set_back_a_moment_takes_no_rate_away() -> None:
+    found = play([*inverse(), usd(1, 1.0001, ms=3), change(A, BUY, 99, 6, **at(1))])
+    assert [one for one in told(found) if one[0] != "updated"] == [("opened", "")]
+
+
 def test_a_rate_that_moves_moves_what_depends_on_it() -> None:
     found = play([usd(1, 1.0001), *inverse(), change(USD, BUY, 1, 0, **at(10)), change(USD, BUY, 0.995, 1, **at(20))])
     assert [(one, int(row["offset"])) for (one, _), row in zip(told(found), found, strict=True)] == [
@@ -343,6 +348,7 @@ class _Believed:
 
 @settings(max_examples=25, deadline=None)
 @given(seed=st.integers(0, 2**32), bps=st.sampled_from([0, 3]))
+@example(seed=600202, bps=0)  # our clock is set back just after a rate was heard
 def test_what_is_open_after_each_row_is_what_the_rules_say(seed: int, bps: int) -> None:
     """The figures of every open route, and that no other is open, against Decimal and the rules one by one."""
     desk = Desk(config(fees=dict.fromkeys("ABC", bps), triangles=[TRIANGLE], max_age_ms=500, min_net_bps=1))

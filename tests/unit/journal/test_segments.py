@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from breadboard.journal import Reader, Writer, acknowledge, floors, forget, info
 from breadboard.journal import sealed as sealed_module
 from breadboard.journal import sealer as sealer_module
 from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
+from breadboard.journal.sealer import BUSY_BYTES, Flood
 from breadboard.journal.segments import listing
 from breadboard.model.kinds import RecordKind
 from journals import T0, fill, frame_at, gap_of, rows
@@ -181,19 +183,37 @@ def test_segments_rotate_by_size_and_are_sealed(tmp_path: Path) -> None:
 def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, waits: bool
 ) -> None:
-    monkeypatch.setattr(sealer_module, "BUSY_BYTES", 1)
+    flood = threading.Event()
+    flood.set()
+    monkeypatch.setattr(Flood, "lasts", property(lambda _: flood.is_set()))
     monkeypatch.setattr(sealer_module, "MOST_WAITING", most)
     writer = Writer.open(tmp_path, segment_bytes=4096)
-    deadline = time.monotonic() + 3
-    while time.monotonic() < deadline:
+    for _ in range(20):
         writer.sync(writer.append(RecordKind.DATA, 0, 1, [bytes(3000)] * 4, [1] * 4, 0))
-        if any(segment.sealed for segment in listing(tmp_path)):
-            break
-        time.sleep(0.01)
-    assert any(segment.sealed for segment in listing(tmp_path)) is not waits
+    if waits:
+        time.sleep(3 * sealer_module.LOOK_S)
+        assert not any(segment.sealed for segment in listing(tmp_path))
+    else:
+        deadline = time.monotonic() + 30
+        while not any(segment.sealed for segment in listing(tmp_path)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert any(segment.sealed for segment in listing(tmp_path))
+    flood.clear()
     _wait_until_sealed(tmp_path)
     writer.close()
     assert all(segment.sealed for segment in listing(tmp_path)[:-1]), "the flood is over"
+
+
+def test_a_flood_is_what_was_finished_within_a_second() -> None:
+    now = 100.0
+    flood = Flood(lambda: now)
+    flood.note(BUSY_BYTES // 2)
+    now += 0.9
+    assert not flood.lasts
+    flood.note(BUSY_BYTES // 2)
+    assert flood.lasts
+    now += 0.2
+    assert not flood.lasts, "the first was finished more than a second ago"
 
 
 def test_what_a_crash_left_unsealed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:
