@@ -82,7 +82,7 @@ FIELDS: Final = frozenset(_ROW)
 
 
 def row(instrument: Instrument, record: Any, fields: Iterable[str] = _ROW) -> dict[str, Any]:  # noqa: ANN401 - a Record, whose fields are made from STATE
-    """Return one row of the channel ``quote``, the newest trade, quote and day of an instrument, or ``fields`` of it."""
+    """Return ``fields`` of one row of the channel ``quote``: the newest trade, quote and day of an instrument."""
     hint = _decimals((record.price, record.bid, record.ask))
     return {name: _ROW[name](instrument, record, hint) for name in fields}
 
