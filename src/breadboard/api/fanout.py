@@ -80,9 +80,9 @@ class Mirror:
             return found  # type: ignore[return-value] # no row is None, which a list does not show
         missing = [index for index, row in zip(wanted, found, strict=True) if row is None]
         for index, record in zip(missing, wire.unpack(self.records[missing]), strict=True):
-            row = wire.row(self._live.instrument(index), record)
-            chosen = row if form.fields is None else {name: row[name] for name in form.fields}
-            rows[index] = self._encode[form.codec](chosen)
+            instrument = self._live.instrument(index)
+            row = wire.row(instrument, record) if form.fields is None else wire.row(instrument, record, form.fields)
+            rows[index] = self._encode[form.codec](row)
         return [rows[index] for index in wanted]
 
     def trades(self, found: NDArray[np.void], form: str) -> list[bytes]:

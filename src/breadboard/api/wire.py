@@ -5,7 +5,7 @@ other feeds know; the rest are added. Times are integers: ``time`` in ms, ``ts_*
 to a quarter of a microsecond). What the venue did not say is null, never 0.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -23,19 +23,10 @@ Record = NamedTuple("Record", [(name, int) for name in STATE.names or ()])  # ty
 Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type: ignore[misc] # fields made from TRADE
 
 _STEPS: Final = tuple(10 ** (PRICE_DECIMALS - decimals) for decimals in range(PRICE_DECIMALS + 1))
+_DELAYED, _CONFLATED = int(Flag.DELAYED), int(Flag.CONFLATED)
 _SIDES: Final = {int(side): side.name.lower() for side in Side if side}
 _ROUND_THE_CLOCK: Final = ("BINANCE", "COINBASE", "KRAKEN", "OKX", "BITSTAMP", "BYBIT")
 """Venues (and their derivatives, ``BINANCE_USDM``) that trade cryptocurrency without a close."""
-
-
-FIELDS: Final = frozenset(
-    (
-        *("id", "symbol", "exchange", "quote_type", "market_hours", "price", "price_hint", "time", "change"),
-        *("change_percent", "bid", "bid_size", "ask", "ask_size", "volume", "trades", "side", "ts_event", "ts_recv"),
-        *("ts_engine", "lag_ms", "provenance", "delayed", "conflated"),
-    )
-)
-"""The fields of ``row``, of which a client may choose some."""
 
 
 class Form(NamedTuple):
@@ -57,37 +48,43 @@ def unpack_trades(trades: NDArray[np.void]) -> Iterator[Any]:
     return map(Print._make, trades.tolist())
 
 
-def row(instrument: Instrument, record: Any) -> dict[str, Any]:  # noqa: ANN401 - a Record, whose fields are made from STATE
-    """Return one row of the channel ``quote``: the newest trade, quote and day of an instrument."""
+_ROW: Final[dict[str, Callable[[Instrument, Any, int], Any]]] = {
+    "id": lambda instrument, _, __: instrument.id,
+    "symbol": lambda instrument, _, __: instrument.symbol,
+    "exchange": lambda instrument, _, __: instrument.venue,
+    "quote_type": lambda instrument, _, __: "cryptocurrency" if _never_closes(instrument) else None,
+    "market_hours": lambda instrument, _, __: "24/7" if _never_closes(instrument) else None,
+    "price": lambda _, record, hint: _price(record.price, hint),
+    "price_hint": lambda _, __, hint: hint,
+    "time": lambda _, record, __: _known(record.ts_event) and record.ts_event // 1_000_000,
+    "change": lambda _, record, hint: _price(_change(record), hint),
+    "change_percent": lambda _, record, __: _percent(_change(record), record.open),
+    "bid": lambda _, record, hint: _price(record.bid, hint),
+    "bid_size": lambda _, record, __: _size(record.bid_size, record.bid_size_exp),
+    "ask": lambda _, record, hint: _price(record.ask, hint),
+    "ask_size": lambda _, record, __: _size(record.ask_size, record.ask_size_exp),
+    "volume": lambda _, record, __: (
+        None if record.day < 0 else volume_text(record.volume_whole, record.volume_fraction)
+    ),
+    "trades": lambda _, record, __: None if record.day < 0 else record.trades,
+    "side": lambda _, record, __: _side(record.side),
+    "ts_event": lambda _, record, __: _known(record.ts_event),
+    "ts_recv": lambda _, record, __: _known(record.ts_recv),
+    "ts_engine": lambda _, record, __: _known(record.ts_engine),
+    "lag_ms": lambda _, record, __: _lag_ms(record.ts_event, record.ts_recv),
+    "provenance": lambda _, record, __: str(provenance(record.flags)),
+    "delayed": lambda _, record, __: bool(record.flags & _DELAYED),
+    "conflated": lambda _, record, __: bool(record.flags & _CONFLATED),
+}
+"""How each field is made of an instrument, its record, and the decimals that all of its prices can be told with."""
+FIELDS: Final = frozenset(_ROW)
+"""The fields of ``row``, of which a client may choose some."""
+
+
+def row(instrument: Instrument, record: Any, fields: Iterable[str] = _ROW) -> dict[str, Any]:  # noqa: ANN401 - a Record, whose fields are made from STATE
+    """Return ``fields`` of one row of the channel ``quote``: the newest trade, quote and day of an instrument."""
     hint = _decimals((record.price, record.bid, record.ask))
-    crypto = instrument.venue.startswith(_ROUND_THE_CLOCK)
-    change = record.price - record.open if ABSENT not in (record.price, record.open) else None
-    return {
-        "id": instrument.id,
-        "symbol": instrument.symbol,
-        "exchange": instrument.venue,
-        "quote_type": "cryptocurrency" if crypto else None,
-        "market_hours": "24/7" if crypto else None,
-        "price": _price(record.price, hint),
-        "price_hint": hint,
-        "time": _known(record.ts_event) and record.ts_event // 1_000_000,
-        "change": None if change is None else price_text(change, hint),
-        "change_percent": _percent(change, record.open),
-        "bid": _price(record.bid, hint),
-        "bid_size": _size(record.bid_size, record.bid_size_exp),
-        "ask": _price(record.ask, hint),
-        "ask_size": _size(record.ask_size, record.ask_size_exp),
-        "volume": None if record.day < 0 else volume_text(record.volume_whole, record.volume_fraction),
-        "trades": None if record.day < 0 else record.trades,
-        "side": _side(record.side),
-        "ts_event": _known(record.ts_event),
-        "ts_recv": _known(record.ts_recv),
-        "ts_engine": _known(record.ts_engine),
-        "lag_ms": _lag_ms(record.ts_event, record.ts_recv),
-        "provenance": str(provenance(record.flags)),
-        "delayed": bool(record.flags & Flag.DELAYED),
-        "conflated": bool(record.flags & Flag.CONFLATED),
-    }
+    return {name: _ROW[name](instrument, record, hint) for name in fields}
 
 
 def stock(instrument: Instrument, record: Any, feed: dict[str, Any], now: int) -> dict[str, Any]:  # noqa: ANN401 - a Record
@@ -189,9 +186,18 @@ def _lag_ms(ts_event: int, ts_recv: int) -> float | None:
     return None if ABSENT in (ts_event, ts_recv) else round((ts_recv - ts_event) / 1e6, 3)
 
 
-def _percent(change: int | None, base: int) -> str | None:
+def _never_closes(instrument: Instrument) -> bool:
+    return instrument.venue.startswith(_ROUND_THE_CLOCK)
+
+
+def _change(record: Any) -> int:  # noqa: ANN401 - a Record
+    """Return what the price is above the day's open; ABSENT where one of them is."""
+    return record.price - record.open if ABSENT not in (record.price, record.open) else ABSENT
+
+
+def _percent(change: int, base: int) -> str | None:
     """Return ``100 * change / base`` with two to four decimals, rounded half away from zero."""
-    if change is None or base <= 0:
+    if change == ABSENT or base <= 0:
         return None
     units = (abs(change) * 2_000_000 + base) // (2 * base)
     return price_text((-units if change < 0 else units) * 100_000, 2)

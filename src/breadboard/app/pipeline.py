@@ -1,6 +1,7 @@
 """journal → engine → store: one straight line, the same for a live market, a replay and a repair."""
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -21,6 +22,14 @@ from breadboard.store.rows import RAW_EXCERPT, Quarantined
 
 STEP_FRAMES = 65_536
 """The most that one step takes: bounds memory, and how long a reader of the books waits."""
+REST, REST_S = 2, 0.001
+"""After a step that took little there is a rest of ``REST`` times as long as it lasted, ``REST_S`` at most.
+
+A step costs most of a millisecond however few frames it takes, and the journal may become durable more often than that:
+one step after the other would leave the interpreter to nobody else, and what is processed has still to be told.
+"""
+BEHIND_FRAMES = 2_000
+"""A step that found so many frames is not followed by a rest: first things first."""
 HANDOVER_ROWS = 200_000
 """Tape rows after which a run is handed to the store without waiting for its time."""
 
@@ -115,14 +124,19 @@ class Pipeline:
     def follow(self, stopped: Callable[[], bool], idle_s: float = 0.02) -> None:
         """Step until ``stopped``, then to the end of what is durable, and hand over with a checkpoint.
 
+        A lone message goes through at once; in a stream of them, steps leave time for those who tell what was found.
         While there is nothing, the journal wakes us; we look ourselves every ``idle_s``, also for what is due.
         """
         while True:
             ending = stopped()  # asked before the read: what was durable when we were stopped is still taken
-            if not self.step():
-                if ending:
-                    break
+            began = time.perf_counter()
+            count = self.step()
+            if count == 0 and ending:
+                break
+            if count == 0:
                 self._reader.wait(idle_s)
+            elif count < BEHIND_FRAMES:
+                time.sleep(min(REST * (time.perf_counter() - began), REST_S))
         self.hand_over(checkpoint=True)
 
     def _take(self, frames: Frames) -> None:

@@ -32,8 +32,12 @@ from breadboard.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_SWITCH_S = 0.001
-"""How long one thread may keep the interpreter from another: requests are short, and the engine's turns are long."""
+_SWITCH_S = 0.0002
+"""How long one thread may keep the interpreter from another.
+
+What was found has to be told while the next is found; each compiled stage lets go of the interpreter for its time, and
+gets it back from a thread that may keep it for so long.
+"""
 
 
 def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place: None) -> int:

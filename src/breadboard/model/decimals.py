@@ -5,6 +5,7 @@ A price is an int64 in units of 1e-9. A size is an int64 mantissa with an int8 e
 """
 
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 PRICE_DECIMALS: Final = 9
@@ -123,6 +124,7 @@ def size_decimal(size: int, size_exp: int) -> Decimal:
     return Decimal(size).scaleb(size_exp)
 
 
+@lru_cache(maxsize=1 << 14)  # the same few prices and sizes are told again and again
 def _plain(mantissa: int, exponent: int, at_least: int) -> str:
     if mantissa == ABSENT:
         raise ValueError("an absent number has no digits")
