@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from breadboard.config import Config, FeedConfig, key_of, load, read_symbols, runtime_dir
+from breadboard.config import Config, FeedConfig
+from breadboard.config_file import load
+from breadboard.environment import key_of, runtime_dir
 from breadboard.errors import UsageError
+from breadboard.symbol_lists import read_symbols
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "config" / "symbols.toml"
 

@@ -20,7 +20,8 @@ from breadboard.capture.driver import Capture
 from breadboard.capture.planning import History, plan_sources
 from breadboard.capture.source import Source
 from breadboard.clock import Clock, SystemClock
-from breadboard.config import Config, key_of, runtime_dir
+from breadboard.config import Config
+from breadboard.environment import key_of, runtime_dir
 from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
 from breadboard.telemetry import logs
 

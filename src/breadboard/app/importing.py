@@ -13,7 +13,8 @@ from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.orderbook_oracle import compared, parted
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
-from breadboard.config import Config, FeedConfig, key_of
+from breadboard.config import Config, FeedConfig
+from breadboard.environment import key_of
 from breadboard.errors import UsageError
 from breadboard.feeds.wishes import wanted_symbols
 from breadboard.model.outputs import Outputs

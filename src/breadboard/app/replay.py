@@ -10,7 +10,8 @@ from breadboard import feeds, journal
 from breadboard.app import journals, suspects
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
-from breadboard.config import Config, load, read_rules
+from breadboard.config import Config
+from breadboard.config_file import load, read_rules
 from breadboard.engine.activity import Spec
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.groups import groups_of

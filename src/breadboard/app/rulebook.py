@@ -12,7 +12,8 @@ import msgspec
 
 from breadboard.app.places import Places
 from breadboard.clock import SystemClock
-from breadboard.config import Config, read_rules
+from breadboard.config import Config
+from breadboard.config_file import read_rules
 from breadboard.engine.rule_conditions import verify
 from breadboard.errors import UsageError
 from breadboard.model import rules

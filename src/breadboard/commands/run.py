@@ -6,7 +6,8 @@ from typing import Any
 import click
 
 from breadboard.commands.options import begun, configured_data_dir_option, json_option
-from breadboard.config import Config, load
+from breadboard.config import Config
+from breadboard.config_file import load
 
 
 @click.command(name="capture")

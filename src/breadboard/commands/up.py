@@ -10,7 +10,7 @@ import click
 from breadboard.app import up as app_up
 from breadboard.app.places import Places
 from breadboard.commands.options import begun, configured_data_dir_option, data_dir_option, emit, json_option, listing
-from breadboard.config import load
+from breadboard.config_file import load
 
 
 @click.command(name="up")

@@ -85,6 +85,7 @@ class Terms:
 def terms_of(config: ArbitrageConfig, groups: tuple[Group, ...]) -> Terms:
     """Return the routes of a configuration. Raises UsageError naming what is missing and what to write."""
     made = _Terms(config, groups)
+    made.check_names()
     for name in config.groups or tuple(group.name for group in groups):
         made.cross(name)
     for triangle in config.triangles:
@@ -190,6 +191,20 @@ class _Terms:
         if one not in self._place:
             raise _wrong(f"{one!r} of {where} is in no group", f'[engine.groups]\n"{one}" = ["{one}"]   # may be alone')
         return self._place[one]
+
+    def check_names(self) -> None:
+        """Raise UsageError for a fee or a latency of what no leg is of: most likely a misspelled one."""
+        venues = {venue for venue, _ in self._legs}
+        latencies = {} if self._config.paper is None else self._config.paper.latency_ms
+        for place, given, known in (
+            ("fees", self._config.fees, venues | self._place.keys()),
+            ("paper.latency_ms", latencies, venues),
+        ):
+            for name in given:
+                if name not in known:
+                    raise _wrong(
+                        f"[engine.arbitrage.{place}] names {name!r}, of which no leg is", ", ".join(sorted(known))
+                    )
 
     def _currencies(self, one: str) -> tuple[str, str]:
         """Return base and quote currency of an instrument: as configured, else as its symbol says."""

@@ -9,7 +9,7 @@ from the gateway's word.
 import re
 from typing import Final
 
-from breadboard.config import environment
+from breadboard.environment import environment
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_address import COMMANDS_A_SECOND, address
 from breadboard.feeds.iqfeed_admin_session import VARIABLES, AdminSession, Login

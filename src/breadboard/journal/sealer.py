@@ -34,9 +34,8 @@ class Flood:
         """Note a finished segment of so many bytes."""
         self._finished.append((self._now(), size))
 
-    @property
     def lasts(self) -> bool:
-        """BUSY_BYTES or more were finished within a second."""
+        """Return whether BUSY_BYTES or more were finished within a second."""
         since = self._now() - 1.0
         while self._finished and self._finished[0][0] < since:
             self._finished.popleft()
@@ -73,7 +72,7 @@ class Sealer:
 
     def _run(self) -> None:
         while (segment := self._queue.get()) is not None:
-            while self._flood.lasts and self._queue.qsize() < MOST_WAITING and not self._closing.wait(LOOK_S):
+            while self._flood.lasts() and self._queue.qsize() < MOST_WAITING and not self._closing.wait(LOOK_S):
                 pass
             if self._closing.is_set():
                 return

@@ -9,7 +9,8 @@ import pytest
 
 from breadboard import feeds
 from breadboard.cli import run
-from breadboard.config import AnomalyConfig, EngineConfig, load
+from breadboard.config import AnomalyConfig, EngineConfig
+from breadboard.config_file import load
 from breadboard.engine import Engine
 from breadboard.errors import UsageError
 from breadboard.model.anomalies import BY_NAME

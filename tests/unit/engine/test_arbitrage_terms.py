@@ -75,6 +75,12 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "[engine.arbitrage.fees]\nIQFEED = 10",
     ),
     "a stranger": ({"instruments": {"X.Y": {}}}, "'X.Y'", '"X.Y" = ["X.Y"]'),
+    "a fee of nobody": ({"fees": {"BINNACE": 7}}, "[engine.arbitrage.fees] names 'BINNACE'", "BINANCE, "),
+    "a latency of nobody": (
+        {"paper": {"latency_ms": {"BINNACE": 7}}},
+        "[engine.arbitrage.paper.latency_ms] names 'BINNACE'",
+        "BINANCE, ",
+    ),
     "a rate of nobody": ({"rates": {"USD-USDT": {"instrument": "X.Y"}}}, "'X.Y' of the rate", "groups"),
     "a rate without a date": ({"rates": {"USD-USDT": {"rate": "1"}}}, "rate and as_of", "instrument"),
     "two rates in one": (

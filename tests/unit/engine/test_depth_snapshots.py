@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from breadboard.cli import run
-from breadboard.config import load
+from breadboard.config_file import load
 from breadboard.engine.books import Books
 from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.errors import UsageError

@@ -10,7 +10,8 @@ import pytest
 
 from breadboard import feeds
 from breadboard.cli import run
-from breadboard.config import EngineConfig, load
+from breadboard.config import EngineConfig
+from breadboard.config_file import load
 from breadboard.engine import Engine
 from breadboard.engine.books import EVERY_SOURCE, Books
 from breadboard.engine.features import Features

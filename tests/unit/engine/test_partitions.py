@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breadboard.config import EngineConfig, load
+from breadboard.config import EngineConfig
+from breadboard.config_file import load
 from breadboard.engine import Engine
 from breadboard.engine import books as books_module
 from breadboard.engine.books import Books

@@ -7,7 +7,8 @@ import pytest
 
 from breadboard.app.capture import planned
 from breadboard.capture.planning import plan_sources
-from breadboard.config import Config, FeedConfig, key_of
+from breadboard.config import Config, FeedConfig
+from breadboard.environment import key_of
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.massive_session import CROWDED_WAIT_S, TOPICS_A_MESSAGE, MassiveSession

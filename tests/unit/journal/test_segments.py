@@ -185,7 +185,7 @@ def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
 ) -> None:
     flood = threading.Event()
     flood.set()
-    monkeypatch.setattr(Flood, "lasts", property(lambda _: flood.is_set()))
+    monkeypatch.setattr(Flood, "lasts", lambda _: flood.is_set())
     monkeypatch.setattr(sealer_module, "MOST_WAITING", most)
     writer = Writer.open(tmp_path, segment_bytes=4096)
     for _ in range(20):
@@ -209,11 +209,11 @@ def test_a_flood_is_what_was_finished_within_a_second() -> None:
     flood = Flood(lambda: now)
     flood.note(BUSY_BYTES // 2)
     now += 0.9
-    assert not flood.lasts
+    assert not flood.lasts()
     flood.note(BUSY_BYTES // 2)
-    assert flood.lasts
+    assert flood.lasts()
     now += 0.2
-    assert not flood.lasts, "the first was finished more than a second ago"
+    assert not flood.lasts(), "the first was finished more than a second ago"
 
 
 def test_what_a_crash_left_unsealed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from breadboard.config import load, read_rules
+from breadboard.config_file import load, read_rules
 from breadboard.errors import UsageError
 from breadboard.model.rule_words import sentence
 from breadboard.model.rules import KINDS, Rule, RuleSet, duration, joined, matches, read
