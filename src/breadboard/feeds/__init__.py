@@ -51,6 +51,10 @@ FILES: Final[Mapping[str, Feed]] = {"lean": LEAN, "lobster": LOBSTER}
 """Vendors whose data is files: they are imported, and nobody can be asked for them."""
 
 
+WARM_FRAMES: Final = 16
+"""Of fewer, no decoder leaves anything to compiled code."""
+
+
 def by_name(name: str) -> Feed:
     """Return a feed by its name on the command line. Raises UsageError."""
     try:
@@ -75,6 +79,6 @@ def by_venue(venue: str) -> Feed:
 
 def warm() -> None:
     """Compile every kernel, or load it from the cache, by decoding a few bytes."""
-    nothing = Frames.of([b"{}"], [0], kind=RecordKind.DATA)
+    nothing = Frames.of([b"{}"] * WARM_FRAMES, [0] * WARM_FRAMES, kind=RecordKind.DATA)
     for feed in FEEDS.values():
         feed.decoder(Instruments()).decode(nothing)

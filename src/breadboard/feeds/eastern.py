@@ -113,24 +113,27 @@ class NearestDay:
     """Gives a wall clock without a date the date that puts it nearest to its receipt."""
 
     def __init__(self) -> None:
-        self._from = self._to = self._midnight = 0
+        self.today: Day | None = None
+        """The date of the newest moment that was asked of, where it and its neighbours have one and the same offset."""
+        self._from = self._to = 0
 
     def __call__(self, clock_ns: int, ts_recv: int) -> int:
         """Return ns UTC, within half a day of ``ts_recv``; ABSENT where nobody knows when it was received (0)."""
-        if not self._from <= ts_recv < self._to and not self._turn(ts_recv):
+        if not self._from <= ts_recv < self._to and not self.turn(ts_recv):
             return _searched(clock_ns, ts_recv)
-        found = self._midnight + clock_ns
+        found = self._from + clock_ns
         away = found - ts_recv
         if away > _HALF_DAY_NS:
             return found - DAY_NS
         return found + DAY_NS if away < -_HALF_DAY_NS else found
 
-    def _turn(self, ts_recv: int) -> bool:
+    def turn(self, ts_recv: int) -> bool:
         """Turn to the date of ``ts_recv``; return whether it and its neighbours have one and the same offset."""
         around = _around(ts_recv)
         if around is None or not all(day.plain for day in around):
             return False
-        self._from, self._midnight = around[1].midnight, around[1].midnight
+        self.today = around[1]
+        self._from = self.today.midnight
         self._to = self._from + DAY_NS
         return self._from <= ts_recv < self._to
 

@@ -7,6 +7,7 @@ from the gateway's word.
 """
 
 import re
+from dataclasses import dataclass
 from typing import Final
 
 from breadboard.environment import environment
@@ -14,11 +15,14 @@ from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_address import COMMANDS_A_SECOND, address
 from breadboard.feeds.iqfeed_admin_session import VARIABLES, AdminSession, Login
 from breadboard.feeds.iqfeed_bars import BarsSession
+from breadboard.feeds.iqfeed_decoding import IqfeedDecoder
 from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.iqfeed_session import Level1Session
+from breadboard.feeds.readers import ReadingDecoder
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Session, Wish
 
@@ -50,7 +54,18 @@ def _conversation(can: Capabilities, wish: Wish) -> Session:
     return Level1Session(symbols, channels, where.url(where.level1), where.rate)
 
 
-IQFEED: Final = ReadingFeed(
+@dataclass(frozen=True, slots=True)
+class _Iqfeed(ReadingFeed):
+    """Reads the plain updates of Level 1 with compiled code."""
+
+    def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
+        """Return a decoder; without ``fast``, the reader does all the work."""
+        if fast:
+            return IqfeedDecoder(self.capabilities, IqfeedReader(), instruments)
+        return ReadingFeed.decoder(self, instruments)
+
+
+IQFEED: Final = _Iqfeed(
     Capabilities(
         venue="IQFEED",
         completeness="full",

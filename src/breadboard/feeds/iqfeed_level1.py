@@ -32,12 +32,13 @@ _SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
 _NOUGHT: Final = frozenset({"", "0"})
 _NO_FLAG: Final = Flag(0)
 # Joining flags of an Enum costs more than reading the line: every union is made once.
-_TRADE_FLAGS: Final = {
+TRADE_FLAGS: Final = {
     (letter, delayed): flags_of(UNCOUNTED[letter]) | (Flag.DELAYED if delayed else _NO_FLAG)
     for letter in UNCOUNTED
     for delayed in (False, True)
 }
-_QUOTE_FLAGS: Final = (_NO_FLAG, Flag.DELAYED)
+QUOTE_FLAGS: Final = (_NO_FLAG, Flag.DELAYED)
+NO_EVENT: Final = "Q without trade or quote"
 _HELD_TRADE: Final = (Flag.LAST_KNOWN, Flag.LAST_KNOWN | Flag.DELAYED)
 _HELD_QUOTE: Final = (Flag.SNAPSHOT, Flag.SNAPSHOT | Flag.DELAYED)
 _CORRECTIONS: Final = {"I": Flag.LATE_PRINT, "D": Flag.WITHDRAWN}
@@ -63,15 +64,15 @@ class Level1:
         # Capitals say that something traded, and at most one of them is there.
         letter = contents[:1] if contents[:1] in "CEO" else _letter(contents)
         if letter:
-            flags, uncounted = _TRADE_FLAGS[letter, delayed], UNCOUNTED[letter]
+            flags, uncounted = TRADE_FLAGS[letter, delayed], UNCOUNTED[letter]
             traded = self._trade(parts, plan, at, flags, uncounted, held=False)
             _remember(memory, parts, plan)
         if "b" in contents or "a" in contents:
             bid = parts[plan.bid_time] if "b" in contents else ""
             ask = parts[plan.ask_time] if "a" in contents else ""
-            quoted = self._quote(parts, plan, at, self._newer(bid, ask, at.ts_recv), _QUOTE_FLAGS[delayed])
+            quoted = self._quote(parts, plan, at, self._newer(bid, ask, at.ts_recv), QUOTE_FLAGS[delayed])
         if quoted is None:
-            return Meaning(ignored="Q without trade or quote") if traded is None else Meaning((traded,))
+            return Meaning(ignored=NO_EVENT) if traded is None else Meaning((traded,))
         return Meaning((quoted,)) if traded is None else Meaning((traded, quoted))
 
     def summary(self, parts: list[str], memory: Memory, at: At) -> Meaning:
@@ -105,7 +106,7 @@ class Level1:
         event = Event(
             kind=_TRADE,
             symbol=symbol(name),
-            flags=_CORRECTIONS[action] | _QUOTE_FLAGS[memory.delayed],
+            flags=_CORRECTIONS[action] | QUOTE_FLAGS[memory.delayed],
             ts_event=eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv),
             trade_id=number(tick_id),
             sequence=number(tick_id),

@@ -91,6 +91,11 @@ class Memories:
         self._at, self._last = at, memory
         return memory
 
+    def known(self, source: int, epoch: int) -> Memory | None:
+        """Return the memory of a connection where there is one."""
+        memory = self._known.get(source)
+        return memory if memory is not None and memory.epoch == epoch else None
+
     def snapshot(self) -> bytes:
         """Return all memory as bytes; equal memories give equal bytes."""
         return msgspec.msgpack.encode([[source, self._known[source].packed()] for source in sorted(self._known)])

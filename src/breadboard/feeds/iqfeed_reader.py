@@ -34,7 +34,8 @@ class IqfeedReader:
 
     def __init__(self) -> None:
         self._memories = Memories()
-        level1 = Level1(NearestDay())
+        self.nearest = NearestDay()
+        level1 = Level1(self.nearest)
         self._readers: dict[str, Callable[[list[str], Memory, At], Meaning]] = {
             "Q": level1.update,
             "P": level1.summary,
@@ -51,6 +52,10 @@ class IqfeedReader:
             "O": _named,
             **dict.fromkeys(LINES, read_depth),
         }
+
+    def known(self, source: int, epoch: int) -> Memory | None:
+        """Return what is remembered of a connection; None of one that said nothing yet."""
+        return self._memories.known(source, epoch)
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a line means. Raises ValueError with the reason it cannot be understood."""

@@ -24,7 +24,7 @@ from breadboard.feeds.json_dialect import (
 from breadboard.feeds.json_layouts import Layouts, Trace, bare_layouts, begin_trace, by_layout, learn, note_piece
 from breadboard.feeds.json_tokens import CLOSE, COLON, COMMA, OPEN, QUOTE, Levels, after_space, text_end
 from breadboard.feeds.json_values import EVERY, FORM, NOTES, SEEN, SYMBOL_SPAN, WORD, read_value
-from breadboard.feeds.words import SymbolTable, find_word
+from breadboard.feeds.words import SymbolTable, bare_symbols, find_word
 from breadboard.model.kernels import inlined, kernel
 from breadboard.model.pointers import pointer
 
@@ -193,11 +193,6 @@ def _is_one_of(known: NDArray[np.int64], value: int) -> bool:
 
 
 @kernel
-def _bare_symbols(table: SymbolTable) -> SymbolTable:
-    return SymbolTable(pointer(table.ids), pointer(table.text), pointer(table.length), table.size)
-
-
-@kernel
 def _bare_levels(levels: Levels) -> Levels:
     return Levels(pointer(levels.side), pointer(levels.price), pointer(levels.size), pointer(levels.size_exp))
 
@@ -231,7 +226,7 @@ def read_frames(
     raw, filled = pointer(buffer), pointer(out)
     tables, known, room, models = (
         bare_dialect(dialect),
-        _bare_symbols(symbols),
+        bare_symbols(symbols),
         _bare_levels(levels),
         bare_layouts(layouts),
     )

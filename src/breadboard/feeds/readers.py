@@ -1,7 +1,7 @@
 """The decoder of venues whose frames mean something only in the light of earlier ones, or are no flat JSON objects."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar, Final, Protocol
 
 import msgspec
@@ -13,6 +13,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind, SequenceRule
+from breadboard.model.tape import Tape
 from breadboard.ports import Decoded
 
 log = logging.getLogger(__name__)
@@ -109,12 +110,14 @@ class ReadingDecoder:
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
         gathered = Gathering(self._intern, every_note=self.notes)
-        columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
-        at = At(0, 0, 0)
-        for row, (raw, kind, source, epoch, ts_recv) in enumerate(
-            zip(_raw(frames), *(column.tolist() for column in columns), strict=True)
-        ):
-            if ts_recv != at.ts_recv or source != at.source or epoch != at.epoch or row == 0:
+        self._read(frames, range(len(frames)), gathered)
+        return self._decoded(frames, gathered, gathered.tape(frames))
+
+    def _read(self, frames: Frames, rows: Sequence[int], gathered: Gathering) -> None:
+        """Read some of the frames, in this order."""
+        at = None
+        for row, raw, kind, source, epoch, ts_recv in _columns(frames, rows):
+            if at is None or ts_recv != at.ts_recv or source != at.source or epoch != at.epoch:
                 at = At(source, epoch, ts_recv, self.notes)  # the frames of one read share it
             try:
                 meaning = self._tried(raw, at, kind)
@@ -126,9 +129,11 @@ class ReadingDecoder:
             except Exception as error:
                 log.exception("the reader of %s tripped over a frame", self._venue)
                 gathered.refuse(frames, row, f"the decoder failed: {error!r}", self._reader.lost_book(raw, at))
+
+    def _decoded(self, frames: Frames, gathered: Gathering, tape: Tape) -> Decoded:
         data = len(frames) - gathered.control - len(gathered.quarantined)
         return Decoded(
-            gathered.tape(frames),
+            tape,
             data,
             gathered.control,
             tuple(gathered.quarantined),
@@ -176,6 +181,17 @@ class ReadingDecoder:
         if known is None:
             known = self._ids[symbol] = self._instruments.intern(self._venue, symbol, self._rule)
         return known
+
+
+def _columns(frames: Frames, rows: Sequence[int]) -> Iterator[tuple[int, bytes, int, int, int, int]]:
+    """Yield row, bytes, kind, source, epoch and receive stamp of each of these rows."""
+    if len(rows) == len(frames):
+        columns = (frames.kind, frames.source, frames.epoch, frames.ts_recv)
+        yield from zip(rows, _raw(frames), *(column.tolist() for column in columns), strict=True)
+        return
+    for row in rows:
+        stamps = int(frames.kind[row]), int(frames.source[row]), int(frames.epoch[row]), int(frames.ts_recv[row])
+        yield row, frames.frame(row), *stamps
 
 
 def _raw(frames: Frames) -> Iterator[bytes]:

@@ -84,6 +84,12 @@ class SymbolTable(NamedTuple):
     size: int
 
 
+@kernel
+def bare_symbols(table: SymbolTable) -> SymbolTable:
+    """Return the table as pointers, as ``symbol_place`` takes it."""
+    return SymbolTable(pointer(table.ids), pointer(table.text), pointer(table.length), table.size)
+
+
 @inlined
 def symbol_place(table: SymbolTable, buffer: NDArray[np.uint8], begin: int, end: int) -> int:
     """Return where the symbol is in the table, or the free place where it belongs."""
