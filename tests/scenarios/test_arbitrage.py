@@ -91,6 +91,25 @@ def test_opportunities_are_counted_stored_and_the_same_in_other_batches(
     assert row["n"] == row["same"] > 20
 
 
+def test_three_recordings_are_replayed_as_they_were_received(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of every opportunity that the engine finds in the three, taken together frame by frame, none is missing."""
+    file = tmp_path / "breadboard.toml"
+    file.write_text(CONFIG, encoding="utf-8")
+    paths = [str(recording(path)) for path in three_venues.PATHS.values()]
+    venues = ",".join(three_venues.PATHS)
+    words = (*paths, "--venue", venues, "--format", "hftbacktest", "--config", str(file))
+    result = replayed(capsys, *words, "--data-dir", str(tmp_path / "a"))
+    engine = three_venues.engine(three_venues.GROUPS, arbitrage=three_venues.ARBITRAGE)
+    outputs = engine.process(three_venues.frames())
+    assert result["data"] == engine.summary()["data"]
+    assert result["opportunities"] == len(outputs.streams["opportunities"]) > 5_000
+    code = run(["replay", *paths, "--venue", "binance,binance-usdm", "--format", "hftbacktest"])
+    assert code == 2
+    assert "2 venues for 3 recordings" in capsys.readouterr().err
+
+
 def test_nobody_who_does_not_ask_has_any(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     result = replayed(capsys, str(recorded), "--data-dir", str(tmp_path))
     assert (result["opportunities"], result["paper_fills"], result["nbbo"]) == (0, 0, 0)

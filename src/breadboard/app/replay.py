@@ -20,7 +20,7 @@ from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
 from breadboard.model.rules import RuleSet
-from breadboard.recordings import Batch, open_recording
+from breadboard.recordings import Batch, interleaved, open_recording
 
 OURS = 0xFFFF
 """The source of records that speak of this machine and not of a venue."""
@@ -31,7 +31,8 @@ class Job:
     """What to replay, and how."""
 
     sources: tuple[Path, ...]
-    venue: str | None
+    venues: tuple[str, ...]
+    """The feed whose bytes the sources are: of all of them, or of each."""
     format: str
     data_dir: Path
     speed: float | None = None
@@ -75,14 +76,18 @@ def run(job: Job) -> dict[str, Any]:
     ruleset = _rules(job, config)
     if job.depth:
         seconds_of(job.depth)
-    venue = _venue(job)
+    recordings = _recordings(job)
     places = Places(job.data_dir)
     refuse_running(places, "a replay")
     if job.format == "breadboard":
         _copy_journal(job, places)
 
     def recorded(source: int) -> Iterator[Batch]:
-        for at, batch in enumerate(open_recording(job.sources, job.format, venue, source=source)):
+        opened = [
+            open_recording(paths, job.format, venue, source=source + at)
+            for at, (venue, paths) in enumerate(recordings.items())
+        ]
+        for at, batch in enumerate(interleaved(opened) if len(opened) > 1 else opened[0]):
             if at == 0 and ruleset is not None:
                 yield Batch(RecordKind.RULES, OURS, 0, [ruleset.encoded()], [batch.ts_recv[0]])
             yield batch
@@ -130,18 +135,26 @@ def remarks(result: Mapping[str, Any], data_dir: Path) -> list[str]:
     return found
 
 
-def _venue(job: Job) -> str:
-    """Return the venue as the tape spells it; empty for a journal, which knows it. Raises UsageError.
+def _recordings(job: Job) -> dict[str, list[Path]]:
+    """Return the files of each venue, as the tape spells it; nothing for a journal, which knows. Raises UsageError.
 
-    Looks into the recording, too: a mistake is told before a data directory is made.
+    Looks into the recordings, too: a mistake is told before a data directory is made.
     """
     if job.format == "breadboard":
-        return ""
-    if job.venue is None:
+        return {}
+    if not job.venues:
         raise UsageError(f"--format {job.format} does not say whose bytes these are", hint="--venue binance")
-    venue = feeds.by_name(job.venue).capabilities.venue
-    next(open_recording(job.sources, job.format, venue))
-    return venue
+    if len(job.venues) not in {1, len(job.sources)}:
+        raise UsageError(
+            f"{len(job.venues)} venues for {len(job.sources)} recordings: it is one for all, or one for each",
+            hint=f"--venue {','.join(job.venues[at % len(job.venues)] for at in range(len(job.sources)))}",
+        )
+    recordings: dict[str, list[Path]] = {}
+    for name, path in zip(job.venues * (len(job.sources) // len(job.venues)), job.sources, strict=True):
+        recordings.setdefault(feeds.by_name(name).capabilities.venue, []).append(path)
+    for venue, paths in recordings.items():
+        next(open_recording(paths, job.format, venue))
+    return recordings
 
 
 def _config(job: Job) -> Config:

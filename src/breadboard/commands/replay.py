@@ -11,7 +11,11 @@ EXIT_NOTHING_UNDERSTOOD = 3
 
 @click.command(name="replay")
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE…", type=click.Path(path_type=Path))
-@click.option("--venue", help="Whose bytes these are, e.g. binance, kraken-v2: docs/feeds.md has all.")
+@click.option(
+    "--venue",
+    default="",
+    help="Whose bytes these are, e.g. binance (docs/feeds.md has all); with commas, one for each SOURCE.",
+)
 @click.option(
     "--format",
     "recording_format",
@@ -43,7 +47,7 @@ EXIT_NOTHING_UNDERSTOOD = 3
 @json_option
 def replay(
     sources: tuple[Path, ...],
-    venue: str | None,
+    venue: str,
     recording_format: str,
     data_dir: Path,
     speed: str,
@@ -60,14 +64,15 @@ def replay(
 ) -> int:
     """Run recordings through journal, engine and store under --data-dir.
 
-    Several files that follow each other may be given together. The result says what was found in them. Exits 3 when no
+    Several files of a venue are one recording; those of several venues (--venue binance,binance-usdm) are taken
+    together, by the time of their receipt. The result says what was found in them. Exits 3 when no
     frame could be understood.
     """
     from breadboard.app import replay as app_replay
 
     job = app_replay.Job(
         sources=sources,
-        venue=venue,
+        venues=_names(venue),
         format=recording_format,
         data_dir=data_dir,
         speed=speed_of(speed),

@@ -1,7 +1,6 @@
 """Recordings made by others, as what our own capture would have put into the journal. No network, bounded memory."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from heapq import merge
 from pathlib import Path
 from typing import IO, Final
@@ -12,26 +11,17 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
 from breadboard.recordings import cryptofeed, hftbacktest
+from breadboard.recordings.batches import Batch
+from breadboard.recordings.interleaving import interleaved
 from breadboard.recordings.lines import LONGEST_LINE, Item
+
+__all__ = ["FORMATS", "Batch", "interleaved", "open_lines", "open_recording"]
 
 FORMATS: Final[Mapping[str, Callable[[Path], tuple[tuple[str, ...], Iterator[Item]]]]] = {
     "hftbacktest": hftbacktest.read,
     "cryptofeed": cryptofeed.read,
 }
 """Every reader, by its name on the command line: a path to the symbols it names and its items."""
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Frames of one kind that follow each other, for ``JournalWriter.append``."""
-
-    kind: RecordKind
-    """DATA, DOCUMENT, EPOCH; GAP before a reconnect; QUARANTINE for lines that are not of the format."""
-    source: int
-    epoch: int
-    frames: list[bytes]
-    ts_recv: list[int]
-    """Wall ns as recorded; a clock that stepped back while recording is not corrected."""
 
 
 def open_recording(
