@@ -6,6 +6,8 @@ and at the start of the next slot otherwise. What is overwritten in between is c
 """
 
 import asyncio
+import math
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -97,25 +99,34 @@ class Fanout:
         self._changed = asyncio.Event()
         self._delivered: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
         self._second = -1
+        self._listening = False
+        """Whether the next change is to be told: not where one was already, or every client waits for its slot."""
+        self._rings = 0.0
+        self._bell: asyncio.Handle | None = None
+        """Ends a wait at ``_rings`` if nothing else does; set anew for an earlier moment, and not for each wait."""
 
     async def run(self) -> None:
         """Serve until cancelled."""
         loop = asyncio.get_running_loop()
 
         def notify() -> None:
-            if not self._changed.is_set() and not loop.is_closed():
+            if self._listening and not loop.is_closed():
+                self._listening = False
                 loop.call_soon_threadsafe(self._changed.set)
 
         stop_listening = self.live.listen(notify)
+        self.look_again()
         try:
             while True:
                 await self._wait(loop)
                 self._changed.clear()
-                began = loop.time()
-                self.tick(began)
-                await asyncio.sleep(rest_s(loop.time() - began))
+                self._listening = True
+                began = time.perf_counter()  # the loop's own clock counts milliseconds
+                self.tick(loop.time())
+                await asyncio.sleep(rest_s(time.perf_counter() - began))
         finally:
             stop_listening()
+            self._silence()
 
     def look_again(self) -> None:
         """Make a pass soon, also if nothing more changes: a client could not be told when it was its turn."""
@@ -167,11 +178,22 @@ class Fanout:
         """Wait for a change, for the next slot of a client that is behind, or for the next whole second."""
         now = loop.time()
         due = min((client.due(now) for client in self.clients), default=now + 1.0)
-        timeout = min(due, int(now) + 1.0) - now
-        if timeout > 0 and not self._changed.is_set():
-            handle = loop.call_later(timeout, self._changed.set)
-            await self._changed.wait()
-            handle.cancel()
+        due = min(math.ceil(due * 1000) / 1000, int(now) + 1.0)  # the loop's clock counts milliseconds
+        if not now < self._rings <= due:  # a bell that rings too early only makes a pass for nothing
+            self._rings = due
+            self._silence()
+            self._bell = loop.call_at(due, self._ring)
+        if not any(client.ready for client in self.clients):
+            self._listening = False
+        await self._changed.wait()
+
+    def _silence(self) -> None:
+        if self._bell is not None:
+            self._bell.cancel()
+
+    def _ring(self) -> None:
+        self._rings = 0.0  # also where the loop's timers are early
+        self._changed.set()
 
 
 def rest_s(took_s: float) -> float:

@@ -100,6 +100,7 @@ class Subscriber:
                 self.reply({"type": "unsubscribed", "symbols": [self._name(index) for index in self._ids.tolist()]})
             case Hello():
                 self._resume(request)
+        self._fanout.look_again()
 
     def reply(self, message: dict[str, Any]) -> None:
         """Send this before anything else."""
@@ -183,6 +184,11 @@ class Subscriber:
     def due(self, now: float) -> float:
         """Return the loop time at which this client wants a pass, whether or not anything changes."""
         return (int(now * self._hz) + 1) / self._hz if self._behind else now + 1.0
+
+    @property
+    def ready(self) -> bool:
+        """Whether news would be told at once; otherwise there is a slot to wait for, a full socket, or no wish."""
+        return not self._behind and self.sending_since is None and not self._channels.isdisjoint(("quote", "trade"))
 
     def poke(self, now: float, revision: int, next_trade: int) -> bool:
         """Wake the client if there may be news for it and its slot is free; return whether it will look at rows."""

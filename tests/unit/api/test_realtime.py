@@ -247,6 +247,7 @@ def test_what_came_while_a_message_was_under_way_is_told_when_it_has_left() -> N
     waiting.ask(Subscribe(("*",), channels=("trade",), hz=0))
     list(waiting.messages())
     waiting.wake.clear()
+    fanout._changed.clear()
     waiting.sending_since = 1.0
     market.apply(market.trade("2"))
     fanout.tick(1.001)
