@@ -32,6 +32,8 @@ PASS_S: Final = 0.005
 
 With few clients news waits for none; with thousands, passes leave most of the time to what they have woken.
 """
+_SHORTEST_S: Final = 0.0005
+"""A shorter rest is none: the loop rounds to milliseconds."""
 _COLUMNS: Final = ("revision", "updates", "ts_recv", "source")
 _KEPT_FORMS: Final = 64
 """Choices of fields whose rows are kept for the next client that wants them; of more, those wanted last."""
@@ -123,7 +125,8 @@ class Fanout:
                 self._listening = True
                 began = time.perf_counter()  # the loop's own clock counts milliseconds
                 self.tick(loop.time())
-                await asyncio.sleep(rest_s(time.perf_counter() - began))
+                rest = rest_s(time.perf_counter() - began)
+                await asyncio.sleep(rest if rest > _SHORTEST_S else 0)  # who was woken has a turn in any case
         finally:
             stop_listening()
             self._silence()
