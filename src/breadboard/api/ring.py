@@ -81,21 +81,17 @@ class TradeRing:
         """
         first = min(max(since, self.end - len(self._rows), 0), self.end)
         lost = max(0, first - max(since, 0))
-        if wanted is None:
-            places: NDArray[np.int64] | range = range(self.end - first)
+        chosen = None  # all
+        if wanted is not None:
+            ids = np.minimum(_between(self._rows["instrument"], first, self.end), len(wanted))
+            chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # noqa: FBT003 - not wanted: an id beyond
+        count = self.end - first if chosen is None else len(chosen)
+        more = 0 if cap is None else max(0, count - cap)
+        begin, stop = (0, count - more) if oldest else (more, count)
+        if chosen is None:
+            rows = _between(self._rows, first + begin, first + stop)
         else:
-            ids = _between(self._rows["instrument"], first, self.end)
-            places = (
-                np.flatnonzero((ids < len(wanted)) & wanted[np.minimum(ids, len(wanted) - 1)])
-                if len(wanted)
-                else range(0)
-            )
-        more = 0 if cap is None else max(0, len(places) - cap)
-        kept = places[: len(places) - more] if oldest else places[more:]
-        if isinstance(kept, range):
-            rows = _between(self._rows, first + kept.start, first + kept.stop)
-        else:
-            rows = self._rows[(first + kept) % len(self._rows)]
+            rows = self._rows[chosen[begin:stop] % len(self._rows)]
         if more and oldest:
             return Read(rows, first, int(rows["seq"][-1]) + 1, 0, lost)
         return Read(rows, first, self.end, more, lost)

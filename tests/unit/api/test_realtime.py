@@ -247,14 +247,14 @@ def test_what_came_while_a_message_was_under_way_is_told_when_it_has_left() -> N
     waiting.ask(Subscribe(("*",), channels=("trade",), hz=0))
     list(waiting.messages())
     waiting.wake.clear()
-    fanout._changed.clear()
+    fanout.looking = False
     waiting.sending_since = 1.0
     market.apply(market.trade("2"))
     fanout.tick(1.001)
     assert not waiting.wake.is_set()
     waiting.sending_since = None
     waiting.sent()
-    assert fanout._changed.is_set()
+    assert fanout.looking
     fanout.tick(1.002)
     assert waiting.wake.is_set()
     assert b'"price":"2"' in b"".join(waiting.messages())
