@@ -300,12 +300,13 @@ def gather_rows(
 ) -> int:
     """Write the rows of these instruments with a comma between them, and return how many bytes that is.
 
-    A row is made only where the one that lies in its slot is of another revision. For the rest see ``put_trades``.
+    A row is made only where the one that lies in its slot is of another revision. Returns -1 where ids do not grow, or
+    are beyond those ``known``: ``out`` has room for each row once. For the rest see ``put_trades``.
     """
     raw, made, text, at = pointer(out), pointer(rows), pointer(pool), 0
     for i in range(len(ids)):
         index = ids[i]
-        if not 0 <= index < known:
+        if not (ids[i - 1] if i else -1) < index < known:
             return -1
         begin = slots[index, BEGIN]
         if slots[index, TOLD] != records[index].revision:

@@ -45,10 +45,11 @@ class Named(Protocol):
 
 
 class Texts:
-    """The pool of texts that the kernels copy from. Grows with the instruments, and a little with each layout."""
+    """The pool of texts that the kernels copy from. Grows with instruments alone, whatever fields clients choose."""
 
     def __init__(self, named: Named) -> None:
         self._named = named
+        self._keys: dict[bytes, tuple[int, int]] = {}
         self._end = 0
         self.pool = np.zeros(1 << 12, np.uint8)
         self.pieces = np.zeros((64, len(PIECES) + 1), np.int64)
@@ -75,8 +76,13 @@ class Texts:
 
     def layout(self, names: Iterable[str], codes: tuple[str, ...]) -> NDArray[np.int64]:
         """Return a line a field: its code, and from where to where its key lies."""
-        keys = [self._add(b'%c"%b":' % (b",{"[place == 0], name.encode())) for place, name in enumerate(names)]
-        return np.array([(codes.index(name), *key) for name, key in zip(names, keys, strict=True)], np.int64)
+        lines: list[tuple[int, int, int]] = []
+        for name in names:
+            key = b'%b"%b":' % (b"," if lines else b"{", name.encode())
+            if key not in self._keys:
+                self._keys[key] = self._add(key)
+            lines.append((codes.index(name), *self._keys[key]))
+        return np.array(lines, np.int64)
 
     def _add(self, text: bytes) -> tuple[int, int]:
         begin, self._end = self._end, self._end + len(text)
@@ -99,9 +105,9 @@ class JsonRows:
         self._body = memoryview(b"")
 
     def body(self, ids: NDArray[np.int64], records: NDArray[np.void], revision: int) -> Body:
-        """Return the rows of these instruments (in order, each once) as of this revision of the market.
+        """Return the rows of these instruments as of this revision of the market.
 
-        Raises IndexError for an instrument that nobody knows.
+        Raises IndexError for an instrument that nobody knows, and where they are not in order, each once.
         """
         told = revision, ids.tobytes()
         if told != self._told:
@@ -199,5 +205,5 @@ def _room(layout: NDArray[np.int64]) -> int:
 
 def _checked(length: int) -> int:
     if length < 0:
-        raise IndexError("an instrument that nobody knows")
+        raise IndexError("an instrument that nobody knows, or one twice")
     return length

@@ -84,7 +84,7 @@ class TradeRing:
         chosen = None  # all
         if wanted is not None:
             ids = np.minimum(_between(self._rows["instrument"], first, self.end), len(wanted))
-            chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # noqa: FBT003 - not wanted: an id beyond
+            chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # an id beyond is not
         count = self.end - first if chosen is None else len(chosen)
         more = 0 if cap is None else max(0, count - cap)
         begin, stop = (0, count - more) if oldest else (more, count)

@@ -176,6 +176,21 @@ def test_an_instrument_that_nobody_knows_is_an_error_and_nothing_is_read(index: 
         JsonRows(made, ("id",)).body(np.array([index]), unknown(64), 1)
 
 
+def test_an_instrument_asked_for_twice_is_an_error_and_nothing_is_written_beyond_the_room() -> None:
+    rows = JsonRows(texts([Instrument("BINANCE", symbol) for symbol in "AB"]), ("id",))
+    for ids in ([0, 0], [1, 0]):
+        with pytest.raises(IndexError):
+            rows.body(np.array(ids), unknown(64), 1)
+
+
+def test_whatever_fields_clients_choose_the_pool_of_texts_grows_with_the_instruments_alone() -> None:
+    made = texts([Instrument("BINANCE", "A")])
+    for seed in range(500):
+        chosen = np.random.default_rng(seed).permutation(wire.ALL)[:10]
+        JsonRows(made, tuple(chosen.tolist()))
+    assert made.pool.size == texts([]).pool.size
+
+
 def test_messagepack_is_what_it_was() -> None:
     names = Names([Instrument("BINANCE", "A"), Instrument("X", "Ü")])
     records, trades = unknown(2), np.zeros(3, TRADE)

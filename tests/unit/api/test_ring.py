@@ -40,14 +40,14 @@ def test_it_gives_what_is_asked_for(
     ring, price = TradeRing(CAPACITY), 0
     for batch in batches:
         price += len(batch)
-        columns = {"kind": [EventKind.TRADE] * len(batch), "instrument": batch}
-        tape = Tape.of(len(batch), {**columns, "price": list(range(price - len(batch), price))})
+        prices = list(range(price - len(batch), price))
+        kinds = [int(EventKind.TRADE)] * len(batch)
+        tape = Tape.of(len(batch), {"kind": kinds, "instrument": batch, "price": prices})
         ring.append(tape, np.arange(len(batch)), 1)
     mask = None if wanted is None else np.array(wanted, np.bool_)
     read = ring.read(since, mask, cap, oldest=oldest)
     expected = reference(ring._rows, ring.end, since, mask, cap, oldest=oldest)
-    assert (read.first, read.end, read.skipped, read.lost) == (
-        *(expected.first, expected.end, expected.skipped, expected.lost),
-    )
+    for name in ("first", "end", "skipped", "lost"):
+        assert getattr(read, name) == getattr(expected, name)
     assert read.trades.tobytes() == expected.trades.tobytes()
     assert not np.shares_memory(read.trades, ring._rows)
