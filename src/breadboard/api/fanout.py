@@ -6,16 +6,19 @@ and at the start of the next slot otherwise. What is overwritten in between is c
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+import math
+import time
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api import wire
+from breadboard.api.encoding import Body, JsonRows, JsonTrades, PackedRows, PackedTrades, Texts
 from breadboard.api.feeds import harms, provenance
 from breadboard.api.live import LiveMarket
+from breadboard.api.ring import TRADE
 from breadboard.api.services import Services
 from breadboard.api.state import unknown
 from breadboard.model.kinds import most_artificial
@@ -29,10 +32,11 @@ PASS_S: Final = 0.005
 
 With few clients news waits for none; with thousands, passes leave most of the time to what they have woken.
 """
+_SHORTEST_S: Final = 0.0005
+"""A shorter rest is none: the loop rounds to milliseconds."""
 _COLUMNS: Final = ("revision", "updates", "ts_recv", "source")
-_KEPT_TRADES: Final = 20_000
 _KEPT_FORMS: Final = 64
-"""Choices of fields whose rows are shared among clients; rows of any further choice are encoded for each client."""
+"""Choices of fields whose rows are kept for the next client that wants them; of more, those wanted last."""
 
 
 class Mirror:
@@ -45,12 +49,14 @@ class Mirror:
         """What every client looks at for each of its instruments, apart, because it is then read five times faster."""
         self.count = 0
         self.revision = 0
-        self._rows: dict[wire.Form, dict[int, bytes]] = {}
-        self._trades: dict[str, dict[int, bytes]] = {"json": {}, "msgpack": {}}
-        self._encode: dict[str, Callable[[Any], bytes]] = {
-            "json": msgspec.json.encode,
-            "msgpack": msgspec.msgpack.encode,
+        self._texts = Texts(live)
+        self._rows: dict[wire.Form, JsonRows | PackedRows] = {}
+        self._trades: dict[str, JsonTrades | PackedTrades] = {
+            "json": JsonTrades(self._texts),
+            "msgpack": PackedTrades(live),
         }
+        self.rows(np.empty(0, np.int64), wire.Form("json"))  # machine code is loaded now, not while a client waits
+        self.trades(np.empty(0, TRADE), "json")
 
     def refresh(self) -> None:
         """Copy what changed since the last time."""
@@ -64,34 +70,24 @@ class Mirror:
         self.records[ids] = records
         for name, column in self.columns.items():
             column[ids] = records[name]
-        for rows in self._rows.values():
-            for index in rows.keys() & set(ids.tolist()):
-                del rows[index]
-        for trades in self._trades.values():
-            if len(trades) > _KEPT_TRADES:
-                trades.clear()
 
-    def rows(self, ids: NDArray[np.int64], form: wire.Form) -> list[bytes]:
+    def rows(self, ids: NDArray[np.int64], form: wire.Form) -> Body:
         """Return the encoded rows of these instruments."""
-        rows = self._rows.setdefault(form, {}) if len(self._rows) < _KEPT_FORMS or form in self._rows else {}
-        wanted = ids.tolist()
-        found = list(map(rows.get, wanted))
-        if None not in found:
-            return found  # type: ignore[return-value] # no row is None, which a list does not show
-        missing = [index for index, row in zip(wanted, found, strict=True) if row is None]
-        for index, record in zip(missing, wire.unpack(self.records[missing]), strict=True):
-            instrument = self._live.instrument(index)
-            row = wire.row(instrument, record) if form.fields is None else wire.row(instrument, record, form.fields)
-            rows[index] = self._encode[form.codec](row)
-        return [rows[index] for index in wanted]
+        self._texts.learn()
+        rows = self._rows.pop(form, None) or self._make(form)
+        self._rows[form] = rows  # the last of them, as the one that was wanted last
+        if len(self._rows) > _KEPT_FORMS:
+            del self._rows[next(iter(self._rows))]
+        return rows.body(ids, self.records, self.revision)
 
-    def trades(self, found: NDArray[np.void], form: str) -> list[bytes]:
+    def trades(self, found: NDArray[np.void], codec: str) -> Body:
         """Return the encoded rows of these trades."""
-        trades = self._trades[form]
-        for item in wire.unpack_trades(found):
-            if item.seq not in trades:
-                trades[item.seq] = self._encode[form](wire.trade(self._live.instrument(item.instrument), item))
-        return [trades[seq] for seq in found["seq"].tolist()]
+        self._texts.learn()
+        return self._trades[codec].body(found)
+
+    def _make(self, form: wire.Form) -> JsonRows | PackedRows:
+        fields = wire.ALL if form.fields is None else form.fields
+        return JsonRows(self._texts, fields) if form.codec == "json" else PackedRows(self._live, fields)
 
 
 class Fanout:
@@ -102,43 +98,85 @@ class Fanout:
         self.live = services.live
         self.mirror = Mirror(services.live)
         self.clients: set[Subscriber] = set()
-        self._changed = asyncio.Event()
         self._delivered: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
         self._second = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listening = False
+        """Whether the next change is to be told: not where one was already, or every client waits for its slot."""
+        self.looking = False
+        """Whether a pass is on its way."""
+        self._bell: asyncio.Handle | None = None
+        self._rings = 0.0
+        """When the next pass is made if nothing happens; set anew for an earlier moment, and not after each pass."""
 
     async def run(self) -> None:
-        """Serve until cancelled."""
-        loop = asyncio.get_running_loop()
-
-        def notify() -> None:
-            if not self._changed.is_set() and not loop.is_closed():
-                loop.call_soon_threadsafe(self._changed.set)
-
-        stop_listening = self.live.listen(notify)
+        """Serve until cancelled. All is done by callbacks: a task more to wake is a third of what a message costs."""
+        self._loop = asyncio.get_running_loop()
+        stop_listening = self.live.listen(self._notify)
+        self.look_again()
         try:
-            while True:
-                await self._wait(loop)
-                self._changed.clear()
-                began = loop.time()
-                self.tick(began)
-                await asyncio.sleep(rest_s(loop.time() - began))
+            await self._loop.create_future()
         finally:
             stop_listening()
+            self._loop = None
+            if self._bell is not None:
+                self._bell.cancel()
 
     def look_again(self) -> None:
         """Make a pass soon, also if nothing more changes: a client could not be told when it was its turn."""
-        self._changed.set()
+        if not self.looking:
+            self.looking = True
+            if self._loop is not None:
+                self._loop.call_soon(self._pass)
+
+    def _notify(self) -> None:
+        """Have a pass made because something changed; on the engine's thread."""
+        loop = self._loop
+        if self._listening and loop is not None and not loop.is_closed():
+            self._listening = False
+            loop.call_soon_threadsafe(self._look_now)
+
+    def _look_now(self) -> None:
+        if not self.looking:
+            self._pass()
+
+    def _pass(self) -> None:
+        loop = self._loop
+        if loop is None:
+            return
+        self.looking, self._listening = False, True
+        began = time.perf_counter()  # the loop's own clock counts milliseconds
+        self.tick(loop.time())
+        rest = rest_s(time.perf_counter() - began)
+        if rest > _SHORTEST_S:
+            self.looking, self._listening = True, False
+            loop.call_later(rest, self._pass)
+            return
+        now = loop.time()
+        due = min((client.due(now) for client in self.clients), default=now + 1.0)
+        due = min(math.ceil(due * 1000) / 1000, int(now) + 1.0)
+        if not now < self._rings <= due:  # a bell that rings too early only makes a pass for nothing
+            self._rings = due
+            if self._bell is not None:
+                self._bell.cancel()
+            self._bell = loop.call_at(due, self._ring)
+        if not any(client.ready for client in self.clients):
+            self._listening = False
+
+    def _ring(self) -> None:
+        self._rings = 0.0  # also where the loop's timers are early
+        self._look_now()
 
     def tick(self, now: float) -> None:
-        """Make one pass over the clients at loop time ``now``."""
-        self.mirror.refresh()
+        """Make one pass over the clients at loop time ``now``; copy what changed where one of them will tell it."""
         second = int(now)
         if second != self._second:
             self._second = second
             self._beat()
-        next_trade = self.live.next_trade
-        for client in list(self.clients):
-            client.poke(now, self.mirror.revision, next_trade)
+        revision, next_trade = self.live.revision, self.live.next_trade
+        looking = [client.poke(now, revision, next_trade) for client in self.clients]
+        if any(looking):
+            self.mirror.refresh()
 
     def delivered(self, ids: NDArray[np.int64], ts_deliver: int) -> None:
         """Note that the newest state of these instruments was handed to a client's socket."""
@@ -168,18 +206,8 @@ class Fanout:
                     self.services.lag.add(
                         feed.venue or "", feed.name, "deliver", str(provenance(feed.flags)), lags[sources == source]
                     )
-        for client in list(self.clients):
+        for client in self.clients:
             client.beat()
-
-    async def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Wait for a change, for the next slot of a client that is behind, or for the next whole second."""
-        now = loop.time()
-        due = min((client.due(now) for client in self.clients), default=now + 1.0)
-        timeout = min(due, int(now) + 1.0) - now
-        if timeout > 0 and not self._changed.is_set():
-            handle = loop.call_later(timeout, self._changed.set)
-            await self._changed.wait()
-            handle.cancel()
 
 
 def rest_s(took_s: float) -> float:

@@ -1,7 +1,7 @@
 """The newest trades in order, under a sequence without holes."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +80,26 @@ class TradeRing:
         newest are returned, or the ``oldest``: then the read ends behind the last of them and skips none.
         """
         first = min(max(since, self.end - len(self._rows), 0), self.end)
-        places = np.arange(first, self.end) % len(self._rows)
+        lost = max(0, first - max(since, 0))
+        chosen = None  # all
         if wanted is not None:
-            ids = self._rows["instrument"][places]
-            places = (
-                places[(ids < len(wanted)) & wanted[np.minimum(ids, len(wanted) - 1)]] if len(wanted) else places[:0]
-            )
-        if cap is not None and oldest and len(places) > cap:
-            rows = self._rows[places[:cap]]
-            return Read(rows, first, int(rows["seq"][-1]) + 1, 0, max(0, first - max(since, 0)))
-        kept = places if cap is None else places[-cap:]
-        return Read(self._rows[kept], first, self.end, len(places) - len(kept), max(0, first - max(since, 0)))
+            ids = np.minimum(_between(self._rows["instrument"], first, self.end), len(wanted))
+            chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # an id beyond is not
+        count = self.end - first if chosen is None else len(chosen)
+        more = 0 if cap is None else max(0, count - cap)
+        begin, stop = (0, count - more) if oldest else (more, count)
+        if chosen is None:
+            rows = _between(self._rows, first + begin, first + stop)
+        else:
+            rows = self._rows[chosen[begin:stop] % len(self._rows)]
+        if more and oldest:
+            return Read(rows, first, int(rows["seq"][-1]) + 1, 0, lost)
+        return Read(rows, first, self.end, more, lost)
+
+
+def _between(column: NDArray[Any], first: int, end: int) -> NDArray[Any]:
+    """Return a copy of what a ring holds of ``first <= seq < end``."""
+    if first == end:
+        return column[:0].copy()
+    begin, stop = first % len(column), end % len(column)
+    return column[begin:stop].copy() if begin < stop else np.concatenate([column[begin:], column[:stop]])

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from breadboard.api import wire
+from breadboard.api.encoding import Body
 from breadboard.api.ring import Read
 
 if TYPE_CHECKING:
@@ -71,7 +72,8 @@ class Subscriber:
         self._fields: tuple[str, ...] | None = None
         self._names: list[str] = []
         self._ids: NDArray[np.int64] = np.empty(0, np.int64)
-        self._mask: NDArray[np.bool_] = np.empty(0, np.bool_)
+        self._mask: NDArray[np.bool_] | None = np.empty(0, np.bool_)
+        """Which instruments are wanted; None: all."""
         self._known = -1
         self._seen = 0
         self._updates: NDArray[np.int64] = np.empty(0, np.int64)
@@ -98,6 +100,7 @@ class Subscriber:
                 self.reply({"type": "unsubscribed", "symbols": [self._name(index) for index in self._ids.tolist()]})
             case Hello():
                 self._resume(request)
+        self._fanout.look_again()
 
     def reply(self, message: dict[str, Any]) -> None:
         """Send this before anything else."""
@@ -174,8 +177,7 @@ class Subscriber:
         updates[fresh] = self._fanout.mirror.columns["updates"][fresh] if count <= self._fanout.mirror.count else 0
         self._updates = updates
         self._ids = ids
-        self._mask = np.zeros(count, np.bool_)
-        self._mask[ids] = True
+        self._mask = None if "*" in self._names else np.isin(np.arange(count), ids)
 
     # When it is due.
 
@@ -183,17 +185,25 @@ class Subscriber:
         """Return the loop time at which this client wants a pass, whether or not anything changes."""
         return (int(now * self._hz) + 1) / self._hz if self._behind else now + 1.0
 
-    def poke(self, now: float, revision: int, next_trade: int) -> None:
-        """Wake the client if there may be news for it and its slot is free."""
+    @property
+    def ready(self) -> bool:
+        """Whether news would be told at once; otherwise there is a slot to wait for, a full socket, or no wish."""
+        return not self._behind and self.sending_since is None and not self._channels.isdisjoint(("quote", "trade"))
+
+    def poke(self, now: float, revision: int, next_trade: int) -> bool:
+        """Wake the client if there may be news for it and its slot is free; return whether it will look at rows."""
         if self.sending_since is not None:
             self._behind, self._held = False, True  # the socket holds it back, not the slot
-            return
-        news = self._snapshot or revision > self._seen or ("trade" in self._channels and next_trade > self._next_trade)
+            return False
+        quotes = "quote" in self._channels and revision > self._seen
+        news = quotes or ("trade" in self._channels and next_trade > self._next_trade)
         slot = int(now * self._hz)
         self._behind = news and self._hz != PROMPT and slot == self._slot
-        if news and not self._behind and (self._ids.size or self._known < len(self._fanout.live)):
-            self._slot = slot
-            self.wake.set()
+        if not news or self._behind or not (self._ids.size or self._known < len(self._fanout.live)):
+            return False
+        self._slot = slot
+        self.wake.set()
+        return quotes
 
     def sent(self) -> None:
         """Note that all that was due is with the socket; what came meanwhile has a pass of its own."""
@@ -225,8 +235,10 @@ class Subscriber:
 
     def _quotes(self) -> Iterator[bytes]:
         mirror = self._fanout.mirror
-        ids = self._ids if self._known <= mirror.count else self._ids[self._ids < mirror.count]
         snapshot, self._snapshot = self._snapshot, False
+        if snapshot:  # answers a question, which no pass has foreseen
+            mirror.refresh()
+        ids = self._ids if self._known <= mirror.count else self._ids[self._ids < mirror.count]
         since = 0 if snapshot else self._seen
         self._seen = mirror.revision
         news = ids[mirror.columns["revision"][ids] > since]
@@ -245,7 +257,7 @@ class Subscriber:
             "t": now // 1_000_000,
             "ts_deliver": now,
         }
-        yield self._frame(head, mirror.rows(news, wire.Form(self.form, self._fields)))
+        yield self._frame(head, len(news), mirror.rows(news, wire.Form(self.form, self._fields)))
 
     def _trades(self) -> Iterator[bytes]:
         """Yield the trades that came: the newest of them, or all where the client has no pace."""
@@ -275,7 +287,7 @@ class Subscriber:
             "t": now // 1_000_000,
             "ts_deliver": now,
         }
-        yield self._frame(head, self._fanout.mirror.trades(read.trades, self.form))
+        yield self._frame(head, len(read.trades), self._fanout.mirror.trades(read.trades, self.form))
 
     def _second(self) -> Iterator[bytes]:
         if "status" in self._channels:
@@ -293,9 +305,9 @@ class Subscriber:
     def _encode(self, message: dict[str, Any]) -> bytes:
         return msgspec.json.encode(message) if self.form == "json" else msgspec.msgpack.encode(message)
 
-    def _frame(self, head: dict[str, Any], rows: list[bytes]) -> bytes:
-        """Return a message whose ``data`` is the encoded rows, joined and not encoded again."""
+    def _frame(self, head: dict[str, Any], count: int, rows: Body) -> bytes:
+        """Return a message whose ``data`` is the encoded rows, not encoded again."""
         if self.form == "json":
-            return msgspec.json.encode(head)[:-1] + b',"data":[' + b",".join(rows) + b"]}"
-        count = b"\xdd" + len(rows).to_bytes(4, "big")  # an array of 2^32 at most
-        return bytes([0x80 | (len(head) + 1)]) + msgspec.msgpack.encode(head)[1:] + b"\xa4data" + count + b"".join(rows)
+            return b"".join((msgspec.json.encode(head)[:-1], b',"data":[', rows, b"]}"))
+        start = bytes([0x80 | (len(head) + 1)]) + msgspec.msgpack.encode(head)[1:]
+        return b"".join((start, b"\xa4data\xdd", count.to_bytes(4, "big"), rows))  # an array of 2^32 at most

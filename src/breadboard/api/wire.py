@@ -77,7 +77,8 @@ _ROW: Final[dict[str, Callable[[Instrument, Any, int], Any]]] = {
     "conflated": lambda _, record, __: bool(record.flags & _CONFLATED),
 }
 """How each field is made of an instrument, its record, and the decimals that all of its prices can be told with."""
-FIELDS: Final = frozenset(_ROW)
+ALL: Final = tuple(_ROW)
+FIELDS: Final = frozenset(ALL)
 """The fields of ``row``, of which a client may choose some."""
 
 
@@ -136,7 +137,7 @@ def trade(instrument: Instrument, item: Any) -> dict[str, Any]:  # noqa: ANN401 
         "id": instrument.id,
         "symbol": instrument.symbol,
         "exchange": instrument.venue,
-        "price": price_text(item.price),
+        "price": _price(item.price, 0),
         "size": _size(item.size, item.size_exp),
         "side": _side(item.side),
         "trade_id": _known(item.trade_id),

@@ -10,6 +10,7 @@ import msgspec
 import pyarrow as pa
 
 from breadboard import feeds, journal
+from breadboard.api.fanout import Mirror
 from breadboard.api.live import LiveMarket
 from breadboard.config import EngineConfig
 from breadboard.engine import warming
@@ -55,7 +56,9 @@ def _walk() -> None:
     frames.kind[:] = kinds
     engine = Engine(feeds.by_venue, EngineConfig())
     outputs = engine.process(frames)
-    LiveMarket().apply(outputs, engine.instruments, engine.latest.records, _TS)
+    live = LiveMarket()
+    live.apply(outputs, engine.instruments, engine.latest.records, _TS)
+    Mirror(live)
     with tempfile.TemporaryDirectory() as directory:
         writer = StoreWriter(_Nowhere(), Path(directory))
         writer.write(outputs, engine.bars.open_bars(), engine.instruments)

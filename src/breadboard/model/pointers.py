@@ -77,3 +77,44 @@ def _low_zeros(_context: Any, word: Any) -> Any:  # noqa: ANN401 - the same
 
 low_zeros = cast("LowZeros", intrinsic(_low_zeros))
 """``low_zeros(word)``, in a kernel: the place of the lowest bit of a 64-bit number; 64 where there is none."""
+
+
+class HighZeros(Protocol):
+    """How ``high_zeros`` is called in a kernel."""
+
+    def __call__(self, word: np.uint64, /) -> int:
+        """Return how many zero bits stand above the highest one."""
+        ...
+
+
+def _high_zeros(_context: Any, word: Any) -> Any:  # noqa: ANN401 - the same
+    def code(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401 - the same
+        return builder.ctlz(args[0], ir.IntType(1)(0))
+
+    untyped: Any = types
+    return untyped.int64(word), code
+
+
+high_zeros = cast("HighZeros", intrinsic(_high_zeros))
+"""``high_zeros(word)``, in a kernel: zero bits above the highest one of a 64-bit number; 64 where there is none."""
+
+
+class PutEightBytes(Protocol):
+    """How ``put_eight_bytes`` is called in a kernel."""
+
+    def __call__(self, data: NDArray[np.uint8], at: int | np.int64, word: np.uint64, /) -> None:
+        """Make ``data[at : at + 8]`` the bytes of one number, the lowest first."""
+        ...
+
+
+def _put_eight_bytes(_context: Any, data: Any, at: Any, word: Any) -> Any:  # noqa: ANN401 - the same
+    def code(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401 - the same
+        place = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(64).as_pointer())
+        builder.store(args[2], place, align=1)
+
+    untyped: Any = types
+    return untyped.void(data, at, word), code
+
+
+put_eight_bytes = cast("PutEightBytes", intrinsic(_put_eight_bytes))
+"""``put_eight_bytes(pointer, at, word)``, in a kernel: what ``eight_bytes`` reads. The caller knows there is room."""

@@ -247,16 +247,78 @@ def test_what_came_while_a_message_was_under_way_is_told_when_it_has_left() -> N
     waiting.ask(Subscribe(("*",), channels=("trade",), hz=0))
     list(waiting.messages())
     waiting.wake.clear()
+    fanout.looking = False
     waiting.sending_since = 1.0
     market.apply(market.trade("2"))
     fanout.tick(1.001)
     assert not waiting.wake.is_set()
     waiting.sending_since = None
     waiting.sent()
-    assert fanout._changed.is_set()
+    assert fanout.looking
     fanout.tick(1.002)
     assert waiting.wake.is_set()
     assert b'"price":"2"' in b"".join(waiting.messages())
+
+
+def test_news_that_nobody_can_be_told_yet_wakes_nobody_and_comes_with_the_next_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    passes = 0
+    tick = Fanout.tick
+
+    def counted(self: Fanout, now: float) -> None:
+        nonlocal passes
+        passes += 1
+        tick(self, now)
+
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], hz=1)
+            await one.until("snapshot")
+            before = passes
+            for price in range(2, 302):
+                market.apply(market.trade(str(price)))
+                await asyncio.sleep(0.001)
+            while one.rows["BTCUSDT.BINANCE"]["price"] != "301.00":
+                await one.until("quote")
+            assert passes - before < 100  # some four a second
+
+    monkeypatch.setattr(Fanout, "tick", counted)
+    serve(scenario)
+
+
+def test_rows_are_copied_only_for_clients_that_look_at_rows() -> None:
+    market = Market()
+    fanout = Fanout(services(market))
+    trades, quotes = Subscriber(fanout, "json"), Subscriber(fanout, "json")
+    fanout.clients = {trades, quotes}
+    trades.ask(Subscribe(("*",), channels=("trade",), hz=0))
+    market.apply(market.trade("1"))
+    fanout.tick(1.001)
+    assert (fanout.mirror.revision, trades.wake.is_set()) == (0, True)
+    quotes.ask(Subscribe(("*",), channels=("quote",), hz=0))
+    assert b'"price":"1.00"' in b"".join(quotes.messages())
+    market.apply(market.trade("2"))
+    fanout.tick(1.002)
+    assert fanout.mirror.revision == market.live.revision == 2
+    assert b'"price":"2.00"' in b"".join(quotes.messages())
+
+
+def test_messages_of_every_length_arrive_whole() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        async with client(address, max_size=None) as one:
+            for count in (1, 2, 40, 300):  # of less and of more than 65,536 bytes
+                symbols = [f"S{number}" for number in range(count)]
+                market.apply(*(market.quote("1.5", "2.5", symbol=symbol) for symbol in symbols))
+                fields = ["price"] if count == 1 else None
+                await one.ask(op="sub", symbols=symbols, channels=["quote"], fields=fields)
+                told = (await one.until("snapshot"))["data"]
+                records = wire.unpack(market.live.records(list(range(count))))
+                held = [wire.row(each, record) for each, record in zip(market.instruments, records, strict=False)]
+                assert told == ([{"id": "S0.BINANCE", "price": None}] if count == 1 else held)
+
+    serve(scenario)
 
 
 def test_a_pass_over_few_clients_is_followed_by_a_short_rest_and_one_over_many_by_a_bounded_one() -> None:

@@ -7,11 +7,12 @@ import time
 
 import httpx
 import pytest
+from websockets.frames import Frame, Opcode
 
 from breadboard.api.app import create_app
 from breadboard.api.pool import StorePool
 from breadboard.api.problems import Problem
-from breadboard.api.server import bind, running, serve
+from breadboard.api.server import bind, frame_head, running, serve
 from breadboard.api.services import Limits
 from breadboard.clock import ManualClock
 from breadboard.errors import UsageError
@@ -93,3 +94,10 @@ def test_what_a_store_call_raises_is_raised_where_it_is_awaited() -> None:
     with pytest.raises(UsageError, match="no"):
         asyncio.run(pool.run(broken))
     pool.close()
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65_535, 65_536, 1_000_000])
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+def test_frame_heads_are_what_websockets_writes(size: int, opcode: Opcode) -> None:
+    message = b"x" * size
+    assert frame_head(size, text=opcode is Opcode.TEXT) + message == Frame(opcode, message).serialize(mask=False)

@@ -1,0 +1,209 @@
+"""Rows and trades as bytes, each made once however many clients look.
+
+JSON is made by ``encode_kernel``, MessagePack by ``wire`` and msgspec. What is returned is the inside of a message's
+array; it is overwritten by the next that is asked of the same object.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.api import wire
+from breadboard.api.encode_kernel import (
+    BEGIN,
+    PIECES,
+    ROOM,
+    ROW_FIELDS,
+    TOLD,
+    TRADE_FIELDS,
+    WORDS,
+    gather_rows,
+    put_trades,
+)
+from breadboard.api.ring import TRADE
+from breadboard.api.state import unknown
+from breadboard.model.instruments import Instrument
+from breadboard.model.number_text import SLACK
+
+Body = bytes | memoryview
+_KEPT_TRADES: Final = 20_000
+
+
+class Named(Protocol):
+    """Who knows the instruments: ``LiveMarket``."""
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        ...
+
+    def instrument(self, index: int) -> Instrument:
+        """Return the instrument with this dense id."""
+        ...
+
+
+class Texts:
+    """The pool of texts that the kernels copy from. Grows with instruments alone, whatever fields clients choose."""
+
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._keys: dict[bytes, tuple[int, int]] = {}
+        self._end = 0
+        self.pool = np.zeros(1 << 12, np.uint8)
+        self.pieces = np.zeros((64, len(PIECES) + 1), np.int64)
+        """Of each instrument: where its texts begin, and where the last one ends."""
+        self.count = 0
+        self.longest = 0
+        """How long all texts of one instrument are together, at most."""
+        for word in WORDS:
+            self._add(word.encode())
+
+    def learn(self) -> None:
+        """Add what never changes of instruments that are new."""
+        if self.count == len(self._named):
+            return
+        (nothing,) = wire.unpack(unknown(1))
+        for index in range(self.count, len(self._named)):
+            row = wire.row(self._named.instrument(index), nothing, PIECES)
+            if index == len(self.pieces):
+                self.pieces = np.concatenate([self.pieces, np.zeros_like(self.pieces)])
+            for place, value in enumerate(row.values()):
+                self.pieces[index, place : place + 2] = self._add(msgspec.json.encode(value))
+            self.longest = max(self.longest, int(self.pieces[index, -1] - self.pieces[index, 0]))
+            self.count += 1
+
+    def layout(self, names: Iterable[str], codes: tuple[str, ...]) -> NDArray[np.int64]:
+        """Return a line a field: its code, and from where to where its key lies."""
+        lines: list[tuple[int, int, int]] = []
+        for name in names:
+            key = b'%b"%b":' % (b"," if lines else b"{", name.encode())
+            if key not in self._keys:
+                self._keys[key] = self._add(key)
+            lines.append((codes.index(name), *self._keys[key]))
+        return np.array(lines, np.int64)
+
+    def _add(self, text: bytes) -> tuple[int, int]:
+        begin, self._end = self._end, self._end + len(text)
+        if self._end + SLACK > len(self.pool):
+            self.pool = np.concatenate([self.pool, np.zeros(self._end + SLACK, np.uint8)])
+        self.pool[begin : self._end] = np.frombuffer(text, np.uint8)
+        return begin, self._end
+
+
+class JsonRows:
+    """Rows of one choice of fields, each where it was made last, until it is asked for and has changed."""
+
+    def __init__(self, texts: Texts, fields: tuple[str, ...]) -> None:
+        self._texts = texts
+        self._layout = texts.layout(fields, ROW_FIELDS)
+        self._slots = np.empty((0, 3), np.int64)
+        self._rows = self._out = np.empty(0, np.uint8)
+        self._told: tuple[int, bytes] | None = None
+        """What was asked for last: the revision, and the instruments."""
+        self._body = memoryview(b"")
+
+    def body(self, ids: NDArray[np.int64], records: NDArray[np.void], revision: int) -> Body:
+        """Return the rows of these instruments as of this revision of the market.
+
+        Raises IndexError for an instrument that nobody knows, and where they are not in order, each once.
+        """
+        told = revision, ids.tobytes()
+        if told != self._told:
+            texts = self._texts
+            if texts.count != len(self._slots):
+                self._make_room()
+            known = min(texts.count, len(records))
+            length = gather_rows(
+                self._out, ids, known, records, self._rows, self._slots, texts.pool, texts.pieces, self._layout
+            )
+            self._told, self._body = told, self._out[: _checked(length)].data
+        return self._body
+
+    def _make_room(self) -> None:
+        """Give every instrument a slot that its longest row fits into; what was made before is made again."""
+        pieces = self._texts.pieces[: self._texts.count]
+        rooms = pieces[:, -1] - pieces[:, 0] + _room(self._layout)
+        self._slots = np.zeros((len(rooms), 3), np.int64)
+        self._slots[:, BEGIN] = np.cumsum(rooms) - rooms
+        self._slots[:, TOLD] = -1
+        size = int(rooms.sum()) + SLACK
+        self._rows, self._out = np.empty(size, np.uint8), np.empty(size, np.uint8)
+
+
+class JsonTrades:
+    """Trades. Clients that want the same ones share them, as those do that want all."""
+
+    def __init__(self, texts: Texts) -> None:
+        self._texts = texts
+        (nothing,) = wire.unpack_trades(np.zeros(1, TRADE))
+        self._layout = texts.layout(wire.trade(Instrument("", ""), nothing), TRADE_FIELDS)
+        self._room = _room(self._layout)
+        self._out = np.empty(0, np.uint8)
+        self._told: bytes | None = None
+        self._body = memoryview(b"")
+
+    def body(self, trades: NDArray[np.void]) -> Body:
+        """Return these rows of the ring. Raises IndexError for an instrument that nobody knows."""
+        told = trades["seq"].tobytes()
+        if told != self._told:
+            texts = self._texts
+            size = len(trades) * (self._room + texts.longest) + SLACK
+            if size > len(self._out):
+                self._out = np.empty(2 * size, np.uint8)
+            length = put_trades(self._out, trades, texts.count, texts.pool, texts.pieces, self._layout)
+            self._told, self._body = told, self._out[: _checked(length)].data
+        return self._body
+
+
+class PackedRows:
+    """Rows of one choice of fields in MessagePack."""
+
+    def __init__(self, named: Named, fields: tuple[str, ...]) -> None:
+        self._named = named
+        self._fields = fields
+        self._rows: dict[int, tuple[int, bytes]] = {}
+        """By instrument: of which revision, and the row."""
+
+    def body(self, ids: NDArray[np.int64], records: NDArray[np.void], _: int) -> Body:
+        """Return the rows of these instruments."""
+        parts = []
+        for index, record in zip(ids.tolist(), wire.unpack(records[ids]), strict=True):
+            told, row = self._rows.get(index, (-1, b""))
+            if told != record.revision:
+                row = msgspec.msgpack.encode(wire.row(self._named.instrument(index), record, self._fields))
+                self._rows[index] = record.revision, row
+            parts.append(row)
+        return b"".join(parts)
+
+
+class PackedTrades:
+    """Trades in MessagePack."""
+
+    def __init__(self, named: Named) -> None:
+        self._named = named
+        self._trades: dict[int, bytes] = {}
+
+    def body(self, trades: NDArray[np.void]) -> Body:
+        """Return these rows of the ring."""
+        if len(self._trades) > _KEPT_TRADES:
+            self._trades.clear()
+        for item in wire.unpack_trades(trades):
+            if item.seq not in self._trades:
+                self._trades[item.seq] = msgspec.msgpack.encode(
+                    wire.trade(self._named.instrument(item.instrument), item)
+                )
+        return b"".join([self._trades[seq] for seq in trades["seq"].tolist()])
+
+
+def _room(layout: NDArray[np.int64]) -> int:
+    """Return how long a row can be, without the texts of its instrument: keys, numbers, brace and comma."""
+    keys = int((layout[:, 2] - layout[:, 1]).sum())
+    return keys + ROOM * int((layout[:, 0] >= len(PIECES)).sum()) + 2 + SLACK
+
+
+def _checked(length: int) -> int:
+    if length < 0:
+        raise IndexError("an instrument that nobody knows, or one twice")
+    return length

@@ -1,0 +1,53 @@
+"""The trade ring, against a reading of it that is one array index after another."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from breadboard.api.ring import Read, TradeRing
+from breadboard.model.kinds import EventKind
+from breadboard.model.tape import Tape
+
+CAPACITY = 8
+
+
+def reference(
+    rows: NDArray[np.void], end: int, since: int, wanted: NDArray[np.bool_] | None, cap: int | None, *, oldest: bool
+) -> Read:
+    first = min(max(since, end - CAPACITY, 0), end)
+    lost = max(0, first - max(since, 0))
+    places = np.arange(first, end) % CAPACITY
+    if wanted is not None:
+        chosen = [id_ < len(wanted) and bool(wanted[id_]) for id_ in rows["instrument"][places].tolist()]
+        places = places[np.array(chosen, np.bool_)]
+    if cap is not None and oldest and len(places) > cap:
+        return Read(rows[places[:cap]], first, int(rows["seq"][places[cap - 1]]) + 1, 0, lost)
+    kept = places if cap is None else places[-cap:]
+    return Read(rows[kept], first, end, len(places) - len(kept), lost)
+
+
+@given(
+    st.lists(st.lists(st.integers(0, 3), max_size=12), max_size=4),
+    st.integers(-2, 50),
+    st.none() | st.lists(st.booleans(), max_size=4),
+    st.none() | st.integers(1, 10),
+    st.booleans(),
+)
+def test_it_gives_what_is_asked_for(
+    batches: list[list[int]], since: int, wanted: list[bool] | None, cap: int | None, oldest: bool
+) -> None:
+    ring, price = TradeRing(CAPACITY), 0
+    for batch in batches:
+        price += len(batch)
+        prices = list(range(price - len(batch), price))
+        kinds = [int(EventKind.TRADE)] * len(batch)
+        tape = Tape.of(len(batch), {"kind": kinds, "instrument": batch, "price": prices})
+        ring.append(tape, np.arange(len(batch)), 1)
+    mask = None if wanted is None else np.array(wanted, np.bool_)
+    read = ring.read(since, mask, cap, oldest=oldest)
+    expected = reference(ring._rows, ring.end, since, mask, cap, oldest=oldest)
+    for name in ("first", "end", "skipped", "lost"):
+        assert getattr(read, name) == getattr(expected, name)
+    assert read.trades.tobytes() == expected.trades.tobytes()
+    assert not np.shares_memory(read.trades, ring._rows)
