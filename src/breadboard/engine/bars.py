@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine import bar_kernel as core
 from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
+from breadboard.engine.bar_open import collect
 from breadboard.engine.bar_revision import take_back
 from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
 from breadboard.engine.books import EVERY_SOURCE
@@ -97,9 +98,10 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)]
+        count, sorted_already = collect(self._slots, self._owners, self._known, self._offset, self._days, out)
+        out = out[:count]
         self._complete(out)
-        return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
+        return out if sorted_already else out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
     def counters(self) -> dict[str, int]:
         """Return what is not in bars as it should be.
