@@ -75,6 +75,8 @@ class Bars:
         self._meter = np.zeros(core.METERS, np.int64)
         self._cover = Cover()
         self._holes: list[np.void] = []
+        self._out = np.zeros(0, BAR)
+        """Where the kernel writes: room for every bar that is open, which is too much to make anew with each tape."""
 
     def expect(self, found: NDArray[np.void] | None) -> None:
         """Learn which rows of the next tape showed a hole in the trades (``FOUND`` rows of ``Continuity``)."""
@@ -175,7 +177,9 @@ class Bars:
         if self._keeps:
             self._kept.make_room(int(self._meter[KEPT_SO_FAR]), stop - row)
         while row < stop:
-            out = np.zeros(max(256, 2 * (int(self._meter[core.OPEN]) + core.SPARE)), BAR)
+            room = 2 * (int(self._meter[core.OPEN]) + core.SPARE)
+            if len(self._out) < room:
+                self._out = np.zeros(2 * room, BAR)
             row, count = core.run(
                 row,
                 stop,
@@ -200,11 +204,12 @@ class Bars:
                 self._idle,
                 self._kept.ring,
                 self._days,
-                out,
+                self._out,
             )
             if count:
-                self._complete(out[:count])
-                parts.append(out[:count])
+                told = self._out[:count].copy()
+                self._complete(told)
+                parts.append(told)
 
     def _finish(self, tape: Tape, row: int, parts: list[NDArray[np.void]]) -> None:
         """Close the bars of a history that has come to its end: nobody will send the clock that would."""

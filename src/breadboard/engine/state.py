@@ -95,5 +95,6 @@ def grown(array: NDArray[Any], rows: int, fill: int = 0) -> NDArray[Any]:
     room = max(rows, 2 * len(array), 16)
     shape = (room, *array.shape[1:])
     larger = np.zeros(shape, array.dtype) if fill == 0 else np.full(shape, fill, array.dtype)
-    larger[: len(array)] = array
+    # As bytes: numpy would copy records field by field, five times as slow.
+    larger.reshape(-1).view(np.uint8)[: array.nbytes] = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
     return larger
