@@ -80,7 +80,7 @@ class Features:
         self._meter = np.zeros(core.METERS, np.int64)
         self._tops: tuple[NDArray[np.void], NDArray[np.void]] = (np.zeros(0, TOP), np.zeros(0, DEPTH))
         self._out = np.zeros(0, WINDOW)
-        """Where the kernel writes: room for every window that is open, which is too much to make anew with each tape."""
+        """Where the kernel writes: room for every open window, which is too much to make anew with each tape."""
 
     def look(self, books: Books) -> None:
         """Learn what became of the books on the next tape."""
