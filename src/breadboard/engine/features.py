@@ -149,8 +149,8 @@ class Features:
         return pack(
             {
                 "watermarks": self._watermarks.packed(),
-                "owners": np.frombuffer(self._owners[: self._known].tobytes(), np.uint8),
-                "slots": np.frombuffer(self._slots[: self._known].tobytes(), np.uint8),
+                "owners": self._owners[: self._known].reshape(-1).view(np.uint8),
+                "slots": self._slots[: self._known].reshape(-1).view(np.uint8),
                 "meter": self._meter,
             }
         )

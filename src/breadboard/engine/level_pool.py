@@ -1,5 +1,6 @@
 """Where the levels of all books lie: one pool of columns, each side of a book a sorted stretch of it, best last."""
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -120,9 +121,9 @@ class LevelPool:
         """Return all levels and counters for ``pack``; how they lie in the pool is not part of it."""
         return {
             "counts": self.sides[: self.known, :, COUNT],
-            "keys": self._dense(self.keys),
-            "sizes": self._dense(self.sizes),
-            "exps": self._dense(self.exps),
+            "keys": partial(self._dense, self.keys),
+            "sizes": partial(self._dense, self.sizes),
+            "exps": partial(self._dense, self.exps),
             "meter": self.meter[USED + 1 : METERS],
         }
 

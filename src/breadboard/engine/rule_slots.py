@@ -136,9 +136,9 @@ class Slots:
     def packed(self) -> dict[str, Any]:
         """Return all state for ``pack``; where slots lie follows from rules and instruments."""
         return {
-            "owners": np.frombuffer(self.owners.tobytes(), np.uint8),
-            "slots": np.frombuffer(self.slots.tobytes(), np.uint8),
-            "rings": np.frombuffer(self.rings.tobytes(), np.uint8),
+            "owners": self.owners.reshape(-1).view(np.uint8),
+            "slots": self.slots.reshape(-1).view(np.uint8),
+            "rings": self.rings.reshape(-1).view(np.uint8),
             "volumes": self.volumes,
         }
 

@@ -45,7 +45,8 @@ class _Plain(msgspec.Struct, array_like=True, tag="plain"):
 def pack(parts: Mapping[str, Any]) -> bytes:
     """Return ``parts`` as bytes; equal parts in equal order give equal bytes.
 
-    A part is a numpy array (plain or with flat named fields) or whatever msgpack knows.
+    A part is a numpy array (plain or with flat named fields) or whatever msgpack knows; or a function that makes one
+    when its turn comes, so that of large ones there is one at a time.
     """
     body = msgspec.msgpack.encode({name: _wrap(part) for name, part in parts.items()})
     return MAGIC + _sum(body) + body
@@ -71,6 +72,8 @@ def _sum(body: bytes) -> bytes:
 
 
 def _wrap(part: Any) -> _Array | _Plain:  # noqa: ANN401 - any part of a state
+    if callable(part):
+        part = part()
     if not isinstance(part, np.ndarray):
         return _Plain(part)
     fields = part.dtype.fields

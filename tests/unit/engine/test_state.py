@@ -1,11 +1,13 @@
 """State as bytes, and checkpoints of it."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from breadboard.engine import checkpoint
 from breadboard.engine.state import pack, unpack
@@ -89,3 +91,15 @@ def test_the_offset_is_under_the_checksum(tmp_path: Path) -> None:
     data[8] ^= 1
     path.write_bytes(bytes(data))
     assert checkpoint.load(path) is None
+
+
+def test_a_part_may_be_made_when_its_turn_comes() -> None:
+    made: list[str] = []
+
+    def part(name: str) -> NDArray[np.int64]:
+        made.append(name)
+        return np.arange(20_000)
+
+    parts = {name: partial(part, name) for name in ("one", "other")}
+    assert pack(parts) == pack({"one": np.arange(20_000), "other": np.arange(20_000)})
+    assert made == ["one", "other"]
