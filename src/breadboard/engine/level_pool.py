@@ -165,10 +165,10 @@ class LevelPool:
         self._lengthen(int(self.meter[USED]) + more)
 
     def _lengthen(self, places: int) -> None:
-        """Have so many places in all."""
+        """Have so many places in all, and as many in each column."""
         self.keys = grown(self.keys, places)
-        self.sizes = grown(self.sizes, places)
-        self.exps = grown(self.exps, places)
+        self.sizes = grown(self.sizes, len(self.keys))
+        self.exps = grown(self.exps, len(self.keys))
 
     def _rows(self) -> list[slice]:
         """Return where the levels of every side lie, book by book, worst level first."""

@@ -22,6 +22,8 @@ _LONG: Final = 1 << 16
 _LEVEL: Final = 1
 """Of Zstandard: the fastest of its usual ones."""
 _HEAD: Final = len(MAGIC) + _SUM_BYTES
+_VAST: Final = 16 << 20
+"""Bytes from which an array, four times as large, is surely pages of its own (``memory.keep_pages``)."""
 
 
 class _Array(msgspec.Struct, array_like=True, tag="array"):
@@ -92,10 +94,14 @@ def _unwrap(part: _Array | _Plain) -> Any:  # noqa: ANN401 - any part of a state
 
 
 def grown(array: NDArray[Any], rows: int, fill: int = 0) -> NDArray[Any]:
-    """Return the array itself, or a copy with room for ``rows`` along the first axis, at least doubled."""
+    """Return the array itself, or a copy with room for ``rows`` along the first axis: twice what it had, at least.
+
+    Four times, where it is large: the system gives no memory for what nothing was written to, and each copy of what
+    was makes it clear as much again.
+    """
     if rows <= len(array):
         return array
-    room = max(rows, 2 * len(array), 16)
+    room = max(rows, (4 if array.nbytes >= _VAST else 2) * len(array), 16)
     shape = (room, *array.shape[1:])
     larger = np.zeros(shape, array.dtype) if fill == 0 else np.full(shape, fill, array.dtype)
     # As bytes: numpy would copy records field by field, five times as slow.
