@@ -171,8 +171,8 @@ class Anomalies:
         return pack(
             {
                 "watermarks": self._watermarks.packed(),
-                "owners": np.frombuffer(self._owners[:known].tobytes(), np.uint8),
-                "usual": np.frombuffer(self._usual[:known].tobytes(), np.uint8),
+                "owners": self._owners[:known].reshape(-1).view(np.uint8),
+                "usual": self._usual[:known].reshape(-1).view(np.uint8),
                 "counts": self._counts[:known].reshape(-1),
                 "numbers": heard,
                 "sources": self._sources[heard],

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.arbitrage_terms import FEE_UNIT, NO_RATE, SIZE_UNIT
-from breadboard.engine.book_kernel import BEGIN, BIDS, COUNT
+from breadboard.engine.book_kernel import BIDS
 from breadboard.engine.consolidated_legs import BOOK
+from breadboard.engine.level_rooms import BEGIN, COUNT
 from breadboard.model.decimals import ABSENT, PRICE_UNIT, SIZE_EXP
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.wide import MOST, share, share_up

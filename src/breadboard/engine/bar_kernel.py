@@ -71,26 +71,6 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 
 @kernel
-def collect(
-    slots: NDArray[np.void],
-    owners: NDArray[np.void],
-    count: int,
-    offset: int,
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-) -> int:
-    """Write every provisional bar to ``out``, which has as many places as there are; return how many."""
-    at = 0
-    for which in range(count):
-        for interval in range(len(SECONDS)):
-            for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
-                slot = slots[which, place]
-                if slot.state == _PROVISIONAL and at < len(out):
-                    at = copy_out(slot, owners[which], which, interval, _PROVISIONAL, offset, days, out, at)
-    return at
-
-
-@kernel
 def _oldest(slots: NDArray[np.void], interval: int, start: int, newest: int) -> int:
     """Return the lowest provisional bar number of one ring from ``start`` on, or NONE_OPEN."""
     ring = RINGS[interval]

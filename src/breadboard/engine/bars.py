@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine import bar_kernel as core
 from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
+from breadboard.engine.bar_open import collect
 from breadboard.engine.bar_revision import take_back
 from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
 from breadboard.engine.books import EVERY_SOURCE
@@ -74,6 +75,8 @@ class Bars:
         self._meter = np.zeros(core.METERS, np.int64)
         self._cover = Cover()
         self._holes: list[np.void] = []
+        self._out = np.zeros(0, BAR)
+        """Where the kernel writes: room for every bar that is open, which is too much to make anew with each tape."""
 
     def expect(self, found: NDArray[np.void] | None) -> None:
         """Learn which rows of the next tape showed a hole in the trades (``FOUND`` rows of ``Continuity``)."""
@@ -97,9 +100,10 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)]
+        count, sorted_already = collect(self._slots, self._owners, self._known, self._offset, self._days, out)
+        out = out[:count]
         self._complete(out)
-        return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
+        return out if sorted_already else out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
     def counters(self) -> dict[str, int]:
         """Return what is not in bars as it should be.
@@ -173,7 +177,9 @@ class Bars:
         if self._keeps:
             self._kept.make_room(int(self._meter[KEPT_SO_FAR]), stop - row)
         while row < stop:
-            out = np.zeros(max(256, 2 * (int(self._meter[core.OPEN]) + core.SPARE)), BAR)
+            room = 2 * (int(self._meter[core.OPEN]) + core.SPARE)
+            if len(self._out) < room:
+                self._out = np.zeros(2 * room, BAR)
             row, count = core.run(
                 row,
                 stop,
@@ -198,11 +204,12 @@ class Bars:
                 self._idle,
                 self._kept.ring,
                 self._days,
-                out,
+                self._out,
             )
             if count:
-                self._complete(out[:count])
-                parts.append(out[:count])
+                told = self._out[:count].copy()
+                self._complete(told)
+                parts.append(told)
 
     def _finish(self, tape: Tape, row: int, parts: list[NDArray[np.void]]) -> None:
         """Close the bars of a history that has come to its end: nobody will send the clock that would."""

@@ -10,6 +10,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.book_depth import note_depth
+from breadboard.engine.level_rooms import (
+    BEGIN,
+    COUNT,
+    CROSSED,
+    EVENTS,
+    IGNORED,
+    NOWHERE,
+    ROOM,
+    SIZES,
+    UNSYNCED,
+    give_back,
+    move,
+    size_of,
+    take_room,
+)
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, SequenceRule, StatusCode
@@ -49,12 +64,7 @@ TOP: Final = np.dtype(
 )
 """The best levels of a watched book after one row; ABSENT where a side has nothing."""
 
-BEGIN, COUNT, ROOM = 0, 1, 2
-"""Columns of ``sides[instrument, side]``: place in the pool, levels in use, levels there is room for."""
 BIDS, ASKS = 0, 1
-USED, EVENTS, IGNORED, UNSYNCED, CROSSED, REJECTED = range(6)
-"""Slots of ``meter``: pool in use; events applied, stale, without a snapshot, leaving a crossed book; old snapshots."""
-METERS: Final = 6
 
 APPLY, STALE, BREAK = 0, 1, 2
 """What the venue's numbers say about an event."""
@@ -186,22 +196,17 @@ def _reserve(
     exps: NDArray[np.int8],
     meter: NDArray[np.int64],
 ) -> bool:
-    """Make room for ``more`` levels on one side, moving it to the pool's end; False where the pool is full."""
+    """Make room for ``more`` levels on one side, moving it to a larger one; False where the pool is full."""
     count = side[COUNT]
     if count + more <= side[ROOM]:
         return True
-    room = max(8, 2 * (count + more))
-    begin = meter[USED]
-    if begin + room > len(keys):
+    size = size_of(count + more)
+    begin = take_room(size, keys, meter)
+    if begin == NOWHERE:
         return False
-    old = side[BEGIN]
-    for level in range(count):
-        keys[begin + level] = keys[old + level]
-        sizes[begin + level] = sizes[old + level]
-        exps[begin + level] = exps[old + level]
-    side[BEGIN] = begin
-    side[ROOM] = room
-    meter[USED] = begin + room
+    move(side, begin, keys, sizes, exps)
+    give_back(side, keys, meter)
+    side[BEGIN], side[ROOM] = begin, SIZES[size]
     return True
 
 

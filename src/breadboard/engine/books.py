@@ -19,6 +19,7 @@ from breadboard.engine.book_tops import BookCopy, Tops
 from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.found import found
 from breadboard.engine.level_pool import LevelPool
+from breadboard.engine.level_rooms import CROSSED, EVENTS, IGNORED, REJECTED, UNSYNCED
 from breadboard.engine.partitions import KEY_GROUPS
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
@@ -187,8 +188,8 @@ class Books:
 
     def counters(self) -> dict[str, int]:
         """Return how many events were applied, ignored as stale, unsynced or left a crossed book; snapshots too old."""
-        names = {"applied": core.EVENTS, "ignored": core.IGNORED, "unsynced": core.UNSYNCED}
-        names |= {"crossed": core.CROSSED, "snapshots_rejected": core.REJECTED}
+        names = {"applied": EVENTS, "ignored": IGNORED, "unsynced": UNSYNCED}
+        names |= {"crossed": CROSSED, "snapshots_rejected": REJECTED}
         return {name: int(self._pool.meter[slot]) for name, slot in names.items()}
 
     def snapshot(self) -> bytes:
@@ -304,7 +305,7 @@ class Books:
             self._follow(which, event, (event.offset, int(tape.index[row]), which, int(tape.source[row])), rows)
         if verdict == STALE and head["ignored"] < core.MAX_IGNORED:
             head["ignored"] += 1
-            self._pool.meter[core.IGNORED] += 1
+            self._pool.meter[IGNORED] += 1
         elif verdict == APPLY and live and self._pool.count(which) > core.MAX_LEVELS:
             seen = (event.offset, int(tape.index[row]), which, int(tape.source[row]))
             ts = int(head["ts_recv"]), event.ts_recv
@@ -376,7 +377,7 @@ class Books:
         older = known and event.last < head["sequence"]
         later = self._later(which, rule, event.last)
         if later is None or (rule not in _IN_STREAM and (older or event.last == ABSENT)):
-            self._pool.meter[core.REJECTED] += 1
+            self._pool.meter[REJECTED] += 1
             return
         tail = self._tail(which)
         self._pool.replace(which, *event.levels)
@@ -424,8 +425,8 @@ class Books:
         head["ts_event"], head["ts_recv"] = event.ts_event, event.ts_recv
         head["is_crossed"] = self._pool.crossed(which)
         head["crossed"] += head["is_crossed"]
-        self._pool.meter[core.CROSSED] += int(head["is_crossed"])
-        self._pool.meter[core.EVENTS] += 1
+        self._pool.meter[CROSSED] += int(head["is_crossed"])
+        self._pool.meter[EVENTS] += 1
 
     def grow(self, count: int) -> None:
         """Know the instruments below ``count``."""

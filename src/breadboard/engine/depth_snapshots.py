@@ -11,8 +11,9 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.book_kernel import ASKS, BEGIN, BIDS, COUNT
+from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.engine.level_pool import LevelPool
+from breadboard.engine.level_rooms import BEGIN, COUNT
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
 from breadboard.errors import UsageError

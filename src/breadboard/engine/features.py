@@ -79,6 +79,8 @@ class Features:
         self._slots = np.zeros((0, SLOTS), SLOT)
         self._meter = np.zeros(core.METERS, np.int64)
         self._tops: tuple[NDArray[np.void], NDArray[np.void]] = (np.zeros(0, TOP), np.zeros(0, DEPTH))
+        self._out = np.zeros(0, WINDOW)
+        """Where the kernel writes: room for every open window, which is too much to make anew with each tape."""
 
     def look(self, books: Books) -> None:
         """Learn what became of the books on the next tape."""
@@ -98,7 +100,9 @@ class Features:
         seconds = np.concatenate((seconds, np.full(len(self._watermarks.seconds) - len(seconds), ABSENT)))
         cursor, parts = (0, 0, 0), []
         while cursor[0] < len(tape):
-            out = np.zeros(int(self._meter[core.OPEN]) + 64 * INTERVALS, WINDOW)
+            room = int(self._meter[core.OPEN]) + 64 * INTERVALS
+            if len(self._out) < room:
+                self._out = np.zeros(2 * room, WINDOW)
             cursor, count = core.run(
                 cursor,
                 tape.kind,
@@ -123,10 +127,10 @@ class Features:
                 self._known,
                 seconds,
                 self._meter,
-                out,
+                self._out,
             )
             if count:
-                parts.append(self._told(out[:count]))
+                parts.append(self._told(self._out[:count]))
         self._tops = (np.zeros(0, TOP), np.zeros(0, DEPTH))
         told = np.concatenate(parts) if parts else np.zeros(0, FEATURE)
         return told if len(told) else None
@@ -145,8 +149,8 @@ class Features:
         return pack(
             {
                 "watermarks": self._watermarks.packed(),
-                "owners": np.frombuffer(self._owners[: self._known].tobytes(), np.uint8),
-                "slots": np.frombuffer(self._slots[: self._known].tobytes(), np.uint8),
+                "owners": self._owners[: self._known].reshape(-1).view(np.uint8),
+                "slots": self._slots[: self._known].reshape(-1).view(np.uint8),
                 "meter": self._meter,
             }
         )

@@ -1,12 +1,29 @@
 """Where the levels of all books lie: one pool of columns, each side of a book a sorted stretch of it, best last."""
 
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import book_kernel as core
-from breadboard.engine.book_kernel import ASKS, BEGIN, BIDS, COUNT, ROOM, USED
+from breadboard.engine.book_kernel import ASKS, BIDS
+from breadboard.engine.level_rooms import (
+    BEGIN,
+    COUNT,
+    FREE,
+    METERS,
+    NOWHERE,
+    ROOM,
+    SIZES,
+    USED,
+    close_ranks,
+    fresh_meter,
+    give_back,
+    room_for,
+    size_of,
+    take_room,
+)
 from breadboard.engine.state import grown
 from breadboard.model.kinds import Side
 
@@ -14,9 +31,10 @@ SIDES: Final = ((BIDS, Side.BUY), (ASKS, Side.SELL))
 
 
 class LevelPool:
-    """The levels of any number of books. A side that outgrows its room moves to the pool's end.
+    """The levels of any number of books. A side that outgrows its room moves to a larger one and leaves it to others.
 
-    A full pool is laid out anew, larger, and the room that was left behind is won back.
+    In a full pool of which a fifth is free rooms these are won back, else it becomes twice as long: what nothing was
+    ever written to is no memory yet.
     """
 
     def __init__(self) -> None:
@@ -25,8 +43,8 @@ class LevelPool:
         self.keys = np.zeros(0, np.int64)
         self.sizes = np.zeros(0, np.int64)
         self.exps = np.zeros(0, np.int8)
-        self.meter = np.zeros(core.METERS, np.int64)
-        """The kernel's counters; the pool itself uses ``USED``."""
+        self.meter = fresh_meter()
+        """The kernel's counters, and what the pool knows of its rooms."""
 
     def grow(self, count: int) -> None:
         """Have books for instruments below ``count``; new ones are empty."""
@@ -44,7 +62,7 @@ class LevelPool:
         """Apply level changes to one book."""
         levels = (side, price, size, exponent)
         while not core.change(self.sides[which], 0, len(side), *levels, self.keys, self.sizes, self.exps, self.meter):
-            self._widen(len(side))
+            self._widen(int(room_for(self.sides[which, :, COUNT] + len(side)).sum()))
 
     def replace(
         self,
@@ -90,7 +108,9 @@ class LevelPool:
         return int(self.sides[which, :, COUNT].sum())
 
     def clear(self, which: int) -> None:
-        """Forget one book, and leave its room to others."""
+        """Forget one book, and leave its rooms to others."""
+        for side in self.sides[which]:
+            give_back(side, self.keys, self.meter)
         self.sides[which] = 0
 
     def crossed(self, which: int) -> bool:
@@ -99,54 +119,61 @@ class LevelPool:
 
     def packed(self) -> dict[str, Any]:
         """Return all levels and counters for ``pack``; how they lie in the pool is not part of it."""
-        places = self._places()
         return {
             "counts": self.sides[: self.known, :, COUNT],
-            "keys": self.keys[places],
-            "sizes": self.sizes[places],
-            "exps": self.exps[places],
-            "meter": self.meter[USED + 1 :],
+            "keys": partial(self._dense, self.keys),
+            "sizes": partial(self._dense, self.sizes),
+            "exps": partial(self._dense, self.exps),
+            "meter": self.meter[USED + 1 : METERS],
         }
 
     def unpacked(self, parts: dict[str, Any]) -> None:
         """Go back to what ``packed`` returned."""
-        self.known = len(parts["counts"])
+        counts, self.meter = parts["counts"], fresh_meter()
+        rooms = room_for(counts)
+        self.known = len(counts)
         self.sides = np.zeros((self.known, 2, 3), np.int64)
-        self._lay_out(parts["counts"], (parts["keys"], parts["sizes"], parts["exps"]), 64)
-        self.meter[USED + 1 :] = parts["meter"]
+        self.sides[:, :, BEGIN] = (np.cumsum(rooms) - rooms.ravel()).reshape(rooms.shape)
+        self.sides[:, :, COUNT], self.sides[:, :, ROOM] = counts, rooms
+        used = int(rooms.sum())
+        self.keys, self.sizes, self.exps = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int8)
+        self._lengthen(used)
+        ends = np.cumsum(counts)
+        for name in ("keys", "sizes", "exps"):
+            column = getattr(self, name)
+            for rows, end in zip(self._rows(), ends.tolist(), strict=True):
+                column[rows] = parts[name][end - (rows.stop - rows.start) : end]
+        self.meter[USED], self.meter[USED + 1 : METERS] = used, parts["meter"]
 
     def _claim(self, which: int, side: int, count: int) -> int:
         """Return the place of one empty side with room for ``count`` levels."""
         place = self.sides[which, side]
         if place[ROOM] < count:
-            room = max(8, count + count // 4)
-            if self.meter[USED] + room > len(self.keys):
-                self._widen(room)
-            place[BEGIN], place[ROOM] = self.meter[USED], room
-            self.meter[USED] += room
+            give_back(place, self.keys, self.meter)
+            size = size_of(count)
+            while (begin := take_room(size, self.keys, self.meter)) == NOWHERE:
+                self._widen(int(SIZES[size]))
+            place[BEGIN], place[ROOM] = begin, SIZES[size]
         return int(place[BEGIN])
 
     def _widen(self, more: int) -> None:
-        """Lay the pool out anew, with room for at least ``more`` levels on each side of one book."""
-        places = self._places()
-        columns = (self.keys[places], self.sizes[places], self.exps[places])
-        self._lay_out(self.sides[: self.known, :, COUNT].copy(), columns, 8 * more + 64)
+        """Have ``more`` places behind those in use."""
+        if 5 * self.meter[FREE] > self.meter[USED]:
+            sides = self.sides[: self.known].reshape(-1, 3)
+            order = np.argsort(sides[:, BEGIN], kind="stable")
+            close_ranks(sides, order, self.keys, self.sizes, self.exps, self.meter)
+        self._lengthen(int(self.meter[USED]) + more)
 
-    def _lay_out(self, counts: NDArray[np.int64], columns: tuple[NDArray[Any], ...], free: int) -> None:
-        """Put the levels of every side into a fresh pool: half of it room to grow in, and as much free again."""
-        rooms = np.where(counts > 0, np.maximum(2 * counts, 8), 0)
-        used = int(rooms.sum())
-        sides = self.sides[: self.known]
-        sides[:, :, BEGIN] = (np.cumsum(rooms) - rooms.ravel()).reshape(rooms.shape)
-        sides[:, :, COUNT], sides[:, :, ROOM] = counts, rooms
-        places = self._places()
-        self.keys, self.sizes, self.exps = (np.zeros(used + max(used, free), part.dtype) for part in columns)
-        self.keys[places], self.sizes[places], self.exps[places] = columns
-        self.meter[USED] = used
+    def _lengthen(self, places: int) -> None:
+        """Have so many places in all, and as many in each column."""
+        self.keys = grown(self.keys, places)
+        self.sizes = grown(self.sizes, len(self.keys))
+        self.exps = grown(self.exps, len(self.keys))
 
-    def _places(self) -> NDArray[np.int64]:
-        """Return where every level lies in the pool, book by book, side by side, worst first."""
-        sides = self.sides[: self.known].reshape(-1, 3)
-        counts = sides[:, COUNT]
-        before = np.repeat(np.cumsum(counts) - counts, counts)
-        return np.repeat(sides[:, BEGIN], counts) + np.arange(counts.sum()) - before
+    def _rows(self) -> list[slice]:
+        """Return where the levels of every side lie, book by book, worst level first."""
+        return [slice(begin, begin + count) for begin, count, _ in self.sides[: self.known].reshape(-1, 3).tolist()]
+
+    def _dense(self, column: NDArray[Any]) -> NDArray[Any]:
+        """Return what a column holds of every level, without the room between."""
+        return np.concatenate([column[:0], *(column[rows] for rows in self._rows())])

@@ -16,19 +16,49 @@ _EDGES: Final = ("trade", "quote", "late", "halt", "bar", "end")
 _WINDOWED: Final = (RuleKind.RISE, RuleKind.DROP)
 
 
+class _Plan:
+    """What every instrument gets that the same conditions watch: its slots as they begin, and where their groups end.
+
+    Places in the rings of a kind are counted from 0, those of groups from the instrument's first slot.
+    """
+
+    def __init__(self, conditions: Conditions, chosen: tuple[int, ...]) -> None:
+        groups: list[list[int]] = [[] for _ in range(QUIET + 2)]
+        for each in chosen:
+            groups[GROUP[conditions.watched[each].rule.of_kind]].append(each)
+        held = [each for group in (*_MOVING, QUIET) for each in groups[group]]
+        kinds = conditions.rows["kind"][held]
+        self.windowed, self.volumes = np.isin(kinds, _WINDOWED), kinds == RuleKind.VOLUME
+        self.counts = np.array([1, len(held), self.windowed.sum(), self.volumes.sum(), len(groups[QUIET])])
+        """Instruments, slots, rings, volumes, quiet slots."""
+        self.slots: Any = np.zeros(len(held), SLOT)
+        self.slots["condition"], self.slots["armed"], self.slots["ring"] = held, conditions.rows["armed"][held], -1
+        for name in ("until", "once", "fired_trade", "fired_offset", "a"):
+            self.slots[name] = ABSENT
+        for kind in (self.windowed, self.volumes):
+            self.slots["ring"][kind] = np.arange(kind.sum())
+        self.owner: Any = np.zeros(1, INSTRUMENT)
+        self.owner["source"] = self.owner["traded"] = -1
+        for name in ("newest", "price", "price_offset", "gap_at", "seen"):
+            self.owner[name] = ABSENT
+        ends = np.cumsum([0, *(len(groups[group]) for group in _MOVING)])
+        for edge, end in zip(_EDGES, ends.tolist(), strict=True):
+            self.owner[edge] = end
+
+
 class Slots:
     """Slots of all instruments so far. Grows with them; rebuilt when the rules change, and then keeps what it can."""
 
     def __init__(self, conditions: Conditions) -> None:
         self.conditions = conditions
+        self._plans: dict[tuple[int, ...], _Plan] = {}
         self._owners = np.zeros(0, INSTRUMENT)
         self._slots = np.zeros(0, SLOT)
         self._rings = np.zeros((0, RING), STEP)
         self._volumes = np.zeros((0, LOOK_BACK))
-        self._counts = [0, 0, 0, 0]
-        """Instruments, slots, rings, volumes in use."""
-        self.quiet = np.zeros(0, np.int64)
-        """Places of the slots that time moves."""
+        self._quiet = np.zeros(0, np.int64)
+        self._counts = np.zeros(5, np.int64)
+        """Instruments, slots, rings, volumes, quiet slots in use."""
 
     @property
     def owners(self) -> NDArray[np.void]:
@@ -50,77 +80,65 @@ class Slots:
         """By ``SLOT.ring`` of a volume: the volumes of the last bars."""
         return self._volumes[: self._counts[3]]
 
+    @property
+    def quiet(self) -> NDArray[np.int64]:
+        """Places of the slots that time moves."""
+        return self._quiet[: self._counts[4]]
+
     def extend(self, venue: str, symbol: str, calendar: int) -> None:
         """Take the next instrument."""
-        groups: list[list[int]] = [[] for _ in range(QUIET + 2)]
-        for each in self.conditions.of(venue, symbol):
-            groups[GROUP[self.conditions.watched[each].rule.of_kind]].append(each)
-        which = self._counts[0]
-        self._counts[0] += 1
-        self._owners = grown(self._owners, self._counts[0])
-        owner: Any = self._owners[which]
-        owner["source"], owner["traded"], owner["calendar"] = -1, -1, calendar
-        for name in ("newest", "price", "price_offset", "gap_at", "seen"):
-            owner[name] = ABSENT
-        owner["trade"] = self._counts[1]
-        for edge, group in zip(_EDGES[1:], _MOVING, strict=True):
-            for each in groups[group]:
-                self._add(each, which)
-            owner[edge] = self._counts[1]
-        if groups[QUIET]:
-            begin = self._counts[1]
-            for each in groups[QUIET]:
-                self._add(each, which)
-            self.quiet = np.concatenate((self.quiet, np.arange(begin, self._counts[1])))
-
-    def _add(self, condition: int, instrument: int) -> None:
-        place = self._counts[1]
-        self._counts[1] += 1
-        self._slots = grown(self._slots, self._counts[1])
-        slot: Any = self._slots[place]
-        slot["condition"], slot["instrument"], slot["ring"] = condition, instrument, -1
-        slot["armed"] = self.conditions.rows["armed"][condition]
-        for name in ("until", "once", "fired_trade", "fired_offset", "a"):
-            slot[name] = ABSENT
-        kind = self.conditions.watched[condition].rule.of_kind
-        if kind in _WINDOWED:
-            slot["ring"] = self._counts[2]
-            self._counts[2] += 1
-            self._rings = grown(self._rings, self._counts[2])
-        elif kind is RuleKind.VOLUME:
-            slot["ring"] = self._counts[3]
-            self._counts[3] += 1
-            self._volumes = grown(self._volumes, self._counts[3])
+        chosen = tuple(self.conditions.of(venue, symbol))
+        plan = self._plans.get(chosen)
+        if plan is None:
+            plan = self._plans[chosen] = _Plan(self.conditions, chosen)
+        which, first, ring, volume, quiet = self._counts.tolist()
+        self._counts += plan.counts
+        owners, slots, rings, volumes, quiets = self._counts.tolist()
+        self._owners, self._slots = grown(self._owners, owners), grown(self._slots, slots)
+        self._rings, self._volumes = grown(self._rings, rings), grown(self._volumes, volumes)
+        self._quiet = grown(self._quiet, quiets)
+        owner: Any = self._owners[which:owners]
+        owner[:] = plan.owner
+        owner["calendar"] = calendar
+        for edge in _EDGES:
+            owner[edge] += first
+        its: Any = self._slots[first:slots]
+        its[:] = plan.slots
+        its["instrument"] = which
+        its["ring"][plan.windowed] += ring
+        its["ring"][plan.volumes] += volume
+        self._quiet[quiet:quiets] = np.arange(slots - (quiets - quiet), slots)
 
     def inherit(self, before: "Slots") -> None:
         """Take over what is known of the same instruments, and of conditions whose rule is the same version."""
         for name in INSTRUMENT.names or ():
             if name not in _EDGES:
                 self.owners[name] = before.owners[name]
-        old = {(before.version(slot), int(slot["instrument"])): slot for slot in before.slots}
-        for slot in self.slots:
-            found = old.get((self.version(slot), int(slot["instrument"])))
-            if found is None:
-                continue
-            for name in SLOT.names or ():
-                if name not in {"condition", "instrument", "ring"}:
-                    slot[name] = found[name]
-            kind = self.conditions.watched[int(slot["condition"])].rule.of_kind
-            if kind in _WINDOWED:
-                self._rings[slot["ring"]] = before.rings[found["ring"]]
-            elif kind is RuleKind.VOLUME:
-                self._volumes[slot["ring"]] = before.volumes[found["ring"]]
+        old, new = before.identities(), self.identities()
+        order = np.argsort(old)
+        nearest = order[np.minimum(np.searchsorted(old, new, sorter=order), len(old) - 1)] if len(old) else new[:0]
+        kept = np.flatnonzero(old[nearest] == new) if len(old) else nearest
+        slots, found = self.slots, before.slots[nearest[kept]]
+        for name in SLOT.names or ():
+            if name not in {"condition", "instrument", "ring"}:
+                slots[name][kept] = found[name]
+        kinds, ring = self.conditions.rows["kind"][slots["condition"][kept]], slots["ring"][kept]
+        windowed, volumes = np.isin(kinds, _WINDOWED), kinds == RuleKind.VOLUME
+        self.rings[ring[windowed]] = before.rings[found["ring"][windowed]]
+        self.volumes[ring[volumes]] = before.volumes[found["ring"][volumes]]
 
-    def version(self, slot: np.void) -> int:
-        """Return the rule version of a slot: what makes it the same in another set of rules."""
-        return int(self.conditions.rows["rule"][slot["condition"]])
+    def identities(self) -> NDArray[np.int64]:
+        """Return what makes each slot the same in another set of rules: the version of its rule, and its instrument."""
+        version = self.conditions.rows["rule"][self.slots["condition"]].astype(np.int64)
+        found: NDArray[np.int64] = version << 32 | self.slots["instrument"]
+        return found
 
     def packed(self) -> dict[str, Any]:
         """Return all state for ``pack``; where slots lie follows from rules and instruments."""
         return {
-            "owners": np.frombuffer(self.owners.tobytes(), np.uint8),
-            "slots": np.frombuffer(self.slots.tobytes(), np.uint8),
-            "rings": np.frombuffer(self.rings.tobytes(), np.uint8),
+            "owners": self.owners.reshape(-1).view(np.uint8),
+            "slots": self.slots.reshape(-1).view(np.uint8),
+            "rings": self.rings.reshape(-1).view(np.uint8),
             "volumes": self.volumes,
         }
 

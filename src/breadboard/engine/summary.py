@@ -1,7 +1,8 @@
 """What a run came to, in the shape that ``replay --json`` promises."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import gcd
 from typing import Any, Final
 
 import numpy as np
@@ -96,7 +97,6 @@ def summary(
     A book whose feed has ended is ``stale``, and is told as it was last believed.
     """
     suspect, skew_ms = skew.worst()
-    views = {instrument.id: books.view(which, last_known=True) for which, instrument in enumerate(instruments)}
     return {
         "frames": counts.frames,
         "bytes": counts.bytes,
@@ -109,7 +109,7 @@ def summary(
         "gaps": tally.gaps,
         "refilled": tally.refilled,
         "checksums": {"checked": counts.checked, "failed": counts.failed},
-        "books": {name: describe(view) for name, view in views.items() if view.state != BookState.EMPTY},
+        "books": dict(_described(books, instruments)),
         "book_events": books.counters(),
         "bars": tally.bars + len(bars.open_bars()),
         **{name: tally.streams.get(name, 0) for name in ("activity_bars", "nbbo", "features", "anomalies", "depth")},
@@ -121,9 +121,18 @@ def summary(
     }
 
 
+def _described(books: Books | PartedBooks, instruments: Instruments) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each book that is not empty by its name, one after the other: the levels of all at once are gigabytes."""
+    for which, instrument in enumerate(instruments):
+        view = books.view(which, last_known=True)
+        if view.state != BookState.EMPTY:
+            yield instrument.id, describe(view)
+
+
 def describe(view: BookView) -> dict[str, Any]:
     """Return one book in exact digits: every price with as many decimals as the finest price in the book needs."""
-    decimals = max((price_decimals(price) for price, _, _ in view.bids + view.asks), default=0)
+    # What divides every price ends in as many zeros as the one that ends in the fewest.
+    decimals = price_decimals(gcd(*(price for price, _, _ in view.bids), *(price for price, _, _ in view.asks)))
     bid, ask = (side[0] if side else None for side in (view.bids, view.asks))
     return {
         "bid": price_text(bid[0], decimals) if bid else None,

@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from breadboard.engine.bar_kernel import BELIEVED
+from breadboard.engine.bar_slots import RINGS
 from breadboard.engine.bars import Bars
 from breadboard.engine.found import FOUND
+from breadboard.engine.state import unpack
 from breadboard.model.bars import INTERVALS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -357,3 +359,37 @@ def test_between_a_restart_and_the_next_connection_everything_may_be_missing() -
     stage.on_tape(tape(rows, [(1, restart)]))
     (minute,) = (bar for bar in stage.open_bars() if bar["interval"] == 60)
     assert minute["completeness"] == pytest.approx(1 - (20 + 8) / 60)  # the first 20 s were before we listened
+
+
+def open_places(stage: Bars) -> list[tuple[int, int, int]]:
+    """Return ``(instrument, interval, number)`` of every provisional bar of a state, wherever in its ring it lies."""
+    slots = unpack(stage.snapshot())["slots"]
+    found = np.argwhere(slots["state"] == PROVISIONAL).tolist()
+    interval = np.repeat(list(INTERVALS.values()), RINGS)
+    return sorted((which, int(interval[place]), int(slots["number"][which, place])) for which, place in found)
+
+
+def open_numbers(stage: Bars) -> list[tuple[int, int, int]]:
+    """Return the same of what ``open_bars`` tells, as it tells it."""
+    return [
+        (int(bar["instrument"]), int(bar["interval"]), int(bar["ts_open"]) // (int(bar["interval"]) * SECOND))
+        for bar in stage.open_bars()
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(trades=st.lists(st.tuples(st.integers(0, 400), st.integers(0, 2), st.integers(0, 2)), max_size=40))
+def test_open_bars_are_all_that_are_open_in_order(trades: list[tuple[int, int, int]]) -> None:
+    stage = bars()
+    for number, (second, source, instrument) in enumerate(trades):
+        row = trade(number, second * SECOND) | {"source": source, "instrument": instrument}
+        stage.on_tape(tape([row], first=number))
+        assert open_numbers(stage) == open_places(stage)
+
+
+def test_a_bar_that_its_ring_reaches_no_more_is_still_open() -> None:
+    """Two sources, a minute apart: the later one pushes a bar out of the ring that is not the oldest."""
+    stage = bars()
+    stage.on_tape(tape([trade(1, 0), trade(2, SECOND), trade(3, 65 * SECOND) | {"source": 1}]))
+    seconds = [number - T0 // SECOND for _, interval, number in open_numbers(stage) if interval == 1]
+    assert seconds == [0, 65]

@@ -1,14 +1,16 @@
 """State as bytes, and checkpoints of it."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from breadboard.engine import checkpoint
-from breadboard.engine.state import pack, unpack
+from breadboard.engine.state import grown, pack, unpack
 from breadboard.errors import BreadboardError
 
 
@@ -89,3 +91,32 @@ def test_the_offset_is_under_the_checksum(tmp_path: Path) -> None:
     data[8] ^= 1
     path.write_bytes(bytes(data))
     assert checkpoint.load(path) is None
+
+
+def test_a_part_may_be_made_when_its_turn_comes() -> None:
+    made: list[str] = []
+
+    def part(name: str) -> NDArray[np.int64]:
+        made.append(name)
+        return np.arange(20_000)
+
+    parts = {name: partial(part, name) for name in ("one", "other")}
+    assert pack(parts) == pack({"one": np.arange(20_000), "other": np.arange(20_000)})
+    assert made == ["one", "other"]
+
+
+@pytest.mark.parametrize(("rows", "room"), [(10, 20), (11, 20), (21, 21), (0, 10), (1 << 21, 1 << 21)])
+def test_room_is_doubled_at_least_and_holds_what_was(rows: int, room: int) -> None:
+    array = np.zeros(10, [("first", np.int64), ("second", np.uint8)])
+    array["first"], array["second"] = np.arange(10), np.arange(10)
+    larger = grown(array, rows)
+    assert larger is array if rows <= 10 else len(larger) == room
+    assert larger[:10].tobytes() == array.tobytes()
+    assert not larger[10:]["first"].any()
+
+
+def test_large_room_grows_fourfold_and_what_is_to_be_filled_is_filled() -> None:
+    large = np.arange(3 << 20)
+    assert len(grown(large, len(large) + 1)) == 12 << 20
+    filled = grown(np.arange(16), 17, -7)
+    assert filled.tolist() == [*range(16), *[-7] * 16]
