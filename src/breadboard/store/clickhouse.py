@@ -26,6 +26,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.store import native, schema
 from breadboard.store.flood import Flood
+from breadboard.store.native import Block, Fixed
 
 READERS: Final = 6
 """Queries under way at once; more wait their turn."""
@@ -152,8 +153,8 @@ class ClickHouseStore:
 
     # The port
 
-    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
-        """Insert an Arrow table. The same ``token`` (with the same rows) a second time changes nothing.
+    def write(self, table: str, rows: Block, token: str) -> None:
+        """Insert rows of a table. The same ``token`` (with the same rows) a second time changes nothing.
 
         Durable on return. While rows come in a flood, an embedded store merges no parts (``flood``). A long insert,
         or one over more than 100 partitions, is cut the same way each time and its pieces have tokens of their own.
@@ -168,7 +169,7 @@ class ClickHouseStore:
                 if not self._target.embedded:
                     settings |= {"insert_deduplicate": "1", "async_insert": "0"}
                 block = native.encode(piece)
-                self._writer.raw_insert(table, piece.schema.names, block, settings=settings, fmt="Native")
+                self._writer.raw_insert(table, list(piece.columns), block, settings=settings, fmt="Native")
             if self._target.embedded and self._flood.take(table, rows.num_rows):
                 self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
 
@@ -299,25 +300,30 @@ class _Pool:
             self._slots.put(None)
 
 
-def _pieces(table: schema.Table, rows: pa.Table) -> list[pa.Table]:
+def _pieces(table: schema.Table, rows: Block) -> list[Block]:
     """Cut an insert where it is long or spans too many partitions; the same rows are always cut the same way."""
     if rows.num_rows == 0:
         return []
-    found = [rows.slice(at, BLOCK_ROWS) for at in range(0, rows.num_rows, BLOCK_ROWS)]
+    count = rows.num_rows
+    found = (
+        [rows] if count <= BLOCK_ROWS else [rows.take(slice(at, at + BLOCK_ROWS)) for at in range(0, count, BLOCK_ROWS)]
+    )
     column = re.search(r"\((\w+)\)", table.partition)
     if column is None:
         return found
-    cut: list[pa.Table] = []
+    cut: list[Block] = []
     for piece in found:
         # A partition is a day, or a month, which is at least 28 days: days are the finer measure and safe for both.
-        days = piece.column(column[1]).cast(pa.int64()).to_numpy() // 86_400_000_000_000
+        stamps = piece.columns[column[1]]
+        assert isinstance(stamps, Fixed)
+        days = stamps.values // 86_400_000_000_000
         unit = days if table.partition.startswith("toDate") else days // 28
         if int(unit.max() - unit.min()) < MAX_PARTITIONS:
             cut.append(piece)
             continue
         _, group = np.unique(unit, return_inverse=True)
         share = group // (MAX_PARTITIONS // 2 - 1)
-        cut += [piece.take(pa.array(np.flatnonzero(share == part))) for part in range(int(share.max()) + 1)]
+        cut += [piece.take(np.flatnonzero(share == part)) for part in range(int(share.max()) + 1)]
     return cut
 
 
