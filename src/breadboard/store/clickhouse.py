@@ -26,6 +26,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.store import native, schema
 from breadboard.store.flood import Flood
+from breadboard.store.inserting import Embedded, Inserter, Remote
 from breadboard.store.native import Block, Fixed
 
 READERS: Final = 6
@@ -71,6 +72,11 @@ class _Target:
         return self.dsn.startswith("chdb:")
 
     @property
+    def engine(self) -> str:
+        """What an embedded engine calls the directory: every connection of the process has to say the same."""
+        return ":memory:" if self.directory is None else os.path.realpath(self.directory)
+
+    @property
     def label(self) -> str:
         """The dsn without its password."""
         return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", self.dsn)
@@ -105,6 +111,7 @@ class ClickHouseStore:
         self._write_lock = threading.Lock()
         self._flood = Flood()
         self._writer = self._client(WRITING)
+        self._inserter: Inserter = Embedded(target.engine, WRITING) if target.embedded else Remote(self._writer)
         self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
         self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1}), READERS)
 
@@ -146,6 +153,7 @@ class ClickHouseStore:
         self._readers.close()
         self._guests.close()
         with self._write_lock:
+            self._inserter.close()
             self._writer.close()
         if self._lock_file is not None:
             _unlock(self._lock_file)
@@ -165,11 +173,8 @@ class ClickHouseStore:
         pieces = _pieces(schema.TABLES[table], rows)
         with self._write_lock, self._speaking(f"writing {rows.num_rows} rows to {table}"):
             for number, piece in enumerate(pieces):
-                settings = {"insert_deduplication_token": token if len(pieces) == 1 else f"{token}:{number}"}
-                if not self._target.embedded:
-                    settings |= {"insert_deduplicate": "1", "async_insert": "0"}
-                block = native.encode(piece)
-                self._writer.raw_insert(table, list(piece.columns), block, settings=settings, fmt="Native")
+                its = token if len(pieces) == 1 else f"{token}:{number}"
+                self._inserter.insert(table, piece.columns, native.encode(piece), its)
             if self._target.embedded and self._flood.take(table, rows.num_rows):
                 self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
 
