@@ -490,8 +490,8 @@ class Execution(Protocol):
 class Store(Protocol):
     """A copy that can be asked. Writing the same batch twice is harmless."""
 
-    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
-        """Insert an Arrow table. The same ``token`` (with the same rows) a second time changes nothing.
+    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - columns in the form of the store
+        """Insert rows of a table. The same ``token`` (with the same rows) a second time changes nothing.
 
         Durable on return. Raises StoreError, ``transient`` where trying again may help.
         """

@@ -19,6 +19,7 @@ from breadboard.errors import QueryRefused, StoreError
 from breadboard.store import columns, rows
 from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
+from breadboard.store.native import Block
 from breadboard.store.writer import StoreWriter
 
 HERE = Path(__file__).parent
@@ -40,7 +41,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClickHouse
             server.kill()
 
 
-def trades(first: int, end: int) -> pa.Table:
+def trades(first: int, end: int) -> Block:
     labels = rows.Labels()
     labels.refresh(made.instruments())
     return rows.trades(made.outputs(first, end).tape, labels)
@@ -160,8 +161,8 @@ def test_an_insert_over_more_partitions_than_an_insert_may_have_is_cut_the_same_
 ) -> None:
     monkeypatch.setattr("breadboard.store.clickhouse.MAX_PARTITIONS", 8)
     table = trades(0, 60)
-    days = pa.array(made.START + np.arange(20) * 86_400_000_000_000).view(columns.STAMP)
-    table = table.set_column(table.schema.get_field_index("ts_recv"), pa.field("ts_recv", columns.STAMP, False), days)
+    days = columns.stamps(made.START + np.arange(20) * 86_400_000_000_000)
+    table = Block({**table.columns, "ts_recv": days})
     store.write("trades", table, "wide")
     store.write("trades", table, "wide")
     assert one(store, "SELECT count() FROM trades") == 20
@@ -198,7 +199,7 @@ from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 import outputs_made as made
 from breadboard.store.clickhouse import ClickHouseStore
-from breadboard.store import rows
+from breadboard.store import rows, windows
 from breadboard.store.writer import StoreWriter
 folder, end = Path(sys.argv[1]), int(sys.argv[2])
 with ClickHouseStore.open(f"chdb://{folder}/store") as store:
@@ -209,7 +210,7 @@ with ClickHouseStore.open(f"chdb://{folder}/store") as store:
     labels.refresh(made.instruments())
     for table in (rows.trades, rows.quotes, rows.book_deltas, rows.latest):
         table(made.outputs(0, 9).tape, labels)           # compiled before the clock starts, so that kills hit inserts
-    rows.bars(made.open_bars(9), labels, made.outputs(0, 1).tape.kind)
+    windows.bars(made.open_bars(9), labels, made.outputs(0, 1).tape.kind)
     print("open", len(writer.resume().pending), flush=True)
     while checkpoint < end:
         upto = min(checkpoint + step, end)

@@ -5,31 +5,18 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from breadboard.model.alerts import AlertState, RuleVersion
 from breadboard.model.instruments import Instruments
 from breadboard.model.rule_words import cause, told
 from breadboard.model.rules import Rule, RuleKind
-from breadboard.store.columns import integers, labels, prices, stamps
-from breadboard.store.rows import PROVENANCES, Flagged, Labels, provenance
+from breadboard.store.columns import integers, known, labels, prices, stamps, words
+from breadboard.store.native import Block, Texts
+from breadboard.store.rows import PROVENANCES, Labels, provenance
 
 _STATES: Final = ("", *(state.label for state in AlertState))
 _KINDS: Final = ("", *(kind.label for kind in RuleKind))
-_REQUIRED: Final = frozenset(
-    (
-        *("venue", "symbol", "ts_recv", "offset", "index", "provenance", "alert_id", "rule", "rule_version"),
-        *("kind", "state", "gapped", "cause", "flags", "message"),
-    )
-)
-
-
-class _Rows:
-    """Just enough of a tape for ``provenance``."""
-
-    def __init__(self, flags: NDArray[np.uint16]) -> None:
-        self.flags = flags
 
 
 def alerts(
@@ -38,46 +25,35 @@ def alerts(
     labels_of: Labels,
     instruments: Instruments,
     venues: Mapping[int, str],
-) -> pa.Table:
+) -> Block:
     """Return ``ALERT`` rows as rows of table ``alerts``; ``venues`` is by source. A loop over rows: alerts are few.
 
     An alert of a whole source has an empty symbol, and the venue of its source.
     """
-    column = {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
-    wide = column["instrument"] < 0
-    flagged: Flagged = _Rows(column["flags"])
-    columns: dict[str, pa.Array] = labels_of.columns(column["instrument"])
-    if wide.any():
-        named = zip(columns["venue"].to_pylist(), column["source"].tolist(), wide.tolist(), strict=True)
-        words = [venues.get(source, "") if lone else venue for venue, source, lone in named]
-        columns["venue"] = pa.array(words, pa.string()).dictionary_encode()
+    column = {name: rows[name] for name in rows.dtype.names or ()}
+    columns = labels_of.wide_columns(column["instrument"], column["source"], venues)
     columns |= {
         "ts_event": stamps(column["ts_event"], nullable=True),
         "ts_recv": stamps(column["ts_recv"]),
         "sequence": integers(column["sequence"], nullable=True),
         "offset": integers(column["offset"]),
         "index": integers(column["index"]),
-        "provenance": labels(provenance(flagged), PROVENANCES),
-        "alert_id": pa.array([one.decode() for one in column["id"].tolist()], pa.string()),
+        "provenance": labels(provenance(column["flags"]), PROVENANCES),
+        "alert_id": Texts(column["id"].tolist()),
         "rule": labels(column["rule"], [one.name for one in rules]),
         "rule_version": labels(column["rule"], [one.version for one in rules]),
         "kind": labels(column["kind"], _KINDS),
         "state": labels(column["state"], _STATES),
-        **{name: _known(column[name]) for name in ("value", "threshold", "reference")},
+        **{name: known(column[name]) for name in ("value", "threshold", "reference")},
         "reference_offset": integers(column["reference_offset"], nullable=True),
         "price": prices(column["price"], nullable=True),
         "ts_window": stamps(column["ts_window"], nullable=True),
         "gapped": integers(column["gapped"]),
-        "cause": pa.array([cause(row, RuleKind(int(row["kind"]))) for row in rows], pa.string()).dictionary_encode(),
+        "cause": words(cause(row, RuleKind(int(row["kind"]))) for row in rows),
         "flags": integers(column["flags"]),
-        "message": pa.array(_messages(rows, rules, instruments, venues), pa.string()),
+        "message": Texts(_messages(rows, rules, instruments, venues)),
     }
-    schema = pa.schema([pa.field(name, its.type, nullable=name not in _REQUIRED) for name, its in columns.items()])
-    return pa.Table.from_arrays(list(columns.values()), schema=schema)
-
-
-def _known(values: NDArray[np.float64]) -> pa.Array:
-    return pa.array(values, mask=np.isnan(values))
+    return Block(columns)
 
 
 def _messages(

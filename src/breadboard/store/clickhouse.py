@@ -26,6 +26,8 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from breadboard.errors import QueryRefused, StoreError
 from breadboard.store import native, schema
 from breadboard.store.flood import Flood
+from breadboard.store.inserting import Embedded, Inserter, Remote
+from breadboard.store.native import Block, Fixed
 
 READERS: Final = 6
 """Queries under way at once; more wait their turn."""
@@ -70,6 +72,11 @@ class _Target:
         return self.dsn.startswith("chdb:")
 
     @property
+    def engine(self) -> str:
+        """What an embedded engine calls the directory: every connection of the process has to say the same."""
+        return ":memory:" if self.directory is None else os.path.realpath(self.directory)
+
+    @property
     def label(self) -> str:
         """The dsn without its password."""
         return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", self.dsn)
@@ -104,6 +111,7 @@ class ClickHouseStore:
         self._write_lock = threading.Lock()
         self._flood = Flood()
         self._writer = self._client(WRITING)
+        self._inserter: Inserter = Embedded(target.engine, WRITING) if target.embedded else Remote(self._writer)
         self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
         self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1}), READERS)
 
@@ -145,6 +153,7 @@ class ClickHouseStore:
         self._readers.close()
         self._guests.close()
         with self._write_lock:
+            self._inserter.close()
             self._writer.close()
         if self._lock_file is not None:
             _unlock(self._lock_file)
@@ -152,8 +161,8 @@ class ClickHouseStore:
 
     # The port
 
-    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
-        """Insert an Arrow table. The same ``token`` (with the same rows) a second time changes nothing.
+    def write(self, table: str, rows: Block, token: str) -> None:
+        """Insert rows of a table. The same ``token`` (with the same rows) a second time changes nothing.
 
         Durable on return. While rows come in a flood, an embedded store merges no parts (``flood``). A long insert,
         or one over more than 100 partitions, is cut the same way each time and its pieces have tokens of their own.
@@ -164,11 +173,8 @@ class ClickHouseStore:
         pieces = _pieces(schema.TABLES[table], rows)
         with self._write_lock, self._speaking(f"writing {rows.num_rows} rows to {table}"):
             for number, piece in enumerate(pieces):
-                settings = {"insert_deduplication_token": token if len(pieces) == 1 else f"{token}:{number}"}
-                if not self._target.embedded:
-                    settings |= {"insert_deduplicate": "1", "async_insert": "0"}
-                block = native.encode(piece)
-                self._writer.raw_insert(table, piece.schema.names, block, settings=settings, fmt="Native")
+                its = token if len(pieces) == 1 else f"{token}:{number}"
+                self._inserter.insert(table, piece.columns, native.encode(piece), its)
             if self._target.embedded and self._flood.take(table, rows.num_rows):
                 self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
 
@@ -299,25 +305,30 @@ class _Pool:
             self._slots.put(None)
 
 
-def _pieces(table: schema.Table, rows: pa.Table) -> list[pa.Table]:
+def _pieces(table: schema.Table, rows: Block) -> list[Block]:
     """Cut an insert where it is long or spans too many partitions; the same rows are always cut the same way."""
     if rows.num_rows == 0:
         return []
-    found = [rows.slice(at, BLOCK_ROWS) for at in range(0, rows.num_rows, BLOCK_ROWS)]
+    count = rows.num_rows
+    found = (
+        [rows] if count <= BLOCK_ROWS else [rows.take(slice(at, at + BLOCK_ROWS)) for at in range(0, count, BLOCK_ROWS)]
+    )
     column = re.search(r"\((\w+)\)", table.partition)
     if column is None:
         return found
-    cut: list[pa.Table] = []
+    cut: list[Block] = []
     for piece in found:
         # A partition is a day, or a month, which is at least 28 days: days are the finer measure and safe for both.
-        days = piece.column(column[1]).cast(pa.int64()).to_numpy() // 86_400_000_000_000
+        stamps = piece.columns[column[1]]
+        assert isinstance(stamps, Fixed)
+        days = stamps.values // 86_400_000_000_000
         unit = days if table.partition.startswith("toDate") else days // 28
         if int(unit.max() - unit.min()) < MAX_PARTITIONS:
             cut.append(piece)
             continue
         _, group = np.unique(unit, return_inverse=True)
         share = group // (MAX_PARTITIONS // 2 - 1)
-        cut += [piece.take(pa.array(np.flatnonzero(share == part))) for part in range(int(share.max()) + 1)]
+        cut += [piece.take(np.flatnonzero(share == part)) for part in range(int(share.max()) + 1)]
     return cut
 
 

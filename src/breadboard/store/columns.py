@@ -1,72 +1,130 @@
-"""Columns of the store: numpy in, Arrow out, digit for digit. No loop over rows in Python."""
+"""Columns of the store: numpy in, ClickHouse's Native columns out, digit for digit. No loop over rows in Python."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from breadboard.model.decimals import ABSENT
+from breadboard.model.decimals import ABSENT, SIZE_EXP
 from breadboard.model.kernels import kernel
 from breadboard.model.wide import multiply
+from breadboard.store.native import Coded, Fixed, Keys, Lists
 
-PRICE: Final = pa.decimal64(18, 9)
-SIZE: Final = pa.decimal128(38, 18)
-STAMP: Final = pa.timestamp("ns", "UTC")
+PRICE: Final = "Decimal(18, 9)"
+SIZE: Final = "Decimal(38, 18)"
+STAMP: Final = "DateTime64(9, 'UTC')"
+
+_KINDS: Final = {
+    np.dtype(np.int8): "Int8",
+    np.dtype(np.uint8): "UInt8",
+    np.dtype(np.uint16): "UInt16",
+    np.dtype(np.int32): "Int32",
+    np.dtype(np.uint32): "UInt32",
+    np.dtype(np.int64): "Int64",
+    np.dtype(np.uint64): "UInt64",
+    np.dtype(np.float32): "Float32",
+    np.dtype(np.float64): "Float64",
+}
+"""SQL types of numbers."""
 
 
-def labels(codes: NDArray[Any], names: Any) -> pa.DictionaryArray:  # noqa: ANN401 - any sequence of str
-    """Return a LowCardinality column: ``names[codes]``. Codes are int8, int32 or their unsigned kin."""
-    return pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([str(name) for name in names], pa.string()))
+def labels(codes: NDArray[Any], names: Iterable[str]) -> Coded:
+    """Return a LowCardinality column: ``names[codes]``."""
+    return coded(codes, Keys.of(tuple(map(str, names))))
 
 
-def integers(values: NDArray[Any], *, nullable: bool = False) -> pa.Array:
-    """Return an integer column; ``ABSENT`` is NULL where it may be."""
-    return pa.array(values, mask=(values == ABSENT) if nullable else None)
+def coded(codes: NDArray[Any], keys: Keys) -> Coded:
+    """Return a LowCardinality column: places in ``keys``, in as few bytes as they need."""
+    width = np.uint8 if keys.count <= 1 << 8 else np.uint16 if keys.count <= 1 << 16 else np.uint32
+    return Coded(keys, np.ascontiguousarray(codes, width))
 
 
-def stamps(values: NDArray[np.int64], *, nullable: bool = False) -> pa.Array:
+def words(values: Iterable[str]) -> Coded:
+    """Return a LowCardinality column of few rows."""
+    names, codes = np.unique(np.array(list(values), object), return_inverse=True)
+    return labels(codes, names.tolist())
+
+
+def integers(values: NDArray[Any], *, nullable: bool = False) -> Fixed:
+    """Return a column of numbers as wide as they are; ``ABSENT`` is NULL where it may be."""
+    return _fixed(_KINDS[values.dtype], values, nullable=nullable)
+
+
+def stamps(values: NDArray[np.int64], *, nullable: bool = False) -> Fixed:
     """Return int64 nanoseconds UTC as timestamps; ``ABSENT`` is NULL where it may be."""
-    return integers(values, nullable=nullable).view(STAMP)
+    return _fixed(STAMP, values, nullable=nullable)
 
 
-def prices(values: NDArray[np.int64], *, nullable: bool = False) -> pa.Array:
+def prices(values: NDArray[np.int64], *, nullable: bool = False) -> Fixed:
     """Return units of 1e-9 as ``Decimal(18, 9)``, digit for digit."""
-    return integers(values, nullable=nullable).view(PRICE)
+    return _fixed(PRICE, values, nullable=nullable)
 
 
-def sizes(mantissa: NDArray[np.int64], exponent: NDArray[np.int8], *, nullable: bool = False) -> pa.Array:
+def _fixed(kind: str, values: NDArray[Any], *, nullable: bool) -> Fixed:
+    values = np.ascontiguousarray(values)
+    return Fixed(kind, values, values == ABSENT if nullable else None)
+
+
+def known(values: NDArray[np.float64]) -> Fixed:
+    """Return numbers of which those that are none (NaN) are NULL."""
+    return Fixed("Float64", np.ascontiguousarray(values), np.isnan(values))
+
+
+def sizes(mantissa: NDArray[np.int64], exponent: NDArray[np.int8], *, nullable: bool = False) -> Fixed:
     """Return ``mantissa * 10 ** exponent`` as ``Decimal(38, 18)``, exact for exponents in [-18, 0]."""
     out = np.empty((len(mantissa), 2), np.uint64)
     _widen(np.ascontiguousarray(mantissa), np.ascontiguousarray(exponent), _POWERS, out)
-    return _decimal128(out, mantissa == ABSENT if nullable else None)
+    return Fixed(SIZE, out, mantissa == ABSENT if nullable else None)
 
 
-def volumes(whole: NDArray[np.int64], fraction: NDArray[np.int64]) -> pa.Array:
+def in_units(values: NDArray[np.int64]) -> Fixed:
+    """Return sizes in their usual unit (``SIZE_EXP``) as ``Decimal(38, 18)``."""
+    return sizes(values, np.full(len(values), SIZE_EXP, np.int8))
+
+
+def volumes(whole: NDArray[np.int64], fraction: NDArray[np.int64]) -> Fixed:
     """Return ``whole + fraction * 1e-18`` as ``Decimal(38, 18)``."""
     out = np.empty((len(whole), 2), np.uint64)
     _widen_sum(np.ascontiguousarray(whole), np.ascontiguousarray(fraction), _POWERS, out)
-    return _decimal128(out, None)
+    return Fixed(SIZE, out)
 
 
-def _decimal128(words: NDArray[np.uint64], absent: NDArray[np.bool_] | None) -> pa.Array:
-    valid = None
-    if absent is not None and absent.any():
-        valid = pa.array(~absent).buffers()[1]
-    return pa.Array.from_buffers(SIZE, len(words), [valid, pa.py_buffer(words)])
+def lists(counts: NDArray[Any], items: Fixed) -> Lists:
+    """Return a list a row; ``counts`` says how many of the items are whose."""
+    return Lists(np.cumsum(counts, dtype=np.uint64), items)
+
+
+def levels(
+    begin: NDArray[np.int64], end: NDArray[np.int64], side: int, of: Sequence[NDArray[Any]]
+) -> tuple[Lists, Lists]:
+    """Return the prices and the sizes of one side's levels, row by row.
+
+    Row ``r`` owns places ``begin[r]:end[r]`` of the level columns ``of``: side, price, size and its exponent. Raises
+    IndexError where they have no such places.
+    """
+    if len(begin) and (begin.min() < 0 or end.max() > len(of[0])):
+        raise IndexError(f"a row owns levels before 0 or after {len(of[0])}")
+    sides, price, size, exponent = of
+    ends, prices_, sizes_ = _levels(begin, end, np.uint8(side), sides, price, size, exponent, _POWERS)
+    return Lists(ends, Fixed(PRICE, prices_)), Lists(ends, Fixed(SIZE, sizes_))
 
 
 _POWERS: Final = np.array([10**power for power in range(19)], np.uint64)
 
 
 @kernel
+def _widened(mantissa: Any, exponent: Any, powers: Any) -> Any:  # noqa: ANN401 - numba infers types
+    power = 18 + exponent
+    if mantissa < 0 or power < 0 or power > 18:  # ABSENT: the mask makes it NULL
+        return np.uint64(0), np.uint64(0)
+    return multiply(np.uint64(mantissa), powers[power])
+
+
+@kernel
 def _widen(mantissa: Any, exponent: Any, powers: Any, out: Any) -> None:  # noqa: ANN401 - numba infers array types
     for row in range(len(out)):
-        power = 18 + exponent[row]
-        if mantissa[row] < 0 or power < 0 or power > 18:  # ABSENT: the mask makes it NULL
-            out[row, 0] = out[row, 1] = 0
-        else:
-            out[row, 1], out[row, 0] = multiply(np.uint64(mantissa[row]), powers[power])
+        out[row, 1], out[row, 0] = _widened(mantissa[row], exponent[row], powers)
 
 
 @kernel
@@ -78,26 +136,30 @@ def _widen_sum(whole: Any, fraction: Any, powers: Any, out: Any) -> None:  # noq
         out[row, 0] = total
 
 
-def arrow(columns: dict[str, pa.Array]) -> pa.Table:
-    """Return columns as a table; those named in ``NULLABLE`` may be NULL."""
-    schema = pa.schema([pa.field(name, array.type, nullable=name in NULLABLE) for name, array in columns.items()])
-    return pa.Table.from_arrays(list(columns.values()), schema=schema)
-
-
-NULLABLE: Final = frozenset(
-    (
-        *(
-            "ts_event",
-            "sequence",
-            "trade_id",
-            "order_id",
-            "sequence_first",
-            "sequence_prev",
-            "sequence_from",
-            "sequence_to",
-        ),
-        *("size", "bid_price", "bid_size", "ask_price", "ask_size", "vwap", "bid_age_ns", "ask_age_ns"),
-        *("ts_book", "rate_age_ns", "average", "pnl"),
-    )
-)
-"""Columns in which the venue may have said nothing, in every table but ``latest`` and ``orders`` (which add price)."""
+@kernel
+def _levels(
+    begin: Any,  # noqa: ANN401 - numba infers array types
+    end: Any,  # noqa: ANN401
+    side: Any,  # noqa: ANN401
+    sides: Any,  # noqa: ANN401
+    price: Any,  # noqa: ANN401
+    size: Any,  # noqa: ANN401
+    exponent: Any,  # noqa: ANN401
+    powers: Any,  # noqa: ANN401
+) -> Any:  # noqa: ANN401
+    ends = np.empty(len(begin), np.uint64)
+    count = 0
+    for row in range(len(begin)):
+        for level in range(begin[row], end[row]):
+            count += sides[level] == side
+        ends[row] = count
+    prices_ = np.empty(count, np.int64)
+    sizes_ = np.empty((count, 2), np.uint64)
+    at = 0
+    for row in range(len(begin)):
+        for level in range(begin[row], end[row]):
+            if sides[level] == side:
+                prices_[at] = price[level]
+                sizes_[at, 1], sizes_[at, 0] = _widened(size[level], exponent[level], powers)
+                at += 1
+    return ends, prices_, sizes_

@@ -1,107 +1,207 @@
-"""Arrow tables as ClickHouse Native blocks: the form the engine takes with the least work.
+"""ClickHouse's Native blocks: columns as the engine takes them with the least work, as they lie in our memory.
 
 Format: https://clickhouse.com/docs/interfaces/formats/Native. One block is the number of columns and of rows, then for
 each column its name, its type and its values, all little-endian; a LowCardinality column is a dictionary and indices.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Final, Protocol, Self
 
 import numpy as np
-import pyarrow as pa
+from numpy.typing import NDArray
 
-from breadboard.errors import StoreError
+Rows = slice | NDArray[np.int64]
+"""Which rows: a run of them, or their places."""
 
-_FIXED: Final = {
-    pa.int8(): "Int8",
-    pa.uint8(): "UInt8",
-    pa.uint16(): "UInt16",
-    pa.int32(): "Int32",
-    pa.uint32(): "UInt32",
-    pa.int64(): "Int64",
-    pa.uint64(): "UInt64",
-    pa.float32(): "Float32",
-    pa.float64(): "Float64",
-    pa.timestamp("ns", "UTC"): "DateTime64(9, 'UTC')",
-    pa.decimal64(18, 9): "Decimal(18, 9)",
-    pa.decimal128(38, 18): "Decimal(38, 18)",
-}
 _KEY_VERSION: Final = (1).to_bytes(8, "little")
 _KEY_FLAGS: Final = 0x600
 """The block brings its own keys, and replaces the reader's dictionary."""
+_KEY_WIDTHS: Final = {1: 0, 2: 1, 4: 2, 8: 3}
 
 
-def encode(table: pa.Table) -> bytes:
-    """Return the table as one Native block.
+class Column(Protocol):
+    """Values of one column of a block, and how they are written."""
 
-    The type comes from the Arrow field: a nullable field of a fixed width becomes ``Nullable``, a dictionary of
-    strings ``LowCardinality(String)``, a list ``Array``. Raises StoreError for a type that no table here has.
-    """
-    parts: list[Any] = [_varint(table.num_columns), _varint(table.num_rows)]
-    for field in table.schema:
-        parts += (_text(field.name), _text(_type(field)))
-        if table.num_rows:
-            column = table.column(field.name)
-            array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-            if isinstance(array, pa.ChunkedArray):
-                array = pa.concat_arrays(array.chunks)
-            parts += _values(array, nullable=_is_nullable(field))
+    @property
+    def type(self) -> str:
+        """The SQL type."""
+        ...
+
+    def __len__(self) -> int:
+        """Rows."""
+        ...
+
+    def take(self, rows: Rows) -> Self:
+        """Return some rows."""
+        ...
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the bytes of all values, in pieces that are buffers."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Values of a fixed width: one element of ``values`` a row, or one row of it. Where ``absent``, NULL."""
+
+    kind: str
+    values: NDArray[Any]
+    absent: NDArray[np.bool_] | None = None
+
+    @property
+    def type(self) -> str:
+        """The SQL type."""
+        return self.kind if self.absent is None else f"Nullable({self.kind})"
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Rows) -> "Fixed":
+        """Return some rows."""
+        return Fixed(self.kind, self.values[rows], None if self.absent is None else self.absent[rows])
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the mask of what is NULL, if there may be any, and the values."""
+        if self.absent is not None:
+            yield self.absent.data
+        yield self.values.data
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The dictionary of a column of labels, as it is written."""
+
+    count: int
+    written: bytes
+
+    @staticmethod
+    @lru_cache(256)
+    def of(names: tuple[str, ...]) -> "Keys":
+        """Return the dictionary of these names; most are the same in every block."""
+        return Keys(len(names), b"".join(map(text, names)))
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """``LowCardinality(String)``: a place in ``keys`` for each row."""
+
+    keys: Keys
+    codes: NDArray[Any]
+    type: str = field(default="LowCardinality(String)", init=False)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def take(self, rows: Rows) -> "Coded":
+        """Return some rows; the dictionary stays whole."""
+        return Coded(self.keys, self.codes[rows])
+
+    def parts(self) -> Iterator[Any]:
+        """Yield dictionary and indices."""
+        yield _KEY_VERSION
+        yield (_KEY_FLAGS | _KEY_WIDTHS[self.codes.dtype.itemsize]).to_bytes(8, "little")
+        yield self.keys.count.to_bytes(8, "little")
+        yield self.keys.written
+        yield len(self.codes).to_bytes(8, "little")
+        yield self.codes.data
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """``String``: for columns of few rows."""
+
+    values: Sequence[str | bytes]
+    type: str = field(default="String", init=False)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: Rows) -> "Texts":
+        """Return some rows."""
+        return Texts(self.values[rows] if isinstance(rows, slice) else [self.values[row] for row in rows.tolist()])
+
+    def parts(self) -> Iterator[Any]:
+        """Yield every text behind its length."""
+        yield b"".join(map(text, self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Lists:
+    """``Array``: of each row, where its items end."""
+
+    ends: NDArray[np.uint64]
+    items: Fixed | Texts
+
+    @property
+    def type(self) -> str:
+        """The SQL type."""
+        return f"Array({self.items.type})"
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def take(self, rows: Rows) -> "Lists":
+        """Return some rows with their items."""
+        ends = self.ends.astype(np.int64)
+        begins = np.concatenate((np.zeros(1, np.int64), ends[:-1]))[: len(ends)][rows]
+        counts = ends[rows] - begins
+        stops = np.cumsum(counts)
+        places = np.repeat(begins - (stops - counts), counts) + np.arange(counts.sum())
+        return Lists(stops.astype(np.uint64), self.items.take(places))
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the ends, and the items of all rows."""
+        yield self.ends.data
+        yield from self.items.parts()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Rows of one table, by column."""
+
+    columns: Mapping[str, Column]
+
+    @property
+    def num_rows(self) -> int:
+        """Rows, in each of the columns."""
+        return len(next(iter(self.columns.values()))) if self.columns else 0
+
+    def take(self, rows: Rows) -> "Block":
+        """Return some rows."""
+        return Block({name: column.take(rows) for name, column in self.columns.items()})
+
+
+NOTHING: Final = Block({})
+"""No rows of any table."""
+
+
+def encode(block: Block) -> bytes:
+    """Return the block as it is sent. Raises ValueError where its columns differ in length."""
+    count = block.num_rows
+    parts: list[Any] = [varint(len(block.columns)), varint(count)]
+    for name, column in block.columns.items():
+        if len(column) != count:
+            raise ValueError(f"column {name} has {len(column)} rows, the block {count}")
+        parts.append(_head(name, column.type))
+        parts.extend(column.parts())
     return b"".join(parts)
 
 
-def _is_nullable(field: pa.Field) -> bool:
-    return bool(field.nullable) and (field.type in _FIXED or pa.types.is_string(field.type))
+@lru_cache(1024)
+def _head(name: str, sql_type: str) -> bytes:
+    return text(name) + text(sql_type)
 
 
-def _type(field: pa.Field) -> str:
-    if pa.types.is_dictionary(field.type):
-        return "LowCardinality(String)"
-    if pa.types.is_list(field.type):
-        return f"Array({_FIXED.get(field.type.value_type, 'String')})"
-    name = "String" if pa.types.is_string(field.type) or pa.types.is_binary(field.type) else _FIXED.get(field.type)
-    if name is None:
-        raise StoreError(f"column {field.name} has type {field.type}, which no table here has")
-    return f"Nullable({name})" if _is_nullable(field) else name
+def text(value: str | bytes) -> bytes:
+    """Return a text as it is written: its bytes behind their number."""
+    raw = value.encode() if isinstance(value, str) else value
+    return varint(len(raw)) + raw
 
 
-def _values(array: pa.Array, *, nullable: bool) -> Iterator[Any]:
-    """Yield the buffers of one column."""
-    if pa.types.is_dictionary(array.type):
-        keys = array.dictionary.to_pylist()
-        indices = array.indices.to_numpy(zero_copy_only=True)
-        width = {1: 0, 2: 1, 4: 2, 8: 3}[indices.dtype.itemsize]
-        yield _KEY_VERSION
-        yield (_KEY_FLAGS | width).to_bytes(8, "little")
-        yield len(keys).to_bytes(8, "little")
-        yield b"".join(map(_text, keys))
-        yield len(array).to_bytes(8, "little")
-        yield indices.data
-        return
-    if pa.types.is_list(array.type):
-        offsets = array.offsets.to_numpy()
-        yield (offsets[1:] - offsets[0]).astype(np.uint64).data
-        items = array.values.slice(offsets[0], offsets[-1] - offsets[0])
-        yield from (_values(items, nullable=False) if len(items) else ())
-        return
-    if nullable:
-        yield array.is_null().cast(pa.uint8()).to_numpy().data
-    if array.type in _FIXED:
-        yield _fixed(array)
-    else:
-        yield b"".join(map(_text, (value or "" for value in array.to_pylist())))
-
-
-def _fixed(array: pa.Array) -> memoryview:
-    width = array.type.bit_width // 8
-    return memoryview(array.buffers()[1])[array.offset * width : (array.offset + len(array)) * width]
-
-
-def _text(text: str | bytes) -> bytes:
-    raw = text.encode() if isinstance(text, str) else text
-    return _varint(len(raw)) + raw
-
-
-def _varint(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """Return a number as it is written: seven bits a byte, the lowest first."""
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)

@@ -3,14 +3,14 @@
 from typing import Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT, SIZE_EXP
 from breadboard.model.executions import FillState
 from breadboard.model.kinds import Side
 from breadboard.model.opportunities import Cause, OpportunityKind, OpportunityState, currency_text
-from breadboard.store.columns import arrow, integers, labels, prices, sizes, stamps
+from breadboard.store.columns import in_units, integers, labels, lists, prices, sizes, stamps, words
+from breadboard.store.native import Block, Column, Texts
 from breadboard.store.rows import PROVENANCES, Labels, provenance
 
 _KINDS: Final = ("", *(kind.label for kind in OpportunityKind))
@@ -22,20 +22,21 @@ _MONEY: Final = ("cost", "gross", "fees", "net", "peak_net")
 _BPS: Final = ("gross_bps", "fees_bps", "net_bps")
 
 
-def opportunities(rows: NDArray[np.void], labels_of: Labels) -> pa.Table:
+def opportunities(rows: NDArray[np.void], labels_of: Labels) -> Block:
     """Return ``OPPORTUNITY`` rows. Venue and symbol are the first leg's; the arrays have one place a leg."""
     column = _columns(rows)
     legs = column["leg_instrument"] >= 0
+    counts = legs.sum(axis=1)
     names = [f"{symbol}.{labels_of.venues[venue]}" for symbol, venue in zip(labels_of.symbols, labels_of.venue_of)]  # noqa: B905 - one venue a symbol
     described = [_described(names, *one) for one in zip(column["leg_side"], column["leg_instrument"], strict=True)]
-    return arrow(
+    return Block(
         {
             **_common(column, column["leg_instrument"][:, 0], labels_of),
             "id": _ids(column["id"]),
-            "name": _words([" > ".join(part.partition(" ")[2] for part in parts) for parts in described]),
-            "value": pa.array(column["net_bps"]),
+            "name": words([" > ".join(part.partition(" ")[2] for part in parts) for parts in described]),
+            "value": integers(column["net_bps"]),
             "size": sizes(column["size"], column["size_exp"], nullable=True),
-            "legs": pa.array([", ".join(parts) for parts in described], pa.string()),
+            "legs": Texts([", ".join(parts) for parts in described]),
             "kind": labels(column["kind"], _KINDS),
             "state": labels(column["state"], _STATES),
             "cause": labels(column["cause"], _CAUSES),
@@ -43,28 +44,28 @@ def opportunities(rows: NDArray[np.void], labels_of: Labels) -> pa.Table:
             "opened_ts": stamps(column["opened_ts"]),
             "lifetime_ns": integers(column["lifetime"]),
             "changes": integers(column["changes"].astype(np.int64)),
-            "currency": _words([currency_text(code) for code in column["currency"].tolist()]),
+            "currency": words([currency_text(code) for code in column["currency"].tolist()]),
             **{name: prices(column[name]) for name in _MONEY},
-            **{name: pa.array(column[name]) for name in _BPS},
+            **{name: integers(column[name]) for name in _BPS},
             "capped": integers(column["capped"]),
             "suspect": integers(column["suspect"]),
             "rate_age_ns": integers(column["rate_age"], nullable=True),
-            "leg_prices": _lists(legs, prices(column["leg_price"][legs])),
-            "leg_averages": _lists(legs, prices(column["leg_average"][legs])),
-            "leg_limits": _lists(legs, prices(column["leg_limit"][legs])),
-            "leg_sizes": _lists(legs, _in_units(column["leg_size"][legs])),
-            "leg_ages_ns": _lists(legs, integers(column["leg_age"][legs])),
+            "leg_prices": lists(counts, prices(column["leg_price"][legs])),
+            "leg_averages": lists(counts, prices(column["leg_average"][legs])),
+            "leg_limits": lists(counts, prices(column["leg_limit"][legs])),
+            "leg_sizes": lists(counts, in_units(column["leg_size"][legs])),
+            "leg_ages_ns": lists(counts, integers(column["leg_age"][legs])),
             "flags": integers(column["flags"]),
         }
     )
 
 
-def paper_fills(rows: NDArray[np.void], labels_of: Labels) -> pa.Table:
+def paper_fills(rows: NDArray[np.void], labels_of: Labels) -> Block:
     """Return ``PAPER_FILL`` rows."""
     column = _columns(rows)
     column["ts_event"] = np.full(len(rows), ABSENT)
     settled = column["settled"] == 1
-    return arrow(
+    return Block(
         {
             **_common(column, column["instrument"], labels_of),
             "opportunity": _ids(column["opportunity"]),
@@ -73,16 +74,16 @@ def paper_fills(rows: NDArray[np.void], labels_of: Labels) -> pa.Table:
             "side": labels(column["side"], _SIDES),
             "state": labels(column["state"], _FILLS),
             "ts_sent": stamps(column["ts_sent"]),
-            "wanted": _in_units(column["wanted"]),
-            "filled": _in_units(column["filled"]),
+            "wanted": in_units(column["wanted"]),
+            "filled": in_units(column["filled"]),
             "limit": prices(column["limit"]),
             "average": prices(column["average"], nullable=True),
             "amount": prices(column["amount"]),
             "fee": prices(column["fee"]),
             "settled": integers(column["settled"]),
-            "currency": _words([currency_text(code) for code in column["currency"].tolist()]),
+            "currency": words([currency_text(code) for code in column["currency"].tolist()]),
             "expected": prices(column["expected"]),
-            "left": pa.array(column["left"] * 10.0**SIZE_EXP),
+            "left": integers(column["left"] * 10.0**SIZE_EXP),
             "pnl": prices(np.where(settled, column["pnl"], ABSENT), nullable=True),
             "flags": integers(column["flags"]),
         }
@@ -90,18 +91,18 @@ def paper_fills(rows: NDArray[np.void], labels_of: Labels) -> pa.Table:
 
 
 def _columns(rows: NDArray[np.void]) -> dict[str, NDArray[Any]]:
-    return {name: np.ascontiguousarray(rows[name]) for name in rows.dtype.names or ()}
+    return {name: rows[name] for name in rows.dtype.names or ()}
 
 
-def _common(column: dict[str, NDArray[Any]], instrument: NDArray[np.int32], labels_of: Labels) -> dict[str, pa.Array]:
+def _common(column: dict[str, NDArray[Any]], instrument: NDArray[np.int32], labels_of: Labels) -> dict[str, Column]:
     return {
-        **labels_of.columns(np.ascontiguousarray(instrument)),
+        **labels_of.columns(instrument),
         "ts_event": stamps(column["ts_event"], nullable=True),
         "ts_recv": stamps(column["ts_recv"]),
         "sequence": integers(np.full(len(instrument), ABSENT), nullable=True),
         "offset": integers(column["offset"]),
         "index": integers(column["index"]),
-        "provenance": labels(provenance(_Flags(column["flags"])), PROVENANCES),
+        "provenance": labels(provenance(column["flags"]), PROVENANCES),
     }
 
 
@@ -111,26 +112,5 @@ def _described(names: list[str], side: NDArray[np.uint8], instrument: NDArray[np
     return [f"{_SIDES[what]} {names[which]}" for what, which in legs if which >= 0]
 
 
-def _ids(values: NDArray[np.uint64]) -> pa.Array:
-    return pa.array([f"{value:016x}" for value in values.tolist()], pa.string())
-
-
-def _words(values: list[str]) -> pa.DictionaryArray:
-    words, codes = np.unique(np.array(values, object), return_inverse=True)
-    return labels(codes.astype(np.int32), words.tolist())
-
-
-def _in_units(values: NDArray[np.int64]) -> pa.Array:
-    return sizes(values, np.full(len(values), SIZE_EXP, np.int8))
-
-
-def _lists(legs: NDArray[np.bool_], values: pa.Array) -> pa.ListArray:
-    """Return one list a row, with a place for each of its legs."""
-    return pa.ListArray.from_arrays(pa.array(np.append(0, np.cumsum(legs.sum(axis=1))).astype(np.int32)), values)
-
-
-class _Flags:
-    """Just enough of a tape for ``provenance``."""
-
-    def __init__(self, flags: NDArray[np.uint16]) -> None:
-        self.flags = flags
+def _ids(values: NDArray[np.uint64]) -> Texts:
+    return Texts([f"{value:016x}" for value in values.tolist()])

@@ -31,12 +31,11 @@ class Origins:
     def learn(self, tape: Tape) -> None:
         """Remember the newest row of each source. Rows of CLOCK are our own and say nothing of a source."""
         rows = np.flatnonzero(tape.kind != EventKind.CLOCK)
-        self._codes[tape.source[rows]] = provenance(tape.take(rows))
+        self._codes[tape.source[rows]] = provenance(tape.flags[rows])
 
-    def names(self, tape: Tape) -> Mapping[int, str]:
-        """Return the venue of every source that has rows here, as far as its connection is known."""
-        sources = np.unique(tape.source).tolist()
-        return {source: self._epochs[source].venue for source in sources if source in self._epochs}
+    def names(self) -> Mapping[int, str]:
+        """Return the venue of every source whose connection is known."""
+        return {source: epoch.venue for source, epoch in list(self._epochs.items())}
 
     def venues(self, sources: Sequence[int], tape: Tape, instruments: Instruments) -> dict[int, str]:
         """Return the venue of each source, from its connection or from its rows here; empty where neither tells."""
@@ -57,13 +56,13 @@ class Origins:
 
     def _at(self, source: int, offsets: NDArray[np.int64], tape: Tape) -> list[str]:
         rows = np.flatnonzero((tape.source == source) & (tape.kind != EventKind.CLOCK))
-        codes = np.concatenate(([self._codes[source]], provenance(tape.take(rows))))
+        codes = np.concatenate(([self._codes[source]], provenance(tape.flags[rows])))
         before = self._epochs.get(source)
         names = {_UNKNOWN: str(before.provenance) if before else ""} | dict(enumerate(map(str, PROVENANCES)))
         return [names[code] for code in codes[np.searchsorted(tape.offset[rows], offsets, side="right")].tolist()]
 
     def _everywhere(self, tape: Tape) -> str:
-        codes = np.unique(np.concatenate((self._codes[:_EVERY_SOURCE], provenance(tape)[tape.instrument >= 0])))
+        codes = np.unique(np.concatenate((self._codes[:_EVERY_SOURCE], provenance(tape.flags[tape.instrument >= 0]))))
         seen = {PROVENANCES[code] for code in codes.tolist() if code != _UNKNOWN}
         seen |= {epoch.provenance for epoch in list(self._epochs.values())}
         return most_artificial(seen) or ""

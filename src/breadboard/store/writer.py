@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from breadboard.clock import Clock, SystemClock
@@ -24,24 +23,19 @@ from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
-from breadboard.store import cut, records, rows
-from breadboard.store.alerts import alerts
-from breadboard.store.anomalies import anomalies
-from breadboard.store.depth import depth_snapshots
+from breadboard.store import cut, records
 from breadboard.store.intents import Intents
-from breadboard.store.nbbo import nbbo
-from breadboard.store.opportunities import opportunities, paper_fills
-from breadboard.store.origins import Origins
-from breadboard.store.statuses import statuses
+from breadboard.store.native import Block
+from breadboard.store.rows import Quarantined
+from breadboard.store.tables import CODES, Tables
 from breadboard.telemetry.lag import LagRow
 
 FLUSH_ROWS: Final = 500_000
 """Tape rows after which a write flushes by itself. An insert costs some 10 ms whatever its size, for each table."""
-_CODES: Final = {str(name): code for code, name in enumerate(rows.PROVENANCES)}
 
 
 class _Store(Protocol):
-    def write(self, table: str, rows: Any, token: str) -> None: ...  # noqa: ANN401 - a pyarrow.Table
+    def write(self, table: str, rows: Block, token: str) -> None: ...
     def written(self) -> int: ...
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
 
@@ -69,18 +63,15 @@ class StoreWriter:
     ) -> None:
         self._store = store
         self._intents = Intents(directory)
-        self._epochs = {} if epochs is None else epochs
-        self._origins = Origins(self._epochs)
         self._clock = clock or SystemClock()
         self._flush_rows = flush_rows
         self._lock = threading.RLock()
-        self._labels = rows.Labels()
         self._parts: list[Outputs] = []
         self._buffered = 0
         self._open_bars, self._open_at = np.empty(0, BAR), -1
-        self._lag: list[pa.Table] = []
+        self._lag: list[tuple[int, Block]] = []
         self._run = self._clock.wall()
-        self._quarantined: list[rows.Quarantined] = []
+        self._quarantined: list[Quarantined] = []
         self._instruments = Instruments()
         self._instruments_written = 0
         self._ts_engine = 0
@@ -88,11 +79,11 @@ class StoreWriter:
         self._begin = self._written
         """The offset at which the next flush begins."""
         self._pending = sorted(intent for intent in self._intents.all if intent[1] > self._written)
-        self._known = {
-            (row["venue"], row["symbol"]): _CODES[row["provenance"]]
+        known = {
+            (row["venue"], row["symbol"]): CODES[row["provenance"]]
             for row in store.query("SELECT venue, symbol, provenance FROM latest FINAL").to_pylist()
         }
-        self._provenance = np.empty(0, np.uint8)
+        self._tables = Tables({} if epochs is None else epochs, known)
         named = store.query("SELECT id, venue, symbol FROM instruments FINAL").to_pylist()
         self._named = {row["id"]: (row["venue"], row["symbol"]) for row in named}
         """Instruments that the store holds from earlier runs, by their dense ids."""
@@ -117,7 +108,7 @@ class StoreWriter:
         outputs: Outputs,
         open_bars: NDArray[np.void],
         instruments: Instruments,
-        quarantined: Sequence[rows.Quarantined] = (),
+        quarantined: Sequence[Quarantined] = (),
         ts_engine: int = 0,
     ) -> None:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
@@ -155,7 +146,7 @@ class StoreWriter:
         """
         with self._lock:
             if window:
-                self._lag.append(records.lag(window, self._written))
+                self._lag.append((window[0].ts_recv, records.lag(window, self._written)))
 
     def flush(self) -> int:
         """Write what waits and return ``written``. Durable on return, except what an old intent still awaits."""
@@ -163,7 +154,8 @@ class StoreWriter:
             if self._parts and (not self._again() or self._edge() == self._parts[-1].end):
                 self._flush_parts()
             while self._lag:
-                self._store.write("lag", self._lag[0], f"lag:{self._run}:{self._lag[0]['ts_recv'][0].value}")
+                ends, block = self._lag[0]
+                self._store.write("lag", block, f"lag:{self._run}:{ends}")
                 del self._lag[0]
             return self._written
 
@@ -197,65 +189,21 @@ class StoreWriter:
             self._intents.append(first, end)
             self._pending.insert(0, (first, end))
         counts: dict[str, int] = {}
-        for name, table in self._tables(batch).items():
-            if table.num_rows:
-                self._store.write(name, table, f"{name}:{first}:{end}")
-                counts[name] = table.num_rows
+        quarantined = [one for one in self._quarantined if one.offset < end]
+        blocks = self._tables.of(batch, self._provisional(), self._instruments, self._unwritten(), quarantined)
+        for name, block in blocks.items():
+            if block.num_rows:
+                self._store.write(name, block, f"{name}:{first}:{end}")
+                counts[name] = block.num_rows
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
         self._store.write("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}")
         self._written = self._begin = end
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
-        self._origins.learn(batch.tape)
+        self._tables.learn(batch)
         self._instruments_written = len(self._instruments)
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
-
-    def _tables(self, batch: Outputs) -> dict[str, pa.Table]:
-        self._labels.refresh(self._instruments)
-        self._see(batch)
-        quarantined = [one for one in self._quarantined if one.offset < batch.end]
-        versions = np.concatenate([batch.bars, self._provisional()])
-        activity = batch.streams.get("activity_bars")
-        more = {} if activity is None else {"activity_bars": rows.activity_bars(batch.tape, activity, self._labels)}
-        return {
-            "instruments": records.instruments(self._instruments, self._unwritten()),
-            "trades": rows.trades(batch.tape, self._labels),
-            "quotes": rows.quotes(batch.tape, self._labels),
-            "book_deltas": rows.book_deltas(batch.tape, self._labels),
-            "orders": rows.orders(batch.tape, self._labels),
-            "bar_versions": rows.bars(versions, self._labels, self._provenance[versions["instrument"]]),
-            "features": rows.features(
-                batch.features, self._labels, self._provenance[batch.features["instrument"]], batch.tape
-            ),
-            "anomalies": anomalies(batch.anomalies, self._labels, self._venues(batch)),
-            "gaps": records.gaps(batch.gaps, self._instruments, self._origins, batch.tape),
-            "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names(batch.tape)),
-            "quarantine": records.quarantine(quarantined),
-            "latest": rows.latest(batch.tape, self._labels),
-            **more,
-            "opportunities": opportunities(batch.opportunities, self._labels),
-            "paper_fills": paper_fills(batch.paper_fills, self._labels),
-            **self._depth(batch),
-            "nbbo": nbbo(batch.nbbo, batch.groups),
-            "alerts": self._alerts(batch),
-        }
-
-    def _venues(self, batch: Outputs) -> dict[int, str]:
-        """Return the venue of each source that is anomalous as a whole."""
-        whole = batch.anomalies["source"][batch.anomalies["instrument"] < 0]
-        return self._origins.venues(np.unique(whole).tolist(), batch.tape, self._instruments)
-
-    def _alerts(self, batch: Outputs) -> pa.Table:
-        sources = np.unique(batch.alerts["source"]).tolist()
-        venues = self._origins.venues(sources, batch.tape, self._instruments)
-        return alerts(batch.alerts, batch.rules, self._labels, self._instruments, venues)
-
-    def _depth(self, batch: Outputs) -> dict[str, pa.Table]:
-        told = batch.streams.get("depth")
-        if told is None:
-            return {}
-        return {"depth_snapshots": depth_snapshots(told, self._labels, self._provenance[told["instrument"]])}
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
@@ -273,20 +221,3 @@ class StoreWriter:
                 break
             place += 1
         return place
-
-    def _see(self, batch: Outputs) -> None:
-        """Remember the provenance of each instrument, which its bars inherit.
-
-        Bars of an instrument of which no event ever came can only be its vendor's: they are history, unless whoever
-        told it said that it is a simulator.
-        """
-        start = len(self._provenance)
-        invented = {(each.venue, symbol) for each in self._epochs.values() if each.synthetic for symbol in each.wanted}
-        fresh = [
-            self._known.get(name, rows.SYNTHETIC if name in invented else rows.HISTORY)
-            for name in ((one.venue, one.symbol) for one in list(self._instruments)[start:])
-        ]
-        self._provenance = np.concatenate([self._provenance, np.array(fresh, np.uint8)])
-        tape = batch.tape
-        named = tape.instrument >= 0
-        self._provenance[tape.instrument[named]] = rows.provenance(tape)[named]

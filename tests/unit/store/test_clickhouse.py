@@ -15,7 +15,7 @@ from breadboard.errors import QueryRefused, StoreError
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import BarState
 from breadboard.model.tape import Tape
-from breadboard.store import clickhouse, rows
+from breadboard.store import clickhouse, rows, windows
 from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -87,7 +87,7 @@ def test_a_withdrawn_bar_is_shown_no_more_and_a_later_correction_at_the_same_off
     labels.refresh(made.instruments())
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
         for count, shown in ((1, ["final"]), (2, []), (3, ["corrected"])):
-            told = rows.bars(versions[:count], labels, np.zeros(count, np.uint8))
+            told = windows.bars(versions[:count], labels, np.zeros(count, np.uint8))
             store.write("bar_versions", told, f"the first {count}")
             assert store.query("SELECT state FROM bars")["state"].to_pylist() == shown
 

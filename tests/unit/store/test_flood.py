@@ -2,19 +2,13 @@
 
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
+from breadboard.model.instruments import Instruments
 from breadboard.store import flood as flood_module
+from breadboard.store import records
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.flood import PARTS, ROWS, WINDOW_S, Flood
-
-INSTRUMENTS = pa.schema(
-    [
-        pa.field(name, kind, nullable=False)
-        for name, kind in (("id", pa.int32()), ("venue", pa.string()), ("symbol", pa.string()))
-    ]
-)
 
 
 class Clock:
@@ -54,8 +48,10 @@ def test_an_embedded_store_merges_nothing_meanwhile_and_everything_afterwards(
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
 
         def write(number: int) -> None:
-            names = {"id": [number, number], "venue": ["V", "V"], "symbol": [f"A{number}", f"B{number}"]}
-            store.write("instruments", pa.table(names, schema=INSTRUMENTS), f"instruments:{number}:{number + 1}")
+            known = Instruments()
+            known.intern("V", f"A{number}")
+            known.intern("V", f"B{number}")
+            store.write("instruments", records.instruments(known, 0), f"instruments:{number}:{number + 1}")
 
         for number in range(12):
             write(number)

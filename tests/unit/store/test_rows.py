@@ -1,11 +1,13 @@
-"""From tape columns to Arrow columns, exactly."""
+"""From tape columns to what the store's engine is told, exactly."""
 
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import native_read
 import outputs_made as made
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT, size_decimal
@@ -13,7 +15,7 @@ from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason
 from breadboard.model.tape import Tape
-from breadboard.store import columns, records, rows
+from breadboard.store import columns, native, records, rows, windows
 from breadboard.store.origins import Origins
 from breadboard.telemetry.lag import LagRow
 
@@ -26,23 +28,28 @@ def labels(known: Instruments | None = None) -> rows.Labels:
     return made_labels
 
 
+def values(column: native.Column) -> list[Any]:
+    found: list[Any] = native_read.table(native.Block({"value": column}))["value"].to_pylist()
+    return found
+
+
 @settings(deadline=None)
 @given(st.lists(st.tuples(*SIZE), min_size=1, max_size=50))
 def test_a_size_is_exact_whatever_its_mantissa_and_exponent(pairs: list[tuple[int, int]]) -> None:
     mantissa, exponent = np.array([m for m, _ in pairs]), np.array([e for _, e in pairs], np.int8)
-    assert columns.sizes(mantissa, exponent).to_pylist() == [size_decimal(*pair) for pair in pairs]
+    assert values(columns.sizes(mantissa, exponent)) == [size_decimal(*pair) for pair in pairs]
 
 
 @settings(deadline=None)
 @given(st.integers(0, 10**18), st.integers(0, 10**18 - 1))
 def test_a_volume_is_whole_units_and_a_fraction(whole: int, fraction: int) -> None:
-    found = columns.volumes(np.array([whole]), np.array([fraction]))[0].as_py()
+    (found,) = values(columns.volumes(np.array([whole]), np.array([fraction])))
     assert found == Decimal(f"{whole}.{fraction:018d}")
 
 
 def test_what_the_venue_did_not_say_is_null() -> None:
     tape = Tape.of(2, {"kind": [2, 2], "instrument": [0, 1], "price": [5 * 10**9, ABSENT], "size": [7, ABSENT]})
-    table = rows.quotes(tape, labels())
+    table = native_read.table(rows.quotes(tape, labels()))
     assert table["bid_price"].to_pylist() == [Decimal(5), None]
     assert table["bid_size"].to_pylist() == [Decimal("0.00000007"), None]
     for name in ("ask_price", "ask_size", "ts_event", "sequence"):
@@ -51,7 +58,7 @@ def test_what_the_venue_did_not_say_is_null() -> None:
 
 def test_a_trade_without_a_size_has_none_and_not_0() -> None:
     tape = Tape.of(2, {"kind": [1, 1], "instrument": [0, 0], "price": [1, 2], "size": [7, ABSENT]})
-    table = rows.trades(tape, labels())
+    table = native_read.table(rows.trades(tape, labels()))
     assert table["size"].to_pylist() == [Decimal("0.00000007"), None]
     assert table.schema.field("size").nullable  # or the store would be told of a column that cannot be NULL
 
@@ -59,7 +66,7 @@ def test_a_trade_without_a_size_has_none_and_not_0() -> None:
 def test_a_duplicate_trade_is_left_out_and_provenance_comes_from_the_row() -> None:
     flags = [0, Flag.DUPLICATE, Flag.SYNTHETIC, Flag.REPLAYED, Flag.REPLAYED | Flag.SYNTHETIC]
     tape = Tape.of(5, {"kind": [1] * 5, "instrument": [0] * 5, "offset": range(5), "flags": flags, "price": [1] * 5})
-    table = rows.trades(tape, labels())
+    table = native_read.table(rows.trades(tape, labels()))
     assert table["offset"].to_pylist() == [0, 2, 3, 4]
     assert table["provenance"].to_pylist() == ["live", "synthetic", "replay", "synthetic"]
 
@@ -75,7 +82,7 @@ def test_levels_are_split_by_side_in_the_venues_order() -> None:
             "level_size_exp": [0] * 5,
         },
     )
-    table = rows.book_deltas(tape, labels())
+    table = native_read.table(rows.book_deltas(tape, labels()))
     assert table["kind"].to_pylist() == ["delta", "snapshot"]
     assert table["bid_prices"].to_pylist() == [[1, 3], []]
     assert table["bid_sizes"].to_pylist() == [[0, 2], []]
@@ -87,7 +94,7 @@ def test_levels_are_split_by_side_in_the_venues_order() -> None:
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_latest_rows_are_the_last_of_each_instrument(first: int, count: int) -> None:
     tape = made.outputs(first, first + count).tape
-    table = rows.latest(tape, labels()).to_pylist()
+    table = native_read.table(rows.latest(tape, labels())).to_pylist()
     expected = {}
     for place in range(count):
         kind = {EventKind.TRADE: "trade", EventKind.QUOTE: "quote"}.get(EventKind(tape.kind[place]))
@@ -100,7 +107,7 @@ def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
     bars = np.concatenate([made.final_bars(100, 101), made.open_bars(101), np.zeros(1, BAR)])
     bars["state"][1] = BarState.CORRECTED
     bars["offset"][1] = 100
-    table = rows.bars(bars, labels(), np.array([0, 2, 1], np.uint8)).to_pylist()
+    table = native_read.table(windows.bars(bars, labels(), np.array([0, 2, 1], np.uint8))).to_pylist()
     assert [row["version"] for row in table] == [402, 403, 0]
     first = table[0]
     assert (first["interval"], first["state"], first["provenance"]) == ("1s", "final", "live")
@@ -112,14 +119,14 @@ def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
 def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
     outputs = made.outputs(0, 4)
     found = ((0, -1, Gap(0, GapReason.RESTART, 5, 9)),)
-    table = records.gaps(found, made.instruments(), Origins({}), outputs.tape).to_pylist()
+    table = native_read.table(records.gaps(found, made.instruments(), Origins({}), outputs.tape)).to_pylist()
     assert (table[0]["venue"], table[0]["symbol"], table[0]["reason"]) == ("BINANCE", "", "restart")
     assert (table[0]["ts_from"].value, table[0]["ts_to"].value, table[0]["sequence_from"]) == (5, 9, None)
 
 
 def test_a_lag_is_a_row_of_its_own_hop_and_provenance_and_may_be_negative() -> None:
     row = LagRow("BINANCE", "binance-0", "network", "replay", 7, 100, -1.5, 2.0, 3.25, -1_060.000001)
-    (found,) = records.lag([row], 42).to_pylist()
+    (found,) = native_read.table(records.lag([row], 42)).to_pylist()
     assert (found["venue"], found["hop"], found["provenance"], found["offset"]) == ("BINANCE", "network", "replay", 42)
     assert [found[f"{name}_ns"] for name in ("min", "p50", "p99", "max")] == [
         -1_060_000_001,

@@ -2,6 +2,7 @@
 
 import json
 
+import native_read
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, StatusCode
 from breadboard.model.tape import Tape
@@ -30,7 +31,7 @@ def test_each_status_is_a_row_with_its_words_and_heartbeats_are_none() -> None:
         },
     )
     tape.price[2] = tape.ask_price[2] = -(2**63)
-    found = statuses(tape, {(7, 1): {"unknown": ["T.zz"]}}, labels, {2: "MASSIVE"}).to_pylist()
+    found = native_read.table(statuses(tape, {(7, 1): {"unknown": ["T.zz"]}}, labels, {2: "MASSIVE"})).to_pylist()
     assert [(row["venue"], row["symbol"], row["status"], row["offset"], row["index"]) for row in found] == [
         ("MASSIVE", "AAPL", "bands", 6, 3),
         ("MASSIVE", "", "schema", 7, 1),

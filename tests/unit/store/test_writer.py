@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import native_read
 import outputs_made as made
 from breadboard.errors import StoreError
 from breadboard.model.kinds import Provenance
-from breadboard.store import cut
+from breadboard.store import cut, records
 from breadboard.store.intents import Intents
+from breadboard.store.native import Block
 from breadboard.store.rows import Quarantined
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.lag import LagRow
@@ -28,11 +30,11 @@ class MemoryStore:
         self.inserts: dict[str, tuple[str, pa.Table]] = {}
         self.fail_at = -1
 
-    def write(self, table: str, rows: pa.Table, token: str) -> None:
+    def write(self, table: str, rows: Block, token: str) -> None:
         self.fail_at -= 1
         if self.fail_at == 0:
             raise StoreError("the disk is full", transient=True)
-        self.inserts.setdefault(token, (table, rows))
+        self.inserts.setdefault(token, (table, native_read.table(rows)))
 
     def written(self) -> int:
         ends = [rows["end"][0].as_py() for table, rows in self.inserts.values() if table == "batches"]
@@ -111,7 +113,7 @@ def test_a_store_that_lost_what_came_before_an_intent_is_filled_in_pieces_and_ke
     intents.close()
     store = MemoryStore()
     if written:
-        store.write("batches", pa.table({"first": [0], "end": [written]}), f"batches:0:{written}")
+        store.write("batches", records.batch(0, written, 0, (0, 0), {}), f"batches:0:{written}")
     writer = StoreWriter(store, tmp_path, flush_rows=100)
     most = 0
     for at in range(written, 700, 10):
@@ -211,7 +213,7 @@ def test_intents_survive_and_a_torn_line_is_dropped(tmp_path: Path) -> None:
 
 def test_an_intent_is_on_disk_before_the_first_insert(tmp_path: Path) -> None:
     class Watching(MemoryStore):
-        def write(self, table: str, rows: pa.Table, token: str) -> None:
+        def write(self, table: str, rows: Block, token: str) -> None:
             assert (tmp_path / "intents").read_text().startswith("0 30 ")
             super().write(table, rows, token)
 
