@@ -32,6 +32,7 @@ from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 _OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
+_TRADE: Final = int(EventKind.TRADE)
 _GAP: Final = int(EventKind.GAP)
 _STATUS: Final = int(EventKind.STATUS)
 _UP: Final = int(StatusCode.FEED_UP)
@@ -74,6 +75,7 @@ class Bars:
         self._meter = np.zeros(core.METERS, np.int64)
         self._cover = Cover()
         self._holes: list[np.void] = []
+        self._out = np.zeros(0, BAR)
 
     def expect(self, found: NDArray[np.void] | None) -> None:
         """Learn which rows of the next tape showed a hole in the trades (``FOUND`` rows of ``Continuity``)."""
@@ -81,7 +83,7 @@ class Bars:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the bar versions concluded, in order, or None."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         parts: list[NDArray[np.void]] = []
         row = 0
         for stop in self._stops(tape):
@@ -154,9 +156,10 @@ class Bars:
 
     def _stops(self, tape: Tape) -> list[int]:
         """Return the rows before which the kernel has to pause, because something may be missing there; and the end."""
-        marks = (tape.kind == EventKind.GAP) | (
-            (tape.kind == EventKind.STATUS) & ((tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN))
-        )
+        kinds = tape.contents.kinds
+        if not (kinds[_GAP] or kinds[_STATUS] or self._holes or (self._keeps and kinds[_TRADE])):
+            return [len(tape)]
+        marks = (tape.kind == _GAP) | ((tape.kind == _STATUS) & ((tape.code == _UP) | (tape.code == _DOWN)))
         if self._keeps:
             marks |= _takes_back(tape)
         holes = {(int(hole["offset"]), int(hole["index"])) for hole in self._holes}
@@ -173,7 +176,7 @@ class Bars:
         if self._keeps:
             self._kept.make_room(int(self._meter[KEPT_SO_FAR]), stop - row)
         while row < stop:
-            out = np.zeros(max(256, 2 * (int(self._meter[core.OPEN]) + core.SPARE)), BAR)
+            out = self._room(2 * (int(self._meter[core.OPEN]) + core.SPARE))
             row, count = core.run(
                 row,
                 stop,
@@ -201,8 +204,15 @@ class Bars:
                 out,
             )
             if count:
-                self._complete(out[:count])
-                parts.append(out[:count])
+                told = out[:count].copy()
+                self._complete(told)
+                parts.append(told)
+
+    def _room(self, least: int) -> NDArray[np.void]:
+        """Return room for so many bars, the same as long as it is enough: most rows conclude none."""
+        if len(self._out) < least:
+            self._out = np.zeros(max(256, least), BAR)
+        return self._out
 
     def _finish(self, tape: Tape, row: int, parts: list[NDArray[np.void]]) -> None:
         """Close the bars of a history that has come to its end: nobody will send the clock that would."""

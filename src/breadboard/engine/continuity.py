@@ -82,7 +82,7 @@ class Continuity:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: TRADE_ID gaps, open and refilled."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         rows: list[tuple[int, ...]] = []
         row = 0
         while True:

@@ -1,5 +1,6 @@
 """The newest of everything: last trade, last quote and the day so far, per instrument."""
 
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -106,7 +107,7 @@ def _keep(
         record.updates += 1
 
 
-_COLUMNS: Final = (
+_COLUMNS: Final = attrgetter(
     *("kind", "flags", "side", "source", "instrument", "ts_event", "ts_recv", "trade_id"),
     *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
 )
@@ -131,8 +132,8 @@ class Latest:
 
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
-        _keep(self._records, *(getattr(tape, name) for name in _COLUMNS))
+        self._grow(tape.contents.instruments)
+        _keep(self._records, *_COLUMNS(tape))
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
