@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
@@ -100,7 +100,7 @@ def harms(feed: Mapping[str, Any]) -> bool:
     return feed["state"] != "live" and not (feed["aside"] and feed["state"] == "down")
 
 
-@kernel
+@brief
 def _hear(
     kind: NDArray[np.uint8],
     source: NDArray[np.uint16],

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.state import grown
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.tape import Tape
 
@@ -18,7 +18,7 @@ _DUPLICATE: Final = int(Flag.DUPLICATE)
 _SEEN, _MOVED = 1, 2
 
 
-@kernel
+@brief
 def _look(
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief
 from breadboard.model.tape import Tape
 
 CAPACITY: Final = 1 << 17
@@ -36,7 +36,7 @@ TRADE: Final = np.dtype(
 )
 
 
-@kernel
+@brief
 def _append(
     rows: NDArray[np.void],
     end: int,

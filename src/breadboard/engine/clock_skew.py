@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.tape import Tape
 
@@ -45,7 +45,7 @@ def _bucket(lag: int) -> int:
     return _SIDE + place if lag >= 0 else _SIDE - 1 - place
 
 
-@kernel
+@brief
 def _count(
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],

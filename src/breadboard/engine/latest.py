@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT, INT64_MAX
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import blank
 from breadboard.model.sizes import split_size
@@ -53,7 +53,7 @@ def _when(ts_event: int, ts_recv: int) -> int:
     return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
 
 
-@kernel
+@brief
 def _keep(
     records: NDArray[np.void],
     kind: NDArray[np.uint8],

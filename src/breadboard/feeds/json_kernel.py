@@ -25,7 +25,7 @@ from breadboard.feeds.json_layouts import Layouts, Trace, bare_layouts, begin_tr
 from breadboard.feeds.json_tokens import CLOSE, COLON, COMMA, OPEN, QUOTE, Levels, after_space, text_end
 from breadboard.feeds.json_values import EVERY, FORM, NOTES, SEEN, SYMBOL_SPAN, WORD, read_value
 from breadboard.feeds.words import SymbolTable, find_word
-from breadboard.model.kernels import inlined, kernel
+from breadboard.model.kernels import brief, inlined, kernel
 from breadboard.model.kinds import RecordKind
 from breadboard.model.pointers import pointer
 
@@ -210,7 +210,7 @@ def _bare_levels(levels: Levels) -> Levels:
     return Levels(pointer(levels.side), pointer(levels.price), pointer(levels.size), pointer(levels.size_exp))
 
 
-@kernel
+@brief
 def lay_out(
     kind: NDArray[np.uint8],
     begin: NDArray[np.int64],

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from breadboard.journal.checksum import Int, crc32c
 from breadboard.journal.format import FRAME_ENTRY_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX, encode_record
 from breadboard.model.frames import FRAME_COLUMNS, Frames
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 
 BEGIN, FIRST, NEXT, COUNT, KIND, CRC, TS_LAST, LENGTH = range(8)
 """Columns of a table of records: byte position, first and next offset, frames, kind, checksum, last frame's ts_recv,
@@ -83,7 +83,7 @@ def _scan(
     return rows, done
 
 
-@kernel
+@brief
 def _runs(records: NDArray[np.int64], total: NDArray[np.int64], holes: NDArray[np.int64]) -> int:
     """Fill in the frames before each record, and of all, and the rows behind which offsets do not continue."""
     count = total[0] = 0
@@ -97,7 +97,7 @@ def _runs(records: NDArray[np.int64], total: NDArray[np.int64], holes: NDArray[n
     return count
 
 
-@kernel
+@brief
 def _fill(
     data: NDArray[np.uint8],
     records: NDArray[np.int64],

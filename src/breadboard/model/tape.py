@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from breadboard.model.decimals import ABSENT, SIZE_EXP
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import NO_INSTRUMENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind
 
 _LAST_OF_MARKET: Final = int(EventKind.BOOK_SNAPSHOT)
@@ -67,7 +67,7 @@ class Contents(NamedTuple):
     """One more than the highest dense id."""
 
 
-@kernel
+@brief
 def _look(kind: NDArray[np.uint8], instrument: NDArray[np.int32], kinds: NDArray[np.int64]) -> int:
     """Count the rows of each kind; return one more than the highest instrument."""
     highest = NO_INSTRUMENT
