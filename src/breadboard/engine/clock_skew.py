@@ -69,7 +69,7 @@ def _count(
         lag = ts_recv[row] - ts_event[row]
         which = slot[source[row]]
         if which < 0:
-            if is_full:
+            if is_full or what == _ORDER:  # orders alone do not make a source one whose clock is judged
                 continue
             return row
         counts[which, _bucket(lag)] += 1
