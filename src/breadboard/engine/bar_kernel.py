@@ -71,7 +71,7 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 
 @kernel
-def collect(
+def _collect_known(
     slots: NDArray[np.void],
     owners: NDArray[np.void],
     count: int,
@@ -79,7 +79,41 @@ def collect(
     days: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> int:
-    """Write every provisional bar to ``out``, which has as many places as there are; return how many."""
+    """Write the provisional bars from the oldest to the newest number of each ring, in order; return how many.
+
+    -1 where ``out`` has more places: then one was left behind by more than its ring.
+    """
+    at = met = 0
+    for which in range(count):
+        owner = owners[which]
+        for interval in range(len(SECONDS)):
+            newest, ring = owner.newest[interval], RINGS[interval]
+            if owner.oldest[interval] == NONE_OPEN:
+                continue
+            for number in range(max(owner.oldest[interval], newest - ring + 1), newest + 1):
+                slot = slots[which, PLACES[interval] + number % ring]
+                if slot.state == _PROVISIONAL and slot.number == number and met < len(out):
+                    met += 1
+                    at = copy_out(slot, owner, which, interval, _PROVISIONAL, offset, days, out, at)
+    return at if met == len(out) else -1
+
+
+@kernel
+def collect(
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    count: int,
+    offset: int,
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+) -> tuple[int, bool]:
+    """Write every provisional bar to ``out``, which has as many places as there are.
+
+    Returns how many, and whether they are in order: by instrument, interval and time.
+    """
+    at = _collect_known(slots, owners, count, offset, days, out)
+    if at >= 0:
+        return at, True
     at = 0
     for which in range(count):
         for interval in range(len(SECONDS)):
@@ -87,7 +121,7 @@ def collect(
                 slot = slots[which, place]
                 if slot.state == _PROVISIONAL and at < len(out):
                     at = copy_out(slot, owners[which], which, interval, _PROVISIONAL, offset, days, out, at)
-    return at
+    return at, False
 
 
 @kernel

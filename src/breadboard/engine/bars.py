@@ -99,9 +99,10 @@ class Bars:
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
         out = np.zeros(int(self._meter[core.OPEN]), BAR)
-        out = out[: core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)]
+        count, ordered = core.collect(self._slots, self._owners, self._known, self._offset, self._days, out)
+        out = out[:count]
         self._complete(out)
-        return out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
+        return out if ordered else out[np.lexsort((out["ts_open"], out["interval"], out["instrument"]))]
 
     def counters(self) -> dict[str, int]:
         """Return what is not in bars as it should be.

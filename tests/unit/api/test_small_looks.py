@@ -49,7 +49,8 @@ def pieces(rows: list[dict[str, Any]], cuts: list[int]) -> list[Tape]:
 
 
 def is_news(rows: Tape) -> NDArray[np.bool_]:
-    return (rows.kind == EventKind.TRADE) & (rows.flags & Flag.DUPLICATE == 0) & (rows.instrument >= 0)
+    found: NDArray[np.bool_] = (rows.kind == EventKind.TRADE) & (rows.flags & Flag.DUPLICATE == 0)
+    return found & (rows.instrument >= 0)
 
 
 @given(ROWS, CUTS)

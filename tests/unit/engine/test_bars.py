@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breadboard.engine.bar_kernel import BELIEVED
+from breadboard.engine.bar_kernel import BELIEVED, NONE_OPEN
 from breadboard.engine.bars import Bars
 from breadboard.engine.found import FOUND
 from breadboard.model.bars import INTERVALS
@@ -357,3 +357,30 @@ def test_between_a_restart_and_the_next_connection_everything_may_be_missing() -
     stage.on_tape(tape(rows, [(1, restart)]))
     (minute,) = (bar for bar in stage.open_bars() if bar["interval"] == 60)
     assert minute["completeness"] == pytest.approx(1 - (20 + 8) / 60)  # the first 20 s were before we listened
+
+
+def test_a_bar_left_behind_by_a_source_that_fell_silent_is_open_still() -> None:
+    stage = bars()
+    stage.on_tape(tape([trade(1, 0, source=1), trade(2, 100 * SECOND, source=2)]))
+    seconds = [(int(bar["ts_open"]) - T0) // SECOND for bar in stage.open_bars() if bar["interval"] == 1]
+    assert seconds == [0, 100], "further apart than the bars of a second that are kept"
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 2), st.integers(0, 2), st.sampled_from([0, 1, 3, 40, 70, 400]), st.integers(0, 9)),
+        max_size=30,
+    )
+)
+def test_open_bars_are_all_there_are_in_order(trades: list[tuple[int, int, int, int]]) -> None:
+    now, rows = 0, []
+    for number, (instrument, source, later, back) in enumerate(trades):
+        now += later
+        rows.append(trade(number, max(0, now - back) * SECOND, source=source, instrument=instrument))
+    stage, looking = bars(), bars()
+    stage.on_tape(tape(rows))
+    looking.restore(stage.snapshot())
+    looking._owners["oldest"] = NONE_OPEN  # what is known of none is looked for in whole rings
+    found = stage.open_bars()
+    assert found.tobytes() == looking.open_bars().tobytes()
+    assert int(np.count_nonzero(stage._slots["state"] == PROVISIONAL)) == len(found)
