@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.model.bars import BAR
+from breadboard.model.bars import NO_BARS
 from breadboard.model.executions import Fill, Order
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
@@ -307,6 +307,7 @@ class Decoded:
     """What a run of frames meant. ``len(frames) == data + control + len(quarantined)``."""
 
     tape: Tape
+    """Its ``flags`` and ``instrument`` are the caller's to write to."""
     data: int
     control: int
     quarantined: tuple[tuple[int, str], ...]
@@ -316,7 +317,7 @@ class Decoded:
     checked: int = 0
     """Book messages whose checksum was compared, ``failed`` of them in vain."""
     failed: int = 0
-    bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
+    bars: NDArray[np.void] = field(default_factory=lambda: NO_BARS)
     """``BAR`` rows that the vendor made itself, in journal order, ``instrument`` a local id like the tape's."""
     notes: Mapping[tuple[int, int], Mapping[str, Any]] = field(default_factory=dict)
     """By ``(offset, index)``, what a row says beyond the tape's columns. Of STATUS rows always, of others if asked.

@@ -6,18 +6,25 @@ from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
 from breadboard.model.outputs import Outputs
-from breadboard.model.tape import Tape, of_market
+from breadboard.model.tape import Tape
 
 SILENT_NS: Final = 10_000_000_000
 """A feed from which nothing at all came for this long is shown as stale, whatever it last said.
 
 It is the silence of a whole feed with its heartbeats, never that of one thin instrument.
 """
+_BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_STATUS: Final = int(EventKind.STATUS)
+_GAP: Final = int(EventKind.GAP)
+_CLOCK: Final = int(EventKind.CLOCK)
+_ORDER: Final = int(EventKind.ORDER)
 _DOWN: Final = frozenset({GapReason.RESTART, GapReason.DISCONNECT, GapReason.STORAGE})
 _CODES: Final = {
     StatusCode.FEED_UP: "live",
@@ -93,44 +100,79 @@ def harms(feed: Mapping[str, Any]) -> bool:
     return feed["state"] != "live" and not (feed["aside"] and feed["state"] == "down")
 
 
+@brief
+def _hear(
+    kind: NDArray[np.uint8],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    places: NDArray[np.int64],
+    heard: NDArray[np.int64],
+) -> int:
+    """Fill a row of ``heard[sources, 6]`` for each source that said something; return how many.
+
+    A row has the source, how many rows it has, and its last row that names an instrument, that is a sign of life, of
+    the market, a remark (-1 for none). ``places``, by source, are -1 before and after.
+    """
+    count = 0
+    for row in range(len(kind)):
+        what = kind[row]
+        if what == _CLOCK:  # our own heartbeat says nothing about a venue
+            continue
+        place = places[source[row]]
+        if place < 0:
+            place = places[source[row]] = count
+            heard[place, 0], heard[place, 1] = source[row], 0
+            heard[place, 2] = heard[place, 3] = heard[place, 4] = heard[place, 5] = -1
+            count += 1
+        heard[place, 1] += 1
+        if instrument[row] >= 0:
+            heard[place, 2] = row
+        if what != _GAP:  # a gap is our remark; only what the venue sent is a sign of life
+            heard[place, 3] = row
+        if what <= _BOOK_SNAPSHOT or what == _ORDER:
+            heard[place, 4] = row
+        else:
+            heard[place, 5] = row
+    for place in range(count):
+        places[heard[place, 0]] = -1
+    return count
+
+
 class Feeds:
     """The feeds seen so far, by source number. Not thread-safe; LiveMarket holds the lock."""
 
     def __init__(self) -> None:
         self.by_source: dict[int, FeedState] = {}
+        self._places = np.full(1 << 16, -1, np.int64)
 
     def take(self, outputs: Outputs, instruments: Instruments) -> None:
         """Learn from one run of rows, in journal order."""
         tape = outputs.tape
-        if not len(tape):
-            return
-        spoken = tape.kind != EventKind.CLOCK  # our own heartbeat says nothing about a venue
-        # Only those that are there: our clock's number is the highest there can be, and would make a range of them all.
-        for source in np.unique(tape.source[spoken]).tolist():
-            self._take_source(source, tape, np.flatnonzero(spoken & (tape.source == source)), instruments)
+        heard = np.empty((min(len(tape), len(self._places)), 6), np.int64)
+        count = _hear(tape.kind, tape.source, tape.instrument, self._places, heard)
+        for source, rows, *last in heard[:count].tolist():
+            feed = self.by_source.get(source) or self.by_source.setdefault(source, FeedState(source))
+            feed.rows += rows
+            self._take_last(feed, tape, last, instruments)
         for _, _, gap in outputs.gaps:
             feed = self.by_source.setdefault(gap.source, FeedState(gap.source))
             feed.gaps[gap.reason.label] = feed.gaps.get(gap.reason.label, 0) + 1
 
-    def _take_source(self, source: int, tape: Tape, rows: np.ndarray[Any, Any], instruments: Instruments) -> None:
-        feed = self.by_source.setdefault(source, FeedState(source))
-        kinds = tape.kind[rows]
-        feed.rows += len(rows)
-        named = rows[tape.instrument[rows] >= 0]
-        if feed.venue is None and len(named):
-            feed.venue = instruments[int(tape.instrument[named[-1]])].venue
-        arrived = rows[kinds != EventKind.GAP]  # a gap is our remark; only what the venue sent is a sign of life
-        if len(arrived):
-            feed.ts_recv = max(feed.ts_recv, int(tape.ts_recv[arrived[-1]]))
-        market = rows[of_market(kinds)]
-        if len(market):
-            feed.flags, feed.is_market = int(tape.flags[market[-1]]), True
-        telling = rows[(kinds == EventKind.STATUS) | (kinds == EventKind.GAP)]
-        after = int(market[-1]) if len(market) else -1
-        if after >= 0:
+    def _take_last(self, feed: FeedState, tape: Tape, last: list[int], instruments: Instruments) -> None:
+        """Learn from the last rows of a source: see ``_hear``."""
+        named, arrived, market, remark = last
+        if feed.venue is None and named >= 0:
+            feed.venue = instruments[int(tape.instrument[named])].venue
+        if arrived >= 0:
+            feed.ts_recv = max(feed.ts_recv, int(tape.ts_recv[arrived]))
+        if market >= 0:
+            feed.flags, feed.is_market = int(tape.flags[market]), True
             feed.said = "live"
-        for row in telling[telling > after].tolist():
-            feed.said = _said(tape, row) or feed.said
+        if remark > market:
+            telling = (tape.source == feed.source) & ((tape.kind == _STATUS) | (tape.kind == _GAP))
+            telling[: market + 1] = False
+            for row in telling.nonzero()[0].tolist():
+                feed.said = _said(tape, row) or feed.said
 
 
 def _said(tape: Tape, row: int) -> str | None:

@@ -1,16 +1,18 @@
 """The newest trades in order, under a sequence without holes."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
+from breadboard.model.kernels import brief
 from breadboard.model.tape import Tape
 
 CAPACITY: Final = 1 << 17
-_COLUMNS: Final = (
+_COLUMNS: Final = attrgetter(
     *("instrument", "price", "size", "size_exp", "side", "trade_id", "ts_event", "ts_recv"),
     *("flags", "offset", "index"),
 )
@@ -32,6 +34,41 @@ TRADE: Final = np.dtype(
         ("seq", np.int64),
     ]
 )
+
+
+@brief
+def _append(
+    rows: NDArray[np.void],
+    end: int,
+    at: NDArray[np.int64],
+    ts_read: int,
+    ts_engine: int,
+    instrument: NDArray[np.int32],
+    price: NDArray[np.int64],
+    size: NDArray[np.int64],
+    size_exp: NDArray[np.int8],
+    side: NDArray[np.uint8],
+    trade_id: NDArray[np.int64],
+    ts_event: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    flags: NDArray[np.uint16],
+    offset: NDArray[np.int64],
+    index: NDArray[np.uint16],
+) -> int:
+    """Put the trades at these places of a tape into the ring, from sequence ``end`` on; return the next sequence."""
+    for row in at:
+        trade = rows[end % len(rows)]
+        trade.instrument, trade.price, trade.size, trade.size_exp = (
+            instrument[row],
+            price[row],
+            size[row],
+            size_exp[row],
+        )
+        trade.side, trade.trade_id, trade.flags = side[row], trade_id[row], flags[row]
+        trade.ts_event, trade.ts_recv, trade.ts_read, trade.ts_engine = ts_event[row], ts_recv[row], ts_read, ts_engine
+        trade.offset, trade.index, trade.seq = offset[row], index[row], end
+        end += 1
+    return end
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +98,8 @@ class TradeRing:
 
     def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int, ts_read: int = ABSENT) -> None:
         """Take these rows of a tape, which are trades, in order."""
-        kept = rows[-len(self._rows) :]
-        self.end += len(rows)
-        seqs = np.arange(self.end - len(kept), self.end)
-        places = seqs % len(self._rows)
-        for name in _COLUMNS:
-            self._rows[name][places] = getattr(tape, name)[kept]
-        self._rows["ts_read"][places] = ts_read
-        self._rows["ts_engine"][places] = ts_engine
-        self._rows["seq"][places] = seqs
+        if len(rows):
+            self.end = _append(self._rows, self.end, rows, ts_read, ts_engine, *_COLUMNS(tape))
 
     def read(
         self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False

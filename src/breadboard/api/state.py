@@ -16,6 +16,10 @@ STATE: Final = np.dtype(
     ]
 )
 """One record an instrument: ``LATEST``, and two fields that are not of the journal."""
+PIECE: Final = np.dtype((np.void, LATEST.itemsize))
+"""A record of ``LATEST`` as nothing but bytes."""
+IN_PIECES: Final = np.dtype([("latest", PIECE), *((name, STATE[name]) for name in ("ts_engine", "revision"))])
+"""``STATE``, for who copies all of ``LATEST`` at once."""
 
 
 def unknown(count: int) -> NDArray[np.void]:

@@ -93,7 +93,7 @@ class ActivityBars:
         """Take the next rows; return the bars concluded, in the order of the trades and of the specs, or None."""
         if not self.specs:
             return None
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         parts: list[NDArray[np.void]] = []
         row = 0
         for stop in (*self._stops(tape), len(tape)):

@@ -33,6 +33,7 @@ from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 _OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
+_TRADE: Final = int(EventKind.TRADE)
 _GAP: Final = int(EventKind.GAP)
 _STATUS: Final = int(EventKind.STATUS)
 _UP: Final = int(StatusCode.FEED_UP)
@@ -84,7 +85,7 @@ class Bars:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the bar versions concluded, in order, or None."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         parts: list[NDArray[np.void]] = []
         row = 0
         for stop in self._stops(tape):
@@ -158,9 +159,10 @@ class Bars:
 
     def _stops(self, tape: Tape) -> list[int]:
         """Return the rows before which the kernel has to pause, because something may be missing there; and the end."""
-        marks = (tape.kind == EventKind.GAP) | (
-            (tape.kind == EventKind.STATUS) & ((tape.code == StatusCode.FEED_UP) | (tape.code == StatusCode.FEED_DOWN))
-        )
+        kinds = tape.contents.kinds
+        if not (kinds[_GAP] or kinds[_STATUS] or self._holes or (self._keeps and kinds[_TRADE])):
+            return [len(tape)]
+        marks = (tape.kind == _GAP) | ((tape.kind == _STATUS) & ((tape.code == _UP) | (tape.code == _DOWN)))
         if self._keeps:
             marks |= _takes_back(tape)
         holes = {(int(hole["offset"]), int(hole["index"])) for hole in self._holes}

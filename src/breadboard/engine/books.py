@@ -105,7 +105,7 @@ class Books:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
-        self.grow(int(tape.instrument.max(initial=-1)) + 1)
+        self.grow(tape.contents.instruments)
         rows: list[tuple[int, ...]] = []
         row = 0
         self._tops.begin()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.tape import Tape
 
@@ -45,7 +45,7 @@ def _bucket(lag: int) -> int:
     return _SIDE + place if lag >= 0 else _SIDE - 1 - place
 
 
-@kernel
+@brief
 def _count(
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],
@@ -55,19 +55,27 @@ def _count(
     slot: NDArray[np.int64],
     counts: NDArray[np.int64],
     late: NDArray[np.int64],
-) -> None:
-    """Add the rows' lags; ``late[s]`` counts those below SUSPECT_NS."""
-    for row in range(len(kind)):
+    start: int,
+    is_full: bool,
+) -> int:
+    """Add the lags of the rows from one on; ``late[s]`` counts those below SUSPECT_NS.
+
+    Returns the row whose source has no slot yet, unless there are no more, or the end.
+    """
+    for row in range(start, len(kind)):
         what = kind[row]
         if not (_TRADE <= what <= _DELTA or what == _ORDER) or ts_event[row] == ABSENT or flags[row] & _LAST_KNOWN:
             continue
         lag = ts_recv[row] - ts_event[row]
         which = slot[source[row]]
         if which < 0:
-            continue
+            if is_full or what == _ORDER:  # orders alone do not make a source one whose clock is judged
+                continue
+            return row
         counts[which, _bucket(lag)] += 1
         if lag < SUSPECT_NS:
             late[which] += 1
+    return len(kind)
 
 
 class ClockSkew:
@@ -81,9 +89,13 @@ class ClockSkew:
 
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
-        if len(self._sources) < MOST_SOURCES and (self._slot[tape.source] < 0).any():
-            self._meet(tape)
-        _count(tape.kind, tape.flags, tape.source, tape.ts_event, tape.ts_recv, self._slot, self._counts, self._late)
+        row = 0
+        columns = (tape.kind, tape.flags, tape.source, tape.ts_event, tape.ts_recv)
+        while row < len(tape):
+            is_full = len(self._sources) == MOST_SOURCES  # no batch decides who is one too many
+            row = _count(*columns, self._slot, self._counts, self._late, row, is_full)
+            if row < len(tape):
+                self._open(int(tape.source[row]))
 
     def lags(self, source: int) -> int:
         """Return how many lags of the source were seen."""
@@ -131,14 +143,6 @@ class ClockSkew:
                 self._open(source)
                 self._counts[self._slot[source], parts[name]] = parts[f"{source}.counts"]
                 self._late[self._slot[source]] = parts[f"{source}.late"]
-
-    def _meet(self, tape: Tape) -> None:
-        """Open the sources whose first lag is here, in the order of the tape: no batch decides who is one too many."""
-        strange = (self._slot[tape.source] < 0) & (tape.kind >= _TRADE) & (tape.kind <= _DELTA)
-        strange &= (tape.ts_event != ABSENT) & (tape.flags & _LAST_KNOWN == 0)
-        sources, first = np.unique(tape.source[strange], return_index=True)
-        for source in sources[np.argsort(first)][: MOST_SOURCES - len(self._sources)].tolist():
-            self._open(source)
 
     def _open(self, source: int) -> None:
         self._slot[source] = len(self._sources)

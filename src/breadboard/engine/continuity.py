@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from breadboard.engine.found import found
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind, Flag, GapReason
 from breadboard.model.tape import Tape
 
@@ -29,7 +29,7 @@ Hole = tuple[int, int, bool]
 """First id, last id, and whether a gap was reported for it."""
 
 
-@kernel
+@brief
 def _follow(
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],
@@ -82,7 +82,7 @@ class Continuity:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: TRADE_ID gaps, open and refilled."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         rows: list[tuple[int, ...]] = []
         row = 0
         while True:

@@ -32,7 +32,7 @@ from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
-from breadboard.model.bars import BAR
+from breadboard.model.bars import NO_BARS
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
@@ -137,7 +137,7 @@ class Engine:
         if len(frames) and frames.offset[0] < self.position:
             frames = frames.take(frames.offset >= self.position)
         if not len(frames):
-            return Outputs(self.position, self.position, Tape.empty(), np.zeros(0, BAR), (), np.zeros(0, np.int64))
+            return Outputs(self.position, self.position, Tape.empty(), NO_BARS, (), np.zeros(0, np.int64))
         routed = self._router.route(frames)
         tape = self.orders.on_tape(routed.tape)
         holes = self.continuity.on_tape(tape)
@@ -162,7 +162,7 @@ class Engine:
             found |= {"opportunities": opportunities, "paper_fills": self.arbitrage.fills}
         found["alerts"] = self._alerts(routed, tape, (holes, breaks), bars, found)
         streams = {name: rows for name, rows in found.items() if rows is not None and len(rows)}
-        bars = np.zeros(0, BAR) if bars is None else bars
+        bars = NO_BARS if bars is None else bars
         if len(routed.bars):
             self.sessions.align(routed.bars)
             self.sessions.mark(routed.bars)
@@ -172,7 +172,7 @@ class Engine:
         self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars), streams)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
-        stamps = frames.ts_journal[np.searchsorted(frames.offset, tape.offset)]
+        stamps = frames.ts_journal[frames.offset.searchsorted(tape.offset)]
         groups = self.consolidated.groups
         rules = tuple(self.rules.registry)
         return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams, groups, rules)
@@ -286,7 +286,7 @@ class Engine:
             for at, source, when, _ in routed.quarantined
             if at not in told
         ]
-        concluded = np.zeros(0, BAR) if bars is None else bars
+        concluded = NO_BARS if bars is None else bars
         return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules)
 
     def _books_of(self, config: EngineConfig) -> Books | PartedBooks:
@@ -371,6 +371,8 @@ def _gap_rows(tape: Tape) -> list[tuple[int, int]]:
 
     GAP rows that a decoder made for a frame it could not read have no gap of their own here: the quarantine tells.
     """
+    if not tape.gaps:
+        return []
     rows = np.flatnonzero(tape.kind == EventKind.GAP)
     by_offset: dict[int, list[int]] = {}
     for row in rows.tolist():

@@ -8,6 +8,7 @@ result knows nothing of batches, and can be snapshotted. Left out is what only o
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ from breadboard.model.tape import EVENT_COLUMNS, LEVEL_COLUMNS, Tape
 
 BLOCK: Final = 1 << 15
 _DIGEST_BYTES: Final = 16
-_COLUMNS: Final = (*EVENT_COLUMNS, *LEVEL_COLUMNS)
+_COLUMNS: Final = attrgetter(*EVENT_COLUMNS, *LEVEL_COLUMNS)
 
 
 class Chain:
@@ -60,8 +61,9 @@ class Digest:
         streams: Mapping[str, NDArray[np.void]],
     ) -> None:
         """Take everything concluded from the next journal offsets."""
-        self._events += take_rows(self._lanes, *(getattr(tape, name) for name in _COLUMNS))
-        self._chains["bar"].update(bars.tobytes())
+        self._events += take_rows(self._lanes, *_COLUMNS(tape))
+        if len(bars):
+            self._chains["bar"].update(bars.tobytes())
         for name, rows in streams.items():
             self._chains.setdefault(name, Chain()).update(rows.tobytes())
         for gap in gaps:

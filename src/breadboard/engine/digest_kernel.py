@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.model.kernels import inlined, kernel
+from breadboard.model.kernels import brief, inlined
 from breadboard.model.kinds import EventKind
 
 ROW_LANES: Final = 15
@@ -38,7 +38,7 @@ def _take(lanes: NDArray[np.uint64], lane: int, word: np.uint64) -> None:
     lanes[lane] = mixed ^ (mixed >> _HALF)
 
 
-@kernel
+@brief
 def take_rows(
     lanes: NDArray[np.uint64],
     kind: NDArray[np.uint8],

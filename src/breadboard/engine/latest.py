@@ -1,5 +1,6 @@
 """The newest of everything: last trade, last quote and the day so far, per instrument."""
 
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT, INT64_MAX
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.latest import blank
 from breadboard.model.sizes import split_size
@@ -52,7 +53,7 @@ def _when(ts_event: int, ts_recv: int) -> int:
     return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
 
 
-@kernel
+@brief
 def _keep(
     records: NDArray[np.void],
     kind: NDArray[np.uint8],
@@ -106,7 +107,7 @@ def _keep(
         record.updates += 1
 
 
-_COLUMNS: Final = (
+_COLUMNS: Final = attrgetter(
     *("kind", "flags", "side", "source", "instrument", "ts_event", "ts_recv", "trade_id"),
     *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
 )
@@ -131,8 +132,8 @@ class Latest:
 
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
-        _keep(self._records, *(getattr(tape, name) for name in _COLUMNS))
+        self._grow(tape.contents.instruments)
+        _keep(self._records, *_COLUMNS(tape))
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""

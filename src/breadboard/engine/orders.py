@@ -44,7 +44,7 @@ class Orders:
 
     def on_tape(self, tape: Tape) -> Tape:
         """Take the next rows; return them with levels and with flags of what was not known."""
-        count = int(np.count_nonzero(tape.kind == _ORDER_KIND))
+        count = tape.contents.kinds[_ORDER_KIND]
         if not count:
             return tape
         flags, begin, end = tape.flags.copy(), tape.level_begin.copy(), tape.level_end.copy()

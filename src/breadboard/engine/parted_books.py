@@ -66,7 +66,7 @@ class PartedBooks:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return ``FOUND`` rows: SEQUENCE and OVERFLOW gaps."""
-        self._grow(int(tape.instrument.max(initial=-1)) + 1)
+        self._grow(tape.contents.instruments)
         self._merged = None
         shares = self._partitions.shares(tape)
         tasks = [partial(books.on_tape, share) for books, share in zip(self.parts, shares, strict=True)]

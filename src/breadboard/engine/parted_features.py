@@ -38,7 +38,7 @@ class PartedFeatures:
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the features of windows that are over, or None."""
-        self._known = max(self._known, int(tape.instrument.max(initial=-1)) + 1)
+        self._known = max(self._known, tape.contents.instruments)
         for mine, features in zip(self._partitions.below(self._known), self._parts, strict=True):
             features.grow(len(mine))
         shares = self._partitions.shares(tape)

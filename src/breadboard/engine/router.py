@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.errors import BreadboardError
-from breadboard.model.bars import BAR
+from breadboard.model.bars import NO_BARS
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
@@ -80,6 +80,8 @@ class Lane:
     decoder: Decoder
     remap: NDArray[np.int32]
     """Local id to engine id; the last element serves NO_INSTRUMENT."""
+    strangers: bool = False
+    """Whether a local id has no engine id yet."""
 
     def extend(self) -> None:
         """Make room in ``remap`` for every local id given so far."""
@@ -88,21 +90,23 @@ class Lane:
             self.remap = np.full(len(self.local) + 1, _UNMAPPED, np.int32)
             self.remap[: len(known)] = known
             self.remap[-1] = NO_INSTRUMENT
+            self.strangers = True
 
     def find(self, instruments: Instruments) -> None:
         """Look up the engine ids of local ones that have none yet."""
         for each in np.flatnonzero(self.remap == _UNMAPPED).tolist():
             found = instruments.find(self.local[each].venue, self.local[each].symbol)
             self.remap[each] = _UNMAPPED if found is None else found
+        self.strangers = bool((self.remap == _UNMAPPED).any())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Part:
     """Some rows on their way to the common tape: a venue's, or the journal's own (no lane)."""
 
     tape: Tape
     lane: Lane | None
-    bars: NDArray[np.void] = field(default_factory=lambda: np.zeros(0, BAR))
+    bars: NDArray[np.void] = field(default_factory=lambda: NO_BARS)
     venues: dict[int, str] = field(default_factory=dict)
     """For gap rows that name a symbol, by offset."""
 
@@ -133,6 +137,9 @@ class Router:
         self.epochs: dict[int, Epoch] = {}
         self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
+        self._speakers = np.zeros(1 << 16, np.int16)
+        """By source, the place in ``_spoken`` of the venue that speaks there."""
+        self._spoken: list[str | None] = [None]
         self._details: Details = {}
         self._rules: list[tuple[int, RuleSet]] = []
         self.counts = Counts()
@@ -143,6 +150,9 @@ class Router:
         """Take a source's connection: its venue and provenance hold for its frames from here on."""
         self.epochs[epoch.source] = epoch
         self.venues[epoch.source] = epoch.venue
+        if epoch.venue not in self._spoken:
+            self._spoken.append(epoch.venue)
+        self._speakers[epoch.source] = self._spoken.index(epoch.venue)
         lane = self._lane(epoch.venue)
         completeness = _COMPLETENESS.get(lane.feed.capabilities.completeness, 0) if lane else 0
         synthetic = int(Flag.SYNTHETIC) if epoch.synthetic else 0
@@ -165,6 +175,8 @@ class Router:
         self.venues.clear()
         self._lanes.clear()
         self._flags[:] = 0
+        self._speakers[:] = 0
+        del self._spoken[1:]
         self._details, self._rules = {}, []
         self.counts = Counts()
 
@@ -172,19 +184,17 @@ class Router:
         """Return what the frames mean. Never raises on what is in them."""
         parts: list[_Part] = []
         bad: list[Quarantined] = []
-        bounds = [*np.flatnonzero(frames.kind == _EPOCH).tolist(), len(frames)]
         begin = 0
-        for end in bounds:
+        for end in [*(frames.kind == _EPOCH).nonzero()[0].tolist(), len(frames)]:
             # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
-            parts += self._run(frames, slice(begin, end), bad)
+            parts += self._run(frames if end - begin == len(frames) else frames.take(slice(begin, end)), bad)
             begin = end
         self._name(parts)
         bad.sort()
         tape = Tape.merge([self._mapped(part) for part in parts])
-        bars = np.concatenate([np.zeros(0, BAR), *(part.bars for part in parts if len(part.bars))])
         details, self._details = self._details, {}
         rules, self._rules = self._rules, []
-        return Routed(tape, bars[np.argsort(bars["offset"], kind="stable")], details, bad, rules)
+        return Routed(tape, _bars(parts), details, bad, rules)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -222,37 +232,34 @@ class Router:
         self._lanes[venue] = lane
         return lane
 
-    def _run(self, frames: Frames, run: slice, bad: list[Quarantined]) -> list["_Part"]:
-        kinds = frames.kind[run]
-        theirs = (kinds == _DATA) | (kinds == _DOCUMENT)
-        if self._condemned and len(kinds):
-            theirs &= ~np.isin(frames.offset[run], list(self._condemned))
-        own = np.flatnonzero(~theirs) + run.start
-        parts = self._own(frames, own, bad) if len(own) else []
-        if len(own) < len(kinds):
-            parts += self._decode(frames, np.flatnonzero(theirs) + run.start, bad)
-        return parts
+    def _run(self, frames: Frames, bad: list[Quarantined]) -> list["_Part"]:
+        theirs = (frames.kind == _DATA) | (frames.kind == _DOCUMENT)
+        if self._condemned:
+            theirs &= ~np.isin(frames.offset, list(self._condemned))
+        own = (~theirs).nonzero()[0]
+        if not len(own):
+            return self._decode(frames, bad)
+        parts = self._own(frames, own, bad)
+        return parts + self._decode(frames.take(theirs), bad) if len(own) < len(frames) else parts
 
-    def _decode(self, frames: Frames, theirs: NDArray[np.int64], bad: list[Quarantined]) -> list["_Part"]:
+    def _decode(self, frames: Frames, bad: list[Quarantined]) -> list["_Part"]:
         """Decode the venues' frames of a run, each venue's at once."""
         parts: list[_Part] = []
-        self.counts.frames += len(theirs)
-        self.counts.bytes += int((frames.end[theirs] - frames.begin[theirs]).sum())
-        sources = frames.source[theirs]
-        by_venue: dict[str | None, list[int]] = {}
-        for source in np.unique(sources).tolist():
-            epoch = self.epochs.get(source)
-            by_venue.setdefault(epoch.venue if epoch else None, []).append(source)
-        for venue, members in by_venue.items():
-            rows = theirs if len(by_venue) == 1 else theirs[np.isin(sources, members)]
+        self.counts.frames += len(frames)
+        self.counts.bytes += int(np.add.reduce(frames.end - frames.begin))
+        speakers = self._speakers[frames.source]
+        places = np.bincount(speakers).nonzero()[0].tolist()
+        for place in places:
+            venue, those = self._spoken[place], frames if len(places) == 1 else frames.take(speakers == place)
             lane = self._lane(venue) if venue else None
             if lane is None:
                 reason = self._unknown[venue] if venue else "no connection is known of this source"
-                self._quarantine(frames, [(row, reason) for row in rows.tolist()], bad)
+                self._quarantine(those, [(row, reason) for row in range(len(those))], bad)
                 continue
-            tape, bars = self._through(lane, frames if len(rows) == len(frames) else frames.take(rows), bad)
+            tape, bars = self._through(lane, those, bad)
             if len(tape) or len(bars):
-                parts.append(_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), lane, bars))
+                np.bitwise_or(tape.flags, self._flags[tape.source], out=tape.flags)
+                parts.append(_Part(tape, lane, bars))
         return parts
 
     def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
@@ -271,7 +278,7 @@ class Router:
                 return self._taken(frame, decoded, bad)
         self._quarantine(frame, [(0, f"the decoder failed: {decoded!r}")], bad)
         self.counts.poisoned += 1
-        return Tape.empty(), np.zeros(0, BAR)
+        return Tape.empty(), NO_BARS
 
     def _tried(self, lane: Lane, frames: Frames) -> Decoded | Exception:
         """Decode, or give the lane a decoder that stands where it stood before, and return what was raised."""
@@ -288,6 +295,8 @@ class Router:
     def _taken(self, frames: Frames, decoded: Decoded, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
         """Count what was decoded, and quarantine what the decoder refused."""
         self._count(decoded)
+        if not decoded.quarantined:
+            return decoded.tape, decoded.bars
         rows = np.searchsorted(frames.offset, [offset for offset, _ in decoded.quarantined]).tolist()
         reasons = [reason for _, reason in decoded.quarantined]
         self._quarantine(frames, list(zip(rows, reasons, strict=True)), bad)
@@ -362,6 +371,8 @@ class Router:
                 ]
                 continue
             lane.extend()
+            if not lane.strangers:
+                continue
             strange = np.flatnonzero(lane.remap[tape.instrument] == _UNMAPPED)
             ids, first = np.unique(tape.instrument[strange], return_index=True)
             for each, row in zip(ids.tolist(), strange[first].tolist(), strict=True):
@@ -384,15 +395,25 @@ class Router:
         """Return the part's tape with engine ids."""
         tape, lane = part.tape, part.lane
         if lane is not None:
-            lane.find(self._instruments)
-            part.bars["instrument"] = lane.remap[part.bars["instrument"]]
-            return replace(tape, instrument=lane.remap[tape.instrument])
+            if lane.strangers:
+                lane.find(self._instruments)
+            if len(part.bars):
+                part.bars["instrument"] = lane.remap[part.bars["instrument"]]
+            tape.instrument[:] = lane.remap[tape.instrument]
+            return tape
         instrument = tape.instrument.copy()
         for offset, gap in tape.gaps:
             if gap.symbol and offset in part.venues:
                 which = self._instruments.find(part.venues[offset], gap.symbol)
                 instrument[tape.offset == offset] = NO_INSTRUMENT if which is None else which
         return replace(tape, instrument=instrument)
+
+
+def _bars(parts: Iterable[_Part]) -> NDArray[np.void]:
+    """Return the bars of all parts in journal order."""
+    bars = [part.bars for part in parts if len(part.bars)]
+    joined = np.concatenate(bars) if bars else NO_BARS
+    return joined[np.argsort(joined["offset"], kind="stable")] if bars else joined
 
 
 class _Clock(msgspec.Struct):

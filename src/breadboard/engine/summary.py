@@ -30,7 +30,6 @@ _COUNTED: Final = {
         EventKind.ORDER,
     )
 }
-_KINDS: Final = len(EventKind) + 1
 _TRADE: Final = int(EventKind.TRADE)
 _STATUS: Final = int(EventKind.STATUS)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
@@ -55,17 +54,17 @@ class Tally:
         self, tape: Tape, gaps: list[tuple[int, int, Gap]], bars: int, streams: Mapping[str, NDArray[np.void]]
     ) -> None:
         """Count what came of the next frames."""
-        kinds = np.bincount(tape.kind, minlength=_KINDS).tolist()
+        kinds = tape.contents.kinds
         for name, kind in _COUNTED.items():
             self.events[name] += kinds[kind]
-        if kinds[_TRADE]:
+        if kinds[_TRADE] and (tape.flags & _DUPLICATE).any():
             again = int(np.count_nonzero((tape.kind == _TRADE) & (tape.flags & _DUPLICATE != 0)))
             self.events["trade"] -= again
             self.duplicates += again
         if kinds[_STATUS]:
             ours = (tape.code == _UP) | (tape.code == _DOWN)
             self.events["status"] -= int(np.count_nonzero((tape.kind == _STATUS) & ours))
-        refilled = sum(gap.state == GapState.REFILLED for _, _, gap in gaps)
+        refilled = sum(gap.state is GapState.REFILLED for _, _, gap in gaps)
         self.gaps += len(gaps) - refilled
         self.refilled += refilled
         self.bars += bars

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from breadboard.feeds.drift import Drift
 from breadboard.feeds.gathering import Gathering, in_row_order, receipt
 from breadboard.feeds.json_dialect import COLUMNS, Dialect
-from breadboard.feeds.json_kernel import SCRATCH, read_frames
+from breadboard.feeds.json_kernel import SCRATCH, lay_out, read_frames
 from breadboard.feeds.json_layouts import Layouts
 from breadboard.feeds.json_tokens import Levels
 from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused, parse_object
 from breadboard.feeds.words import Symbols
+from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import NO_INSTRUMENT, Instruments
@@ -63,7 +64,8 @@ class JsonDecoder:
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
         self.language = language
         self._instruments = instruments
-        self._fast = fast
+        self._longest = language.frame_cap if fast else -1
+        """Bytes of a frame; a longer one is the reference reader's to refuse."""
         self._symbols = Symbols()
         self._layouts = Layouts.none()
         self._drift = Drift()
@@ -81,17 +83,21 @@ class JsonDecoder:
 
     def decode(self, frames: Frames) -> Decoded:
         """Return the frames' events in journal order."""
-        begin, role, heads = self._roles(frames)
-        levels = Levels.room(int(frames.end.sum() - begin.sum()))
-        columns = np.empty((len(COLUMNS), len(frames)), np.int64)
-        spans, second_look = np.empty((len(frames), 3), np.int64), np.empty(len(frames), np.bool_)
-        count = read_frames(
+        count = len(frames)
+        role, bounds = np.empty(count, np.int8), np.empty((2, count), np.int64)
+        begin, end = bounds
+        size, others = lay_out(frames.kind, frames.begin, frames.end, self._longest, role, bounds)
+        heads = self._heads(frames, begin, role) if others else {}
+        levels = Levels.room(size)
+        columns = np.empty((len(COLUMNS), count), np.int64)
+        spans, second_look = np.empty((count, 3), np.int64), np.empty(count, np.bool_)
+        told = read_frames(
             self.language.dialect,
             self._layouts,
             self._symbols.table,
             _read_only(frames.buffer),
             begin,
-            frames.end.astype(np.int64),
+            end,
             role,
             levels,
             columns,
@@ -100,24 +106,22 @@ class JsonDecoder:
             second_look,
             np.zeros(SCRATCH, np.int64),
         )
+        levels, rows = levels.first(told), second_look.nonzero()[0]
+        if not len(rows):
+            return Decoded(_plain_tape(frames, slice(None), columns, levels), count, 0, (), {})
         odd = Gathering(self._intern)
-        rows = np.flatnonzero(second_look)
         self._read_odd(frames, begin, rows, role, heads, columns, spans, odd)
         plain = np.flatnonzero(role != ALONE)
-        tape = _plain_tape(frames, plain, columns, levels.first(count))
+        tape = _plain_tape(frames, plain, columns.take(plain, axis=1), levels)
         if odd:
             tape = in_row_order(Tape.merge([tape, odd.tape(frames)]))
-        data = len(frames) - odd.control - len(odd.quarantined)
+        data = count - odd.control - len(odd.quarantined)
         return Decoded(tape, data, odd.control, tuple(odd.quarantined), odd.ignored, notes=odd.notes)
 
-    def _roles(self, frames: Frames) -> tuple[NDArray[np.int64], NDArray[np.int8], dict[int, DocumentHead]]:
-        """Return where each frame's JSON begins, its role, and the heads of documents."""
-        role = np.full(len(frames), FRAME if self._fast else ALONE, np.int8)
-        begin, heads = frames.begin.astype(np.int64), {}
-        others = frames.kind != _DATA
-        if others.any():
-            role[others] = ALONE
-        for row in np.flatnonzero(frames.kind == _DOCUMENT).tolist() if others.any() else ():
+    def _heads(self, frames: Frames, begin: NDArray[np.int64], role: NDArray[np.int8]) -> dict[int, DocumentHead]:
+        """Return the heads of documents by row; move ``begin`` behind them, and give those a role that are plain."""
+        heads = {}
+        for row in np.flatnonzero(frames.kind == _DOCUMENT).tolist():
             raw = frames.frame(row)
             cut = raw.find(b"\n")
             try:
@@ -126,10 +130,10 @@ class JsonDecoder:
                 continue
             heads[row] = head
             begin[row] += cut + 1
-            if self._fast and head.status == 200 and head.tag.startswith("depth:"):
+            is_plain = head.status == 200 and head.tag.startswith("depth:")
+            if is_plain and frames.end[row] - begin[row] <= self._longest:
                 role[row] = DOCUMENT
-        role[frames.end - begin > self.language.frame_cap] = ALONE
-        return begin, role, heads
+        return heads
 
     def _read_odd(
         self,
@@ -218,8 +222,14 @@ def _read_only(buffer: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return view
 
 
-def _plain_tape(frames: Frames, rows: NDArray[np.int64], columns: NDArray[np.int64], levels: Levels) -> Tape:
-    if len(rows) != len(frames):
-        columns = columns[:, rows]
-    events = dict(zip(COLUMNS, columns, strict=True))
-    return Tape.of(len(rows), events | receipt(frames, rows), dict(zip(LEVEL_COLUMNS, levels, strict=True)))
+def _plain_tape(frames: Frames, rows: slice | NDArray[np.int64], columns: NDArray[np.int64], levels: Levels) -> Tape:
+    """Return as a tape what the kernel wrote of these frames."""
+    bytes_, shorts = columns[:2].astype(np.uint8), columns[2:4].astype(np.uint16)
+    exponents, instrument = columns[4:6].astype(np.int8), columns[6].astype(np.int32)
+    typed = (*bytes_, *shorts, *exponents, instrument, *columns[7:])
+    events: dict[str, NDArray[Any]] = dict(zip(COLUMNS, typed, strict=True))
+    events |= receipt(frames, rows) | dict(zip(LEVEL_COLUMNS, levels, strict=True))
+    events["index"] = np.zeros(len(instrument), np.uint16)
+    events["order_id"] = np.empty(len(instrument), np.int64)
+    events["order_id"].fill(ABSENT)
+    return Tape(**events, gaps=())

@@ -155,9 +155,9 @@ class Gathering:
             self.notes[int(frames.offset[row]), index] = event.notes
 
 
-def receipt(frames: Frames, rows: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
-    """Return the tape columns that a row takes from its frame."""
-    return {name: getattr(frames, name)[rows] for name in ("source", "offset", "ts_recv")}
+def receipt(frames: Frames, rows: slice | NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+    """Return the tape columns that a row takes from its frame; of a slice they are the frames' own."""
+    return {"source": frames.source[rows], "offset": frames.offset[rows], "ts_recv": frames.ts_recv[rows]}
 
 
 def in_row_order(tape: Tape) -> Tape:

@@ -26,9 +26,11 @@ NOWHERE: Final = -1
 BEFORE_FIRST: Final = -2
 """``sequence_prev`` of a venue that sends none: the number before ``sequence_first``."""
 COLUMNS: Final = (
-    *("kind", "flags", "code", "side", "instrument", "ts_event", "sequence", "sequence_first", "sequence_prev"),
-    *("trade_id", "price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp", "level_begin", "level_end"),
+    *("kind", "side", "flags", "code", "size_exp", "ask_size_exp", "instrument"),
+    *("ts_event", "sequence", "sequence_first", "sequence_prev", "trade_id"),
+    *("price", "size", "ask_price", "ask_size", "level_begin", "level_end"),
 )
+"""Those of one type stand together, so that a batch's are cast at once; from ``ts_event`` on all are int64."""
 
 
 class Dialect(NamedTuple):

@@ -25,11 +25,19 @@ from breadboard.feeds.json_layouts import Layouts, Trace, bare_layouts, begin_tr
 from breadboard.feeds.json_tokens import CLOSE, COLON, COMMA, OPEN, QUOTE, Levels, after_space, text_end
 from breadboard.feeds.json_values import EVERY, FORM, NOTES, SEEN, SYMBOL_SPAN, WORD, read_value
 from breadboard.feeds.words import SymbolTable, bare_symbols, find_word
-from breadboard.model.kernels import inlined, kernel
+from breadboard.model.kernels import brief, inlined, kernel
+from breadboard.model.kinds import RecordKind
 from breadboard.model.pointers import pointer
 
 _WIDTH: Final = len(COLUMNS)
-_INSTRUMENT, _TS_EVENT, _SEQUENCE, _FIRST, _PREV, _BEGIN, _END = 4, 5, 6, 7, 8, 16, 17
+_INSTRUMENT, _TS_EVENT, _SEQUENCE, _FIRST, _PREV, _BEGIN, _END = (
+    COLUMNS.index(name)
+    for name in (
+        *("instrument", "ts_event", "sequence", "sequence_first", "sequence_prev"),
+        *("level_begin", "level_end"),
+    )
+)
+_DATA: Final = int(RecordKind.DATA)
 _MOST_UNKNOWN: Final = 8
 _UNKNOWN: Final = NOTES + Trace.SIZE
 SCRATCH: Final = _UNKNOWN + 2 * _MOST_UNKNOWN
@@ -195,6 +203,30 @@ def _is_one_of(known: NDArray[np.int64], value: int) -> bool:
 @kernel
 def _bare_levels(levels: Levels) -> Levels:
     return Levels(pointer(levels.side), pointer(levels.price), pointer(levels.size), pointer(levels.size_exp))
+
+
+@brief
+def lay_out(
+    kind: NDArray[np.uint8],
+    begin: NDArray[np.int64],
+    end: NDArray[np.int64],
+    longest: int,
+    role: NDArray[np.int8],
+    bounds: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Say which frames are data that is not too long (role 0, -1 for others), and where the JSON of each lies.
+
+    Returns the bytes of all frames, and how many are no data.
+    """
+    size = others = 0
+    for row in range(len(kind)):
+        length = end[row] - begin[row]
+        bounds[0, row], bounds[1, row] = begin[row], end[row]
+        is_data = kind[row] == _DATA
+        role[row] = 0 if is_data and length <= longest else -1
+        others += not is_data
+        size += length
+    return size, others
 
 
 @kernel

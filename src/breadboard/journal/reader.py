@@ -6,8 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from breadboard.errors import JournalDamaged, JournalError
 from breadboard.journal.format import ALL_SOURCES, encode_gap
 from breadboard.journal.head import BELIEVABLE, Head
@@ -166,7 +164,7 @@ class Reader:
             return gap
         before = int(window.total[row]) + skip
         count = min(max_frames, int(window.total[window.run_end()]) - before)
-        last = int(np.searchsorted(window.total, before + count)) - 1
+        last = int(window.total.searchsorted(before + count)) - 1
         frames = frames_of(window.data, records[row : last + 1], skip, count)
         if before + count == window.total[last + 1]:
             self._passed(last + 1, int(records[last, NEXT]))

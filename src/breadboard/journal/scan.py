@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from breadboard.journal.checksum import Int, crc32c
 from breadboard.journal.format import FRAME_ENTRY_BYTES, RECORD_HEADER_BYTES, RECORD_PREFIX, encode_record
 from breadboard.model.frames import FRAME_COLUMNS, Frames
-from breadboard.model.kernels import kernel
+from breadboard.model.kernels import brief, kernel
 
 BEGIN, FIRST, NEXT, COUNT, KIND, CRC, TS_LAST, LENGTH = range(8)
 """Columns of a table of records: byte position, first and next offset, frames, kind, checksum, last frame's ts_recv,
@@ -83,7 +83,21 @@ def _scan(
     return rows, done
 
 
-@kernel
+@brief
+def _runs(records: NDArray[np.int64], total: NDArray[np.int64], holes: NDArray[np.int64]) -> int:
+    """Fill in the frames before each record, and of all, and the rows behind which offsets do not continue."""
+    count = total[0] = 0
+    last = len(records) - 1
+    for row in range(len(records)):
+        frames = records[row, 3]
+        total[row + 1] = total[row] + frames
+        if row == last or records[row + 1, 1] != records[row, 1] + frames:
+            holes[count] = row
+            count += 1
+    return count
+
+
+@brief
 def _fill(
     data: NDArray[np.uint8],
     records: NDArray[np.int64],
@@ -134,11 +148,20 @@ def scan(
     return out[:rows].copy(), int(done)
 
 
+def runs(records: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the frames before each record, and of all; and the rows after which offsets do not continue.
+
+    The last row is among these.
+    """
+    total, holes = np.empty(len(records) + 1, np.int64), np.empty(len(records), np.int64)
+    return total, holes[: _runs(records, total, holes)]
+
+
 def frames_of(data: NDArray[np.uint8], records: NDArray[np.int64], skip: int, count: int) -> Frames:
     """Return ``count`` frames of consecutive records, without the first ``skip``, over ``data`` itself."""
-    columns = {name: np.empty(count, dtype) for name, dtype in FRAME_COLUMNS.items()}
-    _fill(data, records, skip, *columns.values())
-    return Frames(data, **columns)
+    columns = [np.empty(count, dtype) for dtype in FRAME_COLUMNS.values()]
+    _fill(data, records, skip, *columns)
+    return Frames(data, *columns)
 
 
 def warm() -> None:
@@ -146,4 +169,5 @@ def warm() -> None:
     prefix, body, _ = encode_record(1, 1, 0, 1, 0, [b"x"], RECORD_PREFIX.pack(1, 0), (1, 1, 1))
     data = np.frombuffer(prefix + body, np.uint8)
     records, _ = scan(data, 0, 1, (0, 1), resync=True)
+    runs(records)
     frames_of(data, records, 0, 1)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from breadboard.errors import JournalError
 from breadboard.journal.format import RECORD_HEADER_BYTES
 from breadboard.journal.head import OFFSET_MAX
-from breadboard.journal.scan import BEGIN, COUNT, FIRST, LENGTH, NEXT, frames_of, scan
+from breadboard.journal.scan import BEGIN, LENGTH, NEXT, frames_of, runs, scan
 from breadboard.journal.segments import Segment, header_of, load
 
 CHUNK_BYTES: Final = 4 << 20
@@ -38,9 +38,7 @@ class Window:
     """Rows after which offsets do not continue, the last row among them."""
 
     def __post_init__(self) -> None:
-        self.total = np.concatenate((np.zeros(1, np.int64), np.cumsum(self.records[:, COUNT])))
-        jumps = self.records[1:, FIRST] != self.records[:-1, FIRST] + self.records[:-1, COUNT]
-        self.holes = np.append(np.flatnonzero(jumps), len(self.records) - 1)
+        self.total, self.holes = runs(self.records)
 
     @staticmethod
     def before(segment: Segment) -> "Window":
@@ -56,7 +54,7 @@ class Window:
 
     def run_end(self) -> int:
         """Return the row after the run of dense offsets that ``row`` is in."""
-        return int(self.holes[np.searchsorted(self.holes, self.row)]) + 1
+        return int(self.holes[self.holes.searchsorted(self.row)]) + 1
 
     def stamp(self) -> int:
         """Return ``ts_recv`` of the first frame not used up; 0 where there is none."""

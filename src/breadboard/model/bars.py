@@ -50,3 +50,4 @@ BAR: Final = np.dtype(
     ]
 )
 """One row per bar version; a later ``offset`` replaces an earlier one."""
+NO_BARS: Final = np.zeros(0, BAR)

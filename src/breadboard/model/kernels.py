@@ -26,6 +26,15 @@ def kernel(function: F) -> F:
     return cast("F", njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
+def brief(function: F) -> F:
+    """Compile a kernel that is done before another thread could begin: it keeps the interpreter lock meanwhile.
+
+    For a few nanoseconds a row. Letting the lock go where somebody waits for it wakes him up, and he may then keep it
+    for as long as a switch takes.
+    """
+    return cast("F", njit(cache=True, nogil=False, error_model="numpy")(function))
+
+
 def inlined(function: F) -> F:
     """Compile a small part of kernels into each of its callers: for what is called for every few bytes.
 

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from breadboard.model.decimals import ABSENT, SIZE_EXP
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import NO_INSTRUMENT
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind
 
 _LAST_OF_MARKET: Final = int(EventKind.BOOK_SNAPSHOT)
@@ -56,7 +58,26 @@ def of_market(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+class Contents(NamedTuple):
+    """What is on a tape, so that nobody looks for what is not."""
+
+    kinds: list[int]
+    """Rows by ``EventKind``."""
+    instruments: int
+    """One more than the highest dense id."""
+
+
+@brief
+def _look(kind: NDArray[np.uint8], instrument: NDArray[np.int32], kinds: NDArray[np.int64]) -> int:
+    """Count the rows of each kind; return one more than the highest instrument."""
+    highest = NO_INSTRUMENT
+    for row in range(len(kind)):
+        kinds[min(kind[row], len(kinds) - 1)] += 1
+        highest = max(highest, instrument[row])
+    return int(highest) + 1
+
+
+@dataclass(frozen=True)
 class Tape:
     """Market events as columns. Prices in 1e-9, sizes ``size * 10 ** size_exp``, times int64 ns UTC.
 
@@ -104,6 +125,13 @@ class Tape:
     def __len__(self) -> int:
         return len(self.kind)
 
+    @cached_property
+    def contents(self) -> Contents:
+        """What is on it; right as long as nobody writes to its kinds and instruments."""
+        kinds = np.zeros(len(EventKind) + 2, np.int64)
+        highest = _look(self.kind, self.instrument, kinds)
+        return Contents(kinds.tolist(), highest)
+
     @staticmethod
     def of(
         rows: int,
@@ -112,18 +140,22 @@ class Tape:
         gaps: Sequence[tuple[int, Gap]] = (),
     ) -> "Tape":
         """Return a tape of ``rows`` events; a column not given holds its default in every row."""
-        unknown = set(events) - set(EVENT_COLUMNS) | set(levels or {}) - set(LEVEL_COLUMNS)
+        levels = levels or {}
+        unknown = (events.keys() - EVENT_COLUMNS.keys()) | (levels.keys() - LEVEL_COLUMNS.keys())
         if unknown:
             raise KeyError(f"no such tape column: {sorted(unknown)}")
         columns: dict[str, NDArray[Any]] = {}
         for name, (dtype, default) in EVENT_COLUMNS.items():
-            given = events.get(name)
-            column = np.full(rows, default, dtype) if given is None else np.asarray(given, dtype)
-            if len(column) != rows:
-                raise ValueError(f"column {name} has {len(column)} rows, the tape {rows}")
+            if name in events:
+                column = np.asarray(events[name], dtype)
+                if len(column) != rows:
+                    raise ValueError(f"column {name} has {len(column)} rows, the tape {rows}")
+            else:
+                column = np.empty(rows, dtype)
+                column.fill(default)
             columns[name] = column
         for name, (dtype, _) in LEVEL_COLUMNS.items():
-            columns[name] = np.asarray((levels or {}).get(name, ()), dtype)
+            columns[name] = np.asarray(levels.get(name, ()), dtype)
         return Tape(**columns, gaps=tuple(gaps))
 
     @staticmethod

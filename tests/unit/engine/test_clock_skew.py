@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breadboard.engine import clock_skew
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.model.kinds import EventKind, Flag
-from tapes import T0, tape
+from tapes import T0, cut, tape
 
 MS = 1_000_000
 
@@ -65,3 +66,33 @@ def test_the_median_is_right_to_a_thousandth(values: list[int]) -> None:
     exact = sorted(values)[(len(values) - 1) // 2] / MS
     assert stage.median_ms(0) == pytest.approx(exact, rel=0.001, abs=0.0011)
     assert stage.lags(0) == len(np.array(values))
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(EventKind), st.integers(0, 3), st.sampled_from([-9, 0, 7]), st.booleans()),
+        max_size=30,
+    ),
+    st.lists(st.integers(0, 30), max_size=4),
+)
+def test_no_batch_decides_whose_lags_are_counted(rows: list[tuple[EventKind, int, int, bool]], at: list[int]) -> None:
+    made = tape(
+        [
+            {"kind": kind, "source": source, "ts_event": T0, "ts_recv": T0 + lag * MS, "flags": Flag.LAST_KNOWN * known}
+            for kind, source, lag, known in rows
+        ]
+    )
+    opening = {EventKind.TRADE, EventKind.QUOTE, EventKind.BOOK_DELTA}
+    counted: dict[int, int] = {}
+    for kind, source, _, known in rows:
+        opens = kind in opening and len(counted) < 2
+        if not known and (source in counted or opens) and kind in opening | {EventKind.ORDER}:
+            counted[source] = counted.get(source, 0) + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock_skew, "MOST_SOURCES", 2)
+        whole, parts = ClockSkew(), ClockSkew()
+        whole.on_tape(made)
+        for piece in cut(made, [min(one, len(rows)) for one in at]):
+            parts.on_tape(piece)
+    assert parts.snapshot() == whole.snapshot()
+    assert {source: whole.lags(source) for source in range(4) if whole.lags(source)} == counted
