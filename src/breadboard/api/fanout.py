@@ -145,9 +145,9 @@ class Fanout:
         if loop is None:
             return
         self.looking, self._listening = False, True
-        began = time.perf_counter()  # the loop's own clock counts milliseconds
+        began = time.thread_time()  # the loop's own clock counts milliseconds, and waiting for others is no work
         self.tick(loop.time())
-        rest = rest_s(time.perf_counter() - began)
+        rest = rest_s(time.thread_time() - began)
         if rest > _SHORTEST_S:
             self.looking, self._listening = True, False
             loop.call_later(rest, self._pass)
@@ -211,7 +211,7 @@ class Fanout:
 
 
 def rest_s(took_s: float) -> float:
-    """Return how long to rest after a pass that took so long."""
+    """Return how long to rest after a pass that took so much of the processor."""
     return min(REST * took_s, PASS_S)
 
 
