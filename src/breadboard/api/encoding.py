@@ -30,6 +30,7 @@ from breadboard.model.number_text import SLACK
 
 Body = bytes | memoryview
 _KEPT_TRADES: Final = 20_000
+_NOTHING: Final = (-1, b"")
 
 
 class Named(Protocol):
@@ -168,14 +169,13 @@ class PackedRows:
 
     def body(self, ids: NDArray[np.int64], records: NDArray[np.void], _: int) -> Body:
         """Return the rows of these instruments."""
-        parts = []
-        for index, record in zip(ids.tolist(), wire.unpack(records[ids]), strict=True):
-            told, row = self._rows.get(index, (-1, b""))
-            if told != record.revision:
-                row = msgspec.msgpack.encode(wire.row(self._named.instrument(index), record, self._fields))
-                self._rows[index] = record.revision, row
-            parts.append(row)
-        return b"".join(parts)
+        wanted, revisions = ids.tolist(), records["revision"][ids].tolist()
+        pairs = zip(wanted, revisions, strict=True)
+        stale = [index for index, revision in pairs if self._rows.get(index, _NOTHING)[0] != revision]
+        for index, record in zip(stale, wire.unpack(records[stale]), strict=True):
+            row = wire.row(self._named.instrument(index), record, self._fields)
+            self._rows[index] = record.revision, msgspec.msgpack.encode(row)
+        return b"".join([self._rows[index][1] for index in wanted])
 
 
 class PackedTrades:

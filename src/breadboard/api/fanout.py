@@ -105,6 +105,7 @@ class Fanout:
         """Whether the next change is to be told: not where one was already, or every client waits for its slot."""
         self.looking = False
         """Whether a pass is on its way."""
+        self._resting = False
         self._bell: asyncio.Handle | None = None
         self._rings = 0.0
         """When the next pass is made if nothing happens; set anew for an earlier moment, and not after each pass."""
@@ -113,7 +114,7 @@ class Fanout:
         """Serve until cancelled. All is done by callbacks: a task more to wake is a third of what a message costs."""
         self._loop = asyncio.get_running_loop()
         stop_listening = self.live.listen(self._notify)
-        self.look_again()
+        self._loop.call_soon(self._pass)
         try:
             await self._loop.create_future()
         finally:
@@ -126,7 +127,7 @@ class Fanout:
         """Make a pass soon, also if nothing more changes: a client could not be told when it was its turn."""
         if not self.looking:
             self.looking = True
-            if self._loop is not None:
+            if self._loop is not None and not self._resting:
                 self._loop.call_soon(self._pass)
 
     def _notify(self) -> None:
@@ -137,21 +138,33 @@ class Fanout:
             loop.call_soon_threadsafe(self._look_now)
 
     def _look_now(self) -> None:
-        if not self.looking:
+        if self._resting:
+            self.looking = True
+        elif not self.looking:
             self._pass()
 
     def _pass(self) -> None:
-        loop = self._loop
-        if loop is None:
+        if self._loop is None:
             return
         self.looking, self._listening = False, True
-        began = time.perf_counter()  # the loop's own clock counts milliseconds
-        self.tick(loop.time())
-        rest = rest_s(time.perf_counter() - began)
-        if rest > _SHORTEST_S:
-            self.looking, self._listening = True, False
-            loop.call_later(rest, self._pass)
-            return
+        began = time.thread_time()  # the loop's own clock counts milliseconds, and waiting for others is no work
+        self.tick(self._loop.time())
+        rest = rest_s(time.thread_time() - began)
+        self._resting = rest > _SHORTEST_S
+        if self._resting:
+            self._loop.call_later(rest, self._rested)
+        else:
+            self._wait(self._loop)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if self.looking:
+            self._pass()
+        elif self._loop is not None:
+            self._wait(self._loop)
+
+    def _wait(self, loop: asyncio.AbstractEventLoop) -> None:
+        """See to a pass at the next slot of a client that is behind, or else at the next whole second."""
         now = loop.time()
         due = min((client.due(now) for client in self.clients), default=now + 1.0)
         due = min(math.ceil(due * 1000) / 1000, int(now) + 1.0)
@@ -211,7 +224,7 @@ class Fanout:
 
 
 def rest_s(took_s: float) -> float:
-    """Return how long to rest after a pass that took so long."""
+    """Return how long to rest after a pass that took so much of the processor."""
     return min(REST * took_s, PASS_S)
 
 

@@ -16,6 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
+from breadboard.api import fanout as fanout_module
 from breadboard.api import wire
 from breadboard.api.app import create_app
 from breadboard.api.fanout import Fanout, rest_s
@@ -93,7 +94,9 @@ def test_a_snapshot_comes_first_and_then_only_what_changes() -> None:
     serve(scenario)
 
 
-def test_after_a_storm_the_client_holds_what_the_server_holds() -> None:
+@pytest.mark.parametrize("rest", [0.0, 0.004])
+def test_after_a_storm_the_client_holds_what_the_server_holds(rest: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout_module, "rest_s", lambda _: rest)
     rng = random.Random(20261120)
 
     async def scenario(market: Market, address: str, everything: Services) -> None:
@@ -324,6 +327,45 @@ def test_messages_of_every_length_arrive_whole() -> None:
 def test_a_pass_over_few_clients_is_followed_by_a_short_rest_and_one_over_many_by_a_bounded_one() -> None:
     assert rest_s(0.0001) == pytest.approx(0.0004)
     assert rest_s(0.05) == 0.005
+
+
+def test_after_a_rest_there_is_a_pass_only_where_something_happened_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout_module, "rest_s", lambda _: 0.002)
+
+    async def scenario() -> None:
+        fanout, passes = Fanout(services(Market())), list[float]()
+        monkeypatch.setattr(fanout, "tick", passes.append)
+        task = asyncio.create_task(fanout.run())
+        await asyncio.sleep(0.2)
+        assert 0 < len(passes) < 20  # a few by the second, and not one after each rest
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scenario())
+
+
+def test_a_pass_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    tick, failed = Fanout.tick, list[float]()
+
+    def failing(self: Fanout, now: float) -> None:
+        if self.clients and not failed:
+            failed.append(now)
+            raise RuntimeError("once")
+        tick(self, now)
+
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], hz=0)
+            await one.until("snapshot")
+            market.apply(market.trade("2"))
+            assert (await one.until("quote"))["data"][0]["price"] == "2.00"
+
+    monkeypatch.setattr(Fanout, "tick", failing)
+    serve(scenario)
+    assert failed
+    assert "once" in caplog.text
 
 
 def test_a_client_that_comes_back_gets_the_trades_it_missed_or_is_told_of_the_gap() -> None:
