@@ -25,8 +25,8 @@ STEP_FRAMES = 65_536
 REST, REST_S = 2, 0.001
 """After a step that took little there is a rest of ``REST`` times as long as it lasted, ``REST_S`` at most.
 
-A step costs most of a millisecond however few frames it takes, and the journal may become durable more often than that:
-one step after the other would leave the interpreter to nobody else, and what is processed has still to be told.
+A step costs a fifth of a millisecond however few frames it takes, and the journal may become durable more often than
+that: one step after the other would leave the interpreter to nobody else, and what is processed has still to be told.
 """
 BEHIND_FRAMES = 2_000
 """A step that found so many frames is not followed by a rest: first things first."""

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _SWITCH_S = 0.0002
 """How long one thread may keep the interpreter from another.
 
-What was found has to be told while the next is found; each compiled stage lets go of the interpreter for its time, and
+What was found has to be told while the next is found; each long kernel lets go of the interpreter for its time, and
 gets it back from a thread that may keep it for so long.
 """
 

@@ -193,8 +193,8 @@ class _Terms:
         return self._place[one]
 
     def check_names(self) -> None:
-        """Raise UsageError for a fee or a latency of what no leg is of: most likely a misspelled one."""
-        venues = {venue for venue, _ in self._legs}
+        """Raise UsageError for a fee or a latency of what nobody knows: most likely a misspelled one."""
+        venues = {venue for venue, _ in self._legs} | TAKER.keys()
         latencies = {} if self._config.paper is None else self._config.paper.latency_ms
         for place, given, known in (
             ("fees", self._config.fees, venues | self._place.keys()),
@@ -203,7 +203,7 @@ class _Terms:
             for name in given:
                 if name not in known:
                     raise _wrong(
-                        f"[engine.arbitrage.{place}] names {name!r}, of which no leg is", ", ".join(sorted(known))
+                        f"[engine.arbitrage.{place}] names {name!r}, which is no leg and no venue", ", ".join(sorted(known))
                     )
 
     def _currencies(self, one: str) -> tuple[str, str]:
