@@ -68,7 +68,7 @@ def _walk() -> None:
 class _Nowhere:
     """A store that keeps nothing."""
 
-    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - a pyarrow.Table, which has no types
+    def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - columns in the form of the store
         """Take rows and forget them."""
 
     def written(self) -> int:

@@ -10,7 +10,7 @@ import outputs_made as made
 from breadboard.errors import StoreError
 from breadboard.store import clickhouse, columns, rows
 from breadboard.store.clickhouse import ClickHouseStore
-from breadboard.store.native import Block
+from breadboard.store.native import Block, Column
 
 PARTS = "SELECT count() AS parts, sum(rows) AS rows FROM system.parts WHERE active AND table = 'trades'"
 
@@ -60,7 +60,7 @@ def test_a_longer_insert_is_cut_and_every_row_is_there_once(
     ],
 )
 def test_what_the_engine_refuses_leaves_nothing_and_what_follows_is_taken(
-    store: ClickHouseStore, column: dict[str, columns.Fixed]
+    store: ClickHouseStore, column: dict[str, Column]
 ) -> None:
     good = trades(5)
     with pytest.raises(StoreError, match="writing 5 rows to trades: ") as caught:
