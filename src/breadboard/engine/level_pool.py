@@ -117,6 +117,12 @@ class LevelPool:
         """Return whether one book's best bid is at or above its best ask."""
         return bool(core.note_crossed(self.sides[which], self.keys))
 
+    def close_ranks(self) -> None:
+        """Win back all free rooms: every room moves up to the one before it, as small as its levels allow."""
+        sides = self.sides[: self.known].reshape(-1, 3)
+        order = np.argsort(sides[:, BEGIN], kind="stable")
+        close_ranks(sides, order, self.keys, self.sizes, self.exps, self.meter)
+
     def packed(self) -> dict[str, Any]:
         """Return all levels and counters for ``pack``; how they lie in the pool is not part of it."""
         return {
@@ -159,9 +165,7 @@ class LevelPool:
     def _widen(self, more: int) -> None:
         """Have ``more`` places behind those in use."""
         if 5 * self.meter[FREE] > self.meter[USED]:
-            sides = self.sides[: self.known].reshape(-1, 3)
-            order = np.argsort(sides[:, BEGIN], kind="stable")
-            close_ranks(sides, order, self.keys, self.sizes, self.exps, self.meter)
+            self.close_ranks()
         self._lengthen(int(self.meter[USED]) + more)
 
     def _lengthen(self, places: int) -> None:

@@ -17,6 +17,7 @@ from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.features import Features
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
+from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.orders import Orders
 from breadboard.engine.rule_state import HOLE
 from breadboard.engine.rules import Rules
@@ -56,6 +57,11 @@ def warm() -> None:
     # The book's plain path calls some of the same kernels with numbers of its own types.
     Books(lambda _: SequenceRule.CHAIN).on_tape(tape.take(np.array([1, 1, 0])))
     bars.open_bars()
+    pool = LevelPool()
+    pool.grow(1)
+    pool.change(0, tape.level_side, tape.level_price, tape.level_size, tape.level_size_exp)
+    pool.close_ranks()  # which books do only when their pool is full
+    pool.clear(0)
     revising = Bars(2000, 5.0, lambda _: True)
     for flags in (Flag(0), Flag.WITHDRAWN):
         revising.on_tape(replace(tape, flags=np.full(rows, flags, np.uint16)))
