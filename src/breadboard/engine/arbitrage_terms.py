@@ -202,9 +202,8 @@ class _Terms:
         ):
             for name in given:
                 if name not in known:
-                    raise _wrong(
-                        f"[engine.arbitrage.{place}] names {name!r}, which is no leg and no venue", ", ".join(sorted(known))
-                    )
+                    what = f"[engine.arbitrage.{place}] names {name!r}, which is no leg and no venue"
+                    raise _wrong(what, f"choose from: {', '.join(sorted(known))}")
 
     def _currencies(self, one: str) -> tuple[str, str]:
         """Return base and quote currency of an instrument: as configured, else as its symbol says."""
