@@ -7,7 +7,7 @@ from typing import Final
 WINDOW_S: Final = 2.0
 ROWS: Final = 500_000
 """Of all tables within the window: at so many, what is merged is soon merged again with what has come meanwhile."""
-PARTS: Final = 200
+PARTS: Final = 400
 """Inserts into one table without a merge: more, and queries would feel it (ClickHouse itself slows down at 1,000)."""
 
 
