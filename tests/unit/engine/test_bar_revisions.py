@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -27,7 +27,7 @@ from breadboard.model.kinds import BarState, Flag, Provenance, RecordKind
 from breadboard.recordings.history_iqfeed import read_ticks
 from breadboard.recordings.lines import document
 from recordings import recording
-from tapes import SECOND, tape, trade
+from tapes import SECOND, T0, tape, trade
 
 Rows = list[dict[str, Any]]
 Key = tuple[int, int, int]
@@ -144,8 +144,13 @@ def newest(parts: Sequence[NDArray[np.void]]) -> dict[Key, tuple[Any, ...]]:
     return found
 
 
+REACH = 40 * SECOND
+"""Of a trade that may still be taken back: bars of a second are kept for a minute."""
+
+
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32))
+@example(seed=211914)
 def test_with_any_trades_taken_back_every_bar_is_what_a_computation_without_them_gives(seed: int) -> None:
     """Twenty of a hundred, at any later moment, in batches of any size, through bytes at every cut."""
     random_ = random.Random(seed)
@@ -161,7 +166,7 @@ def test_with_any_trades_taken_back_every_bar_is_what_a_computation_without_them
         rows.append(row)
         alive.append(row)
         if random_.random() < 0.2:
-            gone = random_.choice(alive)
+            gone = random_.choice([each for each in alive if each["ts_event"] > T0 + now - REACH] or [row])
             same = [
                 each for each in alive if all(each[n] == gone[n] for n in ("instrument", "trade_id", "price", "size"))
             ]
