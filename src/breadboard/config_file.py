@@ -104,6 +104,8 @@ def _with_value(said: str, tree: Any) -> str:  # noqa: ANN401 - any TOML value
             return said
     if place is None or place.group(1).endswith(".key") or isinstance(node, (dict, list)):
         return said
+    if isinstance(node, str) and ("`object`" in said or "`array`" in said or "://" in node or "@" in node):
+        return said  # an address may hold a password, and may stand where a table should
     return f"{said}: {node!r}"
 
 

@@ -39,7 +39,8 @@ def test_a_secret_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         load(path)
     assert "s3cret" not in raised.value.sentence
     assert "MARKET_KEY" in raised.value.sentence
-    path.write_text("[[feeds]]\nvenue = 'x'\nkey = 4711")
-    with pytest.raises(UsageError) as raised:
-        load(path)
-    assert "4711" not in raised.value.sentence
+    for text in ("[[feeds]]\nvenue = 'x'\nkey = 4711", "store = 'clickhouse://u:4711@h'", "api.port = 'x://u:4711@h'"):
+        path.write_text(text)
+        with pytest.raises(UsageError) as raised:
+            load(path)
+        assert "4711" not in raised.value.sentence

@@ -158,9 +158,9 @@ class LiveMarket:
         known = len(self._instruments)
         for index in range(known, len(instruments)):
             instrument = instruments[index]
+            self._instruments.append(instrument)  # first: who finds its id by name asks for it at once
             self._by_id[instrument.id.upper()] = index
             self._by_symbol.setdefault(instrument.symbol.upper(), []).append(index)
-            self._instruments.append(instrument)
         if len(instruments) > len(self._state):
             wider = unknown(2 * len(instruments))
             wider[:known] = self._state[:known]

@@ -42,6 +42,8 @@ class Sockets(WebSocketsSansIOProtocol):
         """Send a whole message, and return True; False, with nothing sent, where the socket is full or closing."""
         if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
             return False
+        if self.disconnected or self.transport.is_closing():  # the long way tells the client's task
+            return False
         self.transport.write(frame_head(len(message), text=text) + message)
         return True
 

@@ -113,7 +113,8 @@ class Subscriber:
         return len(self._replies)
 
     def _subscribe(self, request: Subscribe) -> None:
-        self._hz = PROMPT if request.hz == PROMPT else min(max(request.hz, HZ_MIN), HZ_MAX)
+        # In this order, what is no number (MessagePack can say so) becomes the least.
+        self._hz = PROMPT if request.hz == PROMPT else min(max(HZ_MIN, request.hz), HZ_MAX)
         self._channels = frozenset(request.channels) & frozenset(CHANNELS)
         self._names = list(dict.fromkeys(request.symbols))
         chosen = request.fields
@@ -170,7 +171,8 @@ class Subscriber:
         if "*" in self._names:
             ids = np.arange(count)
         else:
-            ids = np.array(sorted({index for name in self._names for index in live.find(name)}), np.int64)
+            found = {index for name in self._names for index in live.find(name)}
+            ids = np.array(sorted(index for index in found if index < count), np.int64)  # more may have come meanwhile
         updates = np.zeros(count, np.int64)
         updates[: len(self._updates)] = self._updates
         fresh = np.setdiff1d(ids, self._ids)

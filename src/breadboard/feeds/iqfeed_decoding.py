@@ -140,6 +140,8 @@ class _Batch:
         for at, memory in enumerate(memories):
             if memory is None or memory.plan is None or len(memory.last_trade) > most:
                 continue
+            if memory.plan.parts > MOST_FIELDS:  # a line of more could not be told from one of so many
+                continue
             self._lines.places[at] = _places(memory.plan)
             self._lines.fields[at], self._lines.delayed[at] = memory.plan.parts - 1, memory.delayed
 

@@ -116,7 +116,9 @@ class Tables:
         """
         fresh = [self._instruments[place] for place in range(len(self._provenance), len(self._instruments))]
         if fresh:
-            invented = {(each.venue, one) for each in self._epochs.values() if each.synthetic for one in each.wanted}
+            invented = {
+                (each.venue, one) for each in list(self._epochs.values()) if each.synthetic for one in each.wanted
+            }
             names = [(one.venue, one.symbol) for one in fresh]
             codes = [self._known.get(name, rows.SYNTHETIC if name in invented else rows.HISTORY) for name in names]
             self._provenance = np.concatenate([self._provenance, np.array(codes, np.uint8)])

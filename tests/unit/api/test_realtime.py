@@ -8,19 +8,21 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 from websockets.typing import Subprotocol
 
 from breadboard.api import fanout as fanout_module
 from breadboard.api import wire
 from breadboard.api.app import create_app
 from breadboard.api.fanout import Fanout, rest_s
-from breadboard.api.server import running
+from breadboard.api.server import Sockets, running
 from breadboard.api.services import Limits, Services
 from breadboard.api.subscriber import Subscribe, Subscriber
 from breadboard.telemetry.lag import WINDOW_NS
@@ -343,6 +345,56 @@ def test_after_a_rest_there_is_a_pass_only_where_something_happened_meanwhile(mo
             await task
 
     asyncio.run(scenario())
+
+
+def test_after_a_pass_that_fails_the_time_is_told_also_where_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    tick, armed, failed = Fanout.tick, list[bool](), list[float]()
+
+    def failing(self: Fanout, now: float) -> None:
+        if armed and not failed:
+            failed.append(now)
+            raise RuntimeError("once")
+        tick(self, now)
+
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote", "status"])
+            await one.until("snapshot")
+            armed.append(True)
+            while not failed:  # noqa: ASYNC110 - the pass is on the server's thread
+                await asyncio.sleep(0.01)
+            told = [await one.until("status") for _ in range(2)]  # the first may have been on its way
+            assert told[0]["t"] < told[1]["t"]
+
+    monkeypatch.setattr(Fanout, "tick", failing)
+    serve(scenario)
+
+
+@pytest.mark.parametrize(("closing", "disconnected"), [(True, False), (False, True)])
+def test_nothing_is_pushed_into_a_socket_that_is_gone(closing: bool, disconnected: bool) -> None:
+    written: list[bytes] = []
+    gone: Any = object.__new__(Sockets)
+    gone.writable, gone.close_sent, gone.disconnected = asyncio.Event(), False, disconnected
+    gone.conn = SimpleNamespace(state=State.OPEN)
+    gone.transport = SimpleNamespace(is_closing=lambda: closing, write=written.append)
+    gone.writable.set()
+    assert not gone.push(b"{}", text=True)
+    assert written == []
+
+
+def test_a_pace_that_is_no_number_is_the_slowest_and_disturbs_nobody() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address, subprotocols=[Subprotocol("msgpack")]) as odd, client(address) as one:
+            await odd.socket.send(msgspec.msgpack.encode({"op": "sub", "symbols": ["*"], "hz": float("nan")}))
+            assert (await odd.until("subscribed"))["hz"] == 1.0
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], hz=0)
+            await one.until("snapshot")
+            market.apply(market.trade("2"))
+            assert (await one.until("quote"))["data"][0]["price"] == "2.00"
+
+    serve(scenario)
 
 
 def test_a_pass_that_fails_is_not_the_last(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

@@ -2,10 +2,12 @@
 
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
 from breadboard import feeds
+from breadboard.app import pipeline as pipeline_module
 from breadboard.app.pipeline import BEHIND_FRAMES, REST_S, Handover, Pipeline
 from breadboard.clock import SystemClock
 from breadboard.config import EngineConfig
@@ -52,7 +54,8 @@ class Kept:
 
 def followed(reader: Runs, monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], Kept]:
     rests: list[float] = []
-    monkeypatch.setattr(time, "sleep", rests.append)
+    clock = SimpleNamespace(sleep=rests.append, perf_counter=time.perf_counter)
+    monkeypatch.setattr(pipeline_module, "time", clock)  # its own: other threads go on sleeping
     sink = Kept()
     one = Pipeline(reader, Engine(feeds.by_venue, EngineConfig()), sink, SystemClock(), lock=threading.Lock())
     one.follow(lambda: bool(reader.waits))

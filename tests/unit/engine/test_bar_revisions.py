@@ -152,7 +152,7 @@ REACH = 40 * SECOND
 @given(seed=st.integers(0, 2**32))
 @example(seed=211914)
 def test_with_any_trades_taken_back_every_bar_is_what_a_computation_without_them_gives(seed: int) -> None:
-    """Twenty of a hundred, at any later moment, in batches of any size, through bytes at every cut."""
+    """Twenty of a hundred, while their bars are kept, in batches of any size, through bytes at every cut."""
     random_ = random.Random(seed)
     rows: Rows = []
     alive: Rows = []

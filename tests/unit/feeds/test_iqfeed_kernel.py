@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from breadboard.feeds.eastern import parse_clock
 from breadboard.feeds.iqfeed import IQFEED
-from breadboard.feeds.iqfeed_fields import DEFAULT, SELECTED, number, price, side
+from breadboard.feeds.iqfeed_fields import DEFAULT, KNOWN, SELECTED, number, price, side
+from breadboard.feeds.iqfeed_kernel import MOST_FIELDS
 from breadboard.feeds.line_tokens import clock_at, pointed_price, quote_side, whole_at
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning
@@ -162,6 +163,15 @@ def test_the_day_on_which_clocks_turn_is_left_to_the_reader() -> None:
     clocks = [f"0{hour}:{minute}:00.000000" for hour in (0, 1, 2) for minute in (10, 40)] * 20
     raw = [ANNOUNCED, *(line(Most_Recent_Trade_Time=clock, Most_Recent_Trade_Date="11/01/2026") for clock in clocks)]
     frames = framed(raw, stamps=[sunday + at * 60_000_000_000 for at in range(len(raw))])
+    assert decoded(frames, [], fast=True) == decoded(frames, [], fast=False)
+
+
+@pytest.mark.parametrize("count", [MOST_FIELDS - 3, MOST_FIELDS - 2, MOST_FIELDS - 1, MOST_FIELDS])
+def test_a_line_of_more_fields_than_announced_is_told_of_however_many_there_are(count: int) -> None:
+    names = ("Symbol", *SELECTED, *sorted(KNOWN - {"Symbol", *SELECTED}))[:count]
+    announced = b"S,CURRENT UPDATE FIELDNAMES,%b," % ",".join(names).encode()
+    usual = line(names=names[1:])
+    frames = framed([announced, *[usual] * 400, usual + b"more,", *[usual] * 100])
     assert decoded(frames, [], fast=True) == decoded(frames, [], fast=False)
 
 
