@@ -2,8 +2,11 @@
 
 import importlib.util
 import inspect
+import signal
 import sys
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,5 +36,23 @@ def run(name: str, options: Mapping[str, Any]) -> tuple[dict[str, Any], Table | 
     sys.modules[spec.name] = module  # dataclasses look up the module they are made in
     spec.loader.exec_module(module)
     known = inspect.signature(module.run).parameters
-    report: dict[str, Any] = module.run(**{name: value for name, value in options.items() if name in known})
+    with _ending_in_order():
+        report: dict[str, Any] = module.run(**{name: value for name, value in options.items() if name in known})
     return {"peers": {}, **report}, getattr(module, "table", None)
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Have SIGTERM end the benchmark as Ctrl-C does: what it started is ended, too."""
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
