@@ -3,15 +3,14 @@
 import logging
 import queue
 import threading
-import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from breadboard.errors import JournalError
 from breadboard.journal.sealed import seal
 from breadboard.journal.segments import Segment, segment_path
+from breadboard.model.recent import Recent
 
 BUSY_BYTES: Final = 32 << 20
 """Finished within a second: capture then needs the processor more than the disk needs its room."""
@@ -21,25 +20,6 @@ LOOK_S: Final = 0.2
 """Between two looks whether a flood is over."""
 
 _log = logging.getLogger(__name__)
-
-
-class Flood:
-    """Whether more was finished within the last second than can be sealed beside it. ``now`` is in seconds."""
-
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._finished: deque[tuple[float, int]] = deque()
-
-    def note(self, size: int) -> None:
-        """Note a finished segment of so many bytes."""
-        self._finished.append((self._now(), size))
-
-    def lasts(self) -> bool:
-        """Return whether BUSY_BYTES or more were finished within a second."""
-        since = self._now() - 1.0
-        while self._finished and self._finished[0][0] < since:
-            self._finished.popleft()
-        return sum(size for _, size in list(self._finished)) >= BUSY_BYTES
 
 
 class Sealer:
@@ -52,7 +32,7 @@ class Sealer:
     def __init__(self, segments: Sequence[Segment]) -> None:
         self._queue: queue.SimpleQueue[Segment | None] = queue.SimpleQueue()
         self._closing = threading.Event()
-        self._flood = Flood()
+        self._finished = Recent(1.0)
         for segment in segments:
             self.add(segment)
         self._thread = threading.Thread(target=self._run, name="journal-seal", daemon=True)
@@ -61,7 +41,7 @@ class Sealer:
     def add(self, segment: Segment) -> None:
         """Seal this segment when its turn comes."""
         with suppress(OSError):  # retired already
-            self._flood.note(segment.path.stat().st_size)
+            self._finished.add(segment.path.stat().st_size)
         self._queue.put(segment)
 
     def close(self) -> None:
@@ -72,7 +52,7 @@ class Sealer:
 
     def _run(self) -> None:
         while (segment := self._queue.get()) is not None:
-            while self._flood.lasts() and self._queue.qsize() < MOST_WAITING and not self._closing.wait(LOOK_S):
+            while self._is_flooded() and self._queue.qsize() < MOST_WAITING and not self._closing.wait(LOOK_S):
                 pass
             if self._closing.is_set():
                 return
@@ -82,3 +62,7 @@ class Sealer:
                 _log.info("the segment %s was retired before it was sealed", segment.path)
             except (OSError, JournalError) as error:
                 _log.warning("the segment %s stays uncompressed: %s", segment.path, error)
+
+    def _is_flooded(self) -> bool:
+        """Return whether BUSY_BYTES or more were finished within a second."""
+        return self._finished.total() >= BUSY_BYTES

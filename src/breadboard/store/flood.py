@@ -1,8 +1,8 @@
 """When merges of parts had better wait: while rows come in faster than they can be merged and written at once."""
 
-import time
-from collections import deque
 from typing import Final
+
+from breadboard.model.recent import Recent
 
 WINDOW_S: Final = 2.0
 ROWS: Final = 500_000
@@ -16,18 +16,13 @@ class Flood:
 
     def __init__(self) -> None:
         self.lasts = False
-        self._came: deque[tuple[float, int]] = deque()
-        self._rows = 0
+        self._rows = Recent(WINDOW_S)
         self._parts: dict[str, int] = {}
 
     def take(self, table: str, rows: int) -> bool:
         """Note an insert; return whether ``lasts`` is another now."""
-        now = time.monotonic()
-        self._came.append((now, rows))
-        self._rows += rows
-        while self._came[0][0] < now - WINDOW_S:
-            self._rows -= self._came.popleft()[1]
-        fast = self._rows >= ROWS
+        self._rows.add(rows)
+        fast = self._rows.total() >= ROWS
         self._parts = {**self._parts, table: self._parts.get(table, 0) + 1} if fast else {}
         before, self.lasts = self.lasts, fast and max(self._parts.values()) <= PARTS
         return before != self.lasts

@@ -19,8 +19,8 @@ from breadboard.journal import Reader, Writer, acknowledge, floors, forget, info
 from breadboard.journal import sealed as sealed_module
 from breadboard.journal import sealer as sealer_module
 from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
-from breadboard.journal.sealer import BUSY_BYTES, Flood
-from breadboard.journal.segments import listing
+from breadboard.journal.sealer import BUSY_BYTES, Sealer
+from breadboard.journal.segments import Segment, listing
 from breadboard.model.kinds import RecordKind
 from journals import T0, fill, frame_at, gap_of, rows
 
@@ -185,7 +185,7 @@ def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
 ) -> None:
     flood = threading.Event()
     flood.set()
-    monkeypatch.setattr(Flood, "lasts", lambda _: flood.is_set())
+    monkeypatch.setattr(Sealer, "_is_flooded", lambda _: flood.is_set())
     monkeypatch.setattr(sealer_module, "MOST_WAITING", most)
     writer = Writer.open(tmp_path, segment_bytes=4096)
     for _ in range(20):
@@ -204,16 +204,15 @@ def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
     assert all(segment.sealed for segment in listing(tmp_path)[:-1]), "the flood is over"
 
 
-def test_a_flood_is_what_was_finished_within_a_second() -> None:
-    now = 100.0
-    flood = Flood(lambda: now)
-    flood.note(BUSY_BYTES // 2)
-    now += 0.9
-    assert not flood.lasts()
-    flood.note(BUSY_BYTES // 2)
-    assert flood.lasts()
-    now += 0.2
-    assert not flood.lasts(), "the first was finished more than a second ago"
+@pytest.mark.parametrize("share", [1, 2])
+def test_a_flood_is_so_many_bytes_finished_within_a_second(tmp_path: Path, share: int) -> None:
+    sealer = Sealer([])
+    path = tmp_path / "0.seg"
+    path.touch()
+    os.truncate(path, BUSY_BYTES // share)  # a hole: nothing is written
+    sealer.add(Segment(0, path, sealed=False))
+    assert sealer._is_flooded() is (share == 1)
+    sealer.close()
 
 
 def test_what_a_crash_left_unsealed_is_sealed_at_the_next_opening(tmp_path: Path) -> None:

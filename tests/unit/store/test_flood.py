@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from breadboard.model.instruments import Instruments
+from breadboard.model.recent import Recent
 from breadboard.store import flood as flood_module
 from breadboard.store import records
 from breadboard.store.clickhouse import ClickHouseStore
@@ -16,7 +17,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
-        monkeypatch.setattr("breadboard.store.flood.time.monotonic", lambda: self.now)
+        monkeypatch.setattr(flood_module, "Recent", lambda window_s: Recent(window_s, lambda: self.now))
 
 
 def test_it_begins_with_many_rows_in_a_short_time_and_ends_when_they_are_over(monkeypatch: pytest.MonkeyPatch) -> None:
