@@ -23,6 +23,8 @@ BEFORE_NS: Final = int(5.5 * _HOUR_NS)
 """Extended hours begin at 04:00 New York time, the regular session at 09:30."""
 AFTER_NS: Final = 4 * _HOUR_NS
 """They end at 20:00, four hours after the close; after an early close (13:00) at 17:00."""
+AUCTION_NS: Final = _HOUR_NS // 12
+"""For so long after the close, prints may be those of its auction."""
 
 
 def phase(calendar: str, wall_ns: int) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -15,6 +16,11 @@ class Clock(Protocol):
     def mono(self) -> int:
         """Return nanoseconds that never go back. For durations and timeouts."""
         ...
+
+
+def moment(ns: int) -> str:
+    """Return wall ns as ISO 8601, UTC, with nine decimals."""
+    return f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%S}.{ns % 10**9:09d}Z"
 
 
 class SystemClock:

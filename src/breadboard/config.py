@@ -154,14 +154,35 @@ class ApiConfig(Section, frozen=True):
     """The web server."""
 
     host: str = "127.0.0.1"
+    """Any other needs an API key that holds, or nothing is started."""
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+    hosts: tuple[str, ...] = ()
+    """Names, without a port, under which others reach it, also by way of a proxy. With any, a key is needed."""
+    origins: tuple[str, ...] = ()
+    """Web origins whose pages may ask it: ``https://desk.example.com``."""
+    tls_cert: str = ""
+    """A PEM file with the certificate and what is between it and its authority; relative to the configuration file."""
+    tls_key: str = ""
+    """The PEM file of its key, without a passphrase. With both we speak TLS, and nothing else."""
+    requests_per_minute: Annotated[int, Meta(ge=1)] = 60
+    """Of one key; nothing is counted where none is needed."""
+    burst: Annotated[int, Meta(ge=1)] = 20
+    connections_per_key: Annotated[int, Meta(ge=1)] = 20
+    """WebSockets that are open at once; nothing is counted where no key is needed."""
+    session_hours: Annotated[int, Meta(ge=1, le=720)] = 12
+    """How long somebody who signed in with a browser stays so; never longer than the key holds."""
+
+    @property
+    def tls(self) -> tuple[str, str] | None:
+        """Certificate and key; None: we speak plain HTTP."""
+        return (self.tls_cert, self.tls_key) if self.tls_cert else None
 
 
 class SettingsConfig(Section, frozen=True):
-    """The database of what people set: alert rules and watchlists."""
+    """The database of what people set: keys, watchlists and alert rules."""
 
     url: str = ""
-    """For example ``postgresql+psycopg://user@host/breadboard``; empty: SQLite under the data directory."""
+    """For example ``postgresql://user@host/breadboard``; empty: SQLite under the data directory."""
 
 
 TIERS: Final = ("liquid", "semi", "illiquid")

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from breadboard.config import Config, EngineConfig, FeedConfig
+from breadboard.config import ApiConfig, Config, EngineConfig, FeedConfig
 from breadboard.environment import resolved
 from breadboard.errors import UsageError
 from breadboard.model import rules
@@ -50,7 +50,8 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
     if config.rules_file:
         ruled = rules.joined(ruled, read_rules(base / config.rules_file), f"{path} and {config.rules_file}")
     listed = tuple(_with_listed(feed, base) for feed in config.feeds)
-    return msgspec.structs.replace(config, engine=engine, feeds=listed, rules=ruled)
+    api = _with_files(config.api, base, path)
+    return msgspec.structs.replace(config, engine=engine, api=api, feeds=listed, rules=ruled)
 
 
 def read_rules(path: Path) -> RuleSet:
@@ -84,6 +85,17 @@ def _checked(engine: EngineConfig, path: Path | None) -> EngineConfig:
             f"choose from: {' '.join(INTERVALS)}",
         )
     return msgspec.structs.replace(engine, anomalies=tuple(ANOMALIES)) if ALL in engine.anomalies else engine
+
+
+def _with_files(api: ApiConfig, base: Path, path: Path | None) -> ApiConfig:
+    """Put the places of certificate and key that hold wherever we run. Raises UsageError for one without the other."""
+    if bool(api.tls_cert) != bool(api.tls_key):
+        given, missing = ("tls_cert", "tls_key") if api.tls_cert else ("tls_key", "tls_cert")
+        raise _wrong(path, f"`{given}` without `{missing}` - at `$.api`", f'{missing} = "desk.pem"')
+    if api.tls is None:
+        return api
+    cert, key = (str((base / name).absolute()) for name in api.tls)
+    return msgspec.structs.replace(api, tls_cert=cert, tls_key=key)
 
 
 def _wrong(path: Path | None, what: str, hint: str) -> UsageError:

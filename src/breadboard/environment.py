@@ -4,10 +4,12 @@ import os
 import re
 from pathlib import Path
 from tempfile import gettempdir
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from breadboard.config import FeedConfig
 from breadboard.errors import UsageError
+
+if TYPE_CHECKING:  # the client reads its key here, and does without what a configuration needs
+    from breadboard.config import FeedConfig
 
 
 def environment(*names: str) -> dict[str, str]:
@@ -21,7 +23,7 @@ def runtime_dir() -> Path:
     return Path(given) / "breadboard" if given else Path(gettempdir()) / f"breadboard-{os.getuid()}"
 
 
-def key_of(feed: FeedConfig, *variables: str) -> str:
+def key_of(feed: "FeedConfig", *variables: str) -> str:
     """Return the key of a feed, from its ``${NAME}`` or the first of these variables that is set; empty where none is.
 
     Asked for where it is needed and nowhere kept. Blanks around it are left out. Raises UsageError for a name that the

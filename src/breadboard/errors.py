@@ -2,13 +2,19 @@
 
 BreadboardError                 one sentence, a hint that can be pasted, an exit code
 ├── UsageError                  the command or configuration is wrong (exit 2)
+│   ├── Unknown                 there is no such thing, or none that is this person's to see
+│   ├── Forbidden               it belongs to somebody else
+│   └── Taken                   something else stands in the way
 ├── JournalError                the journal cannot be written or read
 │   ├── JournalLocked           another process writes it
 │   └── JournalDamaged          bytes fail their checksum; nothing was changed
 ├── FeedError                   a venue refused, or its conversation broke
 ├── StoreError                  the store cannot be opened, written or asked
 │   └── QueryRefused            the text is not a read-only query of our tables (exit 2)
-└── NotRunning                  a command needs `breadboard up` (exit 1)
+├── Busy                        what was asked for has to wait for something else
+├── TookTooLong                 what was asked for was given up on
+├── NotRunning                  a command needs `breadboard up` (exit 1)
+└── client.errors.ClientError   a question to a server that got no answer; its tree is drawn there
 """
 
 INTERRUPTED = 130
@@ -36,6 +42,18 @@ class UsageError(BreadboardError):
     exit_code = 2
 
 
+class Unknown(UsageError):
+    """There is no such thing, or none that is this person's to see: the two are told in the same words."""
+
+
+class Forbidden(UsageError):
+    """It belongs to somebody else."""
+
+
+class Taken(UsageError):
+    """Something else stands in the way: a name that is taken, a thing that is needed."""
+
+
 class JournalError(BreadboardError):
     """The journal cannot be written or read."""
 
@@ -60,6 +78,14 @@ class QueryRefused(StoreError):
     """The text is not one read-only query of our tables."""
 
     exit_code = 2
+
+
+class Busy(BreadboardError):
+    """What was asked for has to wait for something else, and nobody waits in a queue here."""
+
+
+class TookTooLong(BreadboardError):
+    """What was asked for took longer than it may, and was given up on."""
 
 
 class NotRunning(BreadboardError):
