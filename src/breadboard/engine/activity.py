@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine import activity_kernel as core
 from breadboard.engine.activity_kernel import SPEC, STATE
-from breadboard.engine.books import EVERY_SOURCE
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.errors import UsageError
 from breadboard.model.activity import ACTIVITY_BAR, Activity

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.latest import add_volume
+from breadboard.engine.latest_kernel import add_volume
 from breadboard.model.activity import Activity
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel

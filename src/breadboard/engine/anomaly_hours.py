@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from breadboard import calendars
 from breadboard.engine.anomaly_state import AUCTION, BUCKETS, BY_HOURS, CLOSED
+from breadboard.engine.stretches import after
 from breadboard.model.anomalies import TIMES_OF_DAY
 from breadboard.model.kernels import Record, kernel
 
@@ -16,7 +17,6 @@ EDGE: Final = np.dtype([("begin", np.int64), ("bucket", np.int64)])
 _BLOCK: Final = 4 * 3_600_000_000_000
 _MINUTE: Final = 60_000_000_000
 _AFTER_OPEN: Final = _MINUTE
-_AFTER_CLOSE: Final = 5 * _MINUTE
 _PART: Final = 30 * _MINUTE
 _DAY: Final = TIMES_OF_DAY.index("day")
 
@@ -32,7 +32,7 @@ def edges(calendar: str) -> NDArray[np.void]:
         ("day", opens + _PART),
         ("close", closes - _PART),
         ("auction", closes),
-        ("after", closes + _AFTER_CLOSE),
+        ("after", closes + calendars.AUCTION_NS),
         ("closed", closes + calendars.AFTER_NS),
     )
     table = np.zeros((len(opens), len(begins)), EDGE)
@@ -55,13 +55,7 @@ def bucket_at(owner: Record, when: int, hours: NDArray[np.void], bounds: NDArray
         owner.bucket, owner.bucket_from, owner.bucket_to = block % BUCKETS, block * _BLOCK, (block + 1) * _BLOCK
         return int(owner.bucket)
     first, last = bounds[owner.calendar], bounds[owner.calendar + 1]
-    low, high = first, last
-    while low < high:
-        middle = (low + high) // 2
-        if hours[middle].begin <= when:
-            low = middle + 1
-        else:
-            high = middle
+    low = after(hours, first, last, when)
     owner.bucket = hours[low - 1].bucket if low > first else _DAY
     owner.bucket_from = hours[low - 1].begin if low > first else np.iinfo(np.int64).min + 1
     owner.bucket_to = hours[low].begin if low < last else np.iinfo(np.int64).max
@@ -71,15 +65,10 @@ def bucket_at(owner: Record, when: int, hours: NDArray[np.void], bounds: NDArray
 @kernel
 def outside_s(when: int, calendar: int, hours: NDArray[np.void], bounds: NDArray[np.int64]) -> float:
     """Return by how many seconds a moment in closed hours misses the nearest end or beginning of a session."""
-    low, high = bounds[calendar], bounds[calendar + 1]
-    while low < high:
-        middle = (low + high) // 2
-        if hours[middle].begin <= when:
-            low = middle + 1
-        else:
-            high = middle
-    since = when - hours[low - 1].begin if low > bounds[calendar] else np.iinfo(np.int64).max
-    until = hours[low].begin - when if low < bounds[calendar + 1] else np.iinfo(np.int64).max
+    first, last = bounds[calendar], bounds[calendar + 1]
+    low = after(hours, first, last, when)
+    since = when - hours[low - 1].begin if low > first else np.iinfo(np.int64).max
+    until = hours[low].begin - when if low < last else np.iinfo(np.int64).max
     return min(since, until) * 1e-9
 
 

@@ -22,6 +22,7 @@ from breadboard.engine.anomaly_told import write
 from breadboard.engine.anomaly_tops import conclude_outside, explains, hold_against, lose_top, pass_through, take_top
 from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, remember, tell_jump
 from breadboard.engine.anomaly_windows import close_window, forget, open_window
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.scales import POWERS
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT
@@ -55,7 +56,6 @@ _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _NO_NEWS: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.LATE_PRINT)
-_EVERY_SOURCE: Final = 0xFFFF
 _STALE_VENUE: Final = int(Anomaly.STALE_VENUE)
 
 
@@ -179,10 +179,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 life.seen = ABSENT
         if what in (_STATUS, _GAP):
             for each in range(many) if which < 0 else range(which, which + 1):
-                if which >= 0 or owners[each].source == spoken or spoken == _EVERY_SOURCE:
+                if which >= 0 or owners[each].source == spoken or spoken == EVERY_SOURCE:
                     _remark(owners[each], what, code[row])
             if what == _GAP and which < 0:
-                for each in range(len(sources)) if spoken == _EVERY_SOURCE else range(spoken, spoken + 1):
+                for each in range(len(sources)) if spoken == EVERY_SOURCE else range(spoken, spoken + 1):
                     if each < len(sources):
                         sources[each].seen = ABSENT
         if which >= 0 and (what <= _SNAPSHOT or what == _ORDER):

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.latest import add_split
+from breadboard.engine.latest_kernel import add_split
 from breadboard.engine.sessions import day_begin, day_number
 from breadboard.model.bars import DAY_S, INTERVALS
 from breadboard.model.decimals import ABSENT

@@ -22,8 +22,8 @@ from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
 from breadboard.engine.bar_open import collect
 from breadboard.engine.bar_revision import take_back
 from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
-from breadboard.engine.books import EVERY_SOURCE
 from breadboard.engine.cover import Cover
+from breadboard.engine.hiding import EVERY_SOURCE, OF_BOOKS
 from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import grown, pack, unpack
@@ -32,7 +32,6 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
-_OF_BOOKS: Final = frozenset({GapReason.SEQUENCE, GapReason.OVERFLOW})
 _TRADE: Final = int(EventKind.TRADE)
 _GAP: Final = int(EventKind.GAP)
 _STATUS: Final = int(EventKind.STATUS)
@@ -259,7 +258,7 @@ class Bars:
                 shift = self._shift(int(hole["source"]))
                 self._cover.add(f"i{hole['instrument']}", int(hole["ts_from"]) + shift, int(hole["ts_to"]) + shift)
         source, now = int(tape.source[row]), int(tape.ts_recv[row])
-        if kind == EventKind.GAP and tape.code[row] not in _OF_BOOKS:
+        if kind == EventKind.GAP and tape.code[row] not in OF_BOOKS:
             sources = np.flatnonzero(self._clocks["recv"]).tolist() if source == EVERY_SOURCE else [source]
             for gap in (gap for at, gap in tape.gaps if at == offset and gap.channel in {None, "trade"}):
                 for each in sources:

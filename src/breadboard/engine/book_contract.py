@@ -35,6 +35,7 @@ from enum import StrEnum
 from typing import Final
 
 from breadboard.engine.book_life import Event, Life, Orders
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import EventKind, GapReason, OrderAction, SequenceRule, StatusCode
@@ -42,7 +43,6 @@ from breadboard.model.tape import Tape
 
 MOST_KEPT: Final = 1_000
 """Violations kept in full; all are counted."""
-_EVERY_SOURCE: Final = 0xFFFF
 _OTHERS: Final = (GapReason.TRADE_ID, GapReason.COUNTER)
 """Gaps of trades alone."""
 
@@ -153,7 +153,7 @@ class BookContract:
         if tape.code[at] in _OTHERS or not any(channel in {None, "book"} for channel in channels):
             return
         for each, life in self._lives.items():
-            if each == which or (which < 0 and source in {life.source, _EVERY_SOURCE}):
+            if each == which or (which < 0 and source in {life.source, EVERY_SOURCE}):
                 life.lose()
 
     def _book(self, tape: Tape, at: int, kind: int, told: set[tuple[int, int]]) -> None:

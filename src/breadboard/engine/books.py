@@ -6,7 +6,6 @@ waits for its snapshot, a gap in the journal - takes the plain path here. What e
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,22 +15,18 @@ from breadboard.engine import book_kernel as core
 from breadboard.engine.book_event import BookEvent
 from breadboard.engine.book_kernel import APPLY, ASKS, BIDS, BREAK, HEAD, STALE
 from breadboard.engine.book_tops import BookCopy, Tops
+from breadboard.engine.book_view import NO_BOOK, BookView, view_of
+from breadboard.engine.book_waiting import MAX_WAITING, Waiting
 from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.found import found
+from breadboard.engine.hiding import EVERY_SOURCE, may_hide
 from breadboard.engine.level_pool import LevelPool
 from breadboard.engine.level_rooms import CROSSED, EVENTS, IGNORED, REJECTED, UNSYNCED
-from breadboard.engine.partitions import KEY_GROUPS
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, GapState, OrderAction, SequenceRule
+from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, OrderAction, SequenceRule
 from breadboard.model.tape import Tape
 
-MAX_WAITING: Final = 10_000
-"""Deltas kept an instrument until a snapshot joins them."""
-MAX_WAITING_GROUP: Final = 100_000 // KEY_GROUPS
-"""Deltas kept over all instruments of a key group; beyond it the longest queue among them is let go, and told."""
-EVERY_SOURCE: Final = 0xFFFF
-"""The source of a gap in the journal itself, which may hide anything."""
 _QUARANTINE: Final = int(GapReason.QUARANTINE)
 """Why frames nobody understood are missing: from books whose numbers, if any, would not show the loss of a delta."""
 # Plain integers: looking up a member of an Enum costs more than the row it is compared with.
@@ -41,7 +36,6 @@ _LIVE: Final = int(BookState.LIVE)
 _STALE: Final = int(BookState.STALE)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
-_TOLD_BEFORE: Final = (GapReason.SUBSCRIPTION, GapReason.COUNTER)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _CLEAR: Final = int(OrderAction.CLEAR)
@@ -53,22 +47,6 @@ _LINK: Final = int(SequenceRule.LINK)
 _AFTER: Final = int(SequenceRule.AFTER)
 _IN_STREAM: Final = (_NONE, _LINK)
 """Rules whose snapshot comes in the stream and brings everything: it needs no number, and no delta waits for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class BookView:
-    """One book at one moment. Levels are ``(price, size, size_exp)``, best first."""
-
-    state: BookState
-    sequence: int | None
-    """The venue's number of the last event in it, where the venue has numbers."""
-    bids: list[tuple[int, int, int]]
-    asks: list[tuple[int, int, int]]
-    source: int
-    ts_event: int | None
-    ts_recv: int
-    crossed: bool
-    """The best bid is not below the best ask."""
 
 
 class Books:
@@ -91,15 +69,12 @@ class Books:
         group: Callable[[int], int] = lambda _: 0,
     ) -> None:
         self._rule = rule
-        self._group = group
         self._tops = Tops(watched, copied, deep=deep)
         self._snapshots = snapshots
         self._known = 0
         self._heads = np.zeros(0, HEAD)
         self._pool = LevelPool()
-        self._waiting: dict[int, list[BookEvent]] = {}
-        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
-        """By key group, deltas in ``_waiting``."""
+        self._waiting = Waiting(group)
         self._tails: dict[int, int] = {}
         """By book that a snapshot renewed and no delta followed yet: the last number of the deltas before it."""
 
@@ -145,27 +120,16 @@ class Books:
         """``DEPTH`` rows, one beside each of ``tops``, where ``deep``; of a book that is not LIVE they mean nothing."""
         return self._tops.depths[: self._tops.told]
 
-    def view(self, instrument: int, *, last_known: bool = False) -> BookView:
-        """Return the book; EMPTY for an instrument without one. No levels are served unless it is LIVE.
+    def view(self, instrument: int, *, last_known: bool = False, depth: int | None = None) -> BookView:
+        """Return the book, or its best ``depth`` levels; EMPTY for an instrument without one.
 
+        No levels are served unless it is LIVE.
         ``last_known`` also gives what a STALE one held when it was last believed, at ``sequence``: for reports of a
         run that is over, never for prices of now.
         """
         if not 0 <= instrument < self._known:
-            return BookView(BookState.EMPTY, None, [], [], 0, None, 0, crossed=False)
-        head = self._heads[instrument]
-        live = head["state"] == BookState.LIVE
-        shown = live or (last_known and head["state"] == BookState.STALE)
-        return BookView(
-            state=BookState(int(head["state"])),
-            sequence=_known(head["sequence"]),
-            bids=self._pool.levels(instrument, BIDS) if shown else [],
-            asks=self._pool.levels(instrument, ASKS) if shown else [],
-            source=int(head["source"]),
-            ts_event=_known(head["ts_event"]),
-            ts_recv=int(head["ts_recv"]),
-            crossed=bool(live and head["is_crossed"]),
-        )
+            return NO_BOOK
+        return view_of(self._heads[instrument], self._pool, instrument, last_known=last_known, depth=depth)
 
     def top(self, instrument: int) -> tuple[int, int, int, int, int, int]:
         """Return ``(bid, bid_size, bid_size_exp, ask, ask_size, ask_size_exp)``; ABSENT where a side has nothing."""
@@ -194,9 +158,15 @@ class Books:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; how levels lie in the pool is not part of it."""
-        waiting = [[which, [event.packed() for event in self._waiting[which]]] for which in sorted(self._waiting)]
         tails = [[which, self._tails[which]] for which in sorted(self._tails)]
-        return pack({"heads": self._heads[: self._known], **self._pool.packed(), "waiting": waiting, "tails": tails})
+        return pack(
+            {
+                "heads": self._heads[: self._known],
+                **self._pool.packed(),
+                "waiting": self._waiting.packed(),
+                "tails": tails,
+            }
+        )
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
@@ -204,10 +174,7 @@ class Books:
         self._heads = parts["heads"]
         self._known = len(self._heads)
         self._pool.unpacked(parts)
-        self._waiting = {which: [BookEvent.unpacked(event) for event in events] for which, events in parts["waiting"]}
-        self._kept = dict.fromkeys(range(KEY_GROUPS), 0)
-        for which, events in self._waiting.items():
-            self._kept[self._group(which)] += len(events)
+        self._waiting.unpacked(parts["waiting"])
         self._tails = dict(parts.get("tails", ()))
         self._tops.know(self._known)
 
@@ -289,7 +256,7 @@ class Books:
 
     def _delta(self, which: int, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
         """Take a delta that breaks a live book, found the pool full, or waits for a snapshot."""
-        head, event, waiting = self._heads[which], BookEvent.of(tape, row), self._waiting.get(which, [])
+        head, event, waiting = self._heads[which], BookEvent.of(tape, row), self._waiting.of(which)
         live = head["state"] == _LIVE
         if head["state"] == _EMPTY:
             head["state"] = _SYNCING
@@ -349,20 +316,15 @@ class Books:
 
     def _keep(self, which: int, event: BookEvent, index: int, rows: list[tuple[int, ...]]) -> None:
         """Keep a delta for a snapshot to come; where that is one too many, let the longest queue go, and tell."""
-        self._waiting.setdefault(which, []).append(event)
-        group = self._group(which)
-        self._kept[group] += 1
-        if self._kept[group] > MAX_WAITING_GROUP:
-            alike = (each for each in self._waiting if self._group(each) == group)
-            longest = max(alike, key=lambda each: (len(self._waiting[each]), -each))
-            last = self._waiting[longest][-1].ts_recv
+        gone = self._waiting.keep(which, event)
+        if gone is not None:
+            longest, last = gone
             seen = (event.offset, index, longest, int(self._heads[longest]["source"]))
             rows.append((*seen, int(GapReason.OVERFLOW), 0, last, event.ts_recv, ABSENT, ABSENT))
-            self._forget(longest)
+            self._tails.pop(longest, None)
 
     def _forget(self, which: int) -> None:
-        if which in self._waiting:
-            self._kept[self._group(which)] -= len(self._waiting.pop(which))
+        self._waiting.forget(which)
         self._tails.pop(which, None)
 
     def _renew(self, which: int, tape: Tape, row: int) -> None:
@@ -375,7 +337,7 @@ class Books:
         # Numbers with holes cannot show what an old snapshot misses: it must not be older than the book ever was.
         known = head["state"] == _LIVE or (rule == _AFTER and head["state"] == _STALE)
         older = known and event.last < head["sequence"]
-        later = self._later(which, rule, event.last)
+        later = self._waiting.joining(which, rule, event.last)
         if later is None or (rule not in _IN_STREAM and (older or event.last == ABSENT)):
             self._pool.meter[REJECTED] += 1
             return
@@ -392,25 +354,12 @@ class Books:
 
     def _tail(self, which: int) -> int | None:
         """Return the number of the newest delta that came, where numbers tell what is missing after it."""
-        head, waiting = self._heads[which], self._waiting.get(which)
+        head, waiting = self._heads[which], self._waiting.of(which)
         if head["rule"] not in (_OVERLAP, _CHAIN):
             return None
         if waiting:
             return waiting[-1].last
         return int(head["sequence"]) if head["state"] == _LIVE else None
-
-    def _later(self, which: int, rule: int, book: int) -> list[BookEvent] | None:
-        """Return the waiting deltas that a snapshot of number ``book`` needs, or None where they do not join it."""
-        later: list[BookEvent] = []
-        joining = rule == _CHAIN
-        for event in self._waiting.get(which, ()):
-            verdict = core.judge(rule, joining, book, event.first, event.last, event.prev)
-            if verdict == BREAK:
-                return None
-            if verdict == APPLY:
-                later.append(event)
-                book, joining = event.last, False
-        return later
 
     def _apply(self, which: int, event: BookEvent) -> None:
         """Apply one delta to a live book."""
@@ -441,23 +390,7 @@ class Books:
         self._known = count
 
 
-def may_hide(tape: Tape, row: int, channel: str) -> bool:
-    """Return whether a GAP row may hide something of a channel (``book``, ``quote``).
-
-    One of a subscription that is heard again does not: the book was lost when the loss was told, and renewed since.
-    """
-    gaps = [gap for offset, gap in tape.gaps if offset == tape.offset[row]]
-    if gaps and all(gap.reason in _TOLD_BEFORE and gap.state == GapState.LOST for gap in gaps):
-        return False
-    channels = [gap.channel for gap in gaps]
-    return tape.code[row] != GapReason.TRADE_ID and any(one in {None, channel} for one in channels or [None])
-
-
 def _hole(rule: int, book: int, event: BookEvent) -> tuple[int, int]:
     """Return the first and last venue number missing between a book and an event that does not follow it."""
     last = event.prev if rule == SequenceRule.CHAIN else event.first - 1
     return (book + 1, last) if last > book else (ABSENT, ABSENT)
-
-
-def _known(number: np.int64) -> int | None:
-    return None if number == ABSENT else int(number)

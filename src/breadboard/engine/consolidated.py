@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import consolidated_kernel as core
-from breadboard.engine.books import EVERY_SOURCE, Books, may_hide
+from breadboard.engine.books import Books
 from breadboard.engine.consolidated_legs import (
     BOOK,
     FACE,
@@ -27,6 +27,7 @@ from breadboard.engine.consolidated_legs import (
     STANDS,
     judge,
 )
+from breadboard.engine.hiding import EVERY_SOURCE, may_hide
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.state import pack, unpack
 from breadboard.model.decimals import ABSENT

@@ -92,7 +92,7 @@ class Engine:
         self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws, self.sessions)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
-        self.latest = Latest()
+        self.latest = Latest(self.sessions)
         self.rules = Rules(self.instruments, self._venue_calendar, self._router.venues, self._given)
         self._digest = Digest()
         self._tally = Tally()

@@ -9,6 +9,7 @@ from breadboard.engine.feature_state import INTERVALS
 from breadboard.engine.feature_tops import lose_depth, lose_top, take_depth, take_top
 from breadboard.engine.feature_trades import await_mid, count, pour, settle, sign_of
 from breadboard.engine.feature_windows import close_until, enter
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.scales import POWERS
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, Flag, OrderAction, StatusCode, Uncounted
@@ -36,7 +37,6 @@ _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _NOT_COUNTED: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE)
 _NO_VOLUME: Final = int(Uncounted.VOLUME)
-_EVERY_SOURCE: Final = 0xFFFF
 
 
 @kernel
@@ -106,7 +106,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         what, which = kind[row], instrument[row]
         if what in (_STATUS, _GAP):
             for each in range(many) if which < 0 else range(which, which + 1):
-                if which >= 0 or owners[each].source == source[row] or source[row] == _EVERY_SOURCE:
+                if which >= 0 or owners[each].source == source[row] or source[row] == EVERY_SOURCE:
                     _remark(code[row], what, owners[each], slots[each])
         market = which >= 0 and (what <= _SNAPSHOT or what == _ORDER)
         when = ts_event[row]

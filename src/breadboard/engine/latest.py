@@ -1,114 +1,30 @@
-"""The newest of everything: last trade, last quote and the day so far, per instrument."""
+"""The newest of everything: last trade, last quote, the day so far and the close before it, per instrument."""
 
+from collections.abc import Iterator
 from operator import attrgetter
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard import calendars
+from breadboard.engine.closes import EDGE, always_open, edges, unknown
+from breadboard.engine.hiding import EVERY_SOURCE, OF_BOOKS
+from breadboard.engine.latest_kernel import keep
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
-from breadboard.model.decimals import ABSENT, INT64_MAX
-from breadboard.model.kernels import brief, kernel
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.decimals import ABSENT
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import EventKind
 from breadboard.model.latest import blank
-from breadboard.model.sizes import split_size
 from breadboard.model.tape import Tape
 
-# Compiled code takes plain numbers.
-_TRADE: Final = int(EventKind.TRADE)
-_QUOTE: Final = int(EventKind.QUOTE)
-_BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
-_ORDER: Final = int(EventKind.ORDER)
-_NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
-_LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
-_DAY_NS: Final = 86_400_000_000_000
-_AHEAD_NS: Final = 60_000_000_000
-"""An event time counts for no more than this after its receipt: a mistaken one must not stay the newest for years."""
-
-
-@kernel
-def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int, int]:
-    """Return the volume with one size added: exact, and held at the largest int64 rather than wrapped."""
-    if size < 0:  # ABSENT: a price without a size
-        return whole, fraction
-    more_whole, more_fraction = split_size(size, exponent)
-    return add_split(whole, fraction, more_whole, more_fraction)
-
-
-@kernel
-def add_split(whole: int, fraction: int, more_whole: int, more_fraction: int) -> tuple[int, int]:
-    """Return the volume with a size added that was split before."""
-    fraction += more_fraction
-    if fraction >= 1_000_000_000_000_000_000:
-        fraction -= 1_000_000_000_000_000_000
-        more_whole += 1
-    if whole > INT64_MAX - more_whole:
-        return INT64_MAX, 999_999_999_999_999_999
-    return whole + more_whole, fraction
-
-
-@kernel
-def _when(ts_event: int, ts_recv: int) -> int:
-    """Return the time by which a trade is older or newer than another; ABSENT, before everything, for no trade."""
-    return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
-
-
-@brief
-def _keep(
-    records: NDArray[np.void],
-    kind: NDArray[np.uint8],
-    flags: NDArray[np.uint16],
-    side: NDArray[np.uint8],
-    source: NDArray[np.uint16],
-    instrument: NDArray[np.int32],
-    ts_event: NDArray[np.int64],
-    ts_recv: NDArray[np.int64],
-    trade_id: NDArray[np.int64],
-    price: NDArray[np.int64],
-    size: NDArray[np.int64],
-    size_exp: NDArray[np.int8],
-    ask_price: NDArray[np.int64],
-    ask_size: NDArray[np.int64],
-    ask_size_exp: NDArray[np.int8],
-) -> None:
-    """Keep the newest trade and quote of each instrument, and the day's statistics."""
-    for row in range(len(kind)):
-        if instrument[row] < 0 or (kind[row] > _BOOK_SNAPSHOT and kind[row] != _ORDER):
-            continue
-        record = records[instrument[row]]
-        record.ts_seen = ts_recv[row]
-        record.source = source[row]
-        if kind[row] == _QUOTE:
-            record.bid, record.bid_size, record.bid_size_exp = price[row], size[row], size_exp[row]
-            record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]
-            record.quote_ts_event, record.quote_ts_recv = ts_event[row], ts_recv[row]
-        elif kind[row] == _TRADE and not flags[row] & _NOT_NEW:
-            when = _when(ts_event[row], ts_recv[row])
-            if when >= _when(record.trade_ts_event, record.trade_ts_recv):
-                record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
-                record.side, record.trade_id = side[row], trade_id[row]
-                record.trade_ts_event, record.trade_ts_recv = ts_event[row], ts_recv[row]
-            day = when // _DAY_NS
-            if not flags[row] & _LAST_KNOWN and day >= record.day:
-                if day > record.day:
-                    record.day, record.trades = day, 0
-                    record.volume_whole = record.volume_fraction = 0
-                    record.open = record.high = record.low = price[row]
-                record.trades += 1
-                record.high = max(record.high, price[row])
-                record.low = min(record.low, price[row])
-                volume = add_volume(record.volume_whole, record.volume_fraction, size[row], size_exp[row])
-                record.volume_whole = volume[0]
-                record.volume_fraction = volume[1]
-        else:
-            continue
-        record.ts_event, record.ts_recv = ts_event[row], ts_recv[row]
-        record.flags = flags[row]
-        record.updates += 1
-
-
+_GAP: Final = int(EventKind.GAP)
+_MOST_LATE_NS: Final = 3_600_000_000_000
+"""No feed is later than this on purpose: a longer distance is that of a print from long ago, sent on subscribing."""
+_KEPT: Final = (("price", "heard", "session"), ("earlier", "earlier_heard", "earlier_session"))
 _COLUMNS: Final = attrgetter(
-    *("kind", "flags", "side", "source", "instrument", "ts_event", "ts_recv", "trade_id"),
+    *("kind", "flags", "code", "side", "source", "instrument", "ts_event", "ts_recv", "sequence", "trade_id"),
     *("price", "size", "size_exp", "ask_price", "ask_size", "ask_size_exp"),
 )
 
@@ -118,12 +34,21 @@ class Latest:
 
     A trade without event time counts by the time we received it. Trades already seen (DUPLICATE) count for nothing. A
     trade sent on subscribing (LAST_KNOWN) is shown as the last one, but is not in the day; nor is a late trade of an
-    earlier day. A missing side of a quote stays ABSENT.
+    earlier day. A missing side of a quote stays ABSENT. ``sessions`` says which instruments keep an exchange's hours:
+    of these the close of the last session that had ended by the last trade is kept, and in which hours that was; where
+    a venue says these itself (LISTING), its word is kept.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sessions: Sessions | None = None) -> None:
+        self._sessions = sessions or Sessions()
         self._known = 0
         self._records = blank(0)
+        self._closes = unknown(0)
+        self._spans = always_open(0)
+        self._edges = np.zeros(0, EDGE)
+        """Of all calendars met, each calendar's in order."""
+        self._calendars: dict[str, tuple[int, int]] = {}
+        """From where to where they are a calendar's."""
 
     @property
     def records(self) -> NDArray[np.void]:
@@ -133,20 +58,78 @@ class Latest:
     def on_tape(self, tape: Tape) -> None:
         """Take the next rows."""
         self._grow(tape.contents.instruments)
-        _keep(self._records, *_COLUMNS(tape))
+        row = 0
+        for stop, gap in self._holes(tape):
+            self._take(tape, row, stop)
+            self._doubt(tape, stop, gap)
+            row = stop
+        self._take(tape, row, len(tape))
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        return pack({"records": self.records})
+        return pack({"records": self.records, "closes": self._closes[: self._known]})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
-        self._records = unpack(state)["records"]
+        parts = unpack(state)
+        self._records, self._closes = parts["records"], parts["closes"]
         self._known = len(self._records)
+        self._spans = always_open(self._known)
+        self._settle(0)
+
+    def _take(self, tape: Tape, begin: int, stop: int) -> None:
+        keep(begin, stop, self._records, self._closes, self._spans, self._edges, *_COLUMNS(tape))
+
+    def _holes(self, tape: Tape) -> Iterator[tuple[int, Gap]]:
+        """Return the gaps that may hide trades, each with its row; none where nobody keeps hours."""
+        row = -1
+        for offset, gap in tape.gaps if len(self._edges) else ():
+            row = max(row + 1, int(tape.offset.searchsorted(offset)))
+            while tape.kind[row] != _GAP or tape.code[row] != gap.reason:
+                row += 1
+            if gap.reason not in OF_BOOKS and gap.channel in {None, "trade"}:
+                yield row, gap
+
+    def _doubt(self, tape: Tape, row: int, gap: Gap) -> None:
+        """Forget the closes of sessions whose last prints may be missing; a print after the gap makes them known."""
+        records, closes = self.records, self._closes[: self._known]
+        if tape.instrument[row] >= 0:
+            mine = np.arange(self._known) == tape.instrument[row]
+        else:
+            mine = (closes["source"] == tape.source[row]) | (tape.source[row] == EVERY_SOURCE)
+        timed = (records["trade_ts_event"] != ABSENT) & (records["trade_ts_recv"] != ABSENT)
+        late = np.where(timed, records["trade_ts_recv"] - records["trade_ts_event"], 0)
+        hidden_from = gap.ts_from - np.clip(late, 0, _MOST_LATE_NS)
+        for price, heard, session in _KEPT:
+            over = closes[session] + calendars.AUCTION_NS
+            missed = mine & (hidden_from < over) & (closes[heard] < gap.ts_to)
+            closes[price][missed] = ABSENT
+            shown = missed & (closes["ended"] == closes[session]) & (closes["told"] == ABSENT)
+            records["previous_close"][shown] = ABSENT
 
     def _grow(self, count: int) -> None:
+        known = self._known
         if count > len(self._records):
             wider = blank(max(count, 2 * len(self._records), 16))
-            wider[: self._known] = self._records[: self._known]
+            wider[:known] = self._records[:known]
             self._records = wider
-        self._known = max(self._known, count)
+        if count > len(self._closes):
+            more = len(self._records) - known
+            self._closes = np.concatenate([self._closes[:known], unknown(more)])
+            self._spans = np.concatenate([self._spans[:known], always_open(more)])
+        self._known = max(known, count)
+        self._settle(known)
+
+    def _settle(self, begin: int) -> None:
+        """Learn whose hours instruments keep, from the first that is new."""
+        for which in range(begin, self._known):
+            calendar = self._sessions.calendar(which)
+            if not calendar:
+                continue
+            if calendar not in self._calendars:
+                first = len(self._edges)
+                self._edges = np.concatenate([self._edges, edges(calendar)])
+                self._calendars[calendar] = first, len(self._edges)
+            span = self._spans[which]
+            span["first"], span["last"] = self._calendars[calendar]
+            span["end"] = ABSENT  # nothing was looked up yet

@@ -103,6 +103,10 @@ class LevelPool:
         size, exponent = (np.concatenate([part[one] for one in rows]) for part in (self.sizes, self.exps))
         return side, price, size, exponent
 
+    def counts(self, which: int) -> tuple[int, int]:
+        """Return how many bids and asks one book has."""
+        return int(self.sides[which, BIDS, COUNT]), int(self.sides[which, ASKS, COUNT])
+
     def count(self, which: int) -> int:
         """Return how many levels one book has."""
         return int(self.sides[which, :, COUNT].sum())

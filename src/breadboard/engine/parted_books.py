@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.book_tops import BookCopy
-from breadboard.engine.books import Books, BookView
+from breadboard.engine.book_view import BookView
+from breadboard.engine.books import Books
 from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.partitions import Partitions
 from breadboard.engine.shared_state import Kinds, Share, dealt, joined
@@ -100,12 +101,12 @@ class PartedBooks:
         depths = np.concatenate([books.depths for books in self.parts])
         return depths[self._in_order()[1]] if len(depths) else depths
 
-    def view(self, instrument: int, *, last_known: bool = False) -> BookView:
+    def view(self, instrument: int, *, last_known: bool = False, depth: int | None = None) -> BookView:
         """Return the book; see ``Books.view``."""
         if not 0 <= instrument < self._known:
             return self.parts[0].view(-1)
         which, local = self._partitions.find(instrument)
-        return self.parts[which].view(local, last_known=last_known)
+        return self.parts[which].view(local, last_known=last_known, depth=depth)
 
     def top(self, instrument: int) -> tuple[int, int, int, int, int, int]:
         """Return ``(bid, bid_size, bid_size_exp, ask, ask_size, ask_size_exp)``; see ``Books.top``."""

@@ -2,22 +2,25 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine import lanes
+from breadboard.engine.journal_records import BAD_RECORD, clock_step, epoch_of, gap_of, rules_of
+from breadboard.engine.lanes import Lane, Part
 from breadboard.errors import BreadboardError
 from breadboard.model.bars import NO_BARS
-from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, RecordKind, SequenceRule, StatusCode
-from breadboard.model.rules import RuleSet, check
+from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
-from breadboard.ports import Decoded, Decoder, Feed
+from breadboard.ports import Decoded, Feed
 
 _FLAGS: Final = {
     Provenance.LIVE: 0,
@@ -30,20 +33,10 @@ _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _EPOCH: Final = int(RecordKind.EPOCH)
 Details = dict[tuple[int, int], Mapping[str, Any]]
-_UNMAPPED: Final = -2
 TRIES: Final = 3
 """How often a frame is given to a decoder or a stage that raises: in its batch, and then alone."""
 MOST_CONDEMNED: Final = 10_000
 """Frames remembered that are quarantined unread, so that going back to before them need not try them again."""
-_LAST: Final = 1 << 16
-"""Behind every row of a frame: where the bars of that frame name their instruments."""
-_BAD_RECORD: Final = {
-    int(RecordKind.QUARANTINE): "quarantined at capture: oversized or truncated",
-    int(RecordKind.EPOCH): "not an epoch record",
-    int(RecordKind.GAP): "not a gap record",
-    int(RecordKind.RULES): "not a record of rules",
-}
-_Record = TypeVar("_Record", Epoch, Gap)
 
 Quarantined = tuple[int, int, int, str]
 """``(offset, source, ts_recv, reason)``."""
@@ -64,51 +57,6 @@ class Counts:
     poisoned: int = 0
     """Frames among the quarantined on which a decoder or a stage raised, time and again."""
     ignored: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass
-class Lane:
-    """One venue: its decoder with ids of its own, and what they are in the engine's.
-
-    Decoders see whole batches, venue after venue, so ids they give depend on batch sizes; the engine's are given in
-    journal order, where rows of all venues meet.
-    """
-
-    venue: str
-    feed: Feed
-    local: Instruments
-    decoder: Decoder
-    remap: NDArray[np.int32]
-    """Local id to engine id; the last element serves NO_INSTRUMENT."""
-    strangers: bool = False
-    """Whether a local id has no engine id yet."""
-
-    def extend(self) -> None:
-        """Make room in ``remap`` for every local id given so far."""
-        if len(self.remap) <= len(self.local):
-            known = self.remap[:-1]
-            self.remap = np.full(len(self.local) + 1, _UNMAPPED, np.int32)
-            self.remap[: len(known)] = known
-            self.remap[-1] = NO_INSTRUMENT
-            self.strangers = True
-
-    def find(self, instruments: Instruments) -> None:
-        """Look up the engine ids of local ones that have none yet."""
-        for each in np.flatnonzero(self.remap == _UNMAPPED).tolist():
-            found = instruments.find(self.local[each].venue, self.local[each].symbol)
-            self.remap[each] = _UNMAPPED if found is None else found
-        self.strangers = bool((self.remap == _UNMAPPED).any())
-
-
-@dataclass(slots=True)
-class _Part:
-    """Some rows on their way to the common tape: a venue's, or the journal's own (no lane)."""
-
-    tape: Tape
-    lane: Lane | None
-    bars: NDArray[np.void] = field(default_factory=lambda: NO_BARS)
-    venues: dict[int, str] = field(default_factory=dict)
-    """For gap rows that name a symbol, by offset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,19 +130,19 @@ class Router:
 
     def route(self, frames: Frames) -> Routed:
         """Return what the frames mean. Never raises on what is in them."""
-        parts: list[_Part] = []
+        parts: list[Part] = []
         bad: list[Quarantined] = []
         begin = 0
         for end in [*(frames.kind == _EPOCH).nonzero()[0].tolist(), len(frames)]:
             # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
             parts += self._run(frames if end - begin == len(frames) else frames.take(slice(begin, end)), bad)
             begin = end
-        self._name(parts)
+        lanes.name(parts, self._instruments, self._rule)
         bad.sort()
-        tape = Tape.merge([self._mapped(part) for part in parts])
+        tape = Tape.merge([lanes.mapped(part, self._instruments) for part in parts])
         details, self._details = self._details, {}
         rules, self._rules = self._rules, []
-        return Routed(tape, _bars(parts), details, bad, rules)
+        return Routed(tape, lanes.bars(parts), details, bad, rules)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -232,7 +180,7 @@ class Router:
         self._lanes[venue] = lane
         return lane
 
-    def _run(self, frames: Frames, bad: list[Quarantined]) -> list["_Part"]:
+    def _run(self, frames: Frames, bad: list[Quarantined]) -> list[Part]:
         theirs = (frames.kind == _DATA) | (frames.kind == _DOCUMENT)
         if self._condemned:
             theirs &= ~np.isin(frames.offset, list(self._condemned))
@@ -242,9 +190,9 @@ class Router:
         parts = self._own(frames, own, bad)
         return parts + self._decode(frames.take(theirs), bad) if len(own) < len(frames) else parts
 
-    def _decode(self, frames: Frames, bad: list[Quarantined]) -> list["_Part"]:
+    def _decode(self, frames: Frames, bad: list[Quarantined]) -> list[Part]:
         """Decode the venues' frames of a run, each venue's at once."""
-        parts: list[_Part] = []
+        parts: list[Part] = []
         self.counts.frames += len(frames)
         self.counts.bytes += int(np.add.reduce(frames.end - frames.begin))
         speakers = self._speakers[frames.source]
@@ -259,7 +207,7 @@ class Router:
             tape, bars = self._through(lane, those, bad)
             if len(tape) or len(bars):
                 np.bitwise_or(tape.flags, self._flags[tape.source], out=tape.flags)
-                parts.append(_Part(tape, lane, bars))
+                parts.append(Part(tape, lane, bars))
         return parts
 
     def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
@@ -322,7 +270,11 @@ class Router:
         self.counts.bytes += int(frames.end[row] - frames.begin[row])
         self._quarantine(frames, [(row, reason)], bad)
 
-    def _own(self, frames: Frames, at: NDArray[np.int64], bad: list[Quarantined]) -> list["_Part"]:
+    def _rule(self, venue: str) -> SequenceRule:
+        lane = self._lane(venue)
+        return lane.feed.capabilities.sequence_rule if lane else SequenceRule.NONE
+
+    def _own(self, frames: Frames, at: NDArray[np.int64], bad: list[Quarantined]) -> list[Part]:
         """Return the tape rows of the journal's own records; an EPOCH takes effect here."""
         rows: list[tuple[int, ...]] = []
         gaps: list[tuple[int, Gap]] = []
@@ -337,115 +289,23 @@ class Router:
                 if marked:
                     rows.append((*stamp, EventKind.GAP, source, Flag.FEED_WIDE, GapReason.QUARANTINE, ABSENT))
             elif kind == RecordKind.CLOCK:
-                rows.append((*stamp, EventKind.CLOCK, source, 0, 0, _step(frames.frame(row))))
-            elif kind == RecordKind.EPOCH and (epoch := _read(frames.frame(row), Epoch)) is not None:
+                rows.append((*stamp, EventKind.CLOCK, source, 0, 0, clock_step(frames.frame(row))))
+            elif kind == RecordKind.EPOCH and (epoch := epoch_of(frames.frame(row))) is not None:
                 self.adopt(epoch)
                 code = StatusCode.FEED_UP if epoch.open else StatusCode.FEED_DOWN
                 rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code, ABSENT))
-            elif kind == RecordKind.GAP and (gap := _read(frames.frame(row), Gap)) is not None:
+            elif kind == RecordKind.GAP and (gap := gap_of(frames.frame(row))) is not None:
                 gaps.append((stamp[0], gap))
                 if gap.symbol and gap.source in self.epochs:
                     venues[stamp[0]] = self.epochs[gap.source].venue
                 wide = 0 if stamp[0] in venues else Flag.FEED_WIDE
                 rows.append((*stamp, EventKind.GAP, gap.source, wide, gap.reason, ABSENT))
-            elif kind == RecordKind.RULES and (ruleset := _rules(frames.frame(row))) is not None:
+            elif kind == RecordKind.RULES and (ruleset := rules_of(frames.frame(row))) is not None:
                 self._rules.append((stamp[0], ruleset))
             else:
-                self._garbled(frames, row, _BAD_RECORD.get(kind, f"a record of unknown kind {kind}"), bad)
+                self._garbled(frames, row, BAD_RECORD.get(kind, f"a record of unknown kind {kind}"), bad)
         if not rows:
             return []
         names = ("offset", "ts_recv", "kind", "source", "flags", "code", "size")
         tape = Tape.of(len(rows), dict(zip(names, zip(*rows, strict=True), strict=True)), gaps=gaps)
-        return [_Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues=venues)]
-
-    def _name(self, parts: list["_Part"]) -> None:
-        """Give engine ids to instruments not met before, in journal order over all venues."""
-        fresh: list[tuple[int, int, str, str, SequenceRule]] = []
-        for part in parts:
-            tape, lane = part.tape, part.lane
-            if lane is None:
-                fresh += [
-                    (offset, 0, part.venues[offset], gap.symbol, self._rule(part.venues[offset]))
-                    for offset, gap in tape.gaps
-                    if gap.symbol and offset in part.venues
-                ]
-                continue
-            lane.extend()
-            if not lane.strangers:
-                continue
-            strange = np.flatnonzero(lane.remap[tape.instrument] == _UNMAPPED)
-            ids, first = np.unique(tape.instrument[strange], return_index=True)
-            for each, row in zip(ids.tolist(), strange[first].tolist(), strict=True):
-                named = lane.local[each]
-                where = (int(tape.offset[row]), int(tape.index[row]))
-                fresh.append((*where, named.venue, named.symbol, named.sequence_rule))
-            strange = np.flatnonzero(lane.remap[part.bars["instrument"]] == _UNMAPPED)
-            ids, first = np.unique(part.bars["instrument"][strange], return_index=True)
-            for each, row in zip(ids.tolist(), strange[first].tolist(), strict=True):
-                named = lane.local[each]
-                fresh.append((int(part.bars["offset"][row]), _LAST, named.venue, named.symbol, named.sequence_rule))
-        for _, _, venue, symbol, rule in sorted(fresh):
-            self._instruments.intern(venue, symbol, rule)
-
-    def _rule(self, venue: str) -> SequenceRule:
-        lane = self._lane(venue)
-        return lane.feed.capabilities.sequence_rule if lane else SequenceRule.NONE
-
-    def _mapped(self, part: "_Part") -> Tape:
-        """Return the part's tape with engine ids."""
-        tape, lane = part.tape, part.lane
-        if lane is not None:
-            if lane.strangers:
-                lane.find(self._instruments)
-            if len(part.bars):
-                part.bars["instrument"] = lane.remap[part.bars["instrument"]]
-            tape.instrument[:] = lane.remap[tape.instrument]
-            return tape
-        instrument = tape.instrument.copy()
-        for offset, gap in tape.gaps:
-            if gap.symbol and offset in part.venues:
-                which = self._instruments.find(part.venues[offset], gap.symbol)
-                instrument[tape.offset == offset] = NO_INSTRUMENT if which is None else which
-        return replace(tape, instrument=instrument)
-
-
-def _bars(parts: Iterable[_Part]) -> NDArray[np.void]:
-    """Return the bars of all parts in journal order."""
-    bars = [part.bars for part in parts if len(part.bars)]
-    joined = np.concatenate(bars) if bars else NO_BARS
-    return joined[np.argsort(joined["offset"], kind="stable")] if bars else joined
-
-
-class _Clock(msgspec.Struct):
-    step_ns: int = 0
-
-
-_clock: Final = msgspec.json.Decoder(_Clock)
-
-
-def _step(data: bytes) -> int:
-    """Return by how many ns our wall clock was set, as a CLOCK record says; ABSENT where it was not."""
-    try:
-        step = _clock.decode(data).step_ns
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return ABSENT
-    return step if step and abs(step) <= INT64_MAX else ABSENT
-
-
-def _read(data: bytes, kind: type[_Record]) -> _Record | None:
-    """Return a record of our own, or None for bytes that are not one."""
-    try:
-        record = msgspec.json.decode(data, type=kind)
-    except msgspec.DecodeError:
-        return None
-    return record if 0 <= record.source <= 0xFFFF else None
-
-
-def _rules(data: bytes) -> RuleSet | None:
-    """Return a set of rules, or None for bytes that are none, or rules that cannot be followed."""
-    try:
-        ruleset = msgspec.json.decode(data, type=RuleSet)
-        check(ruleset, "record")
-    except (msgspec.MsgspecError, UnicodeDecodeError, BreadboardError):
-        return None
-    return ruleset
+        return [Part(replace(tape, flags=tape.flags | self._flags[tape.source]), None, venues=venues)]

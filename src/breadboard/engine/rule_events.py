@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
 from breadboard.engine.rule_state import IN_EXTENDED, NEVER
 from breadboard.model.alerts import AlertState, Silence
@@ -30,7 +31,6 @@ _RETRACTED: Final = int(AlertState.RETRACTED)
 _QUIET: Final = int(Silence.QUIET)
 _SOURCE_SILENT: Final = int(Silence.SOURCE)
 _SOURCE_DOWN: Final = int(Silence.DOWN)
-_EVERY_SOURCE: Final = 0xFFFF
 _SECOND: Final = 1_000_000_000
 
 
@@ -137,7 +137,7 @@ def take_gap(
     asked = np.zeros(len(conds), np.bool_)
     for each in range(len(owners)) if wide else range(gap.instrument, gap.instrument + 1):
         owner = owners[each]
-        if wide and not (gap.source == _EVERY_SOURCE or is_of(owner, gap.source)):
+        if wide and not (gap.source == EVERY_SOURCE or is_of(owner, gap.source)):
             continue
         if lost:
             owner.gapping = 1

@@ -1,4 +1,4 @@
-"""Days and sessions of exchanges, for bars: when a day begins where the exchange is, and which session a bar lies in.
+"""Days and sessions of exchanges: when a day begins where the exchange is, and which session a bar lies in.
 
 An instrument without a calendar trades around the clock: its days are UTC's, and its bars lie in no session. One with a
 calendar has days from midnight to midnight where its exchange is, as vendors have them: 23, 24 or 25 hours of UTC.
@@ -62,9 +62,15 @@ class Sessions:
         """Midnights by zone; the first is of who has no calendar."""
         self._names = [""]
 
+    def calendar(self, instrument: int) -> str:
+        """Return the calendar of an instrument; empty for one that trades around the clock."""
+        while len(self._calendars) <= instrument:
+            self._calendars.append(self._calendar_of(len(self._calendars)))
+        return self._calendars[instrument]
+
     def zone(self, instrument: int) -> int:
         """Return the place in ``zones`` of an instrument's midnights."""
-        calendar = self._calendar(instrument)
+        calendar = self.calendar(instrument)
         if calendar not in self._names:
             self._names.append(calendar)
             self.zones.append(midnights(calendars.ZONES[calendar]))
@@ -91,15 +97,10 @@ class Sessions:
         if len(self.zones) == 1:
             return  # nobody who was asked for keeps a calendar
         instruments = np.unique(bars["instrument"]).tolist()
-        for calendar in {self._calendar(each) for each in instruments} - {""}:
-            mine = np.isin(bars["instrument"], [each for each in instruments if self._calendar(each) == calendar])
+        for calendar in {self.calendar(each) for each in instruments} - {""}:
+            mine = np.isin(bars["instrument"], [each for each in instruments if self.calendar(each) == calendar])
             rows = np.flatnonzero(mine)
             begins = _CODES[calendars.session_at(calendar, bars["ts_open"][rows])]
             ends = _CODES[calendars.session_at(calendar, bars["ts_close"][rows] - 1)]
             within = np.where(begins == ends, begins, np.uint8(Session.MIXED))
             bars["session"][rows] = np.where(bars["interval"][rows] == DAY_S, np.uint8(Session.REGULAR), within)
-
-    def _calendar(self, instrument: int) -> str:
-        while len(self._calendars) <= instrument:
-            self._calendars.append(self._calendar_of(len(self._calendars)))
-        return self._calendars[instrument]

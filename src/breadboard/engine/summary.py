@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.bars import Bars
-from breadboard.engine.books import Books, BookView
+from breadboard.engine.book_view import BookView
+from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.router import Counts

@@ -140,6 +140,8 @@ class StatusCode(IntEnum):
     """The venue said something in a form not seen before; all of it is in the journal."""
     QUOTING = 15
     """Quotes are taken again after a halt; trades are not yet."""
+    LISTING = 16
+    """What an instrument is, in which hours it is told of, and against which close: see ``model.listing``."""
 
 
 class GapReason(IntEnum):

@@ -37,6 +37,9 @@ LATEST: Final = np.dtype(
         ("volume_fraction", np.int64),
         ("trades", np.int64),  # this day
         ("updates", np.int64),  # trades and quotes so far
+        ("previous_close", np.int64),  # of the last session that had ended by the last trade; ABSENT: not known
+        ("market_hours", np.uint8),  # MarketHours of the newest trade or quote
+        ("quote_type", np.uint8),  # QuoteType, where the venue says it
     ]
 )
 """One record an instrument, a function of the journal alone."""
@@ -44,7 +47,7 @@ LATEST: Final = np.dtype(
 _BLANK: Final = {
     **dict.fromkeys(("price", "size", "trade_id", "trade_ts_event", "trade_ts_recv"), ABSENT),
     **dict.fromkeys(("bid", "bid_size", "ask", "ask_size", "quote_ts_event", "quote_ts_recv"), ABSENT),
-    **dict.fromkeys(("ts_event", "ts_recv", "ts_seen", "open", "high", "low"), ABSENT),
+    **dict.fromkeys(("ts_event", "ts_recv", "ts_seen", "open", "high", "low", "previous_close"), ABSENT),
     **dict.fromkeys(("size_exp", "bid_size_exp", "ask_size_exp"), SIZE_EXP),
     **dict.fromkeys(("source", "day"), -1),
 }

@@ -1,9 +1,9 @@
 """The tape: market events as columns, one row an event, in journal order."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -50,6 +50,10 @@ LEVEL_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
     "level_size": (np.int64, 0),
     "level_size_exp": (np.int8, SIZE_EXP),
 }
+
+_COLUMNS: Final = (*EVENT_COLUMNS, *LEVEL_COLUMNS)
+_columns_of: Final = attrgetter(*_COLUMNS)
+"""All columns of a tape at once: a merge of hundreds of small tapes asks for thousands."""
 
 
 def of_market(kind: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -178,17 +182,15 @@ class Tape:
             return Tape.empty()
         if len(parts) == 1:
             return parts[0]
-        shifts = np.cumsum([0] + [len(part.level_side) for part in parts])
-        columns = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(Tape)
-            if field.name != "gaps"
-        }
+        wide = [_columns_of(part) for part in parts]
+        columns = {name: np.concatenate(pieces) for name, pieces in zip(_COLUMNS, zip(*wide, strict=True), strict=True)}
+        rows = np.array([len(part) for part in parts])
+        levels = np.array([len(part.level_side) for part in parts])
+        shift = np.repeat(np.cumsum(levels) - levels, rows)
         for name in ("level_begin", "level_end"):
-            columns[name] = np.concatenate(
-                [getattr(part, name) + shift for part, shift in zip(parts, shifts, strict=False)]
-            )
-        if any(before.offset[-1] >= after.offset[0] for before, after in pairwise(parts)):
+            columns[name] += shift
+        ends = np.cumsum(rows)[:-1]
+        if (columns["offset"][ends - 1] >= columns["offset"][ends]).any():
             order = np.lexsort((columns["index"], columns["offset"]))
             for name in EVENT_COLUMNS:
                 columns[name] = columns[name][order]

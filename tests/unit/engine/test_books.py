@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breadboard.engine import book_kernel
+from breadboard.engine import book_kernel, book_waiting
 from breadboard.engine import books as books_module
 from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
@@ -228,7 +228,7 @@ def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.Mo
 def test_kept_deltas_are_bounded_over_all_books_and_the_longest_queue_is_let_go(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(books_module, "MAX_WAITING_GROUP", 5)
+    monkeypatch.setattr(book_waiting, "MAX_WAITING_GROUP", 5)
     stage = books()
     rows = [delta(n, n, instrument=which) for n in (1, 2) for which in (0, 1)]
     found = stage.on_tape(tape([*rows, delta(3, 3, instrument=1), delta(1, 1, instrument=2)]))

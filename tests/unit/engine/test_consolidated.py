@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from breadboard.engine.book_kernel import TOP
-from breadboard.engine.books import EVERY_SOURCE, Books
+from breadboard.engine.books import Books
 from breadboard.engine.consolidated import Consolidated, Depth
 from breadboard.engine.groups import groups_of
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments

@@ -13,8 +13,9 @@ from breadboard.cli import run
 from breadboard.config import EngineConfig
 from breadboard.config_file import load
 from breadboard.engine import Engine
-from breadboard.engine.books import EVERY_SOURCE, Books
+from breadboard.engine.books import Books
 from breadboard.engine.features import Features
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.errors import UsageError
 from breadboard.model.features import BY_NAME, WINDOWS
 from breadboard.model.frames import Frames

@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from breadboard.config import EngineConfig
 from breadboard.config_file import load
-from breadboard.engine import Engine
-from breadboard.engine import books as books_module
+from breadboard.engine import Engine, book_waiting
 from breadboard.engine.books import Books
 from breadboard.engine.features import Features
 from breadboard.engine.parted_books import PartedBooks
@@ -176,7 +175,7 @@ def test_the_name_says_where_an_instrument_belongs_and_groups_are_dealt_evenly()
 
 
 def test_kept_deltas_are_bounded_by_key_group_so_partitions_let_the_same_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books_module, "MAX_WAITING_GROUP", 5)
+    monkeypatch.setattr(book_waiting, "MAX_WAITING_GROUP", 5)
     known = instruments(40)
     rows = tape([delta(n, n, instrument=which) for n in range(1, 5) for which in range(40)])
     whole = Books(lambda _: SequenceRule.OVERLAP, group=lambda which: key_group(known[which]))

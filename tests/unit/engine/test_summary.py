@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from breadboard.engine.books import BookView
+from breadboard.engine.book_view import BookView
 from breadboard.engine.summary import describe
 from breadboard.model.decimals import INT64_MAX, price_decimals, price_text
 from breadboard.model.kinds import BookState

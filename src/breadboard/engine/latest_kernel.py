@@ -1,0 +1,165 @@
+"""The inner loop of ``Latest``: what one row changes of what is known of its instrument."""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from breadboard.engine.closes import compared_with, settle, take_back, turn
+from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.kernels import Record, brief, inlined, kernel
+from breadboard.model.kinds import EventKind, Flag, StatusCode, Uncounted
+from breadboard.model.sizes import split_size
+
+# Compiled code takes plain numbers.
+_TRADE: Final = int(EventKind.TRADE)
+_QUOTE: Final = int(EventKind.QUOTE)
+_BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
+_STATUS: Final = int(EventKind.STATUS)
+_LISTING: Final = int(StatusCode.LISTING)
+_NOT_THE_CLOSE: Final = int(Uncounted.DAY_OPEN_CLOSE)
+_NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
+_DUPLICATE: Final = int(Flag.DUPLICATE)
+_LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
+_UNSAID: Final = int(Flag.LAST_KNOWN | Flag.LATE_PRINT)
+"""IQFeed says of the print that it holds, or puts in, no basis: in ``code`` nothing then means not known."""
+_HISTORY: Final = int(Flag.HISTORY)
+"""Comes with its conditions, corrected or not."""
+_DAY_NS: Final = 86_400_000_000_000
+_AHEAD_NS: Final = 60_000_000_000
+"""An event time counts for no more than this after its receipt: a mistaken one must not stay the newest for years."""
+
+
+@kernel
+def add_volume(whole: int, fraction: int, size: int, exponent: int) -> tuple[int, int]:
+    """Return the volume with one size added: exact, and held at the largest int64 rather than wrapped."""
+    if size < 0:  # ABSENT: a price without a size
+        return whole, fraction
+    more_whole, more_fraction = split_size(size, exponent)
+    return add_split(whole, fraction, more_whole, more_fraction)
+
+
+@kernel
+def add_split(whole: int, fraction: int, more_whole: int, more_fraction: int) -> tuple[int, int]:
+    """Return the volume with a size added that was split before."""
+    fraction += more_fraction
+    if fraction >= 1_000_000_000_000_000_000:
+        fraction -= 1_000_000_000_000_000_000
+        more_whole += 1
+    if whole > INT64_MAX - more_whole:
+        return INT64_MAX, 999_999_999_999_999_999
+    return whole + more_whole, fraction
+
+
+@kernel
+def _when(ts_event: int, ts_recv: int) -> int:
+    """Return the time by which a trade is older or newer than another; ABSENT, before everything, for no trade."""
+    return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
+
+
+@inlined
+def _into_day(record: Record, when: int, price: int, size: int, exponent: int) -> None:
+    """Take a trade into the statistics of its UTC day; one of an earlier day comes too late."""
+    day = when // _DAY_NS
+    if day < record.day:
+        return
+    if day > record.day:
+        record.day, record.trades = day, 0
+        record.volume_whole = record.volume_fraction = 0
+        record.open = record.high = record.low = price
+    record.trades += 1
+    record.high = max(record.high, price)
+    record.low = min(record.low, price)
+    volume = add_volume(record.volume_whole, record.volume_fraction, size, exponent)
+    record.volume_whole = volume[0]
+    record.volume_fraction = volume[1]
+
+
+@kernel
+def _listed(record: Record, close: Record, what: int, hours: int, price: int) -> None:
+    """Take what a venue says of an instrument; of what it leaves out, what it said before holds no longer."""
+    record.quote_type = what
+    close.told, close.told_hours = price, hours
+    record.market_hours, record.previous_close = hours, compared_with(close)
+
+
+@brief
+def keep(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
+    begin: int,
+    stop: int,
+    records: NDArray[np.void],
+    closes: NDArray[np.void],
+    spans: NDArray[np.void],
+    table: NDArray[np.void],
+    kind: NDArray[np.uint8],
+    flags: NDArray[np.uint16],
+    code: NDArray[np.uint16],
+    side: NDArray[np.uint8],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+    ts_event: NDArray[np.int64],
+    ts_recv: NDArray[np.int64],
+    sequence: NDArray[np.int64],
+    trade_id: NDArray[np.int64],
+    price: NDArray[np.int64],
+    size: NDArray[np.int64],
+    size_exp: NDArray[np.int8],
+    ask_price: NDArray[np.int64],
+    ask_size: NDArray[np.int64],
+    ask_size_exp: NDArray[np.int8],
+) -> None:
+    """Keep the newest trade and quote of each instrument, the day's statistics, and the closes of sessions.
+
+    Who has no calendar is not looked up: what its venue says of its closes and hours is kept where it says it.
+    """
+    some = len(table) > 0
+    for row in range(begin, stop):
+        which = instrument[row]
+        if which < 0:
+            continue
+        if kind[row] > _BOOK_SNAPSHOT and kind[row] != _ORDER:
+            if kind[row] == _STATUS and code[row] == _LISTING:
+                _listed(records[which], closes[which], sequence[row], trade_id[row], price[row])
+            continue
+        record = records[which]
+        record.ts_seen = ts_recv[row]
+        record.source = source[row]
+        if kind[row] != _QUOTE and kind[row] != _TRADE:
+            continue
+        dated = some and spans[which].first < spans[which].last
+        when = _when(ts_event[row], ts_recv[row]) if dated or kind[row] == _TRADE else 0
+        if dated:
+            turn(spans[which], when, table)
+        if kind[row] == _QUOTE:
+            record.bid, record.bid_size, record.bid_size_exp = price[row], size[row], size_exp[row]
+            record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]
+            record.quote_ts_event, record.quote_ts_recv = ts_event[row], ts_recv[row]
+        elif flags[row] & _NOT_NEW:
+            if dated and not flags[row] & _DUPLICATE:
+                take_back(closes[which], price[row], when, trade_id[row])
+                record.previous_close = compared_with(closes[which])
+            continue
+        else:
+            newest = when >= _when(record.trade_ts_event, record.trade_ts_recv)
+            if newest:
+                record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
+                record.side, record.trade_id = side[row], trade_id[row]
+                record.trade_ts_event, record.trade_ts_recv = ts_event[row], ts_recv[row]
+            if dated:
+                session = ABSENT if code[row] & _NOT_THE_CLOSE else spans[which].session
+                if when >= session and code[row] == 0 and flags[row] & _UNSAID and not flags[row] & _HISTORY:
+                    session = ABSENT  # it may be of the auction, or after hours: nobody says what it counts for
+                settle(closes[which], session, price[row], when, ts_recv[row], trade_id[row])
+                if newest:
+                    closes[which].source = source[row]
+                    closes[which].ended = spans[which].ended if session == ABSENT else spans[which].before
+                record.previous_close = compared_with(closes[which])
+            if not flags[row] & _LAST_KNOWN:
+                _into_day(record, when, price[row], size[row], size_exp[row])
+        if dated:
+            told = closes[which].told_hours
+            record.market_hours = told if told > 0 else spans[which].hours
+        record.ts_event, record.ts_recv = ts_event[row], ts_recv[row]
+        record.flags = flags[row]
+        record.updates += 1
