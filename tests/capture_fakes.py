@@ -12,10 +12,11 @@ import msgspec
 
 from breadboard.capture.driver import Capture
 from breadboard.capture.source import Source
+from breadboard.conversations import Request
 from breadboard.errors import JournalError
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import RecordKind, SequenceRule
-from breadboard.ports import Capabilities, JournalWriter, Request
+from breadboard.ports import Capabilities, JournalWriter
 from breadboard.sim.serve import Serving, serve
 
 

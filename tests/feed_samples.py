@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from breadboard.conversations import Session
 from breadboard.feeds import FEEDS, by_name
 from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
@@ -16,7 +17,7 @@ from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import RecordKind
 from breadboard.model.tape import EVENT_COLUMNS, LEVEL_COLUMNS, Tape
-from breadboard.ports import Decoded, Session, Wish
+from breadboard.ports import Decoded, Wish
 from breadboard.recordings import open_recording
 from recordings import recording
 from samples.sample import Sample

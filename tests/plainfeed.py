@@ -6,12 +6,13 @@ from typing import Any
 
 import msgspec
 
+from breadboard.conversations import Session
 from breadboard.errors import UsageError
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import Provenance, RecordKind, SequenceRule
-from breadboard.ports import Capabilities, Decoded, Decoder, Feed, Session, Wish
+from breadboard.ports import Capabilities, Decoded, Decoder, Feed, Wish
 from tapes import T0, tape
 
 CAPABILITIES = Capabilities(

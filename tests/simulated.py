@@ -16,7 +16,7 @@ from breadboard.capture.planning import plan_sources
 from breadboard.clock import SystemClock
 from breadboard.config import EngineConfig, FeedConfig
 from breadboard.engine import Engine
-from breadboard.engine.books import BookView
+from breadboard.engine.book_view import BookView
 from breadboard.feeds import FEEDS
 from breadboard.model.kinds import BookState, EventKind, Flag
 from breadboard.sim import serve as sim

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breadboard.conversations import Fetch, Reconnect, Send
 from breadboard.errors import UsageError
 from breadboard.feeds import by_name, by_venue
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, RecordKind, StatusCode
-from breadboard.ports import Decoded, Fetch, Reconnect, Send, Wish
+from breadboard.ports import Decoded, Wish
 from feed_samples import NAMES, SAMPLES, content, decode, decode_frames, document, recorded, sessions
 
 SEED = 20240808

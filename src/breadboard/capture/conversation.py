@@ -13,9 +13,9 @@ from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.capture.wire import Connection
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Request, Send
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send
 
 log = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from breadboard.capture.backoff import Backoff, refused_wait_s
 from breadboard.capture.tls import trusted
 from breadboard.capture.wire import PROVENANCE_HEADER
 from breadboard.clock import Clock
+from breadboard.conversations import Fetch
 from breadboard.model.addresses import public
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import Provenance
-from breadboard.ports import Fetch
 
 log = logging.getLogger(__name__)
 

@@ -17,11 +17,12 @@ from breadboard.capture.conversation import NAMES_KEPT
 from breadboard.capture.line import Line
 from breadboard.capture.ruleswatch import RulesWatch
 from breadboard.capture.source import Source, Surroundings
-from breadboard.capture.status import Status, write
+from breadboard.capture.status import Replaced, Status
 from breadboard.capture.tls import trusted
 from breadboard.clock import Clock, SystemClock
+from breadboard.conversations import Report
 from breadboard.errors import JournalError
-from breadboard.ports import JournalWriter, Report
+from breadboard.ports import JournalWriter
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +56,8 @@ class Capture:
         self._sources = sources
         self._clock = clock or SystemClock()
         self._rng = rng or Random()  # noqa: S311 - jitter, no secret
-        self._status_path = status_path
-        self._tiers_path = tiers_path
+        self._status_file = Replaced(status_path)
+        self._tiers_file = Replaced(tiers_path)
         self._started_ns = self._clock.wall()
         self._appender = Appender(journal, self._clock)
         self._watch = ClockWatch(self._clock, self._appender)
@@ -88,8 +89,10 @@ class Capture:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=GOOD_BYE_S) if tasks else None
-            self.write_status()
-            await asyncio.get_running_loop().run_in_executor(None, self._appender.close)
+            try:
+                await self._status_file.end(self.status)
+            finally:
+                await asyncio.get_running_loop().run_in_executor(None, self._appender.close)
 
     def stop(self) -> None:
         """Ask ``run`` to come to its end."""
@@ -131,10 +134,8 @@ class Capture:
             self._tiers,
         )
 
-    def write_status(self) -> None:
-        """Rewrite the status file, where there is one."""
-        if self._status_path is not None:
-            write(self._status_path, self.status())
+    def _rates(self) -> tiers.Tiers:
+        return tiers.Tiers(self._clock.wall(), tiers.measure(self._sources))
 
     async def _tend(self) -> None:
         """Look at the clocks ten times a second; at the journal and the status file once."""
@@ -146,11 +147,11 @@ class Capture:
                     self._tiers = tiers.by_tier(self._sources)
                 if turn % 10 == 0:
                     self._appender.tick()
-                    self.write_status()
+                    self._status_file.put(self.status)
                     if self._rules is not None:
                         self._rules.tick()
-                if self._tiers_path is not None and turn % TIERS_EVERY == TIERS_EVERY - 1:
-                    tiers.write(self._tiers_path, self._sources, self._clock.wall())
+                if turn % TIERS_EVERY == TIERS_EVERY - 1:
+                    self._tiers_file.put(self._rates)
             except JournalError as error:
                 log.error("the journal cannot be asked: %s", error)  # noqa: TRY400 - a sentence, no traceback
             turn += 1

@@ -12,10 +12,10 @@ from breadboard.capture.documents import Documents
 from breadboard.capture.textline import connect
 from breadboard.capture.wire import Batch, Connection
 from breadboard.clock import Clock
+from breadboard.conversations import Fetch, FetchedInquiry, Request, Send, SpokenInquiry
 from breadboard.errors import FeedError
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import Provenance
-from breadboard.ports import Fetch, FetchedInquiry, Request, Send, SpokenInquiry
 
 log = logging.getLogger(__name__)
 

@@ -8,10 +8,10 @@ from breadboard.capture.appender import Appender
 from breadboard.capture.status import Counters
 from breadboard.capture.wire import Batch
 from breadboard.clock import Clock
+from breadboard.conversations import Missing
 from breadboard.model.addresses import public
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
 from breadboard.model.kinds import GapReason, GapState, Provenance, RecordKind
-from breadboard.ports import Missing
 
 
 class Recorder:

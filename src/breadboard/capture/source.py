@@ -11,7 +11,8 @@ from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.owner import Owner
 from breadboard.capture.status import named
 from breadboard.clock import Clock
-from breadboard.ports import Capabilities, Report, Session, Watched
+from breadboard.conversations import Report, Session, Watched
+from breadboard.ports import Capabilities
 
 
 @dataclass(frozen=True, slots=True)

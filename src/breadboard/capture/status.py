@@ -1,9 +1,10 @@
 """What capture tells of itself: a small file, rewritten each second, that `breadboard status` reads."""
 
+import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ class Counters(msgspec.Struct):
     aside: str = ""
     """The channel that it carries where that brings no data: nothing is lost while it is not connected."""
     facts: dict[str, bool | float | str] = {}
-    """What the venue says of its own state on this connection, see ``ports.Report``."""
+    """What the venue says of its own state on this connection, see ``conversations.Report``."""
     troubles: list[str] = []
     """What is not as it should be on the venue's side, a sentence each."""
 
@@ -74,9 +75,36 @@ def name_of(source: Mapping[str, Any]) -> str:
     return named(source["venue"], source["source"], source.get("aside", ""))
 
 
-def write(path: Path, status: Status) -> None:
-    """Replace the file in one step; a reader never sees half of it. A refusal of the disk is logged, not raised."""
-    replace(path, msgspec.json.encode(status))
+class Replaced:
+    """A small file of which others read the newest version: replaced in one step, one after the other, in a thread.
+
+    Never in the event loop: the disk may take its time, and the room of the version before is given back then and
+    there, which is a command to the disk where it is mounted with ``discard``: sockets would not be read for 50 ms.
+    A refusal of the disk is logged, not raised. Without a path nothing is written.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._writing: asyncio.Future[None] | None = None
+
+    def put(self, news: Callable[[], msgspec.Struct]) -> None:
+        """Have the file replaced, unless the version before is still being written: the next one will know more."""
+        if self._path is not None and (self._writing is None or self._writing.done()):
+            body = msgspec.json.encode(news())
+            try:
+                self._writing = asyncio.get_running_loop().run_in_executor(None, replace, self._path, body)
+            except RuntimeError as error:  # the system has no thread for us
+                log.warning("the status file %s cannot be written: %s", self._path, error)
+
+    async def end(self, news: Callable[[], msgspec.Struct]) -> None:
+        """Write the last version, and return when it is there."""
+        await self._written()
+        self.put(news)
+        await self._written()
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await self._writing
 
 
 def replace(path: Path, body: bytes) -> None:

@@ -1,12 +1,10 @@
 """How busy symbols really are, and which tier would suit them."""
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from breadboard.capture import status
 from breadboard.capture.source import Source
 
 LIQUID_PER_S: Final = 5.0
@@ -78,8 +76,3 @@ def by_tier(sources: Iterable[Source]) -> dict[str, Tier]:
         tier.measured += 1
         tier.msg_per_s = round(tier.msg_per_s + each.msg_per_s, 4)
     return found
-
-
-def write(path: Path, sources: Iterable[Source], now_ns: int) -> None:
-    """Replace the file in one step. A refusal of the disk is logged, not raised."""
-    status.replace(path, msgspec.json.encode(Tiers(now_ns, measure(sources))))

@@ -10,13 +10,14 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Fetch, Reconnect, Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import AUDIT_EVERY_S, Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
 from breadboard.model.sequences import fell_back
-from breadboard.ports import Capabilities, Fetch, Reconnect, Request, Send
+from breadboard.ports import Capabilities
 
 CHANNELS: Final = {"trade": "trade", "quote": "bookTicker", "book": "depth@100ms"}
 LONGEST_URL: Final = 4000
@@ -99,7 +100,7 @@ class _Book:
 
 @dataclass(slots=True)
 class BinanceSession:
-    """A ``ports.Session``."""
+    """A ``conversations.Session``."""
 
     capabilities: Capabilities
     host: Host

@@ -16,13 +16,14 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Denied, Fetch, Reconnect, Request, Send
 from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader, is_change
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Denied, Fetch, Keepalive, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Keepalive, Wish
 
 CHANNELS: Final = {"trade": TRADES, "book": DIFFS}
 AT_ONCE: Final = 4
@@ -87,7 +88,7 @@ class _Begun:
 
 @dataclass(slots=True)
 class BitstampSession:
-    """A ``ports.Session``."""
+    """A ``conversations.Session``."""
 
     capabilities: Capabilities
     wish: Wish

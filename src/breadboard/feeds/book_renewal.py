@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from breadboard.ports import Request
+from breadboard.conversations import Request
 
 FIRST_S: Final = 5.0
 """Between two snapshots of one book; then twice as long, and so on."""

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from breadboard.conversations import Missing, Request
 from breadboard.feeds.checked_book import BookMemory
 from breadboard.feeds.readers import At, FrameReader
 from breadboard.feeds.reading import Event
 from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import EventKind, GapReason
-from breadboard.ports import Missing, Request
 
 log = logging.getLogger(__name__)
 

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Denied, Missing, Reconnect, Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.reading_feed import ReadingFeed
@@ -19,7 +20,7 @@ from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import GapReason, SequenceRule
-from breadboard.ports import Capabilities, Denied, Keepalive, Missing, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Keepalive, Wish
 
 CHANNELS: Final = {"trade": "publicTrade", "quote": "orderbook.1", "book": "orderbook.200"}
 _CHANNEL_OF: Final = {name: channel for channel, name in CHANNELS.items()}
@@ -72,7 +73,7 @@ class _Watched:
 
 @dataclass(slots=True)
 class BybitSession:
-    """A ``ports.Session``."""
+    """A ``conversations.Session``."""
 
     home: str
     """The market's own address."""

@@ -18,6 +18,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 import msgspec
 
+from breadboard.conversations import Request, Send
 from breadboard.feeds.readers import At, ReadingDecoder
 from breadboard.feeds.reading import (
     CONTROL,
@@ -39,7 +40,7 @@ from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_size
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, SequenceRule, Side, StatusCode
-from breadboard.ports import Capabilities, Request, Send, Wish
+from breadboard.ports import Capabilities, Wish
 
 PREFIX: Final = "ccxt-"
 CHANNELS: Final = {"trade": "trades", "quote": "ticker", "book": "orderbook"}
@@ -153,7 +154,7 @@ class CcxtReader:
 
 @dataclass(slots=True)
 class CcxtSession:
-    """A ``ports.Session`` with ``capture.ccxt_source``: it says what to watch, a line each."""
+    """A ``conversations.Session`` with ``capture.ccxt_source``: it says what to watch, a line each."""
 
     venue: str
     url: str

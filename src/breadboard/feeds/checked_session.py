@@ -9,11 +9,12 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.conversations import Request, Send
 from breadboard.feeds.book_watch import BookWatch, CheckedReader
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
-from breadboard.ports import Capabilities, Request, Send, Wish
+from breadboard.ports import Capabilities, Wish
 
 Pair = tuple[str, str]
 """The venue's name of a channel, and a symbol."""
@@ -55,7 +56,7 @@ class Tongue:
 
 @dataclass(slots=True)
 class CheckedSession:
-    """A ``ports.Session``. This venue is never asked over HTTP."""
+    """A ``conversations.Session``. This venue is never asked over HTTP."""
 
     tongue: Tongue
     capabilities: Capabilities

@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from breadboard.conversations import Reconnect, Request, Send
 from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
@@ -16,7 +17,7 @@ from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Wish
 
 CHANNELS: Final = {"trade": "matches", "quote": "ticker", "book": "level2_batch"}
 HEARTBEAT: Final = "heartbeat"
@@ -82,7 +83,7 @@ _numbered: Final = msgspec.json.Decoder(_Numbered)
 
 @dataclass(slots=True)
 class CoinbaseSession:
-    """A ``ports.Session``. The book needs no request: a snapshot comes first in the stream."""
+    """A ``conversations.Session``. The book needs no request: a snapshot comes first in the stream."""
 
     venue: str
     symbols: Sequence[str]

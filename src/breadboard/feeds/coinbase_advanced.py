@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Missing, Reconnect, Request, Send
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.reading_feed import ReadingFeed
@@ -18,7 +19,7 @@ from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.kinds import GapReason, SequenceRule
-from breadboard.ports import Capabilities, Missing, Reconnect, Request, Send, Wish
+from breadboard.ports import Capabilities, Wish
 
 CHANNELS: Final = {"trade": "market_trades", "quote": "ticker", "book": "level2"}
 _TOLD_IN: Final = CHANNELS | {"book": "l2_data"}
@@ -54,7 +55,7 @@ _books: Final = msgspec.json.Decoder(_Books)
 
 @dataclass(slots=True)
 class CoinbaseAdvancedSession:
-    """A ``ports.Session``."""
+    """A ``conversations.Session``."""
 
     capabilities: Capabilities
     wish: Wish

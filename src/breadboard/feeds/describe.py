@@ -118,7 +118,10 @@ def _row(tape: Tape, row: int, instruments: Instruments) -> dict[str, Any]:
         event["sequence"] = _number(tape, row, "sequence")
     elif kind is EventKind.STATUS:
         event["code"] = StatusCode(int(tape.code[row])).name.lower()
-        event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
+        if tape.code[row] == StatusCode.LISTING:
+            event["close"] = _price(tape, row, "price")
+        else:
+            event |= {name: _number(tape, row, name) for name in ("sequence", "trade_id")}
         if tape.code[row] == StatusCode.BANDS:
             event |= {"lower": _price(tape, row, "price"), "upper": _price(tape, row, "ask_price")}
     elif kind is EventKind.ORDER:

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from breadboard.conversations import Session
 from breadboard.errors import UsageError
 from breadboard.feeds.readers import FrameReader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Session, Wish
+from breadboard.ports import Capabilities, Wish
 
 
 def _nobody(can: Capabilities, wish: Wish) -> Session:

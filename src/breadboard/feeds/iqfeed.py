@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from breadboard.conversations import Session
 from breadboard.environment import environment
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_address import COMMANDS_A_SECOND, address
@@ -24,7 +25,7 @@ from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Session, Wish
+from breadboard.ports import Capabilities, Wish
 
 CHANNELS: Final = {name: name for name in ("trade", "quote", "book", "bar", "admin")}
 BAR_SECONDS: Final = 60

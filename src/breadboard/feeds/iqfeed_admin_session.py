@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.conversations import Report, Request, Send
 from breadboard.feeds.iqfeed_admin import LOGIN, Client, Stats, client_of, facts_of, port_of, stats_of
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_words import CLIENT_NAME, CUT_OFF, PROTOCOL, account_of
-from breadboard.ports import Report, Request, Send
 
 GROWING: Final = 3
 """Reports in a row with more waiting than the one before, until a client is called slow."""
@@ -42,7 +42,7 @@ class Login:
 
 @dataclass(slots=True)
 class AdminSession:
-    """A ``ports.Session`` with the admin port, with a ``report`` and ``masked``.
+    """A ``conversations.Session`` with the admin port, with a ``report`` and ``masked``.
 
     Without a login of ours the gateway is taken to have one of its own, and is only told to connect.
     """

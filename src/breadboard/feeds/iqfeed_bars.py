@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.conversations import Request, Send
 from breadboard.feeds.eastern import SECOND, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import number, price, size, symbol
 from breadboard.feeds.iqfeed_notes import bar_notes
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning, Refused, VendorBar
-from breadboard.ports import Request, Send
 
 _REQUEST_ID: Final = re.compile(r"B([1-9]\d{0,6})")
 FIELDS: Final = 10
@@ -61,7 +61,7 @@ def unwatch(name: str, seconds: int) -> str:
 
 @dataclass(slots=True)
 class BarsSession:
-    """A ``ports.Session`` with the derivative port."""
+    """A ``conversations.Session`` with the derivative port."""
 
     symbols: Sequence[str]
     seconds: int

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
+from breadboard.conversations import Denied, Missing, Request, Send
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_words import GREETING
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Request, Send
 
 MINUTE_S: Final = 60.0
 TALKATIVE: Final = 5
@@ -41,7 +41,7 @@ class _Voice:
 
 @dataclass(slots=True)
 class Level2Session:
-    """A ``ports.Session`` with the Level 2 port. ``rate`` is commands a second."""
+    """A ``conversations.Session`` with the Level 2 port. ``rate`` is commands a second."""
 
     symbols: Sequence[str]
     url: str

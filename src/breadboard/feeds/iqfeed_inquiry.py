@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from breadboard.conversations import Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, Span, bars_request, days_request, error_of, ticks_request
 from breadboard.feeds.iqfeed_words import GREETING
-from breadboard.ports import Request, Send
 
 MOST_ROWS: Final = 50_000
 """Bars that a window may have at most."""
@@ -62,7 +62,7 @@ def _eastern(ns: int) -> datetime:
 
 @dataclass(slots=True)
 class IqfeedInquiry:
-    """One symbol's history, window by window; a ``ports.SpokenInquiry``."""
+    """One symbol's history, window by window; a ``conversations.SpokenInquiry``."""
 
     symbol: str
     ask: Ask

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.conversations import Missing, Reconnect, Request
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Reconnect, Request
 
 MUTE_S: Final = 5.0
 """A time stamp comes each second, day and night; the line asks for one after three seconds of silence."""

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from breadboard.conversations import Denied, Missing, Report, Request, Send
 from breadboard.feeds.iqfeed_fields import SELECTED
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_tally import Tally, counts_of, missing_of, number_of
 from breadboard.feeds.iqfeed_words import CUT_OFF, GREETING, account_of
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Report, Request, Send
 
 AUDIT_S: Final = 60.0
 SETTLING_S: Final = 10.0
@@ -29,7 +29,7 @@ _COUNTED: Final = ",".join(SELECTED[:4]).encode()
 
 @dataclass(slots=True)
 class Level1Session:
-    """A ``ports.Session`` with the Level 1 port. ``rate`` is commands a second."""
+    """A ``conversations.Session`` with the Level 1 port. ``rate`` is commands a second."""
 
     symbols: Sequence[str]
     channels: Sequence[str]

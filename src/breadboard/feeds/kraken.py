@@ -7,11 +7,12 @@ from typing import Any, Final
 
 import msgspec
 
+from breadboard.conversations import Send
 from breadboard.feeds.checked_session import NOTHING, CheckedSession, Pair, Tongue, by_channel
 from breadboard.feeds.kraken_messages import KrakenReader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Send
+from breadboard.ports import Capabilities
 
 DEPTH: Final = 1000
 """All the venue gives: what was not recorded cannot be had later, and a smaller book is in a larger one."""

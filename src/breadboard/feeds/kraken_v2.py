@@ -6,12 +6,13 @@ from typing import Any, Final
 
 import msgspec
 
+from breadboard.conversations import Send
 from breadboard.feeds.checked_session import CheckedSession, Pair, Tongue, by_channel
 from breadboard.feeds.kraken import DEPTH, PAIRS_A_MESSAGE, PATTERN, spelled
 from breadboard.feeds.kraken_v2_messages import KrakenV2Reader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Send
+from breadboard.ports import Capabilities
 
 _CHANNEL: Final = b'"channel":"'
 _SYMBOL: Final = b'"symbol":"'

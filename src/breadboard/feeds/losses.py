@@ -9,9 +9,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import Final
 
+from breadboard.conversations import Missing, Reconnect, Request
 from breadboard.feeds.stream import Key, Stream, Trouble
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Reconnect, Request
 
 TOLD_EVERY_S: Final = 5.0
 TOLD_AGAIN_AFTER: Final = 20.0

@@ -9,9 +9,9 @@ from enum import StrEnum
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
+from breadboard.conversations import Fetch
 from breadboard.feeds.massive_json import object_of, parse_body, text
 from breadboard.feeds.reading import Refused
-from breadboard.ports import Fetch
 
 REST: Final = "https://api.massive.com"
 MOST_BASE_AGGREGATES: Final = 50_000

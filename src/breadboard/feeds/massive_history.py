@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Fetch, Request
 from breadboard.errors import UsageError
 from breadboard.feeds.massive_calls import REST, Call, Failure, aggregates, judge, next_page
 from breadboard.feeds.reading import Refused
-from breadboard.ports import Fetch, Request
 
 DELAY_NS: Final = 900 * 1_000_000_000
 """How late the data of a plan without real time are; their answers say ``DELAYED``."""
@@ -43,7 +43,7 @@ def bars_of(symbol: str, interval_s: int, from_ns: int, to_ns: int, days: tuple[
 
 @dataclass(slots=True)
 class MassiveHistory:
-    """One call and all its pages; a ``ports.FetchedInquiry``."""
+    """One call and all its pages; a ``conversations.FetchedInquiry``."""
 
     tag: str
     call: Call

@@ -11,13 +11,13 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Denied, Missing, Reconnect, Request, Send
 from breadboard.feeds.massive_calls import CONDITIONS, conditions
 from breadboard.feeds.massive_events import topic_in
 from breadboard.feeds.massive_history import MassiveHistory
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Reconnect, Request, Send
 
 CHANNELS: Final = {"trade": ("T",), "quote": ("Q",), "bar": ("A", "AM"), "luld": ("LULD",)}
 """Our channels as the venue's topics begin."""
@@ -48,7 +48,7 @@ _statuses: Final = msgspec.json.Decoder(list[_Status])
 
 @dataclass(slots=True)
 class MassiveSession:
-    """A ``ports.Session``. Nothing is said before the venue has greeted, nothing asked for before it let us in."""
+    """A ``conversations.Session``. Nothing is said before the venue greets, nothing asked for before it lets us in."""
 
     url: str
     symbols: Sequence[str]

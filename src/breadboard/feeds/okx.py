@@ -7,11 +7,12 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Reconnect, Request, Send
 from breadboard.feeds.checked_session import NOTHING, CheckedSession, Pair, Tongue, together
 from breadboard.feeds.okx_messages import UPGRADE, OkxReader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Keepalive, Reconnect, Request, Send
+from breadboard.ports import Capabilities, Keepalive
 
 ARGUMENTS_A_MESSAGE: Final = 300
 """Keeps a subscription well under the 64 KB that the venue takes."""

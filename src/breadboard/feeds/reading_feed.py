@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from breadboard.conversations import Session
 from breadboard.feeds.readers import FrameReader, ReadingDecoder
 from breadboard.model.instruments import Instruments
-from breadboard.ports import Capabilities, Session, Wish
+from breadboard.ports import Capabilities, Wish
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ subscriptions: it asks for a new connection at once.
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from typing import Final
 
+from breadboard.conversations import Denied, Missing, Request
 from breadboard.feeds.losses import Losses
 from breadboard.feeds.pace import OF_A_CHANNEL, Pace
 from breadboard.feeds.stream import Key, Stream, activity
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Request
 
 ACKNOWLEDGED_WITHIN_S: Final = 30.0
 """After the last acknowledgement of any subscription: ours may still wait their turn to be sent."""
@@ -34,7 +34,7 @@ REGULAR: Final = "regular"
 
 
 class Subscriptions:
-    """A ``ports.Watched``. ``wires`` names what is heard on the wire and the subscription it belongs to.
+    """A ``conversations.Watched``. ``wires`` names what is heard on the wire and the subscription it belongs to.
 
     For each frame do ``counts[wire] += 1`` where ``wire in counts``; nothing else is done per frame. ``again`` returns
     what to say so that the venue subscribes those keys anew; the gap on record makes a book doubtful, so that for books
@@ -92,7 +92,7 @@ class Subscriptions:
         self._losses.begin()
 
     def on_end(self) -> list[Missing]:
-        """See ``ports.Watched``."""
+        """See ``conversations.Watched``."""
         return self._losses.close()
 
     def _all(self) -> list[Stream]:
@@ -156,18 +156,18 @@ class Subscriptions:
                 stream.pace.excuse()
 
     def on_phase(self, phase: str) -> None:
-        """See ``ports.Watched``: what was usual before the bell says nothing of after."""
+        """See ``conversations.Watched``: what was usual before the bell says nothing of after."""
         if phase != self._phase:
             self._phase = phase
             for stream in self._all():
                 stream.pace.forget()
 
     def rates(self) -> dict[str, float]:
-        """See ``ports.Watched``."""
+        """See ``conversations.Watched``."""
         return {symbol: sum(each.pace.per_s for each in streams) for symbol, streams in self._of_symbol.items()}
 
     def missing(self) -> list[str]:
-        """See ``ports.Watched``."""
+        """See ``conversations.Watched``."""
         return self._losses.names()
 
     def never_heard(self, after_s: float) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from breadboard.conversations import Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
@@ -15,7 +16,7 @@ from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.feeds.yahoo_messages import PricingReader
 from breadboard.model.kinds import SequenceRule
-from breadboard.ports import Capabilities, Request, Send, Wish
+from breadboard.ports import Capabilities, Wish
 
 CHANNELS: Final = {"trade": "pricing", "quote": "pricing"}
 SYMBOLS_A_CONNECTION: Final = 100
@@ -31,7 +32,7 @@ _SYMBOL: Final = re.compile(r"\^?[\w.&-]{1,60}(=[A-Za-z]{1,2})?", re.ASCII)
 
 @dataclass(slots=True)
 class YahooSession:
-    """A ``ports.Session``. The venue acknowledges and refuses nothing: who is never heard of is unknown to it."""
+    """A ``conversations.Session``. The venue confirms and refuses nothing: who is never heard of is unknown to it."""
 
     capabilities: Capabilities
     wish: Wish

@@ -14,10 +14,10 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from breadboard.conversations import Fetch, Request
 from breadboard.errors import UsageError
 from breadboard.feeds.yahoo_chart import SECONDS, refusal
 from breadboard.model.kinds import StatusCode
-from breadboard.ports import Fetch, Request
 
 DAY_S: Final = 86_400
 _REACH_DAYS: Final = {"1m": 29, "60m": 729, "1h": 729} | dict.fromkeys(("2m", "5m", "15m", "90m"), 59)
@@ -106,7 +106,7 @@ def chart_url(
 
 @dataclass(slots=True)
 class YahooChart:
-    """One symbol's history, window by window; a ``ports.FetchedInquiry``.
+    """One symbol's history, window by window; a ``conversations.FetchedInquiry``.
 
     ``requests`` says what to fetch first; give each answer to ``on_document``, which says what to fetch next, nothing
     when it is over. ``error`` then tells why it ended early, ``refused`` which windows the venue would not give.

@@ -3,7 +3,8 @@
 It becomes a TRADE row (AGGREGATED) whose size is the advance of ``day_volume`` since the symbol's previous frame, so
 that volume adds up to the day's, also over a reconnect. Where there is nothing to difference (FX, indices, coins, hours
 without volume, a first frame) the size is absent: the print moves prices and no volume. ``ts_event`` is the frame's
-``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN.
+``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN. A LISTING row comes
+before it where the newest frame says something new of the symbol itself (``yahoo_listing``).
 """
 
 from binascii import Error, a2b_base64
@@ -26,6 +27,7 @@ from breadboard.feeds.reading import (
 )
 from breadboard.feeds.times import EARLIEST_MS, LATEST_MS
 from breadboard.feeds.yahoo_chart import read_chart
+from breadboard.feeds.yahoo_listing import UNLISTED, Listing, listing_event, listing_of
 from breadboard.feeds.yahoo_protobuf import Fields, MarketHours, QuoteType, decode
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead
@@ -61,6 +63,7 @@ class Known(msgspec.Struct, array_like=True):
     volume: int
     volume_time: int
     quote: Quote
+    listing: Listing = UNLISTED
 
 
 _MEMORY: Final = msgspec.msgpack.Decoder(dict[str, Known])
@@ -136,10 +139,11 @@ class PricingReader:
             return says(_quote_event(symbol, time, quote, Flag(0)))
         believed = not at.ts_recv or time * 1_000_000 < at.ts_recv + AHEAD_NS
         size, old = ABSENT, known is None
+        listed: list[Event] = []
         if believed:
-            size, old = self._take(
-                symbol, Known(time, price, volume, volume if _adds_up(fields) else ABSENT, time, quote)
-            )
+            new = Known(time, price, volume, volume if _adds_up(fields) else ABSENT, time, quote)
+            size, old = self._take(symbol, new)
+            listed = self._list(symbol, new, fields, UNLISTED if known is None else known.listing)
         amount, exponent = (ABSENT, SIZE_EXP) if size <= 0 else parse_size(str(size))
         late = Flag.LAST_KNOWN if old else Flag(0)
         trade = Event(
@@ -153,7 +157,15 @@ class PricingReader:
             size_exp=exponent,
             notes=_notes(fields) if at.notes else {},
         )
-        return says(trade) if quote == _NO_QUOTE else says(trade, _quote_event(symbol, time, quote, late))
+        quoted = [] if quote == _NO_QUOTE else [_quote_event(symbol, time, quote, late)]
+        return says(*listed, trade, *quoted)
+
+    def _list(self, symbol: str, new: Known, fields: Fields, before: Listing) -> list[Event]:
+        """Return a row where the newest frame says something new of the symbol itself."""
+        if self._known.get(symbol) is not new:
+            return []
+        new.listing = listing_of(fields, before)
+        return [] if new.listing == before else [listing_event(symbol, new.time * 1_000_000, new.listing)]
 
     def _take(self, symbol: str, new: Known) -> tuple[int, bool]:
         """Remember a frame; return how much traded since the one before (ABSENT: unknown), and whether it is old news.

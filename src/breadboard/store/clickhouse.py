@@ -6,11 +6,10 @@ engine's threads do not survive a fork, and the child would hang, so a forked ch
 
 import fcntl
 import os
-import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,21 +22,20 @@ import pyarrow as pa
 from clickhouse_connect import common as connect_settings
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from breadboard.errors import QueryRefused, StoreError
-from breadboard.store import native, schema
+from breadboard.errors import QueryRefused, StoreError, TookTooLong
+from breadboard.store import ddl, native, schema
 from breadboard.store.flood import Flood
 from breadboard.store.inserting import Embedded, Inserter, Remote
 from breadboard.store.native import Block, Fixed
+from breadboard.store.readers import FEW, FEW_EMBEDDED, Pool, Readers
 
-READERS: Final = 6
-"""Queries under way at once; more wait their turn."""
 BLOCK_ROWS: Final = 500_000
 """A longer insert is cut, so that the engine never cuts it for us."""
 MAX_PARTITIONS: Final = 100
 """ClickHouse refuses an insert into more partitions than this (``max_partitions_per_insert_block``)."""
 
 LIMITS: Final[dict[str, Any]] = {
-    "max_execution_time": 20,
+    "max_execution_time": 10,
     "max_memory_usage": 1_000_000_000,
     "max_result_rows": 1_000_000,
     "max_result_bytes": 500_000_000,
@@ -55,6 +53,7 @@ WRITING: Final[dict[str, Any]] = {"max_threads": 1, "max_insert_threads": 1, "in
 """A block is one part: threads would only be started and stopped for it (25 ms an insert with them, 10 without)."""
 
 _NO_SPACE: Final = 243
+_TIMEOUT: Final = 159
 _TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, 252, 319, 425, 999})
 """ClickHouse error codes after which trying again may help: time, memory, network, too many parts or queries."""
 
@@ -112,8 +111,8 @@ class ClickHouseStore:
         self._flood = Flood()
         self._writer = self._client(WRITING)
         self._inserter: Inserter = Embedded(target.engine, WRITING) if target.embedded else Remote(self._writer)
-        self._readers = _Pool(lambda: self._client({"output_format_arrow_string_as_string": 1}), READERS)
-        self._guests = _Pool(lambda: self._client({**LIMITS, "readonly": 1}), READERS)
+        self._readers = Readers(self._client, FEW_EMBEDDED if target.embedded else FEW)
+        self._guests = Pool(lambda: self._client({**LIMITS, "readonly": 1}))
 
     @classmethod
     def open(cls, dsn: str, *, tick_days: int = 90, bar_years: int = 5) -> Self:
@@ -187,32 +186,55 @@ class ClickHouseStore:
         )
         return int(self.query(sql)["until"][0].as_py())
 
-    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - a pyarrow.Table
+    def query(self, sql: str, params: Mapping[str, Any] | None = None, *, within_s: float | None = None) -> Any:  # noqa: ANN401 - a pyarrow.Table
         """Run trusted SQL and return an Arrow table. Parameters are typed in the text: ``{symbol:String}``."""
-        with self._speaking("asking"), self._readers.one() as client:
-            body = client.raw_query(sql, parameters=dict(params) if params else None, fmt="Arrow")
-            return pa.ipc.open_file(body).read_all() if body else pa.table({})
+        body = self._asked(sql, params, within_s, "Arrow")
+        return pa.ipc.open_file(body).read_all() if body else pa.table({})
+
+    def lines(
+        self,
+        sql: str,
+        params: Mapping[str, Any] | None = None,
+        *,
+        within_s: float | None = None,
+        few: bool = False,
+    ) -> bytes:
+        """Run trusted SQL and return a line of JSON a row, written by the engine; parameters as in ``query``.
+
+        ``few`` rows that lie together in the table's order are asked for with less ado (``readers``).
+        """
+        return self._asked(sql, params, within_s, "JSONEachRow", few=few)
+
+    def _asked(
+        self, sql: str, params: Mapping[str, Any] | None, within_s: float | None, form: str, *, few: bool = False
+    ) -> bytes:
+        """Return what the engine writes in a form. Raises TookTooLong where it ended the query after ``within_s``."""
+        given = dict(params) if params else None
+        with self._speaking("asking", within_s), self._readers.such(within_s, few=few).one() as client:
+            begun = time.monotonic()
+            body = bytes(client.raw_query(sql, parameters=given, fmt=form) or b"")
+            _in_time(begun, within_s)
+            return body
 
     def ask(self, sql: str) -> Iterator[Any]:
         """Run one untrusted query, read-only and bounded (see ``LIMITS``), as Arrow record batches.
 
         Raises QueryRefused, at the call, for anything that is not one query of our tables, that fails or that
-        needs more than it may have. At least one batch is yielded: an empty result has its columns.
+        needs more than it may have, and TookTooLong for more time than that. At least one batch is yielded: an
+        empty result has its columns.
         """
         from breadboard.store import guard  # its parser takes a quarter of a second to load; a start need not wait
 
         text = guard.check(sql)
         try:
-            with self._speaking("asking"), self._guests.one() as client:
+            with self._speaking("asking", limit := LIMITS["max_execution_time"]), self._guests.one() as client:
                 begun = time.monotonic()
                 body = client.raw_query(text, fmt="Arrow")
-                spent = time.monotonic() - begun
+                _in_time(begun, limit)
                 table = pa.ipc.open_file(body).read_all() if body else pa.table({})
         except StoreError as error:
             hint = error.hint or f"breadboard sql 'DESCRIBE {guard.table_of(text)}'"
             raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
-        if spent >= (limit := LIMITS["max_execution_time"]):  # then the engine may have ended it without a word
-            raise QueryRefused(f"the query took longer than {limit} s", hint="breadboard sql '… WHERE ts_recv > …'")
         return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
 
     # Upkeep
@@ -237,7 +259,7 @@ class ClickHouseStore:
         changed = {key: str(value) for key, value in wanted.items() if known.get(key) != str(value)}
         if known and changed:
             for table in schema.TABLES.values():
-                if rule := schema.ttl(table, tick_days, bar_years):
+                if rule := ddl.ttl(table, tick_days, bar_years):
                     self.command(f"ALTER TABLE {table.name} MODIFY TTL {rule}")
         for key, value in changed.items():
             self.command(f"INSERT INTO meta (key, value) VALUES ('{key}', '{value}')")  # noqa: S608 - both are ours
@@ -248,8 +270,8 @@ class ClickHouseStore:
             return clickhouse_connect.get_client(dsn=self._target.dsn, settings=settings)
 
     @contextmanager
-    def _speaking(self, doing: str) -> Iterator[None]:
-        """Turn the driver's errors into ours."""
+    def _speaking(self, doing: str, within_s: float | None = None) -> Iterator[None]:
+        """Turn the driver's errors into ours: TookTooLong for what had ``within_s`` and did not end by itself."""
         if os.getpid() != self._process:
             raise StoreError(
                 f"{doing}: this process was forked from {self._process}, which owns the store",
@@ -261,51 +283,25 @@ class ClickHouseStore:
             yield
         except ClickHouseError as error:
             code = getattr(error, "code", None)
+            if code == _TIMEOUT and within_s is not None:
+                raise _too_long(within_s) from None
             hint = f"df -h {self._target.directory}" if code == _NO_SPACE and self._target.directory else ""
             sentence = f"{doing}: {_plain(str(error))}"
             raise StoreError(sentence, hint=hint, transient=code in _TRANSIENT or code is None) from error
 
 
-class _Pool:
-    """Clients, each used by one thread at a time, made as they are needed."""
-
-    def __init__(self, make: Callable[[], Any], size: int) -> None:
-        self._make = make
-        self._slots: queue.LifoQueue[Any] = queue.LifoQueue()
-        self._size = size
-        for _ in range(size):
-            self._slots.put(None)
-
-    @contextmanager
-    def one(self) -> Iterator[Any]:
-        """Lend a client; waits while all are lent. One whose query failed is not lent again.
-
-        An embedded engine keeps what a query that broke had already written, and answers the next one with it.
-        """
-        client = self._slots.get()
-        try:
-            if client is None:
-                client = self._make()
-            yield client
-        except BaseException:
-            broken, client = client, None
-            if broken is not None:
-                broken.close()
-            raise
-        finally:
-            self._slots.put(client)
-
-    def close(self) -> None:
-        """Take every client back and close it."""
-        for _ in range(self._size):
-            client = self._slots.get()
-            if client is not None:
-                client.close()
-        for _ in range(self._size):
-            self._slots.put(None)
+def _in_time(begun: float, within_s: float | None) -> None:
+    """Raise TookTooLong for an answer that took too long: the engine may have ended it without a word."""
+    if within_s is not None and time.monotonic() - begun >= within_s:
+        raise _too_long(within_s)
 
 
-def _pieces(table: schema.Table, rows: Block) -> list[Block]:
+def _too_long(within_s: float) -> TookTooLong:
+    hint = "start=…&end=…   # a shorter time, or in SQL: WHERE ts_recv > …"
+    return TookTooLong(f"the store gave up after {within_s:g} s", hint=hint)
+
+
+def _pieces(table: ddl.Table, rows: Block) -> list[Block]:
     """Cut an insert where it is long or spans too many partitions; the same rows are always cut the same way."""
     if rows.num_rows == 0:
         return []

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
@@ -51,14 +52,20 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         parts[0].first,
         parts[-1].end,
         Tape.merge([part.tape for part in kept]),
-        np.concatenate([part.bars for part in parts]),
+        _together([part.bars for part in parts]),
         tuple(gap for part in parts for gap in part.gaps),
         np.concatenate([part.ts_journal for part in kept]) if kept else parts[0].ts_journal,
         {where: said for part in parts for where, said in part.details.items()},
         {
-            name: np.concatenate([part.streams[name] for part in parts if name in part.streams])
+            name: _together([part.streams[name] for part in parts if name in part.streams])
             for name in {name: None for part in parts for name in part.streams}
         },
         next((part.groups for part in parts if part.groups), ()),
         max((part.rules for part in parts), key=len),
     )
+
+
+def _together(rows: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Return records as one; most of many small outputs have none, and asking each for its type is dear."""
+    filled = [some for some in rows if len(some)]
+    return np.concatenate(filled) if filled else rows[0]

@@ -1,100 +1,50 @@
-"""The tables: names, columns, codecs, keys and how long rows live. Everything here is data and the DDL made of it."""
+"""The tables: names, columns, codecs, keys and how long rows live. Data only; ``ddl`` makes statements of it."""
 
-from dataclasses import dataclass
 from typing import Final
+
+from breadboard.store.ddl import (
+    DELTA,
+    DURABLE,
+    PRICE,
+    SIZE,
+    STAMP,
+    ZSTD,
+    Column,
+    Table,
+    create,
+    integer,
+    label,
+    price,
+    size,
+    stamp,
+    text,
+)
 
 VERSION: Final = 2
 """Of this schema; a store of another version is refused, never guessed at."""
-DEDUPLICATION_WINDOW: Final = 10_000
-"""Insert tokens a table remembers. Without this setting ClickHouse ignores tokens."""
-
-_DURABLE = "fsync_after_insert = 1, fsync_part_directory = 1"
-_COMPACT = f"min_bytes_for_wide_part = {64 << 20}"
-"""What one insert makes is one file and not one a column, each to be made, synced and merged away."""
-_LABEL = "LowCardinality(String)"
-_STAMP = "DateTime64(9, 'UTC')"
-_PRICE = "Decimal(18, 9)"
-_SIZE = "Decimal(38, 18)"
-_DELTA = "Delta, ZSTD(1)"
-_ZSTD = "ZSTD(1)"
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its SQL type and codec (empty: the default, for labels)."""
-
-    name: str
-    type: str
-    codec: str = ""
-
-    @property
-    def ddl(self) -> str:
-        """The column as CREATE TABLE spells it."""
-        return f"`{self.name}` {self.type}" + (f" CODEC({self.codec})" if self.codec else "")
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table. ``life`` is ``tick``, ``bar`` or empty (kept for good)."""
-
-    name: str
-    columns: tuple[Column, ...]
-    order: str
-    partition: str = ""
-    engine: str = "MergeTree"
-    life: str = ""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names, in order, as a writer gives them (``ts_store`` is the store's own)."""
-        return tuple(column.name for column in self.columns)
-
-
-def _price(name: str, *, nullable: bool = False) -> Column:
-    return Column(name, f"Nullable({_PRICE})" if nullable else _PRICE, _DELTA)
-
-
-def _size(name: str, *, nullable: bool = False) -> Column:
-    return Column(name, f"Nullable({_SIZE})" if nullable else _SIZE, _ZSTD)
-
-
-def _label(name: str) -> Column:
-    return Column(name, _LABEL)
-
-
-def _integer(name: str, sql_type: str = "Int64") -> Column:
-    return Column(name, sql_type, _DELTA)
-
-
-def _text(name: str) -> Column:
-    return Column(name, "String", _ZSTD)
-
-
-def _stamp(name: str) -> Column:
-    return Column(name, _STAMP, _DELTA)
-
-
 COMMON: Final = (
-    _label("venue"),
-    _label("symbol"),
-    Column("ts_event", f"Nullable({_STAMP})", _DELTA),
-    _stamp("ts_recv"),
-    _integer("sequence", "Nullable(Int64)"),
-    _integer("offset"),
+    label("venue"),
+    label("symbol"),
+    Column("ts_event", f"Nullable({STAMP})", DELTA),
+    stamp("ts_recv"),
+    integer("sequence", "Nullable(Int64)"),
+    integer("offset"),
     Column("index", "UInt16", "T64, ZSTD(1)"),
-    _label("provenance"),
+    label("provenance"),
 )
 """What every row of an event or a conclusion says about itself."""
 
 _KEY = "(venue, symbol, ts_recv, offset, `index`)"
 _DAY = "toDate(ts_recv)"
 _MONTH = "toYYYYMM(ts_recv)"
+_BARS = "if(interval IN ('1h', '1d'), 0, toYYYYMM(ts_open))"
+"""Long bars are few, and asked for by the year: those of all months in one file are read thirty times as fast."""
 _FLAGS = Column("flags", "UInt16", "T64, ZSTD(1)")
 _QUOTE = (
-    _price("bid_price", nullable=True),
-    _size("bid_size", nullable=True),
-    _price("ask_price", nullable=True),
-    _size("ask_size", nullable=True),
+    price("bid_price", nullable=True),
+    size("bid_size", nullable=True),
+    price("ask_price", nullable=True),
+    size("ask_size", nullable=True),
 )
 
 
@@ -111,175 +61,175 @@ TABLES: Final = {
     for table in (
         _events(
             "trades",
-            _integer("trade_id", "Nullable(Int64)"),
-            _price("price"),
-            _size("size", nullable=True),
-            _label("side"),
-            _label("uncounted"),
+            integer("trade_id", "Nullable(Int64)"),
+            price("price"),
+            size("size", nullable=True),
+            label("side"),
+            label("uncounted"),
             _FLAGS,
         ),
         _events("quotes", *_QUOTE, _FLAGS),
         _events(
             "book_deltas",
-            _label("kind"),
-            _integer("sequence_first", "Nullable(Int64)"),
-            _integer("sequence_prev", "Nullable(Int64)"),
-            Column("bid_prices", f"Array({_PRICE})", _DELTA),
-            Column("bid_sizes", f"Array({_SIZE})", _ZSTD),
-            Column("ask_prices", f"Array({_PRICE})", _DELTA),
-            Column("ask_sizes", f"Array({_SIZE})", _ZSTD),
+            label("kind"),
+            integer("sequence_first", "Nullable(Int64)"),
+            integer("sequence_prev", "Nullable(Int64)"),
+            Column("bid_prices", f"Array({PRICE})", DELTA),
+            Column("bid_sizes", f"Array({SIZE})", ZSTD),
+            Column("ask_prices", f"Array({PRICE})", DELTA),
+            Column("ask_sizes", f"Array({SIZE})", ZSTD),
             _FLAGS,
         ),
         _events(
             "orders",
-            _integer("order_id", "Nullable(Int64)"),
-            _label("action"),
-            _label("side"),
-            _price("price", nullable=True),
-            _size("size", nullable=True),
+            integer("order_id", "Nullable(Int64)"),
+            label("action"),
+            label("side"),
+            price("price", nullable=True),
+            size("size", nullable=True),
             _FLAGS,
         ),
         Table(
             "bar_versions",
             (
-                _label("venue"),
-                _label("symbol"),
-                _label("interval"),
-                _stamp("ts_open"),
-                _stamp("ts_close"),
-                *map(_price, ("open", "high", "low", "close")),
-                _size("volume"),
-                _price("vwap", nullable=True),
-                _integer("trades"),
-                _label("state"),
-                _label("session"),
-                Column("completeness", "Float32", _ZSTD),
-                _label("provenance"),
-                _integer("offset"),
-                _integer("version", "UInt64"),
+                label("venue"),
+                label("symbol"),
+                label("interval"),
+                stamp("ts_open"),
+                stamp("ts_close"),
+                *map(price, ("open", "high", "low", "close")),
+                size("volume"),
+                price("vwap", nullable=True),
+                integer("trades"),
+                label("state"),
+                label("session"),
+                Column("completeness", "Float32", ZSTD),
+                label("provenance"),
+                integer("offset"),
+                integer("version", "UInt64"),
             ),
             "(venue, symbol, interval, ts_open)",
-            "toYYYYMM(ts_open)",
+            _BARS,
             "ReplacingMergeTree(version)",
             "bar",
         ),
         _events(
             "activity_bars",
-            _label("kind"),
-            _integer("number"),
-            _stamp("ts_open"),
-            _stamp("ts_close"),
-            *map(_price, ("open", "high", "low", "close")),
-            _size("volume"),
-            Column("notional", "Float64", _ZSTD),
-            _integer("trades"),
-            _integer("imbalance"),
+            label("kind"),
+            integer("number"),
+            stamp("ts_open"),
+            stamp("ts_close"),
+            *map(price, ("open", "high", "low", "close")),
+            size("volume"),
+            Column("notional", "Float64", ZSTD),
+            integer("trades"),
+            integer("imbalance"),
             Column("gapped", "UInt8", "T64, ZSTD(1)"),
         ),
         _events(
             "gaps",
             Column("source", "UInt16"),
-            _label("channel"),
-            _label("reason"),
-            _label("state"),
-            _stamp("ts_from"),
-            _stamp("ts_to"),
-            _integer("sequence_from", "Nullable(Int64)"),
-            _integer("sequence_to", "Nullable(Int64)"),
-            _text("detail"),
+            label("channel"),
+            label("reason"),
+            label("state"),
+            stamp("ts_from"),
+            stamp("ts_to"),
+            integer("sequence_from", "Nullable(Int64)"),
+            integer("sequence_to", "Nullable(Int64)"),
+            text("detail"),
             partition=_MONTH,
             life="",
         ),
         _events(
             "lag",
-            _label("hop"),
-            _integer("count", "UInt64"),
-            *(_integer(name) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")),
+            label("hop"),
+            integer("count", "UInt64"),
+            *(integer(name) for name in ("min_ns", "p50_ns", "p99_ns", "max_ns")),
         ),
         _events(
             "depth_snapshots",
-            _label("interval"),
-            _label("state"),
-            Column("ts_book", f"Nullable({_STAMP})", _DELTA),
+            label("interval"),
+            label("state"),
+            Column("ts_book", f"Nullable({STAMP})", DELTA),
             Column("is_crossed", "UInt8", "T64, ZSTD(1)"),
             *(
                 Column(f"{side}_{name}", f"Array({kind})", codec)
                 for side in ("bid", "ask")
-                for name, kind, codec in (("prices", _PRICE, _DELTA), ("sizes", _SIZE, _ZSTD))
+                for name, kind, codec in (("prices", PRICE, DELTA), ("sizes", SIZE, ZSTD))
             ),
         ),
-        _events("features", _label("name"), Column("value", "Float64", _ZSTD), _label("interval"), _stamp("ts_open")),
+        _events("features", label("name"), Column("value", "Float64", ZSTD), label("interval"), stamp("ts_open")),
         _events(
             "anomalies",
-            _label("kind"),
-            _label("severity"),
-            *(Column(name, "Float64", _ZSTD) for name in ("value", "baseline", "threshold", "score")),
-            _label("time_of_day"),
-            *(_integer(name) for name in ("from_offset", "to_offset", "samples", "suppressed")),
+            label("kind"),
+            label("severity"),
+            *(Column(name, "Float64", ZSTD) for name in ("value", "baseline", "threshold", "score")),
+            label("time_of_day"),
+            *(integer(name) for name in ("from_offset", "to_offset", "samples", "suppressed")),
             _FLAGS,
             partition=_MONTH,
             life="",
         ),
         _events(
             "alerts",
-            _text("alert_id"),
-            _label("rule"),
-            _label("rule_version"),
-            _label("kind"),
-            _label("state"),
-            Column("value", "Nullable(Float64)", _ZSTD),
-            Column("threshold", "Nullable(Float64)", _ZSTD),
-            Column("reference", "Nullable(Float64)", _ZSTD),
-            _integer("reference_offset", "Nullable(Int64)"),
-            _price("price", nullable=True),
-            Column("ts_window", f"Nullable({_STAMP})", _DELTA),
+            text("alert_id"),
+            label("rule"),
+            label("rule_version"),
+            label("kind"),
+            label("state"),
+            Column("value", "Nullable(Float64)", ZSTD),
+            Column("threshold", "Nullable(Float64)", ZSTD),
+            Column("reference", "Nullable(Float64)", ZSTD),
+            integer("reference_offset", "Nullable(Int64)"),
+            price("price", nullable=True),
+            Column("ts_window", f"Nullable({STAMP})", DELTA),
             Column("gapped", "UInt8", "T64, ZSTD(1)"),
-            _label("cause"),
+            label("cause"),
             _FLAGS,
-            _text("message"),
+            text("message"),
             partition=_MONTH,
             life="",
         ),
         _events(
             "opportunities",
-            _text("id"),
-            _label("name"),
-            Column("value", "Float64", _ZSTD),
-            _size("size", nullable=True),
-            _text("legs"),
-            *map(_label, ("kind", "state", "cause")),
-            _integer("number"),
-            _stamp("opened_ts"),
-            _integer("lifetime_ns"),
-            _integer("changes"),
-            _label("currency"),
-            *map(_price, ("cost", "gross", "fees", "net", "peak_net")),
-            *(Column(name, "Float64", _ZSTD) for name in ("gross_bps", "fees_bps", "net_bps")),
+            text("id"),
+            label("name"),
+            Column("value", "Float64", ZSTD),
+            size("size", nullable=True),
+            text("legs"),
+            *map(label, ("kind", "state", "cause")),
+            integer("number"),
+            stamp("opened_ts"),
+            integer("lifetime_ns"),
+            integer("changes"),
+            label("currency"),
+            *map(price, ("cost", "gross", "fees", "net", "peak_net")),
+            *(Column(name, "Float64", ZSTD) for name in ("gross_bps", "fees_bps", "net_bps")),
             *(Column(name, "UInt8", "T64, ZSTD(1)") for name in ("capped", "suspect")),
-            _integer("rate_age_ns", "Nullable(Int64)"),
-            *(Column(name, f"Array({_PRICE})", _DELTA) for name in ("leg_prices", "leg_averages", "leg_limits")),
-            Column("leg_sizes", f"Array({_SIZE})", _ZSTD),
-            Column("leg_ages_ns", "Array(Int64)", _ZSTD),
+            integer("rate_age_ns", "Nullable(Int64)"),
+            *(Column(name, f"Array({PRICE})", DELTA) for name in ("leg_prices", "leg_averages", "leg_limits")),
+            Column("leg_sizes", f"Array({SIZE})", ZSTD),
+            Column("leg_ages_ns", "Array(Int64)", ZSTD),
             _FLAGS,
             partition=_MONTH,
             life="",
         ),
         _events(
             "paper_fills",
-            _text("opportunity"),
-            _integer("number"),
+            text("opportunity"),
+            integer("number"),
             Column("leg", "UInt8", "T64, ZSTD(1)"),
-            *map(_label, ("side", "state")),
-            _stamp("ts_sent"),
-            *map(_size, ("wanted", "filled")),
-            _price("limit"),
-            _price("average", nullable=True),
-            *map(_price, ("amount", "fee")),
+            *map(label, ("side", "state")),
+            stamp("ts_sent"),
+            *map(size, ("wanted", "filled")),
+            price("limit"),
+            price("average", nullable=True),
+            *map(price, ("amount", "fee")),
             Column("settled", "UInt8", "T64, ZSTD(1)"),
-            _label("currency"),
-            _price("expected"),
-            Column("left", "Float64", _ZSTD),
-            _price("pnl", nullable=True),
+            label("currency"),
+            price("expected"),
+            Column("left", "Float64", ZSTD),
+            price("pnl", nullable=True),
             _FLAGS,
             partition=_MONTH,
             life="",
@@ -287,10 +237,10 @@ TABLES: Final = {
         _events(
             "statuses",
             Column("source", "UInt16"),
-            _label("status"),
-            _price("low", nullable=True),
-            _price("high", nullable=True),
-            _text("detail"),
+            label("status"),
+            price("low", nullable=True),
+            price("high", nullable=True),
+            text("detail"),
             _FLAGS,
             partition=_MONTH,
             life="",
@@ -298,17 +248,17 @@ TABLES: Final = {
         Table(
             "nbbo",
             (
-                _label("name"),
-                _label("state"),
-                Column("ts_event", f"Nullable({_STAMP})", _DELTA),
-                _stamp("ts_recv"),
-                _integer("offset"),
+                label("name"),
+                label("state"),
+                Column("ts_event", f"Nullable({STAMP})", DELTA),
+                stamp("ts_recv"),
+                integer("offset"),
                 Column("index", "UInt16", "T64, ZSTD(1)"),
-                _label("provenance"),
+                label("provenance"),
                 *_QUOTE,
-                *(_label(f"{side}_of") for side in ("bid", "ask")),
-                *(_integer(f"{side}_age_ns", "Nullable(Int64)") for side in ("bid", "ask")),
-                *(_label(name) for name in LEG_MASKS),
+                *(label(f"{side}_of") for side in ("bid", "ask")),
+                *(integer(f"{side}_age_ns", "Nullable(Int64)") for side in ("bid", "ask")),
+                *(label(name) for name in LEG_MASKS),
                 _FLAGS,
             ),
             "(name, ts_recv, offset, `index`)",
@@ -318,12 +268,12 @@ TABLES: Final = {
         Table(
             "quarantine",
             (
-                _label("venue"),
-                _stamp("ts_recv"),
-                _integer("offset"),
+                label("venue"),
+                stamp("ts_recv"),
+                integer("offset"),
                 Column("source", "UInt16"),
-                _text("reason"),
-                _text("raw"),
+                text("reason"),
+                text("raw"),
             ),
             "(venue, ts_recv, offset)",
             _MONTH,
@@ -331,7 +281,7 @@ TABLES: Final = {
         ),
         Table(
             "instruments",
-            (Column("id", "Int32"), _label("venue"), Column("symbol", "String")),
+            (Column("id", "Int32"), label("venue"), Column("symbol", "String")),
             "(venue, symbol)",
             engine="ReplacingMergeTree",
         ),
@@ -339,10 +289,10 @@ TABLES: Final = {
             "latest",
             (
                 *COMMON,
-                _label("kind"),
-                _price("price", nullable=True),
-                _size("size", nullable=True),
-                _label("side"),
+                label("kind"),
+                price("price", nullable=True),
+                size("size", nullable=True),
+                label("side"),
                 *_QUOTE,
                 _FLAGS,
             ),
@@ -352,13 +302,13 @@ TABLES: Final = {
         Table(
             "batches",
             (
-                _integer("first"),
-                _integer("end"),
-                _integer("generation", "UInt32"),
-                _stamp("ts_engine"),
-                _stamp("ts_written"),
-                Column("tables", "Array(String)", _ZSTD),
-                Column("rows", "Array(UInt64)", _ZSTD),
+                integer("first"),
+                integer("end"),
+                integer("generation", "UInt32"),
+                stamp("ts_engine"),
+                stamp("ts_written"),
+                Column("tables", "Array(String)", ZSTD),
+                Column("rows", "Array(UInt64)", ZSTD),
             ),
             "(first, end, generation)",
         ),
@@ -367,13 +317,16 @@ TABLES: Final = {
 
 META: Final = (
     "CREATE TABLE IF NOT EXISTS meta (key String, value String, changed DateTime64(9, 'UTC') DEFAULT now64(9)) "
-    f"ENGINE = ReplacingMergeTree(changed) ORDER BY key SETTINGS {_DURABLE}"
+    f"ENGINE = ReplacingMergeTree(changed) ORDER BY key SETTINGS {DURABLE}"
 )
+
+SHOWN: Final = "state != 'withdrawn'"
+"""Of the newest versions of bars (``bar_versions FINAL``), those that still stand."""
 
 VIEWS: Final = {
     "bars": (
-        "SELECT venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
-        "session, completeness, provenance, offset FROM bar_versions FINAL WHERE state != 'withdrawn'"
+        "SELECT venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "  # noqa: S608 - our words
+        f"session, completeness, provenance, offset FROM bar_versions FINAL WHERE {SHOWN}"
     ),
     "latest_trades": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, price, size, side, flags "
@@ -413,39 +366,6 @@ Nothing had been written to the tables of conclusions then; of an old trade it i
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}
 """Everything that an untrusted query may name."""
-
-
-def ttl(table: Table, tick_days: int, bar_years: int) -> str:
-    """Return the TTL of a table, or nothing.
-
-    Rows age from ``ts_store``, when they were stored, and not from ``ts_recv``: a recording of 2024 that is replayed
-    today would otherwise be expired as it arrives. For live data the two are the same.
-    """
-    if table.life == "tick":
-        return f"ts_store + INTERVAL {tick_days} DAY"
-    if table.life == "bar":
-        return (
-            f"ts_store + INTERVAL {tick_days} DAY DELETE WHERE endsWith(interval, 's'), "
-            f"ts_store + INTERVAL {bar_years} YEAR"
-        )
-    return ""
-
-
-def create(table: Table, tick_days: int, bar_years: int) -> str:
-    """Return CREATE TABLE IF NOT EXISTS for one table.
-
-    Every row also has ``ts_store``, the millisecond at which it was stored. An insert is on disk when it returns.
-    """
-    columns = [column.ddl for column in table.columns]
-    columns.append("ts_store DateTime64(3, 'UTC') DEFAULT now64(3) CODEC(Delta, ZSTD(1))")
-    lines = [
-        f"CREATE TABLE IF NOT EXISTS {table.name} ({', '.join(columns)}) ENGINE = {table.engine}",
-        f"PARTITION BY {table.partition}" if table.partition else "",
-        f"ORDER BY {table.order}",
-        f"TTL {rule}" if (rule := ttl(table, tick_days, bar_years)) else "",
-        f"SETTINGS non_replicated_deduplication_window = {DEDUPLICATION_WINDOW}, {_DURABLE}, {_COMPACT}",
-    ]
-    return "\n".join(line for line in lines if line)
 
 
 def statements(tick_days: int, bar_years: int) -> list[str]:

@@ -131,6 +131,8 @@ class LagRow:
     p99_ms: float
     max_ms: float
     min_ms: float
+    p95_ms: float
+    """Told, and not in the table."""
 
     @property
     def clock_suspect(self) -> bool:
@@ -208,11 +210,13 @@ class LagBoard:
         """Return one row per label over everything since start."""
         return [_row(label, now, histogram) for label, histogram in self.histograms().items()]
 
-    def histograms(self) -> dict[Label, LagHistogram]:
-        """Return copies of the histograms over everything since start."""
+    def histograms(self, *, feed: str | None = None, hop: str | None = None) -> dict[Label, LagHistogram]:
+        """Return copies of the histograms over everything since start, of one feed, of one hop, or of all."""
         with self._lock:
             copies = {}
             for label, lag in self._lags.items():
+                if feed not in (None, label.feed) or hop not in (None, label.hop):
+                    continue
                 copy = LagHistogram()
                 copy.merge(lag.closed)
                 copy.merge(lag.window)
@@ -222,8 +226,8 @@ class LagBoard:
 
 
 def _row(label: Label, end: int, lags: LagHistogram) -> LagRow:
-    median, tail = lags.quantile(0.5), lags.quantile(0.99)
-    if median is None or tail is None or lags.min_ns is None or lags.max_ns is None:
+    median, most, tail = (lags.quantile(share) for share in (0.5, 0.95, 0.99))
+    if median is None or most is None or tail is None or lags.min_ns is None or lags.max_ns is None:
         raise ValueError("an empty histogram has no row")
     return LagRow(
         *label,
@@ -233,4 +237,5 @@ def _row(label: Label, end: int, lags: LagHistogram) -> LagRow:
         tail / 1e6,
         lags.max_ns / 1e6,
         lags.min_ns / 1e6,
+        most / 1e6,
     )

@@ -19,6 +19,8 @@ _SECRET_TEXT: Final = (
         r"\1***",
     ),
     (re.compile(r"(Bearer\s+)\S+", re.IGNORECASE), r"\1***"),
+    (re.compile(r"(ticket=)[^\s&]+"), r"\1***"),
+    (re.compile(r"\bbb_[0-9a-f]+_[\w-]+"), "bb_***"),
 )
 _PLAIN: Final = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+")
 

@@ -12,7 +12,7 @@ from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.clock import ManualClock
-from breadboard.ports import Reconnect, Request
+from breadboard.conversations import Reconnect, Request
 from capture_fakes import MemoryJournal, PlainSession, capabilities
 
 LARGE = HEARD_AT_ONCE * 2 // 3

@@ -7,8 +7,8 @@ import pytest
 from breadboard.capture import documents
 from breadboard.capture.documents import Documents
 from breadboard.clock import ManualClock, SystemClock
+from breadboard.conversations import Fetch
 from breadboard.model.gaps import DocumentHead
-from breadboard.ports import Fetch
 
 Answer = tuple[str, int, bytes]
 

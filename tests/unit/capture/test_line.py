@@ -17,8 +17,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from breadboard.capture.source import Source
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Send
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
-from breadboard.ports import Denied, Fetch, Missing, Reconnect, Send
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, simulator, streams, until
 
 Handler = Callable[[ServerConnection], Awaitable[None]]

@@ -12,7 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from breadboard.capture.owner import Owner
 from breadboard.capture.source import Source
-from breadboard.ports import Reconnect
+from breadboard.conversations import Reconnect
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, until
 
 

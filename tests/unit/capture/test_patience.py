@@ -17,7 +17,7 @@ from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.line import Line
 from breadboard.capture.source import Source, Surroundings
 from breadboard.clock import ManualClock
-from breadboard.ports import Reconnect
+from breadboard.conversations import Reconnect
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, until
 
 

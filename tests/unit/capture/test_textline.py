@@ -18,8 +18,9 @@ from breadboard.capture.source import Source
 from breadboard.capture.textline import LineConnection
 from breadboard.capture.wire import Batch
 from breadboard.clock import ManualClock
+from breadboard.conversations import Send
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
-from breadboard.ports import Keepalive, Send
+from breadboard.ports import Keepalive
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, until
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

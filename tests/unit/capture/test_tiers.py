@@ -1,9 +1,5 @@
 """Measured rates, and the tier that suits them."""
 
-from pathlib import Path
-
-import msgspec
-
 from breadboard.capture import tiers
 from breadboard.capture.source import Source
 from breadboard.feeds import FEEDS
@@ -22,12 +18,9 @@ def heard(symbols: tuple[str, ...], per_s: dict[str, int], listed: dict[str, str
     return Source(number, symbols, FEEDS["binance"].capabilities, session, tiers=listed)
 
 
-def test_rates_are_measured_by_symbol_and_a_tier_is_suggested(tmp_path: Path) -> None:
+def test_rates_are_measured_by_symbol_and_a_tier_is_suggested() -> None:
     source = heard(("BTCUSDT", "XLMUSDT", "SKLUSDT"), {"BTCUSDT": 20, "XLMUSDT": 1}, {"BTCUSDT": "semi"})
-    tiers.write(tmp_path / "tiers.json", [source], 123)
-    told = msgspec.json.decode((tmp_path / "tiers.json").read_bytes(), type=tiers.Tiers)
-    assert told.written_ns == 123
-    found = {each.symbol: each for each in told.symbols}
+    found = {each.symbol: each for each in tiers.measure([source])}
     assert (found["BTCUSDT"].tier, found["BTCUSDT"].suggested) == ("semi", "liquid")
     assert (found["XLMUSDT"].tier, found["XLMUSDT"].suggested) == ("unsaid", "semi")
     assert (found["SKLUSDT"].msg_per_s, found["SKLUSDT"].suggested) == (0.0, "illiquid")

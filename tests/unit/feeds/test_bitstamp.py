@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from breadboard.conversations import Denied, Fetch, Reconnect, Request, Send, Session
 from breadboard.engine.books import Books
 from breadboard.feeds import FEEDS
 from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S, SETTLED
@@ -15,7 +16,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BookState, EventKind, GapReason, RecordKind, SequenceRule, Side, StatusCode
-from breadboard.ports import Denied, Fetch, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from feed_samples import content, decode, decode_frames, document, recorded, rows
 from recordings import recording
 from samples.bitstamp import ACKNOWLEDGED, DIFF, ERROR, HEARTBEAT, RECONNECT, SNAPSHOT, TOP, TRADE

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from breadboard.conversations import Denied, Missing, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.bybit import ARGS_A_REQUEST, QUIET_S, SNAPSHOT_S
@@ -12,7 +13,7 @@ from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.kinds import EventKind, GapReason, SequenceRule, Side, StatusCode
-from breadboard.ports import Denied, Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from feed_samples import content, decode
 from samples.bybit import ACKNOWLEDGED, BOOK, DELTA, PONG, QUOTE, REFUSED, SHORT_PONG, SPOT_TRADE, TICKER, TRADE
 

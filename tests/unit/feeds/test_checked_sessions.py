@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from breadboard.conversations import Missing, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.book_watch import MOST_ASKED, MOST_STRIKES, SETTLED, SNAPSHOT_WITHIN_S
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from samples import kraken, kraken_v2, okx
 
 VENUES = ("kraken", "kraken-v2", "okx")

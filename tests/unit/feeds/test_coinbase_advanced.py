@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from breadboard.conversations import Missing, Reconnect, Request, Send, Session
 from breadboard.feeds import FEEDS
 from breadboard.feeds.coinbase_advanced import SNAPSHOTS_S
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
@@ -18,7 +19,7 @@ from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, SequenceRule, Side, StatusCode
-from breadboard.ports import Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from feed_samples import content, decode
 from samples.coinbase_advanced import (
     ERROR,

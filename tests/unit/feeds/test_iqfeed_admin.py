@@ -5,6 +5,7 @@ import math
 import msgspec
 import pytest
 
+from breadboard.conversations import Missing, Reconnect, Send
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.describe import Describer
@@ -15,7 +16,7 @@ from breadboard.feeds.iqfeed_session import Level1Session
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning
 from breadboard.model.kinds import EventKind, GapReason, StatusCode
-from breadboard.ports import Missing, Reconnect, Send, Wish
+from breadboard.ports import Wish
 from samples.iqfeed import CLIENT, STATS
 
 LOST = STATS.replace(b"Connected", b"Not Connected")

@@ -7,12 +7,13 @@ import pytest
 
 from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
+from breadboard.conversations import Denied, Missing, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_session import Level1Session
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Missing, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from samples.iqfeed import FIELDS
 
 

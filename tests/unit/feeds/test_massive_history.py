@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from breadboard.conversations import Fetch, Request
 from breadboard.errors import UsageError
 from breadboard.feeds.massive_calls import MOST_TRIES, splits
 from breadboard.feeds.massive_history import MassiveHistory, bars_of
-from breadboard.ports import Fetch, Request
 
 KEY = "k3y-that-nobody-may-read"
 BASE = "https://api.massive.com"

@@ -8,12 +8,13 @@ import pytest
 from breadboard.app.capture import planned
 from breadboard.capture.planning import plan_sources
 from breadboard.config import Config, FeedConfig
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Send
 from breadboard.environment import key_of
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.massive_session import CROWDED_WAIT_S, TOPICS_A_MESSAGE, MassiveSession
 from breadboard.model.kinds import GapReason
-from breadboard.ports import Denied, Fetch, Missing, Reconnect, Send, Wish
+from breadboard.ports import Wish
 from samples.massive import ADMITTED, CONNECTED, DENIED, QUOTE, TRADE, frame
 
 KEY = "a secret key"

@@ -4,10 +4,11 @@ import json
 
 import pytest
 
+from breadboard.conversations import Fetch, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.binance_session import LONGEST_URL
-from breadboard.ports import Fetch, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from feed_samples import frames_of, recorded
 
 

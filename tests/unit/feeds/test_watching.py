@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Request, Send, Session
 from breadboard.feeds import FEEDS
 from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.model.kinds import GapReason, RecordKind
-from breadboard.ports import Denied, Fetch, Missing, Reconnect, Request, Send, Session, Wish
+from breadboard.ports import Wish
 from feed_samples import frames_of
 from recordings import recording
 

@@ -6,9 +6,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from breadboard.conversations import Fetch, Request
 from breadboard.errors import UsageError
 from breadboard.feeds.yahoo_history import DAY_S, Hosts, YahooChart, chart_url, windows
-from breadboard.ports import Fetch, Request
 
 NOW = 1_740_100_000
 FINE = b'{"chart":{"result":[],"error":null}}'

@@ -4,10 +4,12 @@ import base64
 import json
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from breadboard.conversations import Denied, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.describe import Describer
 from breadboard.feeds.readers import At
@@ -19,7 +21,8 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, RecordKind, StatusCode
-from breadboard.ports import Denied, Send, Wish
+from breadboard.model.listing import MARKET_HOURS, QuoteType
+from breadboard.ports import Wish
 from breadboard.sim.yahoo_protobuf import encode, framed, varint
 from recordings import recording
 from samples.yahoo import made
@@ -41,7 +44,10 @@ class Reading:
     def __call__(self, raw: bytes, *, epoch: int = 1, source: int = 0, ts_recv: int = 0) -> list[Event]:
         meaning = self.reader.read(raw, At(source, epoch, ts_recv, notes=True))
         self.ignored = meaning.ignored
-        return list(meaning.events)
+        self.listed = [event for event in meaning.events if event.code is StatusCode.LISTING]
+        """What the frame says of the symbol itself, which comes before its trade."""
+        assert list(meaning.events[: len(self.listed)]) == self.listed
+        return list(meaning.events[len(self.listed) :])
 
     def size(self, raw: bytes, **at: int) -> tuple[str | None, Flag]:
         """Return the size of the frame's one trade and its flags."""
@@ -200,16 +206,95 @@ def test_what_a_person_is_told_of_the_real_frames() -> None:
     lines = [json.loads(line) for line in recording("yahoo/pricing_frames.jsonl").read_text().splitlines()]
     for line in lines:
         raw, facts = line["message_b64"].encode(), line["decoded_sint64"]
-        (told,) = Describer(YAHOO)(raw)
+        listed, told = Describer(YAHOO)(raw)
+        assert (listed["kind"], listed["code"]) == ("status", "listing")
         assert (told["kind"], told["symbol"], told["size"]) == ("trade", facts["id"], None)
         assert told["ts_event"] == facts["time"] * 1_000_000
         assert told["flags"] == ["aggregated", "last_known"]
         for name in ("day_volume", "last_size", "exchange", "price_hint"):
             assert told.get(name) == facts.get(name)
     one_after_the_other = Describer(YAHOO)
-    first, second = (one_after_the_other(line["message_b64"].encode())[0] for line in lines[1:3])
+    first, second = (one_after_the_other(line["message_b64"].encode())[-1] for line in lines[1:3])
     assert [first["price"], second["price"], second["size"]] == ["314.765", "314.79", "152"]
-    assert Describer(YAHOO)(lines[5]["message_b64"].encode())[0]["market_hours"] == "OVERNIGHT_MARKET"
+    assert Describer(YAHOO)(lines[5]["message_b64"].encode())[-1]["market_hours"] == "OVERNIGHT_MARKET"
+
+
+def test_the_close_of_the_real_frames_is_what_the_stock_closed_at() -> None:
+    """Apple closed at 307.71 on 2020-05-15, 170.12 on 2024-03-05, 278.78 on 2025-12-10: nights are after a close."""
+    lines = [json.loads(line) for line in recording("yahoo/pricing_frames.jsonl").read_text().splitlines()]
+    found = []
+    for line in lines:
+        raw, facts = line["message_b64"].encode(), line["decoded_sint64"]
+        listed = Describer(YAHOO)(raw)[0]
+        found.append((facts["id"], facts["_time_iso"][:10], listed["market_hours"], listed["close"]))
+        assert listed["quote_type"] == {8: "equity", 41: "cryptocurrency"}[facts["quote_type"]]
+    assert found == [
+        ("AAPL", "2026-08-05", "regular", "309.38"),
+        ("AAPL", "2020-05-18", "regular", "307.71"),
+        ("AAPL", "2020-05-18", "regular", "307.71"),
+        ("AAPL", "2026-05-22", "pre", "304.99"),
+        ("AAPL", "2024-03-06", "regular", "170.12"),
+        ("AAPL", "2025-12-11", "overnight", "278.78"),
+        ("AAPL", "2026-07-29", "post", "338.19"),
+        ("BTC-USD", "2026-07-29", "regular", None),  # of a coin the price of 24 hours ago
+        ("TSLA", "2026-03-11", "post", "407.82"),
+        ("BTC-USD", "2025-01-10", "regular", None),
+    ]
+
+
+def test_what_a_frame_says_of_its_symbol_is_told_when_it_changes() -> None:
+    read = Reading()
+
+    def close(time: int, price: float, **more: Any) -> list[tuple[str, str | None]]:  # noqa: ANN401 - any field
+        read(frame(time, price=price, **more))
+        return [
+            (MARKET_HOURS[event.trade_id], None if event.price == ABSENT else price_text(event.price))
+            for event in read.listed
+        ]
+
+    day: dict[str, Any] = {"market_hours": 1, "price_hint": 2}
+    assert close(0, 314.765, change=7.055023, **day) == [("regular", "307.71")]
+    assert close(1000, 314.79, change=7.080017, **day) == []  # 307.709983 is the same close
+    assert close(2000, 314.8, **day) == []  # nothing is said of it: it stays
+    assert close(3000, 314.81, change=7.11, **day) == [("regular", "307.7")]  # another one
+    assert close(2500, 1.0, change=0.5, **day) == []  # an older frame says nothing of now
+    after = day | {"market_hours": 2}
+    assert close(4000, 315.0, **after) == [("post", None)]  # of which close is not known
+    assert close(5000, 315.0, change=0.19, **after) == [("post", "314.81")]
+    assert close(6000, 315.5, previous_close=307.7, **after) == []  # a day too old by now
+    assert close(7000, 315.5, previous_close=314.81, market_hours=0) == [("pre", "314.81")]
+    assert close(8000, 316.0) == []  # a frame that says nothing of its hours
+    assert close(9000, 316.0, quote_type=20) == [("pre", "314.81")]
+
+
+def test_a_close_too_large_for_a_float_is_not_told_anew_with_every_price() -> None:
+    read, closes = Reading(), []
+    before = np.float32(741_353.43)
+    for number, price in enumerate(np.arange(739_000.0, 741_000.0, 13.37).astype(np.float32)):
+        prices: dict[str, Any] = {"price": float(price), "change": float(price - before)}
+        read(frame(1000 * number, market_hours=1, price_hint=2, **prices))
+        closes += read.listed
+    assert [abs(event.price - 741_353_430_000_000) < 10**8 for event in closes] == [True]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"change": 1.0},  # in decimals that nobody knows
+        {"change": 1.0, "price_hint": 99},
+        {"change": 1.0, "price_hint": -1},
+        {"change": 400.0, "price_hint": 2},
+        {"change": -1e30, "price_hint": 2},
+        {"previous_close": 0.0},
+        {"previous_close": 1e30},
+        {"market_hours": 77},
+    ],
+)
+def test_a_close_that_makes_no_sense_is_not_known(fields: dict[str, Any]) -> None:
+    read = Reading()
+    (trade,) = read(frame(**fields))
+    assert price_text(trade.price) == "314.79"
+    assert [(event.price, event.trade_id, event.sequence) for event in read.listed] == [(ABSENT, 0, QuoteType.EQUITY)]
 
 
 def test_memory_goes_on_where_it_was_and_equal_memories_are_equal_bytes() -> None:

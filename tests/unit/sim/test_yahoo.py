@@ -14,11 +14,11 @@ from websockets.exceptions import ConnectionClosed
 
 from breadboard.capture.documents import Documents
 from breadboard.clock import SystemClock
+from breadboard.conversations import Fetch
 from breadboard.feeds.yahoo_chart import read_chart
 from breadboard.feeds.yahoo_history import Hosts, YahooChart, windows
 from breadboard.feeds.yahoo_protobuf import Fields, decode
 from breadboard.model.gaps import DocumentHead
-from breadboard.ports import Fetch
 from capture_fakes import simulator
 
 V2 = "/?version=2"

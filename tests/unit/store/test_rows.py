@@ -125,7 +125,7 @@ def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
 
 
 def test_a_lag_is_a_row_of_its_own_hop_and_provenance_and_may_be_negative() -> None:
-    row = LagRow("BINANCE", "binance-0", "network", "replay", 7, 100, -1.5, 2.0, 3.25, -1_060.000001)
+    row = LagRow("BINANCE", "binance-0", "network", "replay", 7, 100, -1.5, 2.0, 3.25, -1_060.000001, 1.5)
     (found,) = native_read.table(records.lag([row], 42)).to_pylist()
     assert (found["venue"], found["hop"], found["provenance"], found["offset"]) == ("BINANCE", "network", "replay", 42)
     assert [found[f"{name}_ns"] for name in ("min", "p50", "p99", "max")] == [

@@ -184,7 +184,7 @@ def test_a_window_of_lags_is_written_without_outputs_and_outside_the_ledger(tmp_
     write(writer, 0, 30)
     writer.flush()
     window = [
-        LagRow("BINANCE", "binance-0", hop, "synthetic", 50, 1, 1.0, 1.0, 1.0, 1.0) for hop in ("store", "deliver")
+        LagRow("BINANCE", "binance-0", hop, "synthetic", 50, 1, 1.0, 1.0, 1.0, 1.0, 1.0) for hop in ("store", "deliver")
     ]
     writer.measured(window)
     store.fail_at = 1

@@ -93,6 +93,21 @@ def test_a_negative_network_lag_is_shown_as_it_is_and_marks_the_clock() -> None:
     assert network.described()["clock_suspect"] is True
 
 
+def test_a_row_has_the_tail_that_the_target_is_about_and_one_hop_can_be_had_alone() -> None:
+    board = LagBoard()
+    board.rows(0)
+    board.add("V", "a", "network", "live", np.arange(1, 101) * 1_000_000)
+    board.add("V", "b", "network", "live", np.array([5]))
+    board.add("V", "a", "store", "live", np.array([5]))
+    found = {(row.feed, row.hop): row for row in board.rows(WINDOW_NS)}["a", "network"]
+    assert (found.p50_ms, found.p95_ms, found.p99_ms) == pytest.approx((50, 95, 99), rel=0.01)
+    assert [(label.feed, label.hop) for label in board.histograms(hop="network")] == [
+        ("a", "network"),
+        ("b", "network"),
+    ]
+    assert [(label.feed, label.hop) for label in board.histograms(feed="a", hop="store")] == [("a", "store")]
+
+
 def test_a_hop_that_does_not_exist_is_refused() -> None:
     with pytest.raises(KeyError, match="teleport"):
         LagBoard().add("V", "f", "teleport", "live", np.array([1]))
