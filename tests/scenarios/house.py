@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -171,6 +171,18 @@ class House:
     def _reap(self) -> None:
         if self._process is not None:
             self._process.wait(PATIENCE_S)
+
+
+@contextlib.contextmanager
+def ticking(data_dir: Path, *arguments: str) -> Iterator[House]:
+    """A house with something to show; whatever happens, it does not outlive the block."""
+    found = House(data_dir, *arguments)
+    found.start()
+    try:
+        wait_for("the first tick", lambda: "first tick after" in found.words, 120.0)
+        yield found
+    finally:
+        found.stop_anyhow()
 
 
 class Simulator:

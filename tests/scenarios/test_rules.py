@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 
+from breadboard.app import desk
+from breadboard.app.places import Places
 from breadboard.cli import run
+from breadboard.errors import UsageError
+from breadboard.settings.people import OPERATOR
 from recordings import recording
 from typed import ask
 
@@ -50,6 +54,16 @@ def refused(capsys: pytest.CaptureFixture[str], *words: object) -> str:
     return told
 
 
+RISE = {
+    "name": "majors rise",
+    "kind": "rise",
+    "symbols": ["@majors"],
+    "threshold": 0.05,
+    "window": "1m",
+    "rearm": 0.02,
+}
+
+
 @pytest.fixture
 def rules(tmp_path: Path) -> Path:
     path = tmp_path / "rules.toml"
@@ -67,12 +81,24 @@ def test_a_back_test_has_the_alerts_of_the_replay(
     stored = ask(capsys, data, f"select {columns} from alerts order by offset, rule")
     assert len(stored) == replayed["alerts"] > 10
     assert {row["provenance"] for row in stored} == {"replay"}
+    versions = {row["rule"]: row["rule_version"] for row in stored}
     for name in ("majors rise", "61,700", "above its average"):
         tried = said(capsys, "rules", "test", name, "--rules", rules, "--data-dir", data)
         mine = [row for row in stored if row["rule"] == name]
         assert tried["fired"] == len(mine) > 0
         assert [one["id"] for one in tried["alerts"]] == [row["alert_id"] for row in mine]
         assert {row["rule_version"] for row in mine} == {tried["version"]}
+    # The API asks for the same, in a process of its own.
+    places = Places(data)
+    lists = ("BTCUSDT.BINANCE", "ETHUSDT.BINANCE")
+    desk.at(places.config(), places, lambda here: here.watchlists.put(OPERATOR, "majors", lists))
+    asked = desk.at(places.config(), places, lambda here: here.rules.test(OPERATOR, RISE, None, None))
+    mine = [row["alert_id"] for row in stored if row["rule"] == "majors rise"]
+    assert [one["id"] for one in asked["alerts"]] == mine[:100]
+    assert (asked["fires"], asked["days"], asked["version"]) == (len(mine), 1, versions["majors rise"])
+    assert (asked["first"], asked["last"]) == (asked["alerts"][0]["time"], asked["alerts"][-1]["time"])
+    with pytest.raises(UsageError, match="start 2024-08-09 is not before end 2024-08-08"):
+        desk.at(places.config(), places, lambda here: here.rules.test(OPERATOR, RISE, "2024-08-09", "2024-08-08"))
     part = said(
         capsys,
         *("rules", "test", "majors rise", "--rules", rules, "--data-dir", data),

@@ -112,7 +112,7 @@ def test_the_page_is_html(house: House) -> None:
     status, content_type, body = get(f"{house.address}/")
     assert (status, content_type) == (200, "text/html")
     assert "<title>" in body
-    assert "/ws/realtime" in body
+    assert "/ws/realtime" in get(f"{house.address}/docs")[2]
 
 
 def test_the_printed_query_is_answered_while_it_runs(house: House) -> None:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS
-from breadboard.model.kernels import Record, inlined, kernel
+from breadboard.model.kernels import Record, brief, inlined, kernel
 from breadboard.model.kinds import Flag, Side
+from breadboard.model.listing import DAY_OPEN, MARKET_HOURS, PREVIOUS_CLOSE, QUOTE_TYPES
 from breadboard.model.number_text import (
     MOST_PLACES,
     Text,
@@ -27,12 +28,14 @@ from breadboard.model.number_text import (
 from breadboard.model.pointers import eight_bytes, pointer, put_eight_bytes
 
 PIECES: Final = ("id", "symbol", "exchange", "quote_type", "market_hours")
-"""What never changes of an instrument. A field's code is its place in these and those that follow."""
+"""What is known of an instrument by its name. A field's code is its place in these and those that follow."""
+FIXED: Final = 3
+"""So many of these never change; of the others a record knows better, where it knows."""
 ROW_FIELDS: Final = (
     *PIECES,
     *("price", "bid", "ask", "bid_size", "ask_size"),
     *("price_hint", "time", "trades", "ts_event", "ts_recv", "ts_engine"),
-    *("side", "provenance", "delayed", "conflated"),
+    *("side", "provenance", "delayed", "conflated", "change_from"),
     *("change", "change_percent", "volume", "lag_ms"),
 )
 TRADE_FIELDS: Final = (
@@ -41,7 +44,10 @@ TRADE_FIELDS: Final = (
     *("seq", "trade_id", "ts_event", "ts_recv", "ts_read", "ts_engine", "offset", "index"),
     *("side", "provenance"),
 )
-WORDS: Final = ("null", "false", "true", '"buy"', '"sell"', '"live"', '"synthetic"', '"replay"', '"history"')
+WORDS: Final = (
+    *("null", "false", "true", '"buy"', '"sell"', '"live"', '"synthetic"', '"replay"', '"history"'),
+    *(f'"{word}"' for word in (PREVIOUS_CLOSE, DAY_OPEN, *MARKET_HOURS[1:], *QUOTE_TYPES[1:])),
+)
 """What the pool of texts begins with."""
 ROOM: Final = 44
 """No number is longer as text, with its quotation marks, and no word."""
@@ -49,12 +55,17 @@ BEGIN, LENGTH, TOLD = 0, 1, 2
 """Columns of a table of slots: where the row of an instrument lies, how long it is, of which revision."""
 
 (_PRICE, _BID, _ASK, _BID_SIZE, _ASK_SIZE, _HINT, _TIME, _TRADES, _TS_EVENT, _TS_RECV, _TS_ENGINE,
- _SIDE, _PROVENANCE, _DELAYED, _CONFLATED, _CHANGE, _CHANGE_PERCENT, _VOLUME, _LAG_MS,
+ _SIDE, _PROVENANCE, _DELAYED, _CONFLATED, _CHANGE_FROM, _CHANGE, _CHANGE_PERCENT, _VOLUME, _LAG_MS,
 ) = range(len(PIECES), len(ROW_FIELDS))  # fmt: skip
 (_OF_PRICE, _OF_SIZE, _OF_SEQ, _OF_ID, _OF_TS_EVENT, _OF_TS_RECV, _OF_TS_READ, _OF_TS_ENGINE, _OF_OFFSET, _OF_INDEX,
  _OF_SIDE, _OF_PROVENANCE,
 ) = range(len(PIECES), len(TRADE_FIELDS))  # fmt: skip
-_NULL, _FALSE, _TRUE, _BUY, _SELL, _LIVE, _SYNTHETIC, _REPLAY, _HISTORY = range(len(WORDS))
+_NULL, _FALSE, _TRUE, _BUY, _SELL, _LIVE, _SYNTHETIC, _REPLAY, _HISTORY, _PREVIOUS_CLOSE, _DAY_OPEN = range(11)
+_HOURS: Final = _DAY_OPEN
+_TYPES: Final = _HOURS + len(MARKET_HOURS) - 1
+"""Where the words of both begin, which count from 1."""
+_MOST_HOURS, _MOST_TYPES = len(MARKET_HOURS), len(QUOTE_TYPES)
+_QUOTE_TYPE, _MARKET_HOURS = PIECES.index("quote_type"), PIECES.index("market_hours")
 _WORD_ENDS: Final = np.cumsum([0, *map(len, WORDS)])
 _NUMBER, _WHOLE, _WORD = 0, 1, 2
 _PIECES: Final = len(PIECES)
@@ -146,14 +157,28 @@ def _word_of(record: Record, code: int) -> int:
         return _side(record.side)
     if code == _PROVENANCE:
         return _provenance(record.flags)
+    if code == _CHANGE_FROM:
+        if record.previous_close != ABSENT:
+            return _PREVIOUS_CLOSE
+        return _NULL if record.open == ABSENT else _DAY_OPEN
     flag = _FLAG_DELAYED if code == _DELAYED else _FLAG_CONFLATED
     return _TRUE if record.flags & flag else _FALSE
 
 
 @inlined
+def _better_known(record: Record, code: int) -> int:
+    """Return the word that a record has for one of an instrument's pieces; 0 for none."""
+    if code == _MARKET_HOURS and 0 < record.market_hours < _MOST_HOURS:
+        return int(_HOURS + record.market_hours)
+    if code == _QUOTE_TYPE and 0 < record.quote_type < _MOST_TYPES:
+        return int(_TYPES + record.quote_type)
+    return 0
+
+
+@inlined
 def _put_change(out: Text, at: int, text: Text, record: Record, hint: int, percent: bool) -> int:
-    """Write what the price is above the day's open, in its own units or percent."""
-    price, base = record.price, record.open
+    """Write what the price is above the previous close, or the day's open, in its own units or percent."""
+    price, base = record.price, record.open if record.previous_close == ABSENT else record.previous_close
     fallen = price < base
     change = np.uint64(base) - np.uint64(price) if fallen else np.uint64(price) - np.uint64(base)
     unknown = ABSENT in (price, base) or (fallen and change == _LOWEST)
@@ -286,8 +311,8 @@ def put_trades(
     return at
 
 
-@kernel
-def gather_rows(
+@inlined
+def _gather(
     out: NDArray[np.uint8],
     ids: NDArray[np.int64],
     known: int,
@@ -314,7 +339,10 @@ def gather_rows(
             for f in range(len(layout)):
                 code = layout[f, 0]
                 end = _put(made, end, text, layout[f, 1], layout[f, 2])
-                if code < _PIECES:
+                word = _better_known(records[index], code) if FIXED <= code < _PIECES else _NULL
+                if word != _NULL:
+                    end = _put_word(made, end, text, word)
+                elif code < _PIECES:
                     end = _put(made, end, text, pieces[index, code], pieces[index, code + 1])
                 else:
                     end = _put_field(made, end, text, records[index], hint, code)
@@ -325,3 +353,35 @@ def gather_rows(
             at += 1
         at = _put(raw, at, made, begin, begin + slots[index, LENGTH])
     return at
+
+
+@kernel
+def gather_rows(
+    out: NDArray[np.uint8],
+    ids: NDArray[np.int64],
+    known: int,
+    records: NDArray[np.void],
+    rows: NDArray[np.uint8],
+    slots: NDArray[np.int64],
+    pool: NDArray[np.uint8],
+    pieces: NDArray[np.int64],
+    layout: NDArray[np.int64],
+) -> int:
+    """See ``_gather``."""
+    return _gather(out, ids, known, records, rows, slots, pool, pieces, layout)
+
+
+@brief
+def gather_few_rows(
+    out: NDArray[np.uint8],
+    ids: NDArray[np.int64],
+    known: int,
+    records: NDArray[np.void],
+    rows: NDArray[np.uint8],
+    slots: NDArray[np.int64],
+    pool: NDArray[np.uint8],
+    pieces: NDArray[np.int64],
+    layout: NDArray[np.int64],
+) -> int:
+    """See ``_gather``; for a hundred rows, some microseconds: letting go of the interpreter costs more than they do."""
+    return _gather(out, ids, known, records, rows, slots, pool, pieces, layout)

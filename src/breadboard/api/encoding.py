@@ -5,7 +5,7 @@ array; it is overwritten by the next that is asked of the same object.
 """
 
 from collections.abc import Iterable
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import numpy as np
@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from breadboard.api import wire
 from breadboard.api.encode_kernel import (
     BEGIN,
+    FIXED,
     PIECES,
     ROOM,
     ROW_FIELDS,
     TOLD,
     TRADE_FIELDS,
     WORDS,
+    gather_few_rows,
     gather_rows,
     put_trades,
 )
@@ -30,6 +32,7 @@ from breadboard.model.number_text import SLACK
 
 Body = bytes | memoryview
 _KEPT_TRADES: Final = 20_000
+_FEW: Final = 250
 _NOTHING: Final = (-1, b"")
 
 
@@ -116,11 +119,18 @@ class JsonRows:
             if texts.count != len(self._slots):
                 self._make_room()
             known = min(texts.count, len(records))
-            length = gather_rows(
-                self._out, ids, known, records, self._rows, self._slots, texts.pool, texts.pieces, self._layout
-            )
+            gather = gather_few_rows if len(ids) <= _FEW else gather_rows
+            length = gather(self._out, ids, known, records, *self._places())
             self._told, self._body = told, self._out[: _checked(length)].data
         return self._body
+
+    def load(self) -> None:
+        """Have the machine code of both kernels loaded."""
+        for gather in (gather_few_rows, gather_rows):
+            gather(self._out, np.empty(0, np.int64), 0, unknown(1), *self._places())
+
+    def _places(self) -> tuple[NDArray[Any], ...]:
+        return self._rows, self._slots, self._texts.pool, self._texts.pieces, self._layout
 
     def _make_room(self) -> None:
         """Give every instrument a slot that its longest row fits into; what was made before is made again."""
@@ -200,7 +210,7 @@ class PackedTrades:
 def _room(layout: NDArray[np.int64]) -> int:
     """Return how long a row can be, without the texts of its instrument: keys, numbers, brace and comma."""
     keys = int((layout[:, 2] - layout[:, 1]).sum())
-    return keys + ROOM * int((layout[:, 0] >= len(PIECES)).sum()) + 2 + SLACK
+    return keys + ROOM * int((layout[:, 0] >= FIXED).sum()) + 2 + SLACK
 
 
 def _checked(length: int) -> int:

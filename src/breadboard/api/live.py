@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.api.alerts import AlertRing, Alerts
 from breadboard.api.feeds import Feeds, FeedState
 from breadboard.api.news import News
-from breadboard.api.ring import CAPACITY, Read, TradeRing
+from breadboard.api.ring import CAPACITY, MOST, Read, TradeRing
 from breadboard.api.state import IN_PIECES, PIECE, unknown
 from breadboard.clock import Clock, SystemClock
 from breadboard.model.decimals import ABSENT
@@ -27,14 +28,15 @@ class LiveMarket:
     this run: sequence numbers of another session mean nothing here.
     """
 
-    def __init__(self, clock: Clock | None = None, *, trades: int = CAPACITY) -> None:
+    def __init__(self, clock: Clock | None = None, *, trades: int = CAPACITY, max_trades: int = MOST) -> None:
         self._clock = clock or SystemClock()
         self._lock = Lock()
         self._instruments: list[Instrument] = []
         self._by_id: dict[str, int] = {}
         self._by_symbol: dict[str, list[int]] = {}
         self._state = unknown(64)
-        self._ring = TradeRing(trades)
+        self._ring = TradeRing(trades, most=max_trades)
+        self._alerts = AlertRing()
         self._news = News()
         self._feeds = Feeds()
         self._listeners: list[Callable[[], None]] = []
@@ -85,6 +87,8 @@ class LiveMarket:
             self.gaps += len(outputs.gaps)
             trades, ids, seen = self._news.of(tape)
             self._ring.append(tape, trades, ts_engine, ts_read)
+            alerts = outputs.alerts
+            self._alerts.append(alerts, outputs.rules)
             if len(ids):
                 self.revision += 1
                 self.ticked = True
@@ -92,7 +96,7 @@ class LiveMarket:
                 self._state["ts_engine"][ids] = ts_engine
             for name in ("ts_seen", "source"):
                 self._state[name][seen] = latest[name][seen]
-        if len(ids):
+        if len(ids) or len(alerts):
             for listener in list(self._listeners):
                 listener()
 
@@ -133,6 +137,21 @@ class LiveMarket:
     def next_trade(self) -> int:
         """The sequence number that the next trade will have."""
         return self._ring.end
+
+    def alerts(self, since: int, wanted: NDArray[np.bool_] | None, most: int) -> Alerts:
+        """Return the alerts from sequence number ``since`` on, as far as the ring goes back; see ``AlertRing.read``."""
+        with self._lock:
+            return self._alerts.read(since, wanted, most)
+
+    @property
+    def next_alert(self) -> int:
+        """The sequence number that the next alert will have."""
+        return self._alerts.end
+
+    def venue(self, source: int) -> str:
+        """Return the venue of a source, as far as it is known."""
+        feed, epoch = self.feed(source), self.epochs.get(source)
+        return (feed and feed.venue) or (epoch.venue if epoch is not None else "")
 
     def feeds(self) -> list[dict[str, Any]]:
         """Return every feed with its state, age and provenance, by source number."""

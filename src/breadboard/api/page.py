@@ -1,56 +1,77 @@
-"""The first page at ``/``: one self-contained file, and a list of the operations at ``/docs``."""
+"""The way from ``/`` where no pages are installed, and a list of the operations at ``/docs``."""
 
 import html
 import re
 from base64 import b64encode
-from functools import cache
 from hashlib import sha256
-from importlib import resources
 
 from fastapi import APIRouter, FastAPI
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from breadboard.api.problems import Problem
+
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
+_STYLE = (
+    "body{font:14px/1.5 system-ui,sans-serif;max-width:72em;margin:2em auto;padding:0 1.5em;"
+    "color:#e8ecf3;background:#0b0e14}a{color:#7aa2ff}table{border-collapse:collapse;width:100%}"
+    "td,th{border-bottom:1px solid #262d3b;padding:4px 10px;text-align:left}th{color:#9aa6b8}"
+)
 _DOCS = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Breadboard API</title>{style}
-<body class="plain"><h1>Breadboard API</h1>
+<body><h1>Breadboard API</h1>
 <p>The full description is an OpenAPI document: <a href="/openapi.json">/openapi.json</a>.
 Prices in real time come over a WebSocket: <code>/ws/realtime</code>.</p>
 <table><thead><tr><th>Method<th>Path<th>What<th>Parameters</thead><tbody>{rows}</tbody></table></body></html>
 """
 
 
-def router(app: FastAPI) -> APIRouter:
-    """Return the routes of the pages."""
+def router(app: FastAPI, *, front: bool) -> APIRouter:
+    """Return the routes of the pages. ``front``: the page at ``/`` is somebody else's."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.get("/")
-    async def index() -> Response:
-        return _page(_index())
+    if not front:
+
+        @routes.get("/")
+        async def index() -> Response:
+            return RedirectResponse("/live/")
 
     @routes.get("/docs")
     async def docs() -> Response:
-        return _page(_operations(app))
+        return page(_operations(app))
 
     return routes
 
 
-@cache
-def _index() -> str:
-    return resources.files("breadboard.api").joinpath("static/index.html").read_text(encoding="utf-8")
+def nowhere() -> APIRouter:
+    """Return what answers where no route of ours does: below these places the pages at ``/`` are not asked."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.api_route("/api/{rest:path}", methods=_METHODS)
+    @routes.api_route("/ws/{rest:path}", methods=_METHODS)
+    @routes.api_route("/live/{rest:path}", methods=_METHODS)
+    async def none(rest: str) -> Response:
+        raise Problem(404, f"there is nothing at {rest[:100]!r}", hint="GET /openapi.json names every path")
+
+    return routes
 
 
-def _page(text: str) -> Response:
-    """Return a page that may run its own inline code and nothing else, and talk to this server and no other."""
+def page(text: str, status: int = 200, *, forms: bool = False) -> Response:
+    """Return a page that may run its own inline code and nothing else, and talk to this server and no other.
+
+    ``forms``: it may also post to this server. Such a page has to say where it is, or its browser calls it ``null``.
+    """
     hashes: dict[str, list[str]] = {"script": [], "style": []}
     for tag, code in _INLINE.findall(text):
         hashes[tag].append(f"'sha256-{b64encode(sha256(code.encode()).digest()).decode()}'")
     sources = {tag: " ".join(found) or "'none'" for tag, found in hashes.items()}
+    target = "'self'" if forms else "'none'"
     policy = (
         f"default-src 'none'; script-src {sources['script']}; style-src {sources['style']}; connect-src 'self'; "
-        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        f"img-src data:; base-uri 'none'; form-action {target}; frame-ancestors 'none'"
     )
-    return HTMLResponse(text, headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"})
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store" if forms else "no-cache"}
+    return HTMLResponse(text, status, headers | ({"Referrer-Policy": "same-origin"} if forms else {}))
 
 
 def _operations(app: FastAPI) -> str:
@@ -60,5 +81,4 @@ def _operations(app: FastAPI) -> str:
             names = ", ".join(parameter["name"] for parameter in operation.get("parameters", ()))
             cells = (method.upper(), path, operation.get("summary", ""), names)
             rows.append("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
-    style = re.search(r"<style>.*?</style>", _index(), re.DOTALL)
-    return _DOCS.format(style=style.group() if style else "", rows="".join(rows))
+    return _DOCS.format(style=f"<style>{_STYLE}</style>", rows="".join(rows))

@@ -1,48 +1,35 @@
 """Pages of stored rows by keyset: the next page begins after the last row of this one, whatever was stored since."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Any, Final
 
 import msgspec
 
+from breadboard.api.instants import instant, instant_sql, ns_of
+from breadboard.api.listings import LISTINGS, Listing, Sort
 from breadboard.api.problems import Problem
 from breadboard.ports import Store
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_KEYS: Final = {
-    "bars": ("ts_open", "venue"),
-    "trades": ("ts_recv", "offset", "index"),
-    "quotes": ("ts_recv", "offset", "index"),
-    "gaps": ("ts_recv", "offset", "index"),
-    "alerts": ("ts_recv", "offset", "index", "alert_id"),
-}
-"""What orders the rows of each table and names each of them; the first is the time that ``start`` and ``end`` bound.
-
-Events are ordered by ``ts_recv``, which every event has; a venue may not have said ``ts_event``.
-"""
-_TEXTS: Final = ("venue", "symbol", "alert_id")
-"""Those of them that are text; the others are numbers."""
-_COLUMNS: Final = {
-    "bars": "venue, symbol, interval, ts_open, ts_close, open, high, low, close, volume, vwap, trades, state, "
-    "completeness, provenance",
-    "trades": "venue, symbol, ts_event, ts_recv, sequence, trade_id, price, size, side, provenance, offset, index",
-    "quotes": "venue, symbol, ts_event, ts_recv, sequence, bid_price, bid_size, ask_price, ask_size, provenance, "
-    "offset, index",
-    "gaps": "venue, symbol, ts_recv, channel, reason, state, ts_from, ts_to, sequence_from, sequence_to, detail, "
-    "offset, index",
-    "alerts": "alert_id, rule, rule_version, kind, venue, symbol, ts_event, ts_recv, state, value, threshold, "
-    "reference, reference_offset, price, ts_window, gapped, cause, message, provenance, offset, index",
-}
+_KNOWN_BARS = (
+    "(SELECT * FROM (SELECT * FROM bar_versions WHERE {} AND offset <= {{position:Int64}} "
+    "ORDER BY ts_open, version DESC LIMIT 1 BY venue, symbol, interval, ts_open) WHERE state != 'withdrawn')"
+)
+"""Bars as they were concluded at or before a position of the journal: of each its newest version until then."""
 
 
-class _Place(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+LONG: Final = 10_000
+"""Rows of a page that counts as an export."""
+
+
+class _Place(msgspec.Struct, array_like=True, forbid_unknown_fields=True, frozen=True):
     """The last row of a page."""
 
     kind: str
     ts: int
-    rest: list[int | str]
+    rest: tuple[int | str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,88 +37,197 @@ class Wanted:
     """A question for one page. Times are ns UTC, ``start`` inclusive, ``end`` exclusive."""
 
     kind: str
-    symbol: str | None
-    venue: str | None
-    interval: str | None
-    start: int | None
-    end: int | None
-    limit: int
-    after: _Place | None
+    symbol: str | None = None
+    venue: str | None = None
+    start: int | None = None
+    end: int | None = None
+    limit: int = 1000
+    after: _Place | None = None
+    only: tuple[tuple[str, str], ...] = ()
+    """Columns that have to have this text: interval, rule, name and the like."""
+    wide: tuple[str, ...] | None = None
+    """Venues whose rows of a whole source count as the symbol's, too; None: rows of a symbol are its own alone."""
+    asof: int | None = None
+    """Only what had been received by then."""
+    position: int | None = None
+    """The journal's position then, for what is told of bars."""
 
     @staticmethod
     def of(
         kind: str,
-        symbol: str | None,
-        venue: str | None,
-        interval: str | None,
-        start: str | None,
-        end: str | None,
-        limit: int,
-        cursor: str | None,
+        *,
+        start: str | None = None,
+        end: str | None = None,
+        cursor: str | None = None,
+        only: Mapping[str, str | None] | None = None,
+        **more: Any,  # noqa: ANN401 - the other fields as they are
     ) -> "Wanted":
         """Return the question that query parameters ask. Raises Problem 422 for a time or a cursor that is none."""
-        after = None if cursor is None else _read(cursor, kind)
-        return Wanted(kind, symbol, venue, interval, _instant(start), _instant(end), limit, after)
+        return Wanted(
+            kind,
+            start=None if start is None else instant(start),
+            end=None if end is None else instant(end),
+            after=None if cursor is None else _read(cursor, kind),
+            only=tuple((name, value) for name, value in (only or {}).items() if value is not None),
+            **more,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows in order, and where the next page begins; None where this was the last."""
+    """Rows in order, and where the next page begins."""
 
-    table: Any
-    """A pyarrow.Table."""
+    rows: Any
+    """A pyarrow.Table, or rows in JSON with a comma between them."""
+    count: int
     cursor: str | None
+    """None where this was the last."""
+    until: int | None
+    """When its last row was (ns UTC), where another page follows."""
+
+
+@dataclass(slots=True)
+class Conditions:
+    """Conditions in our words, and the values that clients sent, apart from them."""
+
+    texts: list[str] = field(default_factory=list)
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, text: str, **params: Any) -> None:  # noqa: ANN401 - any value
+        """Add a condition and the values it names."""
+        self.texts.append(text)
+        self.params |= params
+
+    def __str__(self) -> str:
+        return " AND ".join(self.texts)
 
 
 def page(store: Store, wanted: Wanted) -> Page:
-    """Ask the store for a page. One row more than wanted is read to know whether there is a next page."""
-    sql, params = statement(wanted)
-    table = store.query(sql, params)
-    if table.num_rows <= wanted.limit:
-        return Page(table, None)
-    table = table.slice(0, wanted.limit)
-    key, *rest = _KEYS[wanted.kind]
-    last = table.slice(wanted.limit - 1)
-    place = _Place(wanted.kind, _ns(last, key), [last.column(name)[0].as_py() for name in rest])
-    return Page(table, urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("="))
+    """Ask the store for a page as a pyarrow.Table. One row more is read, to know whether there is a next page."""
+    table = store.query(*statement(wanted))
+
+    def cell(name: str, sort: Sort) -> Any:  # noqa: ANN401 - an int or a str
+        at = wanted.limit - 1
+        return ns_of(table, name, at) if sort == "time" else table.column(name)[at].as_py()
+
+    return _page(wanted, table.slice(0, wanted.limit), table.num_rows, cell)
 
 
-def statement(wanted: Wanted) -> tuple[str, dict[str, Any]]:
-    """Return the SQL of a page and its parameters. Nothing that a client sent is in the text."""
-    key, *rest = _KEYS[wanted.kind]
-    where, params = [], {"limit": wanted.limit + 1}
-    for name in ("symbol", "venue", "interval"):
-        if (value := getattr(wanted, name)) is not None:
-            where.append(f"{name} = {{{name}:String}}")
-            params[name] = value
-    for name, sign, value in (("start", ">=", wanted.start), ("end", "<", wanted.end)):
-        if value is not None:
-            where.append(f"{key} {sign} {_instant_sql(name)}")
-            params[name] = value
+def page_of_json(store: Store, wanted: Wanted) -> Page:
+    """Ask the store for a page as JSON, which it writes in a third of the time that we would take.
+
+    What begins every row alike is written by us: each column that the store has to plan for and to write takes it
+    about 0.2 ms.
+    """
+    known = _alike(wanted)
+    alike = {name: known[name] for name in takewhile(known.__contains__, LISTINGS[wanted.kind].columns)}
+    # Of one instrument at one venue, rows lie in the order of the page.
+    one = wanted.symbol is not None and wanted.venue is not None and wanted.wide is None and wanted.position is None
+    few = one and wanted.limit <= LONG
+    lines = store.lines(*statement(wanted, left_out=alike), few=few)
+    found = lines.count(b"\n")
+    if found > wanted.limit:
+        lines = lines[: _last(lines)]
+
+    def cell(name: str, sort: Sort) -> Any:  # noqa: ANN401 - an int or a str
+        value = (alike | msgspec.json.decode(lines[_last(lines) :]))[name]
+        return instant(value) if sort == "time" and value is not None else value
+
+    begin = msgspec.json.encode(alike)[:-1] + b"," if alike else b"{"
+    return _page(wanted, (b"\n" + lines[:-1]).replace(b"\n{", b"," + begin)[1:], found, cell)
+
+
+def _last(lines: bytes) -> int:
+    """Return where the last of some lines begins."""
+    return lines.rfind(b"\n", 0, len(lines) - 1) + 1
+
+
+def _page(wanted: Wanted, rows: Any, found: int, cell: Callable[[str, Sort], Any]) -> Page:  # noqa: ANN401 - see Page
+    """Return a page; ``cell`` tells of its last row."""
+    if found <= wanted.limit:
+        return Page(rows, found, None, None)
+    when, *rest = (cell(*column) for column in LISTINGS[wanted.kind].key)
+    place = _Place(wanted.kind, when or 0, tuple(rest))
+    cursor = urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+    return Page(rows, wanted.limit, cursor, place.ts)
+
+
+def _alike(wanted: Wanted) -> dict[str, str]:
+    """Return the columns that have one text in all rows, and it."""
+    named = {"venue": wanted.venue, "symbol": wanted.symbol if wanted.wide is None else None, **dict(wanted.only)}
+    return {name: text for name, text in named.items() if text is not None}
+
+
+def statement(wanted: Wanted, *, left_out: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
+    """Return the SQL of a page and its parameters. Nothing that a client sent is in the text.
+
+    Columns that are ``left_out`` are not asked for.
+    """
+    listing = LISTINGS[wanted.kind]
+    where = conditions(wanted)
+    where.params["limit"] = wanted.limit + 1
+    source, word, shown = listing.source, "PREWHERE", listing.shown and f" WHERE {listing.shown}"
+    if shown and wanted.position is not None:
+        source, word, shown = _KNOWN_BARS.format(str(where)), "WHERE", ""
+        where.params["position"] = wanted.position
+    elif wanted.asof is not None and not shown:
+        where.add(f"ts_recv <= {instant_sql('asof')}", asof=wanted.asof)
     if wanted.after is not None:
-        where.append(_after(key, rest, wanted.after, params))
-    condition = f" WHERE {' AND '.join(where)}" if where else ""
-    order = ", ".join(map(_quoted, (key, *rest)))
-    columns = ", ".join(_quoted(name.strip()) for name in _COLUMNS[wanted.kind].split(","))
-    text = f"SELECT {columns} FROM {wanted.kind}{condition} ORDER BY {order} LIMIT {{limit:UInt32}}"  # noqa: S608 - our words
-    return text, params
+        _behind(listing, wanted.after, where)
+    # PREWHERE is what would be found out, too, but planning is half of what a question costs. Of bars it has columns of
+    # the key alone: what is true of one version is true of all.
+    condition = f" {word} {where}{shown}" if where.texts else shown
+    alike = _alike(wanted)
+    order = ", ".join(_quoted(name) for name, _ in listing.key if name not in alike)
+    columns = ", ".join(_quoted(name) for name in listing.columns if name not in left_out)
+    text = f"SELECT {columns} FROM {source}{condition} ORDER BY {order} LIMIT {{limit:UInt32}}"  # noqa: S608 - our words
+    return text, where.params
 
 
-def _after(key: str, rest: list[str], place: _Place, params: dict[str, Any]) -> str:
-    """Return the condition for rows behind ``place``, spelled out, so that the first part can use the table's order."""
-    params["at"] = place.ts
+def conditions(wanted: Wanted) -> Conditions:
+    """Return what rows have to be, wherever the page begins."""
+    where = Conditions()
+    _named(wanted, where)
+    _bounded(wanted, LISTINGS[wanted.kind], where)
+    return where
+
+
+def _named(wanted: Wanted, where: Conditions) -> None:
+    """Ask for one symbol, one venue, and what else has to have a certain text."""
+    if wanted.symbol is not None and wanted.wide is not None:
+        holders = {f"wide{number}": venue for number, venue in enumerate(wanted.wide)}
+        inside = ", ".join(f"{{{name}:String}}" for name in holders)
+        whole = f" OR (symbol = '' AND venue IN ({inside}))" if holders else ""
+        where.add(f"(symbol = {{symbol:String}}{whole})", symbol=wanted.symbol, **holders)
+    elif wanted.symbol is not None:
+        where.add("symbol = {symbol:String}", symbol=wanted.symbol)
+    if wanted.venue is not None:
+        where.add("venue = {venue:String}", venue=wanted.venue)
+    for name, value in wanted.only:
+        where.add(f"{_quoted(name)} = {{{name}:String}}", **{name: value})
+
+
+def _bounded(wanted: Wanted, listing: Listing, where: Conditions) -> None:
+    """Ask for what lies between start and end: of a span any part of it."""
+    begins, ends = listing.span
+    if wanted.start is not None:
+        column, sign = (ends, ">") if ends else (listing.when, ">=")
+        where.add(f"{column} {sign} {instant_sql('start')}", start=wanted.start)
+    if wanted.end is not None:
+        where.add(f"{begins or listing.when} < {instant_sql('end')}", end=wanted.end)
+
+
+def _behind(listing: Listing, place: _Place, where: Conditions) -> None:
+    """Ask for rows behind ``place``, spelled out, so that the first part can use the table's order."""
     condition = ""
-    for number, (name, value) in reversed(list(enumerate(zip(rest, place.rest, strict=True)))):
-        params[f"key{number}"] = value
-        holder = f"{{key{number}:{'String' if isinstance(value, str) else 'Int64'}}}"
+    for number, ((name, sort), value) in reversed(list(enumerate(zip(listing.key[1:], place.rest, strict=True)))):
+        where.params[f"key{number}"] = value
+        sql_type = "String" if sort == "text" else "Int64"
+        holder = instant_sql(f"key{number}") if sort == "time" else f"{{key{number}:{sql_type}}}"
         deeper = f" OR ({_quoted(name)} = {holder} AND {condition})" if condition else ""
         condition = f"({_quoted(name)} > {holder}{deeper})"
-    at = _instant_sql("at")
-    return f"{key} >= {at} AND ({key} > {at} OR {condition})"
-
-
-def _instant_sql(name: str) -> str:
-    return f"fromUnixTimestamp64Nano({{{name}:Int64}}, 'UTC')"
+    at = instant_sql("at")
+    where.add(f"{listing.when} >= {at} AND ({listing.when} > {at} OR {condition})", at=place.ts)
 
 
 def _quoted(name: str) -> str:
@@ -143,28 +239,11 @@ def _read(cursor: str, kind: str) -> _Place:
         place = msgspec.json.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)), type=_Place)
     except (ValueError, msgspec.DecodeError):
         raise Problem(422, "the cursor is none of ours", hint="leave cursor out to begin anew") from None
-    types = [str if name in _TEXTS else int for name in _KEYS.get(place.kind, ())[1:]]
-    if place.kind != kind or [type(value) for value in place.rest] != types:
+    sorts = [sort for _, sort in LISTINGS[kind].key[1:]]
+    if place.kind != kind:
         raise Problem(422, f"the cursor belongs to {place.kind!r} and not to {kind!r}", hint="leave cursor out")
+    numbers = [place.ts, *(value for value in place.rest if isinstance(value, int))]
+    fits = [type(value) for value in place.rest] == [str if sort == "text" else int for sort in sorts]
+    if not fits or any(abs(number) >= 1 << 63 for number in numbers):
+        raise Problem(422, "the cursor is none of ours", hint="leave cursor out to begin anew")
     return place
-
-
-def _instant(text: str | None) -> int | None:
-    """Return ns UTC of ISO 8601 text (UTC where it names no zone) or of a whole number of ns."""
-    if text is None:
-        return None
-    if text.lstrip("-").isdecimal() and len(text) <= 19:
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
-        return (moment - _EPOCH) // timedelta(microseconds=1) * 1000
-    except (ValueError, OverflowError):
-        raise Problem(422, f"{text[:40]!r} is no time", hint="start=2026-11-20T09:30:00Z or ns since 1970") from None
-
-
-def _ns(row: Any, column: str) -> int:  # noqa: ANN401 - a pyarrow.Table
-    import pyarrow as pa
-
-    value: int = row.column(column).cast(pa.timestamp("ns", "UTC")).cast(pa.int64())[0].as_py()
-    return value

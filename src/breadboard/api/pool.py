@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from breadboard.api.patience import one_after_another
 from breadboard.api.problems import Problem
 from breadboard.api.services import Limits
 
@@ -29,7 +30,7 @@ class StorePool:
             raise Problem(503, f"{self._pending} questions are waiting for the store", retry_after_s=1)
         limit = self._limits.store_timeout_s if timeout_s is None else timeout_s
         loop = asyncio.get_running_loop()
-        future = self._threads.submit(function)
+        future = self._threads.submit(one_after_another, function)
         self._pending += 1
         future.add_done_callback(lambda _: self._done(loop))
         try:

@@ -1,7 +1,10 @@
 """Errors as RFC 9457 problem documents: what is wrong, with the value, and a hint that can be pasted."""
 
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request
@@ -9,11 +12,29 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from breadboard.errors import BreadboardError, QueryRefused, StoreError, UsageError
+from breadboard.errors import (
+    BreadboardError,
+    Forbidden,
+    QueryRefused,
+    StoreError,
+    Taken,
+    TookTooLong,
+    Unknown,
+    UsageError,
+)
 from breadboard.telemetry.logs import Log
 
 CONTENT_TYPE = "application/problem+json"
 _log = Log("api")
+_STATUS: Final = (
+    (Unknown, 404),
+    (Forbidden, 403),
+    (Taken, 409),
+    (UsageError, 400),
+    (QueryRefused, 400),
+    (TookTooLong, 504),
+)
+"""The first that an error is."""
 
 
 class Problem(BreadboardError):
@@ -42,23 +63,41 @@ def response(status: int, detail: str, hint: str = "", *, retry_after_s: int = 0
 
 def status_of(error: BreadboardError) -> int:
     """Return the HTTP status that an error means."""
-    match error:
-        case Problem():
-            return error.status
-        case UsageError() | QueryRefused():
-            return 400
-        case StoreError():
-            return 503 if error.transient else 500
-        case _:
-            return 500
+    if isinstance(error, Problem):
+        return error.status
+    otherwise = 503 if error.transient else 500
+    return next((status for kind, status in _STATUS if isinstance(error, kind)), otherwise)
+
+
+def defect(method: str, path: str, error: Exception) -> Response:
+    """Log an error of ours, and return an answer that says nothing of it but where in the log it is."""
+    number = secrets.token_hex(4)
+    _log.error("request failed", error, id=number, method=method, path=path)
+    told = f"a defect of ours; the log of the serving process has it under {number}"
+    return response(500, told, "breadboard status", id=number)
+
+
+@contextmanager
+def sensible() -> Iterator[None]:
+    """Have what makes no sense in a document answered with 422, as what makes none in its form is."""
+    try:
+        yield
+    except (Unknown, Forbidden, Taken):
+        raise
+    except UsageError as error:
+        raise Problem(422, error.sentence, hint=error.hint) from None
 
 
 def install(app: FastAPI) -> None:
     """Have every error answered with a problem document. A defect of ours is logged and told without its insides."""
 
-    async def on_ours(_: Request, error: Exception) -> Response:
+    async def on_ours(request: Request, error: Exception) -> Response:
         if not isinstance(error, BreadboardError):
             raise error
+        if isinstance(error, StoreError) and not isinstance(error, QueryRefused):
+            return _of_store(request, error)
+        if status_of(error) == 500:
+            return defect(request.method, request.url.path, error)
         members: dict[str, Any] = error.members if isinstance(error, Problem) else {}
         retry = error.retry_after_s if isinstance(error, Problem) else int(error.transient)
         return response(status_of(error), error.sentence, error.hint, retry_after_s=retry, **members)
@@ -78,10 +117,17 @@ def install(app: FastAPI) -> None:
         return answer
 
     async def on_defect(request: Request, error: Exception) -> Response:
-        _log.error("request failed", error, path=request.url.path)
-        return response(500, "a defect of ours; the log of the serving process has it", "breadboard status")
+        return defect(request.method, request.url.path, error)
 
     app.add_exception_handler(BreadboardError, on_ours)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_defect)
+
+
+def _of_store(request: Request, error: StoreError) -> Response:
+    """Return what a client is told of a store that fails: what the store itself says may hold paths and statements."""
+    _log.error("the store failed", error, path=request.url.path)
+    if error.transient:
+        return response(503, "the store cannot answer now", "try again; breadboard status says more", retry_after_s=1)
+    return response(500, "the store failed; the log of the serving process has it", "breadboard status")

@@ -12,6 +12,12 @@ from breadboard.model.kernels import brief
 from breadboard.model.tape import Tape
 
 CAPACITY: Final = 1 << 17
+MOST: Final = 1 << 20
+"""Trades that are kept at most, some 95 MB."""
+_STRETCH: Final = 1 << 15
+"""How many trades one read of the oldest looks at."""
+KEEP_NS: Final = 60_000_000_000
+"""So long a trade is kept, as far as the ring may grow: 17,000 a second."""
 _COLUMNS: Final = attrgetter(
     *("instrument", "price", "size", "size_exp", "side", "trade_id", "ts_event", "ts_recv"),
     *("flags", "offset", "index"),
@@ -86,20 +92,42 @@ class Read:
 
 
 class TradeRing:
-    """The last ``capacity`` trades of all instruments. Sequence numbers begin at 0 and have no holes.
+    """The last ``capacity`` trades of all instruments, or more. Sequence numbers begin at 0 and have no holes.
 
-    Not thread-safe; LiveMarket holds the lock.
+    A ring that would let go of a trade taken less than a minute ago becomes twice as long, ``most`` at most. Not
+    thread-safe; LiveMarket holds the lock.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, *, most: int = 0) -> None:
         self._rows = np.zeros(capacity, TRADE)
+        self._most = most
+        self._begin = 0
+        """The oldest that the rows can have: what was let go of does not come back when they become longer."""
         self.end = 0
         """The sequence number of the next trade."""
 
     def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int, ts_read: int = ABSENT) -> None:
         """Take these rows of a tape, which are trades, in order."""
         if len(rows):
+            while self._is_short(len(rows), ts_engine):
+                self._grow()
             self.end = _append(self._rows, self.end, rows, ts_read, ts_engine, *_COLUMNS(tape))
+
+    def _is_short(self, more: int, now: int) -> bool:
+        size = len(self._rows)
+        over = self.end + more - size
+        if over <= 0 or 2 * size > self._most:
+            return False
+        last_to_go = self._rows["ts_engine"][(over - 1) % size]
+        return more > size or bool(now - last_to_go < KEEP_NS)
+
+    def _grow(self) -> None:
+        size = len(self._rows)
+        self._begin = max(self._begin, self.end - size)
+        held = np.arange(self._begin, self.end)
+        wider = np.zeros(2 * size, TRADE)
+        wider[held % len(wider)] = self._rows[held % size]
+        self._rows = wider
 
     def read(
         self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False
@@ -107,15 +135,17 @@ class TradeRing:
         """Return copies of the trades from ``since`` on, and how many of those asked for are gone.
 
         ``wanted`` chooses by dense instrument id (an id beyond its end is not wanted); of more than ``cap`` the
-        newest are returned, or the ``oldest``: then the read ends behind the last of them and skips none.
+        newest are returned, or the ``oldest``: then the read ends behind the last of them and skips none, and looks at
+        a stretch of the ring only, so that the market does not wait for one who has a long way to go.
         """
-        first = min(max(since, self.end - len(self._rows), 0), self.end)
+        first = min(max(since, self.end - len(self._rows), self._begin), self.end)
+        end = min(self.end, first + _STRETCH) if oldest else self.end
         lost = max(0, first - max(since, 0))
         chosen = None  # all
         if wanted is not None:
-            ids = np.minimum(_between(self._rows["instrument"], first, self.end), len(wanted))
+            ids = np.minimum(_between(self._rows["instrument"], first, end), len(wanted))
             chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # an id beyond is not
-        count = self.end - first if chosen is None else len(chosen)
+        count = end - first if chosen is None else len(chosen)
         more = 0 if cap is None else max(0, count - cap)
         begin, stop = (0, count - more) if oldest else (more, count)
         if chosen is None:
@@ -124,7 +154,7 @@ class TradeRing:
             rows = self._rows[chosen[begin:stop] % len(self._rows)]
         if more and oldest:
             return Read(rows, first, int(rows["seq"][-1]) + 1, 0, lost)
-        return Read(rows, first, self.end, more, lost)
+        return Read(rows, first, end, more, lost)
 
 
 def _between(column: NDArray[Any], first: int, end: int) -> NDArray[Any]:

@@ -16,10 +16,16 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Opcode
 from websockets.protocol import State
 
-from breadboard.api.routes.realtime import CUT, PUSH
-from breadboard.api.security import is_loopback
+from breadboard.api.access import is_loopback
+from breadboard.api.heads import Heads
+from breadboard.api.routes.realtime import CUT, PUSH, retry_hint
 from breadboard.errors import UsageError
 
+AGAIN = 1012
+SEND_BUFFER = 128 << 10
+"""Bytes that the kernel keeps for a WebSocket client (and as much again for its own accounts). Left alone it takes
+megabytes for one that does not read: they are in no figure of ours, 2,000 such clients have all sockets of the machine
+squeezed, and a client that reads again is told an old story first, where it could have had the newest state."""
 _LAST_WORDS_S = 1.0
 _DRAIN_S = 5
 
@@ -34,9 +40,19 @@ class Sockets(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         """Offer ``push`` and ``cut`` to the application."""
+        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         extensions = cast("dict[str, Any]", self.scope["extensions"])
         extensions[PUSH], extensions[CUT] = self.push, self.cut
         await super().run_asgi()
+
+    async def send(self, message: Any) -> None:  # noqa: ANN401 - an ASGI message
+        """Send as uvicorn does; a refusal that is told whole is an end like others, and no error of the application.
+
+        Else each of them would be a line in the log, for whoever likes to fill it.
+        """
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            self.handshake_complete = True
 
     def push(self, message: bytes, *, text: bool) -> bool:
         """Send a whole message, and return True; False, with nothing sent, where the socket is full or closing."""
@@ -46,6 +62,22 @@ class Sockets(WebSocketsSansIOProtocol):
             return False
         self.transport.write(frame_head(len(message), text=text) + message)
         return True
+
+    def shutdown(self) -> None:
+        """Say that the server begins anew (1012), and when to come back: not all clients at once.
+
+        What it was told before, a client can go on from: the heartbeat's ``next`` and ``stream``.
+        """
+        if self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN:
+            self.stop_keepalive()
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": AGAIN})
+            self.conn.send_close(AGAIN, retry_hint())
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+            self.transport.close()
+            self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+        else:
+            super().shutdown()
 
     def cut(self, code: int, reason: str) -> None:
         """End the connection, even if its socket is full."""
@@ -65,14 +97,14 @@ def frame_head(size: int, *, text: bool) -> bytes:
     return struct.pack("!BBH", first, 126, size) if size < 1 << 16 else struct.pack("!BBQ", first, 127, size)
 
 
-def bind(host: str, port: int) -> socket.socket:
-    """Return a listening socket. Raises UsageError for an address that is not loopback, or a port that is taken.
+def bind(host: str, port: int, *, keyed: bool = False) -> socket.socket:
+    """Return a listening socket. Raises UsageError for a port that is taken, or an address that others can reach.
 
-    Port 0 takes any free one. There is no authentication yet, so nobody but this machine may reach the server.
+    Port 0 takes any free one. ``keyed`` says that nobody is served without a key: then others may reach the address.
     """
-    if not is_loopback(f"[{host}]" if ":" in host else host):
+    if not keyed and not is_loopback(f"[{host}]" if ":" in host else host):
         raise UsageError(
-            f"{host} is not a loopback address, and this server has no passwords",
+            f"{host!r} is not a loopback address, and nobody would need a key there",
             hint="breadboard up   # without `host` under [api] it listens on 127.0.0.1",
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -92,23 +124,37 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(
-    app: ASGIApp, host: str, port: int, ready: Callable[[str], None], stop: threading.Event | None = None
+    app: ASGIApp,
+    host: str,
+    port: int,
+    ready: Callable[[str], None],
+    stop: threading.Event | None = None,
+    *,
+    keyed: bool = False,
+    tls: tuple[str, str] | None = None,
 ) -> None:
     """Serve until ``stop`` is set (or for ever), then let requests end for up to five seconds.
 
     Runs its own event loop in the calling thread and installs no signal handlers. ``ready`` is called once, with the
-    address, when connections are accepted. Raises UsageError as ``bind`` does.
+    address, when connections are accepted. ``tls``: certificate and key, PEM files. Raises UsageError as ``bind`` does.
     """
-    listener = bind(host, port)
+    listener = bind(host, port, keyed=keyed)
     name, number = listener.getsockname()[:2]
-    address = f"http://[{name}]:{number}" if ":" in name else f"http://{name}:{number}"
-    server = _Server(_config(app), lambda: ready(address), stop)
+    address = f"http{'s' * bool(tls)}://" + (f"[{name}]:{number}" if ":" in name else f"{name}:{number}")
+    server = _Server(_config(app, tls), lambda: ready(address), stop)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve([listener]))
 
 
 @contextmanager
-def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+def running(
+    app: ASGIApp,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    keyed: bool = False,
+    tls: tuple[str, str] | None = None,
+) -> Iterator[str]:
     """Serve in a thread for the length of a ``with`` block; gives the address."""
     started, stop = threading.Event(), threading.Event()
     outcome: list[Any] = []
@@ -119,7 +165,7 @@ def running(app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> Iterator[st
 
     def work() -> None:
         try:
-            serve(app, host, port, ready, stop)
+            serve(app, host, port, ready, stop, keyed=keyed, tls=tls)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
             outcome.append(error)
         finally:
@@ -159,10 +205,14 @@ class _Server(uvicorn.Server):
         return await super().on_tick(counter) or (self._stop is not None and self._stop.is_set())
 
 
-def _config(app: ASGIApp) -> uvicorn.Config:
+def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
+    cert, key = tls or (None, None)
     return uvicorn.Config(
         app,
+        http=Heads,
         ws=Sockets,
+        ssl_certfile=cert,
+        ssl_keyfile=key,
         ws_max_size=64 * 1024,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,

@@ -1,90 +1,63 @@
-"""One WebSocket client: what it wants, what it has seen, and its next messages."""
+"""One WebSocket client: what it asked for, when it is its turn, and its next messages."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-import numpy as np
-
 from breadboard.api import wire
-from breadboard.api.encoding import Body
-from breadboard.api.ring import Read
+from breadboard.api.channels import Alerts, Books, Channel, Quotes, Trades, encoded
+from breadboard.api.requests import (
+    CHANNELS,
+    DEPTH_MAX,
+    PROMPT,
+    SEQUENCED,
+    Hello,
+    Request,
+    Subscribe,
+    Unsubscribe,
+    pace,
+)
+from breadboard.api.wants import Wants
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from breadboard.api.fanout import Fanout
 
-TRADES_PER_MESSAGE: Final = 200
-TRADES_PER_PROMPT_MESSAGE: Final = 1000
-"""Of a client without a pace: it gets every trade, so this only bounds a message and no trade is left out."""
-CHANNELS: Final = ("quote", "trade", "status", "lag")
-ELSEWHERE: Final = {
-    "book": "not pushed yet: GET /api/v1/book/{id}",
-    "alert": "not pushed yet: GET /api/v1/alerts",
-}
-HZ_MIN, HZ_MAX = 1.0, 30.0
-PROMPT: Final = 0.0
-"""The ``hz`` of a client that wants everything at once, at the pace of the market."""
-
-
-class Subscribe(msgspec.Struct, tag_field="op", tag="sub", forbid_unknown_fields=True):
-    """Want exactly these instruments (``*``: all, also those to come); replaces what was wanted before."""
-
-    symbols: tuple[str, ...]
-    hz: float = 10.0
-    channels: tuple[str, ...] = ("quote", "status")
-    fields: tuple[str, ...] | None = None
-    """Of the rows of ``quote``: only these, and always ``id``."""
-
-
-class Unsubscribe(msgspec.Struct, tag_field="op", tag="unsub", forbid_unknown_fields=True):
-    """Want these no more; without symbols, nothing."""
-
-    symbols: tuple[str, ...] | None = None
-
-
-class Hello(msgspec.Struct, tag_field="op", tag="hello", forbid_unknown_fields=True):
-    """After a reconnect: go on with the trades at ``resume`` of ``stream``, as the last ``next.trade`` said."""
-
-    resume: int
-    stream: int | None = None
-
-
-Request = Subscribe | Unsubscribe | Hello
+SLOW_S: Final = 1.0
+"""A client whose socket was full for so long is told so, when it reads again; after ``ws_stall_s`` it is cut."""
+_GOLDEN: Final = 0.618_033_988_749_895
+"""Multiples of it, less their whole part, lie as evenly between 0 and 1 as can be, however many there are."""
 
 
 class Subscriber:
-    """State of one client. Everything here runs on the event loop; nothing here waits for a socket."""
+    """State of one client. Everything here runs on the event loop; nothing here waits for a socket.
 
-    def __init__(self, fanout: "Fanout", form: str) -> None:
-        self._fanout = fanout
+    ``push`` takes a message if the client's socket has room and returns whether it did.
+    """
+
+    def __init__(self, fanout: "Fanout", form: str, push: Callable[[bytes], bool]) -> None:
+        self.fanout = fanout
         self.form = form
-        self.metrics = fanout.services.metrics
+        self._push = push
+        self.stuck: bytes | None = None
+        """A message that the socket had no room for. Nothing else is made before it is away."""
         self.wake = asyncio.Event()
-        self.sending_since: float | None = None
-        """Loop time at which the send under way began; None between sends."""
-        self.conflated = 0
-        self.dropped = 0
+        """Set where something is stuck."""
+        self.channels: dict[str, Channel] = {}
+        fanout.joined += 1
+        self.phase = fanout.joined * _GOLDEN % 1.0
+        """Where its slots begin, of the length of one: thousands of clients are told one after the other."""
         self._hz = 10.0
-        self._channels: frozenset[str] = frozenset()
-        self._fields: tuple[str, ...] | None = None
-        self._names: list[str] = []
-        self._ids: NDArray[np.int64] = np.empty(0, np.int64)
-        self._mask: NDArray[np.bool_] | None = np.empty(0, np.bool_)
-        """Which instruments are wanted; None: all."""
-        self._known = -1
-        self._seen = 0
-        self._updates: NDArray[np.int64] = np.empty(0, np.int64)
-        self._next_trade = fanout.live.next_trade
-        self._snapshot = False
-        self._beat = False
         self._slot = -1
-        self._behind = False
-        self._held = False
-        """Whether there may have been news while a send was under way."""
+        self._told: frozenset[str] = frozenset()
+        """Of ``status`` and ``lag``, what is told each second."""
+        self._wants = Wants(fanout.live)
+        self._stuck_at = 0.0
+        self._slow_s = 0.0
+        """How long the socket was full, to be said with the next heartbeat; 0: it has room."""
+        self._turn = False
+        self._beat = False
         self._replies: list[dict[str, Any]] = []
+        self._going: Iterator[bytes] | None = None
 
     # What the client asks.
 
@@ -94,18 +67,25 @@ class Subscriber:
             case Subscribe():
                 self._subscribe(request)
             case Unsubscribe():
-                gone = None if request.symbols is None else {name.upper() for name in request.symbols}
-                self._names = [] if gone is None else [name for name in self._names if name.upper() not in gone]
-                self._resolve()
-                self.reply({"type": "unsubscribed", "symbols": [self._name(index) for index in self._ids.tolist()]})
+                before = self._wants.ids
+                self._wants.drop(request.symbols)
+                self._chosen(before)
+                self._replies.append({"type": "unsubscribed", "symbols": self._wants.told})
             case Hello():
                 self._resume(request)
-        self._fanout.look_again()
+        self.turn()
+        self.fanout.arrange(self)
+
+    def close(self) -> None:
+        """Let go of what was kept for this client."""
+        books = self.channels.pop("book", None)
+        if isinstance(books, Books):
+            books.close()
 
     def reply(self, message: dict[str, Any]) -> None:
         """Send this before anything else."""
         self._replies.append(message)
-        self.wake.set()
+        self._tell()
 
     @property
     def waiting_replies(self) -> int:
@@ -113,203 +93,163 @@ class Subscriber:
         return len(self._replies)
 
     def _subscribe(self, request: Subscribe) -> None:
-        # In this order, what is no number (MessagePack can say so) becomes the least.
-        self._hz = PROMPT if request.hz == PROMPT else min(max(HZ_MIN, request.hz), HZ_MAX)
-        self._channels = frozenset(request.channels) & frozenset(CHANNELS)
-        self._names = list(dict.fromkeys(request.symbols))
+        self.fanout.forget(self)
+        self.close()
+        self._hz, self._slot = pace(request.hz), -1
+        self._wants.choose(request.symbols)
         chosen = request.fields
-        self._fields = None if chosen is None else ("id", *sorted(wire.FIELDS.intersection(chosen) - {"id"}))
-        self._resolve()
-        live = self._fanout.live
-        self._snapshot = "quote" in self._channels
+        fields = None if chosen is None else ("id", *sorted(wire.FIELDS.intersection(chosen) - {"id"}))
+        self.channels = {}
+        if "quote" in request.channels:
+            self.channels["quote"] = Quotes(self.fanout, self._wants, self.fanout.mirror.form(self.form, fields))
+        if "trade" in request.channels:
+            self.channels["trade"] = Trades(self.fanout, self._wants, self.form, prompt=self.prompt)
+        if "alert" in request.channels:
+            self.channels["alert"] = Alerts(self.fanout, self._wants, self.form)
+        if "book" in request.channels:
+            depth = min(max(1, request.depth), DEPTH_MAX)
+            self.channels["book"] = Books(self.fanout, self._wants, self.form, depth)
+        self._told = frozenset(request.channels) & {"status", "lag"}
         self._beat = True
-        self._next_trade = live.next_trade
-        self.reply(
+        self._going = None
+        # What these say is of channels that are no more.
+        self._replies = [reply for reply in self._replies if reply["type"] != "resumed"]
+        given = self.channels.keys() | self._told
+        self._replies.append(
             {
                 "type": "subscribed",
-                "symbols": [self._name(index) for index in self._ids.tolist()],
-                "unknown": [name for name in self._names if name != "*" and not live.find(name)],
-                "channels": [name for name in CHANNELS if name in self._channels],
-                "unavailable": {
-                    name: ELSEWHERE.get(name, "no such channel")
-                    for name in request.channels
-                    if name not in self._channels
-                },
-                "fields": self._fields,
+                "symbols": self._wants.told,
+                "unknown": self._wants.unknown,
+                "channels": [name for name in CHANNELS if name in given],
+                "unavailable": {name: "no such channel" for name in request.channels if name not in given},
+                "fields": fields,
                 "hz": self._hz,
-                "stream": live.session,
-                "next": {"trade": self._next_trade},
+                **self.fanout.numbers(),
             }
         )
 
     def _resume(self, request: Hello) -> None:
-        live = self._fanout.live
-        same = request.stream is None or request.stream == live.session
-        if same and 0 <= request.resume <= live.next_trade:
-            self._next_trade = request.resume
-            self.reply({"type": "resumed", "next": {"trade": request.resume}, "stream": live.session})
-        else:
-            reason = "these numbers are of another stream" if not same else "that number has not been given yet"
-            self.reply(
-                {
-                    "type": "gap",
-                    "channel": "trade",
-                    "from": request.resume,
-                    "reason": reason,
-                    "next": {"trade": live.next_trade},
-                    "stream": live.session,
-                }
-            )
+        """Go on where the client says that it was, channel by channel, or say why that cannot be."""
+        now, resumed = self.fanout.numbers(), dict[str, int]()
+        same = request.stream is None or request.stream == now["stream"]
+        for name, wanted in request.wanted.items():
+            channel = self.channels.get(name)
+            if channel is None or name not in SEQUENCED:
+                reason = "this channel is not subscribed to" if name in SEQUENCED else "this channel has no numbers"
+            elif not same:
+                reason = "these numbers are of another stream"
+            elif not 0 <= wanted <= now["next"][name]:
+                reason = "that number has not been given yet"
+            else:
+                resumed[name] = wanted
+                continue
+            self._replies.append({"type": "gap", "channel": name, "from": wanted, "reason": reason, **now})
+        if resumed:
+            self._replies.append({"type": "resumed", **now, "next": resumed})
 
-    def _name(self, index: int) -> str:
-        return self._fanout.live.instrument(index).id
+    def _go_on(self, places: Mapping[str, int]) -> None:
+        """Put channels where a client is, as it is told so: what is under way before that belongs to the old place."""
+        for name, place in places.items():
+            self.channels[name].upcoming = place  # type: ignore[misc] # of those in SEQUENCED it is a field
+        self._turn = True
 
-    def _resolve(self) -> None:
-        """Turn names into ids; again whenever new instruments have appeared."""
-        live = self._fanout.live
-        self._known = count = len(live)
-        if "*" in self._names:
-            ids = np.arange(count)
-        else:
-            found = {index for name in self._names for index in live.find(name)}
-            ids = np.array(sorted(index for index in found if index < count), np.int64)  # more may have come meanwhile
-        updates = np.zeros(count, np.int64)
-        updates[: len(self._updates)] = self._updates
-        fresh = np.setdiff1d(ids, self._ids)
-        updates[fresh] = self._fanout.mirror.columns["updates"][fresh] if count <= self._fanout.mirror.count else 0
-        self._updates = updates
-        self._ids = ids
-        self._mask = None if "*" in self._names else np.isin(np.arange(count), ids)
+    def _chosen(self, before: Any) -> None:  # noqa: ANN401 - ids
+        for channel in self.channels.values():
+            channel.chosen(before)
 
     # When it is due.
 
-    def due(self, now: float) -> float:
-        """Return the loop time at which this client wants a pass, whether or not anything changes."""
-        return (int(now * self._hz) + 1) / self._hz if self._behind else now + 1.0
+    @property
+    def prompt(self) -> bool:
+        """Whether it has no pace, and is told everything at once."""
+        return self._hz == PROMPT
 
     @property
-    def ready(self) -> bool:
-        """Whether news would be told at once; otherwise there is a slot to wait for, a full socket, or no wish."""
-        return not self._behind and self.sending_since is None and not self._channels.isdisjoint(("quote", "trade"))
+    def behind(self) -> bool:
+        """Whether there may be news for it."""
+        for channel in self.channels.values():  # noqa: SIM110 - a generator takes three times as long
+            if channel.behind:
+                return True
+        return False
 
-    def poke(self, now: float, revision: int, next_trade: int) -> bool:
-        """Wake the client if there may be news for it and its slot is free; return whether it will look at rows."""
-        if self.sending_since is not None:
-            self._behind, self._held = False, True  # the socket holds it back, not the slot
-            return False
-        quotes = "quote" in self._channels and revision > self._seen
-        news = quotes or ("trade" in self._channels and next_trade > self._next_trade)
-        slot = int(now * self._hz)
-        self._behind = news and self._hz != PROMPT and slot == self._slot
-        if not news or self._behind or not (self._ids.size or self._known < len(self._fanout.live)):
-            return False
-        self._slot = slot
-        self.wake.set()
-        return quotes
+    def next_slot(self, now: float) -> float:
+        """Return the loop time from which it may be told something; ``now`` or before where that is at once."""
+        if self.prompt or int(now * self._hz + self.phase) > self._slot:
+            return now
+        return (self._slot + 1 - self.phase) / self._hz
 
-    def sent(self) -> None:
-        """Note that all that was due is with the socket; what came meanwhile has a pass of its own."""
-        if self._held:
-            self._held = False
-            self._fanout.look_again()
+    def take_slot(self, now: float) -> None:
+        """Use the slot that now is in."""
+        self._slot = int(now * self._hz + self.phase)
+
+    def turn(self) -> None:
+        """Tell the news of all channels, as far as the socket has room; the rest is told when it has again."""
+        self._turn = True
+        self._tell()
 
     def beat(self) -> None:
-        """Have the next message say the time."""
-        self._beat = "status" in self._channels or "lag" in self._channels
-        if self._beat and self.sending_since is None:
-            self.wake.set()
+        """Say the time."""
+        self._beat = bool(self._told)
+        self._tell()
+
+    def sent(self) -> None:
+        """Note that what was stuck is with the socket, and go on with what comes after it."""
+        self.stuck = None
+        stalled = self.fanout.clock() - self._stuck_at
+        if stalled >= SLOW_S:
+            self._slow_s, self._beat = stalled, bool(self._told)
+        self._tell()
+        if self.stuck is None:
+            self.fanout.arrange(self)
 
     # What it gets.
 
-    def messages(self) -> Iterator[bytes]:
+    def _tell(self) -> None:
+        if self.stuck is not None:
+            return
+        while True:
+            self._going = self._going or self._messages()
+            for message in self._going:
+                if self._push(message):
+                    self.fanout.frames += 1
+                else:
+                    self.stuck, self._stuck_at = message, self.fanout.clock()
+                    self.wake.set()
+                    return
+            self._going = None
+            if not (self._replies or self._beat):
+                return
+
+    def _messages(self) -> Iterator[bytes]:
         """Yield the messages that are due, each made from the newest state at the moment it is asked for."""
         while self._replies:
-            yield self._encode(self._replies.pop(0))
-        if self._known < len(self._fanout.live) and self._names:
-            self._resolve()
-        if "quote" in self._channels:
-            yield from self._quotes()
-        if "trade" in self._channels:
-            yield from self._trades()
+            reply = self._replies.pop(0)
+            if reply["type"] == "resumed":
+                self._go_on(reply["next"])
+            yield encoded(self.form, reply)
+        if self._turn:
+            self._turn = False
+            before = self._wants.ids
+            if self._wants.renewed():
+                self._chosen(before)
+            for channel in self.channels.values():
+                yield from channel.messages()
         if self._beat:
             self._beat = False
             yield from self._second()
 
-    def _quotes(self) -> Iterator[bytes]:
-        mirror = self._fanout.mirror
-        snapshot, self._snapshot = self._snapshot, False
-        if snapshot:  # answers a question, which no pass has foreseen
-            mirror.refresh()
-        ids = self._ids if self._known <= mirror.count else self._ids[self._ids < mirror.count]
-        since = 0 if snapshot else self._seen
-        self._seen = mirror.revision
-        news = ids[mirror.columns["revision"][ids] > since]
-        if not snapshot and not len(news):
-            return
-        updates = mirror.columns["updates"][news]
-        if not snapshot:
-            self._conflate(int((updates - self._updates[news]).sum()) - len(news))
-        self._updates[news] = updates
-        now = self._fanout.live.now()
-        if not snapshot:  # its rows may be old, and were never on their way to this client
-            self._fanout.delivered(news, now)
-        head = {
-            "type": "snapshot" if snapshot else "quote",
-            "seq": self._seen,
-            "t": now // 1_000_000,
-            "ts_deliver": now,
-        }
-        yield self._frame(head, len(news), mirror.rows(news, wire.Form(self.form, self._fields)))
-
-    def _trades(self) -> Iterator[bytes]:
-        """Yield the trades that came: the newest of them, or all where the client has no pace."""
-        if self._hz != PROMPT:
-            yield from self._told(self._fanout.live.trades(self._next_trade, self._mask, TRADES_PER_MESSAGE))
-            return
-        until = self._fanout.live.next_trade  # what comes while these are sent waits: a heartbeat may be due first
-        while self._next_trade < until:
-            most = TRADES_PER_PROMPT_MESSAGE
-            yield from self._told(self._fanout.live.trades(self._next_trade, self._mask, most, oldest=True))
-
-    def _told(self, read: Read) -> Iterator[bytes]:
-        since, self._next_trade = self._next_trade, read.end
-        if not len(read.trades) and not read.lost:
-            return
-        missing = read.skipped + read.lost
-        if missing:
-            self.dropped += missing
-            self.metrics.skipped.inc(missing)
-        now = self._fanout.live.now()
-        head = {
-            "type": "trade",
-            "from": since,
-            "next": read.end,
-            "skipped": read.skipped,
-            "lost": read.lost,
-            "t": now // 1_000_000,
-            "ts_deliver": now,
-        }
-        yield self._frame(head, len(read.trades), self._fanout.mirror.trades(read.trades, self.form))
-
     def _second(self) -> Iterator[bytes]:
-        if "status" in self._channels:
-            upcoming = {"quote": self._seen + 1, "trade": self._next_trade}
-            own = {"conflated": self.conflated, "dropped": self.dropped, "next": upcoming}
-            yield self._encode({"type": "status", **self._fanout.status(), **own})
-        if "lag" in self._channels:
-            yield self._encode({"type": "lag", "data": [row.described() for row in self._fanout.services.lag.latest()]})
-
-    def _conflate(self, count: int) -> None:
-        if count > 0:
-            self.conflated += count
-            self.metrics.conflated.inc(count)
-
-    def _encode(self, message: dict[str, Any]) -> bytes:
-        return msgspec.json.encode(message) if self.form == "json" else msgspec.msgpack.encode(message)
-
-    def _frame(self, head: dict[str, Any], count: int, rows: Body) -> bytes:
-        """Return a message whose ``data`` is the encoded rows, not encoded again."""
-        if self.form == "json":
-            return b"".join((msgspec.json.encode(head)[:-1], b',"data":[', rows, b"]}"))
-        start = bytes([0x80 | (len(head) + 1)]) + msgspec.msgpack.encode(head)[1:]
-        return b"".join((start, b"\xa4data\xdd", count.to_bytes(4, "big"), rows))  # an array of 2^32 at most
+        if "status" in self._told:
+            own: dict[str, Any] = {
+                "conflated": getattr(self.channels.get("quote"), "conflated", 0),
+                "dropped": getattr(self.channels.get("trade"), "dropped", 0),
+                "next": self.fanout.numbers()["next"]
+                | {name: channel.upcoming for name, channel in self.channels.items() if name != "book"},
+            }
+            if self._slow_s:
+                own["slow"] = {"stalled_ms": round(self._slow_s * 1000)}
+                self._slow_s = 0.0
+            yield encoded(self.form, {"type": "status", **self.fanout.status(self.form), **own})
+        if "lag" in self._told:
+            rows = [row.described() for row in self.fanout.services.lag.latest()]
+            yield encoded(self.form, {"type": "lag", "data": rows})

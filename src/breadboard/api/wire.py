@@ -1,11 +1,12 @@
 """What clients are told about an instrument or a trade: plain values, numbers as exact decimal strings.
 
 ``id, price, time, exchange, quote_type, market_hours, change_percent, change, price_hint`` are names that clients of
-other feeds know; the rest are added. Times are integers: ``time`` in ms, ``ts_*`` in ns UTC (JavaScript rounds those
-to a quarter of a microsecond). What the venue did not say is null, never 0.
+other feeds know; the rest are added. ``change_from`` says what the change is against. Times are integers: ``time`` in
+ms, ``ts_*`` in ns UTC (JavaScript rounds those to a quarter of a microsecond). What the venue did not say is null,
+never 0.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +19,7 @@ from breadboard.api.state import STATE
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, price_text, size_text
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag, Side
+from breadboard.model.listing import DAY_OPEN, MARKET_HOURS, PREVIOUS_CLOSE, QUOTE_TYPES
 
 Record = NamedTuple("Record", [(name, int) for name in STATE.names or ()])  # type: ignore[misc] # fields made from STATE
 Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type: ignore[misc] # fields made from TRADE
@@ -25,7 +27,8 @@ Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type
 _STEPS: Final = tuple(10 ** (PRICE_DECIMALS - decimals) for decimals in range(PRICE_DECIMALS + 1))
 _DELAYED, _CONFLATED = int(Flag.DELAYED), int(Flag.CONFLATED)
 _SIDES: Final = {int(side): side.name.lower() for side in Side if side}
-_ROUND_THE_CLOCK: Final = ("BINANCE", "COINBASE", "KRAKEN", "OKX", "BITSTAMP", "BYBIT")
+ROUND_THE_CLOCK: Final = "24/7"
+_NEVER_CLOSE: Final = ("BINANCE", "COINBASE", "KRAKEN", "OKX", "BITSTAMP", "BYBIT")
 """Venues (and their derivatives, ``BINANCE_USDM``) that trade cryptocurrency without a close."""
 
 
@@ -52,13 +55,18 @@ _ROW: Final[dict[str, Callable[[Instrument, Any, int], Any]]] = {
     "id": lambda instrument, _, __: instrument.id,
     "symbol": lambda instrument, _, __: instrument.symbol,
     "exchange": lambda instrument, _, __: instrument.venue,
-    "quote_type": lambda instrument, _, __: "cryptocurrency" if _never_closes(instrument) else None,
-    "market_hours": lambda instrument, _, __: "24/7" if _never_closes(instrument) else None,
+    "quote_type": lambda instrument, record, _: (
+        _word(QUOTE_TYPES, record.quote_type) or ("cryptocurrency" if _never_closes(instrument) else None)
+    ),
+    "market_hours": lambda instrument, record, _: (
+        _word(MARKET_HOURS, record.market_hours) or (ROUND_THE_CLOCK if _never_closes(instrument) else None)
+    ),
     "price": lambda _, record, hint: _price(record.price, hint),
     "price_hint": lambda _, __, hint: hint,
     "time": lambda _, record, __: _known(record.ts_event) and record.ts_event // 1_000_000,
-    "change": lambda _, record, hint: _price(_change(record), hint),
-    "change_percent": lambda _, record, __: _percent(_change(record), record.open),
+    "change": lambda _, record, hint: _price(_change(record.price, _base(record)), hint),
+    "change_percent": lambda _, record, __: _percent(_change(record.price, _base(record)), _base(record)),
+    "change_from": lambda _, record, __: _change_from(record),
     "bid": lambda _, record, hint: _price(record.bid, hint),
     "bid_size": lambda _, record, __: _size(record.bid_size, record.bid_size_exp),
     "ask": lambda _, record, hint: _price(record.ask, hint),
@@ -94,10 +102,13 @@ def stock(instrument: Instrument, record: Any, feed: dict[str, Any], now: int) -
     hint = flat["price_hint"]
     day = None
     if record.day >= 0:
+        moved = _change(record.price, record.open)
         day = {
             "date": datetime.fromtimestamp(record.day * 86_400, UTC).date().isoformat(),
             **{name: price_text(getattr(record, name), hint) for name in ("open", "high", "low")},
-            **{name: flat[name] for name in ("volume", "trades", "change", "change_percent")},
+            **{name: flat[name] for name in ("volume", "trades")},
+            "change": _price(moved, hint),
+            "change_percent": _percent(moved, record.open),
         }
     trade = None
     if record.price != ABSENT:
@@ -188,12 +199,28 @@ def _lag_ms(ts_event: int, ts_recv: int) -> float | None:
 
 
 def _never_closes(instrument: Instrument) -> bool:
-    return instrument.venue.startswith(_ROUND_THE_CLOCK)
+    return instrument.venue.startswith(_NEVER_CLOSE)
 
 
-def _change(record: Any) -> int:  # noqa: ANN401 - a Record
-    """Return what the price is above the day's open; ABSENT where one of them is."""
-    return record.price - record.open if ABSENT not in (record.price, record.open) else ABSENT
+def _word(words: Sequence[str], value: int) -> str | None:
+    return words[value] or None if value < len(words) else None
+
+
+def _base(record: Any) -> int:  # noqa: ANN401 - a Record
+    """Return what the price is compared with: the previous close, or the day's open where that is not known."""
+    base: int = record.open if record.previous_close == ABSENT else record.previous_close
+    return base
+
+
+def _change_from(record: Any) -> str | None:  # noqa: ANN401 - a Record
+    if record.previous_close != ABSENT:
+        return PREVIOUS_CLOSE
+    return None if record.open == ABSENT else DAY_OPEN
+
+
+def _change(price: int, base: int) -> int:
+    """Return what a price is above another; ABSENT where one of them is."""
+    return price - base if ABSENT not in (price, base) else ABSENT
 
 
 def _percent(change: int, base: int) -> str | None:

@@ -20,6 +20,7 @@ from breadboard.app.progress import Progress
 from breadboard.capture import inquiring
 from breadboard.capture.inquiring import Keep, Part
 from breadboard.clock import Clock
+from breadboard.conversations import FetchedInquiry, Inquiry
 from breadboard.errors import FeedError, UsageError
 from breadboard.feeds import iqfeed_inquiry as iqfeed
 from breadboard.feeds import massive_calls as massive
@@ -29,7 +30,6 @@ from breadboard.feeds.yahoo_chart import SECONDS
 from breadboard.feeds.yahoo_history import Hosts, YahooChart, windows
 from breadboard.model.addresses import public
 from breadboard.model.kinds import Provenance
-from breadboard.ports import FetchedInquiry, Inquiry
 from breadboard.recordings.history import About, Answer, read_through
 
 _NS: Final = 1_000_000_000

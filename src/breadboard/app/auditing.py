@@ -71,7 +71,8 @@ def check(data_dir: Path, *, deep: bool) -> dict[str, Any]:
     places = Places(data_dir)
     running = places.running()
     if running is not None:
-        status, body = client.get(running.address, f"/api/v1/audit?deep={str(deep).lower()}", timeout_s=600.0)
+        path = f"/api/v1/audit?deep={str(deep).lower()}"
+        status, body = client.get(running.address, path, timeout_s=600.0, key=places.house_key())
         if status != 200:
             raise client.problem(body, status)
         answer: dict[str, Any] = msgspec.json.decode(body)

@@ -1,8 +1,8 @@
 """A rule over recorded history: the engine that runs live, over the same journal, with this rule in place of others."""
 
+import sys
 import time
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -16,9 +16,10 @@ from breadboard.app.asking import parsed
 from breadboard.app.pipeline import STEP_FRAMES
 from breadboard.app.places import Places
 from breadboard.app.progress import Progress
+from breadboard.clock import moment
 from breadboard.config import Config
 from breadboard.engine.core import Engine
-from breadboard.engine.rule_conditions import needs_no_more
+from breadboard.engine.rule_conditions import needs_no_more, verify
 from breadboard.errors import UsageError
 from breadboard.model.alerts import AlertState
 from breadboard.model.decimals import ABSENT, INT64_MAX, price_text
@@ -27,6 +28,7 @@ from breadboard.model.rules import Rule, RuleSet
 
 _TOLD: Final = 1_000
 """Alerts that are listed one by one; all are counted."""
+_DAY_NS: Final = 86_400 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,41 @@ class Trial:
     """Days or moments, UTC; the end of a day is in it."""
     features: tuple[str, ...] = ()
     """Told besides those of the configuration that ran last."""
+    given: bool = False
+    """The rule, and the watchlists that it names, come on stdin, as a set of that one."""
+
+
+@dataclass
+class _Tally:
+    """How often it fired, and when."""
+
+    fired: int = 0
+    retracted: int = 0
+    by_symbol: dict[str, int] = field(default_factory=dict)
+    days: set[int] = field(default_factory=set)
+    first: int = INT64_MAX
+    last: int = -INT64_MAX
+
+    def take(self, name: str, when: int, *, retracted: bool) -> None:
+        self.by_symbol.setdefault(name, 0)
+        if retracted:
+            self.retracted += 1
+            return
+        self.fired += 1
+        self.by_symbol[name] += 1
+        self.days.add(when // _DAY_NS)
+        self.first, self.last = min(self.first, when), max(self.last, when)
+
+    def described(self) -> dict[str, Any]:
+        """Return it for people and programs; ``days`` are those (of UTC) on which it fired."""
+        return {
+            "fired": self.fired,
+            "retracted": self.retracted,
+            "days": len(self.days),
+            "first": moment(self.first) if self.fired else None,
+            "last": moment(self.last) if self.fired else None,
+            "by_symbol": dict(sorted(self.by_symbol.items(), key=lambda item: (-item[1], item[0]))),
+        }
 
 
 def run(trial: Trial) -> dict[str, Any]:
@@ -55,13 +92,12 @@ def run(trial: Trial) -> dict[str, Any]:
     config = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, features=features))
     rule, ruleset = _found(trial, config, places)
     needs_no_more(ruleset, f"the configuration that ran last under {places.root}", config.engine)
-    span = _span(trial)
+    begin, end = span(("--from", trial.begin), ("--to", trial.end))
     started = time.perf_counter()
     reader = journal.Reader.open(journals.directory(trial.data_dir))
     engine = Engine(feeds.by_venue, config.engine, ruleset)
     engine.adopt(reader.epochs.values())
-    fired = retracted = events = 0
-    by_symbol: dict[str, int] = {}
+    tally, events = _Tally(), 0
     alerts: list[dict[str, Any]] = []
     with Progress("frames") as progress:
         while (frames := reader.read(STEP_FRAMES)) is not None:
@@ -71,12 +107,10 @@ def run(trial: Trial) -> dict[str, Any]:
             progress.add(len(frames))
             for row in outputs.alerts:
                 when = int(row["ts_recv"] if row["ts_event"] == ABSENT else row["ts_event"])
-                if not span[0] <= when < span[1]:
+                if not begin <= when < end:
                     continue
-                back = int(row["state"]) == AlertState.RETRACTED
-                fired, retracted = fired + (not back), retracted + back
                 name = _named(row, engine)
-                by_symbol[name] = by_symbol.get(name, 0) + (not back)
+                tally.take(name, when, retracted=int(row["state"]) == AlertState.RETRACTED)
                 if len(alerts) < _TOLD:
                     alerts.append(_shown(row, rule, name, when))
     reader.close()
@@ -86,10 +120,8 @@ def run(trial: Trial) -> dict[str, Any]:
         "says": sentence(rule),
         "from": trial.begin,
         "to": trial.end,
-        "fired": fired,
-        "retracted": retracted,
+        **tally.described(),
         "held": engine.rules.counters()["held"],
-        "by_symbol": dict(sorted(by_symbol.items(), key=lambda item: (-item[1], item[0]))),
         "events": events,
         "seconds": round(time.perf_counter() - started, 3),
         "alerts": alerts,
@@ -98,7 +130,10 @@ def run(trial: Trial) -> dict[str, Any]:
 
 def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]:
     """Return the rule that is meant, switched on, and the set of it alone."""
-    if trial.file is not None:
+    if trial.given:
+        known, where = msgspec.json.decode(sys.stdin.buffer.read(), type=RuleSet), "stdin"
+        verify(known, where, config.engine.features)
+    elif trial.file is not None:
         known, where = rulebook.check(trial.file, config.engine.features), str(trial.file)
     else:
         known, where = rulebook.wanted(config, places), f"the rules of {places.root}"
@@ -110,14 +145,14 @@ def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]
     return rule, RuleSet((rule,), known.watchlists)
 
 
-def _span(trial: Trial) -> tuple[int, int]:
+def span(first: tuple[str, str | None], last: tuple[str, str | None]) -> tuple[int, int]:
+    """Return ns from the begin of one day or moment to the end of another. Raises UsageError with the names given."""
     zone = ZoneInfo("UTC")
-    begin = parsed("--from", trial.begin, zone) if trial.begin else -INT64_MAX
-    end = parsed("--to", trial.end, zone, end=True) if trial.end else INT64_MAX
+    begin = parsed(*first, zone) if first[1] else -INT64_MAX  # type: ignore[arg-type]
+    end = parsed(*last, zone, end=True) if last[1] else INT64_MAX  # type: ignore[arg-type]
     if begin >= end:
-        raise UsageError(
-            f"--from {trial.begin} is not before --to {trial.end}", hint="--from 2026-11-02 --to 2026-11-02"
-        )
+        hint = f"{first[0]} 2026-11-02 {last[0]} 2026-11-02   # all of that day"
+        raise UsageError(f"{first[0]} {first[1]} is not before {last[0]} {last[1]}", hint=hint)
     return begin, end
 
 
@@ -134,7 +169,7 @@ def _shown(row: np.void, rule: Rule, name: str, when: int) -> dict[str, Any]:
 
     return {
         "id": row["id"].decode(),
-        "time": f"{datetime.fromtimestamp(when // 10**9, UTC):%Y-%m-%dT%H:%M:%S}.{when % 10**9:09d}Z",
+        "time": moment(when),
         "symbol": name,
         "state": AlertState(int(row["state"])).label,
         "value": known(row["value"]),

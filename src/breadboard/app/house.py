@@ -10,7 +10,7 @@ from breadboard.app.lagging import Lagging
 from breadboard.app.pacing import PacedReader
 from breadboard.app.pipeline import Pipeline
 from breadboard.app.places import Places
-from breadboard.app.priority import step_back
+from breadboard.app.priority import Yielding
 from breadboard.app.rewinding import rewinder
 from breadboard.app.sink import StoreSink
 from breadboard.app.suspects import REASON, Suspects
@@ -112,8 +112,8 @@ def build(
     for offset in suspects.condemned:
         engine.condemn(offset, REASON)
     # Live, a row in the store may be late, and what has just happened may not.
-    begun = step_back if live else _at_once
-    sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag), begun)
+    turn = Yielding().turn if live else _at_once
+    sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag), turn)
     lock = threading.Lock()
     pipeline = Pipeline(
         reader if speed is None else PacedReader(reader, speed),
@@ -131,4 +131,4 @@ def build(
 
 
 def _at_once() -> None:
-    """Leave a thread as it is."""
+    """Leave all threads as they are."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ class _Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Stamps:
-    """The market rows of many outputs, as far as lag is concerned: one pass over many costs hardly more than one."""
+    """The market rows of outputs, as far as lag is concerned."""
 
     source: NDArray[np.uint16]
     flags: NDArray[np.uint16]
@@ -41,20 +41,18 @@ class _Stamps:
     ts_engine: NDArray[np.int64]
 
     @staticmethod
-    def of(taken: Sequence[tuple[Outputs, int]]) -> "_Stamps":
-        def column(name: str) -> NDArray[Any]:
-            return np.concatenate([getattr(outputs.tape, name) for outputs, _ in taken])
-
-        market = np.flatnonzero((column("instrument") >= 0) & of_market(column("kind")))
-        counts = [len(outputs.tape) for outputs, _ in taken]
+    def of(outputs: Outputs, done: Sequence[tuple[int, int]]) -> "_Stamps":
+        tape = outputs.tape
+        market = np.flatnonzero((tape.instrument >= 0) & of_market(tape.kind))
+        rows, ts_engine = np.array(done, np.int64).T
         return _Stamps(
-            source=column("source")[market],
-            flags=column("flags")[market],
-            instrument=column("instrument")[market],
-            ts_event=column("ts_event")[market],
-            ts_recv=column("ts_recv")[market],
-            ts_journal=np.concatenate([outputs.ts_journal for outputs, _ in taken])[market],
-            ts_engine=np.repeat(np.array([ts_engine for _, ts_engine in taken], np.int64), counts)[market],
+            source=tape.source[market],
+            flags=tape.flags[market],
+            instrument=tape.instrument[market],
+            ts_event=tape.ts_event[market],
+            ts_recv=tape.ts_recv[market],
+            ts_journal=outputs.ts_journal[market],
+            ts_engine=np.repeat(ts_engine, rows)[market],
         )
 
 
@@ -71,9 +69,15 @@ class Lagging:
         self._live = live
         self._began = clock.wall()
 
-    def measure(self, taken: Sequence[tuple[Outputs, int]], instruments: Instruments, ts_store: int) -> None:
-        """Count every hop of outputs that are durable in the store; each comes with the time the engine was done."""
-        stamps = _Stamps.of(taken)
+    def measure(
+        self, outputs: Outputs, done: Sequence[tuple[int, int]], instruments: Instruments, ts_store: int
+    ) -> None:
+        """Count every hop of outputs that are durable in the store.
+
+        ``done`` says of runs of tape rows, one after the other, how many they are and when the engine was done with
+        them (wall ns).
+        """
+        stamps = _Stamps.of(outputs, done)
         for group in _groups(stamps, instruments):
             rows = group.rows
             timed = rows[stamps.ts_event[rows] != ABSENT]

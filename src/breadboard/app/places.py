@@ -78,6 +78,17 @@ class Places:
         """The database of what people set, where no other one is configured."""
         return self.root / "settings.db"
 
+    def write_house_key(self, key: str) -> None:
+        """Leave commands of this user the key that they show the server which runs now."""
+        write_whole(self.run / "house.key", key.encode())
+
+    def house_key(self) -> str:
+        """Return the key to show the server that runs here; empty where it wants none."""
+        try:
+            return (self.run / "house.key").read_text(encoding="ascii")
+        except FileNotFoundError:
+            return ""
+
     def write_rules(self, body: bytes) -> None:
         """Leave rules for capture."""
         write_whole(self.rules, body)

@@ -14,16 +14,17 @@ from breadboard.api.app import create_app
 from breadboard.api.live import LiveMarket
 from breadboard.api.server import serve
 from breadboard.api.services import Services
+from breadboard.app import access as reaching
 from breadboard.app import house as building
 from breadboard.app import memory
 from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
 from breadboard.app.places import Places
-from breadboard.app.priority import behind
 from breadboard.app.supervisor import end_with_parent
 from breadboard.clock import SystemClock
 from breadboard.config import Config
+from breadboard.dashboard.front import front
 from breadboard.errors import INTERRUPTED
 from breadboard.model.outputs import Outputs
 from breadboard.telemetry import logs
@@ -32,7 +33,7 @@ from breadboard.telemetry.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
-_SWITCH_S = 0.0002
+SWITCH_S = 0.0002
 """How long one thread may keep the interpreter from another.
 
 What was found has to be told while the next is found; each long kernel lets go of the interpreter for its time, and
@@ -47,7 +48,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     """
     logs.configure()
     end_with_parent()
-    sys.setswitchinterval(_SWITCH_S)
+    sys.setswitchinterval(SWITCH_S)
     places = Places(config.root).made()
     stop = threading.Event()
     signals: list[int] = []
@@ -61,7 +62,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting = Counting(metrics)
-    with behind(partial(building.open_store, config, places)) as store:
+    with building.open_store(config, places) as store:
 
         def listener(outputs: Outputs, ts_engine: int) -> None:
             engine = house.engine
@@ -72,6 +73,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         live.epochs = house.engine.epochs
         live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
+        desk = reaching.door(config, places, clock)
         auditor = Auditor(store, config.root)
 
         def status() -> Mapping[str, Any]:
@@ -84,9 +86,12 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             store=store,
             lag=lag,
             metrics=metrics,
-            book=lambda *which: book_of(house, *which),
+            book=partial(book_of, house),
             status=status,
             audit=auditor.run,
+            access=reaching.access(config, places, desk, clock),
+            desk=desk,
+            front=front(reaching.here(config.api) if config.api.port else None, reaching.certificate(config.api)),
         )
 
         def ready(address: str) -> None:
@@ -99,7 +104,8 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         follower.start()
         threading.Thread(target=auditor.watch, args=(stop, lambda: live.ticked), name="audit", daemon=True).start()
         try:
-            serve(create_app(services), config.api.host, config.api.port, ready, stop)
+            keyed = reaching.keyed(config.api)
+            serve(create_app(services), config.api.host, config.api.port, ready, stop, keyed=keyed, tls=config.api.tls)
         finally:
             stop.set()
             follower.join()

@@ -11,6 +11,7 @@ from breadboard.app.pipeline import Handover
 from breadboard.clock import Clock
 from breadboard.errors import StoreError
 from breadboard.model.instruments import Instruments
+from breadboard.store import cut
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.metrics import Metrics
 
@@ -27,7 +28,8 @@ class StoreSink:
     """Writes handovers in order, each as one batch; ``passed`` gets a checkpoint when the store has passed its offset.
 
     A store that refuses is tried again and again, with pauses, while it may help: nothing is dropped, the engine
-    waits. What cannot be helped is raised from the next ``put`` or from ``close``. ``begun`` is called in its thread.
+    waits. What cannot be helped is raised from the next ``put`` or from ``close``. ``turn`` is called in its
+    thread before each.
     """
 
     def __init__(
@@ -38,7 +40,7 @@ class StoreSink:
         clock: Clock,
         lagging: Lagging,
         metrics: Metrics,
-        begun: Callable[[], None] = lambda: None,
+        turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
         self._instruments = instruments
@@ -46,7 +48,7 @@ class StoreSink:
         self._clock = clock
         self._lagging = lagging
         self._metrics = metrics
-        self._begun = begun
+        self._turn = turn
         self._queue: queue.Queue[Handover | None] = queue.Queue(_WAITING)
         self._broken: BaseException | None = None
         self._stopping = threading.Event()
@@ -81,7 +83,6 @@ class StoreSink:
         return self._broken
 
     def _run(self) -> None:
-        self._begun()
         try:
             while True:
                 try:
@@ -97,14 +98,16 @@ class StoreSink:
             self._broken = error
 
     def _write(self, handover: Handover) -> None:
+        self._turn()
         started = time.perf_counter()
-        for outputs, _ in handover.taken:
+        if handover.taken:
+            outputs = cut.join([each for each, _ in handover.taken])  # once, for the writer and for the lags
             self._writer.write(outputs, handover.open_bars, self._instruments, handover.quarantined, handover.ts_engine)
-            handover.quarantined = []
         self._flush()
         self._metrics.store_flush.observe(time.perf_counter() - started)
         if handover.taken:
-            self._lagging.measure(handover.taken, self._instruments, self._clock.wall())
+            done = [(len(each.tape), ts_engine) for each, ts_engine in handover.taken]
+            self._lagging.measure(outputs, done, self._instruments, self._clock.wall())
         if handover.state is not None and self._writer.written >= handover.end:
             self._passed(handover.end, handover.state)
         self._write_lag()

@@ -17,7 +17,8 @@ def ask(data_dir: Path, query: str, form: str) -> Iterator[bytes]:
     places = Places(data_dir)
     running = places.running()
     if running is not None:
-        status, body = client.post_json(running.address, "/api/v1/sql", {"query": query, "format": "arrow"})
+        question = {"query": query, "format": "arrow"}
+        status, body = client.post_json(running.address, "/api/v1/sql", question, key=places.house_key())
         if status != 200:
             raise client.problem(body, status)
         yield from formats.render(pa.ipc.open_stream(body), form)

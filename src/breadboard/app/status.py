@@ -26,7 +26,7 @@ def read(data_dir: Path) -> dict[str, Any]:
     server: dict[str, Any] | None = None
     if running is not None:
         try:
-            server = client.get_json(running.address, "/api/v1/status", timeout_s=5.0)
+            server = client.get_json(running.address, "/api/v1/status", timeout_s=5.0, key=places.house_key())
         except BreadboardError as error:
             reasons.append(error.sentence)
         if server is not None:

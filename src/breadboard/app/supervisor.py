@@ -36,7 +36,7 @@ class Child:
 class Supervisor:
     """Starts children in order, restarts one that ends, stops them in order.
 
-    A child is in a session of its own, so that Ctrl-C reaches only us and the order of stopping is ours. It holds
+    A child has a process group of its own, so that Ctrl-C reaches only us and the order of stopping is ours. It holds
     the reading end of a pipe and ends itself when we die (``end_with_parent``): a killed supervisor leaves no orphans.
     """
 
@@ -107,7 +107,8 @@ class Supervisor:
                 stderr=log,
                 pass_fds=(self._lifeline_read,),
                 env=environment,
-                start_new_session=True,
+                # Ctrl-C is ours alone. Still of our session: Linux shares processors evenly among sessions first.
+                process_group=0,
             )
         child.started = time.monotonic()
 

@@ -51,14 +51,17 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
         from breadboard.app import rulebook  # capture reads them as well: here a mistake is told before anything starts
 
         rulebook.wanted(config, places)
-    _refuse_address(config.api)
+    _refuse_address(config, places)
     simulators = []
     if not config.feeds:
         ports = {venue: _free_port() for venue in SIMULATED}
         simulators = [_simulator(venue, port) for venue, port in ports.items()]
         config = msgspec.structs.replace(config, feeds=tuple(_simulated_feed(*item) for item in ports.items()))
-    host = f"[{config.api.host}]" if ":" in config.api.host else config.api.host
-    address = f"http://{host}:{config.api.port}"
+    address = f"http://{config.api.host}:{config.api.port}"
+    if config.api != ApiConfig(port=config.api.port):
+        from breadboard.app.access import here
+
+        address = here(config.api)
     started_ns = time.time_ns()
 
     def announce(children: dict[str, int]) -> None:
@@ -145,12 +148,14 @@ def _refuse_second(places: Places) -> None:
         )
 
 
-def _refuse_address(api: ApiConfig) -> None:
-    host, port = api.host, api.port
-    if host != ApiConfig().host:
+def _refuse_address(config: Config, places: Places) -> None:
+    host, port = config.api.host, config.api.port
+    if config.api != ApiConfig(port=port):
         from breadboard.api.server import bind  # the server's own word on it; loading it takes time
+        from breadboard.app.access import keyed, refuse_open
 
-        bind(host, port).close()
+        refuse_open(config, places)
+        bind(host, port, keyed=keyed(config.api)).close()
         return
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -175,6 +180,14 @@ def _greet(address: str, config: Config, synthetic: bool, say: Say) -> None:
     else:
         say("market     " + "; ".join(f"{feed.venue} {','.join(feed.symbols)}" for feed in config.feeds))
     example = config.feeds[0].symbols[0]
+    if config.api != ApiConfig(port=config.api.port):
+        from breadboard.app.access import keyed, unencrypted
+
+        if keyed(config.api):
+            say(f"open       to whoever has a key; with a browser at {address}/login")
+        if unencrypted(config.api):
+            say(f"careful    over plain HTTP keys travel to and from {config.api.host} for all between to read")
+            say('hint       [api] tls_cert = "desk.pem", tls_key = "desk.key"   # or a proxy that speaks TLS')
     say(f"page       {address}/")
     say(f"prices     curl -s {address}/api/v1/stocks/{example}")
     query = "select symbol, price, size, side from trades order by ts_recv desc limit 5"
@@ -203,7 +216,7 @@ def _await_first_tick(
     told = False
     while not stop.wait(0.02):
         tend()
-        tick = _first_tick(address)
+        tick = _first_tick(address, places)
         waited = time.monotonic() - started
         if tick is not None:
             say(f"first tick after {waited:.1f} s: {tick}")
@@ -213,9 +226,9 @@ def _await_first_tick(
             say(f"no tick yet after {waited:.0f} s; what capture says: {places.run / 'capture.log'}")
 
 
-def _first_tick(address: str) -> str | None:
+def _first_tick(address: str, places: Places) -> str | None:
     try:
-        page: dict[str, Any] | None = client.get_json(address, "/api/v1/stocks", timeout_s=2.0)
+        page: dict[str, Any] | None = client.get_json(address, "/api/v1/stocks", timeout_s=2.0, key=places.house_key())
     except NotRunning:
         return None
     for stock in (page or {}).get("data", []):

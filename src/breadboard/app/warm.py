@@ -10,8 +10,8 @@ import msgspec
 import pyarrow as pa
 
 from breadboard import feeds, journal
-from breadboard.api.fanout import Mirror
 from breadboard.api.live import LiveMarket
+from breadboard.api.mirror import Mirror
 from breadboard.config import EngineConfig
 from breadboard.engine import warming
 from breadboard.engine.core import Engine
@@ -75,6 +75,6 @@ class _Nowhere:
         """Nothing was ever written."""
         return 0
 
-    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401, ARG002 - a pyarrow.Table
+    def query(self, sql: str, params: Mapping[str, Any] | None = None, *, within_s: float | None = None) -> Any:  # noqa: ANN401, ARG002 - a pyarrow.Table
         """Know nothing."""
         return pa.table({})

@@ -10,6 +10,7 @@ from breadboard.commands.bench import bench
 from breadboard.commands.decode import decode
 from breadboard.commands.importing import import_history
 from breadboard.commands.journal import journal
+from breadboard.commands.keys import keys
 from breadboard.commands.replay import replay
 from breadboard.commands.rules import rules
 from breadboard.commands.run import capture, serve
@@ -25,6 +26,7 @@ COMMANDS: Final[Sequence[click.Command]] = (
     status,
     replay,
     rules,
+    keys,
     import_history,
     sql,
     audit,

@@ -7,7 +7,19 @@ import click
 from breadboard.commands.options import emit, json_option, listing
 
 EXIT_DEGRADED = 3
-NAMES = ["pipeline", "latency", "journal", "faults", "smallcaps", "anomalies", "arbitrage", "partitions"]
+NAMES = [
+    "pipeline",
+    "latency",
+    "journal",
+    "faults",
+    "smallcaps",
+    "anomalies",
+    "arbitrage",
+    "partitions",
+    "fanout",
+    "query",
+    "terminal",
+]
 
 
 @click.command(name="bench")
@@ -30,12 +42,16 @@ NAMES = ["pipeline", "latency", "journal", "faults", "smallcaps", "anomalies", "
 @click.option(
     "--case",
     default="",
-    help="Of faults: only those with this in their words, e.g. mute; of latency: the messages a second, e.g. 13000.",
+    help="Of faults: only those with this in their words, e.g. mute; of latency: the messages a second, e.g. 13000; "
+    "of fanout: how many clients how often a second, e.g. 1000x10.",
 )
 @click.option("--rate", type=float, default=13_000.0, show_default=True, help="Of smallcaps: lines a second.")
 @json_option
 def bench(name: str, recording: Path | None, seconds: float, venue: str, case: str, rate: float, as_json: bool) -> int:
-    """Run one benchmark and print its cases, its machine and its peers. Exits 3 when a case of faults does not hold."""
+    """Run one benchmark and print its cases, its machine and its peers.
+
+    Exits 3 when a case of faults, or the floor of terminal, does not hold.
+    """
     from breadboard.app import bench as app_bench
 
     options = {"recording": recording, "seconds": seconds, "venue": venue, "case": case, "rate": rate}

@@ -1,16 +1,21 @@
 """`breadboard rules`: what to be told of, and what it would have told."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from breadboard.commands.options import data_dir_option, emit, json_option
 from breadboard.errors import UsageError
+from breadboard.settings.people import OPERATOR
+
+if TYPE_CHECKING:
+    from breadboard.app.desk import Desk
 
 F = TypeVar("F", bound=Callable[..., Any])
+T = TypeVar("T")
 
 _FIELDS: Final = {
     "kind": "rise, drop, cross, spread, volume, no_data, lag, gap, halt, arbitrage, anomaly or expression.",
@@ -69,12 +74,10 @@ def rules() -> None:
 @json_option
 def list_(data_dir: Path, as_json: bool) -> None:
     """Show the rules of a data directory, with their versions, in plain words."""
-    from breadboard.app import rulebook
-    from breadboard.app.places import Places
-
-    places = Places(data_dir)
-    found = rulebook.listed(places.config(), places)
-    emit({"rules": found}, as_json, lambda result: _table(result["rules"]))
+    found = _at_desk(data_dir, lambda desk: desk.rules.all_of(OPERATOR))
+    kept = ("name", "version", "number", "from", "enabled")
+    rows = [{**{name: one[name] for name in kept}, "says": one["sentence"]} for one in found]
+    emit({"rules": rows}, as_json, lambda result: _table(result["rules"]))
 
 
 @rules.command(name="add")
@@ -88,16 +91,15 @@ def add(name: str | None, file: Path | None, data_dir: Path, as_json: bool, **gi
     from breadboard.app import rulebook
     from breadboard.app.places import Places
 
-    places = Places(data_dir)
-    config = places.config()
     if (name is None) == (file is None):
         raise UsageError("a rule has a name, or comes from a file", hint="breadboard rules add 'btc up' --kind rise …")
     if file is not None:
-        found = rulebook.check(file, config.engine.features)
-        new, watchlists = list(found.rules), dict(found.watchlists)
+        found = rulebook.check(file, Places(data_dir).config().engine.features)
+        new = list(found.rules)
+        _at_desk(data_dir, lambda desk: desk.rules.add(OPERATOR, new, found.watchlists))
     else:
-        new, watchlists = [rulebook.rule_of({"name": name, **_tree(given)}, rulebook.stored(config, places))], {}
-    rulebook.add(config, places, new, watchlists)
+        tree = {"name": name, **_tree(given)}
+        new = [_at_desk(data_dir, lambda desk: desk.rules.create(OPERATOR, tree))]
     emit({"added": [_said(rule) for rule in new]}, as_json, lambda result: _table(result["added"]))
 
 
@@ -109,16 +111,12 @@ def add(name: str | None, file: Path | None, data_dir: Path, as_json: bool, **gi
 @json_option
 def edit(name: str, enabled: bool | None, data_dir: Path, as_json: bool, **given: str | None) -> None:
     """Change the rule NAME of the database; an empty word takes a field away. It is a new version from then on."""
-    from breadboard.app import rulebook
-    from breadboard.app.places import Places
-
-    places = Places(data_dir)
     changes: dict[str, Any] = {key: value or None for key, value in _tree(given).items()}
     if enabled is not None:
         changes["enabled"] = enabled
     if not changes:
         raise UsageError(f"nothing of {name!r} is to be changed", hint=f"breadboard rules edit {name!r} --threshold 2")
-    changed = rulebook.edit(places.config(), places, name, changes)
+    changed = _at_desk(data_dir, lambda desk: desk.rules.edit(OPERATOR, name, changes))
     emit({"changed": [_said(changed)]}, as_json, lambda result: _table(result["changed"]))
 
 
@@ -128,11 +126,7 @@ def edit(name: str, enabled: bool | None, data_dir: Path, as_json: bool, **given
 @json_option
 def remove(name: str, data_dir: Path, as_json: bool) -> None:
     """Take the rule NAME out of the database; its versions stay there."""
-    from breadboard.app import rulebook
-    from breadboard.app.places import Places
-
-    places = Places(data_dir)
-    rulebook.remove(places.config(), places, name)
+    _at_desk(data_dir, lambda desk: desk.rules.remove(OPERATOR, name))
     emit({"removed": name}, as_json, lambda result: f"removed {result['removed']}")
 
 
@@ -143,12 +137,11 @@ def remove(name: str, data_dir: Path, as_json: bool) -> None:
 @json_option
 def watch(name: str, symbols: str, data_dir: Path, as_json: bool) -> None:
     """Keep SYMBOLS (BTCUSDT.BINANCE,…) as the watchlist NAME, which rules call @NAME; without any, forget it."""
-    from breadboard.app import rulebook
-    from breadboard.app.places import Places
-
-    places = Places(data_dir)
     kept = [one.strip() for one in symbols.split(",") if one.strip()]
-    rulebook.watch(places.config(), places, name, kept)
+    if kept:
+        _at_desk(data_dir, lambda desk: desk.watchlists.put(OPERATOR, name, kept))
+    else:
+        _at_desk(data_dir, lambda desk: desk.watchlists.remove(OPERATOR, name))
     emit({"watchlist": name, "symbols": kept}, as_json, lambda _: f"@{name}: {', '.join(kept) or 'forgotten'}")
 
 
@@ -170,16 +163,32 @@ def check(file: Path, features: str, as_json: bool) -> None:
 @click.option("--from", "begin", help="Tell of alerts from this day, or moment, on (UTC): 2026-11-02T09:30.")
 @click.option("--to", "end", help="Until the end of this day, or this moment.")
 @click.option("--features", default="", help="Features to tell besides those configured, e.g. vwap,ofi.")
+@click.option("--given", is_flag=True, hidden=True)
 @data_dir_option
 @json_option
 def test(
-    rule: str, file: Path | None, begin: str | None, end: str | None, features: str, data_dir: Path, as_json: bool
+    rule: str,
+    file: Path | None,
+    begin: str | None,
+    end: str | None,
+    features: str,
+    given: bool,
+    data_dir: Path,
+    as_json: bool,
 ) -> None:
     """Say when and how often RULE would have fired over the journal of a data directory. Changes nothing."""
     from breadboard.app import backtest
 
     told = tuple(name for name in features.replace(" ", "").split(",") if name)
-    emit(backtest.run(backtest.Trial(rule, data_dir, file, begin, end, told)), as_json, _verdict)
+    emit(backtest.run(backtest.Trial(rule, data_dir, file, begin, end, told, given)), as_json, _verdict)
+
+
+def _at_desk(data_dir: Path, work: Callable[["Desk"], Awaitable[T]]) -> T:
+    from breadboard.app import desk
+    from breadboard.app.places import Places
+
+    places = Places(data_dir)
+    return desk.at(places.config(), places, work)
 
 
 def _said(rule: Any) -> dict[str, Any]:  # noqa: ANN401 - a Rule, whose module is not loaded for other commands

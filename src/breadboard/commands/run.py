@@ -33,8 +33,13 @@ def capture(
 def serve(data_dir: Path | None, config_path: Path | None, resolved: Path | None, as_json: bool) -> int:
     """Follow the journal: books and bars, the store, the API."""
     from breadboard.app import serve as app_serve
+    from breadboard.app.access import refuse_open
+    from breadboard.app.places import Places
 
-    return app_serve.run(_config(data_dir, config_path, (), resolved), begun(as_json))
+    config = _config(data_dir, config_path, (), resolved)
+    if resolved is None:  # `up` has looked: should the last key end while it runs, the engine goes on
+        refuse_open(config, Places(config.root))
+    return app_serve.run(config, begun(as_json))
 
 
 def _config(data_dir: Path | None, path: Path | None, live: tuple[str, ...], resolved: Path | None) -> Config:

@@ -13,8 +13,8 @@ import everything
 from breadboard import feeds
 from breadboard.api import wire
 from breadboard.api.encoding import JsonRows, JsonTrades, PackedRows, PackedTrades, Texts
-from breadboard.api.fanout import Mirror
 from breadboard.api.live import LiveMarket
+from breadboard.api.mirror import Mirror
 from breadboard.api.ring import TRADE
 from breadboard.api.state import STATE, unknown
 from breadboard.config import EngineConfig

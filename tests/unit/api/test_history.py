@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.api.app import create_app
-from breadboard.api.paging import Wanted, page, statement
+from breadboard.api.paging import Wanted, page, page_of_json, statement
 from breadboard.api.routes.history import names_of
 from breadboard.api.server import running
 from breadboard.clock import ManualClock
@@ -45,6 +46,7 @@ def trades(stamps: list[int], *, symbol: str = "BTCUSDT") -> pa.Table:
             "price": pa.array([Decimal("67000.10") + number for number in range(count)], pa.decimal128(18, 9)),
             "size": pa.array([Decimal("0.00000001")] * count, pa.decimal128(38, 18)),
             "side": ["buy"] * count,
+            "uncounted": [""] * count,
             "provenance": ["synthetic"] * count,
             "offset": pa.array([number // 3 for number in range(count)], pa.int64()),
             "index": pa.array([number % 3 for number in range(count)], pa.uint16()),
@@ -52,22 +54,22 @@ def trades(stamps: list[int], *, symbol: str = "BTCUSDT") -> pa.Table:
     )
 
 
-def pages(store: Store, limit: int, **more: str | None) -> list[dict[str, Any]]:
+def pages(store: Store, limit: int, **more: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - the fields of Wanted
     """Return all rows, page after page."""
     rows: list[dict[str, Any]] = []
     cursor = None
     while True:
         found = page(
             store,
-            Wanted.of("trades", "BTCUSDT", more.get("venue"), None, more.get("start"), more.get("end"), limit, cursor),
+            Wanted.of("trades", symbol="BTCUSDT", limit=limit, cursor=cursor, **more),
         )
-        rows += found.table.select(["ts_recv", "offset", "index", "trade_id"]).to_pylist()
-        assert found.table.num_rows <= limit
+        rows += found.rows.select(["ts_recv", "offset", "index", "trade_id"]).to_pylist()
+        assert found.rows.num_rows <= limit
         assert len(rows) <= 200, "a page begins where the one before began"
         cursor = found.cursor
         if cursor is None:
             return rows
-        assert found.table.num_rows == limit
+        assert found.rows.num_rows == limit
 
 
 @settings(deadline=None, max_examples=25)
@@ -82,17 +84,34 @@ def test_paging_visits_every_row_exactly_once_and_in_order(stamps: list[int], li
 
 def test_a_row_stored_between_two_pages_moves_none_of_the_others() -> None:
     store = MemoryStore({"trades": trades([0, 1, 2, 3])})
-    first = page(store, Wanted.of("trades", "BTCUSDT", None, None, None, None, 2, None))
+    first = page(store, Wanted.of("trades", symbol="BTCUSDT", limit=2))
     store.write("trades", trades([0]), "late")
-    second = page(store, Wanted.of("trades", "BTCUSDT", None, None, None, None, 2, first.cursor))
-    assert second.table["trade_id"].to_pylist() == [2, 3]
+    second = page(store, Wanted.of("trades", symbol="BTCUSDT", limit=2, cursor=first.cursor))
+    assert second.rows["trade_id"].to_pylist() == [2, 3]
+
+
+@pytest.mark.parametrize("symbol", ["BTCUSDT", 'A"B\\C', "Ä/€\t{"])
+@pytest.mark.parametrize("venue", ["BINANCE", None])
+def test_what_all_rows_have_alike_is_not_asked_for_and_told_all_the_same(symbol: str, venue: str | None) -> None:
+    store = MemoryStore({"trades": trades([0, 1, 2], symbol=symbol)})
+    wanted = Wanted.of("trades", symbol=symbol, venue=venue, limit=2)
+    asked = page_of_json(store, wanted)
+    (sql, _), *_ = store.questions
+    assert ("`symbol`" in sql.partition(" FROM ")[0]) == (venue is None), "it comes after the venue"
+    told = msgspec.json.decode(b"[%b]" % asked.rows)
+    whole = [msgspec.json.decode(line) for line in store.lines(*statement(wanted)).splitlines()]
+    assert told == whole[:2]
+    assert [list(row)[:3] for row in told] == [["venue", "symbol", "ts_event"]] * 2
+    assert asked.cursor == page(store, wanted).cursor
 
 
 def test_no_word_of_the_client_is_in_the_text_of_a_query() -> None:
     evil = "x' OR 1=1 --"
-    sql, params = statement(Wanted.of("trades", evil, evil, None, "2026-11-20", None, 10, None))
+    sql, params = statement(
+        Wanted.of("trades", symbol=evil, venue=evil, start="2026-11-20", limit=10, only={"side": evil})
+    )
     assert "OR 1" not in sql
-    assert (params["symbol"], params["venue"], params["limit"]) == (evil, evil, 11)
+    assert (params["symbol"], params["venue"], params["side"], params["limit"]) == (evil, evil, evil, 11)
     assert params["start"] == 1_795_132_800_000_000_000
 
 
@@ -133,7 +152,9 @@ class House:
 @pytest.fixture(scope="module")
 def house() -> Iterator[House]:
     house = House()
-    app = create_app(services(Market(ManualClock()), house.store))
+    market = Market(ManualClock())
+    market.apply(market.trade("1"))
+    app = create_app(services(market, house.store))
     with running(app) as address, httpx.Client(base_url=address) as house.client:
         yield house
 
@@ -215,43 +236,38 @@ def test_sql_answers_in_every_format_over_several_batches(house: House) -> None:
     assert pq.read_table(io.BytesIO(answers["parquet"].content)).num_rows == 250
 
 
-def test_gaps_and_alerts_are_empty_pages_where_there_are_none(house: House) -> None:
-    words = [
-        "venue",
-        "symbol",
-        "channel",
-        "reason",
-        "state",
-        "detail",
-        "provenance",
-        "alert_id",
-        "rule",
-        "rule_version",
-        "kind",
-        "cause",
-        "message",
-    ]
-    times = ("ts_recv", "ts_from", "ts_to", "ts_event", "ts_window")
-    numbers = [
-        "sequence_from",
-        "sequence_to",
-        "offset",
-        "index",
-        "value",
-        "threshold",
-        "reference",
-        "reference_offset",
-        "price",
-        "gapped",
-    ]
-    empty = pa.table(
-        {name: pa.array([], pa.string()) for name in words}
-        | {name: pa.array([], pa.timestamp("ns", "UTC")) for name in times}
-        | {name: pa.array([], pa.int64()) for name in numbers}
-    )
-    house.store.tables |= {"gaps": empty, "alerts": empty}
-    for path in ("gaps", "alerts"):
-        assert house.client.get(f"/api/v1/{path}").json() == {"data": [], "next": None, "count": 0}
+@pytest.mark.parametrize("path", ["gaps", "alerts", "features", "anomalies", "opportunities"])
+def test_what_was_concluded_is_an_empty_page_where_there_is_none(house: House, path: str) -> None:
+    through = {"offset": 0, "ts_engine": None}
+    expected: dict[str, Any] = {"data": [], "next": None, "count": 0, "complete_through": through}
+    assert house.client.get(f"/api/v1/{path}").json() == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "ids"),
+    [
+        ("symbol=BTCUSDT", 200, None),
+        ("symbol=BTCUSDT.BINANCE&start=2001-01-01&end=2001-01-02", 200, None),
+        ("symbol=GONE", 200, None),
+        ("symbol=GONE.KRAKEN", 200, None),
+        ("symbol=BTCUSD.BINANCE", 404, ["BTCUSDT.BINANCE"]),
+        ("symbol=btcusdt&venue=KRAKEN", 404, ["BTCUSDT.BINANCE"]),
+        ("symbol=GONE.BINANCE", 404, ["GONE.KRAKEN"]),
+        ("symbol=gon", 404, ["GONE.KRAKEN"]),
+        ("symbol=UNKNOWN.X", 404, []),
+    ],
+)
+def test_a_name_that_no_instrument_has_is_404_with_what_may_have_been_meant_and_no_empty_page(
+    house: House, asked: str, status: int, ids: list[str] | None
+) -> None:
+    house.store.tables["instruments"] = pa.table({"venue": ["KRAKEN"], "symbol": ["GONE"]})
+    answer = house.client.get(f"/api/v1/history?{asked}")
+    assert (answer.status_code, answer.json().get("ids")) == (status, ids)
+    if ids is not None:
+        assert answer.headers["content-type"] == "application/problem+json"
+        first = f"GET /api/v1/history?symbol={ids[0]}" if ids else "GET /api/v1/stocks names what is seen now"
+        assert answer.json()["hint"] == first
+        assert "has been seen or stored" in answer.json()["detail"]
 
 
 def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
@@ -276,6 +292,7 @@ def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
         named = rows.Labels()
         named.refresh(instruments)
         store.write("trades", rows.trades(tape, named), "a")
+        store.command("INSERT INTO instruments (venue, symbol) VALUES ('BINANCE', 'BTCUSDT')")
         store.write("quotes", rows.quotes(tape, named), "a")
         wanted = tape.trade_id[tape.kind == 1].tolist()
         for limit in (1, 7, 100):
@@ -285,9 +302,9 @@ def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
         assert len(inside) == int(((stamps >= START + 2) & (stamps < START + 5)).sum())
         for kind in ("quotes", "bars", "gaps", "alerts"):
             interval = "1m" if kind == "bars" else None
-            found = page(store, Wanted.of(kind, "BTCUSDT", None, interval, None, None, 3, None))
-            assert found.table.num_rows == (3 if kind == "quotes" else 0)
-        app = create_app(services(Market(ManualClock()), store))  # type: ignore[arg-type] # a real store, not the one in memory
+            found = page(store, Wanted.of(kind, symbol="BTCUSDT", limit=3, only={"interval": interval}))
+            assert found.rows.num_rows == (3 if kind == "quotes" else 0)
+        app = create_app(services(Market(ManualClock()), store))
         with running(app) as address:
             found = httpx.get(f"{address}/api/v1/history?symbol=BTCUSDT.BINANCE&kind=trades&limit=2").json()["data"]
             assert [(row["price"], row["size"], row["ts_event"]) for row in found] == [

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from breadboard.api import wire
 from breadboard.api.feeds import harms
-from breadboard.api.routes import stocks
+from breadboard.api.stock_rows import StockRows
 from breadboard.clock import ManualClock
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
@@ -88,6 +89,11 @@ def test_day_statistics_are_those_of_a_plain_loop_whatever_the_batches(
         assert Decimal(stock["day"]["change"]) == expected.price - prices[0]
 
 
+def stock_of(market: Market, index: int) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(StockRows(market.live).body([index]))
+    return found
+
+
 def test_a_restored_market_is_the_one_before_with_its_age_and_without_a_feed() -> None:
     clock = ManualClock()
     before = Market(clock)
@@ -99,13 +105,13 @@ def test_a_restored_market_is_the_one_before_with_its_age_and_without_a_feed() -
     after.live.restore(before.instruments, after.latest.records, before.offset)
     fields = ("trade", "quote", "day", "provenance", "price", "bid", "ask", "age_ms")
     for id_ in range(2):
-        old, new = (stocks.described(market.live, [id_])[0] for market in (before, after))
+        old, new = (stock_of(market, id_) for market in (before, after))
         assert {name: new[name] for name in fields} == {name: old[name] for name in fields}
         assert (new["feed"], new["state"], new["age_ms"], new["ts_engine"]) == (None, "stale", 60_000, None)
     assert (after.live.position, after.live.ticked, len(after.live.changed(0)[0])) == (5, False, 2)
     after.instruments, after.offset = before.instruments, before.offset
     after.apply(after.trade("13", "0.25"))
-    stock = stocks.described(after.live, [0])[0]
+    stock = stock_of(after, 0)
     assert (stock["day"]["open"], stock["day"]["volume"], stock["day"]["trades"]) == ("10.00", "2", 4)
     assert (stock["feed"], stock["state"], stock["age_ms"]) == ("binance-0", "live", 0)
     assert after.live.ticked

@@ -1,12 +1,15 @@
 """The REST resources, asked of a real server."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from breadboard.api.app import create_app
 from breadboard.api.server import running
+from breadboard.api.services import Busy
 from breadboard.clock import ManualClock
 from breadboard.errors import StoreError
 from unit.api.market import Market, MemoryStore, services
@@ -18,11 +21,16 @@ class House:
     def __init__(self) -> None:
         self.market = Market(ManualClock())
         self.store = MemoryStore()
-        book = {"state": "live", "sequence": 7, "bids": [["100.5", "1"]], "asks": [["100.7", "2"]]}
-        self.services = services(
-            self.market, self.store, book=lambda venue, _symbol, _depth: book if venue == "BINANCE" else None
-        )
+        self.services = services(self.market, self.store, book=self.book)
+        self.busy = False
         self.client: httpx.Client
+
+    def book(self, venue: str, _symbol: str, _depth: int, /, *, wait: bool = True) -> dict[str, Any] | None:
+        """Return the one book there is; ``busy`` like an engine that moves."""
+        if self.busy and not wait:
+            raise Busy
+        book = {"state": "live", "sequence": 7, "bids": [["100.5", "1"]], "asks": [["100.7", "2"]]}
+        return book if venue == "BINANCE" else None
 
 
 @pytest.fixture
@@ -30,6 +38,14 @@ def house() -> Iterator[House]:
     house = House()
     with running(create_app(house.services)) as address, httpx.Client(base_url=address) as house.client:
         yield house
+
+
+def test_a_book_that_the_engine_is_moving_is_waited_for(house: House) -> None:
+    house.market.apply(house.market.quote("100.5", "100.7", symbol="BTCUSDT"))
+    before = house.client.get("/api/v1/stocks/BTCUSDT").json()["book"]
+    house.busy = True
+    assert house.client.get("/api/v1/stocks/BTCUSDT").json()["book"] == before
+    assert before["bids"] == [["100.5", "1"]]
 
 
 @pytest.mark.parametrize("name", ["BTC/USD", "BTC%2FUSD", "BTC%2FUSD.BINANCE"])
@@ -125,6 +141,23 @@ def test_status_lag_and_metrics_tell_what_is_known(house: House) -> None:
     assert "breadboard_ws_clients 0.0" in metrics.text
 
 
+def test_a_histogram_counts_each_lag_once_between_its_bounds(house: House) -> None:
+    lag = house.services.lag
+    lag.add("BINANCE", "binance-0", "network", "live", np.array([-5, 490_000, 700_000, 1_500_000, 200_000_000_000]))
+    lag.add("BINANCE", "binance-0", "store", "live", np.array([1]))
+    lag.add("KRAKEN", "kraken-0", "network", "live", np.array([30_000_000]))
+    answer = house.client.get("/api/v1/lag/histogram?hop=network&feed=binance-0").json()
+    (found,) = answer["data"]
+    told = {bound: count for bound, count in zip([*answer["bounds_ms"], None], found["counts"], strict=True) if count}
+    assert told == {0.0: 1, 0.5: 1, 1.0: 1, 2.0: 1, None: 1}
+    assert (found["venue"], found["hop"], found["provenance"]) == ("BINANCE", "network", "live")
+    both = house.client.get("/api/v1/lag/histogram?hop=network").json()["data"]
+    assert [each["feed"] for each in both] == ["binance-0", "kraken-0"]
+    assert house.client.get("/api/v1/lag/histogram?hop=network&feed=none").json()["data"] == []
+    assert house.client.get("/api/v1/lag/histogram?hop=teleport").status_code == 422
+    assert house.client.get("/api/v1/lag/histogram").status_code == 422
+
+
 def test_a_stale_feed_is_a_reason_in_the_status(house: House) -> None:
     house.market.apply(house.market.trade("1"))
     clock = house.market.live._clock
@@ -147,7 +180,10 @@ def test_a_failing_store_is_a_503_and_a_defect_shows_nothing_of_its_inside(house
     house.store.failing = StoreError("the store is busy", transient=True)
     answer = house.client.get("/api/v1/history?symbol=BTCUSDT")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert "busy" not in answer.text, "what the store says may hold a path, an address or a statement"
     house.store.failing = None
+    house.market.apply(house.market.trade("1"))
+    del house.store.tables["bar_versions"]
     answer = house.client.get("/api/v1/history?symbol=BTCUSDT")  # the table is not there, which is a defect
     assert answer.status_code == 500
     assert "polars" not in answer.text
@@ -157,11 +193,36 @@ def test_a_failing_store_is_a_503_and_a_defect_shows_nothing_of_its_inside(house
 def test_every_path_is_described_and_no_page_asks_another_server_for_anything(house: House) -> None:
     paths = house.client.get("/openapi.json").json()["paths"]
     assert {"/api/v1/stocks/{symbol}", "/api/v1/history", "/api/v1/sql", "/ready"} <= set(paths)
-    for path in ("/", "/docs"):
-        page = house.client.get(path)
-        assert page.status_code == 200
-        assert "default-src 'none'" in page.headers["content-security-policy"]
-        assert "unsafe" not in page.headers["content-security-policy"]
-        assert "https://" not in page.text
-        assert " src=" not in page.text
-    assert "/api/v1/history" in house.client.get("/docs").text
+    page = house.client.get("/docs")
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+    assert "https://" not in page.text
+    assert " src=" not in page.text
+    assert "/api/v1/history" in page.text
+
+
+def test_without_pages_the_way_leads_to_the_terminal(house: House) -> None:
+    answer = house.client.get("/")
+    assert (answer.status_code, answer.headers["location"]) == (307, "/live/")
+
+
+def test_a_row_that_was_written_before_is_written_anew_when_its_instrument_changes_and_its_age_always(
+    house: House,
+) -> None:
+    market = house.market
+    market.apply(market.trade("1"), market.trade("2", symbol="ETHUSDT"))
+
+    def told() -> list[tuple[str, str, int]]:
+        rows = house.client.get("/api/v1/stocks").json()["data"]
+        return [(row["symbol"], row["price"], row["age_ms"]) for row in rows]
+
+    assert told() == [("BTCUSDT", "1.00", 0), ("ETHUSDT", "2.00", 0)]
+    clock = house.market.live._clock
+    assert isinstance(clock, ManualClock)
+    clock.advance(5_000_000)
+    market.apply(market.trade("3", symbol="ETHUSDT"))
+    assert told() == [("BTCUSDT", "1.00", 5), ("ETHUSDT", "3.00", 0)]
+    one = house.client.get("/api/v1/stocks/BTCUSDT").json()
+    one.pop("book")
+    assert house.client.get("/api/v1/stocks?symbols=BTCUSDT").json()["data"] == [one]

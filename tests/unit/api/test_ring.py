@@ -1,13 +1,16 @@
 """The trade ring, against a reading of it that is one array index after another."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from breadboard.api import ring as ring_module
 from breadboard.api.ring import Read, TradeRing
 from breadboard.model.kinds import EventKind
 from breadboard.model.tape import Tape
+from tapes import tape
 
 CAPACITY = 8
 
@@ -51,3 +54,43 @@ def test_it_gives_what_is_asked_for(
         assert getattr(read, name) == getattr(expected, name)
     assert read.trades.tobytes() == expected.trades.tobytes()
     assert not np.shares_memory(read.trades, ring._rows)
+
+
+def test_a_ring_grows_rather_than_let_go_of_a_trade_of_the_last_minute() -> None:
+    ring, minute = TradeRing(4, most=16), 60_000_000_000
+    rows = [{"kind": EventKind.TRADE, "instrument": 0, "trade_id": number} for number in range(40)]
+
+    def taken(first: int, count: int, now: int) -> None:
+        ring.append(tape(rows[first : first + count]), np.arange(count), now)
+
+    def held() -> tuple[list[int], int]:
+        read = ring.read(0)
+        return read.trades["trade_id"].tolist(), read.lost
+
+    taken(0, 4, 0)
+    taken(4, 2, minute)  # old enough to be forgotten
+    assert held() == ([2, 3, 4, 5], 2)
+    taken(6, 3, minute + 1)
+    assert held() == ([2, 3, 4, 5, 6, 7, 8], 2)  # what is gone does not come back
+    taken(9, 20, minute + 2)
+    assert held() == (list(range(13, 29)), 13)  # no longer than it may be
+
+
+@pytest.mark.parametrize("stretch", [1, 3, 7, 100])
+def test_the_oldest_are_looked_for_a_stretch_at_a_time_and_none_is_passed_over(
+    monkeypatch: pytest.MonkeyPatch, stretch: int
+) -> None:
+    ring = TradeRing(64)
+    rows = [{"kind": EventKind.TRADE, "instrument": number % 5, "trade_id": number} for number in range(50)]
+    ring.append(tape(rows), np.arange(50), 0)
+    mask = np.array([False, False, True, False, False])
+    monkeypatch.setattr(ring_module, "_STRETCH", stretch)
+    found, place, looks = [], 3, 0
+    while place < ring.end:
+        read = ring.read(place, mask, 4, oldest=True)
+        assert place < read.end <= place + stretch
+        assert (read.skipped, read.lost) == (0, 0)
+        found += read.trades["trade_id"].tolist()
+        place, looks = read.end, looks + 1
+    assert found == list(range(7, 50, 5))
+    assert looks >= 47 / max(stretch, 20)

@@ -7,7 +7,10 @@ import time
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
+from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from breadboard.api.app import create_app
 from breadboard.api.pool import StorePool
@@ -51,6 +54,17 @@ def test_the_server_listens_on_loopback_only_and_ends_when_told() -> None:
     assert not thread.is_alive()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{addresses[0]}/health")
+
+
+def test_a_refused_socket_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    app = create_app(services(Market(ManualClock())))
+    with running(app) as address, caplog.at_level("ERROR"):
+        for _ in range(3):
+            with pytest.raises(InvalidStatus) as refused:
+                connect(f"{address.replace('http', 'ws')}/ws/realtime", origin=Origin("https://evil.example"))
+            assert refused.value.response.status_code == 403
+            assert refused.value.response.body.startswith(b'{"type"')
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_an_error_at_start_reaches_who_waits_for_the_server() -> None:

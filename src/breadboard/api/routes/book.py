@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
+from breadboard.api import documents
 from breadboard.api.problems import Problem
+from breadboard.api.questions import InPath
 from breadboard.api.routes.answers import json
 from breadboard.api.routes.stocks import resolve
 from breadboard.api.services import Services
@@ -15,8 +17,10 @@ def router(services: Services) -> APIRouter:
     """Return the route."""
     routes = APIRouter(prefix="/api/v1/book", tags=["book"])
 
-    @routes.get("/{symbol:path}", summary="Bids and asks, best first, with the state of the book")
-    def book(symbol: str, depth: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
+    @routes.get(
+        "/{symbol:path}", summary="Bids and asks, best first, with the state of the book", responses=documents.BOOK
+    )
+    def book(symbol: InPath, depth: Annotated[int, Query(ge=1, le=1000)] = 20) -> Response:
         instrument = services.live.instrument(resolve(services.live, symbol))
         levels = services.book(instrument.venue, instrument.symbol, depth)
         if levels is None:

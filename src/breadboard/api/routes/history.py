@@ -1,51 +1,67 @@
-"""``/api/v1/history``, ``/gaps``, ``/alerts``: pages of stored rows, each row on exactly one page."""
+"""``/api/v1/history`` and ``/api/v1/asof``: what is stored of an instrument, and what was known of it at a moment."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from starlette.responses import Response, StreamingResponse
+from starlette.requests import Request
+from starlette.responses import Response
 
-from breadboard.api import export
+from breadboard.api import documents, past
+from breadboard.api.instants import instant
 from breadboard.api.live import LiveMarket
-from breadboard.api.paging import Page, Wanted, page
+from breadboard.api.near import unknown
+from breadboard.api.pages import Pages
+from breadboard.api.paging import Wanted
 from breadboard.api.pool import StorePool
+from breadboard.api.questions import HistoryQuestion, MomentQuestion
+from breadboard.api.reach import Reach
 from breadboard.api.services import Services
 
-Limit = Annotated[int, Query(ge=1, le=100_000)]
-Text = Annotated[str | None, Query(max_length=128)]
-Cursor = Annotated[str | None, Query(max_length=128)]
 
-
-def router(services: Services, pool: StorePool) -> APIRouter:
+def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/api/v1", tags=["history"])
 
-    async def ask(wanted: Wanted) -> Page:
-        return await pool.run(lambda: page(services.store, wanted))
+    @routes.get(
+        "/history",
+        summary="Bars, trades, quotes or books of one symbol, oldest first",
+        responses=documents.listed("bars", "trades", "quotes", "books"),
+    )
+    async def history(request: Request, asked: Annotated[HistoryQuestion, Query()]) -> Response:
+        asked = asked.checked()
+        symbol, venue = names_of(services.live, asked.symbol, asked.venue)
+        if not services.live.find(f"{symbol}.{venue}" if venue else symbol):
+            wrong = await pool.run(lambda: unknown(services.live, services.store, symbol, venue))
+            if wrong is not None:
+                raise wrong
+        wanted = Wanted.of(
+            asked.kind,
+            symbol=symbol,
+            venue=venue,
+            start=asked.start,
+            end=asked.end,
+            limit=asked.limit,
+            cursor=asked.cursor,
+            only={"interval": "1m" if asked.kind == "bars" and asked.interval is None else asked.interval},
+            asof=None if asked.asof is None else instant(asked.asof),
+        )
+        return await pages.answer(request, wanted, asked.format)
 
-    @routes.get("/history", summary="Bars, trades or quotes of one symbol, oldest first")
-    async def history(  # one argument per query parameter
-        symbol: Annotated[str, Query(max_length=64)],
-        venue: Text = None,
-        kind: Literal["bars", "trades", "quotes"] = "bars",
-        interval: Literal["1s", "1m", "5m", "1h", "1d"] = "1m",
-        start: Text = None,
-        end: Text = None,
-        limit: Limit = 1000,
-        cursor: Cursor = None,
-        format: export.Format = "json",  # noqa: A002 - the documented name of the parameter
-    ) -> Response:
-        symbol, venue = names_of(services.live, symbol, venue)
-        wanted = Wanted.of(kind, symbol, venue, interval if kind == "bars" else None, start, end, limit, cursor)
-        return _answer(await ask(wanted), format, f"{kind}")
+    @routes.get(
+        "/asof",
+        summary="Best bid and offer, last trade and newest kept book of one instrument, as known at a moment",
+        responses=documents.MOMENT,
+    )
+    async def asof(request: Request, asked: Annotated[MomentQuestion, Query()]) -> Response:
+        symbol, venue = only_one(services.live, asked.symbol, asked.venue)
+        moment = instant(asked.ts)
 
-    @routes.get("/gaps", summary="Intervals in which something may be missing, oldest first")
-    async def gaps(symbol: Text = None, venue: Text = None, limit: Limit = 1000, cursor: Cursor = None) -> Response:
-        return _answer(await ask(Wanted.of("gaps", symbol, venue, None, None, None, limit, cursor)), "json", "gaps")
+        async def make(reach: Reach) -> dict[str, Any]:
+            store = services.store
+            at = await pool.run(lambda: past.venue_of(store, symbol)) if venue is None else venue
+            return await past.asof(pool.run, store, pages.holes, reach, symbol, at, moment, asked.depth)
 
-    @routes.get("/alerts", summary="Alerts, oldest first")
-    async def alerts(symbol: Text = None, venue: Text = None, limit: Limit = 1000, cursor: Cursor = None) -> Response:
-        return _answer(await ask(Wanted.of("alerts", symbol, venue, None, None, None, limit, cursor)), "json", "alerts")
+        return await pages.at(request, ("asof", symbol, venue, moment, asked.depth), moment, make)
 
     return routes
 
@@ -67,11 +83,10 @@ def names_of(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str
     return symbol, venue.upper() if venue else None
 
 
-def _answer(found: Page, form: export.Format, name: str) -> Response:
-    headers = {"X-Next-Cursor": found.cursor} if found.cursor else {}
-    if form == "json":
-        tail = export.json_text({"next": found.cursor, "count": found.table.num_rows})
-        parts: Any = export.json_document([found.table], tail)
-        return StreamingResponse(parts, headers=headers, media_type="application/json")
-    headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
-    return StreamingResponse(export.render(found.table, form), headers=headers, media_type=export.MEDIA_TYPES[form])
+def only_one(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str | None]:
+    """Return symbol and venue as ``names_of``, with the venue also where it is not named and there is but one."""
+    found = live.find(symbol) if venue is None else []
+    if len(found) == 1:
+        one = live.instrument(found[0])
+        return one.symbol, one.venue
+    return names_of(live, symbol, venue)

@@ -1,40 +1,64 @@
 """``/api/v1/stocks``: instruments as they are now. The name is the documented one; any instrument is meant."""
 
-from typing import Annotated, Any
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from breadboard.api import wire
+from breadboard.api import documents
+from breadboard.api.export import json_text
 from breadboard.api.live import LiveMarket
 from breadboard.api.problems import Problem
-from breadboard.api.routes.answers import json
-from breadboard.api.services import Services
+from breadboard.api.questions import InPath
+from breadboard.api.services import Busy, Services
+from breadboard.api.stock_rows import StockRows
+
+FEW: Final = 50
+"""Instruments whose rows are made at once; of more, beside the event loop."""
 
 
 def router(services: Services) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/api/v1/stocks", tags=["stocks"])
+    rows, everything = StockRows(services.live), StockRows(services.live)  # nobody waits for who reads all of them
 
-    @routes.get("", summary="Every instrument as it is now, or those named")
-    def many(
+    @routes.get("", summary="Every instrument as it is now, or those named", responses=documents.STOCKS)
+    async def many(
         symbols: Annotated[str | None, Query(max_length=4096, description="BTCUSDT,BTC-USD.COINBASE")] = None,
     ) -> Response:
         live = services.live
         if symbols is None:
-            return json({"data": described(live, list(range(len(live)))), "unknown": []})
-        names = [name for part in symbols.split(",") if (name := part.strip())]
-        ids = list(dict.fromkeys(index for name in names for index in live.find(name)))
-        return json({"data": described(live, ids), "unknown": [name for name in names if not live.find(name)]})
+            ids, end = list(range(len(live))), _end([])
+        else:
+            names = [name for part in symbols.split(",") if (name := part.strip())]
+            ids = list(dict.fromkeys(index for name in names for index in live.find(name)))
+            end = _end([name for name in names if not live.find(name)])
+        if len(ids) > FEW:  # the event loop would stand still for them
+            body = await run_in_threadpool(everything.body, ids, _BEGIN, end)
+        else:
+            body = rows.body(ids, _BEGIN, end)
+        return Response(body, media_type="application/json")
 
-    @routes.get("/{symbol:path}", summary="One instrument, with the top of its book")
-    def one(symbol: str) -> Response:
+    @routes.get("/{symbol:path}", summary="One instrument, with the top of its book", responses=documents.STOCK)
+    async def one(symbol: InPath) -> Response:
         index = resolve(services.live, symbol)
         instrument = services.live.instrument(index)
-        (stock,) = described(services.live, [index])
-        return json({**stock, "book": services.book(instrument.venue, instrument.symbol, 1)})
+        try:  # to ask another thread takes longer than all else here
+            book = services.book(instrument.venue, instrument.symbol, 1, wait=False)
+        except Busy:
+            book = await run_in_threadpool(services.book, instrument.venue, instrument.symbol, 1)
+        row = rows.body([index])[:-1]
+        return Response(b'%b,"book":%b}' % (row, json_text(book)), media_type="application/json")
 
     return routes
+
+
+_BEGIN: Final = b'{"data":['
+
+
+def _end(unknown: list[str]) -> bytes:
+    return b'],"unknown":%b}' % json_text(unknown)
 
 
 def resolve(live: LiveMarket, name: str) -> int:
@@ -49,14 +73,3 @@ def resolve(live: LiveMarket, name: str) -> int:
         ids = [live.instrument(index).id for index in found]
         raise Problem(409, f"{name!r} is traded on {len(ids)} venues", hint=f"GET /api/v1/stocks/{ids[0]}", ids=ids)
     return found[0]
-
-
-def described(live: LiveMarket, ids: list[int]) -> list[dict[str, Any]]:
-    """Return these instruments in full."""
-    now = live.now()
-    feeds = {feed["source"]: feed for feed in live.feeds()}
-    records = wire.unpack(live.records(ids))
-    return [
-        wire.stock(live.instrument(index), record, feeds.get(record.source, {}), now)
-        for index, record in zip(ids, records, strict=True)
-    ]

@@ -1,0 +1,42 @@
+"""Whether an instrument is known at all, and what somebody may have meant who names one that is not."""
+
+from difflib import get_close_matches
+from typing import Final
+
+from breadboard.api.live import LiveMarket
+from breadboard.api.problems import Problem
+from breadboard.ports import Store
+
+_MOST: Final = 5
+
+
+def unknown(live: LiveMarket, store: Store, symbol: str, venue: str | None) -> Problem | None:
+    """Return what is wrong with a name that is not seen now and not stored either; None where it is stored. Blocks.
+
+    No rows of something that exists is an answer; no rows of a slip of the pen is none.
+    """
+    at = " AND venue = {venue:String}" if venue else ""
+    params = {"symbol": symbol, "venue": venue} if venue else {"symbol": symbol}
+    sql = f"SELECT count() AS found FROM instruments WHERE symbol = {{symbol:String}}{at}"  # noqa: S608 - our words
+    if store.query(sql, params)["found"][0].as_py():
+        return None
+    stored = store.query("SELECT DISTINCT venue, symbol FROM instruments", {})
+    names = {
+        f"{one}.{where}" for where, one in zip(*(stored[name].to_pylist() for name in ("venue", "symbol")), strict=True)
+    }
+    names |= {live.instrument(index).id for index in range(len(live))}
+    asked = f"{symbol}.{venue}" if venue else symbol
+    ids = near(asked, names)
+    hint = f"GET /api/v1/history?symbol={ids[0]}" if ids else "GET /api/v1/stocks names what is seen now"
+    return Problem(404, f"no instrument {asked[:64]!r} has been seen or stored", hint=hint, ids=ids)
+
+
+def near(asked: str, names: set[str]) -> list[str]:
+    """Return the names most like what was asked for, whole or without their venue, the likest first."""
+    spelled: dict[str, list[str]] = {}
+    for name in sorted(names):
+        for form in {name.upper(), name.rpartition(".")[0].upper()}:
+            spelled.setdefault(form, []).append(name)
+    forms = (asked.upper(), asked.rpartition(".")[0].upper())
+    close = [like for form in forms if form for like in get_close_matches(form, spelled, _MOST, 0.7)]
+    return list(dict.fromkeys(name for like in close for name in spelled[like]))[:_MOST]

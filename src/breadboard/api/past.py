@@ -1,0 +1,161 @@
+"""One instrument as it was known at a moment: best bid and offer, last trade, the newest book that was kept."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Protocol, TypeVar
+
+import msgspec
+
+from breadboard.api.holes import Holes
+from breadboard.api.instants import instant, instant_sql, iso
+from breadboard.api.paging import Wanted, conditions
+from breadboard.api.problems import Problem
+from breadboard.api.reach import Reach
+from breadboard.ports import Store
+
+T = TypeVar("T")
+_NEAR_NS: Final = 86_400 * 1_000_000_000
+"""How far back is looked at first: of each day the store keeps files of their own, and most are not opened for this."""
+_PARTS: Final = {
+    "trade": ("trades", ("trade_id", "price", "size", "side")),
+    "quote": ("quotes", ("bid_price", "bid_size", "ask_price", "ask_size")),
+    "book": ("depth_snapshots", ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes")),
+}
+"""What is told of a moment: of each part its table, and the columns that are its own."""
+_PLACE: Final = ("ts_event", "ts_recv", "sequence", "provenance", "offset", "index")
+
+
+class Ask(Protocol):
+    """Runs a blocking question beside the event loop."""
+
+    def __call__(self, function: Callable[[], T]) -> Awaitable[T]:
+        """Return what it returns."""
+        ...
+
+
+def position(store: Store, moment: int) -> int:
+    """Return the journal offset of the last event that had been received by a moment; -1 before the first."""
+    for begin in (moment - _NEAR_NS, None):
+        params: dict[str, Any] = {"ts": moment}
+        since = ""
+        if begin is not None:
+            since, params["begin"] = f" AND ts_recv > {instant_sql('begin')}", begin
+        each = [
+            f"SELECT max(offset) AS last, count() AS found FROM {table} WHERE ts_recv <= {instant_sql('ts')}{since}"  # noqa: S608 - our words
+            for table in ("trades", "quotes", "book_deltas", "orders")
+        ]
+        sql = f"SELECT max(last) AS newest, sum(found) AS rows FROM ({' UNION ALL '.join(each)}) WHERE found > 0"  # noqa: S608 - our words
+        found = store.query(sql, params)
+        if found["rows"][0].as_py():
+            return int(found["newest"][0].as_py())
+    return -1
+
+
+def replaced(store: Store, wanted: Wanted, moment: int) -> int:
+    """Return of how many of the wanted bars that had begun by a moment the store has only later versions."""
+    where = conditions(wanted)
+    where.add(f"ts_open < {instant_sql('ts')}", ts=moment, position=wanted.position)
+    found = store.query(
+        f"SELECT count() AS found FROM (SELECT ts_open FROM bar_versions WHERE {where} "  # noqa: S608 - our words
+        "GROUP BY venue, symbol, interval, ts_open HAVING min(offset) > {position:Int64})",
+        where.params,
+    )
+    return int(found["found"][0].as_py())
+
+
+def venue_of(store: Store, symbol: str) -> str:
+    """Return the one venue at which the store knows a symbol. Raises Problem 404 for none, 409 for several."""
+    found = store.query("SELECT DISTINCT venue FROM instruments WHERE symbol = {symbol:String}", {"symbol": symbol})
+    venues = sorted(found["venue"].to_pylist()) if found.num_rows else []
+    if len(venues) == 1:
+        return str(venues[0])
+    if not venues:
+        raise Problem(404, f"nothing of {symbol!r} is stored", hint="GET /api/v1/stocks names what is seen now")
+    ids = [f"{symbol}.{venue}" for venue in venues]
+    raise Problem(409, f"{symbol!r} is traded on {len(ids)} venues", hint=f"GET /api/v1/asof?symbol={ids[0]}", ids=ids)
+
+
+async def asof(
+    ask: Ask, store: Store, holes: Holes, reach: Reach, symbol: str, venue: str, moment: int, depth: int
+) -> dict[str, Any]:
+    """Return what was known of an instrument at ``moment`` (ns UTC, our clock at receipt), with the age of each part.
+
+    ``ask`` runs what blocks. Raises Problem 404 where nothing of it had been received by then.
+    """
+    parts = await _parts(ask, store, reach, symbol, venue, moment)
+    if not parts:
+        raise Problem(
+            404,
+            f"nothing of {symbol}.{venue} had been received by {iso(moment)}",
+            hint=f"GET /api/v1/history?symbol={symbol}.{venue}&kind=trades&limit=1   # when it begins",
+        )
+    trade, quote, book = (parts.get(name) for name in _PARTS)
+    if book is not None:
+        for side in ("bid", "ask"):
+            levels = zip(book.pop(f"{side}_prices"), book.pop(f"{side}_sizes"), strict=True)
+            book[f"{side}s"] = [list(level) for level in levels][:depth]
+    oldest = moment - max(part["age_ns"] for part in parts.values())
+    return {
+        "id": f"{symbol}.{venue}",
+        "symbol": symbol,
+        "venue": venue,
+        "ts": iso(moment),
+        **_best(quote, book),
+        "price": trade["price"] if trade else None,
+        "quote": quote,
+        "trade": trade,
+        "book": book,
+        "gaps": await ask(lambda: holes.within(symbol, (venue,), oldest, moment, reach)),
+    }
+
+
+def _best(quote: dict[str, Any] | None, book: dict[str, Any] | None) -> dict[str, Any]:
+    """Return the best bid and offer, of the quote or, where it is newer or there is none, of the book."""
+    if quote is None and book is None:
+        return {"bid": None, "bid_size": None, "ask": None, "ask_size": None, "from": None, "age_ns": None}
+    if quote is not None and (book is None or quote["offset"] >= book["offset"] or book["state"] != "live"):
+        sides = {f"{side}{of}": quote[f"{side}_{name}"] for side in ("bid", "ask") for of, name in _OF}
+        return {**sides, "from": "quote", "age_ns": quote["age_ns"]}
+    assert book is not None
+    sides = {}
+    for side in ("bid", "ask"):
+        best = book[f"{side}s"][0] if book[f"{side}s"] else (None, None)
+        sides[side], sides[f"{side}_size"] = best
+    return {**sides, "from": "book", "age_ns": book["age_ns"]}
+
+
+_OF: Final = (("", "price"), ("_size", "size"))
+
+
+async def _parts(
+    ask: Ask, store: Store, reach: Reach, symbol: str, venue: str, moment: int
+) -> dict[str, dict[str, Any]]:
+    """Return the newest row of each part by then, with its age. All are asked for at the same time."""
+    names = [name for name, (table, _) in _PARTS.items() if reach.hole or table in reach.tables]
+    found = await asyncio.gather(
+        *(ask(partial(_newest, store, *_PARTS[name], symbol, venue, moment)) for name in names)
+    )
+    return {name: row for name, row in zip(names, found, strict=True) if row is not None}
+
+
+def _newest(
+    store: Store, table: str, columns: tuple[str, ...], symbol: str, venue: str, moment: int
+) -> dict[str, Any] | None:
+    """Return the newest row of a table by then, with its age; None where there is none."""
+    told = ", ".join(f"`{name}`" for name in (*columns, *_PLACE))
+    for begin in (moment - _NEAR_NS, None):
+        params: dict[str, Any] = {"symbol": symbol, "venue": venue, "ts": moment}
+        since = ""
+        if begin is not None:
+            since, params["begin"] = f" AND ts_recv > {instant_sql('begin')}", begin
+        lines = store.lines(
+            f"SELECT {told} FROM {table} PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} "  # noqa: S608 - our words
+            f"AND ts_recv <= {instant_sql('ts')}{since} ORDER BY ts_recv DESC, offset DESC, `index` DESC LIMIT 1",
+            params,
+            few=True,
+        )
+        if lines:
+            row: dict[str, Any] = msgspec.json.decode(lines)
+            return row | {"age_ns": moment - instant(row["ts_recv"])}
+    return None

@@ -1,0 +1,130 @@
+"""Who may reach the API of a data directory: this machine alone without keys, or whoever has one."""
+
+import secrets
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from breadboard.api.access import LOOPBACK, Access, is_loopback
+from breadboard.api.desk import Door, Sessions
+from breadboard.app.places import Places
+from breadboard.clock import Clock
+from breadboard.config import ApiConfig, Config
+from breadboard.errors import UsageError
+
+if TYPE_CHECKING:
+    from breadboard.app.desk import Desk
+    from breadboard.settings.credentials import ApiKey
+
+_EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is compared, and nowhere bound
+
+
+def keyed(api: ApiConfig) -> bool:
+    """Tell whether keys are needed: elsewhere than on loopback, and behind a proxy, which makes everybody local."""
+    return bool(api.hosts) or not is_loopback(_bracketed(api.host))
+
+
+def here(api: ApiConfig) -> str:
+    """Return the address at which this machine itself reaches the server."""
+    return f"http{'s' * bool(api.tls)}://{_bracketed(_EVERY_ADDRESS.get(api.host, api.host))}:{api.port}"
+
+
+def refuse_open(config: Config, places: Places) -> None:
+    """Refuse to serve elsewhere than here while nobody has a key. Raises UsageError."""
+    for origin in config.api.origins:
+        _refuse_odd_origin(origin)
+    if config.api.tls is not None:
+        _refuse_odd_certificate(*config.api.tls)
+    if not keyed(config.api):
+        return
+    from breadboard.app import desk
+
+    if not desk.at(config, places, lambda opened: opened.keys.holding()):
+        what = f"{config.api.host!r} can be reached from elsewhere"
+        if is_loopback(_bracketed(config.api.host)):
+            what = f"{config.api.hosts[0]!r} can be reached from elsewhere"
+        words = "breadboard keys add NAME --scope read --days 90"
+        words += "" if config.data_dir == Config().data_dir else f" --data-dir {config.data_dir}"
+        words += " --config FILE" if config.settings.url else ""
+        raise UsageError(f"{what}, and there is no API key that holds", hint=words)
+
+
+def door(config: Config, places: Places, clock: Clock) -> Door:
+    """Return the way to the settings; what keeps them is loaded by whoever goes there first."""
+
+    def opened() -> "Desk":
+        from breadboard.app import desk
+
+        return desk.opened(config, places, clock)
+
+    return Door(opened)
+
+
+def access(config: Config, places: Places, way: Door, clock: Clock) -> Access:
+    """Return who may reach us. Where keys are needed, commands on this machine are left one for this run."""
+    api = config.api
+    origins = frozenset(api.origins)
+    if not keyed(api):
+        return Access(origins=origins, clock=clock)
+
+    async def holding() -> "list[ApiKey]":
+        return await (await way.desk()).keys.holding()
+
+    async def sessions() -> Sessions:
+        return (await way.desk()).sessions
+
+    key = secrets.token_urlsafe(32)
+    places.write_house_key(key)
+    named = {host.lower() for host in api.hosts} | ({api.host} - set(_EVERY_ADDRESS))
+    return Access(
+        keys=holding,
+        sessions=sessions,
+        cookie=f"breadboard_{api.port}",  # a browser keeps cookies by host, whatever the port
+        house_key=key,
+        hosts=LOOPBACK | named,
+        origins=origins,
+        per_minute=api.requests_per_minute,
+        burst=api.burst,
+        lines=api.connections_per_key,
+        clock=clock,
+    )
+
+
+def certificate(api: ApiConfig) -> str:
+    """Return our own certificate, PEM, without those that lead to its authority; empty where we speak no TLS."""
+    if api.tls is None:
+        return ""
+    text = Path(api.tls_cert).read_text(encoding="latin-1")  # around a certificate may stand anything, in any encoding
+    own, end, _ = text.partition("-----END CERTIFICATE-----")
+    return own[own.find("-----BEGIN CERTIFICATE-----") :] + end
+
+
+def unencrypted(api: ApiConfig) -> bool:
+    """Tell whether keys and cookies leave this machine for all between to read."""
+    return api.tls is None and not is_loopback(_bracketed(api.host))
+
+
+def _refuse_odd_certificate(cert: str, key: str) -> None:
+    """Refuse what no server can show, before one that cannot start is started again and again."""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
+    except OSError as error:
+        why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        raise UsageError(
+            f"[api] tls_cert {cert!r} and tls_key {key!r} cannot be used: {why}",
+            hint="both are PEM files, the key without a passphrase: openssl x509 -in CERT -noout -text",
+        ) from None
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _refuse_odd_origin(origin: str) -> None:
+    """Refuse what no browser sends as an origin: it would be configured and never allowed."""
+    parts = urlsplit(origin)
+    if parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc.lower()}" or "@" in origin:
+        raise UsageError(f"[api] origins: {origin!r} is no origin", hint='origins = ["https://desk.example.com"]')
+    if not parts.hostname or "*" in origin:
+        raise UsageError(f"[api] origins: {origin!r} names no one page", hint='origins = ["https://desk.example.com"]')

@@ -1,0 +1,135 @@
+"""Rules, for a person."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from breadboard.app.desk.trials import Trials
+from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, unknown
+from breadboard.app.desk.words import is_name, rule_entry
+from breadboard.errors import Taken, UsageError
+from breadboard.model import rules as model
+from breadboard.model.rules import Rule
+from breadboard.settings import rules, watchlists
+from breadboard.settings.people import Person
+from breadboard.settings.rules import Edition
+
+
+class RuleDesk:
+    """Sees and changes rules. Raises UsageError: Unknown also for what is not this person's to see."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+        self._trials = Trials(wanted)
+
+    async def all_of(self, person: Person) -> list[dict[str, Any]]:
+        """Return every rule that this person sees, by name, with its version and what it says."""
+        found = [rule_entry(rule, None) for rule in self._configured.values()]
+        if self._wanted.there:
+            async with self._wanted.reading() as work:
+                found += [rule_entry(one.rule, one) for one in await rules.standing(work) if person.sees(one.owner)]
+        return sorted(found, key=lambda one: str(one["name"]))
+
+    async def one(self, person: Person, name: str) -> dict[str, Any]:
+        """Return one rule, and in ``history`` all that it was, the oldest first."""
+        if name in self._configured:
+            return {**rule_entry(self._configured[name], None), "history": []}
+        editions: list[Edition] = []
+        if self._wanted.there and is_name(name):
+            async with self._wanted.reading() as work:
+                editions = [one for one in await rules.history(work, name) if person.sees(one.owner)]
+        if not editions or editions[-1].removed:
+            raise unknown(_called(name))
+        history = [rule_entry(one.rule, one) | {"removed": one.removed} for one in editions]
+        return {**rule_entry(editions[-1].rule, editions[-1]), "history": history}
+
+    async def add(self, person: Person, new: Sequence[Rule], lists: Mapping[str, tuple[str, ...]]) -> None:
+        """Add rules and watchlists, all or none. Raises Taken for a name that a rule has already."""
+        async with self._wanted.changing(person) as work:
+            taken = {one.rule.name for one in await rules.standing(work)} | set(self._configured)
+            if again := [rule.name for rule in new if rule.name in taken]:
+                raise Taken(f"there is a rule {again[0]!r} already", hint=f"breadboard rules edit {again[0]!r} …")
+            for name, symbols in lists.items():
+                await watchlists.put(work, name, symbols, self._wanted.now(), person.user)
+            await rules.put(work, new, self._wanted.now(), person.user)
+
+    async def create(self, person: Person, tree: Mapping[str, Any]) -> Rule:
+        """Add the one rule of a tree, and return it. Raises Taken for a name that a rule has already."""
+        lists = await self._lists(person)
+        rule = _read(tree, lists)
+        await self.add(person, [rule], {})
+        return rule
+
+    async def put(self, person: Person, name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
+        """Write the rule of this name, new or changed, and return it."""
+        async with self._wanted.changing(person) as work:
+            before = await self._found(work, name)
+            if before is not None:
+                refuse_name(person, _called(name), before.owner)
+            rule = await self._read(work, person, {"name": name, **tree})
+            if rule.name != name:
+                raise UsageError(f"the rule is called {rule.name!r}, and its place {name!r}", hint="leave its name out")
+            await rules.put(work, [rule], self._wanted.now(), person.user)
+        return await self.one(person, name)
+
+    async def edit(self, person: Person, name: str, changes: Mapping[str, Any]) -> Rule:
+        """Change some fields of a rule, None takes one away, and return it: it is another version from then on."""
+        async with self._wanted.changing(person) as work:
+            before = await self._found(work, name)
+            if before is None:
+                raise unknown(_called(name))
+            refuse_change(person, _called(name), before.owner)
+            tree = {**msgspec.to_builtins(before.rule), **changes}
+            rule = await self._read(work, person, {key: value for key, value in tree.items() if value is not None})
+            await rules.put(work, [rule], self._wanted.now())
+        return rule
+
+    async def remove(self, person: Person, name: str) -> None:
+        """Take a rule away; its history stays."""
+        async with self._wanted.changing(person) as work:
+            before = await self._found(work, name)
+            if before is None:
+                raise unknown(_called(name))
+            refuse_change(person, _called(name), before.owner)
+            await rules.remove(work, name, self._wanted.now())
+
+    async def test(self, person: Person, tree: Mapping[str, Any], begin: str | None, end: str | None) -> dict[str, Any]:
+        """Return how often a rule, written down anywhere or not, would have fired over the journal."""
+        lists = await self._lists(person)
+        return await self._trials.run(_read({"name": "this", **tree}, lists), lists, begin, end)
+
+    async def _lists(self, person: Person) -> dict[str, tuple[str, ...]]:
+        """Return the watchlists that a rule of this person may name."""
+        ours = self._wanted.config.rules.watchlists
+        if not self._wanted.there:
+            return dict(ours)
+        async with self._wanted.reading() as work:
+            return {**await _seen_lists(work, person), **ours}
+
+    @property
+    def _configured(self) -> dict[str, Rule]:
+        return {rule.name: rule for rule in self._wanted.config.rules.rules}
+
+    async def _found(self, work: AsyncConnection, name: str) -> Edition | None:
+        """Return the rule to be changed; None where there is none. Raises Taken for one of the configuration."""
+        if name in self._configured:
+            raise configured(_called(name))
+        return next((one for one in await rules.standing(work) if one.rule.name == name), None)
+
+    async def _read(self, work: AsyncConnection, person: Person, tree: Mapping[str, Any]) -> Rule:
+        """Return the checked rule of a tree, which may name the watchlists that this person sees."""
+        return _read(tree, {**await _seen_lists(work, person), **self._wanted.config.rules.watchlists})
+
+
+async def _seen_lists(work: AsyncConnection, person: Person) -> dict[str, tuple[str, ...]]:
+    return {one.name: one.symbols for one in await watchlists.all_of(work) if person.sees(one.owner)}
+
+
+def _read(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Rule:
+    return model.read({"rules": [dict(tree)], "watchlists": dict(lists)}, "this").rules[0]
+
+
+def _called(name: str) -> str:
+    return f"rule {name[:100]!r}"

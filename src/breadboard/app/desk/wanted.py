@@ -1,0 +1,132 @@
+"""The rules and watchlists that shall hold: those of the configuration and those of the database, as one set.
+
+A change is checked with everything that would then hold, in the transaction that writes it. Capture is left word of the
+new set, which begins to hold where capture puts it into the journal.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from breadboard.app.places import Places
+from breadboard.config import Config
+from breadboard.engine.rule_conditions import verify
+from breadboard.errors import Forbidden, Taken, Unknown, UsageError
+from breadboard.model import rules as model
+from breadboard.model.rules import RuleSet
+from breadboard.settings import rules, watchlists
+from breadboard.settings.database import Database
+from breadboard.settings.people import Person
+
+MOST_OF_ONE: Final = 200
+"""Rules, and watchlists, of one user."""
+
+
+class Wanted:
+    """The set, and the transactions that change it."""
+
+    def __init__(self, config: Config, places: Places, database: Database) -> None:
+        self.config = config
+        self.places = places
+        self._database = database
+
+    @property
+    def there(self) -> bool:
+        """Whether there may be something in the database."""
+        return self._database.there
+
+    def now(self) -> int:
+        """Return the wall time."""
+        return self._database.clock.wall()
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that only reads."""
+        async with self._database.reading() as work:
+            yield work
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Give the one transaction that may write now; the directory is made where there is none."""
+        self.places.made()
+        async with self._database.writing() as work:
+            yield work
+
+    @asynccontextmanager
+    async def changing(self, person: Person) -> AsyncIterator[AsyncConnection]:
+        """Give a transaction that changes rules or watchlists, check what comes of it, and leave it for capture.
+
+        Raises UsageError, with everything as it was, for a set that nobody can follow.
+        """
+        async with self.writing() as work:
+            yield work
+            if person.user is not None:
+                await _refuse_too_many(work, person.user)
+            await self.verify(model.joined(self.config.rules, await stored(work), "this"), "this")
+        await self.publish()
+
+    async def ruleset(self) -> RuleSet:
+        """Return the set, checked to the last expression. Raises UsageError."""
+        if not self.there:
+            return await self._checked(RuleSet())
+        async with self.reading() as work:
+            return await self._checked(await stored(work))
+
+    async def publish(self) -> RuleSet:
+        """Leave word for capture of the set; nothing where there never were any rules."""
+        if not self.there:
+            return self._leave(await self._checked(RuleSet()))
+        async with self.writing() as work:  # one at a time, so that the last word is the newest
+            return self._leave(await self._checked(await stored(work)))
+
+    async def verify(self, ruleset: RuleSet, where: str) -> None:
+        """Refuse rules that cannot be followed. Raises UsageError."""
+        await asyncio.to_thread(verify, ruleset, where, self.config.engine.features)
+
+    def _leave(self, ruleset: RuleSet) -> RuleSet:
+        if ruleset.rules or self.places.rules.exists():
+            self.places.write_rules(ruleset.encoded())
+        return ruleset
+
+    async def _checked(self, found: RuleSet) -> RuleSet:
+        both = model.joined(self.config.rules, found, f"the configuration and {self.places.settings}")
+        await self.verify(both, f"the rules of {self.places.root}")
+        return both
+
+
+async def stored(work: AsyncConnection) -> RuleSet:
+    """Return the set of the database alone."""
+    lists = {one.name: one.symbols for one in await watchlists.all_of(work)}
+    return RuleSet(tuple(one.rule for one in await rules.standing(work)), lists)
+
+
+def refuse_change(person: Person, what: str, owner: int | None) -> None:
+    """Refuse to change what is not this person's. Raises Unknown where they do not see it, else Forbidden."""
+    if not person.sees(owner):
+        raise unknown(what)
+    refuse_name(person, what, owner)
+
+
+def refuse_name(person: Person, what: str, owner: int | None) -> None:
+    """Refuse a name that somebody else's thing has: each is there once for everybody. Raises Forbidden."""
+    if not person.changes(owner):
+        raise Forbidden(f"the {what} is not yours to change", hint="give yours another name")
+
+
+def configured(what: str) -> Taken:
+    """Return the error of changing what the configuration says."""
+    return Taken(f"the {what} is of the configuration", hint="change it there, and start again")
+
+
+def unknown(what: str) -> Unknown:
+    """Return the error of a thing that is not there, or not there for whoever asks."""
+    return Unknown(f"there is no {what} in the database", hint="breadboard rules list")
+
+
+async def _refuse_too_many(work: AsyncConnection, user: int) -> None:
+    for what, found in (("rules", await rules.standing(work)), ("watchlists", await watchlists.all_of(work))):
+        if sum(one.owner == user for one in found) > MOST_OF_ONE:
+            raise UsageError(f"a user has at most {MOST_OF_ONE} {what}", hint="remove some that you no longer need")

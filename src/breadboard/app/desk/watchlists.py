@@ -1,0 +1,73 @@
+"""Watchlists, for a person."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, stored, unknown
+from breadboard.app.desk.words import refuse_odd_name, watchlist_entry
+from breadboard.errors import Taken, UsageError
+from breadboard.model import rules as model
+from breadboard.settings import watchlists
+from breadboard.settings.people import Person
+from breadboard.settings.watchlists import Watchlist
+
+
+class WatchlistDesk:
+    """Sees and changes watchlists. Raises UsageError: Unknown also for what is not this person's to see."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self._wanted = wanted
+
+    async def all_of(self, person: Person) -> list[dict[str, Any]]:
+        """Return every watchlist that this person sees, by name."""
+        ours = self._wanted.config.rules.watchlists
+        found = [watchlist_entry(name, symbols) for name, symbols in ours.items()]
+        if self._wanted.there:
+            async with self._wanted.reading() as work:
+                theirs = [one for one in await watchlists.all_of(work) if one.name not in ours]
+            found += [
+                watchlist_entry(one.name, one.symbols, one.changed_ns) for one in theirs if person.sees(one.owner)
+            ]
+        return sorted(found, key=lambda one: str(one["name"]))
+
+    async def one(self, person: Person, name: str) -> dict[str, Any]:
+        """Return one watchlist."""
+        found = next((one for one in await self.all_of(person) if one["name"] == name), None)
+        if found is None:
+            raise unknown(_called(name))
+        return found
+
+    async def put(self, person: Person, name: str, symbols: Sequence[str]) -> dict[str, Any]:
+        """Write a watchlist, and return it."""
+        refuse_odd_name(name, "watchlist")
+        async with self._wanted.changing(person) as work:
+            before = await self._found(work, name)
+            if before is not None:
+                refuse_name(person, _called(name), before.owner)
+            await watchlists.put(work, name, symbols, self._wanted.now(), person.user)
+        return await self.one(person, name)
+
+    async def remove(self, person: Person, name: str) -> None:
+        """Take a watchlist away. Raises Taken where a rule would miss it."""
+        async with self._wanted.changing(person) as work:
+            before = await self._found(work, name)
+            if before is None:
+                raise unknown(_called(name))
+            refuse_change(person, _called(name), before.owner)
+            await watchlists.remove(work, name)
+            try:
+                model.check(await stored(work), "this")
+            except UsageError:
+                raise Taken(f"a rule watches {name!r}", hint="breadboard rules list") from None
+
+    async def _found(self, work: AsyncConnection, name: str) -> Watchlist | None:
+        """Return the watchlist to be changed; None where there is none. Raises Taken for one of the configuration."""
+        if name in self._wanted.config.rules.watchlists:
+            raise configured(_called(name))
+        return await watchlists.one_of(work, name)
+
+
+def _called(name: str) -> str:
+    return f"watchlist {name[:100]!r}"

@@ -1,0 +1,117 @@
+"""What was known of an instrument at a moment, against the rows that were written."""
+
+import pytest
+
+import outputs_made as made
+from breadboard.api.instants import iso
+from breadboard.model.decimals import price_text
+from breadboard.model.kinds import EventKind
+from breadboard.store.records import batch
+from scenarios.house import wait_for
+from unit.api.stored import LATER, ROWS, Stored, house
+
+__all__ = ["house"]
+
+TAPE = made.outputs(0, ROWS).tape
+QUOTES = TAPE.kind == EventKind.QUOTE
+
+
+def newest(kind: EventKind, instrument: int, moment: int) -> int:
+    """Return the place of the newest row of a kind by then."""
+    found = (TAPE.kind == kind) & (TAPE.instrument == instrument) & (TAPE.ts_recv <= moment)
+    return int(found.nonzero()[0][-1])
+
+
+@pytest.mark.parametrize("after_ns", [0, 1, 999_999, 1_000_003, 1_234_567_891])
+def test_the_best_offer_at_a_moment_is_that_of_the_newest_quote_received_by_then(house: Stored, after_ns: int) -> None:
+    moment = made.START + 500 * 1_000_003 + after_ns
+    for instrument, kind in ((1, EventKind.QUOTE), (0, EventKind.TRADE)):  # in the made market each has but one kind
+        row = newest(kind, instrument, moment)
+        answer = house.get(f"asof?symbol={made.SYMBOLS[instrument]}.BINANCE&ts={moment}").json()
+        part = answer["quote" if kind == EventKind.QUOTE else "trade"]
+        assert (part["offset"], part["ts_recv"]) == (row, iso(int(TAPE.ts_recv[row])))
+        assert part["age_ns"] == moment - int(TAPE.ts_recv[row])
+        if kind == EventKind.QUOTE:
+            assert answer["ask"] == price_text(int(TAPE.ask_price[row]), 0)
+            assert (answer["from"], answer["trade"], answer["age_ns"]) == ("quote", None, part["age_ns"])
+        else:
+            assert (answer["price"], answer["bid"]) == (price_text(int(TAPE.price[row]), 0), None)
+        assert answer["complete_through"] == {"offset": ROWS, "ts_engine": iso(LATER)}
+
+
+def test_a_moment_may_be_iso_and_the_venue_may_be_left_out_where_there_is_one(house: Stored) -> None:
+    moment = made.START + 10**9
+    one, other = (house.get(f"asof?symbol=ETHUSDT{more}") for more in (f"&ts={moment}", f".BINANCE&ts={iso(moment)}"))
+    assert one.json() == other.json()
+    assert one.json()["quote"]["offset"] == newest(EventKind.QUOTE, 1, moment)
+
+
+def test_a_book_that_is_newer_than_the_quote_gives_the_best_prices(house: Stored) -> None:
+    columns = (
+        "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, interval, state, bid_prices, bid_sizes, "
+        "ask_prices, ask_sizes"
+    )
+    stamp = f"fromUnixTimestamp64Nano({made.START + 2_500_000_000}, 'UTC')"
+    row = f"('BINANCE', 'ETHUSDT', {stamp}, {stamp}, 2501, 0, 'live', '1s', '{{}}', [10.5, 10.25], [1, 2], [11], [3])"
+    house.insert("depth_snapshots", columns, row.format("live"))
+    house.store.write("batches", batch(ROWS, ROWS + 1, 0, (LATER, LATER), {"depth_snapshots": 1}), "a book")
+    wait_for("the ledger", lambda: house.get("gaps?symbol=X.Y").json()["complete_through"]["offset"] > ROWS)
+    found = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={made.START + 2_500_000_000}&depth=2").json()
+    assert (found["from"], found["bid"], found["bid_size"], found["ask"]) == ("book", "10.5", "1", "11")
+    assert found["book"]["bids"] == [["10.5", "1"], ["10.25", "2"]]
+    later = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={made.START + 2_600_000_000}").json()
+    assert (later["from"], len(later["book"]["bids"])) == ("quote", 1)
+
+
+def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:
+    moment = made.START + 1
+    gaps = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment}").json()["gaps"]
+    assert [(gap["venue"], gap["symbol"], gap["reason"]) for gap in gaps][:1] == [("BINANCE", "", "disconnect")]
+    assert house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment + 3 * 10**9}").json()["gaps"] == []
+
+
+def test_before_the_first_and_of_what_nobody_knows_there_is_nothing(house: Stored) -> None:
+    before = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={made.START - 1}")
+    assert before.status_code == 404
+    assert "had been received by 2024-08-08T23:54:12.999999999Z" in before.json()["detail"]
+    unknown = house.get(f"asof?symbol=NOPE&ts={made.START}")
+    assert (unknown.status_code, unknown.json()["detail"]) == (404, "nothing of 'NOPE' is stored")
+
+
+def test_a_symbol_of_several_venues_has_to_be_chosen(house: Stored) -> None:
+    house.insert("instruments", "id, venue, symbol", "(7, 'OKX', 'SOLUSDT')")
+    answer = house.get(f"asof?symbol=SOLUSDT&ts={made.START}")
+    assert (answer.status_code, answer.json()["ids"]) == (409, ["SOLUSDT.BINANCE", "SOLUSDT.OKX"])
+
+
+def test_history_as_of_a_moment_has_what_had_been_received_and_no_more(house: Stored) -> None:
+    moment = made.START + 700 * 1_000_003
+    rows = house.get(f"history?symbol=BTCUSDT&kind=trades&asof={moment}&limit=5000").json()["data"]
+    wanted = (TAPE.kind == EventKind.TRADE) & (TAPE.instrument == 0) & (TAPE.ts_recv <= moment)
+    assert [row["offset"] for row in rows] == wanted.nonzero()[0].tolist()
+
+
+def test_bars_as_of_a_moment_are_those_concluded_by_then_and_lost_versions_are_counted(house: Stored) -> None:
+    columns = "venue, symbol, interval, ts_open, ts_close, open, high, low, close, trades, state, offset, version"
+    at = "fromUnixTimestamp64Nano({}, 'UTC')"
+    begin, close = (at.format(made.START // 10**9 * 10**9 - back * 10**9) for back in (60, 0))
+    other = at.format(made.START // 10**9 * 10**9 - 120 * 10**9)
+    house.store.command("SYSTEM STOP MERGES bar_versions")
+    for price, state, offset in ((10, "final", 100), (11, "corrected", 2000)):
+        row = (
+            f"('BINANCE', 'BTCUSDT', '1m', {begin}, {close}, 10, 12, 9, {price}, 3, '{state}', {offset}, {offset * 4})"
+        )
+        house.insert("bar_versions", columns, row)
+    house.insert(
+        "bar_versions", columns, f"('BINANCE', 'BTCUSDT', '1m', {other}, {begin}, 1, 1, 1, 1, 1, 'corrected', 2500, 1)"
+    )
+
+    def closes(offset: int) -> tuple[list[str], int]:
+        found = house.get(f"history?symbol=BTCUSDT&interval=1m&asof={made.START + offset * 1_000_003}").json()
+        return [row["close"] for row in found["data"]], found["replaced"]
+
+    assert closes(99) == ([], 2)
+    assert closes(100) == (["10"], 1)
+    assert closes(1999) == (["10"], 1)
+    assert closes(2000) == (["11"], 1)
+    assert closes(2999) == (["1", "11"], 0)

@@ -1,0 +1,40 @@
+"""Files that are exported: nothing in them is a formula (S11), and their names are ours (S12)."""
+
+import csv
+import io
+
+import pytest
+
+import outputs_made as made
+from unit.api.stored import Stored, house
+
+__all__ = ["house"]
+
+AT = f"fromUnixTimestamp64Nano({made.START}, 'UTC')"
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\0=1", "=cmd|' /C calc'!A0", '=HYPERLINK("http://x","y")']
+
+
+def test_of_five_hundred_formulas_in_stored_texts_none_reaches_a_spreadsheet_as_one(house: Stored) -> None:
+    texts = [f"{formula}{number}" for number in range(56) for formula in FORMULAS][:500]
+    rows = []
+    for number, text in enumerate(texts):
+        quoted = text.replace("\\", "\\\\").replace("'", "\\'").replace("\0", "\\0")
+        place = f"'BINANCE', 'BTCUSDT', {AT}, {AT}, {number}, 0, 'live', 'id{number}'"
+        rows.append(f"({place}, '{quoted}', 'rise', -1.5, '{quoted}')")
+    columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, alert_id, rule, kind, value, message"
+    house.insert("alerts", columns, *rows)
+    answer = house.get("alerts?format=csv")
+    assert answer.headers["content-disposition"] == 'attachment; filename="alerts.csv"'
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    lines = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [line["message"] for line in lines] == [f"'{text}" for text in texts]
+    assert [line["rule"] for line in lines] == [f"'{text}" for text in texts]
+    assert {line["value"] for line in lines} == {"-1.5"}
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow", "parquet"])
+@pytest.mark.parametrize("symbol", ["../../etc/passwd", "..%2f..%2fetc", "a.csv", "CON", "%2e%2e/x", "x" * 64])
+def test_the_name_of_an_export_is_ours_whatever_is_asked_for(house: Stored, form: str, symbol: str) -> None:
+    answer = house.get(f"gaps?symbol={symbol}&format={form}")
+    assert answer.status_code == 200
+    assert answer.headers["content-disposition"] == f'attachment; filename="gaps.{form}"'

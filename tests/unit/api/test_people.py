@@ -1,0 +1,170 @@
+"""Watchlists, rules and keys over REST, and how often one may ask."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from breadboard.config import ApiConfig
+from breadboard.model.rules import Rule, RuleSet
+from unit.api.keyed import Served, served
+
+LOCAL = ApiConfig()
+RISE = {"kind": "rise", "threshold": 2.5, "window": "5m", "symbols": ["@majors"]}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Served]:
+    configured = RuleSet((Rule(name="fixed", kind="gap"),), {"venue": ("*.BINANCE",)})
+    with served(tmp_path, LOCAL, rules=configured) as server:
+        yield server
+
+
+@pytest.fixture
+def client(here: Served) -> Iterator[httpx.Client]:
+    with here.client() as client:  # on loopback, without a key
+        yield client
+
+
+def wanted(here: Served) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(here.places.rules.read_bytes())
+    return found
+
+
+def test_watchlists_are_written_read_and_forgotten(here: Served, client: httpx.Client) -> None:
+    written = client.put("/api/v1/watchlists/majors", json={"symbols": ["BTCUSDT.BINANCE", "*.KRAKEN"]})
+    expected = {
+        "name": "majors",
+        "symbols": ["BTCUSDT.BINANCE", "*.KRAKEN"],
+        "from": "database",
+        "changed": "2023-11-14T22:13:20.000000000Z",
+    }
+    assert (written.status_code, written.json()) == (200, expected)
+    configured = {"name": "venue", "symbols": ["*.BINANCE"], "from": "configuration", "changed": None}
+    assert client.get("/api/v1/watchlists").json() == {"data": [expected, configured]}
+    assert wanted(here)["watchlists"] == {"venue": ["*.BINANCE"], "majors": ["BTCUSDT.BINANCE", "*.KRAKEN"]}
+    gone = client.delete("/api/v1/watchlists/majors")
+    assert (gone.status_code, gone.content) == (204, b"")
+    assert client.get("/api/v1/watchlists/majors").status_code == 404
+    assert client.delete("/api/v1/watchlists/venue").status_code == 409
+
+
+def test_a_rule_is_written_changed_and_removed_and_capture_is_left_word(here: Served, client: httpx.Client) -> None:
+    client.put("/api/v1/watchlists/majors", json={"symbols": ["BTCUSDT.BINANCE"]})
+    first = client.put("/api/v1/rules/btc up", json={"rule": RISE}).json()
+    assert (first["number"], first["sentence"]) == (
+        1,
+        "Tell me when the price of any of majors rises 2.5 % or more above its lowest within 5m.",
+    )
+    assert first["rule"] == {"name": "btc up", **RISE}
+    here.clock.advance(10**9)
+    second = client.put("/api/v1/rules/btc up", json={"rule": {**RISE, "threshold": 3}}).json()
+    assert second["version"] != first["version"]
+    again = client.put("/api/v1/rules/btc up", json={"rule": {**RISE, "threshold": 3}}).json()
+    assert again["number"] == 2, "the same words are no new version"
+    assert [rule["name"] for rule in wanted(here)["rules"]] == ["fixed", "btc up"]
+    one = client.get("/api/v1/rules/btc up").json()
+    assert [(old["number"], old["rule"]["threshold"], old["changed"]) for old in one["history"]] == [
+        (1, 2.5, "2023-11-14T22:13:20.000000000Z"),
+        (2, 3, "2023-11-14T22:13:21.000000000Z"),
+    ]
+    listed = client.get("/api/v1/rules").json()["data"]
+    assert [(rule["name"], rule["number"], rule["from"]) for rule in listed] == [
+        ("btc up", 2, "database"),
+        ("fixed", None, "configuration"),
+    ]
+    in_the_way = client.delete("/api/v1/watchlists/majors")
+    assert (in_the_way.status_code, in_the_way.json()["detail"]) == (409, "a rule watches 'majors'")
+    assert client.delete("/api/v1/rules/btc up").status_code == 204
+    assert client.get("/api/v1/rules/btc up").status_code == 404
+    assert [rule["name"] for rule in wanted(here)["rules"]] == ["fixed"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "detail"),
+    [
+        ({"kind": "rise"}, "this: rule 'x': a rule of kind rise needs a threshold"),
+        ({"kind": "odd"}, "this: rule 'x': there is no kind 'odd'"),
+        ({**RISE, "symbols": ["@none"]}, "this: rule 'x': there is no watchlist 'none'"),
+        ({"kind": "gap", "colour": 1}, "this: rule 'x' is wrong: Object contains unknown field `colour`"),
+        ({"kind": "gap", "name": "y"}, "the rule is called 'y', and its place 'x'"),
+        ({"kind": "expression", "window": "1m", "expression": "ofi > 5.0"}, "this: rule 'x': the feature 'ofi' is not"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_a_sentence_and_a_hint_and_changes_nothing(
+    here: Served, client: httpx.Client, rule: dict[str, Any], detail: str
+) -> None:
+    answer = client.put("/api/v1/rules/x", json={"rule": rule})
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert answer.json()["detail"].startswith(detail)
+    assert answer.json()["hint"]
+    assert [one["name"] for one in client.get("/api/v1/rules").json()["data"]] == ["fixed"]
+    assert not here.places.rules.exists()
+
+
+def test_what_is_configured_or_oddly_named_is_refused(client: httpx.Client) -> None:
+    assert client.put("/api/v1/rules/fixed", json={"rule": {"kind": "halt"}}).status_code == 409
+    assert client.delete("/api/v1/rules/fixed").status_code == 409
+    for name in ("a" * 65, "%00", "%1b"):
+        assert client.put(f"/api/v1/watchlists/{name}", json={"symbols": ["A.X"]}).status_code == 422
+        assert client.put(f"/api/v1/rules/{name}", json={"rule": {"kind": "gap"}}).status_code == 422
+    bodies: list[dict[str, Any]] = [
+        {"symbols": []},
+        {"symbols": ["no venue"]},
+        {"symbols": "A.X"},
+        {},
+        {"symbols": ["A.X"], "more": 1},
+    ]
+    for body in bodies:
+        assert client.put("/api/v1/watchlists/x", json=body).status_code == 422
+
+
+def test_keys_are_made_listed_and_revoked(client: httpx.Client) -> None:
+    made = client.post("/api/v1/keys", json={"name": "ada", "scope": "write", "days": 7})
+    assert made.status_code == 201
+    key = made.json()
+    assert (key["scope"], key["expires"], key["holds"]) == ("write", "2023-11-21T22:13:20.000000000Z", True)
+    told = {name: value for name, value in key.items() if name != "key"}
+    assert client.get("/api/v1/keys").json() == {"data": [told]}
+    assert client.delete(f"/api/v1/keys/{key['id']}").status_code == 204
+    assert client.delete(f"/api/v1/keys/{key['id']}").status_code == 404
+    assert [one["holds"] for one in client.get("/api/v1/keys").json()["data"]] == [False]
+    for body in ({"name": ""}, {"name": "x", "scope": "root"}, {"name": "x", "days": 0}, {"name": "\x1b"}):
+        assert client.post("/api/v1/keys", json=body).status_code == 422
+
+
+def test_who_asks_too_often_waits_and_nobody_else_does(tmp_path: Path) -> None:
+    with served(tmp_path, ApiConfig(hosts=("desk.example.com",))) as here:
+        keys = [here.key("ada"), here.key("bob")]
+        with here.client(keys[0]) as ada, here.client(keys[1]) as bob, here.client("bb_x_y") as nobody:
+            assert [ada.get("/api/v1/rules").status_code for _ in range(20)] == [200] * 20
+            refused = ada.get("/api/v1/rules")
+            assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+            assert bob.get("/api/v1/rules").status_code == 200
+            assert [nobody.get("/api/v1/rules").status_code for _ in range(21)] == [401] * 20 + [429]
+            assert [ada.get("/health").status_code for _ in range(30)] == [200] * 30
+            here.clock.advance(1_000_000_000)
+            assert [ada.get("/api/v1/rules").status_code for _ in range(2)] == [200, 429]
+            here.clock.advance(60 * 10**9)
+            assert [ada.get("/api/v1/rules").status_code for _ in range(21)] == [200] * 20 + [429]
+
+
+def test_names_of_ours_are_those_that_are_configured(tmp_path: Path) -> None:
+    with served(tmp_path, ApiConfig(host="0.0.0.0", hosts=("desk.example.com",))) as here:
+        for host, status in (("desk.example.com", 200), ("DESK.example.com:443", 200), ("evil.example", 403)):
+            assert httpx.get(f"{here.address}/health", headers={"Host": host}).status_code == status
+        refused = httpx.get(f"{here.address}/health", headers={"Host": "10.0.0.7:8080"})
+        assert refused.json()["hint"].startswith('[api] hosts = ["10.0.0.7"]')
+
+
+def test_commands_on_this_machine_have_a_key_of_their_own_for_this_run(tmp_path: Path) -> None:
+    with served(tmp_path, ApiConfig(hosts=("desk.example.com",))) as here:
+        key = here.places.house_key()
+        assert (here.places.run / "house.key").stat().st_mode & 0o777 == 0o600
+        with here.client(key) as client:
+            assert {client.get("/api/v1/keys").status_code for _ in range(100)} == {200}, "and are not counted"
+        with here.client(key[:-1]) as client:
+            assert client.get("/api/v1/keys").status_code == 401

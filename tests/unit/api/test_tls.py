@@ -1,0 +1,166 @@
+"""TLS of our own: who is believed, what a browser is given over it, and what is no certificate."""
+
+import re
+import ssl
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin
+
+from breadboard.app import access, client, up
+from breadboard.app.access import certificate, here, refuse_open, unencrypted
+from breadboard.app.places import Places
+from breadboard.client import Client
+from breadboard.client.errors import Unreachable
+from breadboard.config import ApiConfig, Config, FeedConfig
+from breadboard.config_file import load
+from breadboard.errors import NotRunning, UsageError
+from certificates import Pair, locked, signed
+from unit.api.keyed import Served, served
+
+HOST = "desk.example.com"
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return signed(tmp_path_factory.mktemp("pair"), HOST)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Iterator[Served]:
+    cert, key = pair.tls
+    api = ApiConfig(host="0.0.0.0", hosts=(HOST,), tls_cert=cert, tls_key=key, requests_per_minute=60_000, burst=1_000)
+    with served(tmp_path_factory.mktemp("data"), api) as server:
+        yield server
+
+
+def believing(pair: Pair) -> ssl.SSLContext:
+    """Return what believes the authority, and looks at the name."""
+    return ssl.create_default_context(cafile=pair.authority)
+
+
+def test_a_session_over_tls_is_a_secure_one_and_opens_sockets_for_pages_of_tls(desk: Served, pair: Pair) -> None:
+    assert desk.address.startswith("https://127.0.0.1:")
+    key = desk.key("ada", "write")
+    desk.clock.mono_ns += 2 * 10**9
+    port = desk.address.rpartition(":")[2]
+    ours = f"https://127.0.0.1:{port}"
+    believes = believing(pair)
+    believes.check_hostname = False
+    with httpx.Client(base_url=desk.address, verify=believes) as browser:
+        assert browser.get("/docs", headers={"Accept": "text/html"}).headers["location"] == "/login?next=/docs"
+        answer = browser.post("/login", data={"key": key}, headers={"Origin": ours})
+        cookie = answer.headers["set-cookie"]
+        assert re.fullmatch(
+            r"__Host-breadboard_8080=[\w-]{43}; Max-Age=43200; Path=/; HttpOnly; SameSite=Strict; Secure", cookie
+        )
+        shows = {"Cookie": cookie.partition(";")[0]}
+        for origin, status in ((ours, 201), (ours.replace("https", "http"), 403)):
+            assert browser.post("/api/v1/tickets", headers={"Origin": origin}).status_code == status
+    address = f"{desk.address.replace('https', 'wss')}/ws/realtime"
+    with connect(address, ssl=believes, origin=Origin(ours), additional_headers=shows) as socket:
+        socket.send("{}")
+        assert "error" in str(socket.recv())
+    plain = Origin(ours.replace("https", "http"))
+    with pytest.raises(InvalidStatus), connect(address, ssl=believes, origin=plain, additional_headers=shows):
+        pass
+
+
+def test_plain_http_is_not_spoken_beside_it(desk: Served) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(desk.address.replace("https", "http") + "/health")
+
+
+def test_pages_believe_the_servers_own_certificate_and_no_other_of_the_same_authority(
+    desk: Served, pair: Pair, tmp_path: Path
+) -> None:
+    key = desk.key("ada")
+    desk.clock.mono_ns += 2 * 10**9
+    own = certificate(desk.config.api)
+    assert own.count("BEGIN CERTIFICATE") == 1, "its own, and not what leads to its authority"
+    with Client(desk.address, key, certificate=own) as asks:
+        assert asks.stocks().data == []
+    other = signed(tmp_path, HOST).cert.read_text()
+    for wrong in (other.partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n", ""):
+        with Client(desk.address, key, certificate=wrong) as asks, pytest.raises(Unreachable):
+            asks.stocks()
+    assert pair.authority.read_text() not in own
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_what_stands_around_a_certificate_is_none_of_it(pair: Pair, tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "desk.pem").write_bytes("# Bücher GmbH\n".encode(encoding) + pair.cert.read_bytes())
+    api = ApiConfig(tls_cert=str(tmp_path / "desk.pem"), tls_key=str(pair.key))
+    refuse_open(Config(data_dir=str(tmp_path), api=api), Places(tmp_path))
+    assert certificate(api) == certificate(ApiConfig(tls_cert=str(pair.cert), tls_key=str(pair.key)))
+    assert certificate(api).startswith("-----BEGIN CERTIFICATE-----")
+
+
+def test_commands_on_this_machine_reach_it(desk: Served) -> None:
+    assert client.get(desk.address, "/health")[0] == 200
+    assert client.get_json(desk.address, "/api/v1/stocks", key=desk.places.house_key()) == {"data": [], "unknown": []}
+    with pytest.raises(NotRunning):
+        client.get("https://127.0.0.1:9", "/health")
+
+
+def test_files_are_found_beside_the_configuration_and_one_alone_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "breadboard.toml"
+    path.write_text('[api]\ntls_cert = "tls/desk.pem"\ntls_key = "/etc/desk.key"\n')
+    assert load(path).api.tls == (f"{tmp_path}/tls/desk.pem", "/etc/desk.key")
+    for given, missing in (("tls_cert", "tls_key"), ("tls_key", "tls_cert")):
+        path.write_text(f'[api]\n{given} = "desk.pem"\n')
+        with pytest.raises(UsageError, match=f"`{given}` without `{missing}`"):
+            load(path)
+    assert load(None).api.tls is None
+
+
+def test_what_no_server_can_show_is_refused_before_anything_starts(tmp_path: Path, pair: Pair) -> None:
+    other = signed(tmp_path / "other", HOST)
+    (tmp_path / "text.pem").write_text("no certificate")
+    cert, key = pair.tls
+    wrong = {
+        (str(tmp_path / "none.pem"), key): "No such file or directory",
+        (str(tmp_path / "text.pem"), key): "cannot be used",
+        (cert, str(other.key)): "KEY_VALUES_MISMATCH",
+        (cert, str(locked(pair.key))): "cannot be used",
+        (key, cert): "cannot be used",
+    }
+    for (one, two), said in wrong.items():
+        config = Config(data_dir=str(tmp_path), api=ApiConfig(tls_cert=one, tls_key=two))
+        with pytest.raises(UsageError, match=said) as refused:
+            refuse_open(config, Places(config.root))
+        assert "BEGIN" not in refused.value.sentence + refused.value.hint
+    refuse_open(Config(data_dir=str(tmp_path), api=ApiConfig(tls_cert=cert, tls_key=key)), Places(tmp_path))
+
+
+TLS = {"tls_cert": "c", "tls_key": "k"}
+
+
+@pytest.mark.parametrize(
+    ("api", "address", "said"),
+    [
+        (ApiConfig(), "http://127.0.0.1:8080", []),
+        (ApiConfig(hosts=("a.b",)), "http://127.0.0.1:8080", ["open"]),
+        (ApiConfig(host="0.0.0.0"), "http://127.0.0.1:8080", ["open", "careful", "hint"]),
+        (ApiConfig(host="::"), "http://[::1]:8080", ["open", "careful", "hint"]),
+        (ApiConfig(host="192.0.2.1", **TLS), "https://192.0.2.1:8080", ["open"]),  # type: ignore[arg-type]
+        (ApiConfig(**TLS), "https://127.0.0.1:8080", []),  # type: ignore[arg-type]
+    ],
+)
+def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
+    api: ApiConfig, address: str, said: list[str]
+) -> None:
+    assert here(api) == address
+    assert unencrypted(api) == ("careful" in said)
+    assert access.keyed(api) == ("open" in said)
+    lines: list[str] = []
+    up._greet(address, Config(api=api, feeds=(FeedConfig(venue="x", symbols=("A",)),)), False, lines.append)
+    words = [line.split()[0] for line in lines]
+    assert [word for word in words if word in ("open", "careful", "hint")] == said
+    if "careful" in said:
+        assert f"careful    over plain HTTP keys travel to and from {api.host} for all between to read" in lines
+    assert f"page       {address}/" in lines
