@@ -1,0 +1,300 @@
+"""The same client for programs on an event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+import httpx
+
+from breadboard.client import asking, frames, people, recorded, rows
+from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks
+from breadboard.client.door import Door, pause_s
+from breadboard.client.errors import ClientError, refused
+from breadboard.client.instants import When
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from breadboard.client.stream import AsyncStream
+
+T = TypeVar("T")
+R = TypeVar("R", bound=rows.Row)
+
+
+class AsyncClient:
+    """``Client`` for an event loop: the same questions, awaited; use it in an ``async with`` block, or ``close`` it.
+
+    Without arguments: ``BREADBOARD_ADDRESS`` or this machine's port 8080, and ``BREADBOARD_KEY`` or no key. Every
+    method raises Unreachable, Refused or Unreadable (``breadboard.client.errors``), each a sentence and a hint. A
+    question is asked up to three times where asking again is harmless and may help.
+    """
+
+    def __init__(self, address: str | None = None, api_key: str | None = None, *, timeout_s: float = 60.0) -> None:
+        self._door = Door.of(address, api_key)
+        self._http = httpx.AsyncClient(timeout=timeout_s, **self._door.options)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._door.address!r})"
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    @property
+    def address(self) -> str:
+        """The server's address."""
+        return self._door.address
+
+    # As it is now.
+
+    async def stocks(self, symbols: Iterable[str] | str | None = None) -> Stocks:
+        """Return instruments as they are now: all, or those named."""
+        return await self._ask(asking.stocks(symbols))
+
+    async def stock(self, symbol: str) -> rows.Stock:
+        """Return one instrument with the top of its book. Raises NotFound, or Ambiguous with ``ids``."""
+        return await self._ask(asking.stock(symbol))
+
+    async def book(self, symbol: str, depth: int = 20) -> rows.Book:
+        """Return a book, best levels first. Raises NotFound, or Ambiguous with ``ids``."""
+        return await self._ask(asking.book(symbol, depth))
+
+    async def feeds(self) -> list[rows.Feed]:
+        """Return how every source is."""
+        return await self._ask(asking.feeds())
+
+    async def lag(self) -> LagTable:
+        """Return the lag of every feed and hop."""
+        return await self._ask(asking.lag())
+
+    async def status(self) -> dict[str, Any]:
+        """Return how the house is; ``reasons`` are sentences that say why it is not well."""
+        return await self._ask(asking.status())
+
+    # As it was.
+
+    def history(
+        self,
+        symbol: str,
+        kind: Kind = "bars",
+        *,
+        interval: str | None = "1m",
+        start: When | None = None,
+        end: When | None = None,
+        asof: When | None = None,
+        adjusted: bool | None = None,
+        venue: str | None = None,
+        page: int = asking.PAGE,
+    ) -> "AsyncPages[Any]":
+        """Return stored bars, trades, quotes or books, oldest first; nothing is asked until they are read.
+
+        ``start`` is inclusive, ``end`` is not. ``asof``: as it was known then. ``page``: rows of one request.
+        """
+        return AsyncPages(self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue), page)
+
+    async def asof(self, symbol: str, ts: When) -> recorded.AsOf:
+        """Return best bid and ask, last trade and book of an instrument as of a moment."""
+        return await self._ask(asking.asof(symbol, ts))
+
+    def alerts(
+        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+    ) -> "AsyncPages[recorded.Alert]":
+        """Return alerts, oldest first."""
+        return AsyncPages(self._ask, asking.stored("alerts", recorded.Alert, symbol, start, end, venue))
+
+    def gaps(
+        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+    ) -> "AsyncPages[recorded.GapRow]":
+        """Return intervals in which something may be missing, oldest first."""
+        return AsyncPages(self._ask, asking.stored("gaps", recorded.GapRow, symbol, start, end, venue))
+
+    def features(
+        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+    ) -> "AsyncPages[recorded.Feature]":
+        """Return features, oldest first."""
+        return AsyncPages(self._ask, asking.stored("features", recorded.Feature, symbol, start, end, venue))
+
+    def anomalies(
+        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+    ) -> "AsyncPages[recorded.Anomaly]":
+        """Return anomalies, oldest first."""
+        return AsyncPages(self._ask, asking.stored("anomalies", recorded.Anomaly, symbol, start, end, venue))
+
+    def opportunities(
+        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+    ) -> "AsyncPages[recorded.Opportunity]":
+        """Return opportunities, oldest first."""
+        return AsyncPages(self._ask, asking.stored("opportunities", recorded.Opportunity, symbol, start, end, venue))
+
+    async def sql(self, query: str) -> Answer:
+        """Ask in SQL, read-only and bounded. Raises BadQuestion for anything else."""
+        return await self._ask(asking.sql(query))
+
+    async def sql_arrow(self, query: str) -> "pa.Table":
+        """Ask in SQL, and return an Arrow table."""
+        return frames.arrow([await self._ask(asking.sql_arrow(query))])
+
+    # What people keep.
+
+    async def watchlists(self) -> list[people.Watchlist]:
+        """Return all watchlists."""
+        return await self._ask(asking.watchlists())
+
+    async def watchlist(self, name: str) -> people.Watchlist:
+        """Return one watchlist. Raises NotFound."""
+        return await self._ask(asking.watchlist(name))
+
+    async def put_watchlist(self, name: str, symbols: Iterable[str]) -> None:
+        """Keep these symbols under a name, in place of any before."""
+        await self._ask(asking.put_watchlist(name, symbols))
+
+    async def delete_watchlist(self, name: str) -> None:
+        """Forget a watchlist. Raises NotFound."""
+        await self._ask(asking.delete_watchlist(name))
+
+    async def rules(self) -> list[people.Rule]:
+        """Return all alert rules."""
+        return await self._ask(asking.rules())
+
+    async def rule(self, name: str) -> people.Rule:
+        """Return one rule with its versions. Raises NotFound."""
+        return await self._ask(asking.rule(name))
+
+    async def put_rule(self, name: str, rule: Mapping[str, Any]) -> None:
+        """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense."""
+        await self._ask(asking.put_rule(name, rule))
+
+    async def delete_rule(self, name: str) -> None:
+        """Take a rule away. Raises NotFound."""
+        await self._ask(asking.delete_rule(name))
+
+    async def test_rule(
+        self, rule: Mapping[str, Any], *, start: When | None = None, end: When | None = None
+    ) -> people.Trial:
+        """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense."""
+        return await self._ask(asking.test_rule(rule, start, end))
+
+    async def keys(self) -> list[people.Key]:
+        """Return all API keys, without their secrets."""
+        return await self._ask(asking.keys())
+
+    async def make_key(self, **wanted: object) -> people.Key:
+        """Make an API key; ``key`` of the answer is its secret, told this once."""
+        return await self._ask(asking.make_key(wanted))
+
+    async def delete_key(self, identity: str) -> None:
+        """Take an API key away: it opens nothing from now on."""
+        await self._ask(asking.delete_key(identity))
+
+    # As it happens.
+
+    def stream(
+        self,
+        symbols: Iterable[str] | str = "*",
+        channels: Iterable[str] | str = ("quote",),
+        hz: float = 10.0,
+        *,
+        fields: Iterable[str] | None = None,
+        depth: int | None = None,
+    ) -> "AsyncStream":
+        """Return what happens from now on: see ``breadboard.client.stream.AsyncStream``."""
+        from breadboard.client.messages import wanted
+        from breadboard.client.stream import AsyncStream
+
+        return AsyncStream(self._door, wanted(symbols, channels, hz, fields, depth), self._ticket)
+
+    async def _ticket(self) -> str | None:
+        return (await self._ask(asking.ticket())).ticket if self._door.key else None
+
+    async def _ask(self, ask: Ask[T]) -> T:
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                answer = await self._sent(ask)
+                return ask.read(answer.content, answer.headers.get("x-next-cursor"))
+            except ClientError as error:
+                wait = pause_s(error, tried, safe=ask.safe)
+                if wait is None:
+                    raise
+            await asyncio.sleep(wait)
+
+    async def _sent(self, ask: Ask[T]) -> httpx.Response:
+        headers = {"Content-Type": "application/json"} if ask.body is not None else {}
+        try:
+            answer = await self._http.request(
+                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=headers
+            )
+        except httpx.RequestError as error:
+            raise self._door.unreachable(error) from None
+        if not answer.is_success:
+            raise refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
+        return answer
+
+
+class AsyncPages(Generic[R]):
+    """Rows that come in pages, asked for as they are read: iterate with ``async for``, or take them all as a table.
+
+    Each iteration asks anew. ``rows_read`` and ``requests`` say what the last one has cost so far.
+    """
+
+    def __init__(self, ask: Callable[[Ask[Any]], Awaitable[Any]], wanted: AskPages[R], page: int = asking.PAGE) -> None:
+        self._ask = ask
+        self._wanted = wanted
+        self._page = page
+        self.rows_read = 0
+        self.requests = 0
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        async for page in self.pages():
+            for row in page:
+                yield row
+
+    async def pages(self) -> AsyncIterator[list[R]]:
+        """Yield the rows a page at a time."""
+        cursor: str | None = None
+        self.rows_read = self.requests = 0
+        while True:
+            found = await self._ask(self._wanted.rows(cursor, self._page))
+            self.rows_read, self.requests = self.rows_read + len(found.data), self.requests + 1
+            yield found.data
+            if (cursor := found.next) is None:
+                return
+
+    async def rows(self) -> list[R]:
+        """Return all rows."""
+        return [row async for row in self]
+
+    async def arrow(self) -> "pa.Table":
+        """Return all rows as one Arrow table, prices and sizes as decimals."""
+        parts = list[bytes]()
+        cursor: str | None = None
+        self.requests = 0
+        while True:
+            part, cursor = await self._ask(self._wanted.arrow(cursor, self._page))
+            parts.append(part)
+            self.requests += 1
+            if cursor is None:
+                break
+        table = frames.arrow(parts)
+        self.rows_read = table.num_rows
+        return table
+
+    async def polars(self) -> "pl.DataFrame":
+        """Return all rows as a polars frame. Raises MissingPackage where polars is not installed."""
+        return frames.polars(await self.arrow())
+
+    async def pandas(self) -> "pd.DataFrame":
+        """Return all rows as a pandas frame on Arrow's types. Raises MissingPackage where pandas is not installed."""
+        return frames.pandas(await self.arrow())

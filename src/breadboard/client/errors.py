@@ -1,0 +1,111 @@
+"""What can go wrong when a server is asked.
+
+BreadboardError                 one sentence and a hint that can be pasted
+└── ClientError
+    ├── Unreachable             nobody answers at the address, or the connection broke
+    ├── Refused                 the server answered with a problem document: `status`, `members`
+    │   ├── BadQuestion         400, 413, 414, 415, 422: asked once more, it is refused once more
+    │   ├── NotAllowed          401, 403: a key is missing, wrong, or for other things
+    │   ├── NotFound            404
+    │   ├── Ambiguous           409: `ids` are what to choose from
+    │   ├── Busy                429, 503: `retry_after_s` from now it may be answered; 504: it took too long
+    │   └── ServerDefect        any other: the server's log has it
+    ├── Unreadable              the answer is none that this client knows
+    ├── StreamRefused           the server does not push what was asked for
+    └── MissingPackage          polars or pandas is not installed
+"""
+
+from typing import Any, Final
+
+import msgspec
+
+from breadboard.errors import BreadboardError
+
+
+class ClientError(BreadboardError):
+    """A question to a server that got no answer."""
+
+
+class Unreachable(ClientError):
+    """Nobody answers at the address, or the connection broke."""
+
+    def __init__(self, sentence: str, *, hint: str = "breadboard up") -> None:
+        super().__init__(sentence, hint=hint, transient=True)
+
+
+class Refused(ClientError):
+    """The server answered with a problem document. The sentence and the hint are the server's."""
+
+    def __init__(
+        self, status: int, sentence: str, *, hint: str = "", retry_after_s: float = 0.0, members: dict[str, Any]
+    ) -> None:
+        super().__init__(sentence, hint=hint, transient=status in _LATER)
+        self.status = status
+        self.retry_after_s = retry_after_s
+        self.members = members
+
+
+class BadQuestion(Refused):
+    """The question makes no sense to the server."""
+
+
+class NotAllowed(Refused):
+    """A key is missing, wrong, or for other things."""
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+
+class Ambiguous(Refused):
+    """Several things have that name."""
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What to choose from."""
+        return tuple(self.members.get("ids", ()))
+
+
+class Busy(Refused):
+    """The server has too much to do, or the question took too long."""
+
+
+class ServerDefect(Refused):
+    """The server failed."""
+
+
+class Unreadable(ClientError):
+    """The answer is none that this client knows."""
+
+
+class StreamRefused(ClientError):
+    """The server does not push what was asked for."""
+
+
+class MissingPackage(ClientError):
+    """A package that only this question needs is not installed."""
+
+
+_LATER: Final = frozenset({429, 503})
+"""Nothing was done, and asked once more it may be. A question that took too long is not asked again by itself."""
+_KINDS: Final[dict[int, type[Refused]]] = {
+    **dict.fromkeys((400, 413, 414, 415, 422), BadQuestion),
+    **dict.fromkeys((401, 403), NotAllowed),
+    404: NotFound,
+    409: Ambiguous,
+    **dict.fromkeys((*_LATER, 504), Busy),
+}
+_OURS: Final = frozenset({"type", "title", "status", "detail", "hint"})
+
+
+def refused(status: int, body: bytes, retry_after: str | None) -> Refused:
+    """Return the error that an answer other than 2xx means. Any body makes one: a proxy may have written it."""
+    try:
+        document = msgspec.json.decode(body, type=dict[str, Any])
+    except msgspec.DecodeError:
+        document = {}
+    sentence = str(document.get("detail") or document.get("title") or f"the server answered with status {status}")
+    wait = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
+    members = {name: value for name, value in document.items() if name not in _OURS}
+    kind = _KINDS.get(status, ServerDefect)
+    return kind(status, sentence, hint=str(document.get("hint", "")), retry_after_s=wait, members=members)

@@ -1,0 +1,51 @@
+"""Moments with all their nanoseconds: an integer that can also say itself."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Instant(int):
+    """Nanoseconds since 1970 UTC. An ``int`` in every sum and comparison; in print, ISO 8601 with nine decimals."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(value: "int | str | datetime") -> "Instant":
+        """Return the instant of ns, of ISO 8601 text (UTC where it names no zone), or of a datetime.
+
+        Digits behind the ninth decimal are cut off. Raises ValueError for text that is no time.
+        """
+        if isinstance(value, int):
+            return Instant(value)
+        if isinstance(value, datetime):
+            moment = value if value.tzinfo else value.replace(tzinfo=UTC)
+            return Instant((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
+        head, dot, tail = value.partition(".")
+        digits = tail[: len(tail) - len(tail.lstrip("0123456789"))] if dot else ""
+        moment = datetime.fromisoformat(head + tail[len(digits) :])
+        return Instant(Instant.of(moment) + int(digits[:9].ljust(9, "0")))
+
+    @property
+    def datetime(self) -> datetime:
+        """The moment as an aware datetime, which holds microseconds and no more."""
+        return _EPOCH + timedelta(microseconds=int(self) // 1000)
+
+    def __str__(self) -> str:
+        seconds, rest = divmod(int(self), 1_000_000_000)
+        return f"{_EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+    def __repr__(self) -> str:
+        return f"Instant({self})"
+
+
+When = int | str | datetime
+"""How a caller may say a time: ns since 1970, ISO 8601 (UTC where it names no zone), or a datetime."""
+
+
+def asked(when: When | None) -> str | None:
+    """Return a time as a query parameter. Text goes as it is: the server refuses what is none, with a hint."""
+    if when is None or isinstance(when, str):
+        return when
+    return str(int(Instant.of(when)))

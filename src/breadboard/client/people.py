@@ -1,0 +1,67 @@
+"""What people have set: watchlists, rules, keys; see ``rows`` for numbers and times."""
+
+from typing import Any
+
+import msgspec
+
+from breadboard.client.instants import Instant
+from breadboard.client.rows import Row
+
+
+class Watchlist(Row, frozen=True, kw_only=True):
+    """Names of instruments under a name of their own, which rules call ``@name``."""
+
+    name: str
+    symbols: tuple[str, ...] = ()
+    changed: Instant | None = None
+
+
+class Rule(Row, frozen=True, kw_only=True):
+    """What somebody wants to be told of. ``rule`` has the keys of a ``[[rules]]`` table in TOML."""
+
+    name: str
+    number: int | None = None
+    version: str = ""
+    sentence: str = ""
+    rule: dict[str, Any] = msgspec.field(default_factory=dict)
+    changed: Instant | None = None
+    history: tuple[dict[str, Any], ...] = ()
+    """Its versions, of a single rule only."""
+
+
+class Trial(Row, frozen=True, kw_only=True):
+    """What a rule would have told."""
+
+    sentence: str = ""
+    fires: int
+    days: float | None = None
+    first: Instant | None = None
+    last: Instant | None = None
+    alerts: tuple[dict[str, Any], ...] = ()
+
+
+class Key(Row, frozen=True, kw_only=True):
+    """An API key, without its secret, which is told once, when it is made."""
+
+    id: str
+    name: str = ""
+    scope: str | None = None
+    scopes: tuple[str, ...] = ()
+    created: Instant | None = None
+    expires: Instant | None = None
+    used: Instant | None = None
+    key: str | None = None
+    """The secret, in the answer that made it."""
+
+    def __repr__(self) -> str:
+        return f"Key(id={self.id!r}, name={self.name!r}, key={'***' if self.key else None})"
+
+
+class Ticket(Row, frozen=True, kw_only=True):
+    """Opens one WebSocket, once, soon."""
+
+    ticket: str
+    expires: Instant | None = None
+
+    def __repr__(self) -> str:
+        return f"Ticket(expires={self.expires!r})"

@@ -1,0 +1,173 @@
+"""What happens, as it happens: iterators over a WebSocket that is opened again whenever it is lost."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, closing
+from types import TracebackType
+from typing import Any, Final, Self
+from urllib.parse import quote
+
+from websockets.asyncio.client import connect as connect_async
+from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.sync.client import connect as connect_sync
+
+from breadboard.client.conversation import Conversation
+from breadboard.client.door import Door
+from breadboard.client.errors import ClientError, Refused, Unreachable, refused
+from breadboard.client.messages import Subscribed, Wanted
+from breadboard.client.told import StreamRow
+
+SILENCE_S: Final = 5.0
+"""A connection without any message for so long is lost: a heartbeat comes each second."""
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+LONGEST_MESSAGE: Final = 64 << 20
+"""Bytes; the snapshot of ten thousand instruments has six million."""
+_OPTIONS: Final[dict[str, Any]] = {
+    "max_size": LONGEST_MESSAGE,
+    "compression": None,  # it costs more than it saves where most streams are: on one machine
+    "open_timeout": 10.0,
+}
+
+
+class _Line:
+    """What the two streams have in common: everything but how they wait."""
+
+    def __init__(self, door: Door, wanted: tuple[Wanted, bool]) -> None:
+        self._door = door
+        self._talk = Conversation(*wanted)
+        self._failed = 0
+
+    @property
+    def subscribed(self) -> Subscribed | None:
+        """What the server agreed to tell; ``unknown`` are names that no instrument has (yet)."""
+        return self._talk.subscribed
+
+    def _options(self) -> dict[str, Any]:
+        return {**_OPTIONS, **({} if self._door.options["trust_env"] else {"proxy": None})}
+
+    def _url(self, ticket: str | None) -> str:
+        return self._door.socket + (f"?ticket={quote(ticket, safe='')}" if ticket else "")
+
+    def _pause(self, error: Exception) -> float:
+        """Return how long to wait before the next attempt; raise where none would help, or the first one failed."""
+        reason = _reason(error)
+        if self._talk.subscribed is None or not reason.transient:
+            raise reason if isinstance(reason, Refused) else self._door.unreachable(error)
+        longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**self._failed)
+        self._failed += 1
+        return longest * (0.5 + random.random())  # noqa: S311 - so that clients of one server do not all come at once
+
+
+def _reason(error: Exception) -> ClientError:
+    """Return what an error of a connection means."""
+    if isinstance(error, ClientError):
+        return error
+    if isinstance(error, InvalidStatus):
+        answer = error.response
+        return refused(answer.status_code, bytes(answer.body or b""), answer.headers.get("retry-after"))
+    return Unreachable(str(error) or type(error).__name__)
+
+
+class Stream(_Line):
+    """Rows of the wanted channels, for ever; use it in a ``with`` block, or ``close`` it. For one thread.
+
+    ``quote`` gives ``Tick`` rows (all first, then those that changed, the newest of each), ``trade`` every ``Trade``,
+    ``alert`` every ``Alert``, ``book`` ``Book``, ``lag`` ``Lag``, ``status`` a ``Status`` each second. A lost
+    connection is opened again after 0.5 to 12 seconds, and the trades go on where they ended; where any is missing, a
+    ``Gap`` comes in its place. Raises Unreachable where the first connection fails, StreamRefused for what the server
+    does not push, NotAllowed for a key that is refused.
+    """
+
+    def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], str | None]) -> None:
+        super().__init__(door, wanted)
+        self._ticket = ticket
+        self._rows = self._run()
+
+    def __iter__(self) -> Iterator[StreamRow]:
+        return self
+
+    def __next__(self) -> StreamRow:
+        row: StreamRow = next(self._rows)
+        return row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; no row comes any more."""
+        self._rows.close()
+
+    def _run(self) -> Any:  # noqa: ANN401 - a generator of StreamRow
+        while True:
+            try:
+                with closing(self._connection()) as rows:
+                    yield from rows
+            except (OSError, WebSocketException, Refused, Unreachable) as error:
+                wait = self._pause(error)
+            time.sleep(wait)
+
+    def _connection(self) -> Any:  # noqa: ANN401 - a generator of StreamRow
+        """Yield the rows of one connection until it is lost, which is an error."""
+        with connect_sync(self._url(self._ticket()), **self._options()) as socket:
+            for frame in self._talk.opened():
+                socket.send(frame)
+            while True:
+                found = self._talk.take(socket.recv(SILENCE_S))
+                self._failed = 0
+                yield from found
+
+
+class AsyncStream(_Line):
+    """``Stream`` for an event loop; use it in an ``async with`` block, or ``close`` it. For one task."""
+
+    def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], Awaitable[str | None]]) -> None:
+        super().__init__(door, wanted)
+        self._ticket = ticket
+        self._rows = self._run()
+
+    def __aiter__(self) -> AsyncIterator[StreamRow]:
+        return self
+
+    async def __anext__(self) -> StreamRow:
+        row: StreamRow = await anext(self._rows)
+        return row
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; no row comes any more."""
+        await self._rows.aclose()
+
+    async def _run(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
+        while True:
+            try:
+                async with aclosing(self._connection()) as rows:
+                    async for row in rows:
+                        yield row
+            except (OSError, WebSocketException, Refused, Unreachable) as error:
+                wait = self._pause(error)
+            await asyncio.sleep(wait)
+
+    async def _connection(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
+        """Yield the rows of one connection until it is lost, which is an error."""
+        async with connect_async(self._url(await self._ticket()), **self._options()) as socket:
+            for frame in self._talk.opened():
+                await socket.send(frame)
+            while True:
+                async with asyncio.timeout(SILENCE_S):
+                    data = await socket.recv()
+                found = self._talk.take(data)
+                self._failed = 0
+                for row in found:
+                    yield row
