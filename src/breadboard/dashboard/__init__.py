@@ -1,0 +1,1 @@
+"""The pages for people: forms, queries and reports, on Streamlit, asked through ``breadboard.client``."""

@@ -1,0 +1,60 @@
+"""Real-time Monitor: how the feeds are, and the terminal's monitor with its own socket."""
+
+import streamlit as st
+
+from breadboard.dashboard.embed import is_built, terminal
+from breadboard.dashboard.parts import badge, client, offered, told
+
+_ALL = "All instruments"
+
+
+@st.fragment(run_every=5)
+def tiles() -> None:
+    """Show how many instruments are how, every five seconds."""
+    with told():
+        found = client().stocks()
+        status = client().status()
+    states = [stock.state for stock in found.data]
+    changes = [stock.change for stock in found.data if stock.change is not None]
+    cells = st.columns([1.2, 1, 1, 1, 1, 1], vertical_alignment="center")
+    with cells[0]:
+        badge(next((stock.provenance for stock in found.data), None))
+    figures = {
+        "Instruments": len(states),
+        "Live": states.count("live"),
+        "▲ / ▼": f"{sum(change > 0 for change in changes)} / {sum(change < 0 for change in changes)}",
+        "Feeds": f"{sum(feed['state'] == 'live' for feed in status['feeds'])} of {len(status['feeds'])}",
+        "Gaps": status["gaps"],
+    }
+    for cell, (name, figure) in zip(cells[1:], figures.items(), strict=True):
+        cell.metric(name, figure, border=True)
+    for reason in status["reasons"]:
+        st.warning(reason)
+    if not is_built():
+        st.dataframe(
+            [
+                {
+                    "Instrument": stock.id,
+                    "Last": str(stock.price or ""),
+                    "Change %": "" if stock.change_percent is None else str(stock.change_percent),
+                    "Since": (stock.change_from or "").replace("_", " "),
+                    "Bid": str(stock.bid or ""),
+                    "Ask": str(stock.ask or ""),
+                    "Volume": str(stock.volume or ""),
+                    "State": stock.state,
+                    "Age ms": stock.age_ms,
+                }
+                for stock in found.data
+            ],
+            hide_index=True,
+        )
+
+
+tiles()
+with told():
+    lists = {each.name: each.symbols for each in offered(client().watchlists) or ()}
+wanted = "*"
+if lists:
+    choice = st.segmented_control("Watchlist", [_ALL, *lists], default=_ALL, label_visibility="collapsed")
+    wanted = choice if choice in lists else "*"
+terminal("monitor", lists.get(wanted, ("*",)))

@@ -1,0 +1,98 @@
+"""Settings & Watchlist: names for groups of instruments, and keys for those who ask from elsewhere."""
+
+import re
+
+import streamlit as st
+
+from breadboard.client import Client, Watchlist
+from breadboard.dashboard.parts import client, offered, session, told
+
+
+def names_in(text: str) -> list[str]:
+    """Return the names of a pasted list, each once: by lines, commas, semicolons or blanks."""
+    return list(dict.fromkeys(name for name in re.split(r"[\s,;]+", text) if name))
+
+
+def unknown_sentence(unknown: list[str], count: int) -> str:
+    """Return how many of the names nobody knows, with the first of them."""
+    shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
+    return f"{len(unknown)} of {count} unknown: {shown}"
+
+
+def watchlists(kept: list[Watchlist], server: Client) -> None:
+    """Show one watchlist to edit, checked as it is written."""
+    new = "New watchlist"
+    lists = {each.name: each for each in kept}
+    choice = st.selectbox("Watchlist", [*lists, new])
+    name = choice if choice in lists else st.text_input("Name", max_chars=64)
+    text = "\n".join(lists[choice].symbols) if choice in lists else ""
+    symbols = names_in(st.text_area("Symbols", text, height=260, key=f"symbols-{choice}", help="Paste any list."))
+    if symbols:
+        with told():
+            unknown = [
+                part for at in range(0, len(symbols), 100) for part in server.stocks(symbols[at : at + 100]).unknown
+            ]
+        if unknown:
+            st.warning(unknown_sentence(unknown, len(symbols)))
+        else:
+            st.caption(f"{len(symbols)} symbols, all known")
+    with st.container(horizontal=True):
+        if st.button("Save", type="primary", icon=":material/save:", disabled=not (name and symbols)):
+            with told():
+                server.put_watchlist(name, symbols)
+            st.rerun()
+        if choice in lists and st.button("Delete", icon=":material/delete:"):
+            with told():
+                server.delete_watchlist(choice)
+            st.rerun()
+
+
+def keys(server: Client) -> None:
+    """Show the API keys; a new one is shown once."""
+    with told():
+        found = offered(server.keys)
+    if found is None:
+        st.info("This server has no API keys: it listens on this machine alone.")
+        return
+    st.dataframe([{**key.as_dict(), "key": None} for key in found], hide_index=True)
+    with st.form("new key", border=True):
+        cells = st.columns(3)
+        name = cells[0].text_input("User")
+        scope = cells[1].selectbox("Scope", ["read", "write", "admin"])
+        days = cells[2].number_input("Days", 1, 365, 90)
+        if st.form_submit_button("Make a key") and name:
+            with told():
+                made = server.make_key(name=name, scope=scope, days=int(days))
+            st.success("Copy it now: it is not shown again.")
+            st.code(made.key or "", language=None)
+    number = st.selectbox("Revoke", [key.id for key in found], index=None)
+    if number and st.button("Revoke this key", icon=":material/block:"):
+        with told():
+            server.delete_key(number)
+        st.rerun()
+
+
+server = client()
+left, right = st.columns(2, gap="large")
+with left:
+    st.subheader("Watchlists")
+    with told():
+        kept = offered(server.watchlists)
+    if kept is None:
+        st.info("This server keeps no watchlists by its API. `breadboard rules watch` does.")
+    else:
+        watchlists(kept, server)
+with right:
+    st.subheader("API keys")
+    keys(server)
+    st.subheader("Server")
+    with told():
+        status = server.status()
+    rows = [{"Setting": "address", "Value": server.address, "Source": "this page's own server"}]
+    rows += [
+        {"Setting": f"feed {feed['feed']}", "Value": feed["state"], "Source": feed["provenance"]}
+        for feed in status["feeds"]
+    ]
+    st.dataframe(rows, hide_index=True)
+    if session():
+        st.markdown("You are signed in, and these pages do what your key allows. [Sign out](/logout)")

@@ -1,0 +1,79 @@
+"""One question in the three ways in which somebody may want to ask it again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from breadboard.client import Instant
+
+
+@dataclass(frozen=True, slots=True)
+class BarsQuestion:
+    """Bars of one instrument from ``start`` to before ``end``."""
+
+    symbol: str
+    venue: str
+    interval: str
+    start: Instant
+    end: Instant
+    session: str = ""
+    """Bars that lie in this session alone: said to SQL; the other two ask for all."""
+
+    @property
+    def name(self) -> str:
+        """The instrument's id."""
+        return f"{self.symbol}.{self.venue}"
+
+    def curl(self, address: str) -> str:
+        """Return a command line."""
+        params = {"symbol": self.name, "interval": self.interval, "limit": 10_000}
+        times = {"start": _minute(self.start), "end": _minute(self.end), "format": "csv"}
+        return f"curl -s '{address}/api/v1/history?{urlencode(params | times, safe=':')}'"
+
+    def python(self, address: str) -> str:
+        """Return a program."""
+        return (
+            "from breadboard.client import Client\n\n"
+            f"with Client({address!r}) as client:\n"
+            f"    bars = client.history({self.name!r}, interval={self.interval!r},\n"
+            f"                          start={_minute(self.start)!r}, end={_minute(self.end)!r}).polars()\n"
+        )
+
+    def sql(self) -> str:
+        """Return a query for ``breadboard sql`` or ``POST /api/v1/sql``."""
+        where = {"symbol": self.symbol, "venue": self.venue, "interval": self.interval}
+        where |= {"session": self.session} if self.session else {}
+        equal = " and ".join(f"{name} = {_quoted(value)}" for name, value in where.items())
+        lines = (
+            "select ts_open, open, high, low, close, volume, vwap, trades, completeness from bars",
+            f"where {equal}",
+            f"  and ts_open >= '{_minute(self.start, ' ')}' and ts_open < '{_minute(self.end, ' ')}'",
+            "order by ts_open",
+        )
+        return "\n".join(lines)
+
+
+def spread_sql(questions: Sequence[BarsQuestion], start: Instant, end: Instant, unit: str, zone: str) -> str:
+    """Return a query for the median quoted spread by ``unit`` (``hour`` of the day, ``minute`` of the hour) in a zone.
+
+    In basis points of the mid; quotes of one side, and crossed ones, have none.
+    """
+    names = ", ".join(f"({_quoted(each.symbol)}, {_quoted(each.venue)})" for each in questions)
+    bid, ask = "toFloat64(bid_price)", "toFloat64(ask_price)"
+    lines = (
+        f"select symbol, venue, to{unit.title()}(toTimeZone(ts_recv, {_quoted(zone)})) as at,",
+        f"  quantile(0.5)(20000 * ({ask} - {bid}) / ({ask} + {bid})) as spread_bps, count() as quotes",
+        f"from quotes where (symbol, venue) in ({names})",
+        f"  and ts_recv >= '{_minute(start, ' ')}' and ts_recv < '{_minute(end, ' ')}'",
+        "  and bid_price > 0 and ask_price >= bid_price",
+        "group by symbol, venue, at order by symbol, venue, at",
+    )
+    return "\n".join(lines)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def _minute(when: Instant, between: str = "T") -> str:
+    return f"{when.datetime:%Y-%m-%d}{between}{when.datetime:%H:%M:%S}"
