@@ -1,0 +1,103 @@
+"""Every screen of the terminal over a whole house: no error, nothing leaves it, nothing bars anybody."""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from browser.seeing import Eyes, Look, Opener
+from scenarios.house import House, wait_for
+
+ROOT = Path(__file__).parents[2]
+AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
+PICTURES = ROOT / "build/screenshots"
+SCREENS = {
+    "monitor": ".line[data-id]",
+    "chart": ".legend .when",
+    "depth": ".rung.bids .price",
+    "lag": ".stagebox tbody tr",
+    "arbitrage": ".opps tbody tr",
+    "alerts": ".feed tbody tr",
+}
+"""By screen, what it shows when there is something to show."""
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+def shown(house: House, look: Opener, screen: str, how: Look | None = None) -> Eyes:
+    eyes = look(house.address, how)
+    eyes.go(screen)
+    eyes.page.locator(SCREENS[screen.partition("/")[0]]).first.wait_for(timeout=60_000)
+    return eyes
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+@pytest.mark.parametrize("screen", SCREENS)
+def test_a_screen_opens_without_an_error_and_bars_nobody(
+    house: House, look: Opener, screen: str, theme: Literal["dark", "light"]
+) -> None:
+    eyes = shown(house, look, screen, {"color_scheme": theme})
+    assert eyes.page.locator("html").get_attribute("data-theme") == theme
+    assert eyes.page.locator(".badge.provenance").inner_text() == "SYNTHETIC"
+    eyes.page.evaluate(AXE.read_text(encoding="utf-8"))
+    asked = f"axe.run(document, {{runOnly: {RULES}}})"
+    found = eyes.page.evaluate(
+        f"async () => (await {asked}).violations.map(each => [each.id, each.nodes.map(n => n.html)])"
+    )
+    assert found == []
+
+
+@pytest.mark.parametrize("dialog", ["?", ","])
+def test_an_open_dialog_bars_nobody(house: House, look: Opener, dialog: str) -> None:
+    eyes = shown(house, look, "monitor")
+    eyes.page.keyboard.press(dialog)
+    eyes.page.get_by_role("dialog").wait_for()
+    eyes.page.evaluate(AXE.read_text(encoding="utf-8"))
+    asked = f"axe.run(document, {{runOnly: {RULES}}})"
+    assert eyes.page.evaluate(f"async () => (await {asked}).violations.map(each => each.id)") == []
+
+
+def test_the_bars_on_the_chart_are_those_of_the_store(house: House, look: Opener) -> None:
+    eyes = shown(house, look, "chart/BTCUSDT.BINANCE")
+    eyes.page.get_by_role("button", name="1s").click()
+    eyes.page.keyboard.press("T")
+
+    def final() -> list[list[str]]:
+        rows: list[list[str]] = eyes.page.evaluate(
+            "[...document.querySelectorAll('.chart tbody tr')].map(row => [...row.cells].map(cell => cell.innerText))"
+        )
+        return [row for row in rows if row[-1] == "final"]
+
+    rows = wait_for("final bars", lambda: found if len(found := final()) > 5 else [])
+    query: dict[str, str | float | bool] = {"symbol": "BTCUSDT.BINANCE", "interval": "1s", "limit": "5000"}
+    stored = eyes.page.request.get(f"{house.address}/api/v1/history", params=query).json()["data"]
+    closes = {bar["ts_open"][11:19]: float(bar["close"]) for bar in stored}
+    told = {row[1]: float(row[5].replace(",", "")) for row in rows}
+    assert len(set(told) & set(closes)) > 5
+    assert {at: told[at] for at in told if at in closes} == {at: closes[at] for at in told if at in closes}
+
+
+def test_ten_pictures_are_there_to_be_looked_at(house: House, look: Opener) -> None:
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    time.sleep(20)  # so that books, lags and sparks have a past; nothing is judged by it
+    views: list[tuple[str, str, Look, str]] = [
+        ("01-monitor-dark", "monitor", {"color_scheme": "dark"}, ""),
+        ("02-monitor-light", "monitor", {"color_scheme": "light"}, ""),
+        ("03-chart", "chart/BTCUSDT.BINANCE", {"color_scheme": "dark"}, ""),
+        ("04-chart-table-light", "chart/ETHUSDT.BINANCE", {"color_scheme": "light"}, "T"),
+        ("05-depth", "depth/BTCUSDT.BINANCE", {"color_scheme": "dark"}, ""),
+        ("06-lag", "lag", {"color_scheme": "dark"}, ""),
+        ("07-arbitrage", "arbitrage", {"color_scheme": "dark"}, ""),
+        ("08-alerts", "alerts", {"color_scheme": "light"}, ""),
+        ("09-monitor-phone", "monitor", {"color_scheme": "dark", "width": 390, "height": 844, "has_touch": True}, ""),
+        ("10-help", "monitor", {"color_scheme": "dark"}, "?"),
+    ]
+    seen = [(name, key, shown(house, look, screen, how)) for name, screen, how, key in views]
+    time.sleep(33)
+    for name, key, eyes in seen:
+        if key:
+            eyes.page.bring_to_front()
+            eyes.page.keyboard.press(key)
+        eyes.page.screenshot(path=PICTURES / f"{name}.png")
+    assert len(list(PICTURES.glob("*.png"))) >= 10
+    assert all((PICTURES / f"{name}.png").stat().st_size > 20_000 for name, _, _ in seen)

@@ -1,0 +1,51 @@
+// Alerts from the socket and from the store, each once, newest first.
+
+import { Refused } from "./rest";
+import type { Alert } from "./protocol";
+
+export type Told = { key: string; ms: number; firedMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
+
+const time = (value: number | string | null | undefined): number => (typeof value === "number" ? value / 1e6 : value ? Date.parse(value) : NaN);
+const word = (value: number | string | null | undefined): string => (value == null ? "" : typeof value === "number" ? String(Number(value.toPrecision(5))) : value);
+
+export function told(alert: Alert): Told {
+  const ms = time(alert.ts_event), received = time(alert.ts_recv);
+  return {
+    key: alert.alert_id ?? alert.id ?? `${alert.rule} ${alert.symbol} ${alert.ts_event}`,
+    ms: Number.isNaN(ms) ? received : ms,
+    firedMs: received,
+    id: alert.instrument?.includes(".") ? alert.instrument : `${alert.symbol}.${alert.venue}`,
+    symbol: alert.symbol,
+    venue: alert.venue,
+    rule: alert.rule,
+    // The rule's name has a column of its own.
+    sentence: (alert.sentence ?? alert.message ?? alert.rule).replace(`${alert.rule}: `, ""),
+    severity: alert.severity ?? "",
+    state: alert.state ?? "",
+    value: word(alert.value),
+    threshold: word(alert.threshold),
+  };
+}
+
+export function merged(live: readonly Alert[], stored: readonly Alert[]): Told[] {
+  const found = new Map<string, Told>();
+  for (const alert of [...live, ...stored]) {
+    const one = told(alert);
+    if (!found.has(one.key)) found.set(one.key, one);
+  }
+  return [...found.values()].sort((a, b) => b.ms - a.ms);
+}
+
+/** The newest `most` of what was known and of what is new, each once: one that is taken back comes again, as retracted. */
+export function added(known: readonly Alert[], fresh: readonly Alert[], most: number): Alert[] {
+  const name = (alert: Alert): string => `${told(alert).key} ${alert.state}`;
+  const names = new Set(known.map(name));
+  return [...known, ...fresh.filter((alert) => !names.has(name(alert)))].slice(-most);
+}
+
+export const QUERY = "select alert_id, rule, rule_version, kind, venue, symbol, ts_event, ts_recv, state, value, threshold, message from alerts order by ts_recv desc limit 300";
+
+/** Whether an error means that the server does not have this at all. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof Refused && error.status === 404;
+}

@@ -1,0 +1,56 @@
+import { describe, expect, it } from "vitest";
+import { coarser, joined, spans, take, type Bar } from "./bars";
+import { offset, session } from "./eastern";
+import * as format from "./format";
+import { Tape } from "./tape";
+
+const bar = (t: number, close: number, provisional = false): Bar => ({ t, open: close, high: close, low: close, close, volume: 1, turnover: close, trades: 1, provisional, forming: provisional, completeness: 1, session: "" });
+
+describe("figures", () => {
+  it("keep their digits and their sign", () => {
+    expect(format.group("-1234567.50")).toBe("−1,234,567.50");
+    expect(format.padded("0.106", 5)).toBe("0.10600");
+    expect(format.percent(-4)).toBe("▼ 4.00%");
+    expect(format.signed("0.10")).toBe("+0.10");
+  });
+});
+
+describe("New York", () => {
+  it("has another offset in winter, and sessions by its clock", () => {
+    expect(offset(Date.UTC(2026, 6, 1))).toBe(-4 * 3_600_000);
+    expect(offset(Date.UTC(2026, 11, 1))).toBe(-5 * 3_600_000);
+    expect(session(Date.UTC(2026, 10, 25, 15))).toBe("regular");
+    expect(session(Date.UTC(2026, 10, 28, 15))).toBe("closed");
+  });
+});
+
+describe("bars", () => {
+  it("of the store replace ours of the same opening, and nothing is appended twice", () => {
+    expect(joined([bar(1000, 1, true), bar(2000, 2, true)], [bar(0, 9), bar(1000, 8)]).map((each) => each.close)).toEqual([9, 8, 2]);
+  });
+  it("grow by trades and open anew, but an older trade changes nothing", () => {
+    const bars: Bar[] = [];
+    take(bars, 1000, 10, 1, "1s");
+    take(bars, 1500, 12, 2, "1s");
+    take(bars, 2000, 11, 1, "1s");
+    expect(take(bars, 1900, 99, 1, "1s")).toBeNull();
+    expect(bars.map((each) => [each.t, each.high, each.close, each.volume])).toEqual([[1000, 12, 12, 3], [2000, 11, 11, 1]]);
+  });
+  it("make coarser ones", () => {
+    expect(coarser([bar(0, 1), bar(4000, 3), bar(5000, 2)], "5s").map((each) => [each.t, each.close, each.volume])).toEqual([[0, 3, 2], [5000, 2, 1]]);
+  });
+  it("have gaps that join where they touch", () => {
+    const gap = (from: number, to: number): Parameters<typeof spans>[0][number] => ({ symbol: null, reason: "disconnect", state: "open", ts_from: new Date(from).toISOString(), ts_to: new Date(to).toISOString() });
+    expect(spans([gap(5000, 7000), gap(1000, 5000), gap(9000, 9500)], "X", 0).map((each) => [each.from, each.to])).toEqual([[1000, 7000], [9000, 9500]]);
+  });
+});
+
+describe("the tape", () => {
+  it("has each trade once, and says where some were left out", () => {
+    const tape = new Tape(3), print = (key: string) => ({ key, ms: 0, price: "1", size: "1", side: null, skipped: 0 });
+    tape.take([print("a"), print("b")]);
+    tape.skip(4);
+    expect(tape.take([print("b"), print("c")]).map((each) => [each.key, each.skipped])).toEqual([["c", 4]]);
+    expect(tape.prints.map((each) => each.key)).toEqual(["a", "b", "c"]);
+  });
+});

@@ -1,0 +1,47 @@
+// Questions to `/api/v1`. An error is the server's own sentence and hint.
+
+export class Refused extends Error {
+  constructor(readonly status: number, sentence: string, readonly hint: string) {
+    super(sentence);
+  }
+}
+
+export async function get<T>(path: string, query: Record<string, string | number | undefined> = {}, signal?: AbortSignal): Promise<T> {
+  const words = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) words.set(name, String(value));
+  const text = words.toString();
+  const answer = await fetch(`/api/v1/${path}${text ? "?" + text : ""}`, signal ? { signal } : {});
+  const body: unknown = await answer.json().catch(() => ({}));
+  if (!answer.ok) {
+    const problem = body as { detail?: string; title?: string; hint?: string };
+    throw new Refused(answer.status, problem.detail ?? problem.title ?? `the server answered ${answer.status}`, problem.hint ?? "");
+  }
+  return body as T;
+}
+
+/** Ask again and again, each time after the last answer; `take` gets what came, `fail` why nothing did. */
+export function poll<T>(everyMs: number, ask: (signal: AbortSignal) => Promise<T>, take: (found: T) => void, fail: (error: Error) => void): () => void {
+  const stop = new AbortController();
+  let timer = 0;
+  const go = async (): Promise<void> => {
+    const began = performance.now();
+    if (!document.hidden) {
+      try {
+        const found = await ask(stop.signal);
+        if (stop.signal.aborted) return;
+        take(found);
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        fail(error instanceof Error ? error : new Error(String(error)));
+      }
+    }
+    timer = window.setTimeout(() => void go(), Math.max(0, everyMs - (performance.now() - began)));
+  };
+  void go();
+  return () => {
+    stop.abort();
+    clearTimeout(timer);
+  };
+}
+
+export type Listed<T> = { data: T[]; next?: string | null };

@@ -1,0 +1,25 @@
+// The address after `#/`: which screen, and of which instrument.
+
+import { createSignal, onCleanup } from "solid-js";
+
+export const PAGES = ["monitor", "chart", "depth", "lag", "arbitrage", "alerts", "about"] as const;
+export type Page = (typeof PAGES)[number];
+export type Route = { page: Page; symbol: string | null };
+
+export function parse(hash: string): Route {
+  const [page = "", symbol = ""] = hash.replace(/^#?\/?/, "").split("/");
+  const known = (PAGES as readonly string[]).includes(page) ? (page as Page) : "monitor";
+  return { page: known, symbol: symbol ? decodeURIComponent(symbol) : null };
+}
+
+export function createRoute(): () => Route {
+  const [route, set] = createSignal(parse(location.hash));
+  const changed = (): void => void set(parse(location.hash));
+  window.addEventListener("hashchange", changed);
+  onCleanup(() => window.removeEventListener("hashchange", changed));
+  return route;
+}
+
+export function go(page: Page, symbol?: string | null): void {
+  location.hash = `#/${page}${symbol ? "/" + encodeURIComponent(symbol) : ""}`;
+}

@@ -1,0 +1,88 @@
+// Time & sales of one instrument: the newest trades, each once, however often the connection was cut.
+
+import type { Trade } from "./protocol";
+
+export type Print = {
+  /** Journal offset and index: what names a trade, in the socket's rows and in the store's. */
+  key: string;
+  ms: number;
+  price: string;
+  size: string | null;
+  side: "buy" | "sell" | null;
+  /** Trades that were left out before this one, where the server had to. */
+  skipped: number;
+};
+
+export type StoredTrade = {
+  ts_event: string | null;
+  ts_recv: string;
+  price: string;
+  size: string | null;
+  side: string | null;
+  offset: number;
+  index: number;
+};
+
+export class Tape {
+  /** Newest last. */
+  readonly prints: Print[] = [];
+  private readonly seen = new Set<string>();
+  private missed = 0;
+
+  constructor(private readonly room = 500) {}
+
+  /** Take trades in their order; return those that are new. */
+  take(trades: Iterable<Print>): Print[] {
+    const fresh: Print[] = [];
+    for (const print of trades) {
+      if (this.seen.has(print.key)) continue;
+      this.seen.add(print.key);
+      const told = this.missed ? { ...print, skipped: this.missed } : print;
+      this.missed = 0;
+      this.prints.push(told);
+      fresh.push(told);
+    }
+    while (this.prints.length > this.room) this.seen.delete(this.prints.shift()!.key);
+    return fresh;
+  }
+
+  /** Put older trades before those that are there. */
+  before(trades: Print[]): void {
+    const fresh = trades.filter((print) => !this.seen.has(print.key)).slice(-(this.room - this.prints.length) || trades.length);
+    for (const print of fresh) this.seen.add(print.key);
+    this.prints.unshift(...fresh);
+  }
+
+  /** Note that so many were left out here. */
+  skip(count: number): void {
+    this.missed += count;
+  }
+
+  clear(): void {
+    this.prints.length = 0;
+    this.seen.clear();
+    this.missed = 0;
+  }
+}
+
+export function fromSocket(trade: Trade): Print {
+  return {
+    key: `${trade.offset}:${trade.index}`,
+    ms: (trade.ts_event ?? trade.ts_recv) / 1e6,
+    price: trade.price,
+    size: trade.size,
+    side: trade.side,
+    skipped: 0,
+  };
+}
+
+export function fromStore(trade: StoredTrade): Print {
+  return {
+    key: `${trade.offset}:${trade.index}`,
+    ms: Date.parse(trade.ts_event ?? trade.ts_recv),
+    price: trade.price,
+    size: trade.size,
+    side: trade.side === "buy" || trade.side === "sell" ? trade.side : null,
+    skipped: 0,
+  };
+}

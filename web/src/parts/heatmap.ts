@@ -1,0 +1,205 @@
+// Resting size over time: x is time, y is price, colour is size on a log scale. Nothing is drawn where no book was seen.
+
+import type { Book } from "../core/protocol";
+import type { Print } from "../core/tape";
+
+export type Seen = { t: number; book: Book };
+
+/** Dark, violet, orange, cream: the same in both themes, inside a dark frame. */
+const STOPS: [number, number, number][] = [[13, 16, 28], [34, 22, 70], [86, 32, 112], [150, 50, 108], [210, 78, 78], [246, 132, 62], [252, 192, 108], [252, 244, 214]];
+const RAMP = Uint32Array.from({ length: 256 }, (_, step) => {
+  const at = (step / 255) * (STOPS.length - 1), low = Math.floor(at), share = at - low;
+  const [a, b] = [STOPS[low]!, STOPS[Math.min(low + 1, STOPS.length - 1)]!];
+  const [red, green, blue] = [0, 1, 2].map((part) => Math.round(a[part]! + (b[part]! - a[part]!) * share));
+  return (255 << 24) | (blue! << 16) | (green! << 8) | red!;
+});
+const DARK = 0xff1c100d; // the ramp's first colour
+const UNSEEN = 0xff140e0b;
+
+export type Frame = { low: number; high: number; rows: number; step: number; from: number; to: number };
+
+/** The price window of a picture: the middle of the newest book, and about as far as its levels go. */
+export function frame(seen: readonly Seen[], height: number, spanMs: number, now: number): Frame | null {
+  const book = seen.at(-1)?.book;
+  const bid = book?.bids[0], ask = book?.asks[0];
+  if (!book || !bid || !ask) return null;
+  const mid = (Number(bid[0]) + Number(ask[0])) / 2;
+  let reach = 0;
+  for (const { book: each } of seen.slice(-40)) {
+    const [far, near] = [each.bids.at(-1), each.asks.at(-1)];
+    if (far) reach = Math.max(reach, mid - Number(far[0]));
+    if (near) reach = Math.max(reach, Number(near[0]) - mid);
+  }
+  const text = bid[0];
+  const tick = 10 ** -(text.includes(".") ? text.length - text.indexOf(".") - 1 : 0);
+  reach = Math.max(reach * 1.05, tick * 6);
+  const room = Math.max(24, Math.floor(height / 5));
+  const step = Math.max(tick, Math.ceil((2 * reach) / room / tick) * tick);
+  const low = Math.floor((mid - reach) / step) * step;
+  const rows = Math.max(1, Math.ceil((mid + reach - low) / step));
+  return { low, high: low + rows * step, rows, step, from: now - spanMs, to: now };
+}
+
+/** The colour index, 0 to 255, of a size where the largest on screen is `most`. */
+export function heat(size: number, most: number): number {
+  if (!(size > 0) || !(most > 0)) return 0;
+  return Math.max(18, Math.min(255, Math.round((Math.log1p((size / most) * 400) / Math.log1p(400)) * 255)));
+}
+
+export class HeatMap {
+  private readonly buffer = document.createElement("canvas");
+  private readonly seen: Seen[] = [];
+
+  constructor(private readonly canvas: HTMLCanvasElement, private spanMs: number) {}
+
+  set span(ms: number) {
+    this.spanMs = ms;
+  }
+
+  clear(): void {
+    this.seen.length = 0;
+  }
+
+  take(book: Book, t: number): void {
+    this.seen.push({ t, book });
+    // One column more than is shown: the leftmost part of the picture is of the one before it.
+    while (this.seen.length > 2 && this.seen[1]!.t < t - 1_800_000) this.seen.shift();
+  }
+
+  get columns(): number {
+    return this.seen.length;
+  }
+
+  draw(now: number, prints: readonly Print[], colours: { up: string; down: string; text: string; line: string }, decimals: number): Frame | null {
+    const ratio = devicePixelRatio, { clientWidth: width, clientHeight: height } = this.canvas;
+    if (!width || !height) return null;
+    if (this.canvas.width !== Math.round(width * ratio)) this.canvas.width = Math.round(width * ratio);
+    if (this.canvas.height !== Math.round(height * ratio)) this.canvas.height = Math.round(height * ratio);
+    const pen = this.canvas.getContext("2d")!;
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.fillStyle = "#0b0e14";
+    pen.fillRect(0, 0, width, height);
+    const axis = width > 300 ? 62 : 0, foot = height > 220 ? 18 : 0;
+    const wide = width - axis, tall = height - foot;
+    const found = frame(this.seen, tall, this.spanMs, now);
+    if (!found) return null;
+    this.cells(found, Math.min(wide, 900));
+    pen.imageSmoothingEnabled = false;
+    pen.drawImage(this.buffer, 0, 0, wide, tall);
+    const x = (t: number): number => ((t - found.from) / (found.to - found.from)) * wide;
+    const y = (price: number): number => ((found.high - price) / (found.high - found.low)) * tall;
+    pen.save();
+    pen.beginPath();
+    pen.rect(0, 0, wide, tall);
+    pen.clip();
+    this.tops(pen, "asks", x, y, colours.down, now);
+    this.tops(pen, "bids", x, y, colours.up, now);
+    this.bubbles(pen, prints, found, x, y, colours);
+    pen.restore();
+    if (axis) this.prices(pen, found, wide, tall, y, decimals);
+    if (foot) this.times(pen, found, wide, tall);
+    return found;
+  }
+
+  private cells(found: Frame, columns: number): void {
+    const { buffer, seen } = this, rows = found.rows;
+    columns = Math.floor(columns);
+    if (buffer.width !== columns) buffer.width = columns;
+    if (buffer.height !== rows) buffer.height = rows;
+    const pen = buffer.getContext("2d")!;
+    const image = pen.createImageData(columns, rows), cells = new Uint32Array(image.data.buffer);
+    cells.fill(UNSEEN);
+    let most = 0;
+    const sums = new Float64Array(rows), first = seen.findIndex((_, at) => (seen[at + 1]?.t ?? Infinity) > found.from);
+    for (const { book } of seen.slice(first)) for (const side of [book.bids, book.asks]) for (const level of side) most = Math.max(most, Number(level[1]));
+    for (let at = Math.max(0, first); at < seen.length; at++) {
+      const { t, book } = seen[at]!, next = seen[at + 1]?.t ?? found.to;
+      // A picture is only of what was seen: after five seconds without a book there is a hole, and not the last book.
+      const left = Math.max(0, Math.floor(((t - found.from) / (found.to - found.from)) * columns));
+      const right = Math.min(columns, Math.ceil(((Math.min(next, t + 5_000) - found.from) / (found.to - found.from)) * columns));
+      if (right <= left) continue;
+      sums.fill(0);
+      for (const side of [book.bids, book.asks]) for (const level of side) {
+        const row = Math.floor((found.high - Number(level[0])) / found.step - 1e-6);
+        if (row >= 0 && row < rows) sums[row]! += Number(level[1]);
+      }
+      for (let row = 0; row < rows; row++) {
+        const colour = sums[row]! > 0 ? RAMP[heat(sums[row]!, most)]! : DARK;
+        cells.fill(colour, row * columns + left, row * columns + right);
+      }
+    }
+    pen.putImageData(image, 0, 0);
+  }
+
+  private tops(pen: CanvasRenderingContext2D, side: "bids" | "asks", x: (t: number) => number, y: (price: number) => number, colour: string, now: number): void {
+    pen.strokeStyle = colour;
+    pen.lineWidth = 1.4;
+    pen.beginPath();
+    let before = -Infinity, last = NaN;
+    for (const { t, book } of this.seen) {
+      const top = book[side][0];
+      if (!top) {
+        before = -Infinity;
+        continue;
+      }
+      const level = y(Number(top[0]));
+      if (t - before > 5_000) pen.moveTo(x(t), level);
+      else {
+        pen.lineTo(x(t), last);
+        pen.lineTo(x(t), level);
+      }
+      before = t;
+      last = level;
+    }
+    if (now - before < 5_000) pen.lineTo(x(now), last);
+    pen.stroke();
+  }
+
+  private bubbles(pen: CanvasRenderingContext2D, prints: readonly Print[], found: Frame, x: (t: number) => number, y: (price: number) => number, colours: { up: string; down: string }): void {
+    const shown = prints.filter((print) => print.ms >= found.from && print.size !== null);
+    const most = Math.max(...shown.map((print) => Number(print.size)), 0);
+    for (const print of shown) {
+      const radius = Math.max(1.5, 9 * Math.sqrt(Number(print.size) / most));
+      pen.globalAlpha = 0.75;
+      pen.fillStyle = print.side === "sell" ? colours.down : print.side === "buy" ? colours.up : "#9aa6b8";
+      pen.beginPath();
+      pen.arc(x(print.ms), y(Number(print.price)), radius, 0, 7);
+      pen.fill();
+      pen.globalAlpha = 1;
+      if (radius > 3) {
+        pen.strokeStyle = "#0b0e14";
+        pen.lineWidth = 1;
+        pen.stroke();
+      }
+    }
+  }
+
+  private prices(pen: CanvasRenderingContext2D, found: Frame, wide: number, tall: number, y: (price: number) => number, decimals: number): void {
+    const many = Math.max(2, Math.floor(tall / 44)), raw = (found.high - found.low) / many;
+    const power = 10 ** Math.floor(Math.log10(raw)), step = [1, 2, 5, 10].map((times) => times * power).find((each) => each >= raw)!;
+    pen.font = "11px ui-monospace, 'DejaVu Sans Mono', monospace";
+    pen.textAlign = "right";
+    pen.textBaseline = "middle";
+    for (let price = Math.ceil(found.low / step) * step; price < found.high; price += step) {
+      const level = y(price);
+      if (level < 8 || level > tall - 8) continue;
+      pen.fillStyle = "#262d3b";
+      pen.fillRect(wide, level, 4, 1);
+      pen.fillStyle = "#9aa6b8";
+      pen.fillText(price.toFixed(decimals), wide + 60, level);
+    }
+  }
+
+  private times(pen: CanvasRenderingContext2D, found: Frame, wide: number, tall: number): void {
+    const span = (found.to - found.from) / 1000;
+    const step = [1, 5, 10, 15, 30, 60, 120, 300, 600].find((each) => (each / span) * wide > 70) ?? 600;
+    pen.font = "11px ui-monospace, 'DejaVu Sans Mono', monospace";
+    pen.textAlign = "center";
+    pen.textBaseline = "middle";
+    pen.fillStyle = "#9aa6b8";
+    for (let back = step; back < span; back += step) {
+      const place = wide - (back / span) * wide;
+      if (place > 24 && place < wide - 24) pen.fillText(back < 60 ? `−${back} s` : back % 60 ? `−${Math.floor(back / 60)} m ${back % 60} s` : `−${back / 60} m`, place, tall + 10);
+    }
+  }
+}

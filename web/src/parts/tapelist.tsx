@@ -1,0 +1,72 @@
+// Time & sales: as many rows as there is room for, written again with each frame that brought something.
+
+import { createSignal, onCleanup, Show, type JSX } from "solid-js";
+import { clock } from "../core/eastern";
+import { group, padded, short } from "../core/format";
+import { paint, touch } from "../core/loop";
+import type { Print } from "../core/tape";
+import { useTerminal } from "../core/terminal";
+
+type Line = { element: HTMLElement; texts: Text[] };
+const MARK = { buy: "▲", sell: "▼" } as const;
+const SAID = { buy: "bought at the ask", sell: "sold at the bid" } as const;
+
+export function TapeList(props: { least?: number; venue?: boolean }): JSX.Element {
+  const terminal = useTerminal();
+  const [any, setAny] = createSignal(false);
+  let box!: HTMLDivElement;
+  const lines: Line[] = [];
+
+  const make = (): Line => {
+    const element = document.createElement("div");
+    element.className = "print";
+    element.setAttribute("role", "row");
+    const texts = ["left time", "price", "size", "mark"].map((name) => {
+      const cell = document.createElement("span"), text = document.createTextNode("");
+      cell.className = name;
+      cell.setAttribute("role", "cell");
+      cell.append(text);
+      element.append(cell);
+      return text;
+    });
+    box.append(element);
+    return { element, texts };
+  };
+
+  const write = (line: Line, print: Print, places: number): void => {
+    const words = [clock(print.ms, true), padded(print.price, places), short(print.size), print.side ? MARK[print.side] : "·"];
+    words.forEach((word, at) => {
+      if (line.texts[at]!.data !== word) line.texts[at]!.data = word;
+    });
+    const tone = print.side === "buy" ? "up" : print.side === "sell" ? "down" : "quiet";
+    const name = `print ${tone}${print.skipped ? " after" : ""}`;
+    if (line.element.className !== name) line.element.className = name;
+    if (print.skipped) line.element.dataset.skipped = `${group(String(print.skipped))} trades not sent here`;
+    line.element.title = print.side ? SAID[print.side] : "the venue does not say who crossed";
+  };
+
+  onCleanup(paint(() => {
+    if (!box?.clientHeight) return;
+    const room = Math.min(200, Math.ceil(box.clientHeight / 20));
+    while (lines.length < room) lines.push(make());
+    const { prints } = terminal.tape, least = props.least ?? 0;
+    const at = terminal.market.place.get(terminal.selected() ?? ""), places = at === undefined ? 2 : Math.max(2, terminal.market.hints[at]!);
+    let row = 0;
+    for (let back = prints.length - 1; back >= 0 && row < room; back--) {
+      const print = prints[back]!;
+      if (least > 0 && !(Number(print.size) >= least)) continue;
+      const line = lines[row++]!;
+      line.element.hidden = false;
+      write(line, print, places);
+    }
+    for (let rest = row; rest < lines.length; rest++) lines[rest]!.element.hidden = true;
+    setAny(row > 0);
+  }));
+
+  return (
+    <div class="tape ticks">
+      <div class="tapebox" role="table" aria-label="Time and sales, newest first" ref={(element) => { box = element; touch(); }} />
+      <Show when={!any()}><div class="empty small"><b>No trade yet</b><span>Silence is normal for a thin name.</span></div></Show>
+    </div>
+  );
+}

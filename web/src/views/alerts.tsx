@@ -1,0 +1,78 @@
+import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
+import { isMissing, merged, QUERY, type Told } from "../core/alerts";
+import { sql } from "../core/asked";
+import { clock, day } from "../core/eastern";
+import * as format from "../core/format";
+import { bind } from "../core/keys";
+import type { Alert } from "../core/protocol";
+import { get, poll, type Listed } from "../core/rest";
+import { go } from "../core/route";
+import { useTerminal } from "../core/terminal";
+import { Empty, Panel, Tile } from "../parts/panel";
+
+type Rule = { name: string; number: number; version: number; sentence: string };
+const EVERY_MS = 2_000;
+
+export default function Alerts(): JSX.Element {
+  const terminal = useTerminal();
+  const [stored, setStored] = createSignal<Alert[] | null>(null);
+  const [trouble, setTrouble] = createSignal("");
+  const [done, setDone] = createSignal<ReadonlySet<string>>(new Set());
+  const [only, setOnly] = createSignal(false);
+  const [chosen, setChosen] = createSignal(0);
+  const [rules, setRules] = createSignal<Rule[] | null>(null);
+  const [noRules, setNoRules] = createSignal("");
+  const pushed = (): boolean => !("alert" in terminal.unavailable());
+  onCleanup(poll(EVERY_MS, (signal) => sql<Alert>(QUERY, signal), (found) => { setTrouble(""); setStored(found); }, (error) => setTrouble(error.message)));
+  get<Listed<Rule>>("rules").then((found) => setRules(found.data), (error: unknown) => setNoRules(isMissing(error) ? "This server keeps no rules that can be asked for; breadboard rules list names them." : String((error as Error).message)));
+
+  const all = createMemo(() => merged(terminal.alerts(), stored() ?? []));
+  const shown = createMemo(() => all().filter((alert) => !done().has(alert.key) && (!only() || alert.id === terminal.selected())));
+  const today = createMemo(() => { const now = day(terminal.now()); return all().filter((alert) => day(alert.ms) === now).length; });
+  const late = createMemo(() => { const lags = all().slice(0, 100).map((alert) => alert.firedMs - alert.ms).filter(Number.isFinite).sort((a, b) => a - b); return lags[Math.ceil(lags.length * 0.95) - 1] ?? NaN; });
+  createEffect(on(only, () => setChosen(0)));
+
+  const open = (alert: Told | undefined): void => { if (alert) terminal.select(alert.id), go("chart", alert.id); };
+  const finish = (alert: Told | undefined): void => { if (alert) setDone(new Set([...done(), alert.key])), setChosen(Math.min(chosen(), Math.max(0, shown().length - 1))); };
+  onCleanup(bind({
+    ArrowDown: () => setChosen(Math.min(shown().length - 1, chosen() + 1)), ArrowUp: () => setChosen(Math.max(0, chosen() - 1)),
+    j: () => setChosen(Math.min(shown().length - 1, chosen() + 1)), k: () => setChosen(Math.max(0, chosen() - 1)),
+    Enter: () => open(shown()[chosen()]), x: () => finish(shown()[chosen()]),
+  }));
+
+  return (
+    <main class="alertpage">
+      <div class="tiles">
+        <Tile name="Fired today" value={format.count(today())} note="New York's day, of the newest 300" />
+        <Tile name="Open here" value={format.count(shown().length)} note="not yet done with in this tab" />
+        <Tile name="Event → received P95" value={<>{format.millis(late())} <small>ms</small></>} note="of the newest hundred" />
+        <Tile name="Comes by" value={pushed() ? "socket" : "asking"} tone={pushed() ? "ok" : "warn"} note={pushed() ? "as it fires" : `each ${EVERY_MS / 1000} s: not pushed by this server`} />
+      </div>
+      <Panel class="feed" title={<><b>Alerts</b><span class="quiet">newest first</span></>} aside={
+        <label><input type="checkbox" checked={only()} onChange={(event) => setOnly(event.currentTarget.checked)} /> only {terminal.selected() ?? "the chosen symbol"}</label>
+      }>
+        <div class="tablebox" tabIndex={0} role="region" aria-label="Alerts"><table>
+          <thead><tr><th scope="col" class="left">Time ET</th><th scope="col" class="left">Symbol</th><th scope="col" class="left">Rule</th><th scope="col" class="left">What</th><th scope="col">Value</th><th scope="col">Threshold</th><th scope="col">Lag ms</th><th scope="col"><span class="sr">What to do</span></th></tr></thead>
+          <tbody><For each={shown().slice(0, 200)}>{(alert, at) => (
+            <tr aria-selected={at() === chosen()} onClick={() => setChosen(at())} onDblClick={() => open(alert)}>
+              <td class="left figures"><small>{day(alert.ms).slice(5)}</small> {clock(alert.ms, true)}</td>
+              <th scope="row" class="left">{alert.symbol} <small>{alert.venue.replace("_", " ")}</small></th>
+              <td class="left"><span class={`word ${alert.severity === "critical" ? "bad" : "warn"}`}>{alert.rule}</span></td>
+              <td class="left sentence" title={alert.sentence}>{alert.sentence}</td><td>{alert.value || format.NONE}</td><td class="quiet">{alert.threshold || format.NONE}</td>
+              <td class="quiet">{format.millis(alert.firedMs - alert.ms)}</td>
+              <td><button class="do" onClick={() => open(alert)} title="Its chart (Enter)">chart</button><button class="do" onClick={() => finish(alert)} title="Done with it, in this tab (x)">done</button></td>
+            </tr>
+          )}</For></tbody>
+        </table></div>
+        <Show when={trouble()}><Empty title="Alerts cannot be had">{trouble()}</Empty></Show>
+        <Show when={!trouble() && stored() === null}><Empty title="Asking the store…" /></Show>
+        <Show when={!trouble() && stored() !== null && !shown().length}><Empty title={only() ? "Nothing fired for this symbol" : "Nothing has fired"}>A rule is made with <code>breadboard rules add</code>, or on the pages at <a href="/">/</a>.</Empty></Show>
+      </Panel>
+      <Panel class="rules" title={<b>Rules</b>} aside={rules() ? `${rules()!.length}` : ""}>
+        <Show when={rules()?.length}><ul class="list" tabIndex={0} aria-label="Rules"><For each={rules()!}>{(rule) => <li><span><b>{rule.name}</b></span><span class="quiet">v{rule.version}</span><span class="quiet">{rule.sentence}</span></li>}</For></ul></Show>
+        <Show when={rules() && !rules()!.length}><Empty title="No rule yet">breadboard rules add "fast rise" --kind rise --threshold 0.5 --window 1m</Empty></Show>
+        <Show when={noRules()}><Empty title="Rules are not shown here">{noRules()}</Empty></Show>
+      </Panel>
+    </main>
+  );
+}
