@@ -1,7 +1,7 @@
 """What a browser test needs: a page that notes what goes wrong on it, and a server over a market moved by hand."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypedDict
 from urllib.parse import urlsplit
 
@@ -12,7 +12,7 @@ from breadboard.api.server import running
 from breadboard.api.services import Services
 from breadboard.telemetry.lag import LagBoard
 from breadboard.telemetry.metrics import Metrics
-from scenarios.house import free_port
+from scenarios.house import free_port, wait_for
 from unit.api.market import Market, MemoryStore
 
 if TYPE_CHECKING:
@@ -61,6 +61,18 @@ class Eyes:
     def go(self, screen: str = "monitor") -> None:
         """Open a screen of the terminal."""
         self.page.goto(f"{self.address}/live/#/{screen}")
+
+    def travel(self, key: str, there: str) -> None:
+        """Press ``g`` and then a key, again if the browser was too busy between the two to take them as one word."""
+
+        def arrived() -> bool:
+            self.page.keyboard.press("g")
+            self.page.keyboard.press(key)
+            with suppress(AssertionError):
+                wait_for(there, lambda: there in self.page.url, 5.0)
+            return there in self.page.url
+
+        wait_for(there, arrived)
 
     def rows(self) -> list[str]:
         """Return the ids of the watchlist's rows from top to bottom."""

@@ -72,9 +72,7 @@ def test_the_symbol_box_changes_the_chart_and_the_keyboard_moves_along_rows(stag
     wait_for("the row before", lambda: eyes.selected() == "BEPT.SIM")
     eyes.page.keyboard.press("Enter")
     wait_for("the chart's own screen", lambda: "#/chart/BEPT.SIM" in eyes.page.url)
-    eyes.page.keyboard.press("g")
-    eyes.page.keyboard.press("m")
-    wait_for("the Monitor again", lambda: "#/monitor/BEPT.SIM" in eyes.page.url)
+    eyes.travel("m", "#/monitor/BEPT.SIM")
 
 
 def test_focus_stays_while_prices_tick_and_keys_rest_while_somebody_types(stage: Stage, look: Opener) -> None:
@@ -140,9 +138,7 @@ def test_a_page_has_three_sockets_and_leaves_none_behind(stage: Stage, look: Ope
     eyes = opened(stage, look)
     assert len(eyes.sockets) == 3
     eyes.page.keyboard.press("ArrowDown")
-    eyes.page.keyboard.press("g")
-    eyes.page.keyboard.press("c")
-    wait_for("the chart", lambda: "#/chart" in eyes.page.url)
+    eyes.travel("c", "#/chart")
     assert len(eyes.sockets) == 3
     eyes.page.goto("about:blank")
     clients = stage.services.metrics.ws_clients

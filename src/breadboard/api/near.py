@@ -26,9 +26,19 @@ def unknown(live: LiveMarket, store: Store, symbol: str, venue: str | None) -> P
     }
     names |= {live.instrument(index).id for index in range(len(live))}
     asked = f"{symbol}.{venue}" if venue else symbol
+    return _missing(asked, "has been seen or stored", names, "/api/v1/history?symbol=")
+
+
+def unseen(live: LiveMarket, asked: str) -> Problem:
+    """Return what is wrong with a name that is not seen now. Looks through all that are: not for an event loop."""
+    names = {live.instrument(index).id for index in range(len(live))}
+    return _missing(asked, "has been seen", names, "/api/v1/stocks/")
+
+
+def _missing(asked: str, where: str, names: set[str], path: str) -> Problem:
     ids = near(asked, names)
-    hint = f"GET /api/v1/history?symbol={ids[0]}" if ids else "GET /api/v1/stocks names what is seen now"
-    return Problem(404, f"no instrument {asked[:64]!r} has been seen or stored", hint=hint, ids=ids)
+    hint = f"GET {path}{ids[0]}" if ids else "GET /api/v1/stocks names what is seen now"
+    return Problem(404, f"no instrument {asked[:64]!r} {where}", hint=hint, ids=ids)
 
 
 def near(asked: str, names: set[str]) -> list[str]:

@@ -1,6 +1,7 @@
 """Who may reach the API of a data directory: this machine alone without keys, or whoever has one."""
 
 import secrets
+import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,18 @@ def keyed(api: ApiConfig) -> bool:
 def here(api: ApiConfig) -> str:
     """Return the address at which this machine itself reaches the server."""
     return f"http{'s' * bool(api.tls)}://{_bracketed(_EVERY_ADDRESS.get(api.host, api.host))}:{api.port}"
+
+
+def elsewhere(api: ApiConfig) -> str:
+    """Return the address at which others reach the server, as far as the configuration tells.
+
+    Names of a server on loopback are a proxy's, which speaks TLS at the usual port if it has to do without ours.
+    """
+    if api.hosts and not api.tls and is_loopback(_bracketed(api.host)):
+        return f"https://{api.hosts[0]}"
+    if api.hosts or api.host in _EVERY_ADDRESS:
+        return f"http{'s' * bool(api.tls)}://{(*api.hosts, socket.gethostname())[0]}:{api.port}"
+    return here(api)
 
 
 def refuse_open(config: Config, places: Places) -> None:

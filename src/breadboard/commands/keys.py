@@ -11,6 +11,8 @@ from breadboard.settings.credentials import MOST_DAYS, Scope
 
 if TYPE_CHECKING:
     from breadboard.app.desk import Desk
+    from breadboard.app.places import Places
+    from breadboard.config import Config
 
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
@@ -43,7 +45,10 @@ def keys() -> None:
 @json_option
 def add(name: str, scope: str, days: int, as_json: bool, **where: Path | None) -> None:
     """Make a key for the user NAME, and show it this once."""
+    from breadboard.app.access import elsewhere
+
     made = _at_desk(where, lambda desk: desk.keys.add(name, scope, days))
+    made["address"] = elsewhere(_configured(where)[0].api)
     emit(made, as_json, _shown)
 
 
@@ -68,19 +73,24 @@ def revoke(number: str, as_json: bool, **where: Path | None) -> None:
 
 def _at_desk(where: dict[str, Path | None], work: Callable[["Desk"], Awaitable[T]]) -> T:
     from breadboard.app import desk
+
+    return desk.at(*_configured(where), work)
+
+
+def _configured(where: dict[str, Path | None]) -> tuple["Config", "Places"]:
     from breadboard.app.places import Places
     from breadboard.config_file import load
 
     directory, file = where["data_dir"], where["config_path"]
     if file is not None:
         config = load(file, {} if directory is None else {"data_dir": str(directory)})
-        return desk.at(config, Places(config.root), work)
+        return config, Places(config.root)
     places = Places(directory or Path(DATA_DIR))
-    return desk.at(places.config(), places, work)
+    return places.config(), places
 
 
 def _shown(made: dict[str, Any]) -> str:
-    use = 'curl -H "Authorization: Bearer $BREADBOARD_KEY" http://HOST:8080/api/v1/stocks'
+    use = f'curl -H "Authorization: Bearer $BREADBOARD_KEY" {made["address"]}/api/v1/stocks'
     until = f"{made['name']} may {made['scope']} until {made['expires'][:10]}; this is shown once:"
     return f"{until}\n\nexport BREADBOARD_KEY={made['key']}\n{use}"
 

@@ -106,6 +106,14 @@ def test_what_is_not_there_is_a_problem_with_a_hint(house: House) -> None:
         assert answer.json()["hint"].startswith("GET /"), path
 
 
+def test_a_name_never_seen_is_told_with_those_like_it(house: House) -> None:
+    house.market.apply(house.market.trade("1"), house.market.trade("3", venue="OKX"))
+    for path in ("stocks/BTCUSD.BINANCE", "book/BTCUSD.BINANCE"):
+        answer = house.client.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.json()["ids"]) == (404, ["BTCUSDT.BINANCE", "BTCUSDT.OKX"]), path
+        assert answer.json()["hint"] == "GET /api/v1/stocks/BTCUSDT.BINANCE"
+
+
 def test_a_wrong_parameter_is_named(house: House) -> None:
     answer = house.client.get("/api/v1/book/BTCUSDT?depth=0")
     assert answer.status_code == 422

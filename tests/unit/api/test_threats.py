@@ -3,6 +3,7 @@
 import io
 import logging
 import re
+import socket
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 
 from breadboard.api.app import create_app
 from breadboard.api.security_scopes import FORMS, PUBLIC, PUBLIC_UNDER, wanted
-from breadboard.app.access import keyed, refuse_open
+from breadboard.app.access import elsewhere, keyed, refuse_open
 from breadboard.app.places import Places
 from breadboard.config import ApiConfig, Config
 from breadboard.errors import StoreError, UsageError
@@ -93,6 +94,21 @@ def test_s1_nothing_is_served_elsewhere_before_somebody_has_a_key_that_holds(tmp
     refuse_open(here.config, here.places)
     here.at_desk(lambda desk: desk.keys.revoke(made["id"]))
     refused()
+
+
+@pytest.mark.parametrize(
+    ("api", "address"),
+    [
+        (ApiConfig(), "http://127.0.0.1:8080"),
+        (ApiConfig(hosts=("a.b",)), "https://a.b"),
+        (ApiConfig(hosts=("a.b",), tls_cert="c", tls_key="k"), "https://a.b:8080"),
+        (ApiConfig(host="0.0.0.0", hosts=("a.b",), port=81), "http://a.b:81"),
+        (ApiConfig(host="::"), f"http://{socket.gethostname()}:8080"),
+        (ApiConfig(host="2001:db8::1"), "http://[2001:db8::1]:8080"),
+    ],
+)
+def test_s1_whoever_gets_a_key_is_told_where_it_is_good(api: ApiConfig, address: str) -> None:
+    assert elsewhere(api) == address
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "::1"])

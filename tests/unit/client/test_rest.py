@@ -101,7 +101,7 @@ def test_a_refusal_carries_the_sentence_and_the_hint_of_the_server(client: Clien
     with pytest.raises(NotFound) as missing:
         client.stock("NOPE")
     assert missing.value.sentence == "no instrument 'NOPE' has been seen"
-    assert missing.value.hint == "GET /api/v1/stocks names all"
+    assert missing.value.hint == "GET /api/v1/stocks names what is seen now"
     with pytest.raises(Ambiguous) as several:
         client.stock("BTCUSDT")
     assert several.value.ids == ("BTCUSDT.BINANCE", "BTCUSDT.BYBIT")

@@ -2,13 +2,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { bind, listen } from "./keys";
 
 describe("keys", () => {
-  let page: EventTarget, now: number, done: (() => void)[];
+  let page: EventTarget, now: number, pressed: number | undefined, done: (() => void)[];
   const heard: string[] = [];
-  const press = (key: string, more: object = {}): boolean => page.dispatchEvent(Object.assign(new Event("keydown", { cancelable: true }), { key, ...more }));
+  const press = (key: string, more: object = {}): boolean => {
+    const event = Object.assign(new Event("keydown", { cancelable: true }), { key, ...more });
+    return page.dispatchEvent(Object.defineProperty(event, "timeStamp", { value: pressed ?? now }));
+  };
 
   beforeEach(() => {
     page = new EventTarget();
     now = 5;
+    pressed = undefined;
     heard.length = 0;
     vi.stubGlobal("document", page);
     vi.stubGlobal("HTMLElement", class {});
@@ -36,6 +40,14 @@ describe("keys", () => {
     now += 1_200;
     press("m");
     expect(heard).toEqual(["g m", "m", "m"]);
+  });
+
+  it("follow a g by when they were pressed, however late a busy page hears them", () => {
+    press("g");
+    pressed = now + 200;
+    now += 5_000;
+    press("m");
+    expect(heard).toEqual(["g m"]);
   });
 
   it("go to the newest layer first, and to none with a modifier held", () => {

@@ -4,7 +4,8 @@ export type Keys = Record<string, (event: KeyboardEvent) => void>;
 
 const layers: Keys[] = [];
 const NEVER = -Infinity;
-/** When `g` was pressed. Not zero: the clock starts with the page, and its first second would all follow a `g`. */
+const FOLLOWS_MS = 1200;
+/** When `g` was heard. Not zero: the clock starts with the page, and its first second would all follow a `g`. */
 let leader = NEVER;
 
 /** Have these keys do this until the answer is called; a later layer goes first. */
@@ -23,7 +24,8 @@ export function listen(): () => void {
     if (isTyping(event.target) && event.key !== "Escape") return;
     // Enter and space on a button press that button.
     if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
-    const follows = performance.now() - leader < 1200;
+    // When it was pressed, not when it is heard: a page that was busy in between drawing a chart is no slow hand.
+    const follows = event.timeStamp - leader < FOLLOWS_MS;
     leader = NEVER;
     if (!follows && event.key === "g") {
       leader = performance.now();

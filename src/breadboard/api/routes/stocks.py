@@ -9,6 +9,7 @@ from starlette.responses import Response
 from breadboard.api import documents
 from breadboard.api.export import json_text
 from breadboard.api.live import LiveMarket
+from breadboard.api.near import unseen
 from breadboard.api.problems import Problem
 from breadboard.api.questions import InPath
 from breadboard.api.services import Busy, Services
@@ -42,7 +43,8 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/{symbol:path}", summary="One instrument, with the top of its book", responses=documents.STOCK)
     async def one(symbol: InPath) -> Response:
-        index = resolve(services.live, symbol)
+        known = services.live.find(symbol)  # others are compared with all there are
+        index = resolve(services.live, symbol) if known else await run_in_threadpool(resolve, services.live, symbol)
         instrument = services.live.instrument(index)
         try:  # to ask another thread takes longer than all else here
             book = services.book(instrument.venue, instrument.symbol, 1, wait=False)
@@ -64,11 +66,12 @@ def _end(unknown: list[str]) -> bytes:
 def resolve(live: LiveMarket, name: str) -> int:
     """Return the dense id of ``BTCUSDT.BINANCE`` or of a symbol that one venue has.
 
-    Raises Problem 404 for a name never seen, 409 with the ``ids`` to choose from for one that several venues have.
+    Raises Problem 404 with the ``ids`` most like it for a name never seen, 409 with the ``ids`` to choose from for one
+    that several venues have. Blocks where the name was never seen.
     """
     found = live.find(name)
     if not found:
-        raise Problem(404, f"no instrument {name[:64]!r} has been seen", hint="GET /api/v1/stocks names all")
+        raise unseen(live, name)
     if len(found) > 1:
         ids = [live.instrument(index).id for index in found]
         raise Problem(409, f"{name!r} is traded on {len(ids)} venues", hint=f"GET /api/v1/stocks/{ids[0]}", ids=ids)
