@@ -141,7 +141,8 @@ def _whole_of(record: Record, code: int, hint: int) -> int:
     if code == _HINT:
         value = hint
     elif code == _TIME:
-        value = record.ts_event if record.ts_event == ABSENT else record.ts_event // 1_000_000
+        value = record.trade_ts_event if record.ts_event == ABSENT else record.ts_event
+        value = value if value == ABSENT else value // 1_000_000
     elif code == _TRADES:
         value = ABSENT if record.day < 0 else record.trades
     elif code == _TS_EVENT:

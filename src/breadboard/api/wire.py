@@ -41,6 +41,12 @@ class Form(NamedTuple):
     """None: all of ``FIELDS``."""
 
 
+def _stated(record: Any) -> int:  # noqa: ANN401 - a Record
+    """Return the newest time that the venue stated: that of the trade, after a quote that has none (Binance spot)."""
+    time: int = record.trade_ts_event if record.ts_event == ABSENT else record.ts_event
+    return time
+
+
 def unpack(records: NDArray[np.void]) -> Iterator[Any]:
     """Return ``STATE`` records as tuples with the fields' names and plain integers."""
     return map(Record._make, records.tolist())
@@ -63,7 +69,7 @@ _ROW: Final[dict[str, Callable[[Instrument, Any, int], Any]]] = {
     ),
     "price": lambda _, record, hint: _price(record.price, hint),
     "price_hint": lambda _, __, hint: hint,
-    "time": lambda _, record, __: _known(record.ts_event) and record.ts_event // 1_000_000,
+    "time": lambda _, record, __: _known(_stated(record)) and _stated(record) // 1_000_000,
     "change": lambda _, record, hint: _price(_change(record.price, _base(record)), hint),
     "change_percent": lambda _, record, __: _percent(_change(record.price, _base(record)), _base(record)),
     "change_from": lambda _, record, __: _change_from(record),

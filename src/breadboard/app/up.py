@@ -86,8 +86,9 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     started = time.monotonic()
     supervisor.start()
     try:
-        _greet(address, config, bool(simulators), say)
+        _tell_market(config, bool(simulators), say)
         _await_answer(address, tend, stop)
+        _tell_ways(address, config, say)  # what is printed can be pasted: there is somebody who answers
         begun(_place(places, address, config, bool(simulators)))
         _await_first_tick(address, started, tend, places, say, stop)
         while not stop.wait(_TEND_EVERY_S):
@@ -174,11 +175,14 @@ def _free_port() -> int:
         return port
 
 
-def _greet(address: str, config: Config, synthetic: bool, say: Say) -> None:
+def _tell_market(config: Config, synthetic: bool, say: Say) -> None:
     if synthetic:
         say("market     SYNTHETIC: simulated venues on real sockets (record a real one with --live coinbase:BTC-USD)")
     else:
         say("market     " + "; ".join(f"{feed.venue} {','.join(feed.symbols)}" for feed in config.feeds))
+
+
+def _tell_ways(address: str, config: Config, say: Say) -> None:
     example = config.feeds[0].symbols[0]
     if config.api != ApiConfig(port=config.api.port):
         from breadboard.app.access import keyed, unencrypted

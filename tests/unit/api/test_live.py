@@ -155,6 +155,15 @@ def test_a_negative_network_lag_is_told_and_a_missing_venue_time_is_null() -> No
     assert (silent["ts_event"], silent["time"], silent["lag_ms"]) == (None, None, None)
 
 
+def test_a_quote_without_a_venue_time_leaves_that_of_the_trade_before_it() -> None:
+    market = Market(ManualClock())
+    now = market.live.now()
+    market.apply(market.trade("1", ts_event=now), market.quote("0.9", "1.1", ts_event=ABSENT))
+    (record,) = wire.unpack(market.live.records())
+    row = wire.row(market.instruments[0], record)
+    assert (row["ts_event"], row["time"]) == (None, now // 1_000_000)
+
+
 def test_provenance_comes_from_the_rows_themselves() -> None:
     market = Market(ManualClock())
     market.apply(market.trade("1", symbol="S"), market.trade("1", symbol="R", flags=int(Flag.REPLAYED | Flag.DELAYED)))

@@ -158,7 +158,7 @@ def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
     assert unencrypted(api) == ("careful" in said)
     assert access.keyed(api) == ("open" in said)
     lines: list[str] = []
-    up._greet(address, Config(api=api, feeds=(FeedConfig(venue="x", symbols=("A",)),)), False, lines.append)
+    up._tell_ways(address, Config(api=api, feeds=(FeedConfig(venue="x", symbols=("A",)),)), lines.append)
     words = [line.split()[0] for line in lines]
     assert [word for word in words if word in ("open", "careful", "hint")] == said
     if "careful" in said:
