@@ -336,7 +336,8 @@ def test_1006_ends_without_a_close_frame() -> None:
     heard, truth = hear("close:1006@0.3", 3.0)
     assert isinstance(heard.end, ConnectionClosedError)
     assert heard.end.rcvd is None
-    assert heard.frames == truth.connections[0].payloads
+    assert heard.frames == truth.connections[0].payloads[: len(heard.frames)]  # what was under way may be lost with it
+    assert len(heard.frames) > 10
 
 
 @pytest.mark.parametrize(("fault", "left"), [("rst", 0), ("truncate", 42)])
