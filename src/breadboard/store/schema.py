@@ -5,6 +5,7 @@ from typing import Final
 from breadboard.store.ddl import (
     DELTA,
     DURABLE,
+    FEW_ROWS,
     PRICE,
     SIZE,
     STAMP,
@@ -112,6 +113,7 @@ TABLES: Final = {
             _BARS,
             "ReplacingMergeTree(version)",
             "bar",
+            FEW_ROWS,
         ),
         _events(
             "activity_bars",
