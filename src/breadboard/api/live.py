@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from breadboard.api.alerts import AlertRing, Alerts
 from breadboard.api.feeds import Feeds, FeedState
 from breadboard.api.news import News
-from breadboard.api.ring import CAPACITY, MOST, Read, TradeRing
+from breadboard.api.ring import CAPACITY, Read, TradeRing
 from breadboard.api.state import IN_PIECES, PIECE, unknown
 from breadboard.clock import Clock, SystemClock
 from breadboard.model.decimals import ABSENT
@@ -28,14 +28,14 @@ class LiveMarket:
     this run: sequence numbers of another session mean nothing here.
     """
 
-    def __init__(self, clock: Clock | None = None, *, trades: int = CAPACITY, max_trades: int = MOST) -> None:
+    def __init__(self, clock: Clock | None = None, *, trades: int = CAPACITY) -> None:
         self._clock = clock or SystemClock()
         self._lock = Lock()
         self._instruments: list[Instrument] = []
         self._by_id: dict[str, int] = {}
         self._by_symbol: dict[str, list[int]] = {}
         self._state = unknown(64)
-        self._ring = TradeRing(trades, most=max_trades)
+        self._ring = TradeRing(trades)
         self._alerts = AlertRing()
         self._news = News()
         self._feeds = Feeds()

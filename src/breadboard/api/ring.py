@@ -1,5 +1,6 @@
 """The newest trades in order, under a sequence without holes."""
 
+import mmap
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Final
@@ -11,13 +12,10 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import brief
 from breadboard.model.tape import Tape
 
-CAPACITY: Final = 1 << 17
-MOST: Final = 1 << 20
-"""Trades that are kept at most, some 95 MB."""
+CAPACITY: Final = 1 << 20
+"""Trades that are kept: the last minute of 17,000 a second. They take 86 MB, and none before they are there."""
 _STRETCH: Final = 1 << 15
 """How many trades one read of the oldest looks at."""
-KEEP_NS: Final = 60_000_000_000
-"""So long a trade is kept, as far as the ring may grow: 17,000 a second."""
 _COLUMNS: Final = attrgetter(
     *("instrument", "price", "size", "size_exp", "side", "trade_id", "ts_event", "ts_recv"),
     *("flags", "offset", "index"),
@@ -92,42 +90,22 @@ class Read:
 
 
 class TradeRing:
-    """The last ``capacity`` trades of all instruments, or more. Sequence numbers begin at 0 and have no holes.
+    """The last ``capacity`` trades of all instruments. Sequence numbers begin at 0 and have no holes.
 
-    A ring that would let go of a trade taken less than a minute ago becomes twice as long, ``most`` at most. Not
-    thread-safe; LiveMarket holds the lock.
+    It has its full length from the beginning, of pages that the system gives when they are written to. A ring that
+    grew had the engine stand still for 0.1 s while it was copied. Not thread-safe; LiveMarket holds the lock.
     """
 
-    def __init__(self, capacity: int = CAPACITY, *, most: int = 0) -> None:
-        self._rows = np.zeros(capacity, TRADE)
-        self._most = most
-        self._begin = 0
-        """The oldest that the rows can have: what was let go of does not come back when they become longer."""
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        # Not numpy's own memory: of that the system gives 2 MB at a time, and takes 10 ms to clear them.
+        self._rows: NDArray[np.void] = np.frombuffer(mmap.mmap(-1, capacity * TRADE.itemsize), TRADE)
         self.end = 0
         """The sequence number of the next trade."""
 
     def append(self, tape: Tape, rows: NDArray[np.int64], ts_engine: int, ts_read: int = ABSENT) -> None:
         """Take these rows of a tape, which are trades, in order."""
         if len(rows):
-            while self._is_short(len(rows), ts_engine):
-                self._grow()
             self.end = _append(self._rows, self.end, rows, ts_read, ts_engine, *_COLUMNS(tape))
-
-    def _is_short(self, more: int, now: int) -> bool:
-        size = len(self._rows)
-        over = self.end + more - size
-        if over <= 0 or 2 * size > self._most:
-            return False
-        last_to_go = self._rows["ts_engine"][(over - 1) % size]
-        return more > size or bool(now - last_to_go < KEEP_NS)
-
-    def _grow(self) -> None:
-        size = len(self._rows)
-        self._begin = max(self._begin, self.end - size)
-        held = np.arange(self._begin, self.end)
-        wider = np.zeros(2 * size, TRADE)
-        wider[held % len(wider)] = self._rows[held % size]
-        self._rows = wider
 
     def read(
         self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False
@@ -138,7 +116,7 @@ class TradeRing:
         newest are returned, or the ``oldest``: then the read ends behind the last of them and skips none, and looks at
         a stretch of the ring only, so that the market does not wait for one who has a long way to go.
         """
-        first = min(max(since, self.end - len(self._rows), self._begin), self.end)
+        first = min(max(since, self.end - len(self._rows), 0), self.end)
         end = min(self.end, first + _STRETCH) if oldest else self.end
         lost = max(0, first - max(since, 0))
         chosen = None  # all

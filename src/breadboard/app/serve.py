@@ -39,6 +39,8 @@ SWITCH_S = 0.0002
 What was found has to be told while the next is found; each long kernel lets go of the interpreter for its time, and
 gets it back from a thread that may keep it for so long.
 """
+_SETTLED_S = 2.0
+"""After the first tick: until then whatever a market needs has been loaded."""
 
 
 def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place: None) -> int:
@@ -102,6 +104,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         failure: list[BaseException] = []
         follower = threading.Thread(target=_follow, args=(house, stop, failure), name="engine")
         follower.start()
+        threading.Thread(target=_set_aside_again, args=(stop, live), name="memory", daemon=True).start()
         threading.Thread(target=auditor.watch, args=(stop, lambda: live.ticked), name="audit", daemon=True).start()
         try:
             keyed = reaching.keyed(config.api)
@@ -123,6 +126,14 @@ def _follow(house: building.House, stop: threading.Event, failure: list[BaseExce
         log.critical("the pipeline broke at offset %d", house.engine.position, exc_info=error)
         failure.append(error)
         stop.set()
+
+
+def _set_aside_again(stop: threading.Event, live: LiveMarket) -> None:
+    """Set aside also what was loaded for the first ticks, when they have gone all the way."""
+    while not live.ticked and not stop.wait(0.1):
+        pass
+    if not stop.wait(_SETTLED_S):
+        memory.set_aside()
 
 
 def _status(house: building.House, places: Places, durable: int, audited: Sequence[str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ class Market:
     """Feeds a LiveMarket with events in journal order."""
 
     def __init__(self, clock: Clock | None = None, *, trades: int = 1 << 12) -> None:
-        self.live = LiveMarket(clock, trades=trades, max_trades=trades)
+        self.live = LiveMarket(clock, trades=trades)
         self.instruments = Instruments()
         self.latest = Latest()
         self.offset = 0

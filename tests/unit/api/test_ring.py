@@ -1,5 +1,8 @@
 """The trade ring, against a reading of it that is one array index after another."""
 
+import resource
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -56,24 +59,12 @@ def test_it_gives_what_is_asked_for(
     assert not np.shares_memory(read.trades, ring._rows)
 
 
-def test_a_ring_grows_rather_than_let_go_of_a_trade_of_the_last_minute() -> None:
-    ring, minute = TradeRing(4, most=16), 60_000_000_000
-    rows = [{"kind": EventKind.TRADE, "instrument": 0, "trade_id": number} for number in range(40)]
-
-    def taken(first: int, count: int, now: int) -> None:
-        ring.append(tape(rows[first : first + count]), np.arange(count), now)
-
-    def held() -> tuple[list[int], int]:
-        read = ring.read(0)
-        return read.trades["trade_id"].tolist(), read.lost
-
-    taken(0, 4, 0)
-    taken(4, 2, minute)  # old enough to be forgotten
-    assert held() == ([2, 3, 4, 5], 2)
-    taken(6, 3, minute + 1)
-    assert held() == ([2, 3, 4, 5, 6, 7, 8], 2)  # what is gone does not come back
-    taken(9, 20, minute + 2)
-    assert held() == (list(range(13, 29)), 13)  # no longer than it may be
+def test_the_whole_ring_is_there_from_the_beginning_and_takes_no_memory_before_it_is_used() -> None:
+    kept = [TradeRing() for _ in range(32)]  # 3 GB, were they written to
+    assert len({len(ring._rows) for ring in kept}) == 1
+    assert kept[0]._rows.nbytes > 80_000_000
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    assert resident < 2_000_000_000
 
 
 @pytest.mark.parametrize("stretch", [1, 3, 7, 100])
