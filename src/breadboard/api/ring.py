@@ -16,6 +16,8 @@ CAPACITY: Final = 1 << 20
 """Trades that are kept: the last minute of 17,000 a second. They take 86 MB, and none before they are there."""
 _STRETCH: Final = 1 << 15
 """How many trades one read of the oldest looks at."""
+_BACK: Final = 1 << 17
+"""How many of the newest trades a read of the newest looks at: the engine waits for it, a millisecond."""
 _COLUMNS: Final = attrgetter(
     *("instrument", "price", "size", "size_exp", "side", "trade_id", "ts_event", "ts_recv"),
     *("flags", "offset", "index"),
@@ -86,7 +88,7 @@ class Read:
     skipped: int
     """Wanted trades of the range that are left out, because there were more than the cap."""
     lost: int
-    """Trades of any instrument before ``first`` that were asked for and are no longer here."""
+    """Trades of any instrument before ``first`` that were asked for and are no longer here, or not looked at."""
 
 
 class TradeRing:
@@ -117,6 +119,8 @@ class TradeRing:
         a stretch of the ring only, so that the market does not wait for one who has a long way to go.
         """
         first = min(max(since, self.end - len(self._rows), 0), self.end)
+        if not oldest:
+            first = max(first, self.end - _BACK)
         end = min(self.end, first + _STRETCH) if oldest else self.end
         lost = max(0, first - max(since, 0))
         chosen = None  # all

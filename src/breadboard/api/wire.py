@@ -42,7 +42,7 @@ class Form(NamedTuple):
 
 
 def _stated(record: Any) -> int:  # noqa: ANN401 - a Record
-    """Return the newest time that the venue stated: that of the trade, after a quote that has none (Binance spot)."""
+    """Return when the venue says the newest row was: the newest trade, after a quote without a time (Binance spot)."""
     time: int = record.trade_ts_event if record.ts_event == ABSENT else record.ts_event
     return time
 

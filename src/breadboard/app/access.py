@@ -1,7 +1,6 @@
 """Who may reach the API of a data directory: this machine alone without keys, or whoever has one."""
 
 import secrets
-import socket
 import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -31,16 +30,19 @@ def here(api: ApiConfig) -> str:
     return f"http{'s' * bool(api.tls)}://{_bracketed(_EVERY_ADDRESS.get(api.host, api.host))}:{api.port}"
 
 
-def elsewhere(api: ApiConfig) -> str:
-    """Return the address at which others reach the server, as far as the configuration tells.
+def elsewhere(api: ApiConfig) -> str | None:
+    """Return the address at which others reach the server, as far as the configuration tells; None: it does not.
 
     Names of a server on loopback are a proxy's, which speaks TLS at the usual port if it has to do without ours.
     """
-    if api.hosts and not api.tls and is_loopback(_bracketed(api.host)):
-        return f"https://{api.hosts[0]}"
-    if api.hosts or api.host in _EVERY_ADDRESS:
-        return f"http{'s' * bool(api.tls)}://{(*api.hosts, socket.gethostname())[0]}:{api.port}"
-    return here(api)
+    if not keyed(api) or (api.host in _EVERY_ADDRESS and not api.hosts):
+        return None
+    if not api.hosts:
+        return here(api)
+    name = _bracketed(api.hosts[0])
+    if is_loopback(_bracketed(api.host)) and not api.tls:
+        return f"https://{name}"
+    return f"http{'s' * bool(api.tls)}://{name}:{api.port}"
 
 
 def refuse_open(config: Config, places: Places) -> None:

@@ -72,14 +72,7 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
             say(f"{places.run} cannot be written: {error.strerror}")
 
     supervisor = Supervisor([*_core(places.write_config(config)), *simulators], places.run, announce)
-    signals: list[int] = []
-
-    def heard(number: int, _frame: object) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heard)
+    signals = _listen(stop)
     # A simulated venue is a child of ours: what becomes of it is told anyhow, and a hint would lead nowhere.
     news = None if simulators else FeedNews(places, say)
     tend = partial(_tend, supervisor, places, news, say)
@@ -87,9 +80,9 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     supervisor.start()
     try:
         _tell_market(config, bool(simulators), say)
-        _await_answer(address, tend, stop)
-        _tell_ways(address, config, say)  # what is printed can be pasted: there is somebody who answers
-        begun(_place(places, address, config, bool(simulators)))
+        if _answers(address, tend, stop):
+            _tell_ways(address, config, say)  # what is printed can be pasted now
+            begun(_place(places, address, config, bool(simulators)))
         _await_first_tick(address, started, tend, places, say, stop)
         while not stop.wait(_TEND_EVERY_S):
             tend()
@@ -206,12 +199,27 @@ def _place(places: Places, address: str, config: Config, synthetic: bool) -> dic
     return {**place, "provenance": provenance, "feeds": feeds}
 
 
-def _await_answer(address: str, tend: Callable[[], None], stop: threading.Event) -> None:
+def _listen(stop: threading.Event) -> list[int]:
+    """Have SIGINT and SIGTERM set ``stop``; return the list in which they are noted."""
+    signals: list[int] = []
+
+    def heard(number: int, _frame: object) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heard)
+    return signals
+
+
+def _answers(address: str, tend: Callable[[], None], stop: threading.Event) -> bool:
+    """Wait until somebody answers there; tell whether that was before ``stop``."""
     while not stop.wait(0.02):
         tend()
         with contextlib.suppress(NotRunning):
             client.get(address, "/health", timeout_s=2.0)
-            return
+            return True
+    return False
 
 
 def _await_first_tick(

@@ -44,6 +44,11 @@ class Refused(ClientError):
         self.retry_after_s = retry_after_s
         self.members = members
 
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """What there is to choose from, or what may have been meant."""
+        return tuple(self.members.get("ids", ()))
+
 
 class BadQuestion(Refused):
     """The question makes no sense to the server."""
@@ -59,11 +64,6 @@ class NotFound(Refused):
 
 class Ambiguous(Refused):
     """Several things have that name."""
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """What to choose from."""
-        return tuple(self.members.get("ids", ()))
 
 
 class Busy(Refused):

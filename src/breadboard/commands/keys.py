@@ -47,8 +47,8 @@ def add(name: str, scope: str, days: int, as_json: bool, **where: Path | None) -
     """Make a key for the user NAME, and show it this once."""
     from breadboard.app.access import elsewhere
 
-    made = _at_desk(where, lambda desk: desk.keys.add(name, scope, days))
-    made["address"] = elsewhere(_configured(where)[0].api)
+    address = elsewhere(_configured(where)[0].api)
+    made = _at_desk(where, lambda desk: desk.keys.add(name, scope, days)) | {"address": address}
     emit(made, as_json, _shown)
 
 
@@ -90,7 +90,8 @@ def _configured(where: dict[str, Path | None]) -> tuple["Config", "Places"]:
 
 
 def _shown(made: dict[str, Any]) -> str:
-    use = f'curl -H "Authorization: Bearer $BREADBOARD_KEY" {made["address"]}/api/v1/stocks'
+    address = made["address"] or "http://HOST:8080"
+    use = f'curl -H "Authorization: Bearer $BREADBOARD_KEY" {address}/api/v1/stocks'
     until = f"{made['name']} may {made['scope']} until {made['expires'][:10]}; this is shown once:"
     return f"{until}\n\nexport BREADBOARD_KEY={made['key']}\n{use}"
 

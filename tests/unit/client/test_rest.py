@@ -100,6 +100,7 @@ def test_prices_are_exact_decimals_and_times_instants(client: Client) -> None:
 def test_a_refusal_carries_the_sentence_and_the_hint_of_the_server(client: Client) -> None:
     with pytest.raises(NotFound) as missing:
         client.stock("NOPE")
+    assert missing.value.ids == ()
     assert missing.value.sentence == "no instrument 'NOPE' has been seen"
     assert missing.value.hint == "GET /api/v1/stocks names what is seen now"
     with pytest.raises(Ambiguous) as several:

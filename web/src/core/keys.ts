@@ -24,7 +24,7 @@ export function listen(): () => void {
     if (isTyping(event.target) && event.key !== "Escape") return;
     // Enter and space on a button press that button.
     if (event.target instanceof HTMLButtonElement && (event.key === "Enter" || event.key === " ")) return;
-    // When it was pressed, not when it is heard: a page that was busy in between drawing a chart is no slow hand.
+    // From when `g` was heard until this one was pressed: how long a busy page takes to hear them counts for neither.
     const follows = event.timeStamp - leader < FOLLOWS_MS;
     leader = NEVER;
     if (!follows && event.key === "g") {

@@ -10,6 +10,7 @@ from breadboard.api import documents
 from breadboard.api.export import json_text
 from breadboard.api.live import LiveMarket
 from breadboard.api.near import unseen
+from breadboard.api.pool import StorePool
 from breadboard.api.problems import Problem
 from breadboard.api.questions import InPath
 from breadboard.api.services import Busy, Services
@@ -19,7 +20,7 @@ FEW: Final = 50
 """Instruments whose rows are made at once; of more, beside the event loop."""
 
 
-def router(services: Services) -> APIRouter:
+def router(services: Services, pool: StorePool) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/api/v1/stocks", tags=["stocks"])
     rows, everything = StockRows(services.live), StockRows(services.live)  # nobody waits for who reads all of them
@@ -43,8 +44,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/{symbol:path}", summary="One instrument, with the top of its book", responses=documents.STOCK)
     async def one(symbol: InPath) -> Response:
-        known = services.live.find(symbol)  # others are compared with all there are
-        index = resolve(services.live, symbol) if known else await run_in_threadpool(resolve, services.live, symbol)
+        index = await resolved(services.live, pool, symbol)
         instrument = services.live.instrument(index)
         try:  # to ask another thread takes longer than all else here
             book = services.book(instrument.venue, instrument.symbol, 1, wait=False)
@@ -61,6 +61,11 @@ _BEGIN: Final = b'{"data":['
 
 def _end(unknown: list[str]) -> bytes:
     return b'],"unknown":%b}' % json_text(unknown)
+
+
+async def resolved(live: LiveMarket, pool: StorePool, name: str) -> int:
+    """Return what ``resolve`` does; a name never seen is compared with all others beside the event loop."""
+    return resolve(live, name) if live.find(name) else await pool.run(lambda: resolve(live, name))
 
 
 def resolve(live: LiveMarket, name: str) -> int:
