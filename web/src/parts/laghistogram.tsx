@@ -21,7 +21,7 @@ export function LagHistogram(props: { feeds: readonly string[] }): JSX.Element {
   }));
   const total = (): number => (found() ?? []).reduce((sum, bucket) => sum + bucket.count, 0);
   return (
-    <Panel class="histogram" title={<><b>Distribution</b><span class="quiet">{format.shortNumber(total())} events since start, ms</span></>} aside={
+    <Panel class="histogram" title={<><b>Distribution</b><span class="quiet">{format.shortNumber(total())} events, ms</span></>} aside={
       <>
         <select class="find small" aria-label="Of which feed" onChange={(event) => setFeed(event.currentTarget.value)}>
           <option value="">all feeds</option>

@@ -49,7 +49,7 @@ export default function Lag(): JSX.Element {
         <Show when={Number.isFinite(network()?.p95)}><Tile name="P95" value={ms(network()?.p95)} tone={judged(network()?.p95, TARGETS[0])} note="target 50 ms" /></Show>
         <Tile name="P99" value={ms(network()?.p99)} tone={judged(network()?.p99, TARGETS[1])} note="target 100 ms" />
         <Tile name="Max, last window" value={ms(network()?.max)} note={worst() ? `${worst()!.feed}` : ""} />
-        <Tile name="Processed P99" value={ms(total()?.p99)} note="received → in this server's memory" />
+        <Tile name="Processed P99" value={ms(total()?.p99)} note="received → in memory" />
         <Tile name="Messages" value={<>{format.count(terminal.rate())} <small>/s</small></>} note={`peak ${format.count(peak())} /s since opened`} />
         <Tile name="Gaps" value={format.count(terminal.status()?.gaps ?? NaN)} tone={terminal.status()?.gaps ? "warn" : "ok"} note="on record, since start" />
       </div>
