@@ -267,21 +267,29 @@ def test_mute_answers_pings_and_says_nothing() -> None:
     asyncio.run(scenario())
 
 
+def _streams_after(heard: Heard, gone: set[str]) -> set[str]:
+    """Return the streams of what was heard behind the last word of those that are gone: well over fifty messages."""
+    said = [m["stream"] for m in heard.messages]
+    last = max(place for place, stream in enumerate(said) if stream in gone)
+    assert len(said) - last > 50
+    return set(said[last + 1 :])
+
+
 def test_one_of_three_channels_goes_mute_for_every_symbol() -> None:
     heard, truth = hear("mute-channel:0.4", 1.2, symbols=3)
-    late = heard.messages[-len(heard.frames) // 3 :]
-    channels = Counter(m["stream"].partition("@")[2] for m in late)
-    (silent,) = set(ALL) - set(channels)
-    assert {stream.partition("@")[2] for stream, _ in did(truth, "mute-channel")} == {silent}
+    (silent,) = {stream.partition("@")[2] for stream, _ in did(truth, "mute-channel")}
+    gone = {f"{symbol}@{silent}" for symbol in ("btcusdt", "ethusdt", "solusdt")}
+    assert {stream.partition("@")[2] for stream in _streams_after(heard, gone)} == set(ALL) - {silent}
     assert {stream.partition("@")[0] for stream, _ in did(truth, "mute-channel")} == {"btcusdt", "ethusdt", "solusdt"}
 
 
 def test_one_subscription_of_one_symbol_is_lost() -> None:
     heard, truth = hear("lose:0.4", 1.2, symbols=3)
-    late = {m["stream"] for m in heard.messages[-len(heard.frames) // 2 :]}
     ((lost, _), *_) = did(truth, "lose")
     assert {stream for stream, _ in did(truth, "lose")} == {lost}
-    assert late == {f"{s}@{kind}" for s in ("btcusdt", "ethusdt", "solusdt") for kind in ALL} - {lost}
+    assert _streams_after(heard, {lost}) == {
+        f"{s}@{kind}" for s in ("btcusdt", "ethusdt", "solusdt") for kind in ALL
+    } - {lost}
 
 
 def test_a_lost_subscription_is_not_listed_and_comes_back_when_it_is_asked_for_anew() -> None:
@@ -435,7 +443,7 @@ def test_delay_holds_everything_back_in_order() -> None:
     assert heard.frames == truth.connections[0].payloads[: len(heard.frames)]
     at = {m.sent[0]: m.at_ns / 1e9 for m in truth.made if m.sent}
     ages = [stamp + time.time() - time.monotonic() - at[f] for f, stamp in zip(heard.frames, heard.stamps, strict=True)]
-    assert 0.28 < sorted(ages)[len(ages) // 2] < 0.6
+    assert 0.28 < sorted(ages)[len(ages) // 2] < 1.0
     assert min(ages) > 0.28
 
 
