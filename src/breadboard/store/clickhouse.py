@@ -23,7 +23,7 @@ from clickhouse_connect import common as connect_settings
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from breadboard.errors import QueryRefused, StoreError, TookTooLong
-from breadboard.store import ddl, native, schema
+from breadboard.store import ddl, holding, native, schema
 from breadboard.store.flood import Flood
 from breadboard.store.inserting import Embedded, Inserter, Remote
 from breadboard.store.native import Block, Fixed
@@ -236,6 +236,10 @@ class ClickHouseStore:
             hint = error.hint or f"breadboard sql 'DESCRIBE {guard.table_of(text)}'"
             raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
         return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
+
+    def holds(self, table: str, rows: Block) -> bool:
+        """Tell whether any row of a block that was inserted before is there; see ``holding``."""
+        return bool(self.query(*holding.question(table, rows))["n"][0].as_py())
 
     # Upkeep
 

@@ -4,7 +4,8 @@ A flush covers offsets ``[first, end)``. First its intent goes to disk; then eve
 ``table:first:end``; last comes its row in the ledger ``batches``. After a crash the engine starts again from a
 checkpoint and hands on the same outputs. Those below ``written()`` are complete and are passed over. Those of an
 intent beyond it are flushed with the intent's own boundaries, so each table either has the rows and ignores the
-token, or gets them now. Outputs may come in any sizes: they are cut here.
+token, or gets them now; a kill may have left a token without rows, so they are looked for. Outputs may come in any
+sizes: they are cut here.
 """
 
 import threading
@@ -36,6 +37,7 @@ FLUSH_ROWS: Final = 500_000
 
 class _Store(Protocol):
     def write(self, table: str, rows: Block, token: str) -> None: ...
+    def holds(self, table: str, rows: Block) -> bool: ...
     def written(self) -> int: ...
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
 
@@ -185,7 +187,8 @@ class StoreWriter:
     def _flush_parts(self) -> None:
         batch = cut.join(self._parts)
         first, end = batch.first, batch.end
-        if not self._again():
+        again = self._again()
+        if not again:
             self._intents.append(first, end)
             self._pending.insert(0, (first, end))
         counts: dict[str, int] = {}
@@ -193,17 +196,23 @@ class StoreWriter:
         blocks = self._tables.of(batch, self._provisional(), self._instruments, self._unwritten(), quarantined)
         for name, block in blocks.items():
             if block.num_rows:
-                self._store.write(name, block, f"{name}:{first}:{end}")
+                self._insert(name, block, f"{name}:{first}:{end}", again=again)
                 counts[name] = block.num_rows
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
-        self._store.write("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}")
+        self._insert("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}", again=again)
         self._written = self._begin = end
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
         self._tables.learn(batch)
         self._instruments_written = len(self._instruments)
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
+
+    def _insert(self, table: str, rows: Block, token: str, *, again: bool) -> None:
+        """Insert under a token that may be known. A kill can have left it without its rows: then under another."""
+        self._store.write(table, rows, token)
+        if again and not self._store.holds(table, rows):
+            self._store.write(table, rows, f"{token}:{self._run}")
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""

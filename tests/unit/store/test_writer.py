@@ -36,6 +36,9 @@ class MemoryStore:
             raise StoreError("the disk is full", transient=True)
         self.inserts.setdefault(token, (table, native_read.table(rows)))
 
+    def holds(self, table: str, rows: Block) -> bool:
+        return any(name == table and held.equals(native_read.table(rows)) for name, held in self.inserts.values())
+
     def written(self) -> int:
         ends = [rows["end"][0].as_py() for table, rows in self.inserts.values() if table == "batches"]
         return max(ends, default=0)

@@ -1,0 +1,53 @@
+"""What ClickHouse remembers of an insert that a kill interrupted: a token, and no rows."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import outputs_made as made
+from breadboard.errors import StoreError
+from breadboard.store.clickhouse import ClickHouseStore
+from breadboard.store.native import Block
+from breadboard.store.writer import StoreWriter
+
+END = 30
+
+
+def told(writer: StoreWriter) -> None:
+    writer.write(made.outputs(0, END), made.open_bars(END), made.instruments())
+    writer.flush()
+
+
+def offsets(store: ClickHouseStore, table: str) -> list[int]:
+    found: list[int] = store.query(f"SELECT offset FROM {table} ORDER BY offset")["offset"].to_pylist()
+    return found
+
+
+@pytest.mark.parametrize("lost", ["trades", "book_deltas", "batches"])
+def test_rows_whose_token_alone_survived_a_kill_are_inserted_again_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    write = ClickHouseStore.write
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+
+        def interrupted(self: ClickHouseStore, table: str, rows: Block, token: str) -> None:
+            write(self, table, rows, token)
+            if table == "batches":
+                raise StoreError("killed")
+
+        monkeypatch.setattr(ClickHouseStore, "write", interrupted)
+        with pytest.raises(StoreError, match="killed"):
+            told(StoreWriter(store, tmp_path))
+        parts = store.query(f"SELECT path FROM system.parts WHERE active AND table IN ('{lost}', 'batches')")
+    monkeypatch.undo()
+    for path in parts["path"].to_pylist():  # as if the kill had come before the parts were in their places
+        shutil.rmtree(path)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        writer = StoreWriter(store, tmp_path)
+        assert writer.resume().pending == ((0, END),)
+        told(writer)
+        assert (writer.written, store.written()) == (END, END)
+        for table, turn in (("trades", 0), ("quotes", 1), ("book_deltas", 2)):
+            assert offsets(store, table) == np.arange(turn, END, 3).tolist(), table
