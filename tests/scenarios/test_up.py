@@ -32,6 +32,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     began = time.monotonic()
     found.start()
     try:
+        wait_for("addresses", lambda: "prices     curl" in found.words, FIRST_TICK_S)
+        assert get(f"{found.address}/health")[0] == 200  # what is printed can be pasted at once
         wait_for("the first tick", lambda: "first tick after" in found.words, FIRST_TICK_S)
         say(f"first tick {time.monotonic() - began:.1f} s after the command")
         yield found

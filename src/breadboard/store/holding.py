@@ -2,7 +2,8 @@
 
 ClickHouse notes a token before the part of the insert is in its place (``MergeTreeSink``: the deduplication log first,
 the renaming after it). A kill between the two leaves a token without rows, and the same insert is then ignored for
-good: who inserts again after a kill has to look.
+good: who inserts again after a kill has to look. Of a block over several partitions, each a part with a token, one that
+is there stands for all: where a kill fell between them, the audit tells.
 """
 
 from typing import Any, Final
