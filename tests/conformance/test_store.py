@@ -45,7 +45,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[ClickHouse
 
 def trades(first: int, end: int) -> Block:
     labels = rows.Labels()
-    labels.refresh(made.instruments())
+    labels.refresh(list(made.instruments()))
     return rows.trades(made.outputs(first, end).tape, labels)
 
 
@@ -241,7 +241,7 @@ with ClickHouseStore.open(f"chdb://{folder}/store") as store:
     checkpoint = writer.resume().written // 700 * 700   # a checkpoint is where it is, not where a flush ended
     step = 30 + int(sys.argv[4])                         # and the engine's batches differ from run to run
     labels = rows.Labels()
-    labels.refresh(made.instruments())
+    labels.refresh(list(made.instruments()))
     for table in (rows.trades, rows.quotes, rows.book_deltas, rows.latest):
         table(made.outputs(0, 9).tape, labels)           # compiled before the clock starts, so that kills hit inserts
     windows.bars(made.open_bars(9), labels, made.outputs(0, 1).tape.kind)

@@ -113,7 +113,7 @@ def build(
         engine.condemn(offset, REASON)
     # Live, a row in the store may be late, and what has just happened may not.
     turn = Yielding().turn if live else _at_once
-    sink = StoreSink(writer, engine.instruments, passed, clock, lagging, metrics or Metrics(lag), turn)
+    sink = StoreSink(writer, passed, clock, lagging, metrics or Metrics(lag), turn)
     lock = threading.Lock()
     pipeline = Pipeline(
         reader if speed is None else PacedReader(reader, speed),

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from breadboard.api.feeds import provenance
 from breadboard.clock import Clock
 from breadboard.model.decimals import ABSENT
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import of_market
@@ -70,7 +70,7 @@ class Lagging:
         self._began = clock.wall()
 
     def measure(
-        self, outputs: Outputs, done: Sequence[tuple[int, int]], instruments: Instruments, ts_store: int
+        self, outputs: Outputs, done: Sequence[tuple[int, int]], instruments: Sequence[Instrument], ts_store: int
     ) -> None:
         """Count every hop of outputs that are durable in the store.
 
@@ -98,7 +98,7 @@ class Lagging:
             self._board.add(group.venue, group.feed, hop, group.provenance, ns)
 
 
-def _groups(stamps: _Stamps, instruments: Instruments) -> Iterator[_Group]:
+def _groups(stamps: _Stamps, instruments: Sequence[Instrument]) -> Iterator[_Group]:
     """Yield the rows by source and provenance."""
     keys = (stamps.source.astype(np.int64) << 16) | (stamps.flags & _MARKS)
     for key in np.unique(keys).tolist():

@@ -15,6 +15,7 @@ from breadboard.engine.core import Engine
 from breadboard.engine.retries import Retrying
 from breadboard.model.bars import BAR
 from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import GapReason
 from breadboard.model.outputs import Outputs
 from breadboard.ports import JournalReader
@@ -43,6 +44,8 @@ class Handover:
     end: int = 0
     """The offset behind the last output."""
     quarantined: list[Quarantined] = field(default_factory=list)
+    instruments: tuple[Instrument, ...] = ()
+    """All that the engine knew at ``end``, and has not taken back: it goes on while the store writes."""
     open_bars: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BAR))
     ts_engine: int = 0
     state: bytes | None = None
@@ -115,6 +118,7 @@ class Pipeline:
             self._checkpointed_at = now
         if handover.taken or handover.state is not None:
             handover.end = self._engine.position
+            handover.instruments = tuple(self._engine.instruments)
             handover.open_bars = self._engine.bars.open_bars()
             handover.ts_engine = self._clock.wall()
             self._sink.put(handover)

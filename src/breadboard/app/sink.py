@@ -10,7 +10,6 @@ from breadboard.app.lagging import Lagging
 from breadboard.app.pipeline import Handover
 from breadboard.clock import Clock
 from breadboard.errors import StoreError
-from breadboard.model.instruments import Instruments
 from breadboard.store import cut
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.metrics import Metrics
@@ -35,7 +34,6 @@ class StoreSink:
     def __init__(
         self,
         writer: StoreWriter,
-        instruments: Instruments,
         passed: Callable[[int, bytes], None],
         clock: Clock,
         lagging: Lagging,
@@ -43,7 +41,6 @@ class StoreSink:
         turn: Callable[[], None] = lambda: None,
     ) -> None:
         self._writer = writer
-        self._instruments = instruments
         self._passed = passed
         self._clock = clock
         self._lagging = lagging
@@ -102,12 +99,13 @@ class StoreSink:
         started = time.perf_counter()
         if handover.taken:
             outputs = cut.join([each for each, _ in handover.taken])  # once, for the writer and for the lags
-            self._writer.write(outputs, handover.open_bars, self._instruments, handover.quarantined, handover.ts_engine)
+            known = handover.instruments
+            self._writer.write(outputs, handover.open_bars, known, handover.quarantined, handover.ts_engine)
         self._flush()
         self._metrics.store_flush.observe(time.perf_counter() - started)
         if handover.taken:
             done = [(len(each.tape), ts_engine) for each, ts_engine in handover.taken]
-            self._lagging.measure(outputs, done, self._instruments, self._clock.wall())
+            self._lagging.measure(outputs, done, known, self._clock.wall())
         if handover.state is not None and self._writer.written >= handover.end:
             self._passed(handover.end, handover.state)
         self._write_lag()

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.alerts import AlertState, RuleVersion
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.rule_words import cause, told
 from breadboard.model.rules import Rule, RuleKind
 from breadboard.store.columns import integers, known, labels, prices, stamps, words
@@ -23,7 +23,7 @@ def alerts(
     rows: NDArray[np.void],
     rules: Sequence[RuleVersion],
     labels_of: Labels,
-    instruments: Instruments,
+    instruments: Sequence[Instrument],
     venues: Mapping[int, str],
 ) -> Block:
     """Return ``ALERT`` rows as rows of table ``alerts``; ``venues`` is by source. A loop over rows: alerts are few.
@@ -57,7 +57,7 @@ def alerts(
 
 
 def _messages(
-    rows: NDArray[np.void], rules: Sequence[RuleVersion], instruments: Instruments, venues: Mapping[int, str]
+    rows: NDArray[np.void], rules: Sequence[RuleVersion], instruments: Sequence[Instrument], venues: Mapping[int, str]
 ) -> list[str]:
     known: dict[int, Rule] = {}
     said = []

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import EventKind, most_artificial
 from breadboard.model.tape import Tape
 from breadboard.store.rows import PROVENANCES, provenance
@@ -37,7 +37,7 @@ class Origins:
         """Return the venue of every source whose connection is known."""
         return {source: epoch.venue for source, epoch in list(self._epochs.items())}
 
-    def venues(self, sources: Sequence[int], tape: Tape, instruments: Instruments) -> dict[int, str]:
+    def venues(self, sources: Sequence[int], tape: Tape, instruments: Sequence[Instrument]) -> dict[int, str]:
         """Return the venue of each source, from its connection or from its rows here; empty where neither tells."""
         return {source: self._venue(source, tape, instruments) for source in set(sources)}
 
@@ -67,7 +67,7 @@ class Origins:
         seen |= {epoch.provenance for epoch in list(self._epochs.values())}
         return most_artificial(seen) or ""
 
-    def _venue(self, source: int, tape: Tape, instruments: Instruments) -> str:
+    def _venue(self, source: int, tape: Tape, instruments: Sequence[Instrument]) -> str:
         epoch = self._epochs.get(source)
         if epoch is not None:
             return epoch.venue

@@ -6,7 +6,7 @@ import numpy as np
 
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.tape import Tape
 from breadboard.store.columns import integers, stamps, words
 from breadboard.store.native import NOTHING, Block, Column, Fixed, Lists, Texts
@@ -49,7 +49,9 @@ def lag(rows: Sequence[LagRow], offset: int) -> Block:
     )
 
 
-def gaps(found: Sequence[tuple[int, int, Gap]], instruments: Instruments, origins: Origins, tape: Tape) -> Block:
+def gaps(
+    found: Sequence[tuple[int, int, Gap]], instruments: Sequence[Instrument], origins: Origins, tape: Tape
+) -> Block:
     """Return gaps as rows. ``ts_recv`` is the gap's end on our clock; ``origins`` knows the sources.
 
     A gap of every instrument of a source has an empty symbol.
@@ -99,7 +101,7 @@ def quarantine(rows: Sequence[Quarantined]) -> Block:
     )
 
 
-def instruments(known: Instruments, start: int) -> Block:
+def instruments(known: Sequence[Instrument], start: int) -> Block:
     """Return the instruments from dense id ``start`` on."""
     if start >= len(known):
         return NOTHING

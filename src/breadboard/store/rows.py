@@ -1,13 +1,13 @@
 """From market events to rows of the store, one function a table. Columns only: no loop over rows in Python."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.decimals import ABSENT
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import EventKind, Flag, OrderAction, Provenance, Side, Uncounted
 from breadboard.model.tape import Tape
 from breadboard.store.columns import coded, integers, labels, levels, prices, sizes, stamps
@@ -52,7 +52,7 @@ class Labels:
         self._written: list[bytes] = []
         self._rank = np.zeros(1, np.uint16)
 
-    def refresh(self, instruments: Instruments) -> None:
+    def refresh(self, instruments: Sequence[Instrument]) -> None:
         """Learn new instruments. The entry after the last stands for none: empty venue and symbol."""
         if len(instruments) == self._count:
             return

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model.gaps import Epoch
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.outputs import Outputs
 from breadboard.store import records, rows, windows
 from breadboard.store.alerts import alerts
@@ -35,7 +35,7 @@ class Tables:
         self._known = known
         self._origins = Origins(epochs)
         self._labels = rows.Labels()
-        self._instruments = Instruments()
+        self._instruments: Sequence[Instrument] = ()
         self._provenance = np.empty(0, np.uint8)
         self._stages: Mapping[str, Callable[[NDArray[np.void], Outputs], Block]] = {
             "features": lambda found, batch: windows.features(found, self._labels, self._origin(found), batch.tape),
@@ -56,7 +56,7 @@ class Tables:
         self,
         batch: Outputs,
         open_bars: NDArray[np.void],
-        instruments: Instruments,
+        instruments: Sequence[Instrument],
         unwritten: int,
         quarantined: Sequence[rows.Quarantined],
     ) -> dict[str, Block]:

@@ -9,7 +9,7 @@ sizes: they are cut here.
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -21,7 +21,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
 from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records
@@ -74,7 +74,7 @@ class StoreWriter:
         self._lag: list[tuple[int, Block]] = []
         self._run = self._clock.wall()
         self._quarantined: list[Quarantined] = []
-        self._instruments = Instruments()
+        self._instruments: Sequence[Instrument] = ()
         self._instruments_written = 0
         self._ts_engine = 0
         self._written = store.written()
@@ -109,13 +109,14 @@ class StoreWriter:
         self,
         outputs: Outputs,
         open_bars: NDArray[np.void],
-        instruments: Instruments,
+        instruments: Iterable[Instrument],
         quarantined: Sequence[Quarantined] = (),
         ts_engine: int = 0,
     ) -> None:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
 
         ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional.
+        ``instruments`` are all that are known, by their dense ids.
         Outputs below ``written`` are passed over. Raises StoreError where outputs would leave a hole, or the store
         refuses; then nothing is lost: call ``flush`` again.
         """
@@ -126,7 +127,7 @@ class StoreWriter:
             if outputs.first > reach and (self._parts or self._written):
                 raise StoreError(f"outputs begin at offset {outputs.first}, {outputs.first - reach} after {reach}")
             fresh = cut.after(outputs, reach) if outputs.first < reach else outputs
-            self._instruments, self._ts_engine = instruments, ts_engine or self._clock.wall()
+            self._instruments, self._ts_engine = tuple(instruments), ts_engine or self._clock.wall()
             self._quarantined += [one for one in quarantined if one.offset >= reach]
             self._begin = self._parts[0].first if self._parts else fresh.first
             while (edge := self._edge()) is not None and fresh.end >= edge:
@@ -196,7 +197,7 @@ class StoreWriter:
         blocks = self._tables.of(batch, self._provisional(), self._instruments, self._unwritten(), quarantined)
         for name, block in blocks.items():
             if block.num_rows:
-                self._insert(name, block, f"{name}:{first}:{end}", again=again)
+                self._insert(name, block, self._token(name, first, end), again=again)
                 counts[name] = block.num_rows
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
@@ -207,6 +208,10 @@ class StoreWriter:
         self._tables.learn(batch)
         self._instruments_written = len(self._instruments)
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
+
+    def _token(self, table: str, first: int, end: int) -> str:
+        """Return the name of an insert. Instruments are all that are known by now, and may be more the next time."""
+        return f"{table}:{first}:{end}" + (f":{len(self._instruments)}" if table == "instruments" else "")
 
     def _insert(self, table: str, rows: Block, token: str, *, again: bool) -> None:
         """Insert under a token that may be known. A kill can have left it without its rows: then under another."""

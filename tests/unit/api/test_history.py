@@ -290,7 +290,7 @@ def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
     )
     with ClickHouseStore.open(f"chdb://{tmp_path}") as store:
         named = rows.Labels()
-        named.refresh(instruments)
+        named.refresh(list(instruments))
         store.write("trades", rows.trades(tape, named), "a")
         store.command("INSERT INTO instruments (venue, symbol) VALUES ('BINANCE', 'BTCUSDT')")
         store.write("quotes", rows.quotes(tape, named), "a")

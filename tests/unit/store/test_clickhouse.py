@@ -42,7 +42,7 @@ def test_a_second_process_is_told_who_holds_the_directory(tmp_path: Path) -> Non
 def test_a_trade_without_a_size_is_null_when_asked_for(tmp_path: Path) -> None:
     tape = Tape.of(2, {"kind": [1, 1], "instrument": [0, 0], "offset": [0, 1], "price": [1, 2], "size": [7, ABSENT]})
     labels = rows.Labels()
-    labels.refresh(made.instruments())
+    labels.refresh(list(made.instruments()))
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
         store.write("trades", rows.trades(tape, labels), "once")
         found = store.query("SELECT size FROM trades ORDER BY offset")["size"].to_pylist()
@@ -84,7 +84,7 @@ def test_a_withdrawn_bar_is_shown_no_more_and_a_later_correction_at_the_same_off
     versions = np.repeat(made.final_bars(0, 150)[:1], 3)
     versions["state"], versions["offset"] = states, (110, 120, 120)
     labels = rows.Labels()
-    labels.refresh(made.instruments())
+    labels.refresh(list(made.instruments()))
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
         for count, shown in ((1, ["final"]), (2, []), (3, ["corrected"])):
             told = windows.bars(versions[:count], labels, np.zeros(count, np.uint8))

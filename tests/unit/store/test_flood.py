@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from breadboard.model.instruments import Instruments
+from breadboard.model.instruments import Instrument
 from breadboard.model.recent import Recent
 from breadboard.store import flood as flood_module
 from breadboard.store import records
@@ -49,9 +49,7 @@ def test_an_embedded_store_merges_nothing_meanwhile_and_everything_afterwards(
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
 
         def write(number: int) -> None:
-            known = Instruments()
-            known.intern("V", f"A{number}")
-            known.intern("V", f"B{number}")
+            known = [Instrument("V", f"A{number}"), Instrument("V", f"B{number}")]
             store.write("instruments", records.instruments(known, 0), f"instruments:{number}:{number + 1}")
 
         for number in range(12):

@@ -8,6 +8,7 @@ import pytest
 
 import outputs_made as made
 from breadboard.errors import StoreError
+from breadboard.model.instruments import Instrument
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block
 from breadboard.store.writer import StoreWriter
@@ -15,9 +16,22 @@ from breadboard.store.writer import StoreWriter
 END = 30
 
 
-def told(writer: StoreWriter) -> None:
-    writer.write(made.outputs(0, END), made.open_bars(END), made.instruments())
+def told(writer: StoreWriter, end: int = END, *more: Instrument) -> None:
+    writer.write(made.outputs(0, end), made.open_bars(end), [*made.instruments(), *more])
     writer.flush()
+
+
+def interrupting(monkeypatch: pytest.MonkeyPatch, *, noted: bool) -> None:
+    """End each flush at its ledger row, the last of it: ``noted`` by the store, or not."""
+    write = ClickHouseStore.write
+
+    def interrupted(self: ClickHouseStore, table: str, rows: Block, token: str) -> None:
+        if noted or table != "batches":
+            write(self, table, rows, token)
+        if table == "batches":
+            raise StoreError("killed")
+
+    monkeypatch.setattr(ClickHouseStore, "write", interrupted)
 
 
 def offsets(store: ClickHouseStore, table: str) -> list[int]:
@@ -29,15 +43,8 @@ def offsets(store: ClickHouseStore, table: str) -> list[int]:
 def test_rows_whose_token_alone_survived_a_kill_are_inserted_again_and_no_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: str
 ) -> None:
-    write = ClickHouseStore.write
+    interrupting(monkeypatch, noted=True)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
-
-        def interrupted(self: ClickHouseStore, table: str, rows: Block, token: str) -> None:
-            write(self, table, rows, token)
-            if table == "batches":
-                raise StoreError("killed")
-
-        monkeypatch.setattr(ClickHouseStore, "write", interrupted)
         with pytest.raises(StoreError, match="killed"):
             told(StoreWriter(store, tmp_path))
         parts = store.query(f"SELECT path FROM system.parts WHERE active AND table IN ('{lost}', 'batches')")
@@ -51,3 +58,16 @@ def test_rows_whose_token_alone_survived_a_kill_are_inserted_again_and_no_others
         assert (writer.written, store.written()) == (END, END)
         for table, turn in (("trades", 0), ("quotes", 1), ("book_deltas", 2)):
             assert offsets(store, table) == np.arange(turn, END, 3).tolist(), table
+
+
+def test_an_instrument_that_an_interrupted_flush_did_not_know_is_written_with_it_the_next_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupting(monkeypatch, noted=False)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        with pytest.raises(StoreError, match="killed"):
+            told(StoreWriter(store, tmp_path))
+        monkeypatch.undo()
+        told(StoreWriter(store, tmp_path), 2 * END, Instrument("BINANCE", "NEWUSDT"))  # the engine has gone on
+        symbols = store.query("SELECT symbol FROM instruments ORDER BY id")["symbol"].to_pylist()
+        assert symbols == [*made.SYMBOLS, "NEWUSDT"]

@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Iterator[ClickHouseStore]:
 
 def trades(count: int) -> Block:
     labels = rows.Labels()
-    labels.refresh(made.instruments())
+    labels.refresh(list(made.instruments()))
     return rows.trades(made.outputs(0, 3 * count).tape, labels)
 
 

@@ -22,7 +22,7 @@ def desk() -> tuple[Desk, Labels]:
     """Return a desk that has opened and closed one across venues and opened one round a triangle, taken on paper."""
     made = Desk(config(fees={"A": 0, "B": 10, "C": 0}, triangles=[TRIANGLE], paper={"default_latency_ms": 1}))
     labels_of = Labels()
-    labels_of.refresh(made.instruments)
+    labels_of.refresh(list(made.instruments))
     return made, labels_of
 
 

@@ -24,7 +24,7 @@ SIZE = st.integers(0, 2**63 - 1), st.integers(-18, 0)
 
 def labels(known: Instruments | None = None) -> rows.Labels:
     made_labels = rows.Labels()
-    made_labels.refresh(known or made.instruments())
+    made_labels.refresh(list(known or made.instruments()))
     return made_labels
 
 
@@ -119,7 +119,7 @@ def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
 def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
     outputs = made.outputs(0, 4)
     found = ((0, -1, Gap(0, GapReason.RESTART, 5, 9)),)
-    table = native_read.table(records.gaps(found, made.instruments(), Origins({}), outputs.tape)).to_pylist()
+    table = native_read.table(records.gaps(found, list(made.instruments()), Origins({}), outputs.tape)).to_pylist()
     assert (table[0]["venue"], table[0]["symbol"], table[0]["reason"]) == ("BINANCE", "", "restart")
     assert (table[0]["ts_from"].value, table[0]["ts_to"].value, table[0]["sequence_from"]) == (5, 9, None)
 

@@ -14,7 +14,7 @@ def test_each_status_is_a_row_with_its_words_and_heartbeats_are_none() -> None:
     instruments = Instruments()
     which = instruments.intern("MASSIVE", "AAPL")
     labels = Labels()
-    labels.refresh(instruments)
+    labels.refresh(list(instruments))
     tape = Tape.of(
         3,
         {
