@@ -192,19 +192,15 @@ def _importing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield terminal
 
 
-def test_2500_instruments_at_10_hz_hold_the_floor(
+def test_2500_instruments_at_10_hz_leave_the_page_time_for_its_frames(
     chromium: "Browser", monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
+    """Frames a second are also the machine's (`bench terminal` has their floor); the work for them is the page's."""
     with _importing(monkeypatch) as terminal:
         crowd = terminal.Crowd()
         with crowd.trading(), terminal.running(terminal.create_app(terminal.services(crowd.live))) as address:
-            best: dict[str, float] = {}
-            for _ in range(3):  # other work may have the processor for a while: the best of three is the terminal's own
-                best = terminal.measured(chromium, address, 6.0)
-                if best["fps"] >= terminal.FPS_FLOOR and best["paint_p95_ms"] <= terminal.PAINT_P95_MS_CEILING:
-                    break
-        record_property("measured", best)
-        assert best["paints"] >= 20
-        assert best["rows_made"] < 100, "rows are recycled, however many instruments there are"
-        assert best["fps"] >= terminal.FPS_FLOOR
-        assert best["paint_p95_ms"] <= terminal.PAINT_P95_MS_CEILING
+            found = terminal.measured(chromium, address, 6.0)
+        record_property("measured", found)
+        assert found["paints"] >= 20
+        assert found["rows_made"] < 100, "rows are recycled, however many instruments there are"
+        assert 0.02 < found["main_thread"] <= terminal.MAIN_THREAD_CEILING

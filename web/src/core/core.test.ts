@@ -13,6 +13,9 @@ describe("figures", () => {
     expect(format.percent(-4)).toBe("▼ 4.00%");
     expect(format.signed("0.10")).toBe("+0.10");
   });
+  it("of size fit a column of six characters", () => {
+    expect(["336684", "12345678", "1234567890", "99999"].map(format.short)).toEqual(["336.7K", "12.35M", "1.235B", "99,999"]);
+  });
 });
 
 describe("New York", () => {

@@ -1,6 +1,6 @@
 // Figures as people read them. Digits stay those that the server sent; only grouping and rounding for the eye happen here.
 
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 });
+const compact = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 4 });
 export const NONE = "–";
 const MINUS = "−";
 

@@ -117,6 +117,16 @@ export class Market {
     for (let at = 0; at < this.size; at++) this.sparks[at * SPARK + slot] = this.columns.price[at]!;
   }
 
+  /** The prices that were noted of one, oldest first; those that were not known are left out. */
+  lately(at: number): number[] {
+    const prices: number[] = [];
+    for (let back = Math.min(SPARK, this.sparkEnd); back > 0; back--) {
+      const price = this.sparks[at * SPARK + ((this.sparkEnd - back) % SPARK)]!;
+      if (!Number.isNaN(price)) prices.push(price);
+    }
+    return prices;
+  }
+
   /** Say how many trades a minute came since this was asked last. */
   measure(now: number): void {
     const { trades, pace } = this.columns;

@@ -1,9 +1,11 @@
 // One cell of a recycled row. It writes only what differs: a text node's data, and a class.
 
-import { SPARK, type Market } from "../core/market";
+import type { Market } from "../core/market";
 import { exact } from "../core/format";
+import { HEIGHT, points, WIDTH } from "../core/spark";
 
 const FLASH_EVERY_MS = 500;
+const SVG = "http://www.w3.org/2000/svg";
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Slot {
@@ -14,7 +16,7 @@ export class Slot {
   private shown: string | null = null;
   private flashed = 0;
   private wash: Animation | null = null;
-  private canvas: HTMLCanvasElement | null = null;
+  private line: SVGPolylineElement | null = null;
   private drawn = "";
 
   constructor(readonly cell: HTMLElement) {
@@ -56,40 +58,22 @@ export class Slot {
 
   /** A line of the last prices; drawn again when there is one more. */
   spark(market: Market, at: number): void {
-    const key = `${at}:${market.sparkEnd}:${document.documentElement.dataset.theme}`;
+    const key = `${at}:${market.sparkEnd}`;
     if (key === this.drawn) return;
     this.drawn = key;
-    if (!this.canvas) {
-      this.canvas = document.createElement("canvas");
-      this.canvas.setAttribute("aria-hidden", "true");
-      this.cell.append(this.canvas);
-      this.cell.classList.add("spark");
-    }
-    const ratio = devicePixelRatio, width = 62, height = 16;
-    const canvas = this.canvas;
-    if (canvas.width !== width * ratio) (canvas.width = width * ratio), (canvas.height = height * ratio);
-    const pen = canvas.getContext("2d")!;
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    const prices: number[] = [];
-    for (let back = Math.min(SPARK, market.sparkEnd); back > 0; back--) {
-      const price = market.sparks[at * SPARK + ((market.sparkEnd - back) % SPARK)]!;
-      if (!Number.isNaN(price)) prices.push(price);
-    }
-    if (prices.length < 2) return;
-    const low = Math.min(...prices), high = Math.max(...prices), span = high - low || 1;
-    // A young one takes the whole width: a fifth of an inch of line tells nothing.
-    const step = (width - 4) / (Math.max(12, prices.length) - 1), first = width - 2 - (prices.length - 1) * step;
-    const style = getComputedStyle(canvas);
-    pen.strokeStyle = style.getPropertyValue(prices.at(-1)! > prices[0]! ? "--up" : prices.at(-1)! < prices[0]! ? "--down" : "--muted");
-    pen.lineWidth = 1.2;
-    pen.lineJoin = "round";
-    pen.beginPath();
-    prices.forEach((price, index) => {
-      const x = first + index * step, y = high === low ? height / 2 : 2 + (height - 4) * (1 - (price - low) / span);
-      if (index === 0) pen.moveTo(x, y);
-      else pen.lineTo(x, y);
-    });
-    pen.stroke();
+    this.line ??= this.drawing();
+    const prices = market.lately(at), change = prices.length < 2 ? 0 : prices.at(-1)! - prices[0]!;
+    this.line.setAttribute("points", points(prices));
+    this.line.setAttribute("class", change > 0 ? "up" : change < 0 ? "down" : "");
+  }
+
+  private drawing(): SVGPolylineElement {
+    const picture = document.createElementNS(SVG, "svg"), line = document.createElementNS(SVG, "polyline");
+    picture.setAttribute("viewBox", `0 0 ${WIDTH} ${HEIGHT}`);
+    picture.setAttribute("aria-hidden", "true");
+    picture.append(line);
+    this.cell.append(picture);
+    this.cell.classList.add("spark");
+    return line;
   }
 }
