@@ -193,7 +193,7 @@ def test_an_error_names_the_thing_and_shows_no_stack(store: ClickHouseStore) -> 
 def test_an_insert_over_more_partitions_than_an_insert_may_have_is_cut_the_same_way_twice(
     store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breadboard.store.clickhouse.MAX_PARTITIONS", 8)
+    monkeypatch.setattr("breadboard.store.pieces.MAX_PARTITIONS", 8)
     table = trades(0, 60)
     days = columns.stamps(made.START + np.arange(20) * 86_400_000_000_000)
     table = Block({**table.columns, "ts_recv": days})

@@ -18,6 +18,7 @@ from breadboard.engine.core import Engine
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
+from breadboard.store.native import NOTHING
 from breadboard.store.writer import StoreWriter
 
 _TS = 1_700_000_000_000_000_000
@@ -71,9 +72,9 @@ class _Nowhere:
     def write(self, table: str, rows: Any, token: str) -> None:  # noqa: ANN401 - columns in the form of the store
         """Take rows and forget them."""
 
-    def holds(self, table: str, rows: Any) -> bool:  # noqa: ANN401, ARG002 - as above
+    def missing(self, table: str, rows: Any) -> Any:  # noqa: ANN401, ARG002 - as above
         """Miss nothing."""
-        return True
+        return NOTHING
 
     def written(self) -> int:
         """Nothing was ever written."""

@@ -4,35 +4,28 @@ Embedded, one process owns a directory; any number of its threads may write and 
 engine's threads do not survive a fork, and the child would hang, so a forked child is refused.
 """
 
-import fcntl
 import os
 import re
 import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Self
-from urllib.parse import urlsplit
 
 import clickhouse_connect
-import numpy as np
 import pyarrow as pa
 from clickhouse_connect import common as connect_settings
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from breadboard.errors import QueryRefused, StoreError, TookTooLong
-from breadboard.store import ddl, holding, native, schema
+from breadboard.store import holding, native, schema
 from breadboard.store.flood import Flood
 from breadboard.store.inserting import Embedded, Inserter, Remote
-from breadboard.store.native import Block, Fixed
+from breadboard.store.native import Block
+from breadboard.store.pieces import pieces
 from breadboard.store.readers import FEW, FEW_EMBEDDED, Pool, Readers
-
-BLOCK_ROWS: Final = 500_000
-"""A longer insert is cut, so that the engine never cuts it for us."""
-MAX_PARTITIONS: Final = 100
-"""ClickHouse refuses an insert into more partitions than this (``max_partitions_per_insert_block``)."""
+from breadboard.store.target import Target, lock, unlock
+from breadboard.store.upkeep import prepare
 
 LIMITS: Final[dict[str, Any]] = {
     "max_execution_time": 10,
@@ -58,51 +51,10 @@ _TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, 252, 319, 425, 999}
 """ClickHouse error codes after which trying again may help: time, memory, network, too many parts or queries."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Where a dsn points."""
-
-    dsn: str
-    directory: Path | None
-    """Of an embedded store; None for a server, and for one that lives in memory."""
-
-    @property
-    def embedded(self) -> bool:
-        return self.dsn.startswith("chdb:")
-
-    @property
-    def engine(self) -> str:
-        """What an embedded engine calls the directory: every connection of the process has to say the same."""
-        return ":memory:" if self.directory is None else os.path.realpath(self.directory)
-
-    @property
-    def label(self) -> str:
-        """The dsn without its password."""
-        return re.sub(r"//([^:@/]*):[^@/]*@", r"//\1:***@", self.dsn)
-
-
-def _target(dsn: str) -> _Target:
-    parts = urlsplit(dsn)
-    if parts.scheme == "chdb":
-        path = (parts.netloc + parts.path).removeprefix("//")
-        if not path.startswith(("/", ".")) and path:
-            path = "./" + path
-        if not path or path == "/":
-            return _Target("chdb://", None)
-        directory = Path(path).absolute()
-        return _Target(f"chdb:///{directory}", directory)
-    if parts.scheme in ("clickhouse", "clickhouses", "clickhouse+http", "clickhouse+https", "http", "https"):
-        return _Target(dsn, None)
-    raise StoreError(
-        f"the store address {_Target(dsn, None).label!r} is neither chdb nor clickhouse",
-        hint="chdb:///path/to/store   # or clickhouse://user@host:8123/database",
-    )
-
-
 class ClickHouseStore:
     """A store that keeps its word (``ports.Store``) over ClickHouse. Thread-safe. Made by ``open``."""
 
-    def __init__(self, target: _Target, lock_file: int | None) -> None:
+    def __init__(self, target: Target, lock_file: int | None) -> None:
         self._target = target
         self._lock_file = lock_file
         self._process = os.getpid()
@@ -123,18 +75,18 @@ class ClickHouseStore:
         open. Raises StoreError where another process holds the directory, naming it, or where the store has
         another schema version.
         """
-        target = _target(dsn)
-        lock_file = _lock(target.directory) if target.directory else None
+        target = Target.of(dsn)
+        lock_file = lock(target.directory) if target.directory else None
         try:
             store = cls(target, lock_file)
             try:
-                store._prepare(tick_days, bar_years)
+                prepare(store, target.label, tick_days, bar_years)
             except BaseException:
                 store.close()
                 raise
         except BaseException:
             if lock_file is not None:
-                _unlock(lock_file)
+                unlock(lock_file)
             raise
         return store
 
@@ -155,7 +107,7 @@ class ClickHouseStore:
             self._inserter.close()
             self._writer.close()
         if self._lock_file is not None:
-            _unlock(self._lock_file)
+            unlock(self._lock_file)
             self._lock_file = None
 
     # The port
@@ -169,10 +121,10 @@ class ClickHouseStore:
         """
         if table not in schema.TABLES:
             raise StoreError(f"there is no table {table!r} to write", hint="breadboard sql 'SHOW TABLES'")
-        pieces = _pieces(schema.TABLES[table], rows)
+        cut = pieces(schema.TABLES[table], rows)
         with self._write_lock, self._speaking(f"writing {rows.num_rows} rows to {table}"):
-            for number, piece in enumerate(pieces):
-                its = token if len(pieces) == 1 else f"{token}:{number}"
+            for number, piece in enumerate(cut):
+                its = token if len(cut) == 1 else f"{token}:{number}"
                 self._inserter.insert(table, piece.columns, native.encode(piece), its)
             if self._target.embedded and self._flood.take(table, rows.num_rows):
                 self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
@@ -237,9 +189,10 @@ class ClickHouseStore:
             raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
         return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
 
-    def holds(self, table: str, rows: Block) -> bool:
-        """Tell whether any row of a block that was inserted before is there; see ``holding``."""
-        return bool(self.query(*holding.question(table, rows))["n"][0].as_py())
+    def missing(self, table: str, rows: Block) -> Block:
+        """Return the rows of a block that was inserted before, but is not there; see ``holding``."""
+        its = schema.TABLES[table]
+        return holding.missing(its, rows, self.query(*holding.question(its, rows))["part"].to_pylist())
 
     # Upkeep
 
@@ -247,26 +200,6 @@ class ClickHouseStore:
         """Run a trusted statement that returns nothing: schema, mutations, merges."""
         with self._write_lock, self._speaking("running a statement"):
             self._writer.command(sql)
-
-    def _prepare(self, tick_days: int, bar_years: int) -> None:
-        self.command(schema.META)
-        known = {row["key"]: row["value"] for row in self.query("SELECT key, value FROM meta FINAL").to_pylist()}
-        found = known.get("schema_version")
-        if found is not None and int(found) != schema.VERSION:
-            raise StoreError(
-                f"the store {self._target.label} has schema version {found}, this breadboard {schema.VERSION}",
-                hint="breadboard replay JOURNAL --data-dir NEW   # builds a store anew from the journal",
-            )
-        for statement in schema.statements(tick_days, bar_years):
-            self.command(statement)
-        wanted = {"schema_version": schema.VERSION, "tick_days": tick_days, "bar_years": bar_years}
-        changed = {key: str(value) for key, value in wanted.items() if known.get(key) != str(value)}
-        if known and changed:
-            for table in schema.TABLES.values():
-                if rule := ddl.ttl(table, tick_days, bar_years):
-                    self.command(f"ALTER TABLE {table.name} MODIFY TTL {rule}")
-        for key, value in changed.items():
-            self.command(f"INSERT INTO meta (key, value) VALUES ('{key}', '{value}')")  # noqa: S608 - both are ours
 
     def _client(self, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - the driver has no usable types
         with self._speaking(f"opening {self._target.label}"):
@@ -305,66 +238,8 @@ def _too_long(within_s: float) -> TookTooLong:
     return TookTooLong(f"the store gave up after {within_s:g} s", hint=hint)
 
 
-def _pieces(table: ddl.Table, rows: Block) -> list[Block]:
-    """Cut an insert where it is long or spans too many partitions; the same rows are always cut the same way."""
-    if rows.num_rows == 0:
-        return []
-    count = rows.num_rows
-    found = (
-        [rows] if count <= BLOCK_ROWS else [rows.take(slice(at, at + BLOCK_ROWS)) for at in range(0, count, BLOCK_ROWS)]
-    )
-    column = re.search(r"\((\w+)\)", table.partition)
-    if column is None:
-        return found
-    cut: list[Block] = []
-    for piece in found:
-        # A partition is a day, or a month, which is at least 28 days: days are the finer measure and safe for both.
-        stamps = piece.columns[column[1]]
-        assert isinstance(stamps, Fixed)
-        days = stamps.values // 86_400_000_000_000
-        unit = days if table.partition.startswith("toDate") else days // 28
-        if int(unit.max() - unit.min()) < MAX_PARTITIONS:
-            cut.append(piece)
-            continue
-        _, group = np.unique(unit, return_inverse=True)
-        share = group // (MAX_PARTITIONS // 2 - 1)
-        cut += [piece.take(np.flatnonzero(share == part)) for part in range(int(share.max()) + 1)]
-    return cut
-
-
 def _plain(message: str) -> str:
     """Return the engine's message on one line, without stack, version and server address."""
     text = re.sub(r"\s+", " ", message).strip()
     text = re.sub(r"^.*?Code: (\d+)\. DB::Exception: ", "", text)
     return re.sub(r"\s*\(version [^)]*\)+.*$", "", text)[:600]
-
-
-def _lock(directory: Path) -> int:
-    """Take the directory for this process; the file says who has it."""
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory / "owner.pid", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        hint = f"ls -ld {directory} {directory.parent}"
-        raise StoreError(f"the store directory {directory} cannot be used: {error.strerror}", hint=hint) from None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        owner = os.pread(handle, 32, 0).decode(errors="replace").strip() or "unknown"
-        os.close(handle)
-        raise StoreError(
-            f"process {owner} holds the store {directory}",
-            hint=f"ps -fp {owner}   # `breadboard down` stops it where it is a `breadboard up`",
-            transient=True,
-        ) from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
-    return handle
-
-
-def _unlock(handle: int) -> None:
-    try:
-        os.ftruncate(handle, 0)
-        os.close(handle)
-    except OSError:
-        return  # closed before: nothing is held

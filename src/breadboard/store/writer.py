@@ -37,7 +37,7 @@ FLUSH_ROWS: Final = 500_000
 
 class _Store(Protocol):
     def write(self, table: str, rows: Block, token: str) -> None: ...
-    def holds(self, table: str, rows: Block) -> bool: ...
+    def missing(self, table: str, rows: Block) -> Block: ...
     def written(self) -> int: ...
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
 
@@ -216,8 +216,8 @@ class StoreWriter:
     def _insert(self, table: str, rows: Block, token: str, *, again: bool) -> None:
         """Insert under a token that may be known. A kill can have left it without its rows: then under another."""
         self._store.write(table, rows, token)
-        if again and not self._store.holds(table, rows):
-            self._store.write(table, rows, f"{token}:{self._run}")
+        if again and (lost := self._store.missing(table, rows)).num_rows:
+            self._store.write(table, lost, f"{token}:{self._run}")
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""

@@ -1,16 +1,20 @@
 """What ClickHouse remembers of an insert that a kill interrupted: a token, and no rows."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import outputs_made as made
 from breadboard.errors import StoreError
 from breadboard.model.instruments import Instrument
+from breadboard.store import columns, records, rows
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block
+from breadboard.store.rows import Quarantined
 from breadboard.store.writer import StoreWriter
 
 END = 30
@@ -58,6 +62,39 @@ def test_rows_whose_token_alone_survived_a_kill_are_inserted_again_and_no_others
         assert (writer.written, store.written()) == (END, END)
         for table, turn in (("trades", 0), ("quotes", 1), ("book_deltas", 2)):
             assert offsets(store, table) == np.arange(turn, END, 3).tolist(), table
+
+
+def trades(stamps: NDArray[np.int64]) -> Block:
+    labels = rows.Labels()
+    labels.refresh(list(made.instruments()))
+    found = rows.trades(made.outputs(0, 3 * len(stamps)).tape, labels)
+    return Block({**found.columns, "ts_recv": columns.stamps(stamps), "offset": columns.integers(np.arange(12))})
+
+
+def quarantined(stamps: NDArray[np.int64]) -> Block:
+    """A table by months."""
+    return records.quarantine([Quarantined(at, 0, "V", int(stamp), "odd", b"x") for at, stamp in enumerate(stamps)])
+
+
+@pytest.mark.parametrize(
+    ("table", "made_of", "days"), [("trades", trades, (0, 1, 2)), ("quarantine", quarantined, (0, 31, 146))]
+)
+def test_of_a_block_over_several_partitions_those_rows_are_missed_whose_part_a_kill_took(
+    tmp_path: Path, table: str, made_of: Callable[[NDArray[np.int64]], Block], days: tuple[int, ...]
+) -> None:
+    block = made_of(made.START + np.repeat(days, [3, 4, 5]) * 86_400_000_000_000)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.write(table, block, "once")
+        assert store.missing(table, block).num_rows == 0
+        found = store.query(f"SELECT path FROM system.parts WHERE active AND table = '{table}' AND rows = 4")
+    (path,) = found["path"].to_pylist()
+    shutil.rmtree(path)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.write(table, block, "once")
+        assert offsets(store, table) == [0, 1, 2, 7, 8, 9, 10, 11], "the token is known"
+        store.write(table, store.missing(table, block), "again")
+        assert offsets(store, table) == list(range(12))
+        assert store.missing(table, block).num_rows == 0
 
 
 def test_an_instrument_that_an_interrupted_flush_did_not_know_is_written_with_it_the_next_time(

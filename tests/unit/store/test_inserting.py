@@ -8,7 +8,7 @@ import pytest
 
 import outputs_made as made
 from breadboard.errors import StoreError
-from breadboard.store import clickhouse, columns, rows
+from breadboard.store import columns, pieces, rows
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block, Column
 
@@ -34,17 +34,17 @@ def parts(store: ClickHouseStore) -> tuple[int, int]:
 
 
 def test_a_block_is_one_part_a_day_however_long_it_may_be(store: ClickHouseStore) -> None:
-    block = trades(clickhouse.BLOCK_ROWS)
+    block = trades(pieces.BLOCK_ROWS)
     for _ in range(2):  # a token counts once
         store.write("trades", block, "long")
         days = store.query("SELECT uniqExact(toDate(ts_recv)) FROM trades").column(0)[0].as_py()
-        assert parts(store) == (days, clickhouse.BLOCK_ROWS) == (2, clickhouse.BLOCK_ROWS)
+        assert parts(store) == (days, pieces.BLOCK_ROWS) == (2, pieces.BLOCK_ROWS)
 
 
 def test_a_longer_insert_is_cut_and_every_row_is_there_once(
     store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(clickhouse, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(pieces, "BLOCK_ROWS", 7)
     for _ in range(2):
         store.write("trades", trades(20), "cut")
     assert parts(store) == (3, 20)

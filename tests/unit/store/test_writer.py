@@ -17,7 +17,7 @@ from breadboard.errors import StoreError
 from breadboard.model.kinds import Provenance
 from breadboard.store import cut, records
 from breadboard.store.intents import Intents
-from breadboard.store.native import Block
+from breadboard.store.native import NOTHING, Block
 from breadboard.store.rows import Quarantined
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.lag import LagRow
@@ -36,8 +36,9 @@ class MemoryStore:
             raise StoreError("the disk is full", transient=True)
         self.inserts.setdefault(token, (table, native_read.table(rows)))
 
-    def holds(self, table: str, rows: Block) -> bool:
-        return any(name == table and held.equals(native_read.table(rows)) for name, held in self.inserts.values())
+    def missing(self, table: str, rows: Block) -> Block:
+        there = any(name == table and held.equals(native_read.table(rows)) for name, held in self.inserts.values())
+        return NOTHING if there else rows
 
     def written(self) -> int:
         ends = [rows["end"][0].as_py() for table, rows in self.inserts.values() if table == "batches"]
