@@ -1,8 +1,9 @@
 """The terminal's floor: 2,500 instruments, each with a new trade ten times a second, watched in a headless Chromium.
 
 ``breadboard bench terminal --json``. Frames a second, and how long it takes from the server's hand-over until what it
-handed over is painted, as the page itself measures them while somebody scrolls. The market, the server and the browser
-are on this machine; painting is done by the processor, so read it as an upper bound.
+handed over is painted, as the page itself measures them while somebody scrolls; and what the page's main thread takes
+of the processor meanwhile. The market, the server and the browser are on this machine; painting is done by the
+processor, so read it as an upper bound.
 """
 
 import math
@@ -151,7 +152,7 @@ def chromium() -> Iterator["Browser"]:
 
 
 def measured(browser: "Browser", address: str, seconds: float) -> dict[str, float]:
-    """Look at the Monitor for so long, scrolling; return what the page says of itself."""
+    """Look at the Monitor for so long, scrolling; return what the page and the browser say of it."""
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     tools = page.context.new_cdp_session(page)
     tools.send("Performance.enable", {"timeDomain": "threadTicks"})
@@ -160,12 +161,12 @@ def measured(browser: "Browser", address: str, seconds: float) -> dict[str, floa
     page.wait_for_function("document.querySelectorAll('.line:not([hidden])').length > 20")
     time.sleep(1.5)  # the first seconds load and lay out
     page.evaluate("breadboard.pace(true)")
-    began, busy = time.monotonic(), _busy_s(tools)
+    began, before = time.monotonic(), _busy_s(tools)
     while (passed := time.monotonic() - began) < seconds:
         page.evaluate("top => { document.querySelector('.watch .scroll').scrollTop = top }", int(passed * 400))
         time.sleep(0.5)
     pace = page.evaluate("breadboard.pace()")
-    busy = (_busy_s(tools) - busy) / (time.monotonic() - began)
+    busy = (_busy_s(tools) - before) / (time.monotonic() - began)
     rows = page.evaluate("document.querySelectorAll('.line').length")
     page.close()
     return {

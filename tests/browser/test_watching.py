@@ -45,7 +45,7 @@ def test_a_tick_has_the_exact_price_sign_and_mark_in_row_tape_legend_and_rest(st
     trade(stage, "BEPT", "10.56", "3")
     wait_for("the price", lambda: "10.56" in eyes.cells("BEPT.SIM"))
     assert "▼ 4.00%" in eyes.cells("BEPT.SIM")
-    assert eyes.page.locator(".line[data-id='BEPT.SIM'] .down").count() >= 1
+    assert eyes.page.locator(".line[data-id='BEPT.SIM'] [role=gridcell].down").count() >= 1
     first = eyes.page.locator(".print:not([hidden])").first
     wait_for("the tape", lambda: "10.56" in first.inner_text())
 
@@ -192,6 +192,12 @@ def _importing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     yield terminal
 
 
+def test_a_row_has_no_canvas_since_each_would_be_a_layer_of_its_own(stage: Stage, look: Opener) -> None:
+    eyes = opened(stage, look, "monitor/BEPT.SIM")
+    assert eyes.page.locator(".line svg polyline").count() == len(NAMES)
+    assert eyes.page.locator(".line canvas").count() == 0
+
+
 def test_2500_instruments_at_10_hz_leave_the_page_time_for_its_frames(
     chromium: "Browser", monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
@@ -203,4 +209,7 @@ def test_2500_instruments_at_10_hz_leave_the_page_time_for_its_frames(
         record_property("measured", found)
         assert found["paints"] >= 20
         assert found["rows_made"] < 100, "rows are recycled, however many instruments there are"
+        assert found["paint_p95_ms"] <= 10 * terminal.PAINT_P95_MS_CEILING, (
+            "it is not starved, so the next figure counts"
+        )
         assert 0.02 < found["main_thread"] <= terminal.MAIN_THREAD_CEILING

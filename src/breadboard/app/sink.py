@@ -5,6 +5,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from breadboard.app.lagging import Lagging
 from breadboard.app.pipeline import Handover
@@ -100,8 +101,9 @@ class StoreSink:
         if handover.taken:
             outputs = cut.join([each for each, _ in handover.taken])  # once, for the writer and for the lags
             known = handover.instruments
-            self._writer.write(outputs, handover.open_bars, known, handover.quarantined, handover.ts_engine)
-        self._flush()
+            write = partial(self._writer.write, outputs, handover.open_bars, known)
+            self._until_taken(partial(write, handover.quarantined, handover.ts_engine))
+        self._until_taken(self._writer.flush)
         self._metrics.store_flush.observe(time.perf_counter() - started)
         if handover.taken:
             done = [(len(each.tape), ts_engine) for each, ts_engine in handover.taken]
@@ -115,13 +117,14 @@ class StoreSink:
         window = self._lagging.rows(ending=ending)
         if window:
             self._writer.measured(window)
-            self._flush()
+            self._until_taken(self._writer.flush)
 
-    def _flush(self) -> None:
+    def _until_taken(self, write: Callable[[], object]) -> None:
+        """Have something written, again and again while the store refuses it and that may pass."""
         attempt = 0
         while True:
             try:
-                self._writer.flush()
+                write()
             except StoreError as error:
                 if not error.transient:
                     raise

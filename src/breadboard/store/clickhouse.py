@@ -191,10 +191,11 @@ class ClickHouseStore:
 
     def missing(self, table: str, rows: Block) -> Block:
         """Return the rows of a block that was inserted before, but is not there; see ``holding``."""
+        if not rows.num_rows:
+            return rows
         its = schema.TABLES[table]
-        return holding.missing(its, rows, self.query(*holding.question(its, rows))["part"].to_pylist())
-
-    # Upkeep
+        found = self.query(*holding.question(its, rows)).to_pylist()
+        return holding.missing(its, rows, {row["part"]: row["n"] for row in found})
 
     def command(self, sql: str) -> None:
         """Run a trusted statement that returns nothing: schema, mutations, merges."""

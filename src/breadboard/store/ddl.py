@@ -46,6 +46,11 @@ class Table:
     parts: str = COMPACT
 
     @property
+    def replaces(self) -> bool:
+        """Whether a row replaces an older one of the same place in the order."""
+        return self.engine.startswith("Replacing")
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Column names, in order, as a writer gives them (``ts_store`` is the store's own)."""
         return tuple(column.name for column in self.columns)

@@ -30,7 +30,7 @@ def pieces(table: Table, rows: Block) -> list[Block]:
 def partitions(table: Table, rows: Block) -> NDArray[np.int64]:
     """Return the partition of each row, as the number that SQL makes of it: ``toInt64(toDate(…))``, ``toYYYYMM(…)``.
 
-    Zeros for a table that has no partitions.
+    Zeros for a table that has no partitions. Times are of 1970 or later, as SQL's are.
     """
     stamps = _stamps(table, rows)
     if stamps is None:
@@ -57,8 +57,10 @@ def _stamps(table: Table, rows: Block) -> NDArray[np.int64] | None:
 def _narrow(table: Table, piece: Block) -> list[Block]:
     stamps = _stamps(table, piece)
     # A partition is a day or more: where there are not so many days, there is nothing to count.
-    if stamps is None or int(stamps.max() - stamps.min()) // _DAY_NS + 1 < MAX_PARTITIONS:
+    if stamps is None or (int(stamps.max()) - int(stamps.min())) // _DAY_NS + 1 < MAX_PARTITIONS:
         return [piece]
     _, group = np.unique(partitions(table, piece), return_inverse=True)
+    if int(group.max()) < MAX_PARTITIONS:
+        return [piece]
     share = group // (MAX_PARTITIONS // 2 - 1)
     return [piece.take(np.flatnonzero(share == part)) for part in range(int(share.max()) + 1)]

@@ -1,11 +1,11 @@
 """Effectively once: how what the engine concluded reaches the store, through crashes, without a duplicate or a hole.
 
 A flush covers offsets ``[first, end)``. First its intent goes to disk; then every table is inserted under the token
-``table:first:end``; last comes its row in the ledger ``batches``. After a crash the engine starts again from a
-checkpoint and hands on the same outputs. Those below ``written()`` are complete and are passed over. Those of an
-intent beyond it are flushed with the intent's own boundaries, so each table either has the rows and ignores the
-token, or gets them now; a kill may have left a token without rows, so they are looked for. Outputs may come in any
-sizes: they are cut here.
+``table:first:end`` (of ``instruments``, with their number); last comes its row in the ledger ``batches``. After a crash
+the engine starts again from a checkpoint and hands on the same outputs. Those below ``written()`` are complete and are
+passed over. Those of an intent beyond it are flushed with the intent's own boundaries, so each table either has the
+rows and ignores the token, or gets them now; a kill may have left a token without rows, so they are looked for. Outputs
+may come in any sizes: they are cut here.
 """
 
 import threading
@@ -116,9 +116,8 @@ class StoreWriter:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
 
         ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional.
-        ``instruments`` are all that are known, by their dense ids.
-        Outputs below ``written`` are passed over. Raises StoreError where outputs would leave a hole, or the store
-        refuses; then nothing is lost: call ``flush`` again.
+        ``instruments`` are all that are known, by their dense ids. Outputs below ``written`` are passed over. Raises
+        StoreError where outputs would leave a hole, or the store refuses: then call it again with the same.
         """
         with self._lock:
             reach = self._parts[-1].end if self._parts else self._written
@@ -128,11 +127,13 @@ class StoreWriter:
                 raise StoreError(f"outputs begin at offset {outputs.first}, {outputs.first - reach} after {reach}")
             fresh = cut.after(outputs, reach) if outputs.first < reach else outputs
             self._instruments, self._ts_engine = tuple(instruments), ts_engine or self._clock.wall()
-            self._quarantined += [one for one in quarantined if one.offset >= reach]
+            heard = max((one.offset for one in self._quarantined), default=-1)
+            self._quarantined += [one for one in quarantined if one.offset >= reach and one.offset > heard]
             self._begin = self._parts[0].first if self._parts else fresh.first
             while (edge := self._edge()) is not None and fresh.end >= edge:
-                self._parts.append(cut.before(fresh, edge))
-                fresh = cut.after(fresh, edge)
+                if fresh.first < edge:  # else this is what the store refused
+                    self._parts.append(cut.before(fresh, edge))
+                    fresh = cut.after(fresh, edge)
                 self._flush_parts()
             self._open_bars, self._open_at = open_bars, outputs.end - 1
             if fresh.end > fresh.first:

@@ -101,6 +101,26 @@ def test_a_refused_flush_loses_nothing_and_goes_on_with_the_same_boundaries(tmp_
     assert [token for token in store.inserts if token.startswith("batches")] == ["batches:0:30", "batches:30:60"]
 
 
+def test_a_flush_of_an_old_intent_that_is_refused_is_written_when_the_same_outputs_come_again(tmp_path: Path) -> None:
+    intents = Intents(tmp_path)
+    intents.append(0, 30)
+    intents.append(30, 40)
+    intents.close()
+    store = MemoryStore()
+    writer = StoreWriter(store, tmp_path)
+    odd = [Quarantined(offset, 0, "BINANCE", made.START, "odd", b"x") for offset in (5, 35, 55)]
+    for fail_at in (3, 2, 9):
+        store.fail_at = fail_at
+        with pytest.raises(StoreError, match="disk is full"):
+            writer.write(made.outputs(0, 60), made.open_bars(60), made.instruments(), quarantined=odd)
+    writer.write(made.outputs(0, 60), made.open_bars(60), made.instruments(), quarantined=odd)
+    assert writer.flush() == 60
+    assert store.offsets("trades") == list(range(0, 60, 3))
+    assert store.offsets("quarantine") == [5, 35, 55]
+    batches = [token for token in store.inserts if token.startswith("batches")]
+    assert batches == ["batches:0:30", "batches:30:40", "batches:40:60"]
+
+
 def test_outputs_that_leave_a_hole_are_refused(tmp_path: Path) -> None:
     writer = StoreWriter(MemoryStore(), tmp_path)
     write(writer, 0, 30)

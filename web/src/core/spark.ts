@@ -3,7 +3,7 @@
 export const WIDTH = 62;
 export const HEIGHT = 16;
 const EDGE = 2;
-/** A young line takes the whole width: a fifth of an inch of it tells nothing. */
+/** From so many prices on it takes the whole width, and not only from a full five minutes on. */
 const FEWEST = 12;
 
 /** Where the line goes, oldest price first, px; nothing for fewer than two prices. */
