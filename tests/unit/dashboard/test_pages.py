@@ -1,5 +1,6 @@
 """Every page as Streamlit runs it, asked of a fake server: what it shows, what it asks, and how it says an error."""
 
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -58,7 +59,9 @@ def run(name: str) -> AppTest:
 
 
 @pytest.fixture(autouse=True)
-def _closed() -> Iterator[None]:
+def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # A page that runs is `__main__`, and processes that later tests spawn would run it first.
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     yield
     while OPEN:
         state = OPEN.pop().session_state
