@@ -193,7 +193,7 @@ def _importing(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_row_has_no_canvas_since_each_would_be_a_layer_of_its_own(stage: Stage, look: Opener) -> None:
-    eyes = opened(stage, look, "monitor/BEPT.SIM")
+    eyes = opened(stage, look, "monitor", {"width": 1920, "height": 900})
     assert eyes.page.locator(".line svg polyline").count() == len(NAMES)
     assert eyes.page.locator(".line canvas").count() == 0
 
