@@ -55,9 +55,10 @@ class Quotes:
     def __init__(self, fanout: "Fanout", wants: Wants, form: wire.Form) -> None:
         self._fanout = fanout
         self._wants = wants
-        self._form = form
+        self.form = form
         self._told: NDArray[np.int64] = np.zeros(len(wants.ids), np.int64)
         """Beside each instrument, which update of it was told last."""
+        self._addresses: tuple[int, int, int] | None = None
         self._seen = 0
         self._begun = False
         self.conflated = 0
@@ -72,6 +73,29 @@ class Quotes:
         """Whether the market has changed."""
         return self._fanout.live.revision > self._seen or not self._begun
 
+    @property
+    def is_short(self) -> bool:
+        """Whether what it is told next is one message of rows."""
+        return self._begun and len(self._told) <= ROWS_PER_MESSAGE
+
+    @property
+    def place(self) -> tuple[int, int, int, int]:
+        """Where its instruments lie, and what was told of them, how many they are, and until when they were told.
+
+        Addresses, for ``crowd_kernel``: they hold until others are ``chosen``.
+        """
+        if self._addresses is None:
+            lie = (array.__array_interface__["data"][0] for array in (self._wants.ids, self._told))
+            self._addresses = (*lie, len(self._told))
+        return *self._addresses, self._seen
+
+    def note(self, replaced: int) -> None:
+        """Note that it was told all news as of the mirror's revision, and how many updates that left out."""
+        self._seen = self._fanout.mirror.revision
+        if replaced > 0:
+            self.conflated += replaced
+            self._fanout.conflated += replaced
+
     def chosen(self, before: "NDArray[np.int64]") -> None:
         """Go on where an instrument was wanted before, and begin with the others."""
         ids, updates = self._wants.ids, self._fanout.mirror.columns["updates"]
@@ -80,7 +104,7 @@ class Quotes:
         told[known] = updates[ids[known]]
         both = np.isin(ids, before, assume_unique=True)
         told[both] = self._told[np.isin(before, ids, assume_unique=True)]
-        self._told = told
+        self._told, self._addresses = told, None
 
     def messages(self) -> Iterator[bytes]:
         """Yield one message of what changed, or several where it is much."""
@@ -89,13 +113,10 @@ class Quotes:
         if snapshot:  # answers a question, which no pass has foreseen
             mirror.refresh()
         news, replaced = mirror.changed(self._wants.ids, self._told, 0 if snapshot else self._seen)
-        self._seen = mirror.revision
+        self.note(0 if snapshot else replaced)  # its rows may be old, and were never on their way to this client
         if not len(news) and not snapshot:
             return
-        if not snapshot:  # its rows may be old, and were never on their way to this client
-            if replaced > 0:
-                self.conflated += replaced
-                fanout.conflated += replaced
+        if not snapshot:
             fanout.deliveries.add(news)
         if len(news) <= ROWS_PER_MESSAGE:
             yield self._message("snapshot" if snapshot else "quote", news)
@@ -105,9 +126,8 @@ class Quotes:
             yield self._message("snapshot" if snapshot and not number else "quote", part)
 
     def _message(self, kind: str, news: "NDArray[np.int64]") -> bytes:
-        now = self._fanout.live.now()
-        head = {"type": kind, "seq": self._seen, "t": now // 1_000_000, "ts_deliver": now}
-        return framed(self._form.codec, head, len(news), self._fanout.mirror.rows(news, self._form))
+        head = headed(kind, self._seen, self._fanout.live.now())
+        return framed(self.form.codec, head, len(news), self._fanout.mirror.rows(news, self.form))
 
 
 class Trades:
@@ -236,6 +256,11 @@ class Books:
 def encoded(codec: str, message: dict[str, Any]) -> bytes:
     """Return a message as the client reads it."""
     return msgspec.json.encode(message) if codec == "json" else msgspec.msgpack.encode(message)
+
+
+def headed(kind: str, revision: int, now: int) -> dict[str, Any]:
+    """Return what a message of rows begins with."""
+    return {"type": kind, "seq": revision, "t": now // 1_000_000, "ts_deliver": now}
 
 
 def framed(codec: str, head: dict[str, Any], count: int, rows: Body) -> bytes:

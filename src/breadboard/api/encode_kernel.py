@@ -72,13 +72,14 @@ _PIECES: Final = len(PIECES)
 _FLAG_SYNTHETIC, _FLAG_REPLAYED, _FLAG_HISTORY = int(Flag.SYNTHETIC), int(Flag.REPLAYED), int(Flag.HISTORY)
 _FLAG_DELAYED, _FLAG_CONFLATED = int(Flag.DELAYED), int(Flag.CONFLATED)
 _SIDE_BUY, _SIDE_SELL = int(Side.BUY), int(Side.SELL)
-_QUOTE, _COMMA, _CLOSE = 34, 44, 125
+_QUOTE, COMMA, _CLOSE = 34, 44, 125
 _LOWEST: Final = np.uint64(1 << 63)
 """How far ABSENT lies from 0."""
 
 
 @inlined
-def _put(out: Text, at: int, text: Text, begin: int, end: int) -> int:
+def put(out: Text, at: int, text: Text, begin: int, end: int) -> int:
+    """Copy a text, and return where it ends; up to seven bytes beyond that are overwritten."""
     for i in range(0, end - begin, 8):
         put_eight_bytes(out, at + i, eight_bytes(text, begin + i))
     return at + end - begin
@@ -86,7 +87,7 @@ def _put(out: Text, at: int, text: Text, begin: int, end: int) -> int:
 
 @inlined
 def _put_word(out: Text, at: int, text: Text, word: int) -> int:
-    return _put(out, at, text, _WORD_ENDS[word], _WORD_ENDS[word + 1])
+    return put(out, at, text, _WORD_ENDS[word], _WORD_ENDS[word + 1])
 
 
 @inlined
@@ -298,18 +299,47 @@ def put_trades(
         if not 0 <= instrument < known:
             return -1
         if i:
-            raw[at] = _COMMA
+            raw[at] = COMMA
             at += 1
         for f in range(len(layout)):
             code = layout[f, 0]
-            at = _put(raw, at, text, layout[f, 1], layout[f, 2])
+            at = put(raw, at, text, layout[f, 1], layout[f, 2])
             if code < _PIECES:
-                at = _put(raw, at, text, pieces[instrument, code], pieces[instrument, code + 1])
+                at = put(raw, at, text, pieces[instrument, code], pieces[instrument, code + 1])
             else:
                 at = _put_trade_field(raw, at, text, trades[i], code)
         raw[at] = _CLOSE
         at += 1
     return at
+
+
+@inlined
+def put_stale_row(
+    made: Text,
+    record: Record,
+    index: int,
+    slots: NDArray[np.int64],
+    text: Text,
+    pieces: NDArray[np.int64],
+    layout: NDArray[np.int64],
+) -> None:
+    """Make the row of an instrument in its slot, where the one that lies there is of another revision."""
+    if slots[index, TOLD] == record.revision:
+        return
+    begin = slots[index, BEGIN]
+    end, hint = begin, _hint(record)
+    for f in range(len(layout)):
+        code = layout[f, 0]
+        end = put(made, end, text, layout[f, 1], layout[f, 2])
+        word = _better_known(record, code) if FIXED <= code < _PIECES else _NULL
+        if word != _NULL:
+            end = _put_word(made, end, text, word)
+        elif code < _PIECES:
+            end = put(made, end, text, pieces[index, code], pieces[index, code + 1])
+        else:
+            end = _put_field(made, end, text, record, hint, code)
+    made[end] = _CLOSE
+    slots[index, LENGTH], slots[index, TOLD] = end + 1 - begin, record.revision
 
 
 @inlined
@@ -334,25 +364,12 @@ def _gather(
         index = ids[i]
         if not (ids[i - 1] if i else -1) < index < known:
             return -1
-        begin = slots[index, BEGIN]
-        if slots[index, TOLD] != records[index].revision:
-            end, hint = begin, _hint(records[index])
-            for f in range(len(layout)):
-                code = layout[f, 0]
-                end = _put(made, end, text, layout[f, 1], layout[f, 2])
-                word = _better_known(records[index], code) if FIXED <= code < _PIECES else _NULL
-                if word != _NULL:
-                    end = _put_word(made, end, text, word)
-                elif code < _PIECES:
-                    end = _put(made, end, text, pieces[index, code], pieces[index, code + 1])
-                else:
-                    end = _put_field(made, end, text, records[index], hint, code)
-            made[end] = _CLOSE
-            slots[index, LENGTH], slots[index, TOLD] = end + 1 - begin, records[index].revision
+        put_stale_row(made, records[index], index, slots, text, pieces, layout)
         if i:
-            raw[at] = _COMMA
+            raw[at] = COMMA
             at += 1
-        at = _put(raw, at, made, begin, begin + slots[index, LENGTH])
+        begin = slots[index, BEGIN]
+        at = put(raw, at, made, begin, begin + slots[index, LENGTH])
     return at
 
 

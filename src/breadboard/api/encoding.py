@@ -4,7 +4,7 @@ JSON is made by ``encode_kernel``, MessagePack by ``wire`` and msgspec. What is 
 array; it is overwritten by the next that is asked of the same object.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api import wire
+from breadboard.api.crowd_kernel import COLUMNS, put_messages
 from breadboard.api.encode_kernel import (
     BEGIN,
     FIXED,
@@ -104,6 +105,7 @@ class JsonRows:
         self._layout = texts.layout(fields, ROW_FIELDS)
         self._slots = np.empty((0, 3), np.int64)
         self._rows = self._out = np.empty(0, np.uint8)
+        self._longest = 0
         self._told: tuple[int, bytes] | None = None
         """What was asked for last: the revision, and the instruments."""
         self._body = memoryview(b"")
@@ -124,10 +126,34 @@ class JsonRows:
             self._told, self._body = told, self._out[: _checked(length)].data
         return self._body
 
+    def messages(
+        self,
+        clients: NDArray[np.int64],
+        head: bytes,
+        mirror: tuple[NDArray[np.void], Mapping[str, NDArray[Any]]],
+        out: NDArray[np.uint8],
+        news: NDArray[np.int64],
+    ) -> int:
+        """Write messages for a table of clients (``crowd_kernel``), and return for how many there was room.
+
+        ``mirror`` has the records and, apart, some of their columns.
+        """
+        texts, (records, columns) = self._texts, mirror
+        if texts.count != len(self._slots):
+            self._make_room()
+        start = np.frombuffer(head + bytes(SLACK), np.uint8)
+        known, revision, updates = min(texts.count, len(records)), columns["revision"], columns["updates"]
+        return put_messages(
+            out, news, clients, start, self._longest, known, revision, updates, records, *self._places()
+        )
+
     def load(self) -> None:
-        """Have the machine code of both kernels loaded."""
+        """Have the machine code of the kernels loaded."""
         for gather in (gather_few_rows, gather_rows):
             gather(self._out, np.empty(0, np.int64), 0, unknown(1), *self._places())
+        nobody, nothing = np.empty((0, COLUMNS), np.int64), np.empty(0, np.int64)
+        columns = {name: np.ascontiguousarray(unknown(1)[name]) for name in ("revision", "updates")}
+        self.messages(nobody, b"", (unknown(1), columns), self._out, nothing)
 
     def _places(self) -> tuple[NDArray[Any], ...]:
         return self._rows, self._slots, self._texts.pool, self._texts.pieces, self._layout
@@ -139,6 +165,7 @@ class JsonRows:
         self._slots = np.zeros((len(rooms), 3), np.int64)
         self._slots[:, BEGIN] = np.cumsum(rooms) - rooms
         self._slots[:, TOLD] = -1
+        self._longest = int(rooms.max(initial=0))
         size = int(rooms.sum()) + SLACK
         self._rows, self._out = np.empty(size, np.uint8), np.empty(size, np.uint8)
 

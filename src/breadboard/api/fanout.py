@@ -9,12 +9,15 @@ otherwise. What is overwritten in between is counted as conflated.
 import asyncio
 import math
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from breadboard.api.alerts import AlertTexts
+from breadboard.api.channels import Quotes
+from breadboard.api.crowd import TOGETHER, Crowd
 from breadboard.api.deliveries import Deliveries
 from breadboard.api.feeds import harms
 from breadboard.api.mirror import Mirror
@@ -61,7 +64,8 @@ class Fanout:
         """Messages sent, and updates overwritten before they were told; on their way to the metrics."""
         self._idle = Idle()
         self._slots, self._beats = Alarms(), Alarms()
-        self._due: dict[Subscriber, None] = {}
+        self._crowd = Crowd(self)
+        self._due: OrderedDict[Subscriber, None] = OrderedDict()
         """Whose turn it is, in order."""
         self._marks = self._news()
         self._second = -1
@@ -247,14 +251,33 @@ class Fanout:
         """Give those that are due their turns, as many as there is time for; one at least."""
         due, end = self._due, time.perf_counter() + TURNS_S
         while due:
-            client = next(iter(due))
-            del due[client]
-            client.take_slot(now)
-            client.turn()
-            if client.stuck is None:
-                self._place(client, now)
+            client, _ = due.popitem(last=False)
+            rows = client.only_rows
+            if rows is not None:
+                self._give_turns_alike(client, rows, now)
+            else:
+                client.take_slot(now)
+                client.turn()
+                if client.stuck is None:
+                    self._place(client, now)
             if time.perf_counter() > end:
                 return
+
+    def _give_turns_alike(self, first: "Subscriber", rows: Quotes, now: float) -> None:
+        """Give the first of those that are due its turn, and those behind it theirs that want rows of the same form."""
+        clients, alike, due = [first], [rows], self._due
+        while due and len(clients) < TOGETHER:
+            client = next(iter(due))
+            its = client.only_rows
+            if its is None or its.form is not rows.form:
+                break
+            due.popitem(last=False)
+            clients.append(client)
+            alike.append(its)
+        for client, message in zip(clients, self._crowd.messages(alike), strict=True):
+            client.take_slot(now)
+            if not message or client.hand(message):
+                self._place(client, now)
 
     def _news(self) -> dict[str, int]:
         """Return for each channel what changes whenever there is something on it."""

@@ -102,13 +102,30 @@ class Mirror:
 
     def rows(self, ids: NDArray[np.int64], form: wire.Form) -> Body:
         """Return the encoded rows of these instruments."""
+        return self._of(form).body(ids, self.records, self.revision)
+
+    def messages(
+        self,
+        form: wire.Form,
+        clients: NDArray[np.int64],
+        head: bytes,
+        out: NDArray[np.uint8],
+        news: NDArray[np.int64],
+    ) -> int:
+        """Write messages for a table of clients (``crowd_kernel``) that want a form of JSON; see ``JsonRows``."""
+        rows = self._of(form)
+        assert isinstance(rows, JsonRows)
+        return rows.messages(clients, head, (self.records, self.columns), out, news)
+
+    def _of(self, form: wire.Form) -> JsonRows | PackedRows:
+        """Return the rows of a form, and keep them before those of others."""
         self._texts.learn()
         if form is not self._form:
             self._form, self._last = form, self._rows.pop(form, None) or self._make(form)
             self._rows[form] = self._last  # behind the others, as the one that was wanted last
             if len(self._rows) > _KEPT_FORMS:
                 del self._rows[next(iter(self._rows))]
-        return self._last.body(ids, self.records, self.revision)
+        return self._last
 
     def trades(self, found: NDArray[np.void], codec: str) -> Body:
         """Return the encoded rows of these trades."""

@@ -26,6 +26,8 @@ SEND_BUFFER = 128 << 10
 """Bytes that the kernel keeps for a WebSocket client (and as much again for its own accounts). Left alone it takes
 megabytes for one that does not read: they are in no figure of ours, 2,000 such clients have all sockets of the machine
 squeezed, and a client that reads again is told an old story first, where it could have had the newest state."""
+_TEXT, _BINARY = 0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY
+_HEAD_16, _HEAD_64 = struct.Struct("!BBH").pack, struct.Struct("!BBQ").pack
 _LAST_WORDS_S = 1.0
 _DRAIN_S = 5
 
@@ -91,10 +93,10 @@ class Sockets(WebSocketsSansIOProtocol):
 
 def frame_head(size: int, *, text: bool) -> bytes:
     """Return what comes before an unfragmented message of so many bytes (RFC 6455, 5.2)."""
-    first = 0x80 | (Opcode.TEXT if text else Opcode.BINARY)
+    first = _TEXT if text else _BINARY
     if size < 126:
-        return struct.pack("!BB", first, size)
-    return struct.pack("!BBH", first, 126, size) if size < 1 << 16 else struct.pack("!BBQ", first, 127, size)
+        return bytes((first, size))
+    return _HEAD_16(first, 126, size) if size < 1 << 16 else _HEAD_64(first, 127, size)
 
 
 def bind(host: str, port: int, *, keyed: bool = False) -> socket.socket:

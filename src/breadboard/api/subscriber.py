@@ -51,6 +51,8 @@ class Subscriber:
         self._told: frozenset[str] = frozenset()
         """Of ``status`` and ``lag``, what is told each second."""
         self._wants = Wants(fanout.live)
+        self._only: Quotes | None = None
+        """Its rows, where these are all that it is told, as JSON."""
         self._stuck_at = 0.0
         self._slow_s = 0.0
         """How long the socket was full, to be said with the next heartbeat; 0: it has room."""
@@ -109,6 +111,8 @@ class Subscriber:
         if "book" in request.channels:
             depth = min(max(1, request.depth), DEPTH_MAX)
             self.channels["book"] = Books(self.fanout, self._wants, self.form, depth)
+        quotes = self.channels.get("quote") if len(self.channels) == 1 and self.form == "json" else None
+        self._only = quotes if isinstance(quotes, Quotes) else None
         self._told = frozenset(request.channels) & {"status", "lag"}
         self._beat = True
         self._going = None
@@ -182,6 +186,23 @@ class Subscriber:
         """Use the slot that now is in."""
         self._slot = int(now * self._hz + self.phase)
 
+    @property
+    def only_rows(self) -> Quotes | None:
+        """Its rows, where its next turn is one message of these and nothing else; it may be told with a crowd then."""
+        only = self._only
+        if only is None or not only.is_short or self.stuck is not None or self._going is not None:
+            return None
+        return None if self._replies or self._beat or self._wants.outdated else only
+
+    def hand(self, message: bytes) -> bool:
+        """Hand a message to the socket; keep it, and return False, where that has no room."""
+        if self._push(message):
+            self.fanout.frames += 1
+            return True
+        self.stuck, self._stuck_at = message, self.fanout.clock()
+        self.wake.set()
+        return False
+
     def turn(self) -> None:
         """Tell the news of all channels, as far as the socket has room; the rest is told when it has again."""
         self._turn = True
@@ -210,11 +231,7 @@ class Subscriber:
         while True:
             self._going = self._going or self._messages()
             for message in self._going:
-                if self._push(message):
-                    self.fanout.frames += 1
-                else:
-                    self.stuck, self._stuck_at = message, self.fanout.clock()
-                    self.wake.set()
+                if not self.hand(message):
                     return
             self._going = None
             if not (self._replies or self._beat):

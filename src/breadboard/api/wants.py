@@ -43,9 +43,14 @@ class Wants:
         """The ids of the instruments, as clients know them."""
         return [self._live.instrument(index).id for index in self.ids.tolist()]
 
+    @property
+    def outdated(self) -> bool:
+        """Whether instruments have appeared since the last look."""
+        return self._known != len(self._live) and bool(self._names)
+
     def renewed(self) -> bool:
         """Look again if instruments have appeared since the last look; return whether there was need to."""
-        if self._known == len(self._live) or not self._names:
+        if not self.outdated:
             return False
         self._resolve()
         return True

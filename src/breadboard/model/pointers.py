@@ -35,6 +35,29 @@ pointer = cast("Pointer", intrinsic(_pointer))
 """``pointer(array)``, in a kernel: the address of a contiguous array's first element, indexed as a flat array."""
 
 
+class Numbers(Protocol):
+    """How ``numbers_at`` is called in a kernel."""
+
+    def __call__(self, address: int | np.int64, /) -> NDArray[np.int64]:
+        """Return what lies at an address, as 64-bit numbers."""
+        ...
+
+
+def _numbers_at(_context: Any, address: Any) -> Any:  # noqa: ANN401 - numba's own types, which it does not publish
+    def code(_target: Any, builder: Any, _signature: Any, args: Any) -> Any:  # noqa: ANN401 - the same
+        return builder.inttoptr(args[0], ir.IntType(64).as_pointer())
+
+    untyped: Any = types
+    return untyped.CPointer(untyped.int64)(address), code
+
+
+numbers_at = cast("Numbers", intrinsic(_numbers_at))
+"""``numbers_at(address)``, in a kernel: an array of 64-bit numbers by its address, which a table of many arrays holds.
+
+Who fills the table keeps the arrays, which are contiguous, for as long as the kernel runs.
+"""
+
+
 class EightBytes(Protocol):
     """How ``eight_bytes`` is called in a kernel."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import math
 import os
 import random
 import time
@@ -432,22 +431,25 @@ def test_a_client_that_asks_for_something_else_is_not_put_where_it_was_before() 
     assert "resumed" not in kinds
 
 
-def test_clients_of_one_pace_are_told_one_after_the_other() -> None:
+@pytest.mark.parametrize("began", [3.0, 16_902.0, 1_000_003.0])
+def test_clients_of_one_pace_are_told_one_after_the_other(began: float) -> None:
     market = Market()
     fanout = Fanout(services(market))
+    moment = [began - 1.5]
+    fanout.clock = lambda: moment[0]
     market.apply(market.trade("1"))
     ears = [joined(fanout, channels=("quote",), hz=10)[1] for _ in range(100)]
-    began = math.ceil(time.monotonic()) + 1.0
     told = []
     for step in range(100):
         market.apply(market.trade(str(step + 2)))
-        fanout.tick(began + step / 500)
+        moment[0] = began + step / 500
+        fanout.tick(moment[0])
         told.append(sum(len(ear.heard) for ear in ears))
         for ear in ears:
             ear.heard.clear()
     assert told[0] == 100  # their slots were free
     assert sum(told[50:100]) == 100  # in a tenth of a second, each once
-    assert max(told[50:100]) <= 3
+    assert max(told[50:100]) <= 4  # two on average; moments are told apart by the millisecond, half of a step
 
 
 def test_news_that_nobody_can_be_told_yet_wakes_nobody_and_comes_with_the_next_slot(
@@ -652,7 +654,7 @@ def test_the_status_is_a_heartbeat_with_provenance_and_the_next_numbers() -> Non
             started = time.monotonic()
             first, second, third = [await one.until("status") for _ in range(3)]
             assert 0.5 < time.monotonic() - started < 4
-            assert first["t"] < second["t"] < third["t"]
+            assert first["t"] <= second["t"] <= third["t"]
             assert (third["provenance"], third["feed"], third["next"]["trade"]) == ("synthetic", "live", 1)
 
     serve(scenario)
