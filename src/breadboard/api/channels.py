@@ -58,7 +58,8 @@ class Quotes:
         self.form = form
         self._told: NDArray[np.int64] = np.zeros(len(wants.ids), np.int64)
         """Beside each instrument, which update of it was told last."""
-        self._addresses: tuple[int, int, int] | None = None
+        self._placed: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None
+        self._addresses = 0, 0
         self._seen = 0
         self._begun = False
         self.conflated = 0
@@ -79,15 +80,21 @@ class Quotes:
         return self._begun and len(self._told) <= ROWS_PER_MESSAGE
 
     @property
+    def wanted(self) -> int:
+        """How many instruments it tells of."""
+        return len(self._told)
+
+    @property
     def place(self) -> tuple[int, int, int, int]:
         """Where its instruments lie, and what was told of them, how many they are, and until when they were told.
 
         Addresses, for ``crowd_kernel``: they hold until others are ``chosen``.
         """
-        if self._addresses is None:
-            lie = (array.__array_interface__["data"][0] for array in (self._wants.ids, self._told))
-            self._addresses = (*lie, len(self._told))
-        return *self._addresses, self._seen
+        ids, told = self._wants.ids, self._told
+        if self._placed is None or self._placed[0] is not ids or self._placed[1] is not told:
+            self._placed = ids, told
+            self._addresses = ids.__array_interface__["data"][0], told.__array_interface__["data"][0]
+        return *self._addresses, min(len(ids), len(told)), self._seen
 
     def note(self, replaced: int) -> None:
         """Note that it was told all news as of the mirror's revision, and how many updates that left out."""
@@ -104,7 +111,7 @@ class Quotes:
         told[known] = updates[ids[known]]
         both = np.isin(ids, before, assume_unique=True)
         told[both] = self._told[np.isin(before, ids, assume_unique=True)]
-        self._told, self._addresses = told, None
+        self._told = told
 
     def messages(self) -> Iterator[bytes]:
         """Yield one message of what changed, or several where it is much."""

@@ -10,7 +10,7 @@ from breadboard.model.kernels import brief
 from breadboard.model.number_text import SLACK
 from breadboard.model.pointers import numbers_at, pointer
 
-IDS, TOLD, COUNT, SINCE, END, NEWS_END, REPLACED = range(7)
+IDS_AT, TOLD_AT, COUNT, SINCE, END, NEWS_END, REPLACED = range(7)
 """Columns of the table of clients, a line each. Given: the addresses of what it wants and of what it was told of it
 (``Quotes``), how many these are, and the revision of the market after which it has not been told. Found: where its
 message ends, and what is news to it, and how many updates that replaces."""
@@ -48,12 +48,12 @@ def put_messages(
         count, since = clients[c, COUNT], clients[c, SINCE]
         if at + size + count * (longest + 1) + 2 > room:
             return c
-        ids, told = numbers_at(clients[c, IDS]), numbers_at(clients[c, TOLD])
+        ids, told = numbers_at(clients[c, IDS_AT]), numbers_at(clients[c, TOLD_AT])
         first, replaced, begin = found, 0, at
         at = put(raw, at, start, 0, size)
         for place in range(count):
             index = ids[place]
-            if index >= known:
+            if not 0 <= index < known:
                 break
             if revision[index] <= since:
                 continue

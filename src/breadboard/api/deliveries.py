@@ -25,13 +25,18 @@ class Deliveries:
         self._every = 1
         self._noted: list[tuple[NDArray[np.int32], NDArray[np.int64]]] = []
 
-    def add(self, ids: NDArray[np.int64]) -> None:
-        """Note that the newest state of these instruments is handed to a client's socket."""
-        self._messages += 1
+    def add(self, ids: NDArray[np.int64], messages: int = 1) -> None:
+        """Note that the newest state of these instruments is handed to a client's socket; of all ``messages`` together.
+
+        Of several messages only so many rows are noted as these have that would be noted alone.
+        """
+        before = self._messages // self._every
+        self._messages += messages
         self._rows += len(ids)
-        if self._messages % self._every == 0:
+        if noted := self._messages // self._every - before:
+            some = ids[:: messages // noted]
             columns = self._mirror.columns
-            self._noted.append((columns["source"][ids], self._live.now() - columns["ts_recv"][ids]))
+            self._noted.append((columns["source"][some], self._live.now() - columns["ts_recv"][some]))
 
     def tell(self) -> None:
         """Put the lags of the last second on the board."""

@@ -17,7 +17,7 @@ import msgspec
 
 from breadboard.api.alerts import AlertTexts
 from breadboard.api.channels import Quotes
-from breadboard.api.crowd import TOGETHER, Crowd
+from breadboard.api.crowd import Crowd
 from breadboard.api.deliveries import Deliveries
 from breadboard.api.feeds import harms
 from breadboard.api.mirror import Mirror
@@ -66,7 +66,7 @@ class Fanout:
         self._slots, self._beats = Alarms(), Alarms()
         self._crowd = Crowd(self)
         self._due: OrderedDict[Subscriber, None] = OrderedDict()
-        """Whose turn it is, in order."""
+        """Whose turn it is, in order. A plain dict would look for its first behind all that were."""
         self._marks = self._news()
         self._second = -1
         self._feeds: tuple[float, dict[str, Any]] = (-math.inf, {})
@@ -251,10 +251,11 @@ class Fanout:
         """Give those that are due their turns, as many as there is time for; one at least."""
         due, end = self._due, time.perf_counter() + TURNS_S
         while due:
-            client, _ = due.popitem(last=False)
-            rows = client.only_rows
-            if rows is not None:
-                self._give_turns_alike(client, rows, now)
+            alike = self._crowd.alike(due)
+            client = next(iter(due))
+            del due[client]
+            if alike:
+                self._give_turns_alike(alike, now)
             else:
                 client.take_slot(now)
                 client.turn()
@@ -263,18 +264,10 @@ class Fanout:
             if time.perf_counter() > end:
                 return
 
-    def _give_turns_alike(self, first: "Subscriber", rows: Quotes, now: float) -> None:
-        """Give the first of those that are due its turn, and those behind it theirs that want rows of the same form."""
-        clients, alike, due = [first], [rows], self._due
-        while due and len(clients) < TOGETHER:
-            client = next(iter(due))
-            its = client.only_rows
-            if its is None or its.form is not rows.form:
-                break
-            due.popitem(last=False)
-            clients.append(client)
-            alike.append(its)
-        for client, message in zip(clients, self._crowd.messages(alike), strict=True):
+    def _give_turns_alike(self, clients: dict["Subscriber", Quotes], now: float) -> None:
+        """Give clients their turns who want rows of the same form; who is not reached is still due."""
+        for client, message in zip(clients, self._crowd.messages(list(clients.values())), strict=True):
+            self._due.pop(client, None)
             client.take_slot(now)
             if not message or client.hand(message):
                 self._place(client, now)

@@ -97,6 +97,7 @@ class Subscriber:
     def _subscribe(self, request: Subscribe) -> None:
         self.fanout.forget(self)
         self.close()
+        self._only = None
         self._hz, self._slot = pace(request.hz), -1
         self._wants.choose(request.symbols)
         chosen = request.fields

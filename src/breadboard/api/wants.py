@@ -58,7 +58,7 @@ class Wants:
     def _resolve(self) -> None:
         self._known = count = len(self._live)
         if "*" in self._names:
-            self.ids, self.mask = np.arange(count), None
+            self.ids, self.mask = np.arange(count, dtype=np.int64), None
             return
         found = {index for name in self._names for index in self._live.find(name)}
         self.ids = np.array(sorted(index for index in found if index < count), np.int64)  # more may have come meanwhile

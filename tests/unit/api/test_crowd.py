@@ -1,5 +1,7 @@
 """Many clients at once are told, byte for byte, what each would be told alone."""
 
+import math
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -8,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.api import crowd as crowd_module
+from breadboard.api import fanout as fanout_module
 from breadboard.api.crowd import TOGETHER
 from breadboard.api.fanout import Fanout
 from breadboard.api.requests import Hello, Subscribe, Unsubscribe
@@ -17,6 +20,14 @@ from unit.api.market import Market, services
 
 NAMES = [f"A{number:02d}" for number in range(12)]
 SOME = ("price", "bid", "ask", "time")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _patient() -> Iterator[None]:
+    """However slow the machine is, everybody has a turn in each step."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(fanout_module, "TURNS_S", math.inf)
+        yield
 
 
 class Lonely(Subscriber):
@@ -107,6 +118,9 @@ def test_every_client_is_told_the_same_bytes_as_alone(
         )
         if number % 4 == 3:
             house.ask(Unsubscribe((NAMES[number % 12],)), number % len(clients))
+        if number % 4 == 1:
+            other = Subscribe((*NAMES[number % 12 :], "NEW"), channels=("quote", "status"), fields=SOME, hz=5)
+            house.ask(other, number % len(clients))
     house.agree()
 
 
@@ -117,7 +131,7 @@ def test_those_that_want_the_same_form_are_told_together_and_all_of_them(monkeyp
     runs: list[int] = []
     made = crowd_module.Crowd._made
 
-    def counted(self: crowd_module.Crowd, clients: Any) -> list[int]:  # noqa: ANN401 - as the crowd has it
+    def counted(self: crowd_module.Crowd, clients: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as the crowd has it
         runs.append(len(clients))
         return made(self, clients)
 
@@ -159,6 +173,38 @@ def test_a_full_socket_keeps_its_message_and_the_others_are_told() -> None:
     house.step(house.market.quote("9", "10", symbol="A00"))
     bids = [row["bid"] for told in house.agree()[1][2:] for row in msgspec.json.decode(told)["data"]]
     assert bids == ["5.00", "9.00"]
+
+
+def test_who_is_behind_one_whose_telling_fails_is_told_with_the_next_pass() -> None:
+    house = House()
+    for _ in range(3):
+        house.join(["*"], fields=SOME, hz=0)
+    house.market.apply(house.market.quote("5", "6", symbol="A00"))
+    first = house.clients[0][0]
+    pushed = first._push
+
+    def broken(message: bytes) -> bool:
+        del message
+        raise OSError("no such socket")
+
+    first._push = broken
+    with pytest.raises(OSError, match="no such socket"):
+        house.fanouts[0].tick(house.now)
+    first._push = pushed
+    house.fanouts[0].tick(house.now)
+    assert [len(told) for told in house.heard[0]] == [2, 3, 3]
+    assert b'"bid":"5.00"' in house.heard[0][2][-1]
+
+
+def test_no_more_rows_are_made_at_once_than_are_soon_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd_module, "ROWS_TOGETHER", 25)
+    house = House()
+    for _ in range(5):
+        house.join(["*"], hz=0)
+    due = house.clients[0]
+    assert [len(house.fanouts[0]._crowd.alike(due[at:])) for at in range(6)] == [2, 2, 2, 2, 1, 0]
+    house.step(house.market.quote("5", "6", symbol="A00"))
+    assert [len(told) for told in house.agree()] == [3] * 5
 
 
 def test_who_wants_more_than_rows_is_told_alone() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import random
 import time
@@ -432,7 +433,8 @@ def test_a_client_that_asks_for_something_else_is_not_put_where_it_was_before() 
 
 
 @pytest.mark.parametrize("began", [3.0, 16_902.0, 1_000_003.0])
-def test_clients_of_one_pace_are_told_one_after_the_other(began: float) -> None:
+def test_clients_of_one_pace_are_told_one_after_the_other(began: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout_module, "TURNS_S", math.inf)
     market = Market()
     fanout = Fanout(services(market))
     moment = [began - 1.5]
