@@ -5,7 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.api.encode_kernel import BEGIN, COMMA, LENGTH, put, put_stale_row
+from breadboard.api.row_kernel import BEGIN, LENGTH, put_stale_row
+from breadboard.api.value_kernel import BRACE, COMMA, put
 from breadboard.model.kernels import brief
 from breadboard.model.number_text import SLACK
 from breadboard.model.pointers import numbers_at, pointer
@@ -15,7 +16,7 @@ IDS_AT, TOLD_AT, COUNT, SINCE, END, NEWS_END, REPLACED = range(7)
 (``Quotes``), how many these are, and the revision of the market after which it has not been told. Found: where its
 message ends, and what is news to it, and how many updates that replaces."""
 COLUMNS: Final = REPLACED + 1
-_BRACKET, _BRACE = 93, 125
+_BRACKET: Final = 93
 
 
 @brief
@@ -39,7 +40,7 @@ def put_messages(
 
     A message is ``head``, its rows with a comma between them, and the end of an array and of an object. Of ``head``, as
     of ``out``, the last ``SLACK`` bytes are only room. Returns for how many clients there was room, were each of their
-    rows as long as the ``longest``; ``news`` has room for all that they want. For the rest see ``encode_kernel``.
+    rows as long as the ``longest``; ``news`` has room for all that they want. For the rest see ``row_kernel``.
     """
     raw, made, text, start = pointer(out), pointer(rows), pointer(pool), pointer(head)
     room, size = len(out) - SLACK, len(head) - SLACK
@@ -69,7 +70,7 @@ def put_messages(
         if found == first:
             at = begin
         else:
-            raw[at], raw[at + 1] = _BRACKET, _BRACE
+            raw[at], raw[at + 1] = _BRACKET, BRACE
             at += 2
         clients[c, END], clients[c, NEWS_END], clients[c, REPLACED] = at, found, replaced
     return len(clients)

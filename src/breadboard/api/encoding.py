@@ -1,7 +1,8 @@
 """Rows and trades as bytes, each made once however many clients look.
 
-JSON is made by ``encode_kernel``, MessagePack by ``wire`` and msgspec. What is returned is the inside of a message's
-array; it is overwritten by the next that is asked of the same object.
+JSON is made by ``row_kernel`` and ``trade_kernel``, MessagePack by ``wire`` and msgspec. A ``body`` is the inside of a
+message's array, and is overwritten by the next that is asked of the same object; ``messages`` are whole, and go where
+the caller says.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,21 +14,11 @@ from numpy.typing import NDArray
 
 from breadboard.api import wire
 from breadboard.api.crowd_kernel import COLUMNS, put_messages
-from breadboard.api.encode_kernel import (
-    BEGIN,
-    FIXED,
-    PIECES,
-    ROOM,
-    ROW_FIELDS,
-    TOLD,
-    TRADE_FIELDS,
-    WORDS,
-    gather_few_rows,
-    gather_rows,
-    put_trades,
-)
 from breadboard.api.ring import TRADE
+from breadboard.api.row_kernel import BEGIN, FIXED, ROW_FIELDS, TOLD, gather_few_rows, gather_rows
 from breadboard.api.state import unknown
+from breadboard.api.trade_kernel import TRADE_FIELDS, put_trades
+from breadboard.api.value_kernel import PIECES, ROOM, WORDS
 from breadboard.model.instruments import Instrument
 from breadboard.model.number_text import SLACK
 
