@@ -101,8 +101,8 @@ class StoreSink:
         if handover.taken:
             outputs = cut.join([each for each, _ in handover.taken])  # once, for the writer and for the lags
             known = handover.instruments
-            write = partial(self._writer.write, outputs, handover.open_bars, known)
-            self._until_taken(partial(write, handover.quarantined, handover.ts_engine))
+            told = outputs, handover.open_bars, known, handover.quarantined, handover.ts_engine
+            self._until_taken(partial(self._writer.write, *told))
         self._until_taken(self._writer.flush)
         self._metrics.store_flush.observe(time.perf_counter() - started)
         if handover.taken:
