@@ -29,7 +29,7 @@ from breadboard.capture.wire import (
 from breadboard.clock import Clock
 from breadboard.model.kinds import Provenance
 
-_TEXT, _BINARY, _CONTINUATION = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
+_DATA, _CONTINUATION = (WSMsgType.TEXT, WSMsgType.BINARY), WSMsgType.CONTINUATION
 _PING, _CLOSE = WSMsgType.PING, WSMsgType.CLOSE
 
 
@@ -98,7 +98,7 @@ class WebSocketConnection(WSListener):
         kind = frame.msg_type
         if self._broken:
             pass  # the gap that was told of lasts until the next connection
-        elif kind in (_TEXT, _BINARY):
+        elif kind in _DATA:
             if frame.fin and frame.payload_size <= self._cap:
                 self._collect(frame.get_payload_as_bytes())
             else:

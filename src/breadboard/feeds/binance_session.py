@@ -28,6 +28,7 @@ NEVER_HEARD_S: Final = 60.0
 """A symbol that says nothing for so long may be none: the venue accepts any stream's name, and is asked for a price."""
 NO_SUCH_SYMBOL: Final = b"-1121"
 _NAME_BEGINS: Final = len(b'{"stream":"')
+_DEPTH: Final = f"@{CHANNELS['book']}".encode()
 BAN_DELAY_S: Final = 60.0
 ASKED_TOO_OFTEN_DELAY_S: Final = 1.0
 LONGEST_DELAY_S: Final = 60.0
@@ -161,13 +162,12 @@ class BinanceSession:
         counts = self.subscriptions.counts
         for frame in frames:
             name = frame[_NAME_BEGINS : frame.find(b'"', _NAME_BEGINS)]
-            known = name in counts
-            if known:
+            if name in counts:
                 counts[name] += 1
-            if b'"depthUpdate"' in frame:
+                if name.endswith(_DEPTH):
+                    self._on_depth(frame, requests)
+            elif b'"depthUpdate"' in frame:
                 self._on_depth(frame, requests)
-            elif known:
-                continue
             elif b'"serverShutdown"' in frame:
                 requests.append(Reconnect("the venue announces a shutdown"))
             elif b'"id"' in frame:

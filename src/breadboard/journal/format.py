@@ -41,6 +41,9 @@ ALL_SOURCES: Final = 0xFFFF
 """The ``source`` of what concerns every source."""
 
 _SMALL: Final = 8
+_SHORT: Final = 64
+"""Frames up to which, as one read of a socket brings them, beginning with numpy costs more than all the rest."""
+_SHORT_TABLES: Final = tuple(struct.Struct(f"<{2 * count}I") for count in range(_SHORT + 1))
 _U32: Final = 1 << 32
 _epochs = msgspec.json.Decoder(dict[str, Epoch])
 _epoch = msgspec.json.Decoder(Epoch)
@@ -143,8 +146,8 @@ def runs(frames: Sequence[bytes], ts_recv: Sequence[int]) -> Iterator[tuple[int,
     Raises JournalError for a frame that no record can hold, before it yields anything.
     """
     count = len(frames)
-    if count == 1 and len(frames[0]) <= FRAME_BYTES:
-        yield 0, 1, RECORD_PREFIX.pack(len(frames[0]), 0)
+    if 0 < count <= _SHORT and (whole := _short_table(frames, ts_recv)) is not None:
+        yield 0, count, whole
         return
     lengths = np.fromiter(map(len, frames), np.int64, count)
     if count and int(lengths.max()) > FRAME_BYTES:
@@ -177,6 +180,23 @@ def gap_record(
     return encode_record(
         sync, RecordKind.GAP, ALL_SOURCES, 0, span[0], [payload], table, stamps, span=span[1] - span[0]
     )
+
+
+def _short_table(frames: Sequence[bytes], ts_recv: Sequence[int]) -> bytes | None:
+    """Return the table of a few frames that are one record; None where they may be more, or none."""
+    first = last = ts_recv[0]
+    size = 0
+    table: list[int] = []
+    for frame, ts in zip(frames, ts_recv, strict=True):
+        length = len(frame)
+        size += length
+        if ts < last or ts - first >= _U32:
+            return None
+        last = ts
+        table += (length, ts - first)
+    if size > RECORD_PAYLOAD_BYTES and (len(frames) > 1 or size > FRAME_BYTES):
+        return None
+    return _SHORT_TABLES[len(frames)].pack(*table)
 
 
 def _table(lengths: NDArray[np.int64], deltas: NDArray[np.int64]) -> bytes:

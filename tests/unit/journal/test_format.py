@@ -2,14 +2,19 @@ import struct
 from pathlib import Path
 
 import numpy as np
+import pytest
 from crc32c import crc32c
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from breadboard.clock import ManualClock
+from breadboard.errors import JournalError
 from breadboard.journal import Writer, checksum
+from breadboard.journal import format as forms
 from breadboard.journal.format import SegmentHeader, pack_segment_header, parse_segment_header, runs
 from breadboard.model.kinds import RecordKind
+
+_BYTES = bytes(2**20)
 
 
 @settings(deadline=None)
@@ -62,6 +67,32 @@ def test_a_stamp_that_goes_back_or_far_ahead_begins_another_record() -> None:
     frames = [b"a"] * 6
     assert [run[:2] for run in runs(frames, [10, 11, 9, 9, 9 + 2**32, 9 + 2**32])] == [(0, 2), (2, 4), (4, 6)]
     assert [run[:2] for run in runs(frames, [10, 11, 12, 13, 14, 9 + 2**32])] == [(0, 6)]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0, 1, 200, 400_000, 2**20]), st.sampled_from([0, 0, 7, -1, 2**31, 2**32 - 1, 2**32])
+        ),
+        min_size=1,
+        max_size=70,
+    )
+)
+@example([(1, 0), (1, 2**32)])
+@example([(1, 0), (1, 2**32 - 1)])
+def test_a_few_frames_are_cut_as_many_are(few: list[tuple[int, int]]) -> None:
+    frames, stamps = [_BYTES[:size] for size, _ in few], (10**18 + np.cumsum([step for _, step in few])).tolist()
+    cut = list(runs(frames, stamps))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forms, "_SHORT", 0)
+        assert cut == list(runs(frames, stamps))
+
+
+def test_a_frame_longer_than_any_record_is_refused_alone_and_among_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forms, "FRAME_BYTES", 2**21)
+    for frames in ([bytes(2**21 + 1)], [b"a", bytes(2**21 + 1)]):
+        with pytest.raises(JournalError, match="2097153 bytes"):
+            list(runs(frames, [1] * len(frames)))
 
 
 def test_a_record_is_closed_at_a_megabyte_unless_one_frame_is_longer() -> None:
