@@ -53,7 +53,7 @@ class AlertRing:
 
     def append(self, rows: "NDArray[np.void]", rules: Sequence[RuleVersion]) -> None:
         """Take ``ALERT`` rows, in order."""
-        for row in rows.copy():
+        for row in rows.copy() if len(rows) else ():
             self._kept.append(Alert(self.end, row, rules[int(row["rule"])]))
             self.end += 1
 

@@ -17,6 +17,7 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, RecordKind, SequenceRule, StatusCode
 from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
@@ -35,6 +36,7 @@ _EPOCH: Final = int(RecordKind.EPOCH)
 Details = dict[tuple[int, int], Mapping[str, Any]]
 TRIES: Final = 3
 """How often a frame is given to a decoder or a stage that raises: in its batch, and then alone."""
+_NOBODY: Final = -1
 MOST_CONDEMNED: Final = 10_000
 """Frames remembered that are quarantined unread, so that going back to before them need not try them again."""
 
@@ -71,6 +73,16 @@ class Routed:
     quarantined: list[Quarantined]
     rules: list[tuple[int, RuleSet]]
     """The alert rules that hold from an offset on."""
+
+
+@brief
+def _one_voice(kind: NDArray[np.uint8], source: NDArray[np.uint16], speakers: NDArray[np.int16]) -> int:
+    """Return the place of the one venue whose frames all of these are, _NOBODY where there is no such venue."""
+    place = _NOBODY if len(source) == 0 else int(speakers[source[0]])
+    for row in range(len(kind)):
+        if (kind[row] != _DATA and kind[row] != _DOCUMENT) or speakers[source[row]] != place:
+            return _NOBODY
+    return place
 
 
 class Router:
@@ -130,13 +142,9 @@ class Router:
 
     def route(self, frames: Frames) -> Routed:
         """Return what the frames mean. Never raises on what is in them."""
-        parts: list[Part] = []
         bad: list[Quarantined] = []
-        begin = 0
-        for end in [*(frames.kind == _EPOCH).nonzero()[0].tolist(), len(frames)]:
-            # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
-            parts += self._run(frames if end - begin == len(frames) else frames.take(slice(begin, end)), bad)
-            begin = end
+        place = _NOBODY if self._condemned else _one_voice(frames.kind, frames.source, self._speakers)
+        parts = self._runs(frames, bad) if place == _NOBODY else self._decode(frames, bad, place)
         lanes.name(parts, self._instruments, self._rule)
         bad.sort()
         tape = Tape.merge([lanes.mapped(part, self._instruments) for part in parts])
@@ -180,35 +188,44 @@ class Router:
         self._lanes[venue] = lane
         return lane
 
+    def _runs(self, frames: Frames, bad: list[Quarantined]) -> list[Part]:
+        """Take frames of several venues, or with records of the journal's own among them."""
+        parts: list[Part] = []
+        begin = 0
+        for end in [*(frames.kind == _EPOCH).nonzero()[0].tolist(), len(frames)]:
+            # An epoch changes who speaks for a source, so a run begins with one and ends before the next.
+            parts += self._run(frames if end - begin == len(frames) else frames.take(slice(begin, end)), bad)
+            begin = end
+        return parts
+
     def _run(self, frames: Frames, bad: list[Quarantined]) -> list[Part]:
         theirs = (frames.kind == _DATA) | (frames.kind == _DOCUMENT)
         if self._condemned:
             theirs &= ~np.isin(frames.offset, list(self._condemned))
         own = (~theirs).nonzero()[0]
-        if not len(own):
-            return self._decode(frames, bad)
-        parts = self._own(frames, own, bad)
-        return parts + self._decode(frames.take(theirs), bad) if len(own) < len(frames) else parts
+        parts = self._own(frames, own, bad) if len(own) else []
+        if len(own) < len(frames):
+            those = frames.take(theirs) if len(own) else frames
+            speakers = self._speakers[those.source]
+            for place in np.bincount(speakers).nonzero()[0].tolist():
+                parts += self._decode(those.take(speakers == place), bad, place)
+        return parts
 
-    def _decode(self, frames: Frames, bad: list[Quarantined]) -> list[Part]:
-        """Decode the venues' frames of a run, each venue's at once."""
-        parts: list[Part] = []
+    def _decode(self, frames: Frames, bad: list[Quarantined], place: int) -> list[Part]:
+        """Decode the frames of one venue."""
+        venue = self._spoken[place]
         self.counts.frames += len(frames)
         self.counts.bytes += int(np.add.reduce(frames.end - frames.begin))
-        speakers = self._speakers[frames.source]
-        places = np.bincount(speakers).nonzero()[0].tolist()
-        for place in places:
-            venue, those = self._spoken[place], frames if len(places) == 1 else frames.take(speakers == place)
-            lane = self._lane(venue) if venue else None
-            if lane is None:
-                reason = self._unknown[venue] if venue else "no connection is known of this source"
-                self._quarantine(those, [(row, reason) for row in range(len(those))], bad)
-                continue
-            tape, bars = self._through(lane, those, bad)
-            if len(tape) or len(bars):
-                np.bitwise_or(tape.flags, self._flags[tape.source], out=tape.flags)
-                parts.append(Part(tape, lane, bars))
-        return parts
+        lane = self._lane(venue) if venue else None
+        if lane is None:
+            reason = self._unknown[venue] if venue else "no connection is known of this source"
+            self._quarantine(frames, [(row, reason) for row in range(len(frames))], bad)
+            return []
+        tape, bars = self._through(lane, frames, bad)
+        if not len(tape) and not len(bars):
+            return []
+        np.bitwise_or(tape.flags, self._flags[tape.source], out=tape.flags)
+        return [Part(tape, lane, bars)]
 
     def _through(self, lane: Lane, frames: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
         """Decode; where the decoder trips over a bug of its own, take frame by frame, and go on without the one."""
