@@ -17,8 +17,11 @@ push     handed to the client's socket: ``ts_deliver``
 client   there
 =======  ===============================================================================
 
-The seconds of a run's beginning do not count, in which code and memory are new. A case is run three times and the run
-of the median p99 is told, with the p99 of all. ``without_disk`` is each trade's time less its ``durable`` hop: what
+The seconds of a run's beginning do not count, in which code and memory are new. A case is run three times, by turns
+with its floor, and the run of the median p99 is told, with the p99 of all.
+
+``floor`` is the time through a bare relay that writes, syncs and passes on (``latency_floor.py``), with the machine to
+itself: as little as a process like ours can do. ``without_disk`` is each trade's time less its ``durable`` hop: what
 would be left if a disk took no time. ``conflation`` is the age at which rows arrive on a screen of ten pictures a
 second. ``undisturbed`` are those trades that were due while the rest of the machine took next to nothing.
 What may mislead: everything shares two cores, those of whoever else uses the machine as well; the
@@ -28,13 +31,14 @@ durable hop is seen by a thread that is woken as the serving process is, and may
 import json
 import multiprocessing
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import latency_client
+import latency_floor
 import latency_venue
 import numpy as np
 from latency_venue import MARKET, VENUE
@@ -65,11 +69,15 @@ def run(recording: Path | None, seconds: float, case: str = "") -> dict[str, Any
     if not rates:
         raise UsageError(f"latency has no case {case!r}", hint=f"breadboard bench latency --case {RATES[1]}")
     repeats = RUNS if seconds >= RUNS else 1
-    cases = [_median([_measured(rate, seconds) for _ in range(repeats)]) for rate in rates]
+    cases = []
+    for rate in rates:
+        pairs = [(_measured(rate, seconds), _floor(rate, seconds)) for _ in range(repeats)]
+        ours, floors = zip(*pairs, strict=True)
+        cases.append({**_median(ours), "floor": _median(floors)})
     return {"name": "latency", "machine": machine(), "cases": cases}
 
 
-def _median(runs: list[Case]) -> Case:
+def _median(runs: Sequence[Case]) -> Case:
     """Return the run of the median p99, with the p99 of all of them."""
     ordered = sorted(runs, key=lambda each: each["p99_ms"])
     return {**ordered[len(ordered) // 2], "p99_ms_of_runs": [each["p99_ms"] for each in runs]}
@@ -106,12 +114,7 @@ def _told(
     alone: Callable[[NDArray[np.int64], float], NDArray[np.bool_]],
 ) -> Case:
     """Return a case: the way of every trade that was due after the beginning, and those that never came."""
-    counted = sent[sent["due"] >= sent["due"][0] + int(LEAD_S * 1e9)]
-    keys = _key(seen)
-    order = np.argsort(keys, kind="stable")
-    found = np.searchsorted(keys[order], _key(counted)).clip(max=len(keys) - 1)
-    came = keys[order][found] == _key(counted)
-    trades = seen[order[found[came]]]
+    counted, came, trades = _arrived(sent, seen)
     stamps = np.stack([counted["due"][came], counted["sent"][came], *(trades[name] for name in STAMPS)])
     total = _spread(stamps[-1] - stamps[0])
     undisturbed = alone(stamps[0], OTHERS)
@@ -131,6 +134,39 @@ def _told(
         "trades": len(counted),
         "lost": int((~came).sum()),
     }
+
+
+def _arrived(
+    sent: NDArray[np.void], seen: NDArray[np.void]
+) -> tuple[NDArray[np.void], NDArray[np.bool_], NDArray[np.void]]:
+    """Return the trades that were due after the beginning, which of them came, and those as they came."""
+    counted = sent[sent["due"] >= sent["due"][0] + int(LEAD_S * 1e9)]
+    keys = _key(seen)
+    order = np.argsort(keys, kind="stable")
+    found = np.searchsorted(keys[order], _key(counted)).clip(max=len(keys) - 1)
+    came = keys[order][found] == _key(counted)
+    return counted, came, seen[order[found[came]]]
+
+
+def _floor(rate: int, seconds: float) -> Case:
+    """Let the venue send to a bare relay (``latency_floor``); return how long a trade takes through that."""
+    with (
+        tempfile.TemporaryDirectory(prefix="latency-") as directory,
+        _process(latency_venue.serve, rate, LEAD_S + seconds) as (venue, _),
+    ):
+        url, _, symbols = venue.recv()
+        asked = sum(map(len, latency_floor.streams(symbols)))
+        with _process(latency_floor.relay, url, symbols, Path(directory) / "frames") as (relay, _):
+            with _process(latency_floor.listen, relay.recv(), symbols) as (client, _):
+                assert client.recv() == "ready"
+                relay.send("subscribe")
+                until("every stream to be asked for", lambda: _asked(venue, "streams") == asked, 0.1)
+                assert _asked(venue, "plan") == "ready"
+                seen = _asked(client, len(sent := _asked(venue, "go")))
+            relay.send("that is all")
+        venue.send("that is all")
+    counted, came, trades = _arrived(sent, seen)
+    return {**_spread(trades["client"] - counted["due"][came]), "lost": int((~came).sum())}
 
 
 def _key(trades: NDArray[np.void]) -> NDArray[np.int64]:

@@ -31,8 +31,8 @@ class StoreConfig(Section, frozen=True):
     """``chdb:///path`` or ``clickhouse://user@host:8123/db``; empty means chDB under the data directory."""
     tick_days: Annotated[int, Meta(ge=1)] = 90
     bar_years: Annotated[int, Meta(ge=1)] = 5
-    flush_ms: Annotated[int, Meta(ge=1)] = 500
-    """How long rows may wait before they are written."""
+    flush_ms: Annotated[int, Meta(ge=1)] = 1000
+    """How long rows may wait before they are written: a write costs an embedded store 0.1 s of a processor, or more."""
 
 
 class AnomalyConfig(Section, frozen=True):

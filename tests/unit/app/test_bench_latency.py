@@ -35,6 +35,8 @@ def test_the_latency_benchmark_prints_its_case_and_hops(capsys: pytest.CaptureFi
     assert all(case["hops"][name]["p50_ms"] >= 0 for name in ("send", "receive", "durable", "engine", "push", "client"))
     assert case["hops"]["durable"]["p50_ms"] + case["hops"]["read"]["p50_ms"] > 0
     assert case["p50_ms"] <= sum(hop["max_ms"] for hop in case["hops"].values())
+    assert case["floor"]["lost"] == 0
+    assert 0 < case["floor"]["p50_ms"] < case["p50_ms"]
     assert set(case["cpu_percent"]) == {"venue", "capture", "serve", "client", "others"}
 
 
