@@ -20,10 +20,11 @@ client   there
 The seconds of a run's beginning do not count, in which code and memory are new. A case is run three times, by turns
 with its floor, and the run of the median p99 is told, with the p99 of all.
 
-``floor`` is the time through a bare relay that writes, syncs and passes on (``latency_floor.py``), with the machine to
-itself: as little as a process like ours can do. ``without_disk`` is each trade's time less its ``durable`` hop: what
-would be left if a disk took no time. ``conflation`` is the age at which rows arrive on a screen of ten pictures a
-second. ``undisturbed`` are those trades that were due while the rest of the machine took next to nothing.
+``floor`` is the time through a bare relay that writes, syncs and passes trades on (``latency_floor.py``), with the
+machine to itself: about as little as a process like ours can do. ``without_disk`` is each trade's time less its
+``durable`` hop: what would be left if a disk took no time. ``conflation`` is the age at which rows arrive on a screen
+of ten pictures a second. ``undisturbed`` are those trades that were due while the rest of the machine took next to
+nothing.
 What may mislead: everything shares two cores, those of whoever else uses the machine as well; the
 durable hop is seen by a thread that is woken as the serving process is, and may be later by what that takes.
 """
@@ -141,6 +142,8 @@ def _arrived(
 ) -> tuple[NDArray[np.void], NDArray[np.bool_], NDArray[np.void]]:
     """Return the trades that were due after the beginning, which of them came, and those as they came."""
     counted = sent[sent["due"] >= sent["due"][0] + int(LEAD_S * 1e9)]
+    if not len(seen):
+        return counted, np.zeros(len(counted), np.bool_), seen
     keys = _key(seen)
     order = np.argsort(keys, kind="stable")
     found = np.searchsorted(keys[order], _key(counted)).clip(max=len(keys) - 1)

@@ -1,9 +1,9 @@
 """The least that a process like ours can do between a venue's socket and a client's: what the machine allows.
 
-A relay takes the frames, writes them to a file, waits for its fdatasync and passes them on; nothing is decoded, no
-book is kept, nothing is stored or encoded. Its client notes when each came. Both are processes of their own, in Python
-and with the libraries of capture and the serving process, and have the machine for themselves. What they need is the
-time of ``send``, ``receive``, ``durable``, ``push`` and ``client`` without any of our work.
+A relay takes the frames, writes them to a file, waits for its fdatasync and passes the trades on; nothing is decoded,
+no book is kept, nothing is stored or encoded. Its client notes when each came. Both are processes of their own, in
+Python and with the libraries of capture and the serving process, and have the machine for themselves. What they need
+is the time of ``send``, ``receive``, ``durable``, ``push`` and ``client`` without any of our work.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from typing import Final, cast
 import msgspec
 import numpy as np
 import uvloop
+from latency_client import PATIENCE_S
 from latency_venue import MARKET
 from numpy.typing import NDArray
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -29,8 +30,6 @@ from breadboard.feeds.binance_session import CHANNELS, STREAMS_A_MESSAGE
 
 FOUND: Final = np.dtype([("symbol", np.int64), ("trade_id", np.int64), ("client", np.int64)])
 """A trade as it came: its instrument (a place in the symbols), its number, and when it was there (wall ns)."""
-QUIET_S: Final = 1.0
-"""How long nothing may come before all is over."""
 _READ_BYTES: Final = 1 << 20
 
 
@@ -52,6 +51,10 @@ def streams(symbols: list[str]) -> tuple[list[str], list[str]]:
     )
 
 
+def _is_trade(frame: bytes) -> bool:
+    return b"@trade" in frame[:40]
+
+
 class _Relay(WSListener):
     """One connection to the venue; what a read brought goes on together."""
 
@@ -63,9 +66,9 @@ class _Relay(WSListener):
         """Keep a frame until the last of a read (picows)."""
         if frame.msg_type == WSMsgType.PING:
             transport.send_pong(frame.get_payload_as_bytes())
-            return
-        self._frames.append(frame.get_payload_as_bytes())
-        if frame.last_in_buffer:
+        else:
+            self._frames.append(frame.get_payload_as_bytes())
+        if frame.last_in_buffer and self._frames:
             self._commit.take(self._frames)
             self._frames = []
 
@@ -91,14 +94,13 @@ class _Commit:
             with self._work:
                 self._work.wait_for(lambda: self._waiting)
                 frames, self._waiting = self._waiting, []
-            data = b"\n".join((*frames, b""))
-            os.write(self._file, data)
+            os.write(self._file, b"\n".join(frames))
             os.fdatasync(self._file)
-            loop.call_soon_threadsafe(self._pass_on, data)
+            loop.call_soon_threadsafe(self._pass_on, [frame for frame in frames if _is_trade(frame)])
 
-    def _pass_on(self, data: bytes) -> None:
-        if self.client is not None:
-            self.client.write(data)
+    def _pass_on(self, trades: list[bytes]) -> None:
+        if self.client is not None and trades:
+            self.client.write(b"\n".join((*trades, b"")))
 
 
 class _Door(asyncio.Protocol):
@@ -134,20 +136,28 @@ async def _relay(pipe: Connection, url: str, symbols: list[str], file: Path) -> 
 
 
 def listen(pipe: Connection, port: int, symbols: list[str]) -> None:
-    """Be the relay's client, in a process of its own: say when it listens; told that all was sent, send ``FOUND``."""
+    """Be the relay's client, in a process of its own: say when it listens; told how many trades to expect, send them.
+
+    They are ``FOUND`` rows.
+    """
     line = socket.create_connection(("127.0.0.1", port))
     line.settimeout(0.1)
     heard: list[tuple[int, bytes]] = []
     gc.disable()
     pipe.send("ready")
-    told, last = False, time.monotonic()
-    while not told or time.monotonic() - last < QUIET_S:
+    expected, trades, until = -1, 0, float("inf")
+    while trades != expected and time.monotonic() < until:
         try:
             data = line.recv(_READ_BYTES)
-            last = time.monotonic()
-            heard.append((time.time_ns(), data))
         except TimeoutError:
-            told = told or pipe.poll()
+            data = b""
+        else:
+            if not data:
+                break  # the relay is gone
+            heard.append((time.time_ns(), data))
+            trades += data.count(b"\n")
+        if expected < 0 and not data and pipe.poll():
+            expected, until = pipe.recv(), time.monotonic() + PATIENCE_S
     pipe.send(_found(heard, symbols))
 
 
@@ -158,7 +168,6 @@ def _found(heard: list[tuple[int, bytes]], symbols: list[str]) -> NDArray[np.voi
     for now, data in heard:
         *whole, rest = (rest + data).split(b"\n")
         for frame in whole:
-            if b"@trade" in frame[:40]:
-                trade = msgspec.json.decode(frame, type=_Envelope).data
-                rows.append((place[trade.symbol], trade.number, now))
+            trade = msgspec.json.decode(frame, type=_Envelope).data
+            rows.append((place[trade.symbol], trade.number, now))
     return np.array(rows, FOUND)

@@ -77,7 +77,7 @@ class Pipeline:
         *,
         lock: threading.Lock,
         listener: Callable[[Outputs, int], None] = lambda _outputs, _ts_engine: None,
-        handover_s: float = 0.5,
+        handover_s: float = 1.0,
         checkpoint_s: float = 10.0,
         retrying: Retrying | None = None,
         suspects: Suspects | None = None,

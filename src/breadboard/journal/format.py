@@ -45,6 +45,7 @@ _SHORT: Final = 64
 """Frames up to which, as one read of a socket brings them, beginning with numpy costs more than all the rest."""
 _SHORT_TABLES: Final = tuple(struct.Struct(f"<{2 * count}I") for count in range(_SHORT + 1))
 _U32: Final = 1 << 32
+_LATEST: Final = (1 << 63) - 1
 _epochs = msgspec.json.Decoder(dict[str, Epoch])
 _epoch = msgspec.json.Decoder(Epoch)
 
@@ -194,7 +195,7 @@ def _short_table(frames: Sequence[bytes], ts_recv: Sequence[int]) -> bytes | Non
             return None
         last = ts
         table += (length, ts - first)
-    if size > RECORD_PAYLOAD_BYTES and (len(frames) > 1 or size > FRAME_BYTES):
+    if last > _LATEST or (size > RECORD_PAYLOAD_BYTES and (len(frames) > 1 or size > FRAME_BYTES)):
         return None
     return _SHORT_TABLES[len(frames)].pack(*table)
 

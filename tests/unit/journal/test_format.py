@@ -95,6 +95,13 @@ def test_a_frame_longer_than_any_record_is_refused_alone_and_among_few(monkeypat
             list(runs(frames, [1] * len(frames)))
 
 
+def test_a_stamp_that_no_record_can_hold_is_refused() -> None:
+    assert [run[:2] for run in runs([b"a"], [2**63 - 1])] == [(0, 1)]
+    for stamps in ([2**63], [2**63 - 1, 2**63]):
+        with pytest.raises(OverflowError):
+            list(runs([b"a"] * len(stamps), stamps))
+
+
 def test_a_record_is_closed_at_a_megabyte_unless_one_frame_is_longer() -> None:
     half, big = bytes(600_000), bytes(3_000_000)
     assert [run[:2] for run in runs([half, half, big, b"x"], [1] * 4)] == [(0, 1), (1, 2), (2, 3), (3, 4)]

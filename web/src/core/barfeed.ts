@@ -1,6 +1,6 @@
 // The bars of one instrument and interval, kept up to date: history first, trades as they come, the store's word after.
 
-import { coarser, fromStored, joined, opening, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
+import { fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
 import { named } from "./protocol";
 import { get, type Listed } from "./rest";
 import { storedBars } from "./storedbars";
@@ -92,15 +92,10 @@ export class BarFeed {
   private async stored(start: number): Promise<Bar[]> {
     const found = await storedBars(this.id, this.interval, start, 2 * BARS, this.stop.signal);
     this.provenance = found.at(-1)?.provenance ?? this.provenance;
+    const bars = found.map(fromStored);
+    if (STORED[this.interval][1] > 1) return settled(bars, this.interval, this.terminal.now(), (t) => this.bars.some((own) => own.t === t));
     // A bar that is not over is counted here, trade by trade; of a day we could not count all.
-    const bars = found.map(fromStored).filter((bar) => !bar.forming || this.interval === "1d");
-    return STORED[this.interval][1] === 1 ? bars : this.withoutHalves(coarser(bars, this.interval));
-  }
-
-  /** Of bars made of shorter ones, the one that is not over is ours to count, and so is one that has just ended. */
-  private withoutHalves(bars: Bar[]): Bar[] {
-    const now = this.terminal.now(), open = opening(now, this.interval), over = now - STEPS[this.interval] * 1000 - 2000;
-    return bars.filter((bar) => bar.t <= over || (bar.t < open && !this.bars.some((own) => own.t === bar.t)));
+    return bars.filter((bar) => !bar.forming || this.interval === "1d");
   }
 
   /** Count the stored trades of the bar that is open now; those that came by the socket meanwhile are counted once. */

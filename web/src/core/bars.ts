@@ -81,6 +81,17 @@ export function coarser(bars: readonly Bar[], interval: Interval): Bar[] {
   return made;
 }
 
+/**
+ * Bars of `interval` from the store's shorter ones, but for those that are ours to tell: the one that is open at `now`,
+ * and, where we have counted it, one of which a part is still forming or, so lately did it end, may be on its way.
+ */
+export function settled(parts: readonly Bar[], interval: Interval, now: number, counted: (t: number) => boolean): Bar[] {
+  const open = opening(now, interval), over = now - STEPS[interval] * 1000 - 2000;
+  const forming = new Set(parts.filter((part) => part.forming).map((part) => opening(part.t, interval)));
+  const bars = coarser(parts.filter((part) => !part.forming), interval);
+  return bars.filter((bar) => (bar.t <= over && !forming.has(bar.t)) || (bar.t < open && !counted(bar.t)));
+}
+
 /** Put the store's bars in the place of ours of the same opening; both are in order, and so is what is returned. */
 export function joined(ours: readonly Bar[], stored: readonly Bar[]): Bar[] {
   const found: Bar[] = [];

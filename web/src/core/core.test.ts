@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { coarser, joined, spans, take, type Bar } from "./bars";
+import { coarser, joined, settled, spans, take, type Bar } from "./bars";
 import { offset, session } from "./eastern";
 import * as format from "./format";
 import { Tape } from "./tape";
@@ -41,6 +41,14 @@ describe("bars", () => {
   });
   it("make coarser ones", () => {
     expect(coarser([bar(0, 1), bar(4000, 3), bar(5000, 2)], "5s").map((each) => [each.t, each.close, each.volume])).toEqual([[0, 3, 2], [5000, 2, 1]]);
+  });
+  it("of which the store has a part only are ours to tell, where we have counted them", () => {
+    const parts = [bar(0, 1), bar(4000, 3), bar(5000, 4), bar(9000, 5, true), bar(10_000, 6)];
+    const told = (now: number, ...counted: number[]): number[][] => settled(parts, "5s", now, (t) => counted.includes(t)).map((each) => [each.t, each.close]);
+    expect(told(13_000, 0, 5000, 10_000)).toEqual([[0, 3]]);
+    expect(told(13_000)).toEqual([[0, 3], [5000, 4]]); // without one of ours, what there is
+    expect(told(16_000, 5000, 10_000)).toEqual([[0, 3]]); // the last has just ended: a part of it may be on its way
+    expect(told(17_000, 5000, 10_000)).toEqual([[0, 3], [10_000, 6]]);
   });
   it("have gaps that join where they touch", () => {
     const gap = (from: number, to: number): Parameters<typeof spans>[0][number] => ({ symbol: null, reason: "disconnect", state: "open", ts_from: new Date(from).toISOString(), ts_to: new Date(to).toISOString() });
