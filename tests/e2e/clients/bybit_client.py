@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import sys
 from typing import Any
 
@@ -36,5 +37,6 @@ client.orderbook_stream(1, symbols, on_top)
 client.trade_stream(symbols, on_trades)
 sys.stdin.read()
 told = {"books": books, "tops": tops, "trades": trades, "connected": client.is_connected()}
-client.exit()
 json.dump(told, sys.stdout)
+sys.stdout.flush()
+os._exit(0)  # its own exit() waits without end for a socket that its threads may just be opening again
