@@ -21,7 +21,7 @@ import msgspec
 import numpy as np
 import uvloop
 from latency_client import PATIENCE_S
-from latency_venue import MARKET
+from latency_venue import MARKET, TRADE, trade_of
 from numpy.typing import NDArray
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
@@ -33,15 +33,6 @@ FOUND: Final = np.dtype([("symbol", np.int64), ("trade_id", np.int64), ("client"
 _READ_BYTES: Final = 1 << 20
 
 
-class _Trade(msgspec.Struct):
-    symbol: str = msgspec.field(name="s")
-    number: int = msgspec.field(name="t")
-
-
-class _Envelope(msgspec.Struct):
-    data: _Trade
-
-
 def streams(symbols: list[str]) -> tuple[list[str], list[str]]:
     """Return what is asked for on each of two connections: everything where there are books, and the rest."""
     every, some = list(CHANNELS.values()), [CHANNELS["trade"], CHANNELS["quote"]]
@@ -49,10 +40,6 @@ def streams(symbols: list[str]) -> tuple[list[str], list[str]]:
         [f"{symbol.lower()}@{name}" for symbol in symbols[:MARKET] for name in every],
         [f"{symbol.lower()}@{name}" for symbol in symbols[MARKET:] for name in some],
     )
-
-
-def _is_trade(frame: bytes) -> bool:
-    return b"@trade" in frame[:40]
 
 
 class _Relay(WSListener):
@@ -96,7 +83,7 @@ class _Commit:
                 frames, self._waiting = self._waiting, []
             os.write(self._file, b"\n".join(frames))
             os.fdatasync(self._file)
-            loop.call_soon_threadsafe(self._pass_on, [frame for frame in frames if _is_trade(frame)])
+            loop.call_soon_threadsafe(self._pass_on, [frame for frame in frames if TRADE in frame[:40]])
 
     def _pass_on(self, trades: list[bytes]) -> None:
         if self.client is not None and trades:
@@ -164,10 +151,9 @@ def listen(pipe: Connection, port: int, symbols: list[str]) -> None:
 def _found(heard: list[tuple[int, bytes]], symbols: list[str]) -> NDArray[np.void]:
     """Return the trades among what was heard; a frame is there when its last byte is."""
     place = {symbol: at for at, symbol in enumerate(symbols)}
-    rows, rest = [], b""
+    rows: list[tuple[int, int, int]] = []
+    rest = b""
     for now, data in heard:
         *whole, rest = (rest + data).split(b"\n")
-        for frame in whole:
-            trade = msgspec.json.decode(frame, type=_Envelope).data
-            rows.append((place[trade.symbol], trade.number, now))
+        rows += [(place[trade[0]], trade[1], now) for frame in whole if (trade := trade_of(frame))]
     return np.array(rows, FOUND)

@@ -32,6 +32,8 @@ MARKET, CLONES = 20, 15
 """Instruments of the simulated market, and how often each is there under another name. The first clone has books."""
 DEPTHS_A_SECOND = 10 * MARKET
 TICK_NS = 1_000_000
+TRADE = b"@trade"
+"""Among the first 40 bytes of a frame that tells of a trade: the end of its stream's name."""
 LEAD_S = 10.0
 """How long after the frames were made the market opens, by the times that they tell."""
 SENT = np.dtype([("symbol", np.int64), ("trade_id", np.int64), ("due", np.int64), ("sent", np.int64)])
@@ -47,6 +49,14 @@ class _Trade(msgspec.Struct):
 
 class _Envelope(msgspec.Struct):
     data: _Trade
+
+
+def trade_of(frame: bytes) -> tuple[str, int] | None:
+    """Return the symbol and number of the trade that a frame tells; None where it tells something else."""
+    if TRADE not in frame[:40]:
+        return None
+    trade = msgspec.json.decode(frame, type=_Envelope).data
+    return trade.symbol, trade.number
 
 
 @dataclass
@@ -103,9 +113,8 @@ class Ahead:
             header = frame_header(len(frame))
             parts[client] += (header, frame)
             sizes[client][tick] += len(header) + len(frame)
-            if b"@trade" in frame[:40]:
-                trade = msgspec.json.decode(frame, type=_Envelope).data
-                trades.append((place[trade.symbol], trade.number, tick, 0))
+            if trade := trade_of(frame):
+                trades.append((place[trade[0]], trade[1], tick, 0))
         shares = [Share(self._writes[each], b"".join(parts[each]), np.cumsum(sizes[each])) for each in clients]
         return shares, np.array(trades, SENT)
 

@@ -37,6 +37,7 @@ Details = dict[tuple[int, int], Mapping[str, Any]]
 TRIES: Final = 3
 """How often a frame is given to a decoder or a stage that raises: in its batch, and then alone."""
 _NOBODY: Final = -1
+"""No place among those who speak: frames of several venues, or the journal's own records among them."""
 MOST_CONDEMNED: Final = 10_000
 """Frames remembered that are quarantined unread, so that going back to before them need not try them again."""
 
