@@ -80,6 +80,9 @@ def questions() -> dict[str, Callable[[int], str]]:
         "asof_one": lambda number: f"/api/v1/asof?symbol={name(number)}&ts={moment + number * market.SECOND}",
         "day_of_minutes": lambda number: f"/api/v1/history?symbol={name(number)}&interval=1m&{day}",
         "five_years_of_days": lambda number: f"/api/v1/history?symbol={name(number)}&interval=1d&limit=2000",
+        "five_years_drawn": lambda number: (
+            f"/api/v1/history?symbol={name(number)}&interval=1d&limit=2000&columns=ts_open,open,high,low,close,volume"
+        ),
     }
 
 

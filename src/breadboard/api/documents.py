@@ -55,11 +55,12 @@ def column_schema(sql_type: str) -> Schema:
     return _TEXT
 
 
-def row_schema(listing: Listing) -> Schema:
-    """Return the schema of a row of a listing."""
+def row_schema(listing: Listing, *, whole: bool) -> Schema:
+    """Return the schema of a row of a listing; where it need not be ``whole``, of those columns that were asked for."""
     table = TABLES[listing.table]
     types = {column.name: column.type for column in table.columns}
-    return record(**{name: column_schema(types[name]) for name in listing.columns})
+    columns = {name: column_schema(types[name]) for name in listing.columns}
+    return record(() if whole else listing.columns, **columns)
 
 
 COMPLETE_THROUGH: Final = record(offset=_COUNT, ts_engine=optional(STAMP)) | {
@@ -107,9 +108,9 @@ _FILES: Final = {
 }
 
 
-def listed(*kinds: str) -> Responses:
-    """Return the answers of an operation that pages through rows of these kinds."""
-    rows = [row_schema(LISTINGS[kind]) for kind in kinds]
+def listed(*kinds: str, whole: bool = True) -> Responses:
+    """Return the answers of an operation that pages through rows of these kinds, ``whole`` or by column."""
+    rows = [row_schema(LISTINGS[kind], whole=whole) for kind in kinds]
     schema = record(
         ("gaps", "replaced"),
         data=many(rows[0] if len(rows) == 1 else {"anyOf": rows}),

@@ -51,6 +51,8 @@ class Wanted:
     """Only what had been received by then."""
     position: int | None = None
     """The journal's position then, for what is told of bars."""
+    columns: tuple[str, ...] | None = None
+    """What is wanted of each row; None: everything. What orders rows and tells their venues apart comes besides."""
 
     @staticmethod
     def of(
@@ -106,9 +108,13 @@ def page(store: Store, wanted: Wanted) -> Page:
     """Ask the store for a page as a pyarrow.Table. One row more is read, to know whether there is a next page."""
     table = store.query(*statement(wanted))
 
+    alike = _alike(wanted)
+
     def cell(name: str, sort: Sort) -> Any:  # noqa: ANN401 - an int or a str
         at = wanted.limit - 1
-        return ns_of(table, name, at) if sort == "time" else table.column(name)[at].as_py()
+        if sort == "time":
+            return ns_of(table, name, at)
+        return alike[name] if name in alike else table.column(name)[at].as_py()
 
     return _page(wanted, table.slice(0, wanted.limit), table.num_rows, cell)
 
@@ -120,7 +126,7 @@ def page_of_json(store: Store, wanted: Wanted) -> Page:
     about 0.2 ms.
     """
     known = _alike(wanted)
-    alike = {name: known[name] for name in takewhile(known.__contains__, LISTINGS[wanted.kind].columns)}
+    alike = {name: known[name] for name in takewhile(known.__contains__, told(wanted))}
     # Of one instrument at one venue, rows lie in the order of the page.
     one = wanted.symbol is not None and wanted.venue is not None and wanted.wide is None and wanted.position is None
     few = one and wanted.limit <= LONG
@@ -130,7 +136,7 @@ def page_of_json(store: Store, wanted: Wanted) -> Page:
         lines = lines[: _last(lines)]
 
     def cell(name: str, sort: Sort) -> Any:  # noqa: ANN401 - an int or a str
-        value = (alike | msgspec.json.decode(lines[_last(lines) :]))[name]
+        value = (known | msgspec.json.decode(lines[_last(lines) :]))[name]
         return instant(value) if sort == "time" and value is not None else value
 
     begin = msgspec.json.encode(alike)[:-1] + b"," if alike else b"{"
@@ -158,6 +164,15 @@ def _alike(wanted: Wanted) -> dict[str, str]:
     return {name: text for name, text in named.items() if text is not None}
 
 
+def told(wanted: Wanted) -> tuple[str, ...]:
+    """Return the columns of the rows of a page, in their order."""
+    listing, asked = LISTINGS[wanted.kind], wanted.columns
+    if asked is None:
+        return listing.columns
+    needed = {"venue", *(name for name, _ in listing.key)} - _alike(wanted).keys()
+    return tuple(name for name in listing.columns if name in asked or name in needed)
+
+
 def statement(wanted: Wanted, *, left_out: Collection[str] = ()) -> tuple[str, dict[str, Any]]:
     """Return the SQL of a page and its parameters. Nothing that a client sent is in the text.
 
@@ -179,7 +194,7 @@ def statement(wanted: Wanted, *, left_out: Collection[str] = ()) -> tuple[str, d
     condition = f" {word} {where}{shown}" if where.texts else shown
     alike = _alike(wanted)
     order = ", ".join(_quoted(name) for name, _ in listing.key if name not in alike)
-    columns = ", ".join(_quoted(name) for name in listing.columns if name not in left_out)
+    columns = ", ".join(_quoted(name) for name in told(wanted) if name not in left_out)
     text = f"SELECT {columns} FROM {source}{condition} ORDER BY {order} LIMIT {{limit:UInt32}}"  # noqa: S608 - our words
     return text, where.params
 

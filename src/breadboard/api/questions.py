@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from breadboard.api import export
 from breadboard.api.instants import instant
+from breadboard.api.listings import LISTINGS
 from breadboard.api.problems import Problem
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.bars import INTERVALS
@@ -62,7 +63,15 @@ class HistoryQuestion(PageQuestion):
     kind: Literal["bars", "trades", "quotes", "books"] = "bars"
     interval: Annotated[Literal[tuple(INTERVALS)] | None, Field(description="Of bars (1m) and books (all)")] = None  # type: ignore[valid-type] # made from data
     asof: Annotated[Moment, Field(description="Only what was known then")] = None
+    columns: Annotated[
+        str | None, Field(max_length=256, pattern=r"^\w+(,\w+)*$", description="Of each row; everything if left out")
+    ] = None
     adjusted: Annotated[bool, Field(description="Refused where true: adjustments are not kept")] = False
+
+    @property
+    def wanted_columns(self) -> tuple[str, ...] | None:
+        """The columns by name, each once and in one order, so that whoever asks for the same shares an answer."""
+        return None if self.columns is None else tuple(sorted(set(self.columns.split(","))))
 
     def checked(self) -> "HistoryQuestion":
         """Return the question. Raises Problem 422 for one that cannot be answered truthfully."""
@@ -71,6 +80,12 @@ class HistoryQuestion(PageQuestion):
                 422,
                 "adjusted=true: splits and dividends are not kept, prices are as they were traded",
                 hint="leave adjusted out, or divide by the factors of your vendor",
+            )
+        if unknown := [name for name in self.wanted_columns or () if name not in LISTINGS[self.kind].columns]:
+            raise Problem(
+                422,
+                f"columns: {self.kind} have no {unknown[0]!r}",
+                hint=f"columns={','.join(LISTINGS[self.kind].columns)}",
             )
         if self.interval is not None and self.kind not in ("bars", "books"):
             raise Problem(422, f"interval: {self.kind} have none", hint=f"kind={self.kind} without interval")

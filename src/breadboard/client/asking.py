@@ -141,12 +141,15 @@ def history(
     asof: When | None,
     adjusted: bool | None,
     venue: str | None,
+    columns: Iterable[str] | str | None,
 ) -> AskPages[Any]:
     """Ask for stored rows of one instrument, oldest first."""
     told = None if adjusted is None else str(adjusted).lower()
+    only = _joined(columns)
+    row = HISTORY[kind] if only is None else rows.partial(HISTORY[kind])
     given = _given(symbol=symbol, kind=kind, interval=interval if kind in {"bars", "books"} else None, venue=venue)
     times = _given(start=asked(start), end=asked(end), asof=asked(asof), adjusted=told)
-    return AskPages("/history", HISTORY[kind], {**given, **times})
+    return AskPages("/history", row, {**given, **times, **_given(columns=only)})
 
 
 def stored(

@@ -95,13 +95,17 @@ class AsyncClient:
         asof: When | None = None,
         adjusted: bool | None = None,
         venue: str | None = None,
+        columns: Iterable[str] | str | None = None,
         page: int = asking.PAGE,
     ) -> "AsyncPages[Any]":
         """Return stored bars, trades, quotes or books, oldest first; nothing is asked until they are read.
 
         ``start`` is inclusive, ``end`` is not. ``asof``: as it was known then. ``page``: rows of one request.
+        ``columns``: what of each row is wanted, in less time than all of it; of what is not, rows have None.
         """
-        return AsyncPages(self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue), page)
+        return AsyncPages(
+            self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue, columns), page
+        )
 
     async def asof(self, symbol: str, ts: When) -> recorded.AsOf:
         """Return best bid and ask, last trade and book of an instrument as of a moment."""

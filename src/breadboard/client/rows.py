@@ -6,11 +6,15 @@ server tells besides is left out of the rows, and is in ``.arrow()`` of a questi
 """
 
 from decimal import Decimal
-from typing import Any, NamedTuple
+from functools import cache
+from typing import Any, NamedTuple, TypeVar, cast
 
 import msgspec
+import msgspec.structs
 
 from breadboard.client.instants import Instant
+
+R = TypeVar("R", bound="Row")
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,6 +23,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     def as_dict(self) -> dict[str, Any]:
         """Return the fields by name."""
         return {name: getattr(self, name) for name in self.__struct_fields__}
+
+
+@cache
+def partial(row: type[R]) -> type[R]:
+    """Return these rows with nothing that has to be told: what was not asked for is None."""
+    fields = [(one.name, one.type | None, None) for one in msgspec.structs.fields(row)]
+    made = msgspec.defstruct(row.__name__, fields, bases=(row,), module=__name__, frozen=True, kw_only=True)
+    return cast("type[R]", made)
 
 
 class Level(NamedTuple):

@@ -104,13 +104,17 @@ class Client:
         asof: When | None = None,
         adjusted: bool | None = None,
         venue: str | None = None,
+        columns: Iterable[str] | str | None = None,
         page: int = asking.PAGE,
     ) -> "Pages[Any]":
         """Return stored bars, trades, quotes or books, oldest first; nothing is asked until they are read.
 
         ``start`` is inclusive, ``end`` is not. ``asof``: as it was known then. ``page``: rows of one request.
+        ``columns``: what of each row is wanted, in less time than all of it; of what is not, rows have None.
         """
-        return Pages(self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue), page)
+        return Pages(
+            self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue, columns), page
+        )
 
     def asof(self, symbol: str, ts: When) -> recorded.AsOf:
         """Return best bid and ask, last trade and book of an instrument as of a moment."""

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.api.app import create_app
+from breadboard.api.instants import iso
+from breadboard.api.listings import LISTINGS
 from breadboard.api.paging import Wanted, page, page_of_json, statement
 from breadboard.api.routes.history import names_of
 from breadboard.api.server import running
@@ -105,6 +108,24 @@ def test_what_all_rows_have_alike_is_not_asked_for_and_told_all_the_same(symbol:
     assert asked.cursor == page(store, wanted).cursor
 
 
+@settings(deadline=None, max_examples=50)
+@given(st.sets(st.sampled_from(LISTINGS["trades"].columns)), st.integers(1, 6), st.sampled_from(["BINANCE", None]))
+def test_a_page_of_some_columns_has_them_and_what_names_its_rows(
+    columns: set[str], limit: int, venue: str | None
+) -> None:
+    store = MemoryStore({"trades": trades([0, 0, 1, 2, 2])})
+    everything = Wanted.of("trades", symbol="BTCUSDT", venue=venue, limit=limit)
+    whole = msgspec.json.decode(b"[%b]" % page_of_json(store, everything).rows)
+    some = replace(everything, columns=tuple(sorted(columns)))
+    kept = columns | {"ts_recv", "offset", "index"} | ({"venue"} if venue is None else set())
+    found, table = page_of_json(store, some), page(store, some)
+    assert msgspec.json.decode(b"[%b]" % found.rows) == [
+        {name: value for name, value in row.items() if name in kept} for row in whole
+    ]
+    assert table.rows.column_names == [name for name in LISTINGS["trades"].columns if name in kept]
+    assert found.cursor == table.cursor == page(store, everything).cursor
+
+
 def test_no_word_of_the_client_is_in_the_text_of_a_query() -> None:
     evil = "x' OR 1=1 --"
     sql, params = statement(
@@ -182,6 +203,15 @@ def test_csv_arrow_and_parquet_hold_the_same_rows(house: House) -> None:
     assert answers["csv"].headers["content-disposition"] == 'attachment; filename="trades.csv"'
 
 
+def test_a_file_of_some_columns_has_no_others(house: House) -> None:
+    answer = house.get("limit=2&format=csv&columns=size,price")
+    assert answer.text.splitlines()[:2] == [
+        "venue,ts_recv,offset,index,price,size",
+        "BINANCE,2023-11-14T22:13:20.000000000Z,0,0,67000.1,0.00000001",
+    ]
+    assert answer.headers["x-next-cursor"] == house.get("limit=2").json()["next"]
+
+
 def test_start_is_inclusive_end_is_not_and_both_may_be_iso_or_nanoseconds(house: House) -> None:
     rows = house.get(f"start={START + 2}&end={START + 5}").json()["data"]
     assert [row["trade_id"] for row in rows] == [2, 3, 4]
@@ -199,6 +229,8 @@ def test_start_is_inclusive_end_is_not_and_both_may_be_iso_or_nanoseconds(house:
         ("limit=0", "limit: "),
         ("limit=100001", "limit: "),
         ("format=xml", "format: "),
+        ("columns=price,prize", "columns: trades have no 'prize'"),
+        ("columns=price,", "columns: "),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_sentence(house: House, query: str, told: str) -> None:
@@ -306,7 +338,10 @@ def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
             assert found.rows.num_rows == (3 if kind == "quotes" else 0)
         app = create_app(services(Market(ManualClock()), store))
         with running(app) as address:
-            found = httpx.get(f"{address}/api/v1/history?symbol=BTCUSDT.BINANCE&kind=trades&limit=2").json()["data"]
+            path = f"{address}/api/v1/history?symbol=BTCUSDT.BINANCE&kind=trades&limit=2"
+            (_, second) = httpx.get(f"{path}&columns=price").json()["data"]
+            assert second == {"ts_recv": iso(int(stamps[1])), "offset": 0, "index": 1, "price": "0.02"}
+            found = httpx.get(path).json()["data"]
             assert [(row["price"], row["size"], row["ts_event"]) for row in found] == [
                 ("0.01", "0.00000001", None),
                 ("0.02", "0.00000001", None),

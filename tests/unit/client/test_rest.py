@@ -25,6 +25,7 @@ from breadboard.client import (
     NotAllowed,
     NotFound,
     ServerDefect,
+    Trade,
     Unreachable,
     Unreadable,
     frames,
@@ -137,6 +138,17 @@ def test_history_becomes_tables_without_losing_a_digit(client: Client) -> None:
     pandas = history.pandas()
     assert (len(pandas), pandas["price"].iloc[24]) == (25, Decimal("67000.100000001"))
     assert pandas["ts_recv"].iloc[1].value == START + 1
+
+
+def test_history_of_some_columns_has_no_others_and_its_rows_say_none(client: Client) -> None:
+    history = client.history("BTCUSDT.BINANCE", "trades", columns=["trade_id", "side"], page=10)
+    first, *_, last = history.rows()
+    assert isinstance(first, Trade)
+    assert (first.ts_recv, first.trade_id, first.side) == (START, 0, "buy")
+    assert (first.price, first.size, last.trade_id, history.requests) == (None, None, 24, 3)
+    assert history.arrow().column_names == ["ts_recv", "offset", "index", "trade_id", "side"]
+    with pytest.raises(BadQuestion, match="'prise'"):
+        client.history("BTCUSDT.BINANCE", "trades", columns="prise").rows()
 
 
 def test_history_is_bounded_by_times_of_any_form(client: Client) -> None:

@@ -25,7 +25,7 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
     @routes.get(
         "/history",
         summary="Bars, trades, quotes or books of one symbol, oldest first",
-        responses=documents.listed("bars", "trades", "quotes", "books"),
+        responses=documents.listed("bars", "trades", "quotes", "books", whole=False),
     )
     async def history(request: Request, asked: Annotated[HistoryQuestion, Query()]) -> Response:
         asked = asked.checked()
@@ -44,6 +44,7 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
             cursor=asked.cursor,
             only={"interval": "1m" if asked.kind == "bars" and asked.interval is None else asked.interval},
             asof=None if asked.asof is None else instant(asked.asof),
+            columns=asked.wanted_columns,
         )
         return await pages.answer(request, wanted, asked.format)
 
