@@ -12,8 +12,16 @@ class Files(Protocol):
         """Create an empty file for writing (an existing one is emptied) and return its descriptor."""
         ...
 
+    def open(self, path: Path) -> int:
+        """Open a file that is there for writing, from its first byte on, and return its descriptor."""
+        ...
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
-        """Write some of ``data`` at the end and return how many bytes."""
+        """Write some of ``data`` behind what was written before and return how many bytes."""
+        ...
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Cut the file to ``size`` bytes."""
         ...
 
     def sync_data(self, descriptor: int) -> None:
@@ -40,9 +48,17 @@ class SystemFiles:
         """Open with O_APPEND, so that two handles never overwrite each other."""
         return os.open(path, os.O_CREAT | os.O_TRUNC | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o640)
 
+    def open(self, path: Path) -> int:
+        """Open without O_APPEND."""
+        return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         """Return what ``os.write`` returns."""
         return os.write(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        """Call ``os.ftruncate``."""
+        os.ftruncate(descriptor, size)
 
     def sync_data(self, descriptor: int) -> None:
         """Call ``os.fdatasync``."""
@@ -75,10 +91,13 @@ def write_all(files: Files, descriptor: int, data: bytes | memoryview) -> None:
         view = view[written:]
 
 
-def write_whole(files: Files, path: Path, data: bytes) -> int:
-    """Create ``path`` with these contents, durable and all at once, and return its descriptor, open for more."""
-    temporary = path.with_name(path.name + ".tmp")
-    descriptor = files.create(temporary)
+def write_whole(files: Files, path: Path, data: bytes, prepared: Path | None = None) -> int:
+    """Create ``path`` with these contents, durable and all at once, and return its descriptor, open for more.
+
+    A file that is ``prepared`` becomes it, with the contents at its begin.
+    """
+    temporary = prepared or path.with_name(path.name + ".tmp")
+    descriptor = files.create(temporary) if prepared is None else files.open(prepared)
     try:
         write_all(files, descriptor, data)
         files.sync_data(descriptor)

@@ -190,9 +190,9 @@ def sync_word(directory: Path, segments: list[Segment]) -> int:
 
 
 def torn_bytes(content: Content) -> int:
-    """Return how many bytes follow the last valid record."""
+    """Return how many bytes follow the last valid record, without zeros at the end: a file may be made in advance."""
     if len(content.records):
         end = int(content.records[-1, BEGIN] + content.records[-1, LENGTH])
     else:
         end = content.header.length if content.header else 0
-    return len(content.data) - end
+    return len(content.data[end:].tobytes().rstrip(b"\0"))

@@ -52,11 +52,13 @@ class Tail:
     """The digest of the segment before the next one to start."""
     base: int = -1
     size: int = 0
+    prepared: bool = False
+    """Whether zeros lie behind what is written, as far as the file was made in advance."""
     _descriptor: int = -1
     _digest: "blake2b | None" = None
 
-    def start(self, items: Sequence[Item] = ()) -> None:
-        """Begin a new segment at ``durable``, with ``items`` in it from the first moment.
+    def start(self, items: Sequence[Item] = (), prepared: Path | None = None) -> None:
+        """Begin a new segment at ``durable``, with ``items`` in it from the first moment; ``prepared``: in this file.
 
         A file of the same name is replaced: it holds nothing durable that is not in ``items``. Raises OSError.
         """
@@ -66,7 +68,8 @@ class Tail:
         )
         head = pack_segment_header(header)
         data = head + b"".join(part for item in items for part in item.parts)
-        self._descriptor = write_whole(self.files, segment_path(self.directory, self.durable), data)
+        self._descriptor = write_whole(self.files, segment_path(self.directory, self.durable), data, prepared)
+        self.prepared = prepared is not None
         self.chain = header.chain
         self.base = self.durable
         self.size = len(head)
@@ -77,6 +80,14 @@ class Tail:
         """Append records and make them durable. Raises OSError."""
         if self._descriptor < 0:
             raise OSError("the segment was given up")
+        try:
+            self._write(items)
+        except OSError:
+            self.prepared = False  # whatever lies behind the last record now: it is not cut off
+            raise
+        self._took(items)
+
+    def _write(self, items: Sequence[Item]) -> None:
         parts: list[bytes] = []
         waiting = 0
         for item in items:
@@ -88,12 +99,15 @@ class Tail:
         if parts:
             write_all(self.files, self._descriptor, b"".join(parts))
         self.files.sync_data(self._descriptor)
-        self._took(items)
 
     def drop(self) -> None:
-        """Close the file; what is not durable in it is of no interest any more."""
+        """Close the file, without zeros that were not needed; what is not durable in it is of no interest any more."""
         if self._descriptor >= 0:
             descriptor, self._descriptor = self._descriptor, -1
+            if self.prepared:
+                self.prepared = False
+                with suppress(OSError):
+                    self.files.truncate(descriptor, self.size)
             with suppress(OSError):  # nothing is owed to this handle: what counts has been synced
                 self.files.close(descriptor)
 

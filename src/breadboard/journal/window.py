@@ -16,6 +16,8 @@ from breadboard.journal.segments import Segment, header_of, load
 
 CHUNK_BYTES: Final = 4 << 20
 """How much of a raw segment is read at once."""
+_STEP_BYTES: Final = 64 << 10
+"""How much is read first: in general all that is new. Behind it may be zeros, as long as the segment will be."""
 _HEADER_BYTES: Final = 1 << 18
 """A longer segment header is left to the look at the whole segment."""
 
@@ -81,18 +83,26 @@ def more(window: Window, position: int, limit: int) -> Window | None:
     """
     if window.file < 0 or window.end < 0:
         return None
-    try:
-        size = os.fstat(window.file).st_size - window.end
-        data = np.frombuffer(os.pread(window.file, max(0, min(size, CHUNK_BYTES)), window.end), np.uint8)
-    except OSError as error:
-        path = window.segment.path if window.segment else ""
-        raise JournalError(f"the journal segment {path} cannot be read: {error.strerror}") from error
-    if len(data) <= RECORD_HEADER_BYTES:
-        return None
-    records, done = scan(data, 0, window.sync, (position, limit), resync=False)
+    for size in (_STEP_BYTES, CHUNK_BYTES):
+        data = _read(window, size)
+        if len(data) <= RECORD_HEADER_BYTES:
+            return None
+        records, done = scan(data, 0, window.sync, (position, limit), resync=False)
+        if len(data) < size or (len(records) and records[-1, NEXT] >= limit):
+            break
     if not len(records):
         return None
     return Window(window.segment, data, records, end=window.end + done, file=window.file, sync=window.sync)
+
+
+def _read(window: Window, size: int) -> NDArray[np.uint8]:
+    """Return the bytes after the window, at most so many."""
+    try:
+        rest = os.fstat(window.file).st_size - window.end
+        return np.frombuffer(os.pread(window.file, max(0, min(size, rest)), window.end), np.uint8)
+    except OSError as error:
+        path = window.segment.path if window.segment else ""
+        raise JournalError(f"the journal segment {path} cannot be read: {error.strerror}") from error
 
 
 def whole(segment: Segment, sync: int, position: int, limit: int = OFFSET_MAX) -> Window:

@@ -13,6 +13,7 @@ from breadboard.errors import JournalError
 from breadboard.journal.files import Files, SystemFiles
 from breadboard.journal.format import ALL_SOURCES, encode_gap, encode_record, gap_record, parse_epoch, runs
 from breadboard.journal.head import Head, Lock
+from breadboard.journal.preparing import Preparer
 from breadboard.journal.recovery import Recovered, recover
 from breadboard.journal.sealer import Sealer
 from breadboard.journal.segments import Segment, segment_path
@@ -57,6 +58,7 @@ class Writer:
         self._lock_file = lock
         self._sealer = sealer
         self._segment_bytes = segment_bytes
+        self._preparer = Preparer(tail.directory, tail.files, segment_bytes)
         self._pending_limit = pending_limit
         self._on_durable = on_durable
         self._retry_s = retry_s
@@ -185,6 +187,7 @@ class Writer:
             self._work.notify_all()
             self._done.notify_all()
         self._thread.join()
+        self._preparer.close()
         with self._mutex:
             self._done.notify_all()
         if self._sealer is not None:
@@ -299,7 +302,8 @@ class Writer:
             if not self._elsewhere(items):
                 return False
         self._publish(sum(item.size for item in items))
-        if self._tail.size >= self._segment_bytes:
+        ready = self._preparer.ready(self._tail.size)
+        if self._tail.size >= self._segment_bytes or (ready and not self._tail.prepared):
             self._rotate()
         return True
 
@@ -322,7 +326,7 @@ class Writer:
 
     def _begin_segment(self, items: Sequence[Item]) -> None:
         old = self._tail.base
-        self._tail.start(items)
+        self._tail.start(items, self._preparer.take())
         if self._sealer is not None and old != self._tail.base:
             self._sealer.add(Segment(old, segment_path(self._tail.directory, old), sealed=False))
 

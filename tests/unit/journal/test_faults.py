@@ -41,6 +41,17 @@ class Faulty(SystemFiles):
             self.failed.remove(descriptor)  # the number of a closed handle, given out again
         return descriptor
 
+    def open(self, path: Path) -> int:
+        self._call("open")
+        descriptor = super().open(path)
+        if descriptor in self.failed:
+            self.failed.remove(descriptor)
+        return descriptor
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self._call("truncate", descriptor)
+        super().truncate(descriptor, size)
+
     def write(self, descriptor: int, data: bytes | memoryview) -> int:
         limit = self._call("write", descriptor)
         return super().write(descriptor, data[:limit])

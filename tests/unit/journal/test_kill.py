@@ -6,17 +6,20 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from breadboard.journal import Reader, Writer, verify
+from breadboard.journal.preparing import LEAST
 from breadboard.model.kinds import RecordKind
 from journals import T0, frame_at, rows
 
 KILLS = int(os.environ.get("BREADBOARD_JOURNAL_KILLS", "10"))
 
 
-def _write_for_ever(directory: Path, seed: int) -> None:
+def _write_for_ever(directory: Path, seed: int, segment_bytes: int) -> None:
     """Append runs of frames that tell their offset, across many small segments, until killed."""
     choice = random.Random(seed)
-    writer = Writer.open(directory, segment_bytes=40_000)
+    writer = Writer.open(directory, segment_bytes=segment_bytes)
     offset = writer.durable
     while True:
         count = choice.choice([1, 1, 1, 2, 30, 200])
@@ -26,24 +29,25 @@ def _write_for_ever(directory: Path, seed: int) -> None:
             time.sleep(choice.random() * 0.002)
 
 
-def _start(directory: Path, seed: int) -> int:
+def _start(directory: Path, seed: int, segment_bytes: int) -> int:
     pid = os.fork()
     if pid == 0:
         try:
-            _write_for_ever(directory, seed)
+            _write_for_ever(directory, seed, segment_bytes)
         finally:
             os._exit(1)
     return pid
 
 
-def test_a_killed_writer_loses_nothing_that_was_ever_visible(tmp_path: Path) -> None:
+@pytest.mark.parametrize("segment_bytes", [40_000, LEAST], ids=["appended", "prepared"])
+def test_a_killed_writer_loses_nothing_that_was_ever_visible(tmp_path: Path, segment_bytes: int) -> None:
     seed = int(os.environ.get("BREADBOARD_SEED", "7"))
     print("seed", seed)  # noqa: T201 - shown when the test fails
     choice = random.Random(seed)
     reader = Reader.open(tmp_path)
     for number in range(KILLS):
         before = reader.position
-        pid = _start(tmp_path, seed + number)
+        pid = _start(tmp_path, seed + number, segment_bytes)
         try:
             deadline = time.monotonic() + 30
             stop = None
@@ -69,3 +73,4 @@ def test_a_killed_writer_loses_nothing_that_was_ever_visible(tmp_path: Path) -> 
     assert found == [(offset, RecordKind.DATA, frame_at(offset)) for offset in range(len(found))]
     report = verify(tmp_path)
     assert report.ok, report.damage
+    assert not list(tmp_path.glob("*.tmp"))

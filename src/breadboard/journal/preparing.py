@@ -1,0 +1,83 @@
+"""Files of zeros that are on disk before they are needed: a segment that is written into one grows no file.
+
+A write that makes a file longer changes what the file system knows of it, and an fdatasync then waits for the file
+system's own journal as well: on ext4 half as long again, and another thread of the kernel's to wake for it.
+"""
+
+import logging
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from breadboard.journal.files import Files
+
+PREPARED: Final = "next.tmp"
+"""The file's name; like everything unfinished it is removed when a journal is opened."""
+LEAST: Final = 1 << 20
+"""Shorter segments are not worth it."""
+SHARE: Final = 64
+"""So small a part of a segment has to be filled before the next is prepared: a quiet journal needs none."""
+PIECE_BYTES: Final = 256 << 10
+PAUSE_S: Final = 0.01
+"""After each piece there is a pause: the disk has other things to do. 64 MiB take three to five seconds."""
+_ZEROS: Final = bytes(PIECE_BYTES)
+
+_log = logging.getLogger(__name__)
+
+
+class Preparer:
+    """Prepares one file at a time, in a thread that ends with it."""
+
+    def __init__(self, directory: Path, files: Files, size: int) -> None:
+        self._path = directory / PREPARED
+        self._files = files
+        self._size = size
+        self._begin = size // SHARE if size >= LEAST else size + 1
+        self._thread: threading.Thread | None = None
+        self._done = False
+        self._closing = threading.Event()
+
+    def ready(self, filled: int) -> bool:
+        """Return whether a file is ready; begins one where the segment being written is filled with enough bytes."""
+        if self._thread is None and filled >= self._begin:
+            self._thread = threading.Thread(target=self._run, name="journal-prepare", daemon=True)
+            self._thread.start()
+        return self._done
+
+    def take(self) -> Path | None:
+        """Return the file that is ready, which is the caller's from now on; None where none is.
+
+        What the disk refused is tried again for the segment after this.
+        """
+        if not self._done:
+            if self._thread is not None and not self._thread.is_alive():
+                self._thread = None
+            return None
+        self._thread, self._done = None, False
+        return self._path
+
+    def close(self) -> None:
+        """End, and leave no file behind."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+    def _run(self) -> None:
+        try:
+            self._fill()
+        except OSError as error:
+            _log.info("no segment is prepared at %s: %s", self._path, error)
+
+    def _fill(self) -> None:
+        descriptor = self._files.create(self._path)
+        try:
+            written = 0
+            while written < self._size and not self._closing.wait(PAUSE_S):
+                written += self._files.write(descriptor, _ZEROS)
+                self._files.sync_data(descriptor)
+            self._done = written >= self._size
+        finally:
+            self._files.close(descriptor)

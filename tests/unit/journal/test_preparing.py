@@ -1,0 +1,180 @@
+"""Segments in files that were made in advance: the same journal, and zeros that are nothing."""
+
+import errno
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from breadboard.journal import Reader, Writer, verify
+from breadboard.journal.files import SystemFiles
+from breadboard.journal.preparing import LEAST, PREPARED, SHARE
+from breadboard.journal.segments import listing
+from breadboard.model.kinds import RecordKind
+from journals import T0, fill, frame_at, rows
+
+BIG = b"x" * 2_000
+
+
+class Disk(SystemFiles):
+    """The disk, with a fault for calls of one name, and notes of what was opened and cut."""
+
+    def __init__(self, fault: Callable[[str, int], None] = lambda _name, _descriptor: None) -> None:
+        self.fault = fault
+        self.opened: list[int] = []
+        self.cut: list[int] = []
+
+    def open(self, path: Path) -> int:
+        self.fault("open", -1)
+        self.opened.append(super().open(path))
+        return self.opened[-1]
+
+    def write(self, descriptor: int, data: bytes | memoryview) -> int:
+        self.fault("write", descriptor)
+        return super().write(descriptor, data)
+
+    def truncate(self, descriptor: int, size: int) -> None:
+        self.cut.append(size)
+        super().truncate(descriptor, size)
+
+
+def _all(count: int) -> list[tuple[int, int, bytes]]:
+    return [(offset, RecordKind.DATA, frame_at(offset)) for offset in range(count)]
+
+
+def _until(writer: Writer, found: Callable[[], bool]) -> None:
+    """Append until something is so."""
+    deadline = time.monotonic() + 60
+    while not found():
+        fill(writer, 20)
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def _prepared(directory: Path, files: SystemFiles | None = None) -> Writer:
+    """Return a writer that is in a prepared segment."""
+    writer = Writer.open(directory, segment_bytes=LEAST, compress=False, files=files)
+    _until(writer, lambda: len(listing(directory)) > 1)
+    return writer
+
+
+def test_a_journal_that_is_hardly_written_prepares_nothing(tmp_path: Path) -> None:
+    writer = Writer.open(tmp_path, segment_bytes=LEAST, compress=False)
+    fill(writer, 20)
+    assert listing(tmp_path)[0].path.stat().st_size < LEAST // SHARE
+    assert not (tmp_path / PREPARED).exists()
+    writer.close()
+
+
+def test_the_segment_is_as_long_as_it_will_be_and_a_reader_sees_what_is_written_alone(tmp_path: Path) -> None:
+    writer = _prepared(tmp_path)
+    segment = listing(tmp_path)[-1].path
+    assert segment.stat().st_size >= LEAST
+    reader = Reader.open(tmp_path, writer.durable)
+    for number in range(3):
+        end = fill(writer, 30)
+        run = reader.read(100)
+        assert run is not None
+        assert run.frames() == [frame_at(offset) for offset in range(end - 30, end)], number
+        assert len(run.buffer) < LEAST, "zeros are not read along"
+    writer.append(RecordKind.DATA, 3, 1, [BIG] * 200, [T0 + end] * 200, 0)
+    writer.sync(end + 200)
+    assert segment.stat().st_size < LEAST + 200_000, "not grown"
+    big: list[bytes] = []
+    while (run := reader.read(1_000)) is not None:
+        big += run.frames()
+    assert big == [BIG] * 200, "more than is read at first"
+    writer.close()
+
+
+def test_what_was_not_needed_is_cut_off_at_the_end(tmp_path: Path) -> None:
+    files = Disk()
+    writer = _prepared(tmp_path, files)
+    last = listing(tmp_path)[-1]
+    _until(writer, lambda: len(listing(tmp_path)) > 2)
+    full = last.path.read_bytes()
+    assert len(full) >= LEAST
+    assert full.rstrip(b"\0") == full, "it was filled"
+    writer.close()
+    last = listing(tmp_path)[-1]
+    assert last.path.read_bytes().rstrip(b"\0") == last.path.read_bytes()
+    assert files.cut[-1] == last.path.stat().st_size
+    assert len(files.opened) >= 2
+    assert list(rows(tmp_path)) == _all(writer.durable)
+    report = verify(tmp_path)
+    assert (report.ok, report.torn_bytes) == (True, 0)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_zeros_behind_the_last_record_are_no_torn_bytes_after_a_crash(tmp_path: Path) -> None:
+    writer = _prepared(tmp_path / "live")
+    crashed = tmp_path / "crashed"
+    fill(writer, 10)
+    shutil.copytree(tmp_path / "live", crashed)
+    end = writer.durable
+    writer.close()
+    assert (verify(crashed).ok, verify(crashed).torn_bytes, verify(crashed).next) == (True, 0, end)
+    segment = listing(crashed)[-1].path
+    torn = segment.read_bytes().rstrip(b"\0")
+    assert len(torn) < LEAST <= segment.stat().st_size
+    segment.write_bytes(torn + b"half a rec" + bytes(LEAST))
+    assert verify(crashed).torn_bytes == 10
+    again = Writer.open(crashed, segment_bytes=LEAST, compress=False)
+    assert again.durable == end
+    fill(again, 5)
+    again.close()
+    assert list(rows(crashed)) == _all(end + 5)
+    assert segment.read_bytes() == torn + b"half a rec" + bytes(LEAST), "the tail is never cut"
+
+
+def test_an_empty_prepared_segment_is_replaced_after_a_crash_with_nothing_to_keep_aside(tmp_path: Path) -> None:
+    Writer.open(tmp_path).close()
+    path = listing(tmp_path)[0].path
+    path.write_bytes(path.read_bytes() + bytes(LEAST))
+    writer = Writer.open(tmp_path)
+    fill(writer, 3)
+    writer.close()
+    assert not (tmp_path / "damaged").exists()
+    assert list(rows(tmp_path)) == _all(3)
+
+
+@pytest.mark.parametrize("name", ["write", "open"])
+def test_a_disk_that_has_no_room_for_a_prepared_file_takes_frames_as_before(tmp_path: Path, name: str) -> None:
+    refused = threading.Event()
+
+    def fault(called: str, _: int) -> None:
+        preparing = threading.current_thread().name == "journal-prepare"
+        if called == name and (preparing or name == "open"):
+            refused.set()
+            raise OSError(errno.ENOSPC, "injected")
+
+    writer = Writer.open(tmp_path, segment_bytes=LEAST, compress=False, files=Disk(fault), retry_s=0.01)
+    _until(writer, lambda: refused.is_set() and writer.durable > 2_000)
+    end = writer.durable
+    writer.close()
+    assert list(rows(tmp_path)) == _all(end)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_a_write_that_fails_in_a_prepared_segment_loses_nothing_and_nothing_is_cut(tmp_path: Path) -> None:
+    broken = threading.Event()
+
+    def fault(called: str, descriptor: int) -> None:
+        if called == "write" and broken.is_set() and descriptor in files.opened:
+            broken.clear()
+            raise OSError(errno.EIO, "injected")
+
+    files = Disk(fault)
+    writer = _prepared(tmp_path, files)
+    fill(writer, 10)
+    failed = listing(tmp_path)[-1].path
+    broken.set()
+    end = fill(writer, 10)
+    assert listing(tmp_path)[-1].path != failed
+    assert failed.stat().st_size >= LEAST, "not cut"
+    writer.close()
+    assert list(rows(tmp_path)) == _all(end)
+    assert verify(tmp_path).ok
