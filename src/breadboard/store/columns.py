@@ -63,7 +63,11 @@ def prices(values: NDArray[np.int64], *, nullable: bool = False) -> Fixed:
 
 def _fixed(kind: str, values: NDArray[Any], *, nullable: bool) -> Fixed:
     values = np.ascontiguousarray(values)
-    return Fixed(kind, values, values == ABSENT if nullable else None)
+    if not nullable:
+        return Fixed(kind, values)
+    absent = values == ABSENT
+    # SQL computes on what lies under a NULL, too, and ABSENT less anything is out of every range.
+    return Fixed(kind, np.where(absent, values.dtype.type(0), values) if absent.any() else values, absent)
 
 
 def known(values: NDArray[np.float64]) -> Fixed:

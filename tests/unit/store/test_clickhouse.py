@@ -49,6 +49,29 @@ def test_a_trade_without_a_size_is_null_when_asked_for(tmp_path: Path) -> None:
     assert found == [Decimal("0.00000007"), None]
 
 
+def test_sql_may_compute_with_what_the_venue_did_not_say(tmp_path: Path) -> None:
+    """ClickHouse computes on what lies under a NULL, and fails where that is out of range."""
+    said = {"price": [5 * 10**9, ABSENT], "ask_price": [6 * 10**9, 7 * 10**9], "ts_event": [10**18, ABSENT]}
+    tape = Tape.of(2, {"kind": [2, 2], "instrument": [0, 0], "offset": [0, 1], "ts_recv": [10**18 + 5] * 2, **said})
+    labels = rows.Labels()
+    labels.refresh(list(made.instruments()))
+    sql = (
+        "SELECT ask_price - bid_price AS spread, (ask_price + bid_price) / 2 AS mid, bid_price * 10000 AS scaled, "
+        "dateDiff('nanosecond', ts_event, ts_recv) AS lag, ts_recv - ts_event AS since FROM quotes ORDER BY offset"
+    )
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.write("quotes", rows.quotes(tape, labels), "once")
+        first, second = store.query(sql).to_pylist()
+    assert first == {
+        "spread": Decimal(1),
+        "mid": Decimal("5.5"),
+        "scaled": Decimal(50_000),
+        "lag": 5,
+        "since": Decimal("5e-9"),
+    }
+    assert second == dict.fromkeys(first)
+
+
 def test_a_truncated_part_is_detached_in_silence_and_the_audit_tells(tmp_path: Path) -> None:
     fill(tmp_path, 450)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
