@@ -6,11 +6,12 @@ system's own journal as well: on ext4 half as long again, and another thread of 
 
 import logging
 import threading
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from breadboard.journal.files import Files
+from breadboard.journal.files import Files, write_all
 
 PREPARED: Final = "next.tmp"
 """The file's name; like everything unfinished it is removed when a journal is opened."""
@@ -18,6 +19,9 @@ LEAST: Final = 1 << 20
 """Shorter segments are not worth it."""
 SHARE: Final = 64
 """So small a part of a segment has to be filled before the next is prepared: a quiet journal needs none."""
+FLOOD_BYTES: Final = 32 << 20
+"""A segment that is filled faster than this a second is no reason to prepare one: commits are long then, and few, and
+it would be full before."""
 PIECE_BYTES: Final = 256 << 10
 PAUSE_S: Final = 0.01
 """After each piece there is a pause: the disk has other things to do. 64 MiB take three to five seconds."""
@@ -34,22 +38,24 @@ class Preparer:
         self._files = files
         self._size = size
         self._begin = size // SHARE if size >= LEAST else size + 1
+        self._since = time.monotonic()
         self._thread: threading.Thread | None = None
         self._done = False
         self._closing = threading.Event()
 
     def ready(self, filled: int) -> bool:
         """Return whether a file is ready; begins one where the segment being written is filled with enough bytes."""
-        if self._thread is None and filled >= self._begin:
+        if self._thread is None and filled >= self._begin and not self._is_flooded(filled):
             self._thread = threading.Thread(target=self._run, name="journal-prepare", daemon=True)
             self._thread.start()
         return self._done
 
     def take(self) -> Path | None:
-        """Return the file that is ready, which is the caller's from now on; None where none is.
+        """Return the file that is ready, which is the next segment from now on; None where none is.
 
         What the disk refused is tried again for the segment after this.
         """
+        self._since = time.monotonic()
         if not self._done:
             if self._thread is not None and not self._thread.is_alive():
                 self._thread = None
@@ -65,6 +71,9 @@ class Preparer:
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
+    def _is_flooded(self, filled: int) -> bool:
+        return filled > FLOOD_BYTES * (time.monotonic() - self._since)
+
     def _run(self) -> None:
         try:
             self._fill()
@@ -76,8 +85,9 @@ class Preparer:
         try:
             written = 0
             while written < self._size and not self._closing.wait(PAUSE_S):
-                written += self._files.write(descriptor, _ZEROS)
+                write_all(self._files, descriptor, _ZEROS)
                 self._files.sync_data(descriptor)
+                written += PIECE_BYTES
             self._done = written >= self._size
         finally:
             self._files.close(descriptor)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from breadboard.journal import Reader, Writer, verify
+from breadboard.journal import Reader, Writer, preparing, verify
 from breadboard.journal import reader as reader_module
 from breadboard.journal.files import SystemFiles
 from breadboard.journal.preparing import LEAST, PREPARED, SHARE
@@ -67,6 +67,16 @@ def test_a_journal_that_is_hardly_written_prepares_nothing(tmp_path: Path) -> No
     fill(writer, 20)
     assert listing(tmp_path)[0].path.stat().st_size < LEAST // SHARE
     assert not (tmp_path / PREPARED).exists()
+    writer.close()
+
+
+def test_a_flood_prepares_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preparing, "FLOOD_BYTES", 1)
+    writer = Writer.open(tmp_path, segment_bytes=LEAST, compress=False)
+    _until(writer, lambda: listing(tmp_path)[0].path.stat().st_size > 4 * LEAST // SHARE)
+    assert not (tmp_path / PREPARED).exists()
+    monkeypatch.undo()
+    _until(writer, (tmp_path / PREPARED).exists)
     writer.close()
 
 
