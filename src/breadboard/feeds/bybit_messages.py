@@ -39,7 +39,7 @@ from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 IGNORED: Final = frozenset(
     {
         *("tickers", "kline", "liquidation", "allLiquidation", "insurance", "adlAlert", "priceLimit"),
-        *("kline_lt", "tickers_lt", "lt", "orderbook.rpi"),
+        *("kline_lt", "tickers_lt", "lt", "orderbook.rpi", "system.status"),
     }
 )
 """Topics that are understood and make no event here; spot tickers have no bid and ask."""
@@ -146,8 +146,8 @@ class BybitReader:
             return says(_book(typed(payload, Book), asks_first=comes_first(payload["data"], "a", "b")))
         if kind == "publicTrade":
             return _prints(typed(payload, Prints))
-        name = "orderbook.rpi" if topic.startswith("orderbook.rpi.") else kind
-        if name in IGNORED:
+        name = next((name for name in IGNORED if f"{topic}.".startswith(f"{name}.")), None)
+        if name is not None:
             return Meaning(ignored=name)
         raise unknown_type(topic)
 

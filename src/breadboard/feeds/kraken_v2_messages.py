@@ -109,6 +109,7 @@ class KrakenV2Reader:
             *("time_out", "symbol", "snapshot", "depth", "event_trigger", "version", "system", "api_version"),
             *("connection_id", "bids", "asks", "price", "qty", "checksum", "timestamp", "side", "ord_type", "trade_id"),
             *("bid", "bid_qty", "ask", "ask_qty", "last", "volume", "vwap", "low", "high", "change", "change_pct"),
+            "trades",  # seen in tickers of 2026; what it counts is not verified
         }
     )
 

@@ -109,14 +109,16 @@ def test_conversation_is_control_and_a_refusal_names_its_symbol_on_the_tape() ->
 
 
 def test_topics_without_events_here_are_ignored_by_name() -> None:
-    decoded, _ = decode("bybit", [TICKER, TICKER.replace(b"tickers", b"orderbook.rpi")])
-    assert (decoded.ignored, decoded.quarantined) == ({"tickers": 1, "orderbook.rpi": 1}, ())
+    status = b'{"topic":"system.status","ts":1751858399649,"data":[{"id":"4d95b2a0","state":"completed"}]}'
+    decoded, _ = decode("bybit", [TICKER, TICKER.replace(b"tickers", b"orderbook.rpi"), status])
+    assert (decoded.ignored, decoded.quarantined) == ({"tickers": 1, "orderbook.rpi": 1, "system.status": 1}, ())
 
 
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
         (b'{"topic":"gossip.BTCUSDT"}', "unknown message type 'gossip.BTCUSDT'"),
+        (b'{"topic":"system.statuses"}', "unknown message type 'system.statuses'"),
         (b'{"topic":7}', "unknown message type '7'"),
         (b"{}", "a message without a type"),
         (BOOK.replace(b'"u":18521288,', b""), "Book: Object missing required field `u` - at `$.data`"),

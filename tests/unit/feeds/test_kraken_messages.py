@@ -131,6 +131,11 @@ def test_v2_a_quote_has_the_digits_of_the_wire_and_a_time_where_there_is_one() -
     assert (older["ts_event"], older["flags"]) == (None, ["snapshot"])
 
 
+def test_v2_the_count_of_trades_in_a_ticker_of_2026_is_no_news() -> None:
+    decoded, _ = decode(V2, [kraken_v2.TICKER.replace(b'"vwap"', b'"trades":7,"vwap"')])
+    assert (decoded.quarantined, decoded.notes, decoded.tape.kind.tolist()) == ((), {}, [EventKind.QUOTE])
+
+
 @pytest.mark.parametrize("number", ["0.10000000000000000555", "1E-7", "0.30000000000000004", "12345678901234567.5"])
 def test_v2_no_number_goes_through_a_float(number: str) -> None:
     frame = kraken_v2.TRADES.replace(b"0.00010000", number.encode())
