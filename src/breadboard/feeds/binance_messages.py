@@ -36,6 +36,7 @@ from breadboard.feeds.reading import (
     Refused,
     comes_first,
     levels_of,
+    parse_json,
     parse_object,
     price_of,
     quote_side,
@@ -129,15 +130,27 @@ def reader(*, chained: bool) -> Callable[[bytes], Meaning]:
 
     def read(frame: bytes) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
-        payload = parse_object(frame)
+        payload = parse_json(frame)
         stream = ""
-        if "stream" in payload and "data" in payload:
+        if isinstance(payload, dict) and "stream" in payload and "data" in payload:
             stream, payload = payload["stream"], payload["data"]
-            if not isinstance(stream, str) or not isinstance(payload, dict):
-                raise Refused("an envelope whose stream is not text or whose data is not an object")
+            if not isinstance(stream, str) or not isinstance(payload, dict | list):
+                raise Refused("an envelope whose stream is not text or whose data is no message")
+        if isinstance(payload, list):
+            return _array(payload)
+        if not isinstance(payload, dict):
+            raise Refused(f"not a JSON object but {type(payload).__name__}")
         return _message(payload, stream, chained=chained)
 
     return read
+
+
+def _array(rows: list[Any]) -> Meaning:
+    """Return what a stream ``!…@arr`` means: messages of many symbols, all of one kind, which make no event here."""
+    kinds = [row.get("e") if isinstance(row, dict) else None for row in rows]
+    if not kinds or not isinstance(kinds[0], str) or kinds[0] not in IGNORED or kinds.count(kinds[0]) != len(kinds):
+        raise Refused("an array that is not of one kind of message without events")
+    return Meaning(ignored=kinds[0])
 
 
 def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:  # noqa: PLR0911 - one line a message type
@@ -296,6 +309,8 @@ _KEYS: Final = (
     Key("f", number=SKIP),
     Key("l", number=SKIP),
     Key("ps", text=SKIP),
+    Key("nq", text=SKIP),  # of USD-M's aggTrade since 2025-12-31: the quantity without trades of RPI orders
+    Key("st", number=SKIP),  # seen in USD-M's messages of 2026; what it says is not verified
 )
 WORDS: Final = frozenset({*(key.name for key in _KEYS), "id", "result", "error", "code", "msg"})
 """Every key of the messages and answers read here, whether it is used or not: another one is news."""

@@ -40,7 +40,7 @@ from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
 
 TRADES: Final = "live_trades_"
 DIFFS: Final = "diff_order_book_"
-IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_")
+IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_", "funding_rate_")
 """Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
 _DIFF: Final = b'"' + DIFFS.encode()
 _DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')

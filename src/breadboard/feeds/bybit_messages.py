@@ -3,10 +3,13 @@
 Source: bybit-exchange.github.io/docs/v5/websocket/public. A book's time is ``cts``, when the matching engine made it
 (``ts``, when the message was made, where it is missing); a trade's is ``T``, and its side is the taker's. Numbers of a
 book are its update ids ``u``, each one more than the last; a snapshot begins anew, and one with ``u`` 1 says that the
-service was restarted.
+service was restarted. ``orderbook.1`` is a snapshot each time; in spring 2023 there were deltas too, numbered like
+those of other depths, with the sides that changed and, with size 0, the level that is gone (frames of then in the
+tests of tardis-dev/tardis-node).
 """
 
 import re
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, Literal
 
 import msgspec
@@ -32,14 +35,14 @@ from breadboard.feeds.reading import (
     venue_says,
 )
 from breadboard.feeds.times import parse_epoch
-from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
 IGNORED: Final = frozenset(
     {
         *("tickers", "kline", "liquidation", "allLiquidation", "insurance", "adlAlert", "priceLimit"),
-        *("kline_lt", "tickers_lt", "lt", "orderbook.rpi"),
+        *("kline_lt", "tickers_lt", "lt", "orderbook.rpi", "system.status"),
     }
 )
 """Topics that are understood and make no event here; spot tickers have no bid and ask."""
@@ -100,10 +103,17 @@ class Said(msgspec.Struct, frozen=True):
     ret_msg: str = ""
 
 
-class BybitReader:
-    """A ``readers.FrameReader`` without a memory: every message says what it belongs to, and the numbers what it lacks.
+_Quote = tuple[int, PriceSize | None, PriceSize | None]
+"""Update id, bid and offer; None is a side that is empty."""
+_Row = tuple[int, int, list[tuple[str, _Quote]]]
 
-    A frame that is refused leaves a hole in the update ids, which the book itself sees.
+
+@dataclass(slots=True)
+class BybitReader:
+    """A ``readers.FrameReader`` that remembers best bids and offers: their deltas leave out the side that stays.
+
+    A frame that is refused leaves a hole in the update ids, which the book itself sees, and a quote here: it is not
+    known again before its next snapshot.
     """
 
     words: ClassVar = frozenset(
@@ -132,9 +142,11 @@ class BybitReader:
         }
     )
 
+    _quotes: dict[int, tuple[int, dict[str, _Quote]]] = field(default_factory=dict)
+    """By source: the connection, and its quotes by symbol."""
+
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
-        del at
         payload = parse_object(frame)
         topic = payload.get("topic")
         if topic is None:
@@ -143,11 +155,16 @@ class BybitReader:
             raise unknown_type(topic)
         kind, _, rest = topic.partition(".")
         if kind == "orderbook" and rest.partition(".")[0].isdecimal():
-            return says(_book(typed(payload, Book), asks_first=comes_first(payload["data"], "a", "b")))
+            message, depth = typed(payload, Book), rest.partition(".")[0]
+            if message.topic != f"orderbook.{depth}.{message.data.s}":
+                raise Refused(f"the book of {message.data.s[:40]!r} under the topic {message.topic[:60]!r}")
+            if depth == "1":
+                return self._best(message, at)
+            return says(_book(message, asks_first=comes_first(payload["data"], "a", "b")))
         if kind == "publicTrade":
             return _prints(typed(payload, Prints))
-        name = "orderbook.rpi" if topic.startswith("orderbook.rpi.") else kind
-        if name in IGNORED:
+        name = next((name for name in IGNORED if f"{topic}.".startswith(f"{name}.")), None)
+        if name is not None:
             return Meaning(ignored=name)
         raise unknown_type(topic)
 
@@ -161,13 +178,30 @@ class BybitReader:
         return None
 
     def snapshot(self) -> bytes:
-        """Return no bytes: there is no memory."""
-        return b""
+        """Return the quotes of every connection."""
+        told = [(source, epoch, sorted(quotes.items())) for source, (epoch, quotes) in sorted(self._quotes.items())]
+        return msgspec.msgpack.encode(told) if told else b""
 
     def restore(self, state: bytes) -> None:
-        """Take nothing back."""
-        if state:
-            raise ValueError(f"this reader has no memory, and was given {len(state)} bytes")
+        """Go back to what ``snapshot`` returned."""
+        rows = msgspec.msgpack.decode(state, type=list[_Row]) if state else []
+        self._quotes = {source: (epoch, dict(quotes)) for source, epoch, quotes in rows}
+
+    def _best(self, message: Book, at: At) -> Meaning:
+        """Return the best bid and offer; a delta that does not follow says too little to be one."""
+        symbol, data = symbol_of(message.data.s), message.data
+        epoch, quotes = self._quotes.get(at.source, (at.epoch, {}))
+        if epoch != at.epoch:
+            quotes = {}
+        self._quotes[at.source] = (at.epoch, quotes)
+        known = (data.u, None, None) if message.type == "snapshot" else quotes.get(symbol)
+        if known is None or data.u not in (known[0], known[0] + 1):
+            quotes.pop(symbol, None)
+            return Meaning(ignored="orderbook.1 without its snapshot")
+        bid, ask = _changed(known[1], data.b), _changed(known[2], data.a)
+        event = best(symbol, bid or _EMPTY, ask or _EMPTY, _time(message), Flag(0), data.u)
+        quotes[symbol] = (data.u, bid, ask)
+        return says(event)
 
 
 def _said(payload: dict[str, Any]) -> Meaning:
@@ -194,19 +228,11 @@ def _said(payload: dict[str, Any]) -> Meaning:
 
 
 def _book(message: Book, *, asks_first: bool) -> Event:
-    """Return the best bid and offer of depth 1, the levels of any other depth."""
-    data = message.data
-    depth = message.topic.split(".")[1]
-    if message.topic != f"orderbook.{depth}.{data.s}":
-        raise Refused(f"the book of {data.s[:40]!r} under the topic {message.topic[:60]!r}")
-    ts_event = parse_epoch(message.ts if message.cts is None else message.cts)
-    if depth == "1":
-        return _quote(message, ts_event)
-    snapshot = message.type == "snapshot"
+    data, snapshot = message.data, message.type == "snapshot"
     return Event(
         kind=EventKind.BOOK_SNAPSHOT if snapshot else EventKind.BOOK_DELTA,
         symbol=symbol_of(data.s),
-        ts_event=ts_event,
+        ts_event=_time(message),
         sequence=data.u,
         sequence_first=ABSENT if snapshot else data.u,
         sequence_prev=ABSENT if snapshot else data.u - 1,
@@ -215,15 +241,22 @@ def _book(message: Book, *, asks_first: bool) -> Event:
     )
 
 
-def _quote(message: Book, ts_event: int) -> Event:
-    """Return the best bid and offer. ``orderbook.1`` is always a snapshot, so a missing side is an empty one."""
-    data = message.data
-    if message.type != "snapshot":
-        raise Refused("a delta of depth 1, where the venue sends snapshots only")
-    if len(data.b) > 1 or len(data.a) > 1:
-        raise Refused(f"{len(data.b)} bids and {len(data.a)} offers in a book of depth 1")
-    bid, ask = (side[0] if side else ("0", None) for side in (data.b, data.a))
-    return best(symbol_of(data.s), bid, ask, ts_event, Flag(0), data.u)
+def _time(message: Book) -> int:
+    return parse_epoch(message.ts if message.cts is None else message.cts)
+
+
+_EMPTY: Final = ("0", None)
+
+
+def _changed(held: PriceSize | None, rows: list[PriceSize]) -> PriceSize | None:
+    """Return one side of a book of depth 1 after its changes: size 0 removes the level that is held."""
+    gone = {price_of(price) for price, size in rows if parse_size(size)[0] == 0}
+    there = [row for row in rows if parse_size(row[1])[0] != 0]
+    if len(there) > 1:
+        raise Refused(f"{len(there)} levels on a side of a book of depth 1")
+    if there:
+        return there[0]
+    return None if held is not None and price_of(held[0]) in gone else held
 
 
 def _prints(message: Prints) -> Meaning:

@@ -1,6 +1,7 @@
 """Coinbase Exchange's messages: the reference reader, and the same as tables for the kernel.
 
 Source: docs.cdp.coinbase.com/exchange/websocket-feed. A match carries the MAKER's side; the tape has the taker's.
+The venue sends the time ``0001-01-01T00:00:00.000000Z`` where it has none: the message says what it says, but not when.
 """
 
 import re
@@ -40,7 +41,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
-from breadboard.feeds.times import parse_rfc3339
+from breadboard.feeds.times import parse_rfc3339, rfc3339_or_absent
 from breadboard.model.decimals import ABSENT, parse_size
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
@@ -145,10 +146,6 @@ def lost_book(frame: bytes) -> str | None:
     return named.group(1).decode("ascii") if named else ""
 
 
-def _time(text: str | None) -> int:
-    return ABSENT if text is None else parse_rfc3339(text)
-
-
 def _match(message: Match, flags: Flag) -> Event:
     size, exponent = trade_size(message.size)
     return Event(
@@ -156,7 +153,7 @@ def _match(message: Match, flags: Flag) -> Event:
         symbol=symbol_of(message.product_id),
         flags=flags,
         side=Side.SELL if message.side == "buy" else Side.BUY,
-        ts_event=_time(message.time),
+        ts_event=parse_rfc3339(message.time),
         sequence=message.sequence,
         trade_id=message.trade_id,
         price=price_of(message.price),
@@ -171,7 +168,7 @@ def _quote(message: Ticker) -> Event:
     return Event(
         kind=EventKind.QUOTE,
         symbol=symbol_of(message.product_id),
-        ts_event=_time(message.time),
+        ts_event=rfc3339_or_absent(message.time),
         sequence=ABSENT if message.sequence is None else message.sequence,
         price=bid,
         size=bid_size,
@@ -186,7 +183,7 @@ def _book(message: Book, *, asks_first: bool) -> Event:
     return Event(
         kind=EventKind.BOOK_SNAPSHOT,
         symbol=symbol_of(message.product_id),
-        ts_event=_time(message.time),
+        ts_event=rfc3339_or_absent(message.time),
         levels=levels_of(message.bids, message.asks, asks_first=asks_first),
     )
 
@@ -195,7 +192,7 @@ def _changes(message: Changes) -> Event:
     return Event(
         kind=EventKind.BOOK_DELTA,
         symbol=symbol_of(message.product_id),
-        ts_event=_time(message.time),
+        ts_event=rfc3339_or_absent(message.time),
         levels=tuple(
             (Side.BUY if side == "buy" else Side.SELL, price_of(price), *parse_size(size))
             for side, price, size in message.changes
@@ -208,7 +205,7 @@ def _heartbeat(message: Heartbeat) -> Event:
         kind=EventKind.STATUS,
         symbol=symbol_of(message.product_id),
         code=StatusCode.HEARTBEAT,
-        ts_event=_time(message.time),
+        ts_event=rfc3339_or_absent(message.time),
         sequence=ABSENT if message.sequence is None else message.sequence,
         trade_id=ABSENT if message.last_trade_id is None else message.last_trade_id,
     )

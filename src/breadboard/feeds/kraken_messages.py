@@ -36,6 +36,8 @@ from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 DEPTHS: Final = (10, 25, 100, 500, 1000)
 REPUBLISHED: Final = ["r"]
 """What stands behind a level that only came back into the depth."""
+NO_TIME: Final = ("0", "0.000000")
+"""What stands for the time of a quote that there is not yet."""
 SIDES: Final = {"b": Side.BUY, "s": Side.SELL}
 SYSTEM: Final = {
     "online": StatusCode.FEED_UP,
@@ -259,9 +261,10 @@ def _trade(symbol: str, row: list[str]) -> Event:
 
 
 def _spread(symbol: str, row: list[str]) -> Event:
-    """``spread``: bid, ask, time, and since 2019 their sizes."""
+    """``spread``: bid, ask, time, and since 2019 their sizes; zeros throughout where there is no quote yet."""
     sizes = row[3:5] if len(row) >= 5 else (None, None)
-    return best(symbol, (row[0], sizes[0]), (row[1], sizes[1]), parse_seconds(row[2]), Flag(0))
+    ts_event = ABSENT if row[2] in NO_TIME else parse_seconds(row[2])
+    return best(symbol, (row[0], sizes[0]), (row[1], sizes[1]), ts_event, Flag(0))
 
 
 def _ticker(symbol: str, payload: object) -> Event:

@@ -31,8 +31,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
-from breadboard.feeds.times import parse_rfc3339
-from breadboard.model.decimals import ABSENT
+from breadboard.feeds.times import parse_rfc3339, rfc3339_or_absent
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
@@ -71,7 +70,10 @@ class _Trade(msgspec.Struct, frozen=True):
 
 
 class _Ticker(msgspec.Struct, frozen=True):
-    """``ticker``: best bid and offer, numbers; the time came in 2025."""
+    """``ticker``: best bid and offer, numbers; the time came in 2025.
+
+    A pair that has no quote yet has zeros throughout, and the time ``1970-01-01T00:00:00.000000Z``.
+    """
 
     symbol: str
     bid: Any
@@ -107,6 +109,7 @@ class KrakenV2Reader:
             *("time_out", "symbol", "snapshot", "depth", "event_trigger", "version", "system", "api_version"),
             *("connection_id", "bids", "asks", "price", "qty", "checksum", "timestamp", "side", "ord_type", "trade_id"),
             *("bid", "bid_qty", "ask", "ask_qty", "last", "volume", "vwap", "low", "high", "change", "change_pct"),
+            "trades",  # seen in tickers of 2026; what it counts is not verified
         }
     )
 
@@ -187,7 +190,7 @@ class KrakenV2Reader:
         return Meaning(events, checked=all(checks) if checks else None)
 
     def _book(self, said: _Book, begins: bool, at: At) -> Meaning:
-        symbol, ts_event = symbol_of(said.symbol), _time(said.timestamp)
+        symbol, ts_event = symbol_of(said.symbol), rfc3339_or_absent(said.timestamp)
         levels: list[Level] = []
         texts: list[str] = []
         for side, rows in ((Side.SELL, said.asks), (Side.BUY, said.bids)):
@@ -226,10 +229,6 @@ def _number(row: _Row, name: str) -> str:
     return digits_of(row[name])
 
 
-def _time(text: str | None) -> int:
-    return ABSENT if text is None else parse_rfc3339(text)
-
-
 def _trade(said: _Trade, flags: Flag) -> Event:
     size, exponent = trade_size(digits_of(said.qty))
     return Event(
@@ -249,7 +248,7 @@ def _trade(said: _Trade, flags: Flag) -> Event:
 def _quote(said: _Ticker, flags: Flag) -> Event:
     bid = digits_of(said.bid), digits_of(said.bid_qty)
     ask = digits_of(said.ask), digits_of(said.ask_qty)
-    return best(symbol_of(said.symbol), bid, ask, _time(said.timestamp), flags)
+    return best(symbol_of(said.symbol), bid, ask, rfc3339_or_absent(said.timestamp), flags)
 
 
 def _status(said: dict[str, Any]) -> Meaning:

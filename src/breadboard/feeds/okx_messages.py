@@ -39,8 +39,11 @@ BOOKS: Final = frozenset({"books", "books50-l2-tbt", "books-l2-tbt"})
 IGNORED: Final = frozenset(
     {"books5", "bbo-tbt", "trades-all", "instruments", "open-interest", "funding-rate", "price-limit", "mark-price"}
     | {"index-tickers", "estimated-price", "opt-summary", "status", "liquidation-orders", "option-trades"}
+    | {"block-tickers", "adl-warning", "books-elp", "books-elp-all", "books-rpi"}
 )
-"""Channels that are understood and make no event here."""
+"""Channels that are understood and make no event here; the last three are books with orders for retail clients."""
+CANDLES: Final = ("candle", "index-candle", "mark-price-candle")
+"""How the names of channels begin whose rows are lists of texts, and no objects."""
 NO_INSTRUMENT: Final = frozenset({"60018"})
 """Errors that refuse one subscription: no such instrument or channel."""
 UPGRADE: Final = "64008"
@@ -57,7 +60,7 @@ class _Arg(msgspec.Struct, frozen=True):
 
 
 class _Push(msgspec.Struct, frozen=True):
-    """A push of any channel."""
+    """A push of a channel that is read here."""
 
     arg: _Arg
     data: list[dict[str, Any]]
@@ -145,16 +148,16 @@ class OkxReader:
             return _event(typed(said, _Answer))
         if "arg" not in said:
             raise unknown_type(None)
+        channel = converted(said["arg"], _Arg).channel
+        if channel in IGNORED or channel.startswith(CANDLES):
+            return Meaning(ignored=channel)
         push = typed(said, _Push)
-        channel = push.arg.channel
         if channel in BOOKS:
             return self._books(push, at)
         if channel == "trades":
             return says(*(_trade(converted(row, _Trade)) for row in push.data))
         if channel == "tickers":
             return says(*(_quote(converted(row, _Ticker)) for row in push.data))
-        if channel in IGNORED or channel.startswith(("candle", "index-candle", "mark-price-candle")):
-            return Meaning(ignored=channel)
         raise unknown_type(channel)
 
     def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
@@ -163,7 +166,7 @@ class OkxReader:
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
         """Return the instrument whose book misses a refused frame; see ``readers.FrameReader``."""
-        if b'"books' not in frame or b'"event"' in frame or b'"books5"' in frame:
+        if b'"books' not in frame or b'"event"' in frame or _OTHER_BOOK.search(frame):
             return None
         named = _INSTRUMENT.search(frame)
         symbol = named.group(1).decode("ascii") if named else ""
@@ -213,6 +216,7 @@ class OkxReader:
         return compared(event, book, okx_sum(book), said.checksum, at) if said.checksum else says(event)
 
 
+_OTHER_BOOK: Final = re.compile(rb'"books(?:5"|-elp|-rpi)')
 _INSTRUMENT: Final = re.compile(rb'"instId"\s*:\s*"([!#-\[\]-~]{1,64})"')
 _NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,64})")
 

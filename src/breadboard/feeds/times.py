@@ -6,12 +6,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import inlined, kernel, plain
 
 EARLIEST_MS: Final = 946_684_800_000
 """2000-01-01. Between it and 2100 milliseconds and microseconds cannot be taken for each other, or for seconds."""
 LATEST_MS: Final = 4_102_444_800_000
 _SECOND: Final = 1_000_000_000
+_ZERO: Final = re.compile(r"(?:0001|1970)-01-01T00:00:00(?:\.0{1,9})?Z")
+"""How programs write a time that nobody set: the zero of Go's clock, or of the system's."""
 _FORM: Final = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))")
 _MONTH_DAYS: Final = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _POWERS: Final = 10 ** np.arange(10, dtype=np.int64)
@@ -125,6 +128,11 @@ def parse_rfc3339(text: str) -> int:
     if found < 0:
         raise ValueError(f"a time outside 2000 to 2099: {text[:40]!r}")
     return found + fraction
+
+
+def rfc3339_or_absent(text: str | None) -> int:
+    """Return nanoseconds as ``parse_rfc3339`` does; ABSENT for no text, and for a time that nobody set."""
+    return ABSENT if text is None or _ZERO.fullmatch(text) else parse_rfc3339(text)
 
 
 def parse_seconds(text: str) -> int:

@@ -167,6 +167,36 @@ def test_klines_are_understood_and_make_no_event() -> None:
     assert (decoded.data, decoded.ignored, len(decoded.tape)) == (2, {"kline": 2}, 0)
 
 
+ROWS = b'[{"e":"24hrMiniTicker","s":"BTCUSDT","c":"1"},{"e":"24hrMiniTicker","s":"ETHUSDT","c":"2"}]'
+
+
+@both
+@pytest.mark.parametrize("frame", [ROWS, b'{"stream":"!miniTicker@arr","data":%b}' % ROWS])
+def test_arrays_of_all_symbols_are_ignored_by_the_kind_of_their_messages(frame: bytes, fast: bool) -> None:
+    decoded, _ = decode("binance", [frame], fast=fast)
+    assert (decoded.ignored, decoded.quarantined, len(decoded.tape)) == ({"24hrMiniTicker": 1}, (), 0)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *(b"[]", b"[7]", b'[{"e":["24hrMiniTicker"]}]', ROWS.replace(b'"24hrMiniTicker","s":"E', b'"trade","s":"E')),
+        *(ROWS.replace(b"24hrMiniTicker", b"trade"), b'{"stream":"!miniTicker@arr","data":[]}'),
+    ],
+)
+def test_any_other_array_is_quarantined(frame: bytes) -> None:
+    decoded, _ = decode("binance", [frame])
+    assert "an array that is not of one kind" in decoded.quarantined[0][1]
+
+
+@both
+@pytest.mark.parametrize("frame", [PERP_TRADE, PERP_DEPTH, PERP_QUOTE])
+def test_names_of_2026_are_no_news(frame: bytes, fast: bool) -> None:
+    known = frame.replace(b'"s":', b'"st":1,"nq":"0.5","s":')
+    decoded, _ = decode("binance-usdm", [frame, known], fast=fast)
+    assert (decoded.quarantined, decoded.notes, len(decoded.tape)) == ((), {}, 2)
+
+
 def test_a_futures_record_that_is_no_trade_is_ignored() -> None:
     frame = PERP_TRADE.replace(b'"4"', b'"0"').replace(b"61804.8", b"0.0").replace(b"MARKET", b"NA")
     decoded, _ = decode("binance-usdm", [frame])

@@ -61,6 +61,12 @@ def test_the_top_of_the_book_again_and_again_is_ignored_by_name() -> None:
     assert decoded.ignored == {"order_book": 1, "detail_order_book": 1}
 
 
+def test_funding_rates_are_ignored_by_name() -> None:
+    frame = b'{"data":{"funding_rate":"0.0001"},"channel":"funding_rate_btcusd-perp","event":"funding_rate_saved"}'
+    decoded, _ = decode("bitstamp", [frame])
+    assert (decoded.ignored, decoded.quarantined) == ({"funding_rate": 1}, ())
+
+
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [

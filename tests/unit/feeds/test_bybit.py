@@ -75,6 +75,46 @@ def test_depth_one_is_the_best_bid_and_offer_and_a_missing_side_is_absent() -> N
     assert (found["size"], found["ask_size"], found["sequence"]) == ([600_000, ABSENT], [2_900_000] * 2, [5, 5])
 
 
+def change(number: int, bids: str, asks: str) -> bytes:
+    frame = (
+        f'{{"topic":"orderbook.1.BTCUSDT","ts":1672304485000,"type":"delta","data":{{"s":"BTCUSDT","b":[{bids}],'
+        f'"a":[{asks}],"u":{number},"seq":7961638725}}}}'
+    )
+    return frame.encode()
+
+
+RAISED = change(6, '["16493.50","0.5"]', "")
+MOVED = change(7, '["16493.50","0"],["16492.00","3"]', '["16610.00","2"],["16611.00","0"]')
+EMPTIED = change(8, "", '["16610.00","0"]')
+
+
+def test_a_delta_of_depth_one_changes_the_sides_it_has_and_leaves_the_other() -> None:
+    found = rows(QUOTE, RAISED, MOVED, EMPTIED, change(9, '["16000","0"]', '["16612","1"]'))
+    assert found["kind"] == [EventKind.QUOTE] * 5
+    assert [price_text(price) for price in found["price"]] == ["16493.5"] * 2 + ["16492"] * 3
+    assert [size_text(size) for size in found["size"]] == ["0.006", "0.5", "3", "3", "3"]
+    assert found["ask_price"] == [16611_000_000_000, 16611_000_000_000, 16610_000_000_000, ABSENT, 16612_000_000_000]
+    assert found["ask_size"] == [2_900_000, 2_900_000, 200_000_000, ABSENT, 100_000_000]
+    assert found["sequence"] == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize("before", [(), (QUOTE,), (QUOTE, RAISED[:-9]), (QUOTE, change(6, '["-1","1"]', ""))])
+def test_a_delta_of_depth_one_that_does_not_follow_is_no_quote_until_the_next_snapshot(before: tuple[bytes]) -> None:
+    decoded, _ = decode("bybit", [*before, MOVED, EMPTIED, QUOTE, RAISED])
+    assert decoded.ignored == {"orderbook.1 without its snapshot": 2}
+    assert content(decoded.tape)["sequence"] == [5] * len(before[:1]) + [5, 6]
+
+
+def test_quotes_are_forgotten_with_the_connection_and_survive_a_restart() -> None:
+    first, again = BybitReader(), BybitReader()
+    first.read(QUOTE, At(0, 1, 0))
+    again.restore(first.snapshot())
+    assert again.read(RAISED, At(0, 1, 0)) == first.read(RAISED, At(0, 1, 0))
+    assert again.snapshot() == first.snapshot()
+    assert again.read(MOVED, At(0, 2, 0)).ignored == "orderbook.1 without its snapshot"
+    assert [event.sequence for event in first.read(MOVED, At(0, 1, 0)).events] == [7]
+
+
 def test_spot_numbers_its_trades_and_derivatives_name_them() -> None:
     decoded, _ = decode("bybit", [SPOT_TRADE, TRADE])
     found = content(decoded.tape)
@@ -109,14 +149,16 @@ def test_conversation_is_control_and_a_refusal_names_its_symbol_on_the_tape() ->
 
 
 def test_topics_without_events_here_are_ignored_by_name() -> None:
-    decoded, _ = decode("bybit", [TICKER, TICKER.replace(b"tickers", b"orderbook.rpi")])
-    assert (decoded.ignored, decoded.quarantined) == ({"tickers": 1, "orderbook.rpi": 1}, ())
+    status = b'{"topic":"system.status","ts":1751858399649,"data":[{"id":"4d95b2a0","state":"completed"}]}'
+    decoded, _ = decode("bybit", [TICKER, TICKER.replace(b"tickers", b"orderbook.rpi"), status])
+    assert (decoded.ignored, decoded.quarantined) == ({"tickers": 1, "orderbook.rpi": 1, "system.status": 1}, ())
 
 
 @pytest.mark.parametrize(
     ("frame", "reason"),
     [
         (b'{"topic":"gossip.BTCUSDT"}', "unknown message type 'gossip.BTCUSDT'"),
+        (b'{"topic":"system.statuses"}', "unknown message type 'system.statuses'"),
         (b'{"topic":7}', "unknown message type '7'"),
         (b"{}", "a message without a type"),
         (BOOK.replace(b'"u":18521288,', b""), "Book: Object missing required field `u` - at `$.data`"),
@@ -124,7 +166,7 @@ def test_topics_without_events_here_are_ignored_by_name() -> None:
         (BOOK.replace(b'"16493.50"', b"16493.50"), "Book: Expected `str`, got `float` - at `$.data.b[0][0]`"),
         (BOOK.replace(b'"snapshot"', b'"partial"'), "Book: Invalid enum value 'partial' - at `$.type`"),
         (BOOK.replace(b'"s":"BTCUSDT"', b'"s":"ETHUSDT"'), "the book of 'ETHUSDT' under the topic"),
-        (QUOTE.replace(b"snapshot", b"delta"), "a delta of depth 1, where the venue sends snapshots only"),
+        (QUOTE.replace(b'"0.006"]]', b'"0.006"],["16493.00","1"]]'), "2 levels on a side of a book of depth 1"),
         (SPOT_TRADE.replace(b'"0.141158"', b'"0"'), "a trade of size 0"),
         (SPOT_TRADE.replace(b"16578.50", b"-1"), "an impossible price: -1"),
         (SPOT_TRADE.replace(b'"Buy"', b'"BUY"'), "Prints: Invalid enum value 'BUY' - at `$.data[0].S`"),

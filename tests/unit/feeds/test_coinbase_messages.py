@@ -72,6 +72,29 @@ def test_a_heartbeat_is_a_status_that_knows_the_last_trade(fast: bool) -> None:
     assert (row["trade_id"], row["sequence"], row["ts_event"]) == (20, 90, 1_618_677_848_000_001_000)
 
 
+ZERO = b"0001-01-01T00:00:00.000000Z"
+
+
+@both
+def test_a_change_without_a_time_is_applied_and_costs_no_book(fast: bool) -> None:
+    update = L2_UPDATE.replace(b"2021-04-17T16:44:07.859760Z", ZERO)
+    decoded, _ = decode("coinbase", [L2_SNAPSHOT, L2_UPDATE, update, L2_UPDATE], fast=fast)
+    rows = content(decoded.tape)
+    assert (decoded.quarantined, decoded.data) == ((), 4)
+    assert rows["kind"] == [EventKind.BOOK_SNAPSHOT, *[EventKind.BOOK_DELTA] * 3]
+    assert rows["ts_event"] == [ABSENT, 1_618_677_847_859_760_000, ABSENT, 1_618_677_847_859_760_000]
+    assert rows["level_price"][4:6] == [14_802_400_000, 14_700_000_000]
+    assert rows["level_size"][4:6] == [0, 300_000_000]
+
+
+@both
+def test_a_quote_and_a_heartbeat_without_a_time_are_told_and_a_trade_is_refused(fast: bool) -> None:
+    assert one(TICKER.replace(b"2021-04-17T16:43:30.244075Z", ZERO), fast=fast)["ts_event"] == ABSENT
+    assert one(HEARTBEAT.replace(b"2021-04-17T16:44:08.000001Z", ZERO), fast=fast)["ts_event"] == ABSENT
+    decoded, _ = decode("coinbase", [MATCH.replace(b"2021-04-17T16:43:30.244075Z", ZERO)], fast=fast)
+    assert "time outside" in decoded.quarantined[0][1]
+
+
 def test_an_error_is_conversation_and_on_the_tape() -> None:
     decoded, _ = decode("coinbase", [b'{"type":"error","message":"Failed to subscribe","reason":"level2"}'])
     assert (decoded.control, decoded.data) == (1, 0)

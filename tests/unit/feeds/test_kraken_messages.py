@@ -52,6 +52,17 @@ def test_v1_quotes_are_the_spread_with_its_time_or_the_ticker_without() -> None:
     ]
 
 
+def test_a_pair_without_a_quote_yet_has_neither_sides_nor_a_time() -> None:
+    v1 = b'[545,["0.000000000","0.000000000","0.000000","0.00000000","0.00000000"],"spread","LINK/ETH"]'
+    v2 = (
+        b'{"channel":"ticker","type":"update","data":[{"symbol":"ANETx/USD","bid":0,"bid_qty":0,"ask":0,"ask_qty":0,'
+        b'"timestamp":"1970-01-01T00:00:00.000000Z"}]}'
+    )
+    nothing = {"bid": None, "bid_size": None, "ask": None, "ask_size": None}
+    for venue, frame, symbol in ((V1, v1, "LINK/ETH"), (V2, v2, "ANETx/USD")):
+        assert told(venue, frame) == [{"kind": "quote", "symbol": symbol, "ts_event": None, "sequence": None} | nothing]
+
+
 def test_v1_a_message_of_two_objects_is_one_event_with_the_time_of_what_changed() -> None:
     (event,) = told(V1, kraken.SNAPSHOT, kraken.UPDATE)
     assert event["kind"] == "book_delta"
@@ -120,6 +131,11 @@ def test_v2_a_quote_has_the_digits_of_the_wire_and_a_time_where_there_is_one() -
     assert (older["ts_event"], older["flags"]) == (None, ["snapshot"])
 
 
+def test_v2_the_count_of_trades_in_a_ticker_of_2026_is_no_news() -> None:
+    decoded, _ = decode(V2, [kraken_v2.TICKER.replace(b'"vwap"', b'"trades":7,"vwap"')])
+    assert (decoded.quarantined, decoded.notes, decoded.tape.kind.tolist()) == ((), {}, [EventKind.QUOTE])
+
+
 @pytest.mark.parametrize("number", ["0.10000000000000000555", "1E-7", "0.30000000000000004", "12345678901234567.5"])
 def test_v2_no_number_goes_through_a_float(number: str) -> None:
     frame = kraken_v2.TRADES.replace(b"0.00010000", number.encode())
@@ -168,6 +184,8 @@ def test_v2_the_depth_is_what_the_answer_said_else_what_the_snapshot_fits() -> N
         (V1, b'[1,[["1.0","0","1618678150.1","b","m",""]],"trade","A/B"]', "size 0"),
         (V1, b'[1,[["1.0","2","1618678150.1","x","m",""]],"trade","A/B"]', "unknown side"),
         (V1, b'[1,[["1.0","2","yesterday","b","m",""]],"trade","A/B"]', "not a time"),
+        (V1, b'[1,["1.0","2.0",".","1.0","1.0"],"spread","A/B"]', "not a time"),
+        (V1, b'[1,["1.0","2.0","0.1","1.0","1.0"],"spread","A/B"]', "outside 2000 to 2100"),
         (V1, b'[1,{"as":[]},"book-10","A/B"]', "two sides"),
         (V1, b'[1,{"as":[],"bs":[],"a":[["1","1","1618678150.1"]]},"book-10","A/B"]', "two sides"),
         (V1, b'[1,{"a":[["1","1"]]},"book-10","A/B"]', "a level of 2"),

@@ -99,6 +99,22 @@ def test_the_recorded_books_of_2022_live_without_numbers() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "channel",
+    ["candle1m", "index-candle1H", "mark-price-candle1D", "block-tickers", "adl-warning", "books-elp", "books-rpi"],
+)
+def test_channels_without_events_are_ignored_by_name_whatever_form_their_rows_have(channel: str) -> None:
+    frame = f'{{"arg":{{"channel":"{channel}","instId":"USDC-USDT"}},"data":[["1685221620000","0.9981","0"]]}}'.encode()
+    decoded, _ = decode("okx", [frame])
+    assert (decoded.ignored, decoded.quarantined, len(decoded.tape)) == ({channel: 1}, (), 0)
+
+
+def test_a_cut_off_book_costs_that_book_and_one_of_another_channel_costs_none() -> None:
+    cut = okx.UPDATE[:-9]
+    lost = [cut.replace(b'"books"', b'"%b"' % name) for name in (b"books", b"books-l2-tbt", b"books5", b"books-elp")]
+    assert [OkxReader().lost_book(frame, AT) for frame in lost] == ["BTC-USDT", "BTC-USDT", None, None]
+
+
 def test_refusals_errors_and_notices_are_told() -> None:
     (refused,) = told(okx.REFUSED)
     assert (refused["code"], refused["symbol"]) == ("refused", "BTC-NIX")

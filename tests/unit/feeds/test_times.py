@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breadboard.feeds.times import parse_epoch, parse_rfc3339, time_at
+from breadboard.feeds.times import parse_epoch, parse_rfc3339, rfc3339_or_absent, time_at
+from breadboard.model.decimals import ABSENT
 
 
 def compiled(text: str) -> int:
@@ -65,3 +66,19 @@ def test_milliseconds_and_microseconds_are_told_apart_and_the_rest_is_refused() 
     for impossible in (0, 1_723_161_255, 1_723_161_255_342_123_456, 10**30, 4_102_444_800_000):
         with pytest.raises(ValueError, match=str(impossible)):
             parse_epoch(impossible)
+
+
+@pytest.mark.parametrize(
+    "text", [None, "0001-01-01T00:00:00.000000Z", "0001-01-01T00:00:00Z", "1970-01-01T00:00:00.0Z"]
+)
+def test_a_time_that_nobody_set_is_absent(text: str | None) -> None:
+    assert rfc3339_or_absent(text) == ABSENT
+
+
+@pytest.mark.parametrize(
+    "text", ["1970-01-01T00:00:00.000001Z", "0001-01-02T00:00:00Z", "1969-12-31T00:00:00Z", "", "Z"]
+)
+def test_any_other_impossible_time_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="time"):
+        rfc3339_or_absent(text)
+    assert rfc3339_or_absent("2021-04-17T00:00:00Z") == parse_rfc3339("2021-04-17T00:00:00Z")
