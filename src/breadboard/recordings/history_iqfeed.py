@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from breadboard.errors import UsageError
+from breadboard.recordings.lines import printed
 from breadboard.recordings.rows import read_rows
 
 ROWS: Final = 5_000
@@ -67,7 +68,7 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
         if stamp and before and stamp[:digits] < before[:digits]:
             raise UsageError(
                 f"{path} goes back in time, from {before.decode('latin-1')} to {stamp.decode('latin-1')}",
-                hint="ask IQFeed for the oldest first (direction 1), or: tac FILE > oldest-first",
+                hint=f"{printed(path)} | tac > oldest-first   # or ask IQFeed for the oldest first (direction 1)",
             )
         began = began if rows else stamp or began
         newest = stamp or newest
@@ -76,7 +77,7 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
             yield tag, b"\n".join(rows)
             rows = []
     if not newest:
-        raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"head {path}")
+        raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"{printed(path)} | head")
     if any(_stamp(row) for row in rows):  # not for the line alone that ends an answer
         yield tag, b"\n".join(rows)
 

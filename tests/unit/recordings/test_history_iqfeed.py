@@ -1,6 +1,8 @@
 """Files of IQFeed's lookup answers, however they are packed, as documents."""
 
 import gzip
+import shutil
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from zipfile import ZipFile
@@ -138,6 +140,21 @@ def test_what_is_no_history_is_a_sentence_with_a_hint(tmp_path: Path, text: str,
         with pytest.raises(UsageError, match=words) as error:
             list(read_ticks(path, "XYZ"))
         assert error.value.hint
+
+
+def test_the_hint_turns_a_file_round_as_it_is_packed(tmp_path: Path) -> None:
+    """``tac`` of a zip or a gzip gave garbage."""
+    later, sooner = TICK, TICK.replace("11-24", "11-23")
+    (tmp_path / "a file").mkdir()
+    for path in packed(tmp_path / "a file", f"{later}\n{sooner}\n"):
+        with pytest.raises(UsageError, match="goes back in time") as error:
+            list(read_ticks(path, "XYZ"))
+        command, _, _ = error.value.hint.partition("   #")
+        if shutil.which(command.partition(" ")[0]) is None:
+            assert command.startswith("unzip"), "not on every machine"
+            continue
+        subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, timeout=30)
+        assert (tmp_path / "oldest-first").read_text() == f"{sooner}\n{later}\n"
 
 
 def test_a_damaged_zip_and_no_file_are_sentences(tmp_path: Path) -> None:
