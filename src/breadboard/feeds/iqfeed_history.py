@@ -9,7 +9,7 @@ from math import gcd
 from typing import Final
 
 from breadboard.feeds.conditions import IQFEED, flags_of
-from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_clock, parse_day
+from breadboard.feeds.eastern import DAY_NS, SECOND, day_number, eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, error_of, fields_of
 from breadboard.feeds.readers import At
@@ -19,6 +19,7 @@ from breadboard.model.kinds import EventKind, Side
 
 MOST_ROWS: Final = 65_535
 _DAY_S: Final = DAY_NS // SECOND
+_WEEK_S: Final = 7 * _DAY_S
 UNCOUNTED: Final = {basis: IQFEED.uncounted(frozenset(basis)) for basis in "CEO"}
 """By basis; what is S is no print."""
 _BASES: Final = {"C": "last qualified", "E": "extended hours", "O": "other"}
@@ -145,11 +146,13 @@ def _bar(name: str, interval: int, row: list[str], shift: int) -> VendorBar:
     daily = interval >= _DAY_S
     if len(row) < (6 if daily else 7):
         raise Refused(f"a bar of {len(row)} fields")
+    if not daily and len(row[0]) == 10:
+        raise Refused(f"a bar of {interval} s with the stamp of a day, {row[0]!r}")
     volume, exponent = size(row[5] if daily else row[6])
     return VendorBar(
         symbol=name,
         interval_s=interval,
-        ts_open=_stamp(row[0]) - (0 if daily else shift),
+        ts_open=_monday(row[0]) if interval == _WEEK_S else _stamp(row[0]) - (0 if daily else shift),
         high=price(row[1]),
         low=price(row[2]),
         open=price(row[3]),
@@ -171,6 +174,16 @@ def _spacing(rows: list[list[str]]) -> int:
     if apart < 1:
         raise Refused("bars of which neither the request nor their spacing tells the interval")
     return apart
+
+
+def _monday(text: str) -> int:
+    """Return ns UTC of the Monday, in New York, on which a week began.
+
+    IQFeed stamps a week with the last day in it that was traded on (of Good Friday's with the Thursday, of one that is
+    not over with its latest day): the days of 2021-03-22 to 03-26 add up to the weekly row 2021-03-26.
+    """
+    number = parse_day(text[:10]).number
+    return eastern_ns(day_number(number - (number + 3) % 7), 0, 0)  # day 0, 1970-01-01, was a Thursday
 
 
 def _stamp(text: str) -> int:

@@ -2,7 +2,8 @@
 
 It knows a venue only as a ``Dialect``: which keys mean what, and which messages are made of them. It accepts plain
 messages exactly (strict JSON, every key once, right types, numbers that fit) and answers -1 for everything else:
-escapes, other alphabets, nesting, prices of zero, unknown types. Those frames go to the venue's reference reader.
+escapes, other alphabets, nesting under known keys, prices of zero, unknown types. Those frames go to the venue's
+reference reader.
 """
 
 from typing import Final
@@ -38,7 +39,7 @@ _INSTRUMENT, _TS_EVENT, _SEQUENCE, _FIRST, _PREV, _BEGIN, _END = (
     )
 )
 _DATA: Final = int(RecordKind.DATA)
-_MOST_UNKNOWN: Final = 8
+_MOST_UNKNOWN: Final = 16
 _UNKNOWN: Final = NOTES + Trace.SIZE
 SCRATCH: Final = _UNKNOWN + 2 * _MOST_UNKNOWN
 """Words of working memory that ``read_frames`` needs: a note, a trace of where its values are, unknown keys."""

@@ -42,6 +42,7 @@ from breadboard.feeds.json_tokens import (
     text_end,
     whole_number,
 )
+from breadboard.feeds.json_unknown import KEYS, LONGEST_NUMBER, unknown_end
 from breadboard.feeds.times import epoch_ns, time_at
 from breadboard.feeds.words import WIDTH, SymbolTable, find_word, symbol_place
 from breadboard.model.kernels import inlined
@@ -56,10 +57,10 @@ WORD: Final = SEEN + 7
 """The type, as a place among the dialect's type words."""
 FORM: Final = SEEN + 8
 """Which unknown keys it has."""
-NOTES: Final = SEEN + 9
+_INNER_KEYS: Final = SEEN + 9
+"""From here on room for the keys inside of a value that nobody knows."""
+NOTES: Final = _INNER_KEYS + KEYS
 """Words that a note takes."""
-_LONGEST_NUMBER: Final = 4000
-"""Bytes; one of thousands of digits is the reference reader's to refuse."""
 
 
 @inlined
@@ -117,7 +118,7 @@ def _number_value(
         note[key] = epoch_ns(number) if meaning == EPOCH else number
         return i, bool(note[key] >= 0)
     i = number_end(buffer, begin, end)  # a fraction or a long one: right only where nobody reads it
-    return i, meaning == SKIP and 0 <= i <= begin + _LONGEST_NUMBER
+    return i, meaning == SKIP and 0 <= i <= begin + LONGEST_NUMBER
 
 
 @inlined
@@ -132,7 +133,7 @@ def read_value(
     count: int,
     note: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Read a member's value from its first byte on (``key`` -1: any scalar); return the place after it and the levels.
+    """Read a member's value from its first byte on (``key`` -1: any value); return the place after it and the levels.
 
     The place is -1 where the reference reader must look at the frame.
     """
@@ -152,12 +153,13 @@ def read_value(
     elif byte == LIST and key >= 0 and dialect.meaning[4 * key + ARRAY] >= BIDS:
         json_type = ARRAY
         i, count = read_levels(buffer, begin, end, dialect.meaning[4 * key + ARRAY], levels, count)
+    elif key < 0:
+        i = unknown_end(buffer, begin, end, note, _INNER_KEYS)
     else:
         json_type = TRUTH
         truth, i = read_truth(buffer, begin, end)  # -1 also for an object, null, and a list nobody asked for
-        if key >= 0:
-            ok = dialect.meaning[4 * key + TRUTH] != REFUSE
-            note[key] = 1 + truth
+        ok = dialect.meaning[4 * key + TRUTH] != REFUSE
+        note[key] = 1 + truth
     if key >= 0:
         note[SEEN + json_type] |= np.int64(1) << key
     return (i if ok else -1), count

@@ -25,7 +25,7 @@ _SYMBOL: Final = re.compile(r"[?&]symbol=([^&]+)")
 
 def read(path: Path) -> tuple[tuple[str, ...], Iterator[Item]]:
     """Return the symbols that the first connection's URL names (none if it names none) and what happened, in order."""
-    items = read_items(path, parse)
+    items = read_items(path, parse, other="hftbacktest")
     first = next(items, None)
     if first is None:
         return (), items

@@ -20,7 +20,7 @@ _SYMBOL: Final = re.compile(rb'"symbol"\s*:\s*"([^"]+)"')
 
 def read(path: Path) -> tuple[tuple[str, ...], Iterator[Item]]:
     """Return the symbols of a recording's streams (of its first items) and what happened, in order."""
-    items = read_items(path, parse)
+    items = read_items(path, parse, other="cryptofeed")
     ahead = list(islice(items, PEEK))
     symbols = dict.fromkeys(
         match.group(1).decode("utf-8", "replace").upper()

@@ -8,15 +8,29 @@ from collections.abc import Iterator
 from datetime import datetime
 from math import gcd
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from breadboard.errors import UsageError
+from breadboard.recordings.lines import printed
 from breadboard.recordings.rows import read_rows
 
 ROWS: Final = 5_000
 """Of a document; one holds 65,535 events at most."""
 Document = tuple[str, bytes]
 """Tag, body."""
+_DAY_S: Final = 86_400
+_WEEK_S: Final = 7 * _DAY_S
+
+
+class _Spacing(NamedTuple):
+    """How the stamps of a file lie, each beside the one before; the same stamp again does not count."""
+
+    seconds: int
+    """All distances are multiples of it; 0 where there is none."""
+    in_one_week: bool
+    """Some two lie between a Monday and the next: then they are no weeks."""
+    in_one_month: bool
+    steps: int
 
 
 def read_ticks(path: Path, symbol: str, interval: int | None = None) -> Iterator[Document]:
@@ -35,9 +49,12 @@ def read_bars(
 
     Without ``interval`` (seconds) it is found from the stamps of the whole file: a last document of a few rows may not
     tell, or tell wrong. ``stamped_at_end`` is for answers to requests that did not ask for the label at the beginning
-    of a bar. Raises UsageError likewise.
+    of a bar. Raises UsageError likewise, and where the rows are weeks or months and the interval is another.
     """
-    interval = interval or _spacing(path)
+    if interval is None:
+        interval = _found(path)
+    elif interval > _DAY_S:
+        _check_weeks(path, interval)
     return _documents(f"bars:{symbol}:{interval or ''}{'e' if stamped_at_end else ''}", path)
 
 
@@ -51,7 +68,7 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
         if stamp and before and stamp[:digits] < before[:digits]:
             raise UsageError(
                 f"{path} goes back in time, from {before.decode('latin-1')} to {stamp.decode('latin-1')}",
-                hint="ask IQFeed for the oldest first (direction 1), or: tac FILE > oldest-first",
+                hint=f"{printed(path)} | tac > oldest-first   # or ask IQFeed for the oldest first (direction 1)",
             )
         began = began if rows else stamp or began
         newest = stamp or newest
@@ -60,24 +77,72 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
             yield tag, b"\n".join(rows)
             rows = []
     if not newest:
-        raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"head {path}")
+        raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"{printed(path)} | head")
     if any(_stamp(row) for row in rows):  # not for the line alone that ends an answer
         yield tag, b"\n".join(rows)
 
 
-def _spacing(path: Path) -> int | None:
-    """Return the seconds that the stamps of a file are multiples of; None where they are dates, or tell nothing."""
-    apart, before = 0, None
+def _found(path: Path) -> int | None:
+    """Return the interval that the stamps of a file tell, in seconds; None where there is one row alone.
+
+    Days, weeks (HWX) and months (HMX) come in rows of the same fields, stamped with dates. Days that somebody traded on
+    have some two in one week, however many holidays and halts lie between the others. Raises UsageError for others.
+    """
+    apart = _spacing(path)
+    if apart.seconds % _DAY_S or not apart.steps:
+        return apart.seconds or None
+    if not apart.in_one_week:
+        raise UsageError(
+            f"no two rows of {path} lie in one week: they are weeks or months rather than days",
+            hint="--interval 1wk   # or 1d, where each is a day; months make no bars",
+        )
+    return _DAY_S
+
+
+def _check_weeks(path: Path, interval: int) -> None:
+    """Raise UsageError where ``interval``, more than a day, is not a week, or the rows of a file are no weeks."""
+    if interval != _WEEK_S:
+        raise UsageError(
+            f"IQFeed has bars of a day and of a week, not of {interval} s",
+            hint="--interval 1wk   # or 1d; months make no bars",
+        )
+    apart = _spacing(path)
+    if apart.in_one_week:
+        raise UsageError(
+            f"rows of {path} lie in one week, and --interval says that each is a week", hint="--interval 1d"
+        )
+    if apart.steps > 1 and not apart.in_one_month:
+        raise UsageError(
+            f"no two rows of {path} lie in one month: they are months, which make no bars",
+            hint="ask IQFeed for weeks (HWX) or days (HDX)",
+        )
+
+
+def _spacing(path: Path) -> _Spacing:
+    """Return how the stamps of a file lie."""
+    seconds, steps, in_one_week, in_one_month = 0, 0, False, False
+    before: datetime | None = None
     for row in _rows(path):
-        stamp = _stamp(row)
-        try:
-            at = datetime.fromisoformat(stamp[:19].decode("latin-1")) if len(stamp) >= 19 else None
-        except ValueError:
-            at = None  # the feed will say why
-        if at is not None and before is not None:
-            apart = gcd(apart, int((at - before).total_seconds()))
+        at = _moment(_stamp(row))
+        if at is not None and before is not None and at != before:
+            seconds, steps = gcd(seconds, int((at - before).total_seconds())), steps + 1
+            in_one_week = in_one_week or _week(at) == _week(before)
+            in_one_month = in_one_month or (at.year, at.month) == (before.year, before.month)
         before = at or before
-    return apart or None
+    return _Spacing(seconds, in_one_week, in_one_month, steps)
+
+
+def _moment(stamp: bytes) -> datetime | None:
+    """Return the time of a stamp to the second; None for one that the feed will refuse, saying why."""
+    try:
+        return datetime.fromisoformat(stamp[:19].decode("latin-1")).replace(tzinfo=None)
+    except ValueError:
+        return None
+
+
+def _week(at: datetime) -> int:
+    """Return the number of its week, from Monday to Sunday; day 1 of ``toordinal`` is a Monday."""
+    return (at.toordinal() - 1) // 7
 
 
 def _rows(path: Path) -> Iterator[bytes]:

@@ -1,10 +1,12 @@
 """What all recordings have in common: lines of bytes, read as they come, and stamped items made of them."""
 
 import gzip
+import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Final, NamedTuple, cast
+from zipfile import is_zipfile
 
 import msgspec
 
@@ -37,6 +39,20 @@ Parse = Callable[[bytes], "Item | None"]
 """Reads a line that is not blank; None for one that holds nothing received. Raises Malformed."""
 
 
+def is_gzip(path: Path) -> bool:
+    """Tell whether a file begins as a gzip does (RFC 1952, 2.3.1)."""
+    with path.open("rb") as probe:
+        return probe.read(2) == b"\x1f\x8b"
+
+
+def printed(path: Path) -> str:
+    """Return the command of a shell that prints what a file holds, whether it is packed or not: for hints."""
+    name = shlex.quote(str(path))
+    if is_zipfile(path):
+        return f"unzip -p {name}"
+    return f"gzip -dc {name}" if is_gzip(path) else f"cat {name}"
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines left out.
 
@@ -47,8 +63,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise UsageError(f"{path} is not a file", hint=f"ls -ld {path}")
     number = 0
     try:
-        with path.open("rb") as probe:
-            packed = probe.read(2) == b"\x1f\x8b"
+        packed = is_gzip(path)
         file = cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))  # noqa: SIM115 - closed by the next line
         with file:
             for number, line in enumerate(_bounded(file, path), 1):
@@ -75,8 +90,8 @@ def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
         yield line.strip(b"\r\n")
 
 
-def read_items(path: Path, parse: Parse) -> Iterator[Item]:
-    """Yield what the lines of a file say, in their order.
+def read_items(path: Path, parse: Parse, other: str) -> Iterator[Item]:
+    """Yield what the lines of a file say, in their order; ``other`` is the format that it may be of instead.
 
     Raises UsageError where the first line is not of the format: it is another kind of file. A later line that is not
     becomes a QUARANTINE item under the stamp before it, and the rest goes on.
@@ -89,7 +104,7 @@ def read_items(path: Path, parse: Parse) -> Iterator[Item]:
             if stamp == 0:
                 raise UsageError(
                     f"{path}, line {number}: expected {error}, found {line[:60]!r}",
-                    hint="--format hftbacktest   # or cryptofeed, or breadboard for a data directory of ours",
+                    hint=f"{printed(path)} | sed -n {number}p   # or --format {other}, where it is that",
                 ) from None
             yield Item(stamp, RecordKind.QUARANTINE, line)
             continue

@@ -1,5 +1,8 @@
 """Requests to the lookup port, rows of answers, and streamed bars."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -108,7 +111,28 @@ def test_vendor_bars_come_high_low_open_close_and_are_stamped_as_they_were_asked
             IqfeedReader().read_document(DocumentHead(tag, "", 200), row, AT)
 
 
-@given(st.sampled_from(["ticks:XYZ", "bars:XYZ:5", "bars:XYZ:", "bars:XYZ:86400"]), st.data())
+def test_a_week_begins_on_its_monday_and_is_stamped_with_its_last_day() -> None:
+    """Of Good Friday's that is the Thursday; of the week that is not over, its latest day."""
+    stamps = ("2021-01-08", "2021-03-12", "2021-03-19", "2021-03-26", "2021-04-01", "2021-04-05", "2021-04-09 00:00:00")
+    body = "".join(f"{stamp},10.9,10.1,10.2,10.8,5000,0,\n" for stamp in stamps).encode()
+    for tag in ("bars:XYZ:604800", "bars:XYZ:604800e"):
+        bars = IqfeedReader().read_document(DocumentHead(tag, "", 200), body, AT).bars
+        mondays = [datetime.fromtimestamp(bar.ts_open // 10**9, ZoneInfo("America/New_York")) for bar in bars]
+        assert [f"{monday:%a %m-%d %H:%M:%S}" for monday in mondays] == [
+            *("Mon 01-04 00:00:00", "Mon 03-08 00:00:00", "Mon 03-15 00:00:00", "Mon 03-22 00:00:00"),
+            *("Mon 03-29 00:00:00", "Mon 04-05 00:00:00", "Mon 04-05 00:00:00"),
+        ]
+        assert {(bar.interval_s, bar.volume) for bar in bars} == {(604_800, 5000 * 10**8)}
+
+
+def test_a_date_alone_is_no_bar_of_a_minute() -> None:
+    """Its seventh field, of a minute the volume, is of a day the open interest."""
+    row = b"2026-11-24,10.9,10.1,10.2,10.8,5000,700,\n"
+    meaning = IqfeedReader().read_document(DocumentHead("bars:XYZ:60", "", 200), row, AT)
+    assert (meaning.bars, meaning.refused) == ((), "row 1: a bar of 60 s with the stamp of a day, '2026-11-24'")
+
+
+@given(st.sampled_from(["ticks:XYZ", "bars:XYZ:5", "bars:XYZ:", "bars:XYZ:86400", "bars:XYZ:604800"]), st.data())
 def test_documents_of_any_bytes_are_read_or_refused(tag: str, data: st.DataObject) -> None:
     pieces = st.sampled_from(
         [TICK.encode(), b"2026-11-24", b"\n", b",", b"E,", b"LH,", b"!ENDMSG!,", b"10.5", *SAMPLE.frames]

@@ -1,6 +1,8 @@
 """Files of IQFeed's lookup answers, however they are packed, as documents."""
 
 import gzip
+import shutil
+import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
 from zipfile import ZipFile
@@ -46,6 +48,62 @@ def test_the_tag_of_bars_tells_their_interval_where_it_is_known(tmp_path: Path) 
     assert [tag for tag, _ in read_bars(path, "XYZ", 5, stamped_at_end=True)] == ["bars:XYZ:5e"]
 
 
+def dated(folder: Path, dates: str) -> Path:
+    """Rows of days, weeks or months, which tell no more of their length than their dates do."""
+    path = folder / "dated.csv"
+    path.write_text("".join(f"{day},10.9,10.1,10.2,10.8,5000,0,\n" for day in dates.split(";")))
+    return path
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        "2021-03-12;2021-03-19;2021-03-26;2021-04-01;2021-04-09",  # Good Friday's ends on Thursday
+        "2021-01-29;2021-02-26;2021-03-31;2021-04-30",
+        "2021-03-19;2021-03-26;2021-03-29",  # the last of them is not over
+        "2021-03-19 00:00:00;2021-03-26 00:00:00",
+    ],
+)
+def test_weeks_and_months_are_not_taken_for_days(tmp_path: Path, dates: str) -> None:
+    with pytest.raises(UsageError, match=r"no two rows of \S+ lie in one week") as error:
+        read_bars(dated(tmp_path, dates), "XYZ")
+    assert "--interval 1wk" in error.value.hint
+    said = [tag for tag, _ in read_bars(dated(tmp_path, dates), "XYZ", 86_400)]
+    assert said == ["bars:XYZ:86400"], "who says so knows"
+
+
+@pytest.mark.parametrize(
+    ("dates", "tag"),
+    [
+        ("2021-03-25;2021-03-26", "bars:XYZ:86400"),
+        ("2020-09-11;2021-01-08;2021-03-25;2021-03-26;2021-05-07", "bars:XYZ:86400"),  # halts, long ones
+        ("2021-03-25 00:00:00;2021-03-26 00:00:00", "bars:XYZ:86400"),
+        ("2021-03-26", "bars:XYZ:"),  # one row tells nothing; the feed takes it for a day
+    ],
+)
+def test_days_are_found_however_far_apart_some_of_them_are(tmp_path: Path, dates: str, tag: str) -> None:
+    assert [tag for tag, _ in read_bars(dated(tmp_path, dates), "XYZ")] == [tag]
+
+
+@pytest.mark.parametrize(
+    ("dates", "interval", "words"),
+    [
+        ("2021-03-25;2021-03-26", 604_800, "rows of .* lie in one week"),
+        ("2021-01-29;2021-02-26;2021-03-31", 604_800, "they are months, which make no bars"),
+        ("2021-01-29;2021-02-26;2021-03-31", 2_592_000, "IQFeed has bars of a day and of a week, not of 2592000 s"),
+    ],
+)
+def test_rows_that_are_no_weeks_are_refused_as_weeks(tmp_path: Path, dates: str, interval: int, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as error:
+        read_bars(dated(tmp_path, dates), "XYZ", interval)
+    assert error.value.hint
+
+
+def test_weeks_are_taken_where_the_user_says_that_they_are(tmp_path: Path) -> None:
+    for dates in ("2021-03-19;2021-03-26;2021-04-01", "2021-03-26;2021-04-01", "2021-03-26"):
+        assert [tag for tag, _ in read_bars(dated(tmp_path, dates), "XYZ", 604_800)] == ["bars:XYZ:604800"]
+
+
 @pytest.mark.parametrize("rest", [0, 1, 3])
 def test_all_bars_of_a_file_have_its_interval_also_those_few_at_its_end(tmp_path: Path, rest: int) -> None:
     seconds = [5 * at for at in range(ROWS)] + [5 * ROWS + 10 * at for at in range(rest)]
@@ -82,6 +140,21 @@ def test_what_is_no_history_is_a_sentence_with_a_hint(tmp_path: Path, text: str,
         with pytest.raises(UsageError, match=words) as error:
             list(read_ticks(path, "XYZ"))
         assert error.value.hint
+
+
+def test_the_hint_turns_a_file_round_as_it_is_packed(tmp_path: Path) -> None:
+    """``tac`` of a zip or a gzip gave garbage."""
+    later, sooner = TICK, TICK.replace("11-24", "11-23")
+    (tmp_path / "a file").mkdir()
+    for path in packed(tmp_path / "a file", f"{later}\n{sooner}\n"):
+        with pytest.raises(UsageError, match="goes back in time") as error:
+            list(read_ticks(path, "XYZ"))
+        command, _, _ = error.value.hint.partition("   #")
+        if shutil.which(command.partition(" ")[0]) is None:
+            assert command.startswith("unzip"), "not on every machine"
+            continue
+        subprocess.run(["/bin/sh", "-c", command], cwd=tmp_path, check=True, timeout=30)
+        assert (tmp_path / "oldest-first").read_text() == f"{sooner}\n{later}\n"
 
 
 def test_a_damaged_zip_and_no_file_are_sentences(tmp_path: Path) -> None:

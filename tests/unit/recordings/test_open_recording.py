@@ -132,6 +132,18 @@ def test_another_kind_of_file_is_named_with_the_line_and_what_was_expected(
     assert said in error.value.sentence
 
 
+@pytest.mark.parametrize(("form", "other"), [("hftbacktest", "cryptofeed"), ("cryptofeed", "hftbacktest")])
+def test_a_line_of_another_format_is_shown_and_what_was_said_is_not_proposed_again(
+    tmp_path: Path, form: str, other: str
+) -> None:
+    for name, command in (("a.gz", "gzip -dc"), ("a.txt", "cat")):
+        path = write(tmp_path / name, b"", b"{}")
+        with pytest.raises(UsageError) as error:
+            read(path, form=form)
+        assert error.value.hint.startswith(f"{command} {path} | sed -n 2p   # or --format {other},")
+        assert f"--format {form}" not in error.value.hint
+
+
 def test_a_file_damaged_in_its_compression_says_so_after_what_could_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.gz", *(b"%d %s" % (T + i, trade(f"s{i * i % 97}", i)) for i in range(20_000)))
     path.write_bytes(path.read_bytes()[:-2000])
