@@ -6,17 +6,19 @@ its ticks. Times are milliseconds after midnight in New York, prices in 1/10,000
 side of one exchange a row, the other 0.
 
 ``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
-(docs/importing.md has how many of them it reproduces): the prints of auctions, those priced by something else and the
-exchanges' official prices never do; sellers', sweep and exempt average-price prints do so outside the regular session
-alone. All count for volume, but for suspicious ones, which count for nothing.
+(docs/importing.md has how many of them it reproduces): those priced by something else and the exchanges' official
+prices never do; the prints of auctions move the day's alone; sellers', sweep and exempt average-price prints do so
+outside the regular session alone. The day's move with prints of the regular session, 09:30 to 16:00 in New York, and
+of its auctions alone (on half days what comes after 13:00 is known by its bits only). All count for volume, but for
+suspicious ones, which count for nothing.
 """
 
 from functools import lru_cache
 from typing import ClassVar, Final
 
 from breadboard.feeds.conditions import LEAN as LEAN_CONDITIONS
-from breadboard.feeds.conditions import flags_of
-from breadboard.feeds.eastern import DAY_NS, eastern_ns, parse_day
+from breadboard.feeds.conditions import LEAN_AUCTIONS, flags_of
+from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_day
 from breadboard.feeds.file_feed import file_feed
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
@@ -29,7 +31,9 @@ PRICE: Final = 100_000
 """1/10,000 dollar in 1e-9."""
 SHARE: Final = 100_000_000
 """One share in 1e-8."""
-
+OPENING: Final = (9 * 60 + 30) * 60 * SECOND
+"""Of the regular session, ns after midnight."""
+CLOSING: Final = 16 * 3600 * SECOND
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _LONGEST: Final = 18
@@ -37,9 +41,11 @@ _LONGEST: Final = 18
 
 
 @lru_cache(maxsize=1 << 12)
-def uncounted(conditions: int) -> Uncounted:
-    """Return what a print with these condition bits does not count for."""
-    return LEAN_CONDITIONS.uncounted(frozenset(bit for bit in range(64) if conditions >> bit & 1))
+def uncounted(conditions: int, *, regular: bool = True) -> Uncounted:
+    """Return what a print with these condition bits does not count for, in the regular session or out of it."""
+    bits = frozenset(bit for bit in range(64) if conditions >> bit & 1)
+    denied = LEAN_CONDITIONS.uncounted(bits)
+    return denied if regular or not bits.isdisjoint(LEAN_AUCTIONS) else denied | Uncounted.DAY_PRICES
 
 
 class LeanReader:
@@ -66,7 +72,8 @@ class LeanReader:
         for place, line in enumerate(body.decode("latin-1").splitlines(), 1):
             try:
                 fields = line.split(",")
-                events.append(row_of(name, eastern_ns(date, _clock(fields[0]), at.ts_recv), fields))
+                clock = _clock(fields[0])
+                events.append(row_of(name, eastern_ns(date, clock, at.ts_recv), clock, fields))
             except ValueError as error:
                 bad = bad or f"row {place}: {error}"
         return Meaning(tuple(events), refused=bad or None)
@@ -83,11 +90,13 @@ class LeanReader:
         """Take nothing."""
 
 
-def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
+def _trade(symbol: str, ts_event: int, clock: int, fields: list[str]) -> Event:
     if len(fields) < 6:
         raise Refused(f"a trade of {len(fields)} fields")
     _, price, size, exchange, conditions, suspicious = fields[:6]
-    denied = Uncounted.ALL.everywhere if _number(suspicious) else uncounted(_hex(conditions))
+    denied = uncounted(_hex(conditions), regular=OPENING <= clock < CLOSING)
+    if _number(suspicious):
+        denied = Uncounted.ALL.everywhere
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol,
@@ -100,7 +109,7 @@ def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
     )
 
 
-def _quote(symbol: str, ts_event: int, fields: list[str]) -> Event:
+def _quote(symbol: str, ts_event: int, _clock_ns: int, fields: list[str]) -> Event:
     if len(fields) < 8:
         raise Refused(f"a quote of {len(fields)} fields")
     _, bid, bid_size, ask, ask_size, exchange, condition, suspicious = fields[:8]

@@ -1,6 +1,8 @@
 """What the rows of LEAN's and LOBSTER's files mean, and that no bytes trip their readers."""
 
 import random
+from collections.abc import Iterable
+from zipfile import ZipFile
 
 import pytest
 
@@ -14,6 +16,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side, StatusCode, Uncounted
+from recordings import recording
 
 AT = At(0, 1, 1_785_000_000_000_000_000)
 MIDNIGHT = 1_381_118_400_000_000_000
@@ -45,6 +48,7 @@ def test_a_trade_of_the_tapes() -> None:
         (0x20000020, False),  # a sweep in the session
         (0x20002020, True),  # and out of it
         (0x40, False),  # the opening print
+        (0x80, False),  # the closing print
         (0x102000, True),  # an average price in extended hours
         (0x20100000, False),  # and in the session
         (0x100000, True),
@@ -55,11 +59,51 @@ def test_a_trade_of_the_tapes() -> None:
 )
 def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> None:
     assert uncounted(conditions).within_day == (Uncounted(0) if priced else Uncounted.PRICES)
-    outside = bool(conditions & (1 << 10 | 1 << 13))
-    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not priced)
+    outside, auction = bool(conditions & (1 << 10 | 1 << 13)), bool(conditions & (1 << 6 | 1 << 7))
+    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not (priced or auction))
     event = one(LeanReader(), "trades:IBM:2013-10-07", f"34200017,1815200,283,P,{conditions:x},0")
     assert bool(event.flags & Flag.VOLUME_ONLY) is not priced
     assert event.code == uncounted(conditions)
+
+
+@pytest.mark.parametrize(
+    ("clock", "conditions", "denied"),
+    [
+        ("34200000", "0", Uncounted(0)),  # the session's first ms
+        ("57599999", "0", Uncounted(0)),  # its last
+        ("34199999", "0", Uncounted.DAY_PRICES),
+        ("57600000", "0", Uncounted.DAY_PRICES),
+        ("60824000", "4800", Uncounted.DAY_PRICES),  # sold out of sequence: told at 16:53, no price of the close
+        ("34253453", "40", Uncounted.PRICES),  # the opening auction
+        ("57664221", "80", Uncounted.PRICES),  # the closing auction is after the session's end
+        ("57664221", "280", Uncounted.PRICES.everywhere),  # and derivatively priced
+        ("57603945", "1000000", Uncounted.PRICES.everywhere),
+    ],
+)
+def test_the_day_has_the_prices_of_the_session_and_its_auctions(clock: str, conditions: str, denied: Uncounted) -> None:
+    event = one(LeanReader(), "trades:IBM:2013-10-07", f"{clock},1820100,151665,N,{conditions},0")
+    assert event.code == denied
+
+
+def day_of(rows: Iterable[str]) -> list[int]:
+    """Open, high, low and close of the prints that count for them, first and last by their times."""
+    events = read(LeanReader(), "trades:IBM:2013-10-07", *rows).events
+    counted = [event for event in events if not Uncounted(event.code or 0) & Uncounted.DAY_PRICES]
+    prices = [event.price // 100_000 for event in sorted(counted, key=lambda event: event.ts_event)]
+    return [prices[0], max(prices), min(prices), prices[-1]]
+
+
+def test_the_closes_and_highs_of_a_week_are_the_vendors() -> None:
+    with ZipFile(recording("us_equities/daily/ibm.zip")) as packed:
+        vendors = dict(line.split(",", 1) for line in packed.read("ibm.csv").decode().splitlines())
+    same = [0, 0, 0, 0]
+    for day in ("07", "08", "09", "10", "11"):
+        path = recording(f"us_equities/tick/ibm/201310{day}_trade.zip")
+        with ZipFile(path) as packed:
+            ours = day_of(packed.read(packed.namelist()[0]).decode().splitlines())
+        theirs = [int(each) for each in vendors[f"201310{day} 00:00"].split(",")[:4]]
+        same = [count + (mine == other) for count, mine, other in zip(same, ours, theirs, strict=True)]
+    assert same == [2, 3, 4, 5], "open, high, low, close of five days; theirs opens with the auction, told later"
 
 
 def test_a_suspicious_print_is_in_no_bar() -> None:
