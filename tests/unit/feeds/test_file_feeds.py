@@ -42,6 +42,35 @@ def test_a_trade_of_the_tapes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("clock", "ns"),
+    [
+        ("34200000.5", 34_200_000_500_000),
+        ("34200000.1234", 34_200_000_123_400),  # 100 ns, as fine as LEAN's clock
+        ("34200000.123456", 34_200_000_123_456),
+        ("34200000.123400003", 34_200_000_123_400),  # a float's noise
+        ("34200000.123399997", 34_200_000_123_400),
+        ("0.30000000000000004", 300_000),
+        ("34200000.000", 34_200_000_000_000),
+        ("86399999.9999", 86_399_999_999_900),
+    ],
+)
+def test_times_are_milliseconds_with_decimals(clock: str, ns: int) -> None:
+    trade = one(LeanReader(), "trades:IBM:2013-10-07", f"{clock},1850000,100,N,0,0")
+    quote = one(LeanReader(), "quotes:IBM:2013-10-07", f"{clock},0,0,1836300,100,Q,1,0")
+    assert (trade.ts_event, quote.ts_event) == (MIDNIGHT + ns, MIDNIGHT + ns)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [("100.5", "100.5"), ("0.00000001", "0.00000001"), ("7.0000000000", "7"), ("92233720367.99999999",) * 2],
+)
+def test_sizes_are_shares_and_parts_of_one(size: str, text: str) -> None:
+    trade = one(LeanReader(), "trades:IBM:2013-10-07", f"34200000,1850000,{size},N,0,0")
+    quote = one(LeanReader(), "quotes:IBM:2013-10-07", f"34200000,1850000,{size},0,0,Q,1,0")
+    assert [size_text(event.size, event.size_exp) for event in (trade, quote)] == [text, text]
+
+
+@pytest.mark.parametrize(
     ("conditions", "priced"),
     [
         (0x1, True),  # regular
@@ -167,6 +196,13 @@ def test_a_book_begins_with_the_first_document_of_a_connection_and_after_a_resto
         ("trades:IBM:2013-10-07", "34200017,1815200,283,P,xyz,0", "no hex number"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283,P,-1,0", "no hex number"),
         ("trades:IBM:2013-10-07", "34200017,1815200.5,283,P,1,0", "not a whole number"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,2.123456789,P,1,0", "not a number of at most 8 decimals"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,92233720368,P,1,0", "a number beyond belief"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,-1.5,P,1,0", "not a number of at most 8 decimals: '-1.5'"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,1e3,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", "34200017.5.5,1815200,283,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", ".5,1815200,283,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", "86399999.9999999,1,283,P,1,0", "after the day's end"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283", "a trade of 3 fields"),
         ("quotes:IBM:2013-10-07", "34200017,1,2,3", "a quote of 4 fields"),
         ("messages:A:2013-10-07", "34200.1,8,1,18,5853300,1", "unknown type"),
