@@ -36,6 +36,12 @@ def vendors_bars(unit: str) -> dict[int, tuple[list[float], float]]:
     return found
 
 
+def vendors_closes(symbol: str, count: int) -> list[int]:
+    """Closes of the days from 2013-10-07 on, in 1/10,000 dollar."""
+    rows = [row for row in rows_of(recording(f"us_equities/daily/{symbol}.zip")) if row[0] >= "20131007"]
+    return [int(row[4]) for row in rows[:count]]
+
+
 def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = [str(recording(f"us_equities/tick/ibm/201310{day}_trade.zip")) for day in DAYS]
     result = brought(capsys, tmp_path / "d", *files, "--format", "lean-trades", "--symbol", "ibm")
@@ -57,6 +63,8 @@ def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: py
             if at in ours
         )
         assert same / len(theirs) >= least, (interval, same, len(theirs))
+    days = ask(capsys, tmp_path / "d", "select close from bars where interval = '1d' order by ts_open")
+    assert [int(float(row["close"]) * 10_000 + 0.5) for row in days] == vendors_closes("ibm", len(DAYS))
 
 
 def test_quotes_of_one_side_keep_the_other_absent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

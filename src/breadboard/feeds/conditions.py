@@ -65,10 +65,14 @@ have the prices of C and the volume of all, as three recorded days show."""
 
 LEAN_EXTENDED: Final = (10, 13)
 """Form T, extended hours."""
+LEAN_AUCTIONS: Final = (6, 7)
+"""Opening print, closing print: an exchange's auction, told seconds or minutes after the session began or ended."""
 LEAN: Final = ConditionTable(
     [
-        # Opening print, closing print, derivatively priced, official close, official open.
-        *_each(Uncounted.PRICES.everywhere, 6, 7, 9, 24, 26),
+        # Opening print, closing print: the vendor's days have their prices, its bars within the day have not.
+        *_each(Uncounted.PRICES, *LEAN_AUCTIONS),
+        # Derivatively priced, official close, official open.
+        *_each(Uncounted.PRICES.everywhere, 9, 24, 26),
         # Seller, intermarket sweep.
         *_each(Uncounted.PRICES.everywhere, 3, 5, unless=LEAN_EXTENDED),
         # Average price and exempt from the rule against trading through, together.

@@ -1,22 +1,24 @@
 """LEAN: US equities from the consolidated tapes in files, trades and quotes, a day and a symbol each.
 
 Source: the data folder of the LEAN engine (README of ``Data/equity``), and what its own second and minute bars hold of
-its ticks. Times are milliseconds after midnight in New York, prices in 1/10,000 dollar. A trade is
-``ms,price,size,exchange,conditions,suspicious``; a quote ``ms,bid,size,ask,size,exchange,condition,suspicious``, one
-side of one exchange a row, the other 0.
+its ticks. Times are milliseconds after midnight in New York and prices in 1/10,000 dollar; times and sizes may have
+decimals. A trade is ``ms,price,size,exchange,conditions,suspicious``; a quote
+``ms,bid,size,ask,size,exchange,condition,suspicious``, one side of one exchange a row, the other 0.
 
 ``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
-(docs/importing.md has how many of them it reproduces): the prints of auctions, those priced by something else and the
-exchanges' official prices never do; sellers', sweep and exempt average-price prints do so outside the regular session
-alone. All count for volume, but for suspicious ones, which count for nothing.
+(docs/importing.md has how many of them it reproduces): those priced by something else and the exchanges' official
+prices never do; the prints of auctions move the day's alone; sellers', sweep and exempt average-price prints do so
+outside the regular session alone. The day's move with prints of the regular session, 09:30 to 16:00 in New York, and
+of its auctions alone (on half days what comes after 13:00 is known by its bits only). All count for volume, but for
+suspicious ones, which count for nothing.
 """
 
 from functools import lru_cache
 from typing import ClassVar, Final
 
 from breadboard.feeds.conditions import LEAN as LEAN_CONDITIONS
-from breadboard.feeds.conditions import flags_of
-from breadboard.feeds.eastern import DAY_NS, eastern_ns, parse_day
+from breadboard.feeds.conditions import LEAN_AUCTIONS, flags_of
+from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_day
 from breadboard.feeds.file_feed import file_feed
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
@@ -27,19 +29,27 @@ from breadboard.model.kinds import EventKind, Flag, Uncounted
 MILLISECOND: Final = 1_000_000
 PRICE: Final = 100_000
 """1/10,000 dollar in 1e-9."""
-SHARE: Final = 100_000_000
-"""One share in 1e-8."""
-
+SIZE_DECIMALS: Final = 8
+"""Sizes are in 1e-8 shares; there are parts of one."""
+OPENING: Final = (9 * 60 + 30) * 60 * SECOND
+"""Of the regular session, ns after midnight."""
+CLOSING: Final = 16 * 3600 * SECOND
 
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _LONGEST: Final = 18
-"""Digits."""
+"""Digits, before the point or after."""
+_PLAIN: Final = 10
+"""Digits of a number that is never beyond belief, as nearly all are."""
+_HALF_NS: Final = 10**_LONGEST // MILLISECOND // 2
+"""In 1e-18 ms."""
 
 
 @lru_cache(maxsize=1 << 12)
-def uncounted(conditions: int) -> Uncounted:
-    """Return what a print with these condition bits does not count for."""
-    return LEAN_CONDITIONS.uncounted(frozenset(bit for bit in range(64) if conditions >> bit & 1))
+def uncounted(conditions: int, regular: bool = True) -> Uncounted:
+    """Return what a print with these condition bits does not count for, in the regular session or out of it."""
+    bits = frozenset(bit for bit in range(64) if conditions >> bit & 1)
+    denied = LEAN_CONDITIONS.uncounted(bits)
+    return denied if regular or not bits.isdisjoint(LEAN_AUCTIONS) else denied | Uncounted.DAY_PRICES
 
 
 class LeanReader:
@@ -66,7 +76,8 @@ class LeanReader:
         for place, line in enumerate(body.decode("latin-1").splitlines(), 1):
             try:
                 fields = line.split(",")
-                events.append(row_of(name, eastern_ns(date, _clock(fields[0]), at.ts_recv), fields))
+                clock = _clock(fields[0])
+                events.append(row_of(name, eastern_ns(date, clock, at.ts_recv), clock, fields))
             except ValueError as error:
                 bad = bad or f"row {place}: {error}"
         return Meaning(tuple(events), refused=bad or None)
@@ -83,11 +94,13 @@ class LeanReader:
         """Take nothing."""
 
 
-def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
+def _trade(symbol: str, ts_event: int, clock: int, fields: list[str]) -> Event:
     if len(fields) < 6:
         raise Refused(f"a trade of {len(fields)} fields")
     _, price, size, exchange, conditions, suspicious = fields[:6]
-    denied = Uncounted.ALL.everywhere if _number(suspicious) else uncounted(_hex(conditions))
+    denied = uncounted(_hex(conditions), OPENING <= clock < CLOSING)
+    if _number(suspicious):
+        denied = Uncounted.ALL.everywhere
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol,
@@ -95,17 +108,17 @@ def _trade(symbol: str, ts_event: int, fields: list[str]) -> Event:
         code=denied,
         ts_event=ts_event,
         price=_price(price),
-        size=_number(size) * SHARE,
+        size=_number(size, SIZE_DECIMALS),
         notes={"exchange": exchange, "conditions": conditions},
     )
 
 
-def _quote(symbol: str, ts_event: int, fields: list[str]) -> Event:
+def _quote(symbol: str, ts_event: int, _clock_ns: int, fields: list[str]) -> Event:
     if len(fields) < 8:
         raise Refused(f"a quote of {len(fields)} fields")
     _, bid, bid_size, ask, ask_size, exchange, condition, suspicious = fields[:8]
     sides = [
-        (_price(price), _number(size) * SHARE) if _number(price) else (ABSENT, ABSENT)
+        (_price(price), _number(size, SIZE_DECIMALS)) if _number(price) else (ABSENT, ABSENT)
         for price, size in ((bid, bid_size), (ask, ask_size))
     ]
     return Event(
@@ -121,15 +134,18 @@ def _quote(symbol: str, ts_event: int, fields: list[str]) -> Event:
     )
 
 
-def _number(text: str) -> int:
-    """Return a whole number; some files write it with a point and zeros."""
+def _number(text: str, decimals: int = 0) -> int:
+    """Return a number in units of ``10 ** -decimals``, exactly; zeros after the point may be more than those."""
+    if text.isdigit() and text.isascii() and len(text) <= _PLAIN:
+        return int(text + "0" * decimals)
     whole, _, rest = text.partition(".")
-    if not (whole.isdigit() and whole.isascii() and len(whole) <= _LONGEST) or rest.strip("0"):
-        raise Refused(f"not a whole number: {text[:20]!r}")
-    number = int(whole)
-    if number > INT64_MAX // SHARE:
+    rest = rest.rstrip("0")
+    if not ((whole + rest).isdigit() and whole and text.isascii() and len(whole) <= _LONGEST) or len(rest) > decimals:
+        kind = f"number of at most {decimals} decimals" if decimals else "whole number"
+        raise Refused(f"not a {kind}: {text[:30]!r}")
+    if int(whole) >= INT64_MAX // 10**SIZE_DECIMALS:
         raise Refused(f"a number beyond belief: {text[:20]}")
-    return number
+    return int(whole + rest.ljust(decimals, "0"))
 
 
 def _price(text: str) -> int:
@@ -140,7 +156,8 @@ def _price(text: str) -> int:
 
 
 def _clock(text: str) -> int:
-    ns = _number(text) * MILLISECOND
+    """Return ns after midnight of ms with decimals, to the nearest: LEAN counts 100 ns, and writes a float's noise."""
+    ns = (_number(text, _LONGEST) + _HALF_NS) // (2 * _HALF_NS) if "." in text else _number(text) * MILLISECOND
     if ns >= DAY_NS:
         raise Refused(f"a time after the day's end: {text[:20]} ms")
     return ns

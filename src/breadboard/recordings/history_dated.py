@@ -5,7 +5,7 @@ LEAN: ``data/equity/usa/tick/ibm/20131007_trade.zip``, in it ``20131007_ibm_Trad
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,15 @@ from breadboard.recordings.rows import read_rows
 
 ROWS: Final = 5_000
 """Of a document; one holds 65,535 events at most, and a row may mean two."""
+Documents = Iterator[tuple[str, bytes]]
+Check = Callable[[str, bytes], None]
+"""Given a file's name and its first row, once a file. Raises UsageError where it holds something else."""
 _DAY: Final = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
 
 
-def read(what: str, path: Path, symbol: str, interval: int | None = None, day: str = "") -> Iterator[tuple[str, bytes]]:
+def read(
+    what: str, path: Path, symbol: str, interval: int | None = None, day: str = "", *, check: Check | None = None
+) -> Documents:
     """Yield ``(tag, body)`` of documents ``what:SYMBOL:YYYY-MM-DD``, rows as they are, in the file's order.
 
     ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Raises UsageError for what cannot
@@ -29,8 +34,11 @@ def read(what: str, path: Path, symbol: str, interval: int | None = None, day: s
     told = "" if not day else _day_in(day) or ""
     if day and not told:
         raise UsageError(f"--date takes a day, not {day!r}", hint="--date 2013-10-07")
-    tag, rows = "", list[bytes]()
+    tag, rows, checked = "", list[bytes](), ""
     for name, row in read_rows(path):
+        if check is not None and name != checked:
+            check(name, row)
+            checked = name
         found = told or _day_in(name) or _day_in(path.name)
         if found is None:
             raise UsageError(f"{path} does not say of which day it is", hint=f"--date 2013-10-07   # the day of {path}")
@@ -54,6 +62,4 @@ def _day_in(name: str) -> str | None:
     return None
 
 
-read_trades: Final = partial(read, "trades")
-read_quotes: Final = partial(read, "quotes")
 read_messages: Final = partial(read, "messages")

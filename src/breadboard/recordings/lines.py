@@ -14,6 +14,8 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import RecordKind
 
+BOM: Final = b"\xef\xbb\xbf"
+"""What some editors put before a text; no part of its first line."""
 LONGEST_LINE: Final = 64 * 1024 * 1024
 EARLIEST_NS: Final = 946_684_800_000_000_000
 """2000-01-01; a receive stamp outside 2000 to 2100 is not in nanoseconds."""
@@ -54,7 +56,7 @@ def printed(path: Path) -> str:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines left out.
+    """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines and a BOM left out.
 
     Raises UsageError for what is no file (it is opened twice) or cannot be opened, is cut inside its compression, or
     has an endless line.
@@ -81,13 +83,15 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
 
 
 def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
+    before = BOM
     while line := file.readline(LONGEST_LINE + 1):
         if len(line) > LONGEST_LINE:
             raise UsageError(
                 f"{path} has a line of more than {LONGEST_LINE} bytes, which no recording has",
                 hint=f"head -c 1000 {path}",
             )
-        yield line.strip(b"\r\n")
+        yield line.removeprefix(before).strip(b"\r\n")
+        before = b""
 
 
 def read_items(path: Path, parse: Parse, other: str) -> Iterator[Item]:

@@ -8,13 +8,13 @@ from typing import Final
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from breadboard.errors import UsageError
-from breadboard.recordings.lines import read_lines
+from breadboard.recordings.lines import BOM, read_lines
 
 LONGEST_ROW: Final = 4_096
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield ``(name, row)``, blank rows left out: of a zip the name of each file in it, by name, else the path's own.
+    """Yield ``(name, row)``, none blank, no BOM: of a zip the name of each file in it, by name, else the path's own.
 
     Raises UsageError for what cannot be read, is damaged, or has an endless row.
     """
@@ -25,14 +25,15 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
         with ExitStack() as stack:
             packed = stack.enter_context(ZipFile(path))
             for name in sorted(each.filename for each in packed.infolist() if not each.is_dir()):
-                file = stack.enter_context(packed.open(name))
+                file, before = stack.enter_context(packed.open(name)), BOM
                 while line := file.readline(LONGEST_ROW + 1):
                     if len(line) > LONGEST_ROW:
                         raise UsageError(
                             f"{path}: {name} has a line of more than {LONGEST_ROW} bytes", hint=f"unzip -l {path}"
                         )
-                    if row := line.strip(b"\r\n"):
+                    if row := line.removeprefix(before).strip(b"\r\n"):
                         yield name, row
+                    before = b""
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
     except OSError as error:

@@ -1,6 +1,8 @@
 """What the rows of LEAN's and LOBSTER's files mean, and that no bytes trip their readers."""
 
 import random
+from collections.abc import Iterable
+from zipfile import ZipFile
 
 import pytest
 
@@ -14,6 +16,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side, StatusCode, Uncounted
+from recordings import recording
 
 AT = At(0, 1, 1_785_000_000_000_000_000)
 MIDNIGHT = 1_381_118_400_000_000_000
@@ -39,12 +42,42 @@ def test_a_trade_of_the_tapes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("clock", "ns"),
+    [
+        ("34200000.5", 34_200_000_500_000),
+        ("34200000.1234", 34_200_000_123_400),  # 100 ns, as fine as LEAN's clock
+        ("34200000.123456", 34_200_000_123_456),
+        ("34200000.123400003", 34_200_000_123_400),  # a float's noise
+        ("34200000.123399997", 34_200_000_123_400),
+        ("0.30000000000000004", 300_000),
+        ("34200000.000", 34_200_000_000_000),
+        ("86399999.9999", 86_399_999_999_900),
+    ],
+)
+def test_times_are_milliseconds_with_decimals(clock: str, ns: int) -> None:
+    trade = one(LeanReader(), "trades:IBM:2013-10-07", f"{clock},1850000,100,N,0,0")
+    quote = one(LeanReader(), "quotes:IBM:2013-10-07", f"{clock},0,0,1836300,100,Q,1,0")
+    assert (trade.ts_event, quote.ts_event) == (MIDNIGHT + ns, MIDNIGHT + ns)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [("100.5", "100.5"), ("0.00000001", "0.00000001"), ("7.0000000000", "7"), ("92233720367.99999999",) * 2],
+)
+def test_sizes_are_shares_and_parts_of_one(size: str, text: str) -> None:
+    trade = one(LeanReader(), "trades:IBM:2013-10-07", f"34200000,1850000,{size},N,0,0")
+    quote = one(LeanReader(), "quotes:IBM:2013-10-07", f"34200000,1850000,{size},0,0,Q,1,0")
+    assert [size_text(event.size, event.size_exp) for event in (trade, quote)] == [text, text]
+
+
+@pytest.mark.parametrize(
     ("conditions", "priced"),
     [
         (0x1, True),  # regular
         (0x20000020, False),  # a sweep in the session
         (0x20002020, True),  # and out of it
         (0x40, False),  # the opening print
+        (0x80, False),  # the closing print
         (0x102000, True),  # an average price in extended hours
         (0x20100000, False),  # and in the session
         (0x100000, True),
@@ -55,11 +88,51 @@ def test_a_trade_of_the_tapes() -> None:
 )
 def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> None:
     assert uncounted(conditions).within_day == (Uncounted(0) if priced else Uncounted.PRICES)
-    outside = bool(conditions & (1 << 10 | 1 << 13))
-    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not priced)
+    outside, auction = bool(conditions & (1 << 10 | 1 << 13)), bool(conditions & (1 << 6 | 1 << 7))
+    assert (Uncounted.DAY_PRICES in uncounted(conditions)) is (outside or not (priced or auction))
     event = one(LeanReader(), "trades:IBM:2013-10-07", f"34200017,1815200,283,P,{conditions:x},0")
     assert bool(event.flags & Flag.VOLUME_ONLY) is not priced
     assert event.code == uncounted(conditions)
+
+
+@pytest.mark.parametrize(
+    ("clock", "conditions", "denied"),
+    [
+        ("34200000", "0", Uncounted(0)),  # the session's first ms
+        ("57599999", "0", Uncounted(0)),  # its last
+        ("34199999", "0", Uncounted.DAY_PRICES),
+        ("57600000", "0", Uncounted.DAY_PRICES),
+        ("60824000", "4800", Uncounted.DAY_PRICES),  # sold out of sequence: told at 16:53, no price of the close
+        ("34253453", "40", Uncounted.PRICES),  # the opening auction
+        ("57664221", "80", Uncounted.PRICES),  # the closing auction is after the session's end
+        ("57664221", "280", Uncounted.PRICES.everywhere),  # and derivatively priced
+        ("57603945", "1000000", Uncounted.PRICES.everywhere),
+    ],
+)
+def test_the_day_has_the_prices_of_the_session_and_its_auctions(clock: str, conditions: str, denied: Uncounted) -> None:
+    event = one(LeanReader(), "trades:IBM:2013-10-07", f"{clock},1820100,151665,N,{conditions},0")
+    assert event.code == denied
+
+
+def day_of(rows: Iterable[str]) -> list[int]:
+    """Open, high, low and close of the prints that count for them, first and last by their times."""
+    events = read(LeanReader(), "trades:IBM:2013-10-07", *rows).events
+    counted = [event for event in events if not Uncounted(event.code or 0) & Uncounted.DAY_PRICES]
+    prices = [event.price // 100_000 for event in sorted(counted, key=lambda event: event.ts_event)]
+    return [prices[0], max(prices), min(prices), prices[-1]]
+
+
+def test_the_closes_and_highs_of_a_week_are_the_vendors() -> None:
+    with ZipFile(recording("us_equities/daily/ibm.zip")) as packed:
+        vendors = dict(line.split(",", 1) for line in packed.read("ibm.csv").decode().splitlines())
+    same = [0, 0, 0, 0]
+    for day in ("07", "08", "09", "10", "11"):
+        path = recording(f"us_equities/tick/ibm/201310{day}_trade.zip")
+        with ZipFile(path) as packed:
+            ours = day_of(packed.read(packed.namelist()[0]).decode().splitlines())
+        theirs = [int(each) for each in vendors[f"201310{day} 00:00"].split(",")[:4]]
+        same = [count + (mine == other) for count, mine, other in zip(same, ours, theirs, strict=True)]
+    assert same == [2, 3, 4, 5], "open, high, low, close of five days; theirs opens with the auction, told later"
 
 
 def test_a_suspicious_print_is_in_no_bar() -> None:
@@ -123,6 +196,13 @@ def test_a_book_begins_with_the_first_document_of_a_connection_and_after_a_resto
         ("trades:IBM:2013-10-07", "34200017,1815200,283,P,xyz,0", "no hex number"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283,P,-1,0", "no hex number"),
         ("trades:IBM:2013-10-07", "34200017,1815200.5,283,P,1,0", "not a whole number"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,2.123456789,P,1,0", "not a number of at most 8 decimals"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,92233720368,P,1,0", "a number beyond belief"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,-1.5,P,1,0", "not a number of at most 8 decimals: '-1.5'"),
+        ("trades:IBM:2013-10-07", "34200017,1815200,1e3,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", "34200017.5.5,1815200,283,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", ".5,1815200,283,P,1,0", "not a number"),
+        ("trades:IBM:2013-10-07", "86399999.9999999,1,283,P,1,0", "after the day's end"),
         ("trades:IBM:2013-10-07", "34200017,1815200,283", "a trade of 3 fields"),
         ("quotes:IBM:2013-10-07", "34200017,1,2,3", "a quote of 4 fields"),
         ("messages:A:2013-10-07", "34200.1,8,1,18,5853300,1", "unknown type"),
