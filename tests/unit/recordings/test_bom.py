@@ -56,5 +56,5 @@ def test_ticks_of_iqfeed_keep_their_first_row(tmp_path: Path) -> None:
 def test_a_recording_of_frames_keeps_its_first(tmp_path: Path) -> None:
     path = tmp_path / "btcusdt"
     path.write_bytes(BOM + b'1723161253000000000 {"e":"trade"}\n')
-    (item,) = read_items(path, parse)
+    (item,) = read_items(path, parse, other="cryptofeed")
     assert (item.stamp, item.kind, item.payload) == (1_723_161_253_000_000_000, RecordKind.DATA, b'{"e":"trade"}')
