@@ -24,7 +24,7 @@ FLOOD_BYTES: Final = 32 << 20
 it would be full before."""
 PIECE_BYTES: Final = 256 << 10
 PAUSE_S: Final = 0.01
-"""After each piece there is a pause: the disk has other things to do. 64 MiB take three to five seconds."""
+"""After each piece there is a pause: the disk has other things to do. 64 MiB take three seconds and more."""
 _ZEROS: Final = bytes(PIECE_BYTES)
 
 _log = logging.getLogger(__name__)
@@ -45,40 +45,41 @@ class Preparer:
 
     def ready(self, filled: int) -> bool:
         """Return whether a file is ready; begins one where the segment being written is filled with enough bytes."""
-        if self._thread is None and filled >= self._begin and not self._is_flooded(filled):
+        if self._thread is None and filled >= self._begin and not self._closing.is_set() and not self._flooded(filled):
             self._thread = threading.Thread(target=self._run, name="journal-prepare", daemon=True)
             self._thread.start()
         return self._done
 
     def take(self) -> Path | None:
-        """Return the file that is ready, which is the next segment from now on; None where none is.
-
-        What the disk refused is tried again for the segment after this.
-        """
+        """Return the file that is ready, which is the next segment from now on; None where none is."""
         self._since = time.monotonic()
         if not self._done:
-            if self._thread is not None and not self._thread.is_alive():
-                self._thread = None
             return None
         self._thread, self._done = None, False
         return self._path
 
-    def close(self) -> None:
-        """End, and leave no file behind."""
+    def stop(self) -> None:
+        """Leave no file behind and prepare no more: the writer ends, or the disk refuses and needs all its room."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
-        with suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        self._done = False
+        self._remove()
 
-    def _is_flooded(self, filled: int) -> bool:
+    def _flooded(self, filled: int) -> bool:
         return filled > FLOOD_BYTES * (time.monotonic() - self._since)
 
     def _run(self) -> None:
         try:
             self._fill()
         except OSError as error:
-            _log.info("no segment is prepared at %s: %s", self._path, error)
+            self._closing.set()  # what the disk refused once is not worth another try
+            self._remove()
+            _log.info("no more segments are prepared at %s: %s", self._path, error)
+
+    def _remove(self) -> None:
+        with suppress(OSError):
+            self._path.unlink(missing_ok=True)
 
     def _fill(self) -> None:
         descriptor = self._files.create(self._path)

@@ -54,10 +54,10 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
     again = tail.records[tail.records[:, NEXT] > floor]
     base = min(floor, int(again[0, FIRST])) if len(again) else tail.next
     before = tail.until(base)
-    items = [item_of(tail, again[row : row + 1]) for row in range(len(again))]
+    items = _again(tail, again, base, before.ts_last, now)
     if floor > tail.next:
         items.append(lost(sync, (tail.next, floor), (tail.ts_last, now), now))
-    if base == tail.segment.base and torn_bytes(tail):
+    if base == tail.segment.base and (tail.broken or torn_bytes(tail)):
         _keep_aside(tail.segment, now)
     epochs, chain = before.epochs(), before.digest()
     if tail.header is None and len(segments) > 1:
@@ -68,6 +68,18 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
         chain = tail.header.chain if tail.header else NO_CHAIN
     raw = [segment for segment in segments if not segment.sealed and segment.base < base]
     return Recovered(sync, base, before.ts_last, epochs, chain, items, raw)
+
+
+def _again(tail: Content, rows: NDArray[np.int64], base: int, ts_last: int, now: int) -> list[Item]:
+    """Return these records, from offset ``base`` on, with a GAP for what never reached the disk between them."""
+    items: list[Item] = []
+    for row in range(len(rows)):
+        item, first = item_of(tail, rows[row : row + 1]), int(rows[row, FIRST])
+        if first > base:
+            items.append(lost(tail.sync, (base, first), (ts_last or item.ts_last, item.ts_last), now))
+        items.append(item)
+        base, ts_last = item.next, item.ts_last
+    return items
 
 
 def lost(sync: int, span: tuple[int, int], ts: tuple[int, int], now: int) -> Item:

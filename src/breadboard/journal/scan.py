@@ -17,6 +17,8 @@ _WIDTH: Final = 8
 _HEADER: Final = RECORD_HEADER_BYTES
 _ENTRY: Final = FRAME_ENTRY_BYTES
 _SMALLEST: Final = _HEADER + _ENTRY
+_ZEROS: Final = 64
+"""Bytes that are looked at together."""
 
 
 @kernel
@@ -55,6 +57,19 @@ def _valid(data: NDArray[np.uint8], at: Int, sync: np.uint32, low: Int, high: In
 
 
 @kernel
+def _after_zeros(data: NDArray[np.uint8], at: Int) -> Int:
+    """Return ``at``, or where runs of zeros end that begin there: no record begins with one, since *sync* is odd."""
+    while at + _ZEROS <= len(data):
+        found = np.uint8(0)
+        for place in range(_ZEROS):
+            found |= data[at + place]
+        if found:
+            break
+        at += _ZEROS
+    return at
+
+
+@kernel
 def _scan(
     data: NDArray[np.uint8], at: Int, sync: np.uint32, low: Int, high: Int, resync: bool, out: NDArray[np.int64]
 ) -> tuple[int, Int]:
@@ -66,7 +81,7 @@ def _scan(
         if length == 0:
             if not resync:
                 break
-            at += 1
+            at = _after_zeros(data, at + 1)
             continue
         count = np.int64(_u32(data, at + 12))
         out[rows, 0] = at

@@ -27,6 +27,7 @@ from breadboard.model.kinds import RecordKind
 RAW: Final = ".seg"
 SEALED: Final = ".seg.zst"
 _DIGITS: Final = 20
+_BLOCK: Final = 64 << 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Content:
 
     segment: Segment
     data: NDArray[np.uint8]
-    """The raw segment."""
+    """The raw segment, without zeros at its end."""
     header: SegmentHeader | None
     """None where the header is damaged."""
     sync: int
@@ -57,6 +58,12 @@ class Content:
     def next(self) -> int:
         """The offset after its last valid record."""
         return int(self.records[-1, NEXT]) if len(self.records) else self.segment.base
+
+    @property
+    def broken(self) -> bool:
+        """Whether bytes that are no record lie between two that are."""
+        begins, ends = self.records[1:, BEGIN], self.records[:-1, BEGIN] + self.records[:-1, LENGTH]
+        return bool((begins != ends).any())
 
     @property
     def ts_last(self) -> int:
@@ -168,7 +175,27 @@ def load(segment: Segment, sync: int, limit: int = OFFSET_MAX) -> Content:
     word = header.sync if header else sync
     begin = header.length if header else 0
     records, _ = scan(data, begin, word, (segment.base, limit), resync=True)
-    return Content(segment, data, header, word, records, damaged)
+    return Content(segment, _without_zeros(data, _end(header, records)), header, word, records, damaged)
+
+
+def _end(header: SegmentHeader | None, records: NDArray[np.int64]) -> int:
+    """Return the byte after the last valid record."""
+    if len(records):
+        return int(records[-1, BEGIN] + records[-1, LENGTH])
+    return header.length if header else 0
+
+
+def _without_zeros(data: NDArray[np.uint8], end: int) -> NDArray[np.uint8]:
+    """Return the bytes without zeros that lie behind ``end`` and nothing else after them: the file was made in advance.
+
+    A copy, where these are many: who keeps a frame keeps all bytes that were read with it.
+    """
+    last = len(data)
+    while last > end and not data[max(end, last - _BLOCK) : last].any():
+        last = max(end, last - _BLOCK)
+    block = data[max(end, last - _BLOCK) : last]
+    last -= int((block[::-1] != 0).argmax()) if len(block) else 0
+    return data[:last].copy() if last < len(data) - _BLOCK else data[:last]
 
 
 def sync_word(directory: Path, segments: list[Segment]) -> int:
@@ -190,9 +217,5 @@ def sync_word(directory: Path, segments: list[Segment]) -> int:
 
 
 def torn_bytes(content: Content) -> int:
-    """Return how many bytes follow the last valid record, without zeros at the end: a file may be made in advance."""
-    if len(content.records):
-        end = int(content.records[-1, BEGIN] + content.records[-1, LENGTH])
-    else:
-        end = content.header.length if content.header else 0
-    return len(content.data[end:].tobytes().rstrip(b"\0"))
+    """Return how many bytes follow the last valid record."""
+    return len(content.data) - _end(content.header, content.records)

@@ -187,7 +187,7 @@ class Writer:
             self._work.notify_all()
             self._done.notify_all()
         self._thread.join()
-        self._preparer.close()
+        self._preparer.stop()
         with self._mutex:
             self._done.notify_all()
         if self._sealer is not None:
@@ -309,6 +309,7 @@ class Writer:
 
     def _elsewhere(self, items: list[Item]) -> bool:
         """Write to a new segment, again and again until it is taken; False when the writer is closed first."""
+        self._preparer.stop()
         while True:
             try:
                 self._begin_segment(items)

@@ -36,7 +36,7 @@ HOSTILE = [
     "null",
 ]
 PARAMETERS = {
-    "history": ("symbol", "venue", "interval", "start", "end", "asof", "cursor", "kind", "format", "limit"),
+    "history": ("symbol", "venue", "interval", "start", "end", "asof", "cursor", "kind", "format", "limit", "columns"),
     "asof": ("symbol", "venue", "ts", "depth"),
     "gaps": ("symbol", "venue", "start", "end", "cursor", "reason"),
     "alerts": ("symbol", "venue", "rule", "start", "cursor"),

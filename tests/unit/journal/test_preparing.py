@@ -12,7 +12,7 @@ import pytest
 from breadboard.journal import Reader, Writer, preparing, verify
 from breadboard.journal import reader as reader_module
 from breadboard.journal.files import SystemFiles
-from breadboard.journal.preparing import LEAST, PREPARED, SHARE
+from breadboard.journal.preparing import LEAST, PIECE_BYTES, PREPARED, SHARE
 from breadboard.journal.segments import listing
 from breadboard.model.kinds import RecordKind
 from journals import T0, fill, frame_at, rows
@@ -87,6 +87,8 @@ def test_the_segment_is_as_long_as_it_will_be_and_a_reader_sees_what_is_written_
     segment = listing(tmp_path)[-1].path
     assert segment.stat().st_size >= LEAST
     reader = Reader.open(tmp_path, writer.durable)
+    fill(writer, 1)
+    assert reader.read(1) is not None  # who begins in the middle looks at the whole segment, once
     for number in range(3):
         end = fill(writer, 30)
         run = reader.read(100)
@@ -168,9 +170,51 @@ def test_a_disk_that_has_no_room_for_a_prepared_file_takes_frames_as_before(tmp_
     writer = Writer.open(tmp_path, segment_bytes=LEAST, compress=False, files=Disk(fault), retry_s=0.01)
     _until(writer, lambda: refused.is_set() and writer.durable > 2_000)
     end = writer.durable
+    assert not list(tmp_path.glob("*.tmp")), "it has its room back"
     writer.close()
     assert list(rows(tmp_path)) == _all(end)
+
+
+def test_zeros_are_taken_back_when_frames_need_their_room(tmp_path: Path) -> None:
+    room = 8 * PIECE_BYTES
+
+    def fault(called: str, _: int) -> None:
+        if called == "write" and sum(path.stat().st_size for path in tmp_path.iterdir()) >= room:
+            raise OSError(errno.ENOSPC, "injected")
+
+    def used() -> int:
+        return sum(path.stat().st_size for path in tmp_path.glob("*.seg"))
+
+    files = Disk(fault)
+    writer = Writer.open(tmp_path, segment_bytes=2 * room, compress=False, files=files, retry_s=0.01)
+    _until(writer, lambda: used() > room // 2)
+    end = writer.durable
     assert not list(tmp_path.glob("*.tmp"))
+    writer.close()
+    assert list(rows(tmp_path)) == _all(end)
+
+
+def test_what_a_crash_leaves_out_of_the_middle_of_a_commit_is_a_gap(tmp_path: Path) -> None:
+    """Zeros that are overwritten may reach the disk in any order: a later record without the one before it."""
+    writer = _prepared(tmp_path / "live")
+    end = fill(writer, 7)
+    crashed = tmp_path / "crashed"
+    shutil.copytree(tmp_path / "live", crashed)
+    for number in range(3):
+        writer.append(RecordKind.DATA, 3, 1, [frame_at(end + number)], [T0 + end + number], 0)
+    writer.sync(end + 3)
+    segment = listing(tmp_path / "live")[-1].path
+    after = bytearray(segment.read_bytes())
+    writer.close()
+    lost = after.index(b"%d:" % (end + 1))
+    after[lost - 70 : lost + 2] = bytes(72)
+    (crashed / segment.name).write_bytes(after)
+    again = Writer.open(crashed, segment_bytes=LEAST, compress=False)
+    fill(again, 2)
+    again.close()
+    found = list(rows(crashed, end))
+    assert [row[:2] for row in found] == [(end, 1), (end + 1, RecordKind.GAP), (end + 2, 1), (end + 3, 1), (end + 4, 1)]
+    assert verify(crashed).ok
 
 
 def test_a_write_that_fails_in_a_prepared_segment_loses_nothing_and_nothing_is_cut(tmp_path: Path) -> None:

@@ -329,6 +329,8 @@ def test_a_reader_that_was_overtaken_by_retention_is_told(tmp_path: Path) -> Non
     writer = Writer.open(tmp_path, segment_bytes=2_000, clock=clock)
     end = fill(writer, 300)
     _wait_until_sealed(tmp_path)
+    while listing(tmp_path)[-1].base == end:  # or the only segment left has no frame that says when it begins
+        end = fill(writer, 1)
     follower = Reader.open(tmp_path)
     run = follower.read(3)
     assert run is not None
