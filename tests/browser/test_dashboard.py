@@ -1,6 +1,7 @@
 """Every page of the dashboard in a real browser: no error, no request to anybody else, its figures there."""
 
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,24 @@ def watched(page: "Page") -> list[str]:
     page.on("console", lambda said: wrong.append(f"{said.text} {said.location}") if said.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     return wrong
+
+
+def settled(page: "Page") -> None:
+    """Wait until the page has been made: what is clicked before may be put in place anew, and not know of it."""
+    from playwright.sync_api import expect
+
+    page.wait_for_timeout(500)  # a change shows that it runs a moment after it was made
+    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=60_000)
+
+
+def switched_on(page: "Page", label: str) -> None:
+    """Turn a switch on, again where the click fell into the moment in which the page put another in its place."""
+    switch = page.get_by_role("switch", name=label)
+    deadline = time.monotonic() + 60
+    while not switch.is_checked():
+        assert time.monotonic() < deadline, f"{label} stays off"
+        page.get_by_text(label).click()
+        page.wait_for_timeout(3_000)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -113,10 +132,11 @@ def test_two_symbols_are_compared_and_their_spreads_read_from_the_store(house: H
     page.get_by_role("option", name="BTC-USD.COINBASE").click()
     expect(page.get_by_text(re.compile("^percent since 2"))).to_be_visible(timeout=60_000)
     page.keyboard.press("Escape")
+    settled(page)
     page.get_by_text(re.compile("^Spread by")).click()
-    page.get_by_text("Read the quotes of this range").click()
+    switched_on(page, "Read the quotes of this range")
     expect(page.get_by_text(re.compile(r"[1-9][\d,]* quotes of the range, at all hours"))).to_be_visible(timeout=60_000)
-    expect(page.get_by_test_id("stStatusWidget")).to_have_count(0, timeout=30_000)
+    settled(page)
     page.wait_for_timeout(2500)  # what is drawn is drawn whole
     page.screenshot(path=SCREENSHOTS / "dashboard_history_several.png")
     expect(page.get_by_test_id("stException")).to_have_count(0)
