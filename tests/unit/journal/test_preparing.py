@@ -236,3 +236,22 @@ def test_a_write_that_fails_in_a_prepared_segment_loses_nothing_and_nothing_is_c
     writer.close()
     assert list(rows(tmp_path)) == _all(end)
     assert verify(tmp_path).ok
+
+
+def test_a_segment_whose_first_commit_has_a_hole_is_kept_aside_when_it_is_replaced(tmp_path: Path) -> None:
+    live, crashed = tmp_path / "live", tmp_path / "crashed"
+    writer = Writer.open(live, compress=False)
+    shutil.copytree(live, crashed)
+    for number in range(3):
+        writer.append(RecordKind.DATA, 3, 1, [frame_at(number)], [T0 + number], 0)
+    writer.sync(3)
+    torn = bytearray(listing(live)[0].path.read_bytes())
+    writer.close()
+    middle = torn.index(b"1:")
+    torn[middle - 70 : middle + 2] = bytes(72)
+    listing(crashed)[0].path.write_bytes(torn)
+    again = Writer.open(crashed, compress=False)
+    again.close()
+    (kept,) = (crashed / "damaged").iterdir()
+    assert kept.read_bytes() == torn
+    assert [row[:2] for row in rows(crashed)] == [(0, RecordKind.DATA), (1, RecordKind.GAP), (2, RecordKind.DATA)]
