@@ -76,7 +76,7 @@ def truncate_a_part_of(data: Path, table: str) -> None:
     """Cut the largest data file of a table in half, as a disk that lied about a sync does."""
     metadata = next((data / "store").glob(f"**/{table}.sql")).read_text()
     uuid = metadata.split("UUID '")[1][:36]
-    files = [path for path in (data / "store").glob(f"**/{uuid}/*_*/*.bin") if "detached" not in path.parts]
+    files = [path for path in (data / "store").glob(f"**/{uuid}/*_*/*.packed") if "detached" not in path.parts]
     largest = max(files, key=lambda path: path.stat().st_size)
     os.truncate(largest, largest.stat().st_size // 2)
 
