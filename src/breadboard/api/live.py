@@ -13,6 +13,7 @@ from breadboard.api.news import News
 from breadboard.api.ring import CAPACITY, Read, TradeRing
 from breadboard.api.state import IN_PIECES, PIECE, unknown
 from breadboard.clock import Clock, SystemClock
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instrument, Instruments
 from breadboard.model.outputs import Outputs
@@ -118,13 +119,14 @@ class LiveMarket:
     def records(self, ids: Sequence[int] | NDArray[np.int64] | None = None) -> NDArray[np.void]:
         """Return copies of the ``STATE`` records of these instruments (all)."""
         with self._lock:
-            return self._state[: len(self)].copy() if ids is None else self._state[np.asarray(ids, np.int64)]
+            state = self._state
+            return whole.copied(state[: len(self)]) if ids is None else whole.picked(state, np.asarray(ids, np.int64))
 
     def changed(self, since: int) -> tuple[NDArray[np.int64], NDArray[np.void], int]:
         """Return the instruments that changed after revision ``since``, their records, and the revision now."""
         with self._lock:
             ids = np.flatnonzero(self._state["revision"][: len(self)] > since)
-            return ids, self._state[ids], self.revision
+            return ids, whole.picked(self._state, ids), self.revision
 
     def trades(
         self, since: int, wanted: NDArray[np.bool_] | None = None, cap: int | None = None, *, oldest: bool = False

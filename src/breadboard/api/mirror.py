@@ -10,6 +10,7 @@ from breadboard.api.encoding import Body, JsonRows, JsonTrades, PackedRows, Pack
 from breadboard.api.live import LiveMarket
 from breadboard.api.ring import TRADE
 from breadboard.api.state import unknown
+from breadboard.model import whole
 from breadboard.model.kernels import brief
 
 _COLUMNS: Final = ("revision", "updates", "ts_recv", "source")
@@ -81,7 +82,7 @@ class Mirror:
             self.records = wider
             self.columns = {name: np.ascontiguousarray(wider[name]) for name in _COLUMNS}
             self._found = np.empty(len(wider), np.int64)
-        self.records[ids] = records
+        whole.put(self.records, ids, records)
         for name, column in self.columns.items():
             column[ids] = records[name]
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import brief
 from breadboard.model.tape import Tape
@@ -125,23 +126,23 @@ class TradeRing:
         lost = max(0, first - max(since, 0))
         chosen = None  # all
         if wanted is not None:
-            ids = np.minimum(_between(self._rows["instrument"], first, end), len(wanted))
+            ids = np.minimum(np.concatenate(_stretches(self._rows["instrument"], first, end)), len(wanted))
             chosen = first + np.flatnonzero(np.append(wanted, False)[ids])  # an id beyond is not
         count = end - first if chosen is None else len(chosen)
         more = 0 if cap is None else max(0, count - cap)
         begin, stop = (0, count - more) if oldest else (more, count)
         if chosen is None:
-            rows = _between(self._rows, first + begin, first + stop)
+            rows = whole.joined(_stretches(self._rows, first + begin, first + stop), copy=True)
         else:
-            rows = self._rows[chosen[begin:stop] % len(self._rows)]
+            rows = whole.picked(self._rows, chosen[begin:stop] % len(self._rows))
         if more and oldest:
             return Read(rows, first, int(rows["seq"][-1]) + 1, 0, lost)
         return Read(rows, first, end, more, lost)
 
 
-def _between(column: NDArray[Any], first: int, end: int) -> NDArray[Any]:
-    """Return a copy of what a ring holds of ``first <= seq < end``."""
-    if first == end:
-        return column[:0].copy()
+def _stretches(column: NDArray[Any], first: int, end: int) -> tuple[NDArray[Any], ...]:
+    """Return where a ring holds ``first <= seq < end``: one piece of it, or two."""
     begin, stop = first % len(column), end % len(column)
-    return column[begin:stop].copy() if begin < stop else np.concatenate([column[begin:], column[:stop]])
+    if begin < stop or first == end:
+        return (column[begin : begin + end - first],)
+    return column[begin:], column[:stop]

@@ -20,6 +20,7 @@ from breadboard.engine.activity_kernel import SPEC, STATE
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.errors import UsageError
+from breadboard.model import whole
 from breadboard.model.activity import ACTIVITY_BAR, Activity
 from breadboard.model.decimals import parse_price, parse_size, size_decimal
 from breadboard.model.kinds import EventKind, GapReason, StatusCode
@@ -102,7 +103,7 @@ class ActivityBars:
             if row < len(tape):
                 hole = self._holes.get((int(tape.offset[row]), int(tape.index[row])))
                 self._spoil(int(tape.source[row]), int(tape.instrument[row]) if hole is None else hole)
-        return np.concatenate(parts) if parts else None
+        return whole.joined(parts) if parts else None
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""

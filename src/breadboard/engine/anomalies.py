@@ -53,6 +53,7 @@ from breadboard.engine.anomaly_state import (
 from breadboard.engine.book_kernel import TOP
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
+from breadboard.model import whole
 from breadboard.model.anomalies import ANOMALY, BY_NAME
 from breadboard.model.decimals import ABSENT
 from breadboard.model.tape import Tape
@@ -153,9 +154,9 @@ class Anomalies:
                 self._out,
             )
             if count:
-                parts.append(self._out[:count].copy())
+                parts.append(whole.copied(self._out[:count]))
         self._tops, self._holes = np.zeros(0, TOP), None
-        return np.concatenate(parts) if parts else None
+        return whole.joined(parts) if parts else None
 
     def counters(self) -> dict[str, int]:
         """Return findings not told, prints too old or untimed to be judged, and rows before any event time."""

@@ -27,6 +27,7 @@ from breadboard.engine.hiding import EVERY_SOURCE, OF_BOOKS
 from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import grown, pack, unpack
+from breadboard.model import whole
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
@@ -95,7 +96,7 @@ class Bars:
                 self._take_back(tape, row, parts)
                 self._learn(tape, row)
         self._offset = int(tape.offset[-1]) if len(tape) else self._offset
-        return np.concatenate(parts) if parts else None
+        return whole.joined(parts) if parts else None
 
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
@@ -208,7 +209,7 @@ class Bars:
                 self._out,
             )
             if count:
-                told = self._out[:count].copy()
+                told = whole.copied(self._out[:count])
                 self._complete(told)
                 parts.append(told)
 

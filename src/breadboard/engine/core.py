@@ -32,6 +32,7 @@ from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
+from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch, Gap
@@ -166,8 +167,8 @@ class Engine:
         if len(routed.bars):
             self.sessions.align(routed.bars)
             self.sessions.mark(routed.bars)
-            bars = np.concatenate([bars, routed.bars])
-            bars = bars[np.argsort(bars["offset"], kind="stable")]
+            bars = whole.joined([bars, routed.bars])
+            bars = whole.picked(bars, np.argsort(bars["offset"], kind="stable"))
         gaps = self._gaps(routed, (holes, breaks))
         self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars), streams)

@@ -49,6 +49,7 @@ from breadboard.engine.feature_state import BYTES, INTERVALS, OWNER, SLOT, SLOTS
 from breadboard.engine.feature_windows import FEATURES, WINDOW
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import BY_NAME, FEATURE
 from breadboard.model.tape import Tape
@@ -132,7 +133,7 @@ class Features:
             if count:
                 parts.append(self._told(self._out[:count]))
         self._tops = (np.zeros(0, TOP), np.zeros(0, DEPTH))
-        told = np.concatenate(parts) if parts else np.zeros(0, FEATURE)
+        told = whole.joined(parts) if parts else np.zeros(0, FEATURE)
         return told if len(told) else None
 
     def counters(self) -> dict[str, int]:

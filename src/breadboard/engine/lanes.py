@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
 from breadboard.model.instruments import NO_INSTRUMENT, Instruments
 from breadboard.model.kinds import SequenceRule
@@ -102,8 +103,10 @@ def mapped(part: Part, instruments: Instruments) -> Tape:
 def bars(parts: Iterable[Part]) -> NDArray[np.void]:
     """Return the bars of all parts in journal order."""
     some = [part.bars for part in parts if len(part.bars)]
-    joined = np.concatenate(some) if some else NO_BARS
-    return joined[np.argsort(joined["offset"], kind="stable")] if some else joined
+    if not some:
+        return NO_BARS
+    joined = whole.joined(some)
+    return whole.picked(joined, np.argsort(joined["offset"], kind="stable"))
 
 
 def _of_gaps(part: Part, rule: Callable[[str], SequenceRule]) -> list[_Named]:

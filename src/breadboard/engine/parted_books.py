@@ -14,6 +14,7 @@ from breadboard.engine.depth_snapshots import Shown
 from breadboard.engine.partitions import Partitions
 from breadboard.engine.shared_state import Kinds, Share, dealt, joined
 from breadboard.engine.state import unpack
+from breadboard.model import whole
 from breadboard.model.kinds import BookState, SequenceRule
 from breadboard.model.tape import Tape
 
@@ -75,8 +76,8 @@ class PartedBooks:
         found = [self._named(rows, which) for which, rows in enumerate(told) if rows is not None]
         if not found:
             return None
-        rows = np.concatenate(found)
-        return rows[np.lexsort((rows["index"], rows["offset"]))]
+        rows = whole.joined(found)
+        return whole.picked(rows, np.lexsort((rows["index"], rows["offset"])))
 
     @property
     def tops(self) -> NDArray[np.void]:
@@ -98,8 +99,8 @@ class PartedBooks:
     @property
     def depths(self) -> NDArray[np.void]:
         """``DEPTH`` rows, one beside each of ``tops``, where ``deep``."""
-        depths = np.concatenate([books.depths for books in self.parts])
-        return depths[self._in_order()[1]] if len(depths) else depths
+        depths = whole.joined([books.depths for books in self.parts])
+        return whole.picked(depths, self._in_order()[1]) if len(depths) else depths
 
     def view(self, instrument: int, *, last_known: bool = False, depth: int | None = None) -> BookView:
         """Return the book; see ``Books.view``."""
@@ -145,16 +146,16 @@ class PartedBooks:
 
     def _named(self, rows: NDArray[np.void], which: int) -> NDArray[np.void]:
         """Return rows of a partition with the engine's ids."""
-        named = rows.copy()
+        named = whole.copied(rows)
         named["instrument"] = self._partitions.members[which][rows["instrument"]]
         return named
 
     def _in_order(self) -> tuple[NDArray[np.void], NDArray[np.intp]]:
         """Return what ``_merged`` is of the tape just taken."""
         if self._merged is None:
-            tops = np.concatenate([self._named(books.tops, which) for which, books in enumerate(self.parts)])
+            tops = whole.joined([self._named(books.tops, which) for which, books in enumerate(self.parts)])
             order = np.lexsort((tops["instrument"], tops["row"]))
-            self._merged = tops[order], order
+            self._merged = whole.picked(tops, order), order
         return self._merged
 
     def _grow(self, count: int) -> None:

@@ -11,6 +11,7 @@ from breadboard.engine.features import Features
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.partitions import Partitions
 from breadboard.engine.shared_state import Kinds, Share, dealt, joined
+from breadboard.model import whole
 from breadboard.model.tape import Tape
 
 _KINDS: Final[Kinds] = {
@@ -48,7 +49,7 @@ class PartedFeatures:
             if rows is not None:
                 rows["instrument"] = self._partitions.members[which][rows["instrument"]]
                 found.append(rows)
-        return np.concatenate(found) if found else None
+        return whole.joined(found) if found else None
 
     def counters(self) -> dict[str, int]:
         """Return what ``Features.counters`` does, over all."""

@@ -12,6 +12,7 @@ from breadboard.engine import lanes
 from breadboard.engine.journal_records import BAD_RECORD, clock_step, epoch_of, gap_of, rules_of
 from breadboard.engine.lanes import Lane, Part
 from breadboard.errors import BreadboardError
+from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
@@ -234,7 +235,7 @@ class Router:
         if isinstance(decoded, Decoded):
             return self._taken(frames, decoded, bad)
         alone = [self._alone(lane, frames.take(slice(i, i + 1)), bad) for i in range(len(frames))]
-        return Tape.merge([tape for tape, _ in alone]), np.concatenate([bars for _, bars in alone])
+        return Tape.merge([tape for tape, _ in alone]), whole.joined([bars for _, bars in alone])
 
     def _alone(self, lane: Lane, frame: Frames, bad: list[Quarantined]) -> tuple[Tape, NDArray[np.void]]:
         """Decode one frame of a batch that was tried once already."""

@@ -26,6 +26,7 @@ from breadboard.engine.rule_hours import Hours
 from breadboard.engine.rule_slots import Slots
 from breadboard.engine.rule_state import FIRED, HOLE, NEVER, SOURCE
 from breadboard.engine.state import pack, unpack
+from breadboard.model import whole
 from breadboard.model.alerts import ALERT, RuleVersion, alert_id
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import FEATURE
@@ -99,7 +100,7 @@ class Rules:
             if ruleset is not None:
                 self._begin(ruleset)
             row, since = stop, until
-        return np.concatenate(parts) if parts else None
+        return whole.joined(parts) if parts else None
 
     def counters(self) -> dict[str, int]:
         """Return crossings not told, trades older than one before them, and event times beyond belief."""
@@ -198,7 +199,7 @@ class Rules:
             *self._findings.anomalies(streams.get("anomalies", _NO_ROWS), hours, owners),
             *self._findings.opportunities(streams.get("opportunities", _NO_ROWS), hours, owners),
         ]
-        fired = np.concatenate(parts) if parts else np.zeros(0, FIRED)
+        fired = whole.joined(parts) if parts else np.zeros(0, FIRED)
         if not len(fired):
             return None
         return self._told(tape, fired[np.lexsort((fired["condition"], fired["index"], fired["offset"]))])
@@ -214,7 +215,7 @@ class Rules:
             row, hole, count = core.run(
                 row, hole, stop, holes, *state, self._sources, hours.table, hours.spans, self._meter, out, *columns
             )
-            yield out[:count].copy()
+            yield whole.copied(out[:count])
 
     def _volumes(self, tape: Tape, bars: NDArray[np.void]) -> Iterable[NDArray[np.void]]:
         slots, hours = self._slots, self._hours

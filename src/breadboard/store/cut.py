@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.outputs import Outputs
 from breadboard.model.tape import Tape
 
@@ -16,11 +17,11 @@ def before(outputs: Outputs, offset: int) -> Outputs:
         outputs.first,
         offset,
         outputs.tape.take(slice(0, at)),
-        outputs.bars[outputs.bars["offset"] < offset],
+        whole.picked(outputs.bars, outputs.bars["offset"] < offset),
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
-        {name: rows[rows["offset"] < offset] for name, rows in outputs.streams.items()},
+        {name: whole.picked(rows, rows["offset"] < offset) for name, rows in outputs.streams.items()},
         outputs.groups,
         outputs.rules,
     )
@@ -33,11 +34,11 @@ def after(outputs: Outputs, offset: int) -> Outputs:
         offset,
         outputs.end,
         outputs.tape.take(slice(at, None)),
-        outputs.bars[outputs.bars["offset"] >= offset],
+        whole.picked(outputs.bars, outputs.bars["offset"] >= offset),
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
-        {name: rows[rows["offset"] >= offset] for name, rows in outputs.streams.items()},
+        {name: whole.picked(rows, rows["offset"] >= offset) for name, rows in outputs.streams.items()},
         outputs.groups,
         outputs.rules,
     )
@@ -68,4 +69,4 @@ def join(parts: Sequence[Outputs]) -> Outputs:
 def _together(rows: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
     """Return records as one; most of many small outputs have none, and asking each for its type is dear."""
     filled = [some for some in rows if len(some)]
-    return np.concatenate(filled) if filled else rows[0]
+    return whole.joined(filled) if filled else rows[0]

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
 from breadboard.model.outputs import Outputs
@@ -68,7 +69,7 @@ class Tables:
         self._instruments = instruments
         self._labels.refresh(instruments)
         self._see(batch)
-        versions = np.concatenate([batch.bars, open_bars])
+        versions = whole.joined([batch.bars, open_bars])
         return {
             "instruments": records.instruments(instruments, unwritten),
             "trades": rows.trades(batch.tape, self._labels),

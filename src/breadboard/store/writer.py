@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
+from breadboard.model import whole
 from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
@@ -222,7 +223,7 @@ class StoreWriter:
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
-        bars = self._open_bars.copy()
+        bars = whole.copied(self._open_bars)
         bars["state"] = BarState.PROVISIONAL
         bars["offset"] = self._open_at
         return bars
