@@ -171,7 +171,7 @@ class LiveMarket:
         return self._clock.wall()
 
     def _copy(self, ids: NDArray[np.int64], latest: NDArray[np.void], revision: int) -> None:
-        state = self._state.view(IN_PIECES)  # field by field it would take ten times as long
+        state = self._state.view(IN_PIECES)
         state["latest"][ids] = latest.view(PIECE)[ids]
         state["revision"][ids] = revision
 

@@ -19,7 +19,7 @@ STATE: Final = np.dtype(
 PIECE: Final = np.dtype((np.void, LATEST.itemsize))
 """A record of ``LATEST`` as nothing but bytes."""
 IN_PIECES: Final = np.dtype([("latest", PIECE), *((name, STATE[name]) for name in ("ts_engine", "revision"))])
-"""``STATE``, for who copies all of ``LATEST`` at once."""
+"""``STATE``, for who copies all of ``LATEST`` at once, as ``model.whole`` does what is of one type."""
 
 
 def unknown(count: int) -> NDArray[np.void]:

@@ -103,7 +103,7 @@ class ActivityBars:
             if row < len(tape):
                 hole = self._holes.get((int(tape.offset[row]), int(tape.index[row])))
                 self._spoil(int(tape.source[row]), int(tape.instrument[row]) if hole is None else hole)
-        return whole.joined(parts) if parts else None
+        return whole.joined(parts, copy=True) if parts else None  # what they are cut from has more room
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""

@@ -35,6 +35,7 @@ from breadboard.engine.paper import PaperExecution
 from breadboard.engine.paper_trades import PaperTrades
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.state import pack, unpack
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.executions import PAPER_FILL
 from breadboard.model.kinds import Side
@@ -130,8 +131,8 @@ class Arbitrage:
             )
             if why == core.ENDED:
                 self._followed.end(lambda leg: self._books.copied(int(self._instrument_of[leg])))
-                self.fills = np.concatenate(fills) if fills else np.zeros(0, PAPER_FILL)
-                return out[:at].copy() if at else None
+                self.fills = whole.joined(fills) if fills else np.zeros(0, PAPER_FILL)
+                return whole.copied(out[:at]) if at else None
             if why == core.FALLS_DUE:
                 fills += self._fall_due(tape, row)
             elif why == core.SPOKE:

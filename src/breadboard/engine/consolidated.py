@@ -30,6 +30,7 @@ from breadboard.engine.consolidated_legs import (
 from breadboard.engine.hiding import EVERY_SOURCE, may_hide
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.state import pack, unpack
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, GapReason
@@ -144,7 +145,7 @@ class Consolidated:
                 self._take_gap(tape, row)
                 taken = row
         self.moves = moves[:moves_at]
-        return out[:at].copy()
+        return whole.copied(out[:at])
 
     def nbbo(self, group: int) -> np.void:
         """Return the newest ``NBBO`` row of a group; ``EMPTY`` before the first."""

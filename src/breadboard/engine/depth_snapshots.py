@@ -17,6 +17,7 @@ from breadboard.engine.level_rooms import BEGIN, COUNT
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.engine.watermarks import Watermarks
 from breadboard.errors import UsageError
+from breadboard.model import whole
 from breadboard.model.depth import MOST_LEVELS, depth_row, seconds_of
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState
@@ -30,7 +31,7 @@ _LIVE: Final = int(BookState.LIVE)
 
 def shown_in_order(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Return snapshots by ``(offset, index, instrument)``: of several sources at one row too, for any partitions."""
-    return rows[np.lexsort((rows["instrument"], rows["index"], rows["offset"]))]
+    return whole.picked(rows, np.lexsort((rows["instrument"], rows["index"], rows["offset"])))
 
 
 @kernel
@@ -158,7 +159,7 @@ class DepthSnapshots:
     @property
     def rows(self) -> NDArray[np.void] | None:
         """The snapshots of the tape just taken, or None."""
-        return shown_in_order(np.concatenate(self._parts)) if self._parts else None
+        return shown_in_order(whole.joined(self._parts)) if self._parts else None
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 
@@ -119,7 +120,7 @@ class KeptTrades:
     def packed(self, total: int) -> NDArray[np.void]:
         """Return what is remembered, oldest first."""
         numbers = np.arange(max(0, total - MOST_KEPT), total)
-        return self.ring[numbers % max(1, len(self.ring))]
+        return whole.picked(self.ring, numbers % max(1, len(self.ring)))
 
     def unpacked(self, trades: NDArray[Any], total: int) -> None:
         """Go back to what ``packed`` returned."""

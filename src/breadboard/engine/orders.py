@@ -13,6 +13,7 @@ import numpy as np
 from breadboard.engine import order_kernel as core
 from breadboard.engine.order_tables import LEAST_ROOM, LEVEL, ORDER, fresh, rehash
 from breadboard.engine.state import pack, unpack
+from breadboard.model import whole
 from breadboard.model.decimals import SIZE_EXP
 from breadboard.model.kinds import EventKind, Side
 from breadboard.model.tape import LEVEL_COLUMNS, Tape
@@ -109,12 +110,13 @@ class Orders:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes; how the tables are laid out is no part of it."""
-        orders = self._orders[self._orders["instrument"] >= 0]
-        levels = self._levels[(self._levels["instrument"] >= 0) & (self._levels["total"] + self._levels["orders"] != 0)]
+        orders = whole.picked(self._orders, self._orders["instrument"] >= 0)
+        told = (self._levels["instrument"] >= 0) & (self._levels["total"] + self._levels["orders"] != 0)
+        levels = whole.picked(self._levels, told)
         return pack(
             {
-                "orders": orders[np.lexsort((orders["id"], orders["instrument"]))],
-                "levels": levels[np.lexsort((levels["price"], levels["side"], levels["instrument"]))],
+                "orders": whole.picked(orders, np.lexsort((orders["id"], orders["instrument"]))),
+                "levels": whole.picked(levels, np.lexsort((levels["price"], levels["side"], levels["instrument"]))),
                 "meter": self._meter[core.RANK :],
             }
         )

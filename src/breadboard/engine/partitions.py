@@ -18,6 +18,7 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.model import whole
 from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
 from breadboard.model.kinds import EventKind
 from breadboard.model.tape import Tape
@@ -116,4 +117,4 @@ class Partitions:
 def in_order(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Return rows by ``(offset, instrument)``, those of one instrument as they came: the same for any partitions."""
     places = np.lexsort((rows["instrument"], rows["offset"]))
-    return rows if np.array_equal(places, np.arange(len(rows))) else rows[places]
+    return rows if np.array_equal(places, np.arange(len(rows))) else whole.picked(rows, places)
