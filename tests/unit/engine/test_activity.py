@@ -48,6 +48,15 @@ def test_a_tick_bar_holds_so_many_trades() -> None:
     assert (first["ts_open"], first["ts_close"], first["offset"], bars[1]["number"]) == (T0, T0 + 20, 2, 2)
 
 
+def test_a_bar_keeps_no_more_memory_than_its_own() -> None:
+    bars = concluded(stage("tick:900"), [trade(n, n, 5, 1) for n in range(1_000)])
+    assert len(bars) == 1
+    owner = bars
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    assert owner.nbytes == bars.nbytes, "bars wait for the store, and what is wider waits with them"
+
+
 def test_the_trade_that_fills_a_bar_is_in_it_whole() -> None:
     bars = concluded(
         stage("volume:10"), [trade(1, 0, 5, 4), trade(2, 1, 5, 5), trade(3, 2, 5, 100), trade(4, 3, 5, 10)]
