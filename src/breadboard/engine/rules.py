@@ -202,7 +202,8 @@ class Rules:
         fired = whole.joined(parts) if parts else np.zeros(0, FIRED)
         if not len(fired):
             return None
-        return self._told(tape, fired[np.lexsort((fired["condition"], fired["index"], fired["offset"]))])
+        order = np.lexsort((fired["condition"], fired["index"], fired["offset"]))
+        return self._told(tape, whole.picked(fired, order))
 
     def _run(self, tape: Tape, rows: tuple[int, int], holes: NDArray[np.void]) -> Iterable[NDArray[np.void]]:
         row, stop = rows
