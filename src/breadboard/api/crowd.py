@@ -4,13 +4,13 @@ They get the bytes that ``Quotes`` makes for each of them alone. What the interp
 a message costs; here it is done once for many.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from breadboard.api.channels import Quotes, framed, headed
-from breadboard.api.crowd_kernel import COLUMNS, COUNT, END, NEWS_END, REPLACED
+from breadboard.api.crowd_kernel import BODY, COLUMNS, COUNT, END, FRAME, NEWS_END, REPLACED, SENT
 
 if TYPE_CHECKING:
     from breadboard.api.fanout import Fanout
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 TOGETHER: Final = 32
 ROWS_TOGETHER: Final = 4_000
 """So many clients, and rows that they want, at most: the messages of all are made before the first is told, and have
-one ``ts_deliver``. For clients of a hundred rows that is some 0.2 ms, and the engine's thread may have to wait."""
+one ``ts_deliver``."""
+FEW: Final = 3
+"""For so many clients the interpreter is kept while they are told: somebody else would have it for longer than that."""
+_TOLD: Final = [FRAME, BODY, END, SENT, REPLACED]
 _OUT_BYTES: Final = 1 << 20
 """What one run has room for; more is made in several, and a longer message makes more room."""
 
@@ -46,36 +49,52 @@ class Crowd:
             found[client] = rows
         return found
 
-    def messages(self, clients: Sequence[Quotes]) -> Iterator[bytes]:
-        """Yield what each is told of the market as the mirror has it, in their order; empty where nothing is news.
+    def tell(self, clients: Mapping["Subscriber", Quotes]) -> Iterator[tuple["Subscriber", bytes | None]]:
+        """Tell each what is news to it of the market as the mirror has it; yield it with what is to be handed to it.
 
-        All have one form, and each wants no more rows than go into a message. Each is noted as told when it is asked
-        for: who is not reached is told again.
+        That is None where its socket has the message, or nothing is news. All have one form, and each wants no more
+        rows than go into a message. Each is noted as told when it is yielded: who is not reached is told again.
         """
-        done = 0
-        while done < len(clients):
-            made = self._made(clients[done:])
-            begin, view = 0, self._out.data
-            for client, (end, replaced) in zip(clients[done:], made, strict=False):
-                client.note(replaced)
-                yield bytes(view[begin:end])
-                begin = end
-            done += len(made)
+        left = list(clients.items())
+        while left:
+            made = self._made(left)
+            handed = []
+            for (client, rows), (frame, body, end, sent, replaced) in zip(left, made, strict=False):
+                if sent or frame == end:
+                    rows.note(replaced)
+                    yield client, None
+                else:
+                    handed.append((client, rows, body, end, replaced))
+            view = self._out.data
+            for client, rows, body, end, replaced in handed:
+                rows.note(replaced)
+                yield client, bytes(view[body:end])
+            del left[: len(made)]
 
-    def _made(self, clients: Sequence[Quotes]) -> list[tuple[int, int]]:
-        """Make messages of the first of these, as many as there is room for.
+    def _made(self, clients: Sequence[tuple["Subscriber", Quotes]]) -> list[list[int]]:
+        """Make messages of the first of these, as many as there is room for, and give their sockets what they take.
 
-        Returns of each where it ends, and how many updates it leaves out.
+        Returns of each ``_TOLD``. A frame that a socket took in part is finished in the usual way at once.
         """
         fanout, mirror = self._fanout, self._fanout.mirror
         table = np.zeros((len(clients), COLUMNS), np.int64)
-        table[:, :END] = [client.place for client in clients]
+        table[:, :FRAME] = [
+            (*rows.place, -1 if client.straight is None else client.straight.descriptor) for client, rows in clients
+        ]
         wanted = int(table[:, COUNT].sum())
         if wanted > len(self._news):
             self._news = np.empty(2 * wanted, np.int64)
         head = framed("json", headed("quote", mirror.revision, fanout.live.now()), 0, b"")[:-2]
-        while not (count := mirror.messages(clients[0].form, table, head, self._out, self._news)):
+        form, few = clients[0][1].form, len(clients) <= FEW
+        while not (count := mirror.messages(form, table, head, self._out, self._news, few=few)):
             self._out = np.empty(2 * len(self._out), np.uint8)
-        told = table[:count]
-        fanout.deliveries.add(self._news[: told[-1, NEWS_END]], messages=count)
-        return list(zip(told[:, END].tolist(), told[:, REPLACED].tolist(), strict=True))
+        made = table[:count]
+        fanout.deliveries.add(self._news[: made[-1, NEWS_END]], messages=count)
+        sent, ends = made[:, SENT], made[:, END]
+        fanout.frames += int(np.count_nonzero(sent))
+        for place in np.flatnonzero((sent > 0) & (made[:, FRAME] + sent < ends)).tolist():
+            straight = clients[place][0].straight
+            assert straight is not None
+            straight.finish(bytes(self._out.data[made[place, FRAME] + sent[place] : ends[place]]))
+        told: list[list[int]] = made[:, _TOLD].tolist()
+        return told

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api import wire
-from breadboard.api.crowd_kernel import COLUMNS, put_messages
+from breadboard.api.crowd_kernel import COLUMNS, put_few_messages, put_messages
 from breadboard.api.ring import TRADE
 from breadboard.api.row_kernel import BEGIN, FIXED, ROW_FIELDS, TOLD, gather_few_rows, gather_rows
 from breadboard.api.state import unknown
@@ -124,19 +124,20 @@ class JsonRows:
         mirror: tuple[NDArray[np.void], Mapping[str, NDArray[Any]]],
         out: NDArray[np.uint8],
         news: NDArray[np.int64],
+        *,
+        few: bool,
     ) -> int:
         """Write messages for a table of clients (``crowd_kernel``), and return for how many there was room.
 
-        ``mirror`` has the records and, apart, some of their columns.
+        ``mirror`` has the records and, apart, some of their columns. With ``few`` the interpreter is kept meanwhile.
         """
         texts, (records, columns) = self._texts, mirror
         if texts.count != len(self._slots):
             self._make_room()
         start = np.frombuffer(head + bytes(SLACK), np.uint8)
         known, revision, updates = min(texts.count, len(records)), columns["revision"], columns["updates"]
-        return put_messages(
-            out, news, clients, start, self._longest, known, revision, updates, records, *self._places()
-        )
+        write = put_few_messages if few else put_messages
+        return write(out, news, clients, start, self._longest, known, revision, updates, records, *self._places())
 
     def load(self) -> None:
         """Have the machine code of the kernels loaded."""
@@ -144,7 +145,8 @@ class JsonRows:
             gather(self._out, np.empty(0, np.int64), 0, unknown(1), *self._places())
         nobody, nothing = np.empty((0, COLUMNS), np.int64), np.empty(0, np.int64)
         columns = {name: np.ascontiguousarray(unknown(1)[name]) for name in ("revision", "updates")}
-        self.messages(nobody, b"", (unknown(1), columns), self._out, nothing)
+        for few in (True, False):
+            self.messages(nobody, b"", (unknown(1), columns), self._out, nothing, few=few)
 
     def _places(self) -> tuple[NDArray[Any], ...]:
         return self._rows, self._slots, self._texts.pool, self._texts.pieces, self._layout

@@ -266,10 +266,10 @@ class Fanout:
 
     def _give_turns_alike(self, clients: dict["Subscriber", Quotes], now: float) -> None:
         """Give clients their turns who want rows of the same form; who is not reached is still due."""
-        for client, message in zip(clients, self._crowd.messages(list(clients.values())), strict=True):
+        for client, message in self._crowd.tell(clients):
             self._due.pop(client, None)
             client.take_slot(now)
-            if not message or client.hand(message):
+            if message is None or client.hand(message):
                 self._place(client, now)
 
     def _news(self) -> dict[str, int]:

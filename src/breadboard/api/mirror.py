@@ -112,11 +112,13 @@ class Mirror:
         head: bytes,
         out: NDArray[np.uint8],
         news: NDArray[np.int64],
+        *,
+        few: bool,
     ) -> int:
         """Write messages for a table of clients (``crowd_kernel``) that want a form of JSON; see ``JsonRows``."""
         rows = self._of(form)
         assert isinstance(rows, JsonRows)
-        return rows.messages(clients, head, (self.records, self.columns), out, news)
+        return rows.messages(clients, head, (self.records, self.columns), out, news, few=few)
 
     def _of(self, form: wire.Form) -> JsonRows | PackedRows:
         """Return the rows of a form, and keep them before those of others."""

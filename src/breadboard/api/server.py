@@ -18,7 +18,7 @@ from websockets.protocol import State
 
 from breadboard.api.access import is_loopback
 from breadboard.api.heads import Heads
-from breadboard.api.routes.realtime import CUT, PUSH, retry_hint
+from breadboard.api.routes.realtime import CUT, PUSH, STRAIGHT, retry_hint
 from breadboard.errors import UsageError
 
 AGAIN = 1012
@@ -36,15 +36,21 @@ class Sockets(WebSocketsSansIOProtocol):
     """uvicorn's WebSocket protocol, with a short way into a socket, and a way out of a full one.
 
     Sending goes through five coroutines, which copy a message five times, and decode it to encode it again; ``push``
-    puts a frame's head before it, and no more. Closing politely queues a close frame behind what the client does not
-    read, and then waits for it without end; ``cut`` says why, waits a second, and drops the connection with all of it.
+    puts a frame's head before it, and no more, and ``descriptor`` is for who does that without the interpreter. Closing
+    politely queues a close frame behind what the client does not read, and then waits for it without end; ``cut`` says
+    why, waits a second, and drops the connection with all of it.
     """
 
+    _descriptor = -1
+
     async def run_asgi(self) -> None:
-        """Offer ``push`` and ``cut`` to the application."""
-        self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        """Offer ``push``, ``cut`` and the socket to the application."""
+        line = self.transport.get_extra_info("socket")
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        if self.transport.get_extra_info("sslcontext") is None:  # else what goes to the socket is not what we say
+            self._descriptor = line.fileno()
         extensions = cast("dict[str, Any]", self.scope["extensions"])
-        extensions[PUSH], extensions[CUT] = self.push, self.cut
+        extensions[PUSH], extensions[CUT], extensions[STRAIGHT] = self.push, self.cut, self
         await super().run_asgi()
 
     async def send(self, message: Any) -> None:  # noqa: ANN401 - an ASGI message
@@ -58,12 +64,24 @@ class Sockets(WebSocketsSansIOProtocol):
 
     def push(self, message: bytes, *, text: bool) -> bool:
         """Send a whole message, and return True; False, with nothing sent, where the socket is full or closing."""
-        if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
-            return False
-        if self.disconnected or self.transport.is_closing():  # the long way tells the client's task
+        if not self._open():
             return False
         self.transport.write(frame_head(len(message), text=text) + message)
         return True
+
+    @property
+    def descriptor(self) -> int:
+        """The socket, where a frame may be written to it: nothing is left that has to go before. Else, -1."""
+        return -1 if not self._open() or self.transport.get_write_buffer_size() else self._descriptor
+
+    def finish(self, rest: bytes) -> None:
+        """Send the end of a frame of which ``descriptor`` took the beginning."""
+        self.transport.write(rest)
+
+    def _open(self) -> bool:
+        if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
+            return False
+        return not self.disconnected and not self.transport.is_closing()  # the long way tells the client's task
 
     def shutdown(self) -> None:
         """Say that the server begins anew (1012), and when to come back: not all clients at once.

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from breadboard.api import wire
 from breadboard.api.channels import Alerts, Books, Channel, Quotes, Trades, encoded
@@ -28,15 +28,32 @@ _GOLDEN: Final = 0.618_033_988_749_895
 """Multiples of it, less their whole part, lie as evenly between 0 and 1 as can be, however many there are."""
 
 
+class Straight(Protocol):
+    """A way to a client past what usually stands before its socket."""
+
+    @property
+    def descriptor(self) -> int:
+        """The socket, to which whole frames may be written now, as far as it has room; -1 where none may."""
+        ...
+
+    def finish(self, rest: bytes) -> None:
+        """Send the end of a frame of which the socket took the beginning, before anything else."""
+        ...
+
+
 class Subscriber:
     """State of one client. Everything here runs on the event loop; nothing here waits for a socket.
 
-    ``push`` takes a message if the client's socket has room and returns whether it did.
+    ``push`` takes a message if the client's socket has room and returns whether it did. ``straight`` is a shorter way,
+    where there is one.
     """
 
-    def __init__(self, fanout: "Fanout", form: str, push: Callable[[bytes], bool]) -> None:
+    def __init__(
+        self, fanout: "Fanout", form: str, push: Callable[[bytes], bool], straight: Straight | None = None
+    ) -> None:
         self.fanout = fanout
         self.form = form
+        self.straight = straight
         self._push = push
         self.stuck: bytes | None = None
         """A message that the socket had no room for. Nothing else is made before it is away."""

@@ -131,7 +131,7 @@ def test_those_that_want_the_same_form_are_told_together_and_all_of_them(monkeyp
     runs: list[int] = []
     made = crowd_module.Crowd._made
 
-    def counted(self: crowd_module.Crowd, clients: Any) -> list[tuple[int, int]]:  # noqa: ANN401 - as the crowd has it
+    def counted(self: crowd_module.Crowd, clients: Any) -> list[list[int]]:  # noqa: ANN401 - as the crowd has it
         runs.append(len(clients))
         return made(self, clients)
 

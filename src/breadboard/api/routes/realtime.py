@@ -25,6 +25,8 @@ CUT: Final = "breadboard.cut"
 """The ASGI extension by which our server ends a connection whose socket is full."""
 PUSH: Final = "breadboard.push"
 """The ASGI extension by which our server takes a message that is bytes already, while the socket has room."""
+STRAIGHT: Final = "breadboard.straight"
+"""The ASGI extension by which our server tells where its socket is (``subscriber.Straight``)."""
 RETRY_S: Final = 1.0
 _log = Log("ws")
 
@@ -40,8 +42,9 @@ def router(fanout: Fanout, limits: Limits) -> APIRouter:
         if len(fanout.clients) >= limits.ws_clients or not joins.take():
             await socket.close(TOO_MANY, retry_hint())
             return
-        push: Callable[..., bool] = socket.scope.get("extensions", {}).get(PUSH, _nowhere)
-        client = Subscriber(fanout, form, partial(push, text=form == "json"))
+        ways = socket.scope.get("extensions", {})
+        push: Callable[..., bool] = ways.get(PUSH, _nowhere)
+        client = Subscriber(fanout, form, partial(push, text=form == "json"), ways.get(STRAIGHT))
         fanout.add(client)
         tasks = [asyncio.create_task(work) for work in (_read(socket, client, limits), _write(socket, client, limits))]
         try:
