@@ -11,7 +11,7 @@ from breadboard.engine.rule_state import IN_EXTENDED, NEVER
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import Flag, GapReason
+from breadboard.model.kinds import EventKind, Flag, GapReason
 from breadboard.model.rules import RuleKind
 
 NOW, DUE, HEARD, LATE, IMPLAUSIBLE = range(5)
@@ -25,6 +25,8 @@ _OVERFLOW: Final = int(GapReason.OVERFLOW)
 _CHECKSUM: Final = int(GapReason.CHECKSUM)
 _OF_ORDERS: Final = int(GapReason.ORDER)
 _HISTORY: Final = int(Flag.HISTORY)
+_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
+_ORDER: Final = int(EventKind.ORDER)
 _OF_GAPS: Final = int(RuleKind.GAP)
 _FIRED: Final = int(AlertState.FIRED)
 _RETRACTED: Final = int(AlertState.RETRACTED)
@@ -44,6 +46,34 @@ def begin(told: Record, slot: Record, offset: int, index: int, ts_event: int, ts
     told.reference = np.nan
     told.reference_offset = told.price = told.ts_window = ABSENT
     told.id_offset, told.id_index = offset, index
+
+
+@kernel
+def source(
+    fired: NDArray[np.void],
+    newest: NDArray[np.int64],
+    first: int,
+    kind: NDArray[np.uint8],
+    flags: NDArray[np.uint16],
+    source: NDArray[np.uint16],
+    instrument: NDArray[np.int32],
+) -> None:
+    """Let alerts say what their instrument's last row is, looking back from ``newest`` to ``first``.
+
+    Where there is none they say what was known before: the same, wherever a batch begins.
+    """
+    for each in range(len(fired)):
+        told, row = fired[each], newest[each]
+        while row >= first and (instrument[row] != told.instrument or not is_heard(kind[row])):
+            row -= 1
+        if row >= first:
+            told.source, told.flags = source[row], flags[row]
+
+
+@kernel
+def is_heard(kind: int) -> bool:
+    """Tell whether rows of a kind say something of an instrument itself: trades, quotes, books, orders."""
+    return bool(kind <= _SNAPSHOT or kind == _ORDER)
 
 
 @kernel

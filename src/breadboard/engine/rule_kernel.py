@@ -12,6 +12,7 @@ from breadboard.engine.rule_events import (
     LATE,
     NOW,
     begin,
+    is_heard,
     is_of,
     retract,
     shift,
@@ -28,8 +29,6 @@ from breadboard.model.rules import RuleKind
 _TRADE: Final = int(EventKind.TRADE)
 _QUOTE: Final = int(EventKind.QUOTE)
 _DELTA: Final = int(EventKind.BOOK_DELTA)
-_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
-_ORDER: Final = int(EventKind.ORDER)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
 _CLOCK: Final = int(EventKind.CLOCK)
@@ -160,7 +159,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                             at += 1
             row += 1
             continue
-        if wide or (what > _SNAPSHOT and what != _ORDER):
+        if wide or not is_heard(what):
             row += 1
             continue
         owner = owners[which]

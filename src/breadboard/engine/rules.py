@@ -192,10 +192,11 @@ class Rules:
         self._grow(len(self._instruments))
         features = streams.get("features", _NO_ROWS)
         owners, hours = self._slots.owners, self._hours
+        # Before the tape: what is known of instruments is then as it was at its beginning, however long it is.
+        over = [*self._volumes(tape, bars), *self._findings.windows(bars, features, hours, owners)]
         parts = [
+            *self._sourced(tape, rows[0], over),
             *self._run(tape, rows, holes),
-            *self._volumes(tape, bars),
-            *self._findings.windows(bars, features, hours, owners),
             *self._findings.anomalies(streams.get("anomalies", _NO_ROWS), hours, owners),
             *self._findings.opportunities(streams.get("opportunities", _NO_ROWS), hours, owners),
         ]
@@ -217,6 +218,15 @@ class Rules:
                 row, hole, stop, holes, *state, self._sources, hours.table, hours.spans, self._meter, out, *columns
             )
             yield whole.copied(out[:count])
+
+    @staticmethod
+    def _sourced(tape: Tape, first: int, over: list[NDArray[np.void]]) -> Iterable[NDArray[np.void]]:
+        """Say of alerts of windows what their instrument's newest row was as they were over."""
+        if over:
+            fired = whole.joined(over)
+            newest = np.searchsorted(tape.offset, fired["offset"], side="right") - 1
+            events.source(fired, newest, first, tape.kind, tape.flags, tape.source, tape.instrument)
+            yield fired
 
     def _volumes(self, tape: Tape, bars: NDArray[np.void]) -> Iterable[NDArray[np.void]]:
         slots, hours = self._slots, self._hours

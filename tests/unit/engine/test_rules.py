@@ -22,7 +22,7 @@ from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Provenance, StatusCode
-from breadboard.model.rules import Rule, RuleSet, read
+from breadboard.model.rules import Rule, RuleKind, RuleSet, read
 from breadboard.model.tape import Tape
 from feed_samples import frames_of
 from tapes import SECOND, T0, cut, tape, trade
@@ -129,6 +129,9 @@ def test_an_expression_is_evaluated_once_a_bar(recorded: tuple[Tape, NDArray[np.
     assert len(expected) > 3
 
 
+FLAGS = (Flag.AGGREGATED, Flag.DUPLICATE, Flag.HISTORY, Flag.SYNTHETIC, Flag.DELAYED)
+
+
 @st.composite
 def hypothetical(draw: st.DrawFn) -> Tape:
     rows: Rows = []
@@ -139,7 +142,7 @@ def hypothetical(draw: st.DrawFn) -> Tape:
         which = draw(st.integers(0, 1))
         kind = draw(st.sampled_from("ttttqqsgc"))
         price = draw(st.integers(95, 105))
-        flags = draw(st.sampled_from([0, 0, 0, 0, *map(int, (Flag.AGGREGATED, Flag.DUPLICATE, Flag.HISTORY))]))
+        flags = draw(st.sampled_from([0, 0, 0, 0, *map(int, FLAGS)]))
         common = {"instrument": which, "flags": flags}
         if kind == "t":
             row = trade(len(rows), event, price, **common) | {"ts_recv": T0 + now}
@@ -337,12 +340,20 @@ def test_once_a_session_is_once_a_session() -> None:
 
 # --- the same whatever the batches ---
 
-BATCHED = (*HYPOTHETICAL, rule("spread", threshold=150, rearm=50), rule("no_data", window="1s"), rule("gap"))
+WINDOWED = (
+    rule("expression", expression="close >= 100.0", window="1s"),
+    rule("expression", expression="last", threshold=98, window="5s"),
+)
+BATCHED = (
+    *(*HYPOTHETICAL, rule("spread", threshold=150, rearm=50), rule("no_data", window="1s"), rule("gap")),
+    *WINDOWED,
+)
 ALL = tuple(msgspec.structs.replace(one, name=f"rule {at}") for at, one in enumerate(BATCHED))
 
 
-def run(subject: Rules, parts: list[Tape]) -> bytes:
-    return b"".join(alerts(subject, part).tobytes() for part in parts if len(part))
+def run(subject: Rules, parts: list[Tape], bars: NDArray[np.void]) -> bytes:
+    mine = [np.isin(bars["offset"], part.offset) for part in parts]
+    return b"".join(alerts(subject, part, bars[its]).tobytes() for part, its in zip(parts, mine, strict=True))
 
 
 @settings(max_examples=60, deadline=None)
@@ -351,17 +362,33 @@ def test_any_batches_and_a_restart_at_any_place_give_the_same_alerts_and_state(
     whole: Tape, data: st.DataObject
 ) -> None:
     one = stage(*ALL)
-    expected = run(one, [whole])
+    found = Bars(0, 5.0).on_tape(whole)
+    bars = NO_BARS if found is None else found
+    expected = run(one, [whole], bars)
     at = sorted(data.draw(st.sets(st.integers(1, len(whole)), max_size=6)))
     other = stage(*ALL)
-    assert run(other, cut(whole, at)) == expected
+    assert run(other, cut(whole, at), bars) == expected
     assert other.snapshot() == one.snapshot()
     for place in range(len(whole)):
         before, after = stage(*ALL), stage()
-        told = run(before, [whole.take(slice(0, place))])
+        told = run(before, [whole.take(slice(0, place))], bars)
         after.restore(before.snapshot())
         assert after.snapshot() == before.snapshot()
-        assert told + run(after, [whole.take(slice(place, None))]) == expected
+        assert told + run(after, [whole.take(slice(place, None))], bars) == expected
+
+
+def test_alerts_of_windows_say_what_the_market_was_as_they_were_over_whatever_the_batches() -> None:
+    flags = (0, int(Flag.DELAYED), int(Flag.SYNTHETIC))
+    path = [trade(n, n * SECOND, 2 - n % 2, 50 if n == 31 else 1, flags=flags[n % 3]) for n in range(50)]
+    whole = tape(path)
+    bars = Bars(0, 5.0).on_tape(whole)
+    assert bars is not None
+    wanted = (rule("expression", expression="close > 1.0", window="1s"), rule("volume", threshold=5, window="1s"))
+    at_once = alerts(stage(*wanted), whole, bars)
+    assert set(at_once["kind"].tolist()) == {RuleKind.EXPRESSION, RuleKind.VOLUME}
+    assert at_once["flags"].tolist() == [flags[int(a["offset"]) % 3] for a in at_once]
+    for size in (1, 7):
+        assert run(stage(*wanted), cut(whole, range(size, 50, size)), bars) == at_once.tobytes()
 
 
 def test_bars_and_bars_stage_agree_on_what_is_final() -> None:
