@@ -8,11 +8,14 @@ from numpy.typing import NDArray
 from breadboard.engine.rule_conditions import BAR, GROUP, HALT, LATE, QUIET, QUOTE, TRADE, Conditions
 from breadboard.engine.rule_state import INSTRUMENT, LOOK_BACK, RING, SLOT, STEP
 from breadboard.engine.state import grown
+from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.rules import RuleKind
 
 _MOVING: Final = (TRADE, QUOTE, LATE, HALT, BAR)
 _EDGES: Final = ("trade", "quote", "late", "halt", "bar", "end")
+_ASKED: Final = ("calendar", *_EDGES)
+"""What of an instrument follows from the rules that hold, and not from what came."""
 _WINDOWED: Final = (RuleKind.RISE, RuleKind.DROP)
 
 
@@ -112,7 +115,7 @@ class Slots:
     def inherit(self, before: "Slots") -> None:
         """Take over what is known of the same instruments, and of conditions whose rule is the same version."""
         for name in INSTRUMENT.names or ():
-            if name not in _EDGES:
+            if name not in _ASKED:
                 self.owners[name] = before.owners[name]
         old, new = before.identities(), self.identities()
         order = np.argsort(old)
@@ -134,9 +137,11 @@ class Slots:
         return found
 
     def packed(self) -> dict[str, Any]:
-        """Return all state for ``pack``; where slots lie follows from rules and instruments."""
+        """Return all state for ``pack``; where slots lie follows from rules and instruments, and calendars do."""
+        owners: Any = whole.copied(self.owners)
+        owners["calendar"] = -1  # looked up anew, and not remembered
         return {
-            "owners": self.owners.reshape(-1).view(np.uint8),
+            "owners": owners.reshape(-1).view(np.uint8),
             "slots": self.slots.reshape(-1).view(np.uint8),
             "rings": self.rings.reshape(-1).view(np.uint8),
             "volumes": self.volumes,
@@ -144,7 +149,9 @@ class Slots:
 
     def unpacked(self, parts: dict[str, Any]) -> None:
         """Go back to what ``packed`` returned, of the same rules and instruments."""
+        calendars = self.owners["calendar"].copy()
         self.owners[:] = parts["owners"].view(INSTRUMENT)
+        self.owners["calendar"] = calendars
         self.slots[:] = parts["slots"].view(SLOT)
         self.rings[:] = parts["rings"].view(STEP).reshape(-1, RING)
         self.volumes[:] = parts["volumes"]

@@ -425,3 +425,24 @@ def test_a_rule_that_is_kept_remembers_what_it_has_told_and_an_edited_one_begins
     assert at_once == [("rise", 2.0, 1), ("expression", 101.0, 1), ("edited", 2.0, 1), ("edited", 1.5, 4)]
     first, second = cut(whole, [2])
     assert told((first, bars[:2], changes[:1]), (second, bars[2:], changes[1:])) == at_once
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_rule_with_hours_that_is_added_beside_one_without_looks_in_its_hours_only(restarted: bool) -> None:
+    saturday = 1_723_291_200 * SECOND - T0
+    rises = rule("rise", threshold=50, window="1m")
+    timely = (rule("cross", threshold=100, session="regular"), rule("no_data", window="30s"))
+    prices = [trade(n, saturday + n * SECOND, price, offset=n) for n, price in enumerate((90, 91, 110))]
+    silence = [clock(saturday + n * SECOND) | {"offset": n} for n in range(3, 60)]
+    subject = Rules(stage()._instruments, lambda _: "XNYS", {0: "VENUE"})
+    rows = tape([*prices, *silence])
+    assert subject.on_tape(rows.take(slice(0, 1)), NO_HOLES, NO_BARS, {}, [(-1, RuleSet((rises,)))]) is None
+    later = [(0, RuleSet((rises, *timely)))]
+    if restarted:
+        assert subject.on_tape(rows.take(slice(1, 2)), NO_HOLES, NO_BARS, {}, later) is None
+        before, subject = subject, Rules(stage()._instruments, lambda _: "XNYS", {0: "VENUE"})
+        subject.restore(before.snapshot())
+        assert subject.snapshot() == before.snapshot()
+        assert subject.on_tape(rows.take(slice(2, None)), NO_HOLES, NO_BARS, {}) is None
+    else:
+        assert subject.on_tape(rows.take(slice(1, None)), NO_HOLES, NO_BARS, {}, later) is None
