@@ -5,7 +5,7 @@ Source: bybit-exchange.github.io/docs/v5/websocket/public. A book's time is ``ct
 book are its update ids ``u``, each one more than the last; a snapshot begins anew, and one with ``u`` 1 says that the
 service was restarted. ``orderbook.1`` is a snapshot each time; in spring 2023 there were deltas too, numbered like
 those of other depths, with the sides that changed and, with size 0, the level that is gone (frames of then in the
-tests of tardis-dev/tardis-node).
+tests of tardis-dev/tardis-node). Every depth has update ids of its own: of several, the deepest is the book.
 """
 
 import re
@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 
 from breadboard.feeds.answers import best, unasked
+from breadboard.feeds.deepest_book import DeepestBook
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -48,6 +49,8 @@ IGNORED: Final = frozenset(
 """Topics that are understood and make no event here; spot tickers have no bid and ask."""
 MOST_TRADES: Final = 1024
 """In one message, by the venue's documents; twice as many are no such message."""
+LONGEST_DEPTH: Final = 6
+"""Digits that no depth has: it is 1,000 at most."""
 TOPIC: Final = re.compile(r"\b(orderbook\.\d+|publicTrade)\.([A-Z0-9][\w.-]{0,63})")
 """What a topic looks like that we ask for, also inside the text of a refusal."""
 
@@ -106,11 +109,14 @@ class Said(msgspec.Struct, frozen=True):
 _Quote = tuple[int, PriceSize | None, PriceSize | None]
 """Update id, bid and offer; None is a side that is empty."""
 _Row = tuple[int, int, list[tuple[str, _Quote]]]
+_Memory = tuple[list[_Row], bytes]
 
 
 @dataclass(slots=True)
 class BybitReader:
-    """A ``readers.FrameReader`` that remembers best bids and offers: their deltas leave out the side that stays.
+    """A ``readers.FrameReader`` that remembers which depth is a symbol's book, and best bids and offers.
+
+    The deltas of these leave out the side that stays.
 
     A frame that is refused leaves a hole in the update ids, which the book itself sees, and a quote here: it is not
     known again before its next snapshot.
@@ -144,6 +150,7 @@ class BybitReader:
 
     _quotes: dict[int, tuple[int, dict[str, _Quote]]] = field(default_factory=dict)
     """By source: the connection, and its quotes by symbol."""
+    _deepest: DeepestBook = field(default_factory=DeepestBook)
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
@@ -154,13 +161,14 @@ class BybitReader:
         if not isinstance(topic, str):
             raise unknown_type(topic)
         kind, _, rest = topic.partition(".")
-        if kind == "orderbook" and rest.partition(".")[0].isdecimal():
-            message, depth = typed(payload, Book), rest.partition(".")[0]
+        depth = rest.partition(".")[0]
+        if kind == "orderbook" and depth.isdecimal() and len(depth) < LONGEST_DEPTH:
+            message = typed(payload, Book)
             if message.topic != f"orderbook.{depth}.{message.data.s}":
                 raise Refused(f"the book of {message.data.s[:40]!r} under the topic {message.topic[:60]!r}")
             if depth == "1":
                 return self._best(message, at)
-            return says(_book(message, asks_first=comes_first(payload["data"], "a", "b")))
+            return self._whole(message, depth, at, asks_first=comes_first(payload["data"], "a", "b"))
         if kind == "publicTrade":
             return _prints(typed(payload, Prints))
         name = next((name for name in IGNORED if f"{topic}.".startswith(f"{name}.")), None)
@@ -178,14 +186,22 @@ class BybitReader:
         return None
 
     def snapshot(self) -> bytes:
-        """Return the quotes of every connection."""
+        """Return the quotes of every connection, and which depths are its books."""
         told = [(source, epoch, sorted(quotes.items())) for source, (epoch, quotes) in sorted(self._quotes.items())]
-        return msgspec.msgpack.encode(told) if told else b""
+        parts = told, self._deepest.snapshot()
+        return msgspec.msgpack.encode(parts) if any(parts) else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to what ``snapshot`` returned."""
-        rows = msgspec.msgpack.decode(state, type=list[_Row]) if state else []
+        rows, books = msgspec.msgpack.decode(state, type=_Memory) if state else ([], b"")
         self._quotes = {source: (epoch, dict(quotes)) for source, epoch, quotes in rows}
+        self._deepest.restore(books)
+
+    def _whole(self, message: Book, depth: str, at: At, *, asks_first: bool) -> Meaning:
+        """Return a change or a snapshot of a book, unless a deeper one is the symbol's book."""
+        event, begins = _book(message, asks_first=asks_first), message.type == "snapshot"
+        other = self._deepest.beside(message.data.s, f"orderbook.{depth}", int(depth), at, begins=begins)
+        return says(event) if other is None else Meaning(ignored=other)
 
     def _best(self, message: Book, at: At) -> Meaning:
         """Return the best bid and offer; a delta that does not follow says too little to be one."""

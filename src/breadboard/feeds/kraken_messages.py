@@ -2,7 +2,8 @@
 
 Source: docs.kraken.com/api/docs/websocket-v1. The side of a trade is the taker's. ``ts_event`` of a book update is
 the latest time of its levels that changed; a republished level ("r") only came back into the depth and has the time of
-its own last change, and so have the levels of a snapshot: neither is the time of the message.
+its own last change, and so have the levels of a snapshot: neither is the time of the message. Of a pair's books in
+several depths the deepest is the book.
 """
 
 import re
@@ -13,6 +14,7 @@ import msgspec
 
 from breadboard.feeds.answers import best, converted, subscription, unasked
 from breadboard.feeds.checked_book import BookMemory, compared, kraken_sum, kraken_text, level_of, on_tape
+from breadboard.feeds.deepest_book import DeepestBook
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -77,7 +79,7 @@ class _SubscriptionStatus(msgspec.Struct, frozen=True):
 
 
 class KrakenReader:
-    """A ``readers.FrameReader``: remembers the books that checksums are compared with."""
+    """A ``readers.FrameReader``: remembers the books that checksums are compared with, and which depths they are."""
 
     words: ClassVar = frozenset(
         {
@@ -89,12 +91,13 @@ class KrakenReader:
 
     def __init__(self) -> None:
         self.memory = BookMemory()
+        self.deepest = DeepestBook()
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
         said = parse_json(frame)
         if type(said) is dict:
-            return _event(said)
+            return self._event(said, at)
         if type(said) is not list or len(said) < 4 or type(said[0]) is not int:
             raise Refused("neither an event nor a message of a channel")
         channel, pair = said[-2], said[-1]
@@ -129,17 +132,27 @@ class KrakenReader:
         if b'"book' not in frame:
             return None
         named = _PAIR.search(frame)
-        symbol = named.group(1).decode("ascii") if named else ""
+        symbol = named.group(2).decode("ascii") if named else ""
+        if named and self.deepest.is_another(symbol, named.group(1).decode("ascii"), at):
+            return None
         self.memory.lose(symbol, at)
         return symbol
 
     def snapshot(self) -> bytes:
-        """Return the books as bytes."""
-        return self.memory.snapshot()
+        """Return the books and their depths as bytes."""
+        return msgspec.msgpack.encode((self.memory.snapshot(), self.deepest.snapshot()))
 
     def restore(self, state: bytes) -> None:
         """Go back to the books that ``snapshot`` returned."""
-        self.memory.restore(state)
+        books, depths = msgspec.msgpack.decode(state, type=tuple[bytes, bytes]) if state else (b"", b"")
+        self.memory.restore(books)
+        self.deepest.restore(depths)
+
+    def _event(self, said: dict[str, Any], at: At) -> Meaning:
+        """Return what an object means; a book that is unsubscribed from is its pair's no longer."""
+        if said.get("status") == "unsubscribed":
+            self.deepest.end(str(said.get("pair")), str(said.get("channelName")), at)
+        return _event(said)
 
     def _book(self, symbol: str, parameter: str, payloads: Sequence[object], at: At) -> Meaning:
         depth = int(parameter) if parameter.isascii() and parameter.isdigit() else 0
@@ -157,6 +170,9 @@ class KrakenReader:
         for part in parts:
             for side, rows in ((Side.SELL, part.a), (Side.BUY, part.b)):
                 latest = max(latest, _take(side, rows, levels, texts))
+        other = self.deepest.beside(symbol, f"book-{depth}", depth, at, begins=False)
+        if other is not None:
+            return Meaning(ignored=other)
         book = self.memory.book(symbol, at)
         told = _sum(parts[-1].c)
         if book.ready:
@@ -172,6 +188,9 @@ class KrakenReader:
         texts: list[str] = []
         _take(Side.SELL, asks, levels, texts)
         _take(Side.BUY, bids, levels, texts)
+        other = self.deepest.beside(symbol, f"book-{depth}", depth, at, begins=True)
+        if other is not None:
+            return Meaning(ignored=other)
         book = self.memory.book(symbol, at)
         book.begin()
         book.depth, book.good_ts = depth, at.ts_recv
@@ -180,7 +199,7 @@ class KrakenReader:
         return says(Event(kind=EventKind.BOOK_SNAPSHOT, symbol=symbol, levels=held, notes=notes))
 
 
-_PAIR: Final = re.compile(rb'"book(?:-\d+)?"\s*,\s*"([!#-\[\]-~]{1,64})"\s*\]')
+_PAIR: Final = re.compile(rb'"(book(?:-\d+)?)"\s*,\s*"([!#-\[\]-~]{1,64})"\s*\]')
 
 
 def _take(side: Side, rows: _Levels, levels: list[Level], texts: list[str]) -> int:

@@ -3,7 +3,8 @@
 Source: www.okx.com/docs-v5. The side of a trade is the taker's; a push of the channel ``trades`` may join several
 matches of one order at one price (``count``). Book numbers chain: ``prevSeqId`` is the book's last ``seqId``, also when
 ``seqId`` becomes smaller once after maintenance, or stays the same because nothing changed for a minute. Captures from
-before 2023 have no numbers; since 2026 the checksum is sent as 0, which means that there is none.
+before 2023 have no numbers; since 2026 the checksum is sent as 0, which means that there is none. Every channel of
+books has numbers of its own: of several, the deepest is the book.
 """
 
 import re
@@ -13,6 +14,7 @@ import msgspec
 
 from breadboard.feeds.answers import best, converted, subscription, unasked
 from breadboard.feeds.checked_book import BookMemory, CheckedBook, compared, level_of, okx_sum, okx_text, on_tape
+from breadboard.feeds.deepest_book import DeepestBook
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
     CONTROL,
@@ -34,8 +36,10 @@ from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
-BOOKS: Final = frozenset({"books", "books50-l2-tbt", "books-l2-tbt"})
-"""Channels of a snapshot and updates; levels that leave the depth are removed by the venue itself."""
+BOOKS: Final = {"books50-l2-tbt": 50, "books": 400, "books-l2-tbt": 401}
+"""Channels of a snapshot and updates, and their ranks: the depth, and of two as deep the one that tells each change.
+
+Levels that leave the depth are removed by the venue itself."""
 IGNORED: Final = frozenset(
     {"books5", "bbo-tbt", "trades-all", "instruments", "open-interest", "funding-rate", "price-limit", "mark-price"}
     | {"index-tickers", "estimated-price", "opt-summary", "status", "liquidation-orders", "option-trades"}
@@ -112,7 +116,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class OkxReader:
-    """A ``readers.FrameReader``: remembers the books that checksums are compared with, and their last numbers."""
+    """A ``readers.FrameReader``: remembers the books that checksums are compared with, their channels and numbers."""
 
     words: ClassVar = frozenset(
         {
@@ -138,6 +142,7 @@ class OkxReader:
 
     def __init__(self) -> None:
         self.memory = BookMemory()
+        self.deepest = DeepestBook()
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
@@ -145,7 +150,7 @@ class OkxReader:
             return CONTROL
         said = parse_object(frame)
         if "event" in said:
-            return _event(typed(said, _Answer))
+            return self._event(typed(said, _Answer), at)
         if "arg" not in said:
             raise unknown_type(None)
         channel = converted(said["arg"], _Arg).channel
@@ -169,17 +174,27 @@ class OkxReader:
         if b'"books' not in frame or b'"event"' in frame or _OTHER_BOOK.search(frame):
             return None
         named = _INSTRUMENT.search(frame)
-        symbol = named.group(1).decode("ascii") if named else ""
+        symbol, channel = named.group(1).decode("ascii") if named else "", _CHANNEL.search(frame)
+        if channel is not None and self.deepest.is_another(symbol, channel.group(1).decode("ascii"), at):
+            return None
         self.memory.lose(symbol, at)
         return symbol
 
     def snapshot(self) -> bytes:
-        """Return the books as bytes."""
-        return self.memory.snapshot()
+        """Return the books and their channels as bytes."""
+        return msgspec.msgpack.encode((self.memory.snapshot(), self.deepest.snapshot()))
 
     def restore(self, state: bytes) -> None:
         """Go back to the books that ``snapshot`` returned."""
-        self.memory.restore(state)
+        books, channels = msgspec.msgpack.decode(state, type=tuple[bytes, bytes]) if state else (b"", b"")
+        self.memory.restore(books)
+        self.deepest.restore(channels)
+
+    def _event(self, said: _Answer, at: At) -> Meaning:
+        """Return what an answer means; a book that is unsubscribed from is its instrument's no longer."""
+        if said.event == "unsubscribe" and said.arg is not None and said.arg.instId is not None:
+            self.deepest.end(said.arg.instId, said.arg.channel, at)
+        return _event(said)
 
     def _books(self, push: _Push, at: At) -> Meaning:
         if push.arg.instId is None or push.action is None or len(push.data) != 1:
@@ -195,6 +210,10 @@ class OkxReader:
                     raise Refused(f"a level of {len(row)} elements")
                 levels.append(level_of(side, row[0], row[1]))
                 texts.append(okx_text(row[0], row[1]))
+        channel = push.arg.channel
+        other = self.deepest.beside(symbol, channel, BOOKS[channel], at, begins=begins)
+        if other is not None:
+            return Meaning(ignored=other)
         held, notes = on_tape(levels)
         event = Event(
             kind=EventKind.BOOK_SNAPSHOT if begins else EventKind.BOOK_DELTA,
@@ -216,6 +235,7 @@ class OkxReader:
         return compared(event, book, okx_sum(book), said.checksum, at) if said.checksum else says(event)
 
 
+_CHANNEL: Final = re.compile(rb'"(books[0-9a-z-]*)"')
 _OTHER_BOOK: Final = re.compile(rb'"books(?:5"|-elp|-rpi)')
 _INSTRUMENT: Final = re.compile(rb'"instId"\s*:\s*"([!#-\[\]-~]{1,64})"')
 _NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,64})")

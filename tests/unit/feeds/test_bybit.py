@@ -6,13 +6,15 @@ from typing import Any
 import pytest
 
 from breadboard.conversations import Denied, Missing, Reconnect, Request, Send, Session
+from breadboard.engine.books import Books
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.bybit import ARGS_A_REQUEST, QUIET_S, SNAPSHOT_S
 from breadboard.feeds.bybit_messages import BybitReader
+from breadboard.feeds.deepest_book import SILENT_NS
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT, price_text, size_text
-from breadboard.model.kinds import EventKind, GapReason, SequenceRule, Side, StatusCode
+from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, Side, StatusCode
 from breadboard.ports import Wish
 from feed_samples import content, decode
 from samples.bybit import ACKNOWLEDGED, BOOK, DELTA, PONG, QUOTE, REFUSED, SHORT_PONG, SPOT_TRADE, TICKER, TRADE
@@ -115,6 +117,52 @@ def test_quotes_are_forgotten_with_the_connection_and_survive_a_restart() -> Non
     assert [event.sequence for event in first.read(MOVED, At(0, 1, 0)).events] == [7]
 
 
+def whole(depth: int, number: int, kind: str = "delta", levels: int = 0) -> bytes:
+    rows = ",".join(f'["{30_000 - place}","1"]' for place in range(levels or 1))
+    return (
+        f'{{"topic":"orderbook.{depth}.BTCUSDT","type":"{kind}","ts":1687940967466,"data":{{"s":"BTCUSDT","b":[{rows}],'
+        f'"a":[],"u":{number},"seq":1}}}}'
+    ).encode()
+
+
+SEVERAL = (
+    *(QUOTE, whole(50, 1000, "snapshot", 50), whole(50, 1001), whole(500, 88_000, "snapshot", 500), whole(50, 1002)),
+    *(RAISED, whole(500, 88_001), whole(50, 1003), whole(50, 1004), whole(500, 88_002)),
+)
+
+
+@pytest.mark.parametrize("batch", [1, 100])
+def test_of_a_symbols_books_in_several_depths_the_deepest_is_the_book(batch: int) -> None:
+    decoded, _ = decode("bybit", SEVERAL, batch=batch)
+    assert decoded.quarantined == ()
+    assert decoded.ignored == {"orderbook.50 beside orderbook.500": 3}
+    books = Books(lambda _: SequenceRule.LINK)
+    books.on_tape(decoded.tape)
+    view = books.view(0)
+    assert (view.state, len(view.bids)) == (BookState.LIVE, 500)
+    assert content(decoded.tape)["sequence"] == [5, 1000, 1001, 88_000, 6, 88_001, 88_002]
+
+
+def test_which_depth_is_the_book_is_kept_over_a_restart_and_forgotten_with_the_connection() -> None:
+    first, again = BybitReader(), BybitReader()
+    for frame in SEVERAL:
+        first.read(frame, At(0, 1, 7))
+    again.restore(first.snapshot())
+    assert again.snapshot() == first.snapshot()
+    shallow = whole(50, 1005, "snapshot")
+    assert again.read(shallow, At(0, 1, 8)).ignored == "orderbook.50 beside orderbook.500"
+    assert [event.sequence for event in again.read(shallow, At(0, 2, 9)).events] == [1005]
+    assert [event.sequence for event in again.read(shallow, At(1, 1, 9)).events] == [1005], "another source"
+
+
+def test_a_deep_book_that_fell_silent_gives_its_place_to_the_next_that_begins() -> None:
+    reader = BybitReader()
+    reader.read(whole(500, 88_000, "snapshot"), At(0, 1, 0))
+    assert reader.read(whole(50, 1000, "snapshot"), At(0, 1, SILENT_NS)).events == ()
+    assert len(reader.read(whole(50, 1000, "snapshot"), At(0, 1, SILENT_NS + 1)).events) == 1
+    assert reader.read(whole(500, 88_001), At(0, 1, SILENT_NS + 2)).ignored == "orderbook.500 beside orderbook.50"
+
+
 def test_spot_numbers_its_trades_and_derivatives_name_them() -> None:
     decoded, _ = decode("bybit", [SPOT_TRADE, TRADE])
     found = content(decoded.tape)
@@ -159,6 +207,7 @@ def test_topics_without_events_here_are_ignored_by_name() -> None:
     [
         (b'{"topic":"gossip.BTCUSDT"}', "unknown message type 'gossip.BTCUSDT'"),
         (b'{"topic":"system.statuses"}', "unknown message type 'system.statuses'"),
+        (BOOK.replace(b".200.", b".200000."), "unknown message type 'orderbook.200000.BTCUSDT'"),
         (b'{"topic":7}', "unknown message type '7'"),
         (b"{}", "a message without a type"),
         (BOOK.replace(b'"u":18521288,', b""), "Book: Object missing required field `u` - at `$.data`"),

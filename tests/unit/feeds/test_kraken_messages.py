@@ -52,6 +52,26 @@ def test_v1_quotes_are_the_spread_with_its_time_or_the_ticker_without() -> None:
     ]
 
 
+def test_of_a_pairs_v1_books_in_several_depths_the_deepest_is_the_book() -> None:
+    deep = [frame.replace(b'"book-10"', b'"book-100"') for frame in (kraken.SNAPSHOT, kraken.UNCHECKED)]
+    shallow = [kraken.SNAPSHOT, kraken.UNCHECKED]
+    decoded, _ = decode(V1, [*shallow, *deep, *shallow, deep[1]])
+    assert decoded.ignored == {"book-10 beside book-100": 2}
+    snapshot, delta = EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA
+    assert decoded.tape.kind.tolist() == [snapshot, delta, snapshot, delta, delta]
+    ended = (
+        b'{"channelID":992,"channelName":"book-100","event":"subscriptionStatus","pair":"XMR/USD",'
+        b'"status":"unsubscribed","subscription":{"depth":100,"name":"book"}}'
+    )
+    assert decode(V1, [*deep, ended, *shallow])[0].tape.kind.tolist() == [snapshot, delta] * 2
+    first, again = KrakenReader(), KrakenReader()
+    first.read(deep[0], AT)
+    again.restore(first.snapshot())
+    assert again.snapshot() == first.snapshot()
+    assert [again.lost_book(frame.replace(b"{", b"["), AT) for frame in (shallow[1], deep[1])] == [None, "XMR/USD"]
+    assert again.read(shallow[0], AT).ignored == "book-10 beside book-100"
+
+
 def test_a_pair_without_a_quote_yet_has_neither_sides_nor_a_time() -> None:
     v1 = b'[545,["0.000000000","0.000000000","0.000000","0.00000000","0.00000000"],"spread","LINK/ETH"]'
     v2 = (

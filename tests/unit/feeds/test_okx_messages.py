@@ -109,6 +109,28 @@ def test_channels_without_events_are_ignored_by_name_whatever_form_their_rows_ha
     assert (decoded.ignored, decoded.quarantined, len(decoded.tape)) == ({channel: 1}, (), 0)
 
 
+def test_of_an_instruments_books_in_several_channels_the_deepest_is_the_book() -> None:
+    shallow = [frame.replace(b'"books"', b'"books50-l2-tbt"') for frame in (okx.SNAPSHOT, okx.UPDATE)]
+    shallow[1] = shallow[1].replace(b'"seqId":105,"prevSeqId":100', b'"seqId":103,"prevSeqId":100')
+    frames = [*shallow, okx.SNAPSHOT, *shallow, okx.UPDATE]
+    decoded, _ = decode("okx", frames)
+    assert decoded.ignored == {"books50-l2-tbt beside books": 2}
+    assert decoded.tape.sequence.tolist() == [100, 103, 100, 105]
+    assert state(*frames) == BookState.LIVE
+    ended = b'{"event":"unsubscribe","arg":{"channel":"books","instId":"BTC-USDT"},"connId":"a"}'
+    assert decode("okx", [*frames, ended, *shallow])[0].tape.sequence.tolist() == [100, 103, 100, 105, 100, 103]
+
+
+def test_a_cut_off_book_of_another_depth_costs_none_and_the_memory_of_depths_survives() -> None:
+    first, again = OkxReader(), OkxReader()
+    first.read(okx.SNAPSHOT, AT)
+    again.restore(first.snapshot())
+    assert again.snapshot() == first.snapshot()
+    cut = okx.UPDATE[:-9]
+    assert again.lost_book(cut.replace(b'"books"', b'"books50-l2-tbt"'), AT) is None
+    assert again.lost_book(cut, AT) == "BTC-USDT"
+
+
 def test_a_cut_off_book_costs_that_book_and_one_of_another_channel_costs_none() -> None:
     cut = okx.UPDATE[:-9]
     lost = [cut.replace(b'"books"', b'"%b"' % name) for name in (b"books", b"books-l2-tbt", b"books5", b"books-elp")]
