@@ -116,7 +116,7 @@ def described(one: Alert, named: Instrument) -> dict[str, Any]:
         "reference": _finite(row["reference"]),
         "price": None if row["price"] == ABSENT else price_text(int(row["price"])),
         "cause": cause(row, rule.of_kind),
-        "gapped": bool(row["gapped"]),
+        "gapped": int(row["gapped"]),
         "ts_event": _known(row["ts_event"]),
         "ts_recv": int(row["ts_recv"]),
         "ts_window": _known(row["ts_window"]),

@@ -140,6 +140,7 @@ class Alert(Origin, frozen=True, kw_only=True):
     reference: float | None = None
     price: Decimal | None = None
     gapped: int = 0
+    """1: something may be missing in what it rests on."""
     cause: str = ""
     message: str = ""
     sentence: str = ""

@@ -65,7 +65,7 @@ def test_an_alert_says_which_rule_fired_on_what_evidence(form: str) -> None:
             "reference": 100.0,
             "price": "101.5",
             "cause": "",
-            "gapped": False,
+            "gapped": 0,
             "ts_event": None,
             "ts_recv": 9,
             "ts_window": None,
@@ -74,6 +74,7 @@ def test_an_alert_says_which_rule_fired_on_what_evidence(form: str) -> None:
             "index": 0,
         }
     ]
+    assert type(message["data"][0]["gapped"]) is int  # as the store has it
 
 
 def test_alerts_without_a_quote_wake_the_server_too() -> None:

@@ -11,15 +11,19 @@ from itertools import islice
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from breadboard.api.app import create_app
+from breadboard.api.requests import CHANNELS
 from breadboard.api.server import running
 from breadboard.client import (
     Alert,
     AsyncClient,
+    Book,
     Client,
     Gap,
+    Lag,
     NotAllowed,
     Refused,
     Row,
@@ -79,6 +83,37 @@ def test_what_was_asked_for_is_what_the_server_hears() -> None:
             status = next(stream)
             assert isinstance(status, Status)
             assert (status.feed, status.provenance) == ("live", "synthetic")
+
+
+def _book(_venue: str, _symbol: str, _depth: int, /, *, wait: bool = True) -> dict[str, Any] | None:
+    del wait
+    return {"state": "live", "sequence": 7, "ts_event": 5, "bids": [["0.5", "1"]], "asks": [["0.7", "2"]]}
+
+
+def test_whatever_our_server_tells_on_any_channel_is_a_row_of_its_kind() -> None:
+    market = Market()
+    market.apply(market.trade("1"), market.quote("0.5", "0.7"))
+    house = services(market, book=_book)
+    house.lag.add("BINANCE", "binance-0", "network", "synthetic", np.array([1_000_000, 2_000_000]))
+    house.lag.rows(market.live.now(), ending=True)
+    wanted: dict[str, type[Row]] = dict(zip(CHANNELS, (Tick, Trade, Alert, Book, Status, Lag), strict=True))
+    found: dict[type[Row], Row] = {}
+    with (
+        running(create_app(house)) as address,
+        Client(address) as client,
+        client.stream("*", CHANNELS, hz=0) as stream,
+    ):
+        while stream.subscribed is None:
+            next(stream)
+        market.apply(market.trade("2"), alerts=[market.alert(1.5)])
+        until = time.monotonic() + 20
+        while len(found) < len(wanted) and time.monotonic() < until:
+            found.setdefault(type(row := next(stream)), row)
+    told = {channel for channel, kind in wanted.items() if any(issubclass(seen, kind) for seen in found)}
+    assert told == set(CHANNELS)
+    alert = found[Alert]
+    assert isinstance(alert, Alert)
+    assert (alert.value, type(alert.gapped), alert.gapped) == (1.5, int, 0)
 
 
 @contextmanager
