@@ -159,7 +159,7 @@ class Market:
 
     def __init__(self, which: int, calendar: str) -> None:
         self.which, self.calendar = which, calendar
-        self.source = -1
+        self.source = self.top_source = -1
         self.newest: int | None = None
         self.settled: int | None = None
         self.changed = (0, 0)
@@ -173,10 +173,17 @@ class Market:
         self.forget()
 
     def forget(self) -> None:
+        self.forget_prints()
+        self.lose_top()
+
+    def forget_prints(self) -> None:
         self.window: dict[str, Any] | None = None
         self.before: tuple[int, int, int] | None = None
         self.prints: list[Print] = []
-        self.lose_top()
+
+    def resume(self) -> None:
+        self.halted = False
+        self.settled = None if self.newest is None else self.newest + 60 * S
 
     def lose_top(self) -> None:
         self.tops: list[Top] = []
@@ -452,16 +459,21 @@ class Reference:
     def remark(self, row: Any) -> None:  # noqa: ANN401 - a row
         for market in self.markets.values():
             mine = row.instrument in (market.which, -1)
-            if not mine or (row.instrument < 0 and row.source not in (market.source, 0xFFFF)):
+            of_top = row.source in (market.top_source, 0xFFFF)
+            if not mine or (row.instrument < 0 and row.source != market.source and not of_top):
                 continue
             if row.kind == EventKind.GAP or row.code in BREAKS:
-                market.forget()
+                if row.kind == EventKind.STATUS and row.code == StatusCode.FEED_DOWN and market.halted:
+                    market.resume()
+                if market.quoted and not of_top:
+                    market.forget_prints()
+                else:
+                    market.forget()
             elif row.code == StatusCode.HALTED:
                 market.halted = True
                 market.forget()
             elif row.code == StatusCode.RESUMED:
-                market.halted = False
-                market.settled = None if market.newest is None else market.newest + 60 * S
+                market.resume()
                 market.forget()
 
     def market_row(self, market: Market, row: Any) -> None:  # noqa: ANN401 - a row
@@ -568,6 +580,7 @@ def reference(  # noqa: C901 - one row at a time, kind by kind
             if not market_of.quoted:
                 market_of.quoted = True
                 market_of.lose_top()
+            market_of.top_source = row.source
             if market_of.newest is not None:
                 sizes = row.size, row.ask_size
                 best = Top(market_of.newest, row.price, row.ask_price, sizes, row.offset, row.flags)

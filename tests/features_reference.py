@@ -80,6 +80,8 @@ def _tops(  # noqa: C901 - one row at a time, kind by kind
                 halted.discard(each)
             elif kind == EventKind.STATUS and code == StatusCode.HALTED:
                 halted.add(each)
+            elif kind == EventKind.STATUS and code == StatusCode.FEED_DOWN:
+                halted.discard(each)
             breaks = kind == EventKind.GAP or (kind == EventKind.STATUS and code in BREAKS)
             if breaks and each in quoted:
                 known.append(event | {"best": None, "quoted": True})

@@ -21,7 +21,7 @@ from breadboard.engine.anomaly_state import (
 from breadboard.engine.anomaly_told import write
 from breadboard.engine.anomaly_tops import conclude_outside, explains, hold_against, lose_top, pass_through, take_top
 from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, remember, tell_jump
-from breadboard.engine.anomaly_windows import close_window, forget, open_window
+from breadboard.engine.anomaly_windows import close_window, forget, forget_prints, open_window
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.scales import POWERS
 from breadboard.model.anomalies import Anomaly
@@ -60,18 +60,34 @@ _STALE_VENUE: Final = int(Anomaly.STALE_VENUE)
 
 
 @kernel
-def _remark(owner: Record, what: int, code: int) -> None:
-    """Take what a STATUS or GAP row says of one instrument."""
+def _remark(owner: Record, what: int, code: int, spoken: int, whole: bool) -> None:
+    """Take what a STATUS or GAP row says of one instrument; ``whole``, of all that its source tells of.
+
+    An instrument may have its trades and quotes of one source, and its book of another.
+    """
+    of_top = spoken in (owner.top_source, EVERY_SOURCE)
+    if whole and not of_top and spoken != owner.source:
+        return
     if what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE):
-        forget(owner)
+        if what == _STATUS and code == _DOWN and owner.halted:  # whether trading is resumed meanwhile is not known
+            _resume(owner)
+        if owner.quoted and not of_top:
+            forget_prints(owner)
+        else:
+            forget(owner)
     elif code == _HALTED:
         owner.halted = 1
         forget(owner)
     elif code == _RESUMED:
-        owner.halted = 0
-        if owner.newest != ABSENT:
-            owner.settled = owner.newest + SETTLE_NS
+        _resume(owner)
         forget(owner)
+
+
+@kernel
+def _resume(owner: Record) -> None:
+    owner.halted = 0
+    if owner.newest != ABSENT:
+        owner.settled = owner.newest + SETTLE_NS
 
 
 @kernel
@@ -179,8 +195,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 life.seen = ABSENT
         if what in (_STATUS, _GAP):
             for each in range(many) if which < 0 else range(which, which + 1):
-                if which >= 0 or owners[each].source == spoken or spoken == EVERY_SOURCE:
-                    _remark(owners[each], what, code[row])
+                _remark(owners[each], what, code[row], int(spoken), which < 0)
             if what == _GAP and which < 0:
                 for each in range(len(sources)) if spoken == EVERY_SOURCE else range(spoken, spoken + 1):
                     if each < len(sources):
@@ -231,6 +246,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if not owner.quoted:
                 owner.quoted = 1
                 lose_top(owner)
+            owner.top_source = spoken
             if owner.newest != ABSENT:
                 bids, asks = (price[row], size[row]), (ask_price[row], ask_size[row])
                 take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)

@@ -61,7 +61,8 @@ USUAL: Final = np.dtype(
 
 OWNER: Final = np.dtype(
     [
-        ("source", np.int64),  # -1 before the first row
+        ("source", np.int64),  # that spoke last; -1 before the first row
+        ("top_source", np.int64),  # of its last quote; -1 before any
         ("calendar", np.int32),  # place among the calendars; -1 for always open
         ("newest", np.int64),  # event time, the newest heard of; ABSENT before any
         ("bucket", np.int64),  # time of day, and the times between which it is that

@@ -37,9 +37,15 @@ KIND_OF: Final = np.array(
 @kernel
 def forget(owner: Record) -> None:
     """Begin anew: something may be missing, and nothing is concluded across it. What is usual stays."""
+    forget_prints(owner)
+    lose_top(owner)
+
+
+@kernel
+def forget_prints(owner: Record) -> None:
+    """Begin anew with windows and prints alone, where best bid and offer are of another source."""
     owner.window = owner.before = ABSENT
     owner.ring_count = 0
-    lose_top(owner)
 
 
 @kernel

@@ -35,21 +35,41 @@ _STALE: Final = int(StatusCode.STALE)
 _MAINTENANCE: Final = int(StatusCode.MAINTENANCE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
+_NO_NEWS: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN)
 _NOT_COUNTED: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE)
 _NO_VOLUME: Final = int(Uncounted.VOLUME)
 
 
 @kernel
-def _remark(code: int, what: int, owner: Record, slots: NDArray[np.void]) -> None:
-    """Take what a STATUS or GAP row says of one instrument."""
+def _remark(code: int, what: int, spoken: int, whole: bool, owner: Record, slots: NDArray[np.void]) -> None:
+    """Take what a STATUS or GAP row says of one instrument; ``whole``, of all that its source tells of.
+
+    An instrument may have its trades and its quotes of two sources, and its book of a third.
+    """
+    of_top = spoken in (owner.top_source, EVERY_SOURCE)
+    if whole and not of_top and spoken != owner.source:
+        return
     if what == _STATUS and code in (_RESUMED, _QUOTING):
         owner.halted = 0
     elif what == _STATUS and code == _HALTED:
         owner.halted = 1
         lose_top(owner, slots)
         lose_depth(owner, slots)
-    elif owner.quoted and (what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE)):
-        lose_top(owner, slots)
+    elif what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE):
+        if what == _STATUS and code == _DOWN:
+            owner.halted = 0  # whether trading is resumed meanwhile is not known
+        if owner.quoted and of_top:
+            lose_top(owner, slots)
+
+
+@kernel
+def _hear(owner: Record, what: int, flags: int, spoken: int) -> None:
+    """Note whose watermark closes its windows: that of its trades, so that they end at the rows at which bars do."""
+    trade = what == _TRADE and not flags & _NO_NEWS and not (flags & _AGGREGATED and owner.raw)
+    if trade or not owner.traded:
+        owner.source = spoken
+    if trade:
+        owner.traded = 1
 
 
 @kernel
@@ -106,16 +126,15 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         what, which = kind[row], instrument[row]
         if what in (_STATUS, _GAP):
             for each in range(many) if which < 0 else range(which, which + 1):
-                if which >= 0 or owners[each].source == source[row] or source[row] == EVERY_SOURCE:
-                    _remark(code[row], what, owners[each], slots[each])
+                _remark(code[row], what, int(source[row]), which < 0, owners[each], slots[each])
         market = which >= 0 and (what <= _SNAPSHOT or what == _ORDER)
         when = ts_event[row]
         spots[:] = -1
         if market and timely[row]:
             owner = owners[which]
             opened, before = owner.open, at
-            owner.source = source[row]
-            at = enter(owner, slots[which], which, when, seconds[source[row]], offset[row], spots, out, at)
+            _hear(owner, what, flags[row], source[row])
+            at = enter(owner, slots[which], which, when, seconds[owner.source], offset[row], spots, out, at)
             meter[OPEN] += owner.open - opened
             settle(owner, slots[which], spots, when)
         if market and (what == _SNAPSHOT or (what == _ORDER and code[row] == _CLEAR)):
@@ -141,6 +160,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             if not owner.quoted:
                 owner.quoted = 1
                 lose_top(owner, slots[which])
+            owner.top_source = source[row]
             bid_size = _scaled(size[row], size_exp[row])
             best = ask_price[row], _scaled(ask_size[row], ask_size_exp[row])
             take_top(owner, slots[which], spots, timely[row], when, price[row], bid_size, best[0], best[1])

@@ -71,7 +71,9 @@ SLOT: Final = np.dtype(
 
 OWNER: Final = np.dtype(
     [
-        ("source", np.int64),  # that closes its windows: the one that spoke last; -1 before any
+        ("source", np.int64),  # that closes its windows: of its last trade, as for bars; before one, that spoke last
+        ("traded", np.int64),  # 1: it has had trades
+        ("top_source", np.int64),  # of its last quote; -1 before any
         ("raw", np.int64),  # 1: it has had trades that were not aggregated
         ("quoted", np.int64),  # 1: it has had quotes with a time, and they are its best bid and offer, not the book
         ("halted", np.int64),

@@ -185,7 +185,7 @@ class Features:
             return
         self._owners, self._slots = grown(self._owners, count), grown(self._slots, count)
         fresh: Any = self._owners[self._known : count]
-        fresh["source"] = -1
+        fresh["source"] = fresh["top_source"] = -1
         for name in ("closed", "top_ts", "deep_ts", "tick_price", "settled", "newest"):
             fresh[name] = ABSENT
         self._known = count
