@@ -89,7 +89,7 @@ class AsyncClient:
         symbol: str,
         kind: Kind = "bars",
         *,
-        interval: str | None = "1m",
+        interval: str | None = None,
         start: When | None = None,
         end: When | None = None,
         asof: When | None = None,
@@ -100,6 +100,7 @@ class AsyncClient:
     ) -> "AsyncPages[Any]":
         """Return stored bars, trades, quotes or books, oldest first; nothing is asked until they are read.
 
+        ``interval`` of bars is 1m where it is not said; of books it chooses those that were kept at it, else all come.
         ``start`` is inclusive, ``end`` is not. ``asof``: as it was known then. ``page``: rows of one request.
         ``columns``: what of each row is wanted, in less time than all of it; of what is not, rows have None.
         """

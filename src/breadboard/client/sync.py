@@ -98,7 +98,7 @@ class Client:
         symbol: str,
         kind: Kind = "bars",
         *,
-        interval: str | None = "1m",
+        interval: str | None = None,
         start: When | None = None,
         end: When | None = None,
         asof: When | None = None,
@@ -109,6 +109,7 @@ class Client:
     ) -> "Pages[Any]":
         """Return stored bars, trades, quotes or books, oldest first; nothing is asked until they are read.
 
+        ``interval`` of bars is 1m where it is not said; of books it chooses those that were kept at it, else all come.
         ``start`` is inclusive, ``end`` is not. ``asof``: as it was known then. ``page``: rows of one request.
         ``columns``: what of each row is wanted, in less time than all of it; of what is not, rows have None.
         """

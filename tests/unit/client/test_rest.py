@@ -30,6 +30,7 @@ from breadboard.client import (
     Unreadable,
     frames,
 )
+from breadboard.client.asking import Kind
 from breadboard.clock import ManualClock
 from breadboard.errors import UsageError
 from unit.api.market import Market, MemoryStore, services
@@ -151,6 +152,16 @@ def test_history_of_some_columns_has_no_others_and_its_rows_say_none(client: Cli
     assert history.arrow().column_names == ["ts_recv", "offset", "index", "trade_id", "side"]
     with pytest.raises(BadQuestion, match="'prise'"):
         client.history("BTCUSDT.BINANCE", "trades", columns="prise").rows()
+
+
+@pytest.mark.parametrize(("kind", "interval"), [("bars", "1h"), ("books", "10s"), ("trades", None), ("quotes", None)])
+def test_an_interval_is_asked_for_where_it_is_named_and_only_then(fake: Fake, kind: Kind, interval: str | None) -> None:
+    fake.answers = {"GET /history": (200, {"data": [], "next": None})}
+    with Client(fake.address) as client:
+        assert client.history("BTCUSDT", kind).rows() == []
+        assert "interval" not in fake.asked[-1][2]  # the house keeps books at an interval of its own
+        client.history("BTCUSDT", kind, interval=interval).rows()
+        assert fake.asked[-1][2].get("interval") == interval
 
 
 def test_history_is_bounded_by_times_of_any_form(client: Client) -> None:
