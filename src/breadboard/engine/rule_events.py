@@ -45,7 +45,7 @@ def begin(told: Record, slot: Record, offset: int, index: int, ts_event: int, ts
     told.gapped = told.cause = 0
     told.reference = np.nan
     told.reference_offset = told.price = told.ts_window = ABSENT
-    told.id_offset, told.id_index = offset, index
+    told.id_offset, told.id_index, told.opportunity = offset, index, 0
 
 
 @kernel

@@ -37,7 +37,7 @@ class Findings:
         self._conditions = conditions
         self._instruments = instruments
         self._slots: dict[tuple[int, int], NDArray[np.void]] = {}
-        """By rule version and instrument, route, or (below 0) source."""
+        """By rule version and instrument, or (below 0) source; of opportunities route, or (below 0) instrument."""
         self._last: dict[int, float] = {}
         """By instrument, the close of its newest bar."""
         kinds = [one.rule.of_kind for one in conditions.watched]
@@ -96,9 +96,11 @@ class Findings:
                 if at not in self._of[RuleKind.ARBITRAGE]:
                     continue
                 calendar = int(owners["calendar"][legs[0]])
-                if self._judge(at, int(row["route"]), value, int(row["ts_recv"]), calendar, hours):
+                when, one = int(row["ts_recv"]), _one_of(legs[0])
+                if self._judge(at, int(row["route"]), value, when, calendar, hours, told_of=one):
                     told = _told(at, legs[0], row)
                     told["flags"], told["value"], told["reference"] = row["flags"], value, row["gross_bps"]
+                    told["opportunity"] = row["id"]
                     yield told
 
     def windows(
@@ -154,16 +156,30 @@ class Findings:
             found = self._mine[which] = [at for at in self._conditions.of(one.venue, one.symbol) if at in loose]
         return found
 
-    def _judge(self, at: int, what: int, value: float, when: int, calendar: int, hours: Hours) -> bool:
+    def _judge(
+        self, at: int, what: int, value: float, when: int, calendar: int, hours: Hours, told_of: int | None = None
+    ) -> bool:
+        """Judge one condition of ``what``; ``told_of``: whose alerts cooldown and once_per count, where not its own."""
+        slot = self._slot(at, what)
+        shared: Any = slot if told_of is None else self._slot(at, told_of)
+        for name in ("until", "once"):
+            slot[name] = shared[name]
+        fires = core.judge_one(self._conditions.rows, slot, 0, value, when, calendar, hours.table, hours.spans)
+        for name in ("until", "once"):
+            shared[name] = slot[name]
+        return bool(fires)
+
+    def _slot(self, at: int, what: int) -> Any:  # noqa: ANN401 - a structured array
+        """Return the slot of a condition and what it watches, a new one where there is none."""
         row = self._conditions.rows[at]
         key = (int(row["rule"]), what)
-        slot = self._slots.get(key)
+        slot: Any = self._slots.get(key)
         if slot is None:
             slot = np.zeros(1, SLOT)
             slot["condition"], slot["armed"] = at, row["armed"]
             slot["until"] = slot["once"] = ABSENT
             self._slots[key] = slot
-        return bool(core.judge_one(self._conditions.rows, slot, 0, value, when, calendar, hours.table, hours.spans))
+        return slot
 
 
 def _joined(
@@ -186,6 +202,11 @@ def _joined(
 
 def _window(row: np.void) -> _Window:
     return int(row["offset"]), int(row["instrument"]), int(row["interval"]), int(row["ts_open"])
+
+
+def _one_of(instrument: int) -> int:
+    """Return where an instrument of opportunities has its slot, so that it is no route's."""
+    return -1 - instrument
 
 
 def _blank(condition: int, instrument: int) -> Any:  # noqa: ANN401 - a structured array

@@ -131,6 +131,7 @@ FIRED: Final = np.dtype(
         ("ts_window", np.int64),
         ("id_offset", np.int64),  # what its id is made of: (offset, index), of the row that fired it
         ("id_index", np.uint16),
+        ("opportunity", np.uint64),  # and the id of an opportunity: one row may open several; 0 for none
     ]
 )
 """An alert before it has an id: what a kernel can say."""

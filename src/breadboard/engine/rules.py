@@ -31,7 +31,7 @@ from breadboard.model.alerts import ALERT, RuleVersion, alert_id
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import FEATURE
 from breadboard.model.instruments import Instruments
-from breadboard.model.rules import RuleSet
+from breadboard.model.rules import RuleKind, RuleSet
 from breadboard.model.tape import Tape
 
 _COLUMNS: Final = (
@@ -252,11 +252,18 @@ class Rules:
             name = self._instruments[which].id if which >= 0 else str(int(row["source"]))
             version = self.registry[int(rules["rule"][at])]
             place = (int(row["id_offset"]), int(row["id_index"]), int(row["ts_window"]))
-            rows["id"][at] = alert_id(version, name, *place)
+            rows["id"][at] = alert_id(version, name, *place, _what(row, int(rules["kind"][at])))
         unstamped = rows["ts_recv"] == 0
         places = np.minimum(np.searchsorted(tape.offset, rows["offset"][unstamped]), max(len(tape) - 1, 0))
         rows["ts_recv"][unstamped] = tape.ts_recv[places] if len(tape) else 0
         return rows  # type: ignore[no-any-return]  # numpy types no columns
+
+
+def _what(row: np.void, kind: int) -> str:
+    """Return what tells alerts of one row apart; empty where a row leads to no more than one of a rule."""
+    if kind == RuleKind.ANOMALY:  # several kinds of one window, or several windows that are over at once
+        return f"{int(row['cause'])}\0{int(row['ts_event'])}"
+    return f"{int(row['opportunity'])}" if kind == RuleKind.ARBITRAGE else ""
 
 
 def holes_of(found: Iterable[NDArray[np.void] | None], unread: Iterable[tuple[int, int, int, int]]) -> NDArray[np.void]:

@@ -43,7 +43,10 @@ ALERT: Final = np.dtype(
     [
         ("offset", np.int64),  # (offset, index): the tape row that fired it; index 0 where a window's end or a gap did
         ("index", np.uint16),
-        ("id", "S32"),  # hex; a hash of rule, version, instrument, window and (offset, index): the same in any replay
+        (
+            "id",
+            "S32",
+        ),  # hex; a hash of rule, version, instrument, window, (offset, index), finding: the same in any replay
         ("rule", np.int32),  # place in ``Outputs.rules``
         ("kind", np.uint8),  # RuleKind
         ("state", np.uint8),  # AlertState
@@ -75,7 +78,10 @@ class RuleVersion(msgspec.Struct, frozen=True):
     """The ``Rule`` as JSON."""
 
 
-def alert_id(rule: RuleVersion, instrument: str, offset: int, index: int, ts_window: int) -> bytes:
-    """Return the id of an alert: 32 hex digits that say nothing of the run, the batch or the machine."""
-    where = f"{rule.name}\0{rule.version}\0{instrument}\0{offset}\0{index}\0{ts_window}"
+def alert_id(rule: RuleVersion, instrument: str, offset: int, index: int, ts_window: int, what: str = "") -> bytes:
+    """Return the id of an alert: 32 hex digits that say nothing of the run, the batch or the machine.
+
+    ``what`` tells apart what one row may lead to several of: anomalies, opportunities. Others have none.
+    """
+    where = f"{rule.name}\0{rule.version}\0{instrument}\0{offset}\0{index}\0{ts_window}" + (what and f"\0{what}")
     return hashlib.blake2b(where.encode(), digest_size=16).hexdigest().encode()

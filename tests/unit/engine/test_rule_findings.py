@@ -85,8 +85,17 @@ def test_each_anomaly_of_the_kinds_asked_for_is_an_alert() -> None:
     assert np.isnan(alerts["threshold"][2])
 
 
+def test_anomalies_that_end_at_one_row_have_ids_of_their_own() -> None:
+    found = rows(ANOMALY, [anomaly(5, kind, 2.0) for kind in (Anomaly.VOLUME_OUTLIER, Anomaly.BURST)])
+    found = np.concatenate([found, found[:1]])
+    found["ts_event"][2] += SECOND  # and so have windows that are over at once
+    alerts = told(stage(Rule(name="any", kind="anomaly")), anomalies=found)
+    assert len(set(alerts["id"].tolist())) == 3
+    assert alerts["id"].tolist() == told(stage(Rule(name="any", kind="anomaly")), anomalies=found)["id"].tolist()
+
+
 def opportunity(offset: int, state: OpportunityState, bps: float, route: int = 0) -> dict[str, Any]:
-    when = {"offset": offset, "ts_event": ABSENT, "ts_recv": T0 + offset * SECOND}
+    when = {"offset": offset, "ts_event": ABSENT, "ts_recv": T0 + offset * SECOND, "id": 70 + route}
     return when | {"state": state, "net_bps": bps, "route": route, "leg_instrument": [0, 2, -1], "gross_bps": bps + 1}
 
 
@@ -111,6 +120,23 @@ def test_an_opportunity_is_told_when_its_net_comes_to_the_threshold_and_again_af
         len(told(stage(Rule(name="net", kind="arbitrage", threshold=5.0, symbols=("B.ONE",))), opportunities=found))
         == 0
     )
+
+
+def test_opportunities_that_one_row_opens_have_ids_of_their_own_and_one_cooldown_of_their_instrument() -> None:
+    opened, closed = OpportunityState.OPENED, OpportunityState.CLOSED
+    both = [opportunity(offset, opened, 7.0, route=route) for offset in (1, 8) for route in (0, 1)]
+    found = rows(OPPORTUNITY, [*both[:2], *(opportunity(5, closed, 7.0, route=route) for route in (0, 1)), *both[2:]])
+    every = told(stage(Rule(name="net", kind="arbitrage", threshold=5.0)), opportunities=found)
+    assert every["offset"].tolist() == [1, 1, 8, 8]
+    assert len(set(every["id"].tolist())) == 4
+    for cooldown, once, expected in (("5s", "", [1, 8]), ("", "day", [1])):
+        subject = stage(Rule(name="net", kind="arbitrage", threshold=5.0, cooldown=cooldown, once_per=once))
+        early = told(subject, opportunities=found[:1])
+        after = stage()
+        after.restore(subject.snapshot())
+        late = told(after, opportunities=found[1:])
+        assert [*early["offset"].tolist(), *late["offset"].tolist()] == expected
+        assert after.counters()["held"] == 4 - len(expected)
 
 
 def window(second: int, offset: int, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - values of a row
