@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.journal.format import ALL_SOURCES
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kernels import brief
@@ -139,7 +140,10 @@ def _hear(
 
 
 class Feeds:
-    """The feeds seen so far, by source number. Not thread-safe; LiveMarket holds the lock."""
+    """The feeds seen so far, by source number. Not thread-safe; LiveMarket holds the lock.
+
+    What concerns every source (a full disk, a damaged journal) is of no feed, and would make one that never comes up.
+    """
 
     def __init__(self) -> None:
         self.by_source: dict[int, FeedState] = {}
@@ -151,12 +155,15 @@ class Feeds:
         heard = np.empty((min(len(tape), len(self._places)), 6), np.int64)
         count = _hear(tape.kind, tape.source, tape.instrument, self._places, heard)
         for source, rows, *last in heard[:count].tolist():
+            if source == ALL_SOURCES:
+                continue
             feed = self.by_source.get(source) or self.by_source.setdefault(source, FeedState(source))
             feed.rows += rows
             self._take_last(feed, tape, last, instruments)
         for _, _, gap in outputs.gaps:
-            feed = self.by_source.setdefault(gap.source, FeedState(gap.source))
-            feed.gaps[gap.reason.label] = feed.gaps.get(gap.reason.label, 0) + 1
+            if gap.source != ALL_SOURCES:
+                feed = self.by_source.setdefault(gap.source, FeedState(gap.source))
+                feed.gaps[gap.reason.label] = feed.gaps.get(gap.reason.label, 0) + 1
 
     def _take_last(self, feed: FeedState, tape: Tape, last: list[int], instruments: Instruments) -> None:
         """Learn from the last rows of a source: see ``_hear``."""
