@@ -54,6 +54,8 @@ from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
 PARTIAL_DEPTH: Final = re.compile(r"@depth\d")
+RETAIL_DEPTH: Final = "@rpiDepth"
+"""USD-M's book with orders for retail clients in it, whose changes have the same form and a chain of their own."""
 IGNORED: Final = frozenset(
     {
         *("kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "24hrTicker", "24hrMiniTicker"),
@@ -156,6 +158,8 @@ def _array(rows: list[Any]) -> Meaning:
 def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:  # noqa: PLR0911 - one line a message type
     kind = payload.get("e", "bookTicker" if {"u", "s", "b", "B", "a", "A"} <= payload.keys() else None)
     match kind:
+        case "depthUpdate" if RETAIL_DEPTH in stream:
+            return Meaning(ignored=RETAIL_DEPTH[1:])
         case "depthUpdate":
             event = _depth(typed(payload, Depth), asks_first=comes_first(payload, "a", "b"), chained=chained)
             return says(_partial(event) if PARTIAL_DEPTH.search(stream) else event)

@@ -64,10 +64,12 @@ NOTES: Final = _INNER_KEYS + KEYS
 
 
 @inlined
-def _is_partial_depth(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
-    """Tell whether a stream's name has ``@depth`` and a digit: whole top levels, not changes."""
+def _is_other_depth(buffer: NDArray[np.uint8], begin: int, end: int) -> bool:
+    """Tell whether a stream's name has ``@depth`` and a digit, or ``@rpiDepth``: not the changes of the book."""
     for i in range(begin, end - 6):
         if buffer[i] == 64 and buffer[i + 1] == 100 and buffer[i + 5] == 104 and 48 <= buffer[i + 6] <= 57:
+            return True
+        if buffer[i] == 64 and buffer[i + 1] == 114 and buffer[i + 2] == 112 and buffer[i + 4] == 68:
             return True
     return False
 
@@ -103,7 +105,7 @@ def _text_value(
         note[key] = 3 - maker
         ok = maker > 0
     elif meaning == STREAM:
-        ok = not _is_partial_depth(buffer, begin, end)
+        ok = not _is_other_depth(buffer, begin, end)
     return bool(ok)
 
 

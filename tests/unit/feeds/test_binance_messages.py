@@ -96,6 +96,14 @@ def test_a_futures_depth_update_carries_its_chain_and_the_engines_time(fast: boo
 
 
 @both
+@pytest.mark.parametrize("again", [1, 3])
+def test_a_book_with_orders_for_retail_clients_is_ignored_by_name(fast: bool, again: int) -> None:
+    retail = PERP_DEPTH.replace(b"@depth@0ms", b"@rpiDepth@500ms")
+    decoded, _ = decode("binance-usdm", [PERP_DEPTH, retail] * again, fast=fast)
+    assert (decoded.ignored, decoded.quarantined, len(decoded.tape)) == ({"rpiDepth": again}, (), again)
+
+
+@both
 def test_a_depth_update_may_be_empty(fast: bool) -> None:
     frame = b'{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":10,"u":12,"b":[],"a":[]}'
     row = one("binance", frame, fast=fast)
