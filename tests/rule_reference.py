@@ -108,7 +108,7 @@ def _moves(watch: Watch, tape: Tape, row: int) -> float | None:
     low, high = min(inside), max(inside)
     rises = watch.rule.kind == "rise"
     base = low if rises else high
-    moved = (price - low) / low * 100.0 if rises else (high - price) / high * 100.0
+    moved = (price - low) * 100.0 / low if rises else (high - price) * 100.0 / high
     if base <= 0:
         return None
     return moved if watch.gate.takes(moved, _level(watch.rule.threshold), _back(watch.rule), when) else None

@@ -243,7 +243,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
                         slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])
                     base = cond.sign * slot.b
-                    x = (signed - slot.b) / base * 100.0 if base > 0 else np.nan
+                    x = (signed - slot.b) * 100.0 / base if base > 0 else np.nan  # rounded once
                     fires = session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
                 if fires:
                     told = out[at]

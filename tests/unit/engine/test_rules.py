@@ -1,6 +1,7 @@
 """Alert rules: each kind against a plain reading, on real recordings and on whatever hypothesis thinks of."""
 
 import tomllib
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -203,6 +204,16 @@ def test_who_begins_beyond_a_price_has_not_crossed_it() -> None:
     found = alerts(stage(up), [trade(1, 0, 101), trade(2, 1, 99), trade(3, 2, 100)])
     assert said(found) == [(2, 0, 0, 100.0)]
     assert (found["reference"][0], found["reference_offset"][0], found["price"][0]) == (99.0, 1, 100 * 10**9)
+
+
+@pytest.mark.parametrize("kind", ["rise", "drop"])
+def test_a_price_that_moves_by_exactly_the_threshold_fires(kind: str) -> None:
+    for base in (10, 20, 50, 100, 1000, 61_000):
+        for percent in ("0.07", "0.14", "0.28", "0.29", "0.3", "0.55", "0.58", "1.1", "1.15", "2.3", "4.35"):
+            moved = base * (1 + Decimal(percent) / (100 if kind == "rise" else -100))
+            path = [trade(1, 0, base), trade(2, SECOND) | {"price": int(moved * 10**9)}]
+            found = alerts(stage(rule(kind, threshold=float(percent), window="1m"), count=1), path)
+            assert found["value"].tolist() == [float(percent)], (base, percent)
 
 
 def test_cooldown_holds_crossings_back_and_counts_them() -> None:
