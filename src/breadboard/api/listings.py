@@ -55,8 +55,8 @@ LISTINGS: Final = {
         (("ts_open", "time"), ("venue", "text")),
         shown=SHOWN,
     ),
-    "trades": _events("trades", "trade_id", "price", "size", "side", "uncounted"),
-    "quotes": _events("quotes", "bid_price", "bid_size", "ask_price", "ask_size"),
+    "trades": _events("trades", "trade_id", "price", "size", "side", "uncounted", "flags"),
+    "quotes": _events("quotes", "bid_price", "bid_size", "ask_price", "ask_size", "flags"),
     "books": _events(
         "depth_snapshots",
         *("interval", "state", "ts_book", "is_crossed", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"),

@@ -76,12 +76,19 @@ class Event(Origin, frozen=True, kw_only=True):
 
 
 class Trade(Event, frozen=True, kw_only=True):
-    """A match. ``side`` is the side that crossed. ``seq`` and ``id`` are told on the stream only."""
+    """A match. ``side`` is the side that crossed. ``seq`` and ``id`` are told on the stream only.
+
+    ``uncounted`` and ``flags`` are told in pages only: with them a trade that bars leave out can be told.
+    """
 
     price: Decimal
     size: Decimal | None = None
     side: str | None = None
     trade_id: int | None = None
+    uncounted: str | None = None
+    """What its conditions do not let it count for: ``open_close``, ``high_low``, ``volume``, joined by blanks."""
+    flags: int | None = None
+    """The sum that SQL has; of 2, it happened before we listened, and is in no bar."""
     seq: int | None = None
     id: str = ""
     exchange: str = ""
@@ -96,6 +103,7 @@ class Quote(Event, frozen=True, kw_only=True):
     bid_size: Decimal | None = None
     ask_price: Decimal | None = None
     ask_size: Decimal | None = None
+    flags: int | None = None
 
 
 class BookSnapshot(Event, frozen=True, kw_only=True):

@@ -52,6 +52,8 @@ def stored(count: int, symbol: str = "BTCUSDT") -> pa.Table:
             "price": pa.array([Decimal("67000.100000001")] * count, pa.decimal128(18, 9)),
             "size": pa.array([Decimal("0.00000001")] * count, pa.decimal128(38, 18)),
             "side": ["buy"] * count,
+            "uncounted": ["high_low"] * count,
+            "flags": pa.array([6] * count, pa.uint16()),
             "provenance": ["synthetic"] * count,
             "offset": pa.array(range(count), pa.int64()),
             "index": pa.array([0] * count, pa.uint16()),
@@ -124,6 +126,7 @@ def test_history_goes_through_all_pages(client: Client, page: int) -> None:
     trades = history.rows()
     assert [trade.trade_id for trade in trades] == list(range(25))
     assert {(trade.price, trade.size) for trade in trades} == {(Decimal("67000.100000001"), Decimal("0.00000001"))}
+    assert {(trade.uncounted, trade.flags) for trade in trades} == {("high_low", 6)}
     assert trades[3].ts_recv == START + 3
     assert (history.rows_read, history.requests) == (25, -(-25 // page))
     assert [trade.trade_id for trade in history] == list(range(25))
