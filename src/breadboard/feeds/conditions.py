@@ -71,8 +71,10 @@ LEAN: Final = ConditionTable(
     [
         # Opening print, closing print: the vendor's days have their prices, its bars within the day have not.
         *_each(Uncounted.PRICES, *LEAN_AUCTIONS),
-        # Derivatively priced, official close, official open.
-        *_each(Uncounted.PRICES.everywhere, 9, 24, 26),
+        # Derivatively priced.
+        *_each(Uncounted.PRICES.everywhere, 9),
+        # Official close, official open: an exchange says once more what its auction printed.
+        *_each(Uncounted.ALL.everywhere, 24, 26),
         # Seller, intermarket sweep.
         *_each(Uncounted.PRICES.everywhere, 3, 5, unless=LEAN_EXTENDED),
         # Average price and exempt from the rule against trading through, together.

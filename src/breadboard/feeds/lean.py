@@ -6,11 +6,12 @@ decimals. A trade is ``ms,price,size,exchange,conditions,suspicious``; a quote
 ``ms,bid,size,ask,size,exchange,condition,suspicious``, one side of one exchange a row, the other 0.
 
 ``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
-(docs/importing.md has how many of them it reproduces): those priced by something else and the exchanges' official
-prices never do; the prints of auctions move the day's alone; sellers', sweep and exempt average-price prints do so
-outside the regular session alone. The day's move with prints of the regular session, 09:30 to 16:00 in New York, and
-of its auctions alone (on half days what comes after 13:00 is known by its bits only). All count for volume, but for
-suspicious ones, which count for nothing.
+(docs/importing.md has how many of them it reproduces): those priced by something else never do; the prints of auctions
+move the day's alone; sellers', sweep and exempt average-price prints do so outside the regular session alone. The day
+has the prices and the volume of the regular session, 09:30 to 16:00 in New York, and of its auctions alone (of half
+days, what comes after 13:00 is known by its bits only, which are asked for prices). All count for the volume of shorter
+bars, but for an exchange's official open and close, which repeat a print of its auction, and suspicious ones: these
+count for nothing.
 """
 
 from functools import lru_cache
@@ -35,6 +36,7 @@ OPENING: Final = (9 * 60 + 30) * 60 * SECOND
 """Of the regular session, ns after midnight."""
 CLOSING: Final = 16 * 3600 * SECOND
 
+_DAY: Final = Uncounted.DAY_PRICES | Uncounted.DAY_VOLUME
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _LONGEST: Final = 18
 """Digits, before the point or after."""
@@ -49,7 +51,7 @@ def uncounted(conditions: int, regular: bool = True) -> Uncounted:
     """Return what a print with these condition bits does not count for, in the regular session or out of it."""
     bits = frozenset(bit for bit in range(64) if conditions >> bit & 1)
     denied = LEAN_CONDITIONS.uncounted(bits)
-    return denied if regular or not bits.isdisjoint(LEAN_AUCTIONS) else denied | Uncounted.DAY_PRICES
+    return denied if regular or not bits.isdisjoint(LEAN_AUCTIONS) else denied | _DAY
 
 
 class LeanReader:

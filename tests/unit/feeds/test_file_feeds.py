@@ -1,6 +1,7 @@
 """What the rows of LEAN's and LOBSTER's files mean, and that no bytes trip their readers."""
 
 import random
+from collections import Counter
 from collections.abc import Iterable
 from zipfile import ZipFile
 
@@ -19,6 +20,7 @@ from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Sid
 from recordings import recording
 
 AT = At(0, 1, 1_785_000_000_000_000_000)
+DAY = Uncounted.DAY_PRICES | Uncounted.DAY_VOLUME
 MIDNIGHT = 1_381_118_400_000_000_000
 """2013-10-07 in New York, in summer time."""
 
@@ -81,8 +83,6 @@ def test_sizes_are_shares_and_parts_of_one(size: str, text: str) -> None:
         (0x102000, True),  # an average price in extended hours
         (0x20100000, False),  # and in the session
         (0x100000, True),
-        (0x1000000, False),  # the exchange's official close
-        (0x1002000, False),
         (0x2000000, True),
     ],
 )
@@ -100,16 +100,19 @@ def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> 
     [
         ("34200000", "0", Uncounted(0)),  # the session's first ms
         ("57599999", "0", Uncounted(0)),  # its last
-        ("34199999", "0", Uncounted.DAY_PRICES),
-        ("57600000", "0", Uncounted.DAY_PRICES),
-        ("60824000", "4800", Uncounted.DAY_PRICES),  # sold out of sequence: told at 16:53, no price of the close
+        ("34199999", "0", DAY),
+        ("57600000", "0", DAY),
+        ("60824000", "4800", DAY),  # sold out of sequence: told at 16:53, no price of the close
         ("34253453", "40", Uncounted.PRICES),  # the opening auction
         ("57664221", "80", Uncounted.PRICES),  # the closing auction is after the session's end
         ("57664221", "280", Uncounted.PRICES.everywhere),  # and derivatively priced
-        ("57603945", "1000000", Uncounted.PRICES.everywhere),
+        ("34203945", "2000", Uncounted.DAY_PRICES),  # extended hours by its bit, within the session by its time
+        ("57603945", "1000000", Uncounted.ALL.everywhere),  # the exchange's official close repeats its auction
+        ("34203945", "4000000", Uncounted.ALL.everywhere),  # and the official open
+        ("57603945", "1002000", Uncounted.ALL.everywhere),
     ],
 )
-def test_the_day_has_the_prices_of_the_session_and_its_auctions(clock: str, conditions: str, denied: Uncounted) -> None:
+def test_the_day_has_the_prints_of_the_session_and_its_auctions(clock: str, conditions: str, denied: Uncounted) -> None:
     event = one(LeanReader(), "trades:IBM:2013-10-07", f"{clock},1820100,151665,N,{conditions},0")
     assert event.code == denied
 
@@ -133,6 +136,38 @@ def test_the_closes_and_highs_of_a_week_are_the_vendors() -> None:
         theirs = [int(each) for each in vendors[f"201310{day} 00:00"].split(",")[:4]]
         same = [count + (mine == other) for count, mine, other in zip(same, ours, theirs, strict=True)]
     assert same == [2, 3, 4, 5], "open, high, low, close of five days; theirs opens with the auction, told later"
+
+
+def test_the_volume_of_minutes_is_the_vendors_but_for_the_auctions_and_the_days_is_near() -> None:
+    with ZipFile(recording("us_equities/daily/ibm.zip")) as packed:
+        days = dict(line.split(",", 1) for line in packed.read("ibm.csv").decode().splitlines())
+    same, minutes, off = 0, 0, []
+    for day in ("07", "08", "09", "10", "11"):
+        with ZipFile(recording(f"us_equities/minute/ibm/201310{day}_trade.zip")) as packed:
+            bars = [line.split(",") for line in packed.read(packed.namelist()[0]).decode().splitlines()]
+        with ZipFile(recording(f"us_equities/tick/ibm/201310{day}_trade.zip")) as packed:
+            ours, whole = volumes_of(packed.read(packed.namelist()[0]).decode().splitlines())
+        same += sum(ours[int(bar[0])] == int(bar[5]) for bar in bars)
+        minutes += len(bars)
+        theirs = int(days[f"201310{day} 00:00"].rpartition(",")[2])
+        off.append(round(100 * (whole - theirs) / theirs, 2))
+    assert (same, minutes) == (2142, 2155)
+    assert off == [-0.08, 1.04, 0.0, 0.31, -0.19], (
+        "percent; 1.3 to 3.1 with what was traded before and after the session"
+    )
+
+
+def volumes_of(rows: Iterable[str]) -> tuple[Counter[int], int]:
+    """Shares by minute (ms after midnight) and of the day, of the prints that count for them."""
+    minutes, day = Counter[int](), 0
+    for row in rows:
+        event = one(LeanReader(), "trades:IBM:2013-10-07", row)
+        denied, size = Uncounted(event.code or 0), event.size // 10**8
+        if not denied & Uncounted.VOLUME:
+            minutes[int(row.split(",")[0]) // 60_000 * 60_000] += size
+        if not denied & Uncounted.DAY_VOLUME:
+            day += size
+    return minutes, day
 
 
 def test_a_suspicious_print_is_in_no_bar() -> None:
