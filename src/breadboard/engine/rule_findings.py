@@ -50,13 +50,13 @@ class Findings:
         """Lengths of the windows that an expression looks at."""
 
     def inherit(self, before: "Findings") -> None:
-        """Take over what is known of conditions whose rule is the same version."""
+        """Take over what is known of conditions whose rule is the same version, but for what has been counted."""
         places = {int(row["rule"]): at for at, row in enumerate(self._conditions.rows)}
         slots, self._last = before.known()
         for (rule, what), slot in slots.items():
             if rule in places:
                 kept: Any = slot.copy()
-                kept["condition"] = places[rule]
+                kept["condition"], kept["held"] = places[rule], 0
                 self._slots[rule, what] = kept
 
     def known(self) -> tuple[dict[tuple[int, int], NDArray[np.void]], dict[int, float]]:

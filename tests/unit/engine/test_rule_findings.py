@@ -177,6 +177,18 @@ def test_a_number_has_a_threshold_and_a_way_back() -> None:
     assert told(stage(one), features=features)["value"].tolist() == [6.0, 8.0]
 
 
+def test_what_was_held_back_is_counted_once_however_often_rules_change() -> None:
+    one = Rule(name="x", kind="expression", expression="ofi > 5.0", window="1s", cooldown="1h")
+    features = rows(FEATURE, [window(at, at, feature=Feature.OFI, value=9.0 * (at % 2)) for at in range(8)])
+    subject = Rules(stage()._instruments, lambda _: "", {})
+    whole = tape([trade(n, n * SECOND, offset=n) for n in range(50)])
+    edits = [(20 + n, RuleSet((one, Rule(name="gap", kind="gap"))[: n % 2 + 1])) for n in range(4)]
+    no_holes, no_bars = np.zeros(0, HOLE), np.zeros(0, BAR)
+    found = subject.on_tape(whole, no_holes, no_bars, {"features": features}, [(-1, RuleSet((one,))), *edits])
+    assert found is not None
+    assert (len(found), subject.counters()["held"]) == (1, 3)
+
+
 @pytest.mark.parametrize("place", range(6))
 def test_what_is_known_of_them_survives_a_restart(place: int) -> None:
     one = Rule(name="x", kind="expression", expression="ofi + last - last", threshold=5.0, rearm=1.0, window="1s")
