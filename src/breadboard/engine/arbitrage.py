@@ -30,7 +30,7 @@ from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.engine.books import Books
 from breadboard.engine.consolidated import Consolidated
-from breadboard.engine.consolidated_legs import BOOK, MOVE
+from breadboard.engine.consolidated_legs import BOOK
 from breadboard.engine.paper import PaperExecution
 from breadboard.engine.paper_trades import PaperTrades
 from breadboard.engine.parted_books import PartedBooks
@@ -61,7 +61,7 @@ class Arbitrage:
         self._books = books
         self._consolidated = consolidated
         legs, routes = len(self.terms.legs), len(self.terms.routes)
-        self._legs = np.zeros(legs, MOVE)
+        self._legs = consolidated.moved.copy()
         self._halts = np.zeros(legs, np.bool_)
         self._followed = FollowedBooks(legs)
         self._worth = np.zeros((len(self.terms.rates), 2), np.int64)
@@ -236,11 +236,15 @@ class Arbitrage:
         """Deal with all orders that were there before a row was received."""
         assert self._paper is not None
         self._followed.catch_up()
-        self._now = int(self._meter[core.DUE])
-        fills = self._paper.until(int(tape.ts_recv[row]), self.market(self._now))
+        fills: list[NDArray[np.void]] = []
+        while (
+            self._meter[core.DUE] < tape.ts_recv[row]
+        ):  # each at its own moment: a book may be too old for a later one
+            self._now = int(self._meter[core.DUE])
+            fills += self._paper.until(self._now + 1, self.market(self._now))
+            self._await()
         for fill in fills:
             fill["offset"], fill["index"] = tape.offset[row], tape.index[row]
-        self._await()
         return fills
 
     def _take(self, told: NDArray[np.void], tape: Tape, row: int) -> None:

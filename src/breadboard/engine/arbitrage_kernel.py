@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from breadboard.engine.arbitrage_books import FIRST, LAST, NOTHING, catch_up
 from breadboard.engine.arbitrage_routes import conclude, good_until, look, weigh
-from breadboard.engine.consolidated_legs import STANDS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, StatusCode
@@ -34,6 +33,7 @@ _STATUS: Final = int(EventKind.STATUS)
 _CLOCK: Final = int(EventKind.CLOCK)
 _HALTED: Final = int(StatusCode.HALTED)
 _RESUMED: Final = int(StatusCode.RESUMED)
+_DOWN: Final = int(StatusCode.FEED_DOWN)
 _LIVE: Final = int(BookState.LIVE)
 
 
@@ -75,9 +75,9 @@ def _halt(
     dirty: NDArray[np.bool_],
     meter: NDArray[np.int64],
 ) -> None:
-    """Note that a leg (of no ``which``: every leg of a source) is halted, or is traded again."""
+    """Note that a leg (of no ``which``: every leg that a source told last) is halted, or is traded again."""
     for each in range(len(legs)):
-        if each == leg or (which < 0 and legs[each].made == STANDS and legs[each].source == source):
+        if each == leg or (which < 0 and legs[each].source == source):
             halts[each] = halted
             touch(each, touching, reach, dirty, meter)
 
@@ -221,7 +221,8 @@ def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a bat
                 legs[leg] = moves[move]
                 touch(leg, touching, reach, dirty, meter)
                 move += 1
-            if kind[row] == _STATUS and (code[row] == _HALTED or code[row] == _RESUMED):
+            # Whether trading is resumed while a line is down is not known, and nothing would tell it afterwards.
+            if kind[row] == _STATUS and (code[row] == _HALTED or code[row] == _RESUMED or code[row] == _DOWN):
                 which = instrument[row]
                 leg = leg_of[which] if which >= 0 else -1
                 stopped = code[row] == _HALTED

@@ -90,6 +90,7 @@ class Consolidated:
         self._dirty = np.zeros(len(groups), np.bool_)
         self._meter = np.array([core.NEVER, 0, len(groups), -1])
         self.moved = np.zeros(len(self._leg_at) if moving else 0, MOVE)
+        self.moved["source"] = EVERY_SOURCE  # none yet
         """The newest ``MOVE`` of each leg, where they are asked for."""
         self.moves = np.zeros(0, MOVE)
         """``MOVE`` rows of the tape just taken, in its order."""

@@ -156,6 +156,26 @@ def test_a_fault_closes_what_is_open_and_lets_nothing_open_until_it_is_over(name
     assert ("opened", "") in told(healed)
 
 
+@pytest.mark.parametrize("which", [-1, B])
+def test_what_is_said_of_a_whole_venue_holds_for_legs_that_do_not_stand(which: int) -> None:
+    said = {"instrument": which, "source": 1}
+    whole = status(StatusCode.HALTED, **said, **at(10))
+    resumed = status(StatusCode.RESUMED, **said, **at(30))
+    crossing, apart = book(B, [(101, 2)], [(102, 5)], **at(40)), book(B, [(98, 2)], [(102, 5)])
+    ours = book(A, [(99, 5)], [(100, 3)])
+    desk = Desk(config())
+    assert told(desk.on_tape(tape([ours, apart, _gap(5), whole, crossing]))) == []
+    assert told(play([ours, apart, whole, _gap(20), resumed, crossing])) == [("opened", "")]
+
+
+def test_a_halt_that_was_told_before_the_line_was_lost_is_not_known_after_it() -> None:
+    halted, down = status(StatusCode.HALTED, source=1, **at(10)), status(StatusCode.FEED_DOWN, source=1, **at(20))
+    rows = [book(A, [(99, 5)], [(100, 3)]), book(B, [(98, 2)], [(102, 5)]), halted]
+    again = [status(StatusCode.FEED_UP, source=1, **at(30)), book(B, [(101, 2)], [(102, 5)], **at(40))]
+    assert told(play([*rows, down, *again])) == [("opened", "")]
+    assert told(Desk(config()).on_tape(tape([*rows, *again]))) == []
+
+
 def test_a_clock_that_is_suspect_gives_no_signal_unless_that_is_allowed() -> None:
     late = [change(B, BUY, 50 + ms, 1, ts_event=T0 + SECOND, **at(ms)) for ms in range(30)]
     rows = [*late, *crossed(40), change(B, BUY, 101, 3, ts_event=T0 + SECOND, **at(50))]
@@ -326,10 +346,11 @@ class _Believed:
         self.halted: set[int] = set()
 
     def note(self, row: Tape) -> None:
-        if int(row.kind[0]) == EventKind.STATUS and int(row.code[0]) in {StatusCode.HALTED, StatusCode.RESUMED}:
+        ends = {StatusCode.RESUMED, StatusCode.FEED_DOWN}
+        if int(row.kind[0]) == EventKind.STATUS and int(row.code[0]) in {StatusCode.HALTED, *ends}:
             which, source = int(row.instrument[0]), int(row.source[0])
             moved = self._desk.consolidated.moved
-            wide = {leg for leg in range(6) if moved[leg]["made"] == STANDS and moved[leg]["source"] == source}
+            wide = {leg for leg in range(6) if moved[leg]["source"] == source}
             legs = wide if which < 0 else {which}
             self.halted = self.halted | legs if int(row.code[0]) == StatusCode.HALTED else self.halted - legs
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from arbitrage_tapes import BUY, SELL, TRIANGLE, Desk, book, change, config, status
@@ -81,6 +82,15 @@ def inverse() -> list[dict[str, Any]]:
         book(A, [(99, 5)], [(100, 3)], **at(0)),
         book(C, [(101, 2)], [(110, 1)], **at(0)),
     ]
+
+
+@pytest.mark.parametrize("between", [False, True])
+def test_orders_that_fall_due_between_two_rows_are_each_dealt_with_at_their_own_moment(between: bool) -> None:
+    desk = Desk(config(max_age_ms=300, paper={"latency_ms": {"A": 20, "B": 600}}))
+    heard = [status(StatusCode.HEARTBEAT, source=2, **at(ms)) for ms in ((100, 1_000) if between else (1_000,))]
+    desk.on_tape(tape([*crossed(), *heard]))
+    assert desk.fills["state"].tolist() == [FillState.FILLED, FillState.UNSURE]
+    assert desk.fills["ts_recv"].tolist() == [at(ms)["ts_recv"] for ms in (20, 600)]
 
 
 def test_contracts_are_filled_whole_and_converted_at_the_dearer_side() -> None:
