@@ -17,8 +17,8 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
 from breadboard.recordings import Batch
-from breadboard.recordings import history_dated as dated
 from breadboard.recordings import history_lean as lean
+from breadboard.recordings import history_lobster as lobster
 from breadboard.recordings import history_massive as massive
 from breadboard.recordings.history_iqfeed import read_bars, read_ticks
 from breadboard.recordings.history_yahoo import read as read_chart
@@ -81,7 +81,7 @@ FORMATS: Final[Mapping[str, Format]] = {
     "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True),
     "lean-trades": Format("lean", lean.read_trades, "trades:{symbol}", counts_twice=True, dated=True),
     "lean-quotes": Format("lean", lean.read_quotes, "quotes:{symbol}", counts_twice=True, dated=True),
-    "lobster": Format("lobster", dated.read_messages, "messages:{symbol}", counts_twice=True, dated=True),
+    "lobster": Format("lobster", lobster.read_messages, "messages:{symbol}", counts_twice=True, dated=True),
     "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
     "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
     "massive-conditions": Format("massive", massive.read_conditions, "conditions:{symbol}"),

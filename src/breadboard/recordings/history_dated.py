@@ -7,7 +7,6 @@ LEAN: ``data/equity/usa/tick/ibm/20131007_trade.zip``, in it ``20131007_ibm_Trad
 import re
 from collections.abc import Callable, Iterator
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +59,3 @@ def _day_in(name: str) -> str | None:
         except ValueError:
             continue
     return None
-
-
-read_messages: Final = partial(read, "messages")

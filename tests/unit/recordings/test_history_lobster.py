@@ -1,0 +1,45 @@
+"""LOBSTER's message files are told apart by their names, which are all that says whose orders they hold."""
+
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+from breadboard.errors import UsageError
+from breadboard.recordings.history import FORMATS
+
+ROW = "34200.004241176,1,16113575,18,5853300,1"
+NAME = "AAPL_2012-06-21_34200000_57600000_message_10.csv"
+read_messages = FORMATS["lobster"].documents
+
+
+def written(folder: Path, name: str) -> Path:
+    path = folder / name
+    path.write_text(ROW + "\n")
+    return path
+
+
+@pytest.mark.parametrize(
+    "name", [NAME, NAME.replace("AAPL", "aapl"), "mine_2012-06-21_messages.csv", "2012-06-21_AAPL.csv"]
+)
+def test_messages_of_the_symbol_are_taken_and_so_is_a_file_that_names_none(tmp_path: Path, name: str) -> None:
+    found = list(read_messages(written(tmp_path, name), "AAPL", None))
+    assert found == [("messages:AAPL:2012-06-21", ROW.encode())]
+
+
+def test_a_file_of_another_symbol_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, NAME)
+    with pytest.raises(UsageError, match="is about AAPL, not MSFT") as caught:
+        list(read_messages(path, "MSFT", None))
+    assert caught.value.hint == "--symbol AAPL   # or the file of MSFT"
+    with pytest.raises(UsageError, match="is about AAPL, not MSFT"):
+        list(read_messages(path, "MSFT", None, "2012-06-21"))
+
+
+def test_of_a_zip_the_names_of_the_files_in_it_tell(tmp_path: Path) -> None:
+    path = tmp_path / "LOBSTER_SampleFile_AAPL_2012-06-21_10.zip"
+    with ZipFile(path, "w") as packed:
+        packed.writestr(f"sample/{NAME}", ROW + "\n")
+    assert len(list(read_messages(path, "AAPL", None))) == 1
+    with pytest.raises(UsageError, match=f"{path.name}: sample/{NAME} is about AAPL, not MSFT"):
+        list(read_messages(path, "MSFT", None))
