@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
-from breadboard.engine.rule_state import IN_EXTENDED, NEVER
+from breadboard.engine.rule_state import IN_EXTENDED, MOST_FIRED, NEVER
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -34,6 +34,8 @@ _QUIET: Final = int(Silence.QUIET)
 _SOURCE_SILENT: Final = int(Silence.SOURCE)
 _SOURCE_DOWN: Final = int(Silence.DOWN)
 _SECOND: Final = 1_000_000_000
+_SAME_NS: Final = 1_000_000
+"""Trades without an id are the same within a millisecond, as for bars."""
 
 
 @kernel
@@ -190,27 +192,67 @@ def take_gap(
 
 
 @kernel
+def remember(
+    slot: Record,
+    fired: NDArray[np.void],
+    when: int,
+    trade_id: int,
+    price: int,
+    size: int,
+    size_exp: int,
+    offset: int,
+    index: int,
+) -> None:
+    """Remember a trade that fired, in place of the oldest."""
+    trade = fired[slot.next]
+    trade.when, trade.trade_id, trade.price = when, trade_id, price
+    trade.size, trade.size_exp = size, size_exp
+    trade.offset, trade.index, trade.told = offset, index, 1
+    slot.next = (slot.next + 1) % MOST_FIRED
+
+
+@kernel
+def _find(fired: NDArray[np.void], when: int, trade_id: int, price: int, size: int, size_exp: int) -> int:
+    """Return the place of the trade that the venue takes back, as bars find theirs (``kept_trades``); -1 for none."""
+    found, least = -1, 0
+    for place in range(len(fired)):
+        trade = fired[place]
+        if not trade.told or trade.trade_id != trade_id or trade.price != price:
+            continue
+        away = abs(trade.when - when)
+        if trade.size != size or trade.size_exp != size_exp or (trade_id == ABSENT and away >= _SAME_NS):
+            continue
+        if found < 0 or away < least:
+            found, least = place, away
+    return found
+
+
+@kernel
 def retract(
     owner: Record,
     slots: NDArray[np.void],
-    trade_id: int,
+    fired: NDArray[np.void],
+    trade: tuple[int, int, int, int],
     where: tuple[int, int],
     when: tuple[int, int],
     source: int,
     flags: int,
-    price: int,
     out: NDArray[np.void],
     at: int,
 ) -> int:
-    """Take back the alerts that a trade fired which the venue takes back; their ids are those of what fired."""
+    """Take back the alerts that a trade (id, price, size, its exponent) fired; their ids are those of what fired."""
+    trade_id, price, size, size_exp = trade
+    event = when[1] if when[0] == ABSENT else when[0]
     for place in range(owner.trade, owner.quote):
         slot = slots[place]
-        if slot.fired_trade == trade_id:
+        which = _find(fired[slot.fired], event, trade_id, price, size, size_exp)
+        if which >= 0:
+            its = fired[slot.fired][which]
             told = out[at]
             begin(told, slot, where[0], where[1], when[0], when[1], ABSENT)
             told.state, told.source, told.flags, told.price = _RETRACTED, source, flags, price
-            told.value, told.reference_offset = np.nan, slot.fired_offset
-            told.id_offset, told.id_index = slot.fired_offset, slot.fired_index
-            slot.fired_trade = ABSENT
+            told.value, told.reference_offset = np.nan, its.offset
+            told.id_offset, told.id_index = its.offset, its.index
+            its.told = 0
             at += 1
     return at

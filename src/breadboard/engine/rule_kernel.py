@@ -14,6 +14,7 @@ from breadboard.engine.rule_events import (
     begin,
     is_heard,
     is_of,
+    remember,
     retract,
     shift,
     silences,
@@ -62,6 +63,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     conds: NDArray[np.void],
     slots: NDArray[np.void],
     rings: NDArray[np.void],
+    fired: NDArray[np.void],
     owners: NDArray[np.void],
     quiet: NDArray[np.int64],
     sources: NDArray[np.void],
@@ -82,6 +84,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     trade_id: NDArray[np.int64],
     price: NDArray[np.int64],
     size: NDArray[np.int64],
+    size_exp: NDArray[np.int8],
     ask_price: NDArray[np.int64],
 ) -> tuple[int, int, int]:
     """Take rows up to ``stop``, and holes up to the end, each before the row behind it or at its place.
@@ -203,10 +206,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told.reference = (float(bid) + float(ask)) / 2e9
                         at += 1
         elif what == _TRADE and owner.trade < owner.quote:
-            if flags[row] & _WITHDRAWN and trade_id[row] != ABSENT:
+            if flags[row] & _WITHDRAWN:
+                its = (trade_id[row], price[row], size[row], size_exp[row])
                 where, times = (offset[row], index[row]), (ts_event[row], now)
-                its = (source[row], flags[row], price[row])
-                at = retract(owner, slots, trade_id[row], where, times, its[0], its[1], its[2], out, at)
+                at = retract(owner, slots, fired, its, where, times, source[row], flags[row], out, at)
             plain = flags[row] & _AGGREGATED == 0
             if flags[row] & _LEFT_OUT or (owner.raw and not plain) or price[row] == ABSENT:
                 row += 1
@@ -257,8 +260,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     else:
                         told.value, told.gapped = x, owner.gap_at >= slot.a - (STEPS - 1) * cond.step
                         told.reference_offset = rings[slot.ring][slot.head].offset
-                    slot.fired_trade = trade_id[row]
-                    slot.fired_offset, slot.fired_index = offset[row], index[row]
+                    event = now if ts_event[row] == ABSENT else ts_event[row]
+                    its = (trade_id[row], price[row], size[row], size_exp[row])
+                    remember(slot, fired[slot.fired], event, its[0], its[1], its[2], its[3], offset[row], index[row])
                     at += 1
             owner.price, owner.price_offset = price[row], offset[row]
         row += 1

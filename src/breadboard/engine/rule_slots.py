@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.rule_conditions import BAR, GROUP, HALT, LATE, QUIET, QUOTE, TRADE, Conditions
-from breadboard.engine.rule_state import INSTRUMENT, LOOK_BACK, RING, SLOT, STEP
+from breadboard.engine.rule_state import FIRED_BY, INSTRUMENT, LOOK_BACK, MOST_FIRED, RING, SLOT, STEP
 from breadboard.engine.state import grown
 from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
@@ -17,6 +17,7 @@ _EDGES: Final = ("trade", "quote", "late", "halt", "bar", "end")
 _ASKED: Final = ("calendar", *_EDGES)
 """What of an instrument follows from the rules that hold, and not from what came."""
 _WINDOWED: Final = (RuleKind.RISE, RuleKind.DROP)
+_TRADED: Final = (*_WINDOWED, RuleKind.CROSS)
 
 
 class _Plan:
@@ -32,12 +33,17 @@ class _Plan:
         held = [each for group in (*_MOVING, QUIET) for each in groups[group]]
         kinds = conditions.rows["kind"][held]
         self.windowed, self.volumes = np.isin(kinds, _WINDOWED), kinds == RuleKind.VOLUME
-        self.counts = np.array([1, len(held), self.windowed.sum(), self.volumes.sum(), len(groups[QUIET])])
-        """Instruments, slots, rings, volumes, quiet slots."""
+        self.traded = np.isin(kinds, _TRADED)
+        self.counts = np.array(
+            [1, len(held), self.windowed.sum(), self.volumes.sum(), len(groups[QUIET]), self.traded.sum()]
+        )
+        """Instruments, slots, rings, volumes, quiet slots, slots of trades."""
         self.slots: Any = np.zeros(len(held), SLOT)
         self.slots["condition"], self.slots["armed"], self.slots["ring"] = held, conditions.rows["armed"][held], -1
-        for name in ("until", "once", "fired_trade", "fired_offset", "a"):
+        for name in ("until", "once", "a"):
             self.slots[name] = ABSENT
+        self.slots["fired"] = -1
+        self.slots["fired"][self.traded] = np.arange(self.traded.sum())
         for kind in (self.windowed, self.volumes):
             self.slots["ring"][kind] = np.arange(kind.sum())
         self.owner: Any = np.zeros(1, INSTRUMENT)
@@ -60,8 +66,9 @@ class Slots:
         self._rings = np.zeros((0, RING), STEP)
         self._volumes = np.zeros((0, LOOK_BACK))
         self._quiet = np.zeros(0, np.int64)
-        self._counts = np.zeros(5, np.int64)
-        """Instruments, slots, rings, volumes, quiet slots in use."""
+        self._fired = np.zeros((0, MOST_FIRED), FIRED_BY)
+        self._counts = np.zeros(6, np.int64)
+        """Instruments, slots, rings, volumes, quiet slots, slots of trades in use."""
 
     @property
     def owners(self) -> NDArray[np.void]:
@@ -88,18 +95,23 @@ class Slots:
         """Places of the slots that time moves."""
         return self._quiet[: self._counts[4]]
 
+    @property
+    def fired(self) -> NDArray[np.void]:
+        """By ``SLOT.fired`` of what trades move: the trades that fired."""
+        return self._fired[: self._counts[5]]
+
     def extend(self, venue: str, symbol: str, calendar: int) -> None:
         """Take the next instrument."""
         chosen = tuple(self.conditions.of(venue, symbol))
         plan = self._plans.get(chosen)
         if plan is None:
             plan = self._plans[chosen] = _Plan(self.conditions, chosen)
-        which, first, ring, volume, quiet = self._counts.tolist()
+        which, first, ring, volume, quiet, fired = self._counts.tolist()
         self._counts += plan.counts
-        owners, slots, rings, volumes, quiets = self._counts.tolist()
+        owners, slots, rings, volumes, quiets, traded = self._counts.tolist()
         self._owners, self._slots = grown(self._owners, owners), grown(self._slots, slots)
         self._rings, self._volumes = grown(self._rings, rings), grown(self._volumes, volumes)
-        self._quiet = grown(self._quiet, quiets)
+        self._quiet, self._fired = grown(self._quiet, quiets), grown(self._fired, traded)
         owner: Any = self._owners[which:owners]
         owner[:] = plan.owner
         owner["calendar"] = calendar
@@ -110,6 +122,7 @@ class Slots:
         its["instrument"] = which
         its["ring"][plan.windowed] += ring
         its["ring"][plan.volumes] += volume
+        its["fired"][plan.traded] += fired
         self._quiet[quiet:quiets] = np.arange(slots - (quiets - quiet), slots)
 
     def inherit(self, before: "Slots") -> None:
@@ -123,12 +136,14 @@ class Slots:
         kept = np.flatnonzero(old[nearest] == new) if len(old) else nearest
         slots, found = self.slots, before.slots[nearest[kept]]
         for name in SLOT.names or ():
-            if name not in {"condition", "instrument", "ring"}:
+            if name not in {"condition", "instrument", "ring", "fired"}:
                 slots[name][kept] = found[name]
         kinds, ring = self.conditions.rows["kind"][slots["condition"][kept]], slots["ring"][kept]
         windowed, volumes = np.isin(kinds, _WINDOWED), kinds == RuleKind.VOLUME
         self.rings[ring[windowed]] = before.rings[found["ring"][windowed]]
         self.volumes[ring[volumes]] = before.volumes[found["ring"][volumes]]
+        traded = np.isin(kinds, _TRADED)
+        self.fired[slots["fired"][kept][traded]] = before.fired[found["fired"][traded]]
 
     def identities(self) -> NDArray[np.int64]:
         """Return what makes each slot the same in another set of rules: the version of its rule, and its instrument."""
@@ -145,6 +160,7 @@ class Slots:
             "slots": self.slots.reshape(-1).view(np.uint8),
             "rings": self.rings.reshape(-1).view(np.uint8),
             "volumes": self.volumes,
+            "fired": self.fired.reshape(-1).view(np.uint8),
         }
 
     def unpacked(self, parts: dict[str, Any]) -> None:
@@ -155,3 +171,4 @@ class Slots:
         self.slots[:] = parts["slots"].view(SLOT)
         self.rings[:] = parts["rings"].view(STEP).reshape(-1, RING)
         self.volumes[:] = parts["volumes"]
+        self.fired[:] = parts["fired"].view(FIRED_BY).reshape(-1, MOST_FIRED)

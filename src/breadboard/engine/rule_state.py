@@ -39,11 +39,12 @@ SLOT: Final = np.dtype(
         ("condition", np.int32),
         ("instrument", np.int32),
         ("ring", np.int32),  # place in the rings of its kind; -1 for none
-        ("fired_index", np.uint16),
+        ("fired", np.int32),  # place in the trades that fired; -1 where trades move it not
         ("armed", np.uint8),
         ("head", np.uint8),
         ("count", np.uint8),
-        ("spare", np.uint8, (7,)),
+        ("next", np.uint8),  # which of them the next one replaces
+        ("spare", np.uint8, (4,)),
         # Of the kind's own. Rise and drop: where the newest step begins, the lowest price of the window and of the
         # step, times ``sign``; lag: where the window begins, its lowest lag, and the offset of that; no_data: when it
         # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete.
@@ -53,16 +54,31 @@ SLOT: Final = np.dtype(
         # What an alert looks at:
         ("until", np.int64),  # no alert before this time
         ("once", np.int64),  # the session, day or hour of the last alert
-        ("fired_trade", np.int64),  # trade_id that fired last, for the case that it is taken back
-        ("fired_offset", np.int64),
         ("held", np.int64),  # crossings that cooldown or once_per kept from being told
-        ("spares", np.int64),
+        ("spares", np.int64, (3,)),
     ]
 )
 """One condition of one instrument."""
 
 STEP: Final = np.dtype([("bucket", np.int64), ("price", np.int64), ("offset", np.int64)])
 """One candidate for the extreme of a window: prices times ``sign``, rising from the head on."""
+
+MOST_FIRED: Final = 8
+"""Trades that fired, of one rule and instrument, that are remembered for the case that they are taken back."""
+FIRED_BY: Final = np.dtype(
+    [
+        ("when", np.int64),  # the venue's clock; ours where it told none
+        ("trade_id", np.int64),
+        ("price", np.int64),
+        ("size", np.int64),
+        ("offset", np.int64),
+        ("index", np.uint16),
+        ("size_exp", np.int8),
+        ("told", np.uint8),  # 1: it fired, and was not taken back
+        ("spare", np.uint8, (4,)),
+    ]
+)
+"""One of them."""
 
 INSTRUMENT: Final = np.dtype(
     [

@@ -36,7 +36,7 @@ from breadboard.model.tape import Tape
 
 _COLUMNS: Final = (
     *("kind", "code", "flags", "source", "instrument", "offset", "index", "ts_event", "ts_recv", "sequence"),
-    *("trade_id", "price", "size", "ask_price"),
+    *("trade_id", "price", "size", "size_exp", "ask_price"),
 )
 _SPARE: Final = 256
 _AS_TOLD: Final = tuple(name for name in ALERT.names or () if name not in {"id", "rule", "kind", "threshold"})
@@ -212,7 +212,7 @@ class Rules:
         out = np.empty(len(slots.slots) + _SPARE, FIRED)
         columns = [getattr(tape, name) for name in _COLUMNS]
         hours = self._hours
-        state = (slots.conditions.rows, slots.slots, slots.rings, slots.owners, slots.quiet)
+        state = (slots.conditions.rows, slots.slots, slots.rings, slots.fired, slots.owners, slots.quiet)
         while row < stop or hole < len(holes):
             row, hole, count = core.run(
                 row, hole, stop, holes, *state, self._sources, hours.table, hours.spans, self._meter, out, *columns

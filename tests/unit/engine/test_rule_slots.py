@@ -88,6 +88,7 @@ def test_what_is_known_of_a_rule_that_stays_stays_with_it(
     mark["b"], mark["held"], mark["head"] = (np.arange(len(mark)) + shift for shift in (1, 1000, 1))
     old.rings["price"] = (np.arange(len(old.rings)) + 1)[:, None]
     old.volumes[:] = (np.arange(len(old.volumes)) + 1)[:, None]
+    old.fired["price"] = (np.arange(len(old.fired)) + 1)[:, None]
     old.owners["price"] = np.arange(len(names)) + 1
     known = {(name_of(old, slot), int(slot["instrument"])): slot for slot in old.slots}
     edited = [replace(rule, cooldown="1m") for rule in after] if changed else after
@@ -99,6 +100,8 @@ def test_what_is_known_of_a_rule_that_stays_stays_with_it(
         wanted = (0, 0, 0) if found is None else (found["b"], found["held"], found["head"])
         assert (slot["b"], slot["held"], slot["head"]) == wanted
         kind = new.conditions.watched[int(slot["condition"])].rule.of_kind
+        if kind in GROUPS["trade", "quote"]:
+            assert new.fired[slot["fired"]]["price"][0] == (0 if found is None else found["fired"] + 1)
         if kind in (RuleKind.RISE, RuleKind.DROP):
             assert new.rings[slot["ring"]]["price"][0] == (0 if found is None else found["ring"] + 1)
         elif kind == RuleKind.VOLUME:

@@ -20,6 +20,7 @@ from breadboard.engine.rule_state import HOLE
 from breadboard.engine.rules import Rules
 from breadboard.model.alerts import ALERT, AlertState, Silence
 from breadboard.model.bars import BAR
+from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Provenance, StatusCode
@@ -241,6 +242,53 @@ def test_a_trade_taken_back_retracts_its_alert_under_the_same_id() -> None:
     assert found["offset"].tolist() == [1, 3]
     again = alerts(subject, [trade(2, 4, 100, flags=int(Flag.WITHDRAWN))])
     assert len(again) == 0
+
+
+def up_and_down(*ids: int) -> Rows:
+    """Each odd second a trade that comes to 100 or above, the first at 101, the next at 102."""
+    return [trade(one, n * SECOND, 101 + n // 2 if n % 2 else 90) for n, one in enumerate(ids)]
+
+
+def taken_back(row: dict[str, Any], **more: int) -> dict[str, Any]:
+    return row | {"flags": int(Flag.WITHDRAWN), "ts_recv": T0 + 3600 * SECOND} | more
+
+
+UP = rule("cross", threshold=100, direction="up")
+
+
+def test_ids_alone_do_not_name_a_trade_that_is_taken_back() -> None:
+    path = [trade(1, 0, 90), trade(5, SECOND, 110), trade(5, 2 * SECOND, 90)]
+    others = [taken_back(path[2]), taken_back(path[1], size=7), taken_back(path[1], size_exp=3)]
+    assert alerts(stage(UP), [*path, *others])["state"].tolist() == [AlertState.FIRED]
+    found = alerts(stage(UP), [*path, *others, taken_back(path[1])])
+    assert found["state"].tolist() == [AlertState.FIRED, AlertState.RETRACTED]
+
+
+def test_of_several_trades_that_fired_the_one_that_is_taken_back_is_retracted() -> None:
+    path = up_and_down(*range(1, 13))
+    for at in (1, 3, 5, 9, 11):
+        subject = stage(UP)
+        early = alerts(subject, path)
+        after = stage()
+        after.restore(subject.snapshot())
+        late = alerts(after, tape([taken_back(path[at]), taken_back(path[at])], first=20))
+        assert late["id"].tolist() == [early["id"][at // 2]]
+        assert (late["reference_offset"][0], late["price"][0]) == (at, path[at]["price"])
+    edited = RuleSet((UP, rule("gap")))
+    subject = stage()
+    alike = Rules(subject._instruments, lambda _: "", {})
+    whole = tape([*path, taken_back(path[3], offset=20)])
+    told = alike.on_tape(whole, NO_HOLES, NO_BARS, {}, [(-1, RuleSet((UP,))), (15, edited)])
+    assert told is not None
+    assert told["id"][-1] == told["id"][1], "a rule that stays remembers"
+
+
+def test_a_trade_without_an_id_is_taken_back_by_its_time() -> None:
+    path = up_and_down(*[ABSENT] * 4)
+    near = taken_back(path[1], ts_event=path[1]["ts_event"] + 900_000)
+    found = alerts(stage(UP), [*path, taken_back(path[1], ts_event=path[1]["ts_event"] + 1_000_000), near])
+    assert found["state"].tolist() == [AlertState.FIRED, AlertState.FIRED, AlertState.RETRACTED]
+    assert found["id"][2] == found["id"][0]
 
 
 # --- gaps, halts, silence ---
