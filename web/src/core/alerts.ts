@@ -1,9 +1,10 @@
 // Alerts from the socket and from the store, each once, newest first.
 
+import { day } from "./eastern";
 import { Refused } from "./rest";
 import type { Alert } from "./protocol";
 
-export type Told = { key: string; ms: number; firedMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
+export type Told = { key: string; ms: number; firedMs: number; lagMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
 
 const time = (value: number | string | null | undefined): number => (typeof value === "number" ? value / 1e6 : value ? Date.parse(value) : NaN);
 const word = (value: number | string | null | undefined): string => (value == null ? "" : typeof value === "number" ? String(Number(value.toPrecision(5))) : value);
@@ -14,6 +15,7 @@ export function told(alert: Alert): Told {
     key: alert.alert_id ?? alert.id ?? `${alert.rule} ${alert.symbol} ${alert.ts_event}`,
     ms: Number.isNaN(ms) ? received : ms,
     firedMs: received,
+    lagMs: received - ms, // no number where the venue did not say when it was
     id: alert.instrument?.includes(".") ? alert.instrument : `${alert.symbol}.${alert.venue}`,
     symbol: alert.symbol,
     venue: alert.venue,
@@ -36,6 +38,13 @@ export function merged(live: readonly Alert[], stored: readonly Alert[]): Told[]
   return [...found.values()].sort((a, b) => b.ms - a.ms);
 }
 
+/** How many are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there were more. */
+export function ofDay(all: readonly Told[], stored: readonly Alert[], now: number): { count: number; whole: boolean } {
+  const date = day(now);
+  const whole = stored.length < ASKED || stored.some((alert) => day(time(alert.ts_recv)) !== date);
+  return { count: all.filter((alert) => day(alert.ms) === date).length, whole };
+}
+
 /** The newest `most` of what was known and of what is new, each once: one that is taken back comes again, as retracted. */
 export function added(known: readonly Alert[], fresh: readonly Alert[], most: number): Alert[] {
   const name = (alert: Alert): string => `${told(alert).key} ${alert.state}`;
@@ -43,7 +52,8 @@ export function added(known: readonly Alert[], fresh: readonly Alert[], most: nu
   return [...known, ...fresh.filter((alert) => !names.has(name(alert)))].slice(-most);
 }
 
-export const QUERY = "select alert_id, rule, rule_version, kind, venue, symbol, ts_event, ts_recv, state, value, threshold, message from alerts order by ts_recv desc limit 300";
+export const ASKED = 300;
+export const QUERY = `select alert_id, rule, rule_version, kind, venue, symbol, ts_event, ts_recv, state, value, threshold, message from alerts order by ts_recv desc limit ${ASKED}`;
 
 /** Whether an error means that the server does not have this at all. */
 export function isMissing(error: unknown): boolean {

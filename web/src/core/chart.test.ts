@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { added, type Told } from "./alerts";
+import { added, ASKED, merged, ofDay, told as toldOf, type Told } from "./alerts";
 import { coarser, type Bar } from "./bars";
 import { compared, span, standing } from "./compare";
 import { shifted, unshifted } from "./eastern";
@@ -54,7 +54,7 @@ describe("rules on a chart", () => {
     expect(crossings(rules, "A.X", lists)).toEqual([{ price: 100.5, title: "up ↑" }, { price: 7, title: "any ↕" }]);
   });
   it("are marks on the bars in which they fired, but not where the trade was taken back", () => {
-    const told = (key: string, ms: number, rule = "r", state = "fired", id = "A.X"): Told => ({ key, ms, firedMs: ms, id, symbol: "", venue: "", rule, sentence: "", severity: "", state, value: "", threshold: "" });
+    const told = (key: string, ms: number, rule = "r", state = "fired", id = "A.X"): Told => ({ key, ms, firedMs: ms, lagMs: 0, id, symbol: "", venue: "", rule, sentence: "", severity: "", state, value: "", threshold: "" });
     const bars = [bar(0, 1), bar(MINUTE, 1)];
     const found = marks([told("4", 61_000, "q"), told("3", 5_000), told("2", 4_000, "q"), told("1", 3_000), told("3", 5_000), told("gone", 2_000), told("gone", 2_000, "r", "retracted"), told("x", 1, "r", "fired", "B.X"), told("y", 999_999)], "A.X", bars, "1m");
     expect(found).toEqual([{ t: 0, names: ["r", "q"], count: 3 }, { t: MINUTE, names: ["q"], count: 1 }]);
@@ -68,6 +68,22 @@ describe("stored alerts", () => {
     const row = (alert_id: string, state = "fired") => ({ alert_id, state, rule: "r", symbol: "A", venue: "X", ts_event: 0 });
     const known = added([], [row("1"), row("2")], 3);
     expect(added(known, [row("2"), row("2", "retracted"), row("3")], 3).map((each) => [each.alert_id, each.state])).toEqual([["2", "fired"], ["2", "retracted"], ["3", "fired"]]);
+  });
+});
+
+describe("alerts", () => {
+  const noon = Date.UTC(2026, 10, 25, 17), day = 86_400_000;
+  const row = (key: number, ms: number) => ({ alert_id: `${key}`, rule: "r", symbol: "A", venue: "X", ts_event: null, ts_recv: new Date(ms).toISOString() });
+  it("have no lag where the venue does not say when it was", () => {
+    expect(toldOf(row(1, noon))).toMatchObject({ ms: noon, lagMs: NaN });
+    expect(toldOf({ ...row(1, noon), ts_event: (noon - 5) * 1e6 }).lagMs).toBe(5);
+  });
+  it("are the day's number only where the newest that were asked for reach back to its begin", () => {
+    const many = Array.from({ length: ASKED }, (_, at) => row(at, noon - at));
+    const counted = (stored: typeof many) => ofDay(merged([row(-1, noon)], stored), stored, noon);
+    expect(counted(many)).toEqual({ count: ASKED + 1, whole: false });
+    expect(counted(many.slice(1))).toEqual({ count: ASKED, whole: true });
+    expect(counted([...many.slice(1), row(ASKED, noon - day)])).toEqual({ count: ASKED, whole: true });
   });
 });
 

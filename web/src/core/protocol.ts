@@ -103,7 +103,7 @@ export type Alert = {
   instrument?: string;
   symbol: string;
   venue: string;
-  ts_event: number | string;
+  ts_event: number | string | null;
   ts_recv?: number | string;
   severity?: string;
   sentence?: string;

@@ -1,5 +1,5 @@
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
-import { isMissing, merged, QUERY, type Told } from "../core/alerts";
+import { ASKED, isMissing, merged, ofDay, QUERY, type Told } from "../core/alerts";
 import { sql } from "../core/asked";
 import { clock, day } from "../core/eastern";
 import * as format from "../core/format";
@@ -28,8 +28,8 @@ export default function Alerts(): JSX.Element {
 
   const all = createMemo(() => merged(terminal.alerts(), stored() ?? []));
   const shown = createMemo(() => all().filter((alert) => !done().has(alert.key) && (!only() || alert.id === terminal.selected())));
-  const today = createMemo(() => { const now = day(terminal.now()); return all().filter((alert) => day(alert.ms) === now).length; });
-  const late = createMemo(() => { const lags = all().slice(0, 100).map((alert) => alert.firedMs - alert.ms).filter(Number.isFinite).sort((a, b) => a - b); return lags[Math.ceil(lags.length * 0.95) - 1] ?? NaN; });
+  const today = createMemo(() => ofDay(all(), stored() ?? [], terminal.now()));
+  const late = createMemo(() => { const lags = all().map((alert) => alert.lagMs).filter(Number.isFinite).slice(0, 100).sort((a, b) => a - b); return lags[Math.ceil(lags.length * 0.95) - 1] ?? NaN; });
   createEffect(on(only, () => setChosen(0)));
 
   const open = (alert: Told | undefined): void => { if (alert) terminal.select(alert.id), go("chart", alert.id); };
@@ -43,9 +43,9 @@ export default function Alerts(): JSX.Element {
   return (
     <main class="alertpage">
       <div class="tiles">
-        <Tile name="Fired today" value={format.count(today())} note="New York's day, of the newest 300" />
+        <Tile name="Fired today" value={`${format.count(today().count)}${today().whole ? "" : "+"}`} note={today().whole ? "New York's day" : `New York's day; only the newest ${ASKED} are asked for`} />
         <Tile name="Open here" value={format.count(shown().length)} note="not yet done with in this tab" />
-        <Tile name="Event → received P95" value={<>{format.millis(late())} <small>ms</small></>} note="of the newest hundred" />
+        <Tile name="Event → received P95" value={<>{format.millis(late())} <small>ms</small></>} note="of the newest hundred with a lag" />
         <Tile name="Comes by" value={pushed() ? "socket" : "asking"} tone={pushed() ? "ok" : "warn"} note={pushed() ? "as it fires" : `each ${EVERY_MS / 1000} s: not pushed by this server`} />
       </div>
       <Panel class="feed" title={<><b>Alerts</b><span class="quiet">newest first</span></>} aside={
@@ -59,7 +59,7 @@ export default function Alerts(): JSX.Element {
               <th scope="row" class="left">{alert.symbol} <small>{alert.venue.replace("_", " ")}</small></th>
               <td class="left"><span class={`word ${alert.severity === "critical" ? "bad" : "warn"}`}>{alert.rule}</span></td>
               <td class="left sentence" title={alert.sentence}>{alert.sentence}</td><td>{alert.value || format.NONE}</td><td class="quiet">{alert.threshold || format.NONE}</td>
-              <td class="quiet">{format.millis(alert.firedMs - alert.ms)}</td>
+              <td class="quiet">{format.millis(alert.lagMs)}</td>
               <td><button class="do" onClick={() => open(alert)} title="Its chart (Enter)">chart</button><button class="do" onClick={() => finish(alert)} title="Done with it, in this tab (x)">done</button></td>
             </tr>
           )}</For></tbody>
