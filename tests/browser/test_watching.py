@@ -176,6 +176,30 @@ def test_nothing_sticks_out_of_a_phone(stage: Stage, look: Opener, screen: str) 
     assert eyes.page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_what_a_phone_shows_is_neither_covered_nor_cut(stage: Stage, look: Opener) -> None:
+    phone: Look = {"width": 390, "height": 844, "has_touch": True}
+    eyes = opened(stage, look, "monitor/BEPT.SIM", phone)
+    eyes.page.locator(".plot").wait_for()
+    legend, plot = (eyes.page.locator(name).bounding_box() for name in (".over", ".plot"))
+    assert legend is not None
+    assert plot is not None
+    assert legend["y"] + legend["height"] <= plot["y"], "the legend lies over the bars"
+    cut = """each => {
+        const range = new Range();
+        range.selectNodeContents(each);
+        return range.getBoundingClientRect().right > each.getBoundingClientRect().right;
+    }"""
+    eyes = opened(stage, look, "depth/BEPT.SIM", phone)
+    eyes.page.locator(".rung.bids").first.wait_for()
+    change = eyes.page.locator(".rung.bids .change").first
+    change.evaluate("each => { each.textContent = '+0.0056'; }")  # as long as one can be
+    assert not change.evaluate(cut)
+    eyes = opened(stage, look, "alerts", phone)
+    notes = eyes.page.locator(".tile .note")
+    notes.first.wait_for()
+    assert notes.evaluate_all("all => all.filter(each => each.scrollWidth > each.clientWidth).length") == 0
+
+
 def test_the_word_of_a_cut_has_room_on_a_phone(stage: Stage, look: Opener) -> None:
     eyes = opened(stage, look, "lag/BEPT.SIM", {"width": 390, "height": 844, "has_touch": True})
     stage.close()
