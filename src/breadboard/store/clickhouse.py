@@ -22,7 +22,7 @@ from breadboard.store import holding, native, schema
 from breadboard.store.flood import Flood
 from breadboard.store.inserting import Embedded, Inserter, Remote
 from breadboard.store.native import Block
-from breadboard.store.pieces import pieces
+from breadboard.store.pieces import parts, pieces
 from breadboard.store.readers import FEW, FEW_EMBEDDED, Pool, Readers
 from breadboard.store.target import Target, lock, unlock
 from breadboard.store.upkeep import prepare
@@ -117,7 +117,8 @@ class ClickHouseStore:
 
         Durable on return. While rows come in a flood, an embedded store merges no parts (``flood``). A long insert,
         or one over more than 100 partitions, is cut the same way each time and its pieces have tokens of their own.
-        Raises StoreError, ``transient`` where trying again may help.
+        Rows of which the engine says nothing are looked for, and inserted again where they are not. Raises StoreError,
+        ``transient`` where trying again may help.
         """
         if table not in schema.TABLES:
             raise StoreError(f"there is no table {table!r} to write", hint="breadboard sql 'SHOW TABLES'")
@@ -125,7 +126,8 @@ class ClickHouseStore:
         with self._write_lock, self._speaking(f"writing {rows.num_rows} rows to {table}"):
             for number, piece in enumerate(cut):
                 its = token if len(cut) == 1 else f"{token}:{number}"
-                self._inserter.insert(table, piece.columns, native.encode(piece), its)
+                if not self._insert(table, piece, its):
+                    self._insert_lost(table, piece, its)
             if self._target.embedded and self._flood.take(table, rows.num_rows):
                 self._writer.command("SYSTEM STOP MERGES" if self._flood.lasts else "SYSTEM START MERGES")
 
@@ -191,16 +193,37 @@ class ClickHouseStore:
 
     def missing(self, table: str, rows: Block) -> Block:
         """Return the rows of a block that was inserted before, but is not there; see ``holding``."""
-        if not rows.num_rows:
-            return rows
-        its = schema.TABLES[table]
-        found = self.query(*holding.question(its, rows)).to_pylist()
-        return holding.missing(its, rows, {row["part"]: row["n"] for row in found})
+        return self._missing(table, rows)
 
     def command(self, sql: str) -> None:
         """Run a trusted statement that returns nothing: schema, mutations, merges."""
         with self._write_lock, self._speaking("running a statement"):
             self._writer.command(sql)
+
+    def _insert(self, table: str, piece: Block, token: str) -> bool:
+        """Insert a piece; False where nothing says that it was taken."""
+        count = parts(schema.TABLES[table], piece)
+        return self._inserter.insert(table, piece.columns, native.encode(piece), token, count)
+
+    def _insert_lost(self, table: str, piece: Block, token: str) -> None:
+        """Insert what is not there of a piece. Its token was known, with its rows or without; or it was refused."""
+        lost = self._missing(table, piece, piece=True)
+        if not lost.num_rows or self._insert(table, lost, f"{token}:{time.time_ns()}"):
+            return
+        newest = self.query("SELECT last_error_message AS m FROM system.errors ORDER BY last_error_time DESC LIMIT 1")
+        why = f"; its newest error: {_plain(newest['m'][0].as_py())}" if newest.num_rows else ""
+        raise StoreError(
+            f"writing {lost.num_rows} rows to {table}: the engine took them and does not have them{why}",
+            hint=f"df -h {self._target.directory or ''}   # is the disk full?",
+            transient=True,
+        )
+
+    def _missing(self, table: str, rows: Block, *, piece: bool = False) -> Block:
+        if not rows.num_rows:
+            return rows
+        its = schema.TABLES[table]
+        found = self.query(*holding.question(its, rows)).to_pylist()
+        return holding.missing(its, rows, {row["part"]: row["n"] for row in found}, piece=piece)
 
     def _client(self, settings: dict[str, Any]) -> Any:  # noqa: ANN401 - the driver has no usable types
         with self._speaking(f"opening {self._target.label}"):

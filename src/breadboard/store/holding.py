@@ -6,7 +6,8 @@ good: who inserts again after a kill has to look. A block over several partition
 may fall between them: they are counted apart. In a table that replaces rows, what it has already may come again, so
 a block of which anything is missing is missing as a whole.
 
-Not found: one of several parts of one partition, into which a block of more than 500,000 rows is cut. It is told of.
+Not found: one of several parts of one partition, into which a block of more than 500,000 rows is cut. It is told of; of
+one piece after the other (``piece``) it is found, too.
 """
 
 import logging
@@ -41,12 +42,18 @@ def question(table: Table, block: Block) -> tuple[str, dict[str, Any]]:
     return sql, params
 
 
-def missing(table: Table, block: Block, found: Mapping[int, int]) -> Block:
-    """Return the rows of a block that are not there, by what was found: how many rows in each partition."""
+def missing(table: Table, block: Block, found: Mapping[int, int], *, piece: bool = False) -> Block:
+    """Return the rows of a block that are not there, by what was found: how many rows in each partition.
+
+    A ``piece`` is one part in a partition, so it is there or not: fewer rows than it has are those of its neighbours.
+    """
     if table.replaces:
         return block if sum(found.values()) < block.num_rows else NOTHING
-    of = partitions(table, block)
+    of, held = partitions(table, block), list[int]()
     for part, count in zip(*(each.tolist() for each in np.unique(of, return_counts=True)), strict=True):
-        if 0 < found.get(part, 0) < count:
-            log.warning("%s of %s rows of a batch are in partition %s of %s", found[part], count, part, table.name)
-    return block.take(np.flatnonzero(~np.isin(of, [part for part, count in found.items() if count])))
+        there = found.get(part, 0)
+        if 0 < there < count and not piece:
+            log.warning("%s of %s rows of a batch are in partition %s of %s", there, count, part, table.name)
+        if there >= count or (there and not piece):
+            held.append(part)
+    return block.take(np.flatnonzero(~np.isin(of, held)))

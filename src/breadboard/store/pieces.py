@@ -43,6 +43,14 @@ def partitions(table: Table, rows: Block) -> NDArray[np.int64]:
     return numbers
 
 
+def parts(table: Table, piece: Block) -> int:
+    """Return how many parts a piece becomes: one in each partition into which it falls."""
+    stamps = _stamps(table, piece)
+    if stamps is None or int(stamps.min()) // _DAY_NS == int(stamps.max()) // _DAY_NS:
+        return 1
+    return len(np.unique(partitions(table, piece)))
+
+
 def _stamps(table: Table, rows: Block) -> NDArray[np.int64] | None:
     """Return the times (ns) by which a table's rows are parted."""
     column = re.search(r"\((\w+)\)", table.partition)

@@ -1,5 +1,7 @@
-"""Blocks streamed to an embedded engine: whole or not at all, and one part each."""
+"""Blocks streamed to an embedded engine: whole or not at all, one part each, and an error where they are not taken."""
 
+import contextlib
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,9 +10,10 @@ import pytest
 
 import outputs_made as made
 from breadboard.errors import StoreError
-from breadboard.store import columns, pieces, rows
+from breadboard.store import audit, columns, holding, pieces, rows, windows
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block, Column
+from breadboard.store.writer import StoreWriter
 
 PARTS = "SELECT count() AS parts, sum(rows) AS rows FROM system.parts WHERE active AND table = 'trades'"
 
@@ -76,3 +79,98 @@ def test_columns_of_different_length_are_never_sent(store: ClickHouseStore) -> N
     with pytest.raises(ValueError, match="column price has 4 rows, the block 5"):
         store.write("trades", Block({**block.columns, "price": columns.prices(np.arange(4))}), "token")
     assert parts(store) == (0, 0)
+
+
+@contextlib.contextmanager
+def refusing(store: ClickHouseStore, table: str, condition: str = "0") -> Iterator[None]:
+    """Have the engine refuse rows as it writes them. As of a full disk, the stream of blocks says nothing of it."""
+    store.command(f"ALTER TABLE {table} ADD CONSTRAINT refusing CHECK {condition}")
+    yield
+    store.command(f"ALTER TABLE {table} DROP CONSTRAINT refusing")
+
+
+def test_what_the_engine_refuses_in_silence_is_an_error_and_is_taken_under_the_same_token(
+    store: ClickHouseStore,
+) -> None:
+    block = trades(5)
+    with refusing(store, "trades"):
+        for _ in range(2):
+            with pytest.raises(StoreError, match="writing 5 rows to trades: the engine took them and does") as caught:
+                store.write("trades", block, "token")
+            assert caught.value.transient
+            assert "is violated" in caught.value.sentence
+            assert "\n" not in caught.value.sentence
+            assert "df -h" in caught.value.hint
+    assert parts(store) == (0, 0)
+    for _ in range(2):
+        store.write("trades", block, "token")
+        assert parts(store) == (1, 5)
+
+
+def test_of_an_insert_that_is_cut_the_pieces_that_were_refused_in_silence_are_inserted_the_next_time(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pieces, "BLOCK_ROWS", 7)
+    block = trades(20)
+    offsets = np.minimum(np.arange(20), 12)  # the second piece ends at the offset with which the third begins
+    block = Block({**block.columns, "offset": columns.integers(offsets)})
+    with refusing(store, "trades", "trade_id < 21 OR trade_id >= 42"), pytest.raises(StoreError, match="to trades"):
+        store.write("trades", block, "cut")
+    store.write("trades", block.take(slice(14, 20)), "cut:2")
+    store.write("trades", block, "cut")
+    assert sorted(store.query("SELECT trade_id FROM trades")["trade_id"].to_pylist()) == list(range(0, 60, 3))
+
+
+def test_a_row_of_the_ledger_is_only_written_of_rows_that_are_there(store: ClickHouseStore, tmp_path: Path) -> None:
+    writer = StoreWriter(store, tmp_path)
+    writer.write(made.outputs(0, 30), made.open_bars(30), made.instruments())
+    for table in ("trades", "batches"):
+        with refusing(store, table), pytest.raises(StoreError, match=f"rows to {table}: "):
+            writer.flush()
+        assert (writer.written, store.written()) == (0, 0)
+    assert (writer.flush(), store.written()) == (30, 30)
+    for table, turn in (("trades", 0), ("quotes", 1), ("book_deltas", 2)):
+        found = store.query(f"SELECT offset FROM {table} ORDER BY offset")["offset"].to_pylist()
+        assert found == list(range(turn, 30, 3)), table
+
+
+def test_nothing_is_looked_for_where_all_is_well(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    def question(*_: object) -> None:
+        pytest.fail("rows were counted")
+
+    monkeypatch.setattr(holding, "question", question)
+    for number in range(3):
+        store.write("trades", trades(pieces.BLOCK_ROWS // 2), f"of two days: {number}")
+        store.write("bar_versions", made_bars(), f"{number}")
+
+
+def made_bars() -> Block:
+    labels = rows.Labels()
+    labels.refresh(list(made.instruments()))
+    found = made.final_bars(0, 150)
+    return windows.bars(found, labels, np.zeros(len(found), np.uint8))
+
+
+def test_on_a_full_disk_nothing_is_lost_and_what_was_refused_is_taken_when_there_is_room(tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", disk], check=False).returncode:
+        pytest.skip("a small file system cannot be mounted here")
+    try:
+        with ClickHouseStore.open(f"chdb://{disk}/store") as store:
+            writer = StoreWriter(store, tmp_path)
+            writer.write(made.outputs(0, 3000), made.open_bars(3000), made.instruments())
+            with (disk / "fill").open("wb", buffering=0) as fill, contextlib.suppress(OSError):
+                while True:
+                    fill.write(bytes(1 << 16))
+            for _ in range(2):
+                with pytest.raises(StoreError, match="not enough space") as caught:
+                    writer.flush()
+                assert caught.value.transient
+                assert str(disk) in caught.value.hint
+            assert store.written() == 0
+            (disk / "fill").unlink()
+            assert (writer.flush(), store.written()) == (3000, 3000)
+            assert audit.audit(store).ok
+    finally:
+        subprocess.run(["umount", disk], check=True)
