@@ -17,7 +17,7 @@ from breadboard.model.features import BY_NAME
 LONGEST: Final = 1_000
 OF_BARS: Final = ("open", "high", "low", "close", "volume", "trades", "vwap", "completeness")
 LAST: Final = "last"
-"""The close of the newest bar so far, also in a window in which nothing traded."""
+"""The close of the newest bar of this length so far, also in a window in which nothing traded."""
 NAMES: Final = tuple(dict.fromkeys((*OF_BARS, LAST, *BY_NAME)))
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9_.+\-*/%()<>=!&|?:,\s]*")
 _WORD: Final = re.compile(r"(?<![\w.])[A-Za-z_]\w*")

@@ -29,6 +29,9 @@ _LABELS: Final = [feature.label for feature in Feature]
 _Window = tuple[int, int, int, int]
 """Offset at which it was closed, instrument, length in seconds, beginning."""
 
+_Slots = dict[tuple[int, int], NDArray[np.void]]
+_Closes = dict[tuple[int, int], tuple[int, float]]
+
 
 class Findings:
     """Conditions of kinds ``anomaly``, ``arbitrage`` and ``expression``: one slot a condition and what it watches."""
@@ -36,10 +39,10 @@ class Findings:
     def __init__(self, conditions: Conditions, instruments: Instruments) -> None:
         self._conditions = conditions
         self._instruments = instruments
-        self._slots: dict[tuple[int, int], NDArray[np.void]] = {}
+        self._slots: _Slots = {}
         """By rule version and instrument, or (below 0) source; of opportunities route, or (below 0) instrument."""
-        self._last: dict[int, float] = {}
-        """By instrument, the close of its newest bar."""
+        self._last: _Closes = {}
+        """By instrument and interval, where its newest bar begins, and the close of that."""
         kinds = [one.rule.of_kind for one in conditions.watched]
         self._of: dict[RuleKind, set[int]] = {
             kind: {at for at, its in enumerate(kinds) if its is kind}
@@ -52,15 +55,16 @@ class Findings:
     def inherit(self, before: "Findings") -> None:
         """Take over what is known of conditions whose rule is the same version, but for what has been counted."""
         places = {int(row["rule"]): at for at, row in enumerate(self._conditions.rows)}
-        slots, self._last = before.known()
+        slots, last = before.known()
+        self._last = {key: each for key, each in last.items() if key[1] in self.intervals}
         for (rule, what), slot in slots.items():
             if rule in places:
                 kept: Any = slot.copy()
                 kept["condition"], kept["held"] = places[rule], 0
                 self._slots[rule, what] = kept
 
-    def known(self) -> tuple[dict[tuple[int, int], NDArray[np.void]], dict[int, float]]:
-        """Return a copy of what is known: slots, and closes by instrument."""
+    def known(self) -> tuple[_Slots, _Closes]:
+        """Return a copy of what is known: slots, and closes by instrument and interval."""
         return dict(self._slots), dict(self._last)
 
     def anomalies(self, rows: NDArray[np.void], hours: Hours, owners: NDArray[np.void]) -> Iterator[NDArray[np.void]]:
@@ -77,7 +81,7 @@ class Findings:
                     continue
                 calendar = int(owners["calendar"][which]) if which >= 0 else -1
                 what = which if which >= 0 else -1 - source
-                if self._judge(at, what, float(row["score"]), when, calendar, hours):
+                if self._judge(at, what, float(row["score"]), (when, when), calendar, hours):
                     told = _told(at, which, row)
                     told["source"], told["flags"], told["cause"] = source, row["flags"], row["kind"]
                     told["value"], told["reference"] = row["score"], row["baseline"]
@@ -97,7 +101,7 @@ class Findings:
                     continue
                 calendar = int(owners["calendar"][legs[0]])
                 when, one = int(row["ts_recv"]), _one_of(legs[0])
-                if self._judge(at, int(row["route"]), value, when, calendar, hours, told_of=one):
+                if self._judge(at, int(row["route"]), value, (when, when), calendar, hours, told_of=one):
                     told = _told(at, legs[0], row)
                     told["flags"], told["value"], told["reference"] = row["flags"], value, row["gross_bps"]
                     told["opportunity"] = row["id"]
@@ -109,25 +113,33 @@ class Findings:
         """Evaluate expressions once a window that is over: what its bar and its features say, told at one offset."""
         if not self.intervals:
             return
-        for (offset, which, interval, begin), known in sorted(_joined(bars, features, self.intervals).items()):
-            if "close" in known:
-                self._last[which] = known["close"]
-            if which in self._last:
-                known[LAST] = self._last[which]
-            end = begin + interval * _SECOND
+        ends, windows = _joined(bars, features, self.intervals)
+        for window, known in sorted(windows.items()):
+            offset, which, interval, begin = window
+            end = ends.get(window, begin + interval * _SECOND)
+            self._follow(which, interval, begin, known)
             for at in self._of_instrument(which):
                 one = self._conditions.watched[at]
                 if one.expression is None or int(self._conditions.rows["window"][at]) != interval * _SECOND:
                     continue
                 value = one.expression.value(known)
                 calendar = int(owners["calendar"][which])
-                if value is not None and self._judge(at, which, value, begin, calendar, hours):
+                if value is not None and self._judge(at, which, value, (begin, end), calendar, hours):
                     told = _blank(at, which)
                     told["offset"], told["ts_event"], told["ts_window"], told["value"] = offset, end, begin, value
                     told["id_offset"] = offset
                     told["flags"], told["source"] = owners["flags"][which], max(int(owners["source"][which]), 0)
                     told["gapped"] = known.get("completeness", 1.0) < 1.0
                     yield told
+
+    def _follow(self, which: int, interval: int, begin: int, known: dict[str, float]) -> None:
+        """Let a window know the newest close of bars of its length, whatever other rules look at."""
+        begun, last = self._last.get((which, interval), (ABSENT, None))
+        if "close" in known and begin >= begun:
+            last = known["close"]
+            self._last[which, interval] = begin, last
+        if last is not None:
+            known[LAST] = last
 
     def held(self) -> int:
         """Return the crossings that were not told."""
@@ -146,7 +158,7 @@ class Findings:
         parts = unpack(state)
         slots = parts["slots"].view(SLOT)
         self._slots = {(key[0], key[1]): slots[at : at + 1].copy() for at, key in enumerate(parts["keys"])}
-        self._last = dict(parts["last"])
+        self._last = {(which, interval): (begin, close) for (which, interval), (begin, close) in parts["last"]}
 
     def _of_instrument(self, which: int) -> list[int]:
         found = self._mine.get(which)
@@ -157,14 +169,24 @@ class Findings:
         return found
 
     def _judge(
-        self, at: int, what: int, value: float, when: int, calendar: int, hours: Hours, told_of: int | None = None
+        self,
+        at: int,
+        what: int,
+        value: float,
+        when: tuple[int, int],
+        calendar: int,
+        hours: Hours,
+        told_of: int | None = None,
     ) -> bool:
-        """Judge one condition of ``what``; ``told_of``: whose alerts cooldown and once_per count, where not its own."""
+        """Judge one condition of ``what``, found over a window from and to ``when``, or at once.
+
+        ``told_of``: whose alerts cooldown and once_per count, where not its own.
+        """
         slot = self._slot(at, what)
         shared: Any = slot if told_of is None else self._slot(at, told_of)
         for name in ("until", "once"):
             slot[name] = shared[name]
-        fires = core.judge_one(self._conditions.rows, slot, 0, value, when, calendar, hours.table, hours.spans)
+        fires = core.judge_one(self._conditions.rows, slot, 0, value, *when, calendar, hours.table, hours.spans)
         for name in ("until", "once"):
             shared[name] = slot[name]
         return bool(fires)
@@ -184,20 +206,22 @@ class Findings:
 
 def _joined(
     bars: NDArray[np.void], features: NDArray[np.void], intervals: Iterable[int]
-) -> dict[_Window, dict[str, float]]:
-    """Return what is known of each window: FINAL bars, and features, of the lengths asked for."""
+) -> tuple[dict[_Window, int], dict[_Window, dict[str, float]]]:
+    """Return what is known of each window, FINAL bars and features of the lengths asked for; and when bars end."""
     windows: dict[_Window, dict[str, float]] = {}
+    ends: dict[_Window, int] = {}
     wanted = list(intervals)
     for bar in bars[(bars["state"] == BarState.FINAL) & np.isin(bars["interval"], wanted)]:
         volume = int(bar["volume_whole"]) + int(bar["volume_fraction"]) * 1e-18
-        its = windows.setdefault(_window(bar), {})
+        window = _window(bar)
+        its, ends[window] = windows.setdefault(window, {}), int(bar["ts_close"])
         its |= {name: int(bar[name]) / 1e9 for name in ("open", "high", "low", "close")}
         its |= {"volume": volume, "trades": float(bar["trades"]), "completeness": float(bar["completeness"])}
         if volume > 0:
             its["vwap"] = float(bar["notional"]) / volume
     for row in features[np.isin(features["interval"], wanted)]:
         windows.setdefault(_window(row), {}).setdefault(_LABELS[row["feature"]], float(row["value"]))
-    return windows
+    return ends, windows
 
 
 def _window(row: np.void) -> _Window:

@@ -15,6 +15,8 @@ CLOSED: Final = -2
 _RISING, _FALLING = 1, 2
 _HOUR: Final = 3_600_000_000_000
 _DAY: Final = 24 * _HOUR
+_SHORTEST_DAY: Final = 23 * _HOUR
+"""Of a calendar whose clocks are put forward."""
 _BY_DAY: Final = 1 << 40
 """Added to a day that stands for a session, so that it is no session's place."""
 
@@ -55,6 +57,21 @@ def place_of(cond: Record, calendar: int, when: int, hours: NDArray[np.void], sp
             return place if its.begin <= when < its.end else CLOSED
         return place if when < its.extended_to else CLOSED
     return place
+
+
+@kernel
+def place_of_window(
+    cond: Record, calendar: int, begin: int, end: int, hours: NDArray[np.void], spans: NDArray[np.int64]
+) -> int:
+    """Return the session that counts for a window: that in which it begins; of a day its own, begun before it ends.
+
+    A day is in hours, whichever are asked for: it begins and ends at night, and holds them all.
+    """
+    if end - begin < _SHORTEST_DAY:
+        return place_of(cond, calendar, begin, hours, spans)
+    if cond.session == 0 and cond.once != ONCE_SESSION:
+        return OPEN
+    return session_of(calendar, end - 1, hours, spans)
 
 
 @kernel

@@ -20,7 +20,7 @@ from breadboard.engine.rule_events import (
     silences,
     take_gap,
 )
-from breadboard.engine.rule_judge import CLOSED, crosses, judge, place_of, slide
+from breadboard.engine.rule_judge import CLOSED, crosses, judge, place_of, place_of_window, slide
 from breadboard.engine.rule_state import HOLE, LOOK_BACK, STEPS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
@@ -305,8 +305,8 @@ def take_bars(
                 for each in range(LOOK_BACK):
                     usual += ring[(slot.head + each) % LOOK_BACK]
                 usual /= LOOK_BACK
-                when = bar.ts_open + length
-                session = place_of(cond, owner.calendar, bar.ts_open, hours, spans)
+                when = bar.ts_close
+                session = place_of_window(cond, owner.calendar, bar.ts_open, when, hours, spans)
                 x = volume / usual if usual > 0.0 else np.nan
                 if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
                     told = out[at]
@@ -331,12 +331,16 @@ def judge_one(
     place: int,
     x: float,
     when: int,
+    end: int,
     calendar: int,
     hours: NDArray[np.void],
     spans: NDArray[np.int64],
 ) -> bool:
-    """Judge one slot of what is found a few times a second and not in a loop; return whether an alert is due."""
+    """Judge one slot of what is found a few times a second and not in a loop; return whether an alert is due.
+
+    It is found at ``when``, or over a window from there to ``end``.
+    """
     slot = slots[place]
     cond = conds[slot.condition]
-    session = place_of(cond, calendar, when, hours, spans)
+    session = place_of_window(cond, calendar, when, end, hours, spans)
     return session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)

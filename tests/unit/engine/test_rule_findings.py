@@ -146,7 +146,7 @@ def window(second: int, offset: int, **more: Any) -> dict[str, Any]:  # noqa: AN
 def test_an_expression_sees_bar_features_and_last_price_of_one_window() -> None:
     one = Rule(name="x", kind="expression", expression="ofi > 5.0 && last > 99.5 && twap < last", window="1s")
     price = {"open": 10**11, "high": 10**11, "low": 10**11, "close": 10**11, "volume_whole": 2, "notional": 200.0}
-    bars = rows(BAR, [window(0, 3, state=BarState.FINAL, completeness=0.5, **price)])
+    bars = rows(BAR, [window(0, 3, ts_close=T0 + SECOND, state=BarState.FINAL, completeness=0.5, **price)])
     features = rows(
         FEATURE,
         [
