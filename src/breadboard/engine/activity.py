@@ -22,7 +22,7 @@ from breadboard.engine.state import grown, pack, unpack
 from breadboard.errors import UsageError
 from breadboard.model import whole
 from breadboard.model.activity import ACTIVITY_BAR, Activity
-from breadboard.model.decimals import parse_price, parse_size, size_decimal
+from breadboard.model.decimals import ABSENT, parse_price, parse_size, size_decimal
 from breadboard.model.kinds import EventKind, GapReason, StatusCode
 from breadboard.model.sizes import split_size
 from breadboard.model.tape import Tape
@@ -175,6 +175,7 @@ class ActivityBars:
         if count > before:
             self._state, self._known = grown(self._state, count)[:count], grown(self._known, count)[:count]
             self._state["expected"][before:] = self._specs["threshold"]
+            self._state["last"][before:] = ABSENT
             self._known["source"][before:] = -1
 
 

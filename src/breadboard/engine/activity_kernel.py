@@ -42,7 +42,7 @@ STATE: Final = np.dtype(
         ("top", np.int64),  # of the last brick
         ("bottom", np.int64),
         ("sign", np.int64),  # of the last trade that had one, or moved the price
-        ("last", np.int64),  # its price
+        ("last", np.int64),  # its price; ABSENT before any
         ("gapped", np.uint8),
         ("bricks", np.uint8),  # 1: there is a last brick
     ]
@@ -79,7 +79,7 @@ def _sign(bar: Record, side: int, price: int) -> int:
         bar.sign = 1
     elif side == _SELL:
         bar.sign = -1
-    elif bar.last not in (0, price):
+    elif bar.last not in (ABSENT, price):
         bar.sign = 1 if price > bar.last else -1
     bar.last = price
     return int(bar.sign)

@@ -74,11 +74,23 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 def _oldest(slots: NDArray[np.void], interval: int, start: int, newest: int) -> int:
     """Return the lowest provisional bar number of one ring from ``start`` on, or NONE_OPEN."""
     ring = RINGS[interval]
-    for number in range(max(start, newest - ring + 1), newest + 1):
+    if newest - start >= ring:  # a bar that nothing pushed out may be further back than the ring is long
+        return _least(slots, interval, start)
+    for number in range(start, newest + 1):
         slot = slots[PLACES[interval] + number % ring]
         if slot.state == _PROVISIONAL and slot.number == number:
             return number
     return NONE_OPEN
+
+
+@kernel
+def _least(slots: NDArray[np.void], interval: int, start: int) -> int:
+    """Return the same, of all places of the ring."""
+    least = NONE_OPEN
+    for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
+        if slots[place].state == _PROVISIONAL and start <= slots[place].number < least:
+            least = slots[place].number
+    return least
 
 
 @kernel
@@ -104,12 +116,16 @@ def _close(
             oldest = owner.oldest[interval]
             if oldest > done:
                 continue
-            for number in range(oldest, min(done, oldest + RINGS[interval] - 1) + 1):
+            number = oldest
+            while number <= done:
                 slot = slots[which, PLACES[interval] + number % RINGS[interval]]
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
                     at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+                number += 1
+                if number == oldest + RINGS[interval]:  # from here on places come again, with bars of later times
+                    number = oldest = _least(slots[which], interval, number)
             owner.oldest[interval] = _oldest(slots[which], interval, done + 1, owner.newest[interval])
     return at
 

@@ -56,6 +56,7 @@ CLOSE: Final = np.dtype(
         ("source", np.int64),  # of the last trade: books of an instrument may come from another, whose gaps hide none
         ("told", np.int64),  # the close that the venue itself compares with; ABSENT where it says none
         ("told_hours", np.int64),  # MarketHours, where the venue says them
+        ("raw", np.int64),  # 1: it has had trades that were not AGGREGATED
     ]
 )
 """Per instrument; ABSENT where nothing is known."""
@@ -66,7 +67,7 @@ def unknown(count: int) -> NDArray[np.void]:
     closes = np.zeros(count, CLOSE)
     for name in CLOSE.names or ():
         closes[name] = ABSENT
-    closes["told_hours"] = MarketHours.UNKNOWN
+    closes["told_hours"], closes["raw"] = MarketHours.UNKNOWN, 0
     return closes
 
 

@@ -58,6 +58,13 @@ def _note_side(
 
 
 @kernel
+def _clear_side(price: NDArray[np.int64], size: NDArray[np.int64], size_exp: NDArray[np.int8]) -> None:
+    """Write that there are no levels on one side."""
+    for level in range(len(price)):
+        price[level] = size[level] = size_exp[level] = 0
+
+
+@kernel
 def _is_same(one: Record, other: Record) -> bool:
     """Return whether two snapshots show the same: state and levels."""
     if one.state != other.state or one.bids != other.bids or one.asks != other.asks:
@@ -102,6 +109,9 @@ def _take(
             columns = (keys, sizes, exps)
             row.bids = _note_side(sides[which, BIDS], 1, *columns, row.bid_price, row.bid_size, row.bid_size_exp)
             row.asks = _note_side(sides[which, ASKS], -1, *columns, row.ask_price, row.ask_size, row.ask_size_exp)
+        else:  # what another book, that was as before, left there
+            _clear_side(row.bid_price, row.bid_size, row.bid_size_exp)
+            _clear_side(row.ask_price, row.ask_size, row.ask_size_exp)
         if not _is_same(row, last[which]):
             last[which] = row
             last[which].instrument = 0  # its place says which: state is the same in any partition

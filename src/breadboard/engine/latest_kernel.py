@@ -18,10 +18,15 @@ _BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _STATUS: Final = int(EventKind.STATUS)
 _LISTING: Final = int(StatusCode.LISTING)
+_NOT_THE_LAST: Final = int(Uncounted.OPEN_CLOSE)
 _NOT_THE_CLOSE: Final = int(Uncounted.DAY_OPEN_CLOSE)
+_NO_EXTREME: Final = int(Uncounted.DAY_HIGH_LOW)
+_NO_VOLUME: Final = int(Uncounted.DAY_VOLUME)
+_OF_NO_DAY: Final = _NOT_THE_CLOSE | _NO_EXTREME | _NO_VOLUME
 _NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
+_AGGREGATED: Final = int(Flag.AGGREGATED)
 _UNSAID: Final = int(Flag.LAST_KNOWN | Flag.LATE_PRINT)
 """IQFeed says of the print that it holds, or puts in, no basis: in ``code`` nothing then means not known."""
 _HISTORY: Final = int(Flag.HISTORY)
@@ -59,21 +64,25 @@ def _when(ts_event: int, ts_recv: int) -> int:
 
 
 @inlined
-def _into_day(record: Record, when: int, price: int, size: int, exponent: int) -> None:
-    """Take a trade into the statistics of its UTC day; one of an earlier day comes too late."""
+def _into_day(record: Record, when: int, price: int, size: int, exponent: int, code: int) -> None:
+    """Take a trade into the statistics of its UTC day as far as a day's bar counts it; an older one comes too late."""
     day = when // _DAY_NS
-    if day < record.day:
+    if day < record.day or code & _OF_NO_DAY == _OF_NO_DAY:
         return
     if day > record.day:
         record.day, record.trades = day, 0
         record.volume_whole = record.volume_fraction = 0
-        record.open = record.high = record.low = price
+        record.open = record.high = record.low = ABSENT
     record.trades += 1
-    record.high = max(record.high, price)
-    record.low = min(record.low, price)
-    volume = add_volume(record.volume_whole, record.volume_fraction, size, exponent)
-    record.volume_whole = volume[0]
-    record.volume_fraction = volume[1]
+    if code & _NOT_THE_CLOSE == 0 and record.open == ABSENT:
+        record.open = price
+    if code & _NO_EXTREME == 0:
+        record.high = max(record.high, price)
+        record.low = price if record.low == ABSENT else min(record.low, price)
+    if code & _NO_VOLUME == 0:
+        volume = add_volume(record.volume_whole, record.volume_fraction, size, exponent)
+        record.volume_whole = volume[0]
+        record.volume_fraction = volume[1]
 
 
 @kernel
@@ -85,7 +94,7 @@ def _listed(record: Record, close: Record, what: int, hours: int, price: int) ->
 
 
 @brief
-def keep(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row would cost more than the row
+def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a call a row would cost more than the row
     begin: int,
     stop: int,
     records: NDArray[np.void],
@@ -140,8 +149,12 @@ def keep(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row 
                 take_back(closes[which], price[row], when, trade_id[row])
                 record.previous_close = compared_with(closes[which])
             continue
+        elif flags[row] & _AGGREGATED and closes[which].raw:
+            continue  # bars count it with the trades that it is made of
         else:
-            newest = when >= _when(record.trade_ts_event, record.trade_ts_recv)
+            if not flags[row] & _AGGREGATED:
+                closes[which].raw = 1
+            newest = when >= _when(record.trade_ts_event, record.trade_ts_recv) and not code[row] & _NOT_THE_LAST
             if newest:
                 record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
                 record.side, record.trade_id = side[row], trade_id[row]
@@ -156,7 +169,7 @@ def keep(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row 
                     closes[which].ended = spans[which].ended if session == ABSENT else spans[which].before
                 record.previous_close = compared_with(closes[which])
             if not flags[row] & _LAST_KNOWN:
-                _into_day(record, when, price[row], size[row], size_exp[row])
+                _into_day(record, when, price[row], size[row], size_exp[row], code[row])
         if dated:
             told = closes[which].told_hours
             record.market_hours = told if told > 0 else spans[which].hours

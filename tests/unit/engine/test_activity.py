@@ -99,6 +99,16 @@ def test_an_imbalance_bar_ends_when_one_side_outweighs_what_was_usual() -> None:
     assert (int(bar["imbalance"]), int(bar["trades"])) == (4, 5), "the tick rule: up, as before, up, up"
 
 
+@pytest.mark.parametrize("path", [(2, 1, 0, 1, 2, 3), (0, 1), (0, -1), (-1, 0), (1, 0, 0, -1)])
+def test_a_price_of_zero_is_a_price(path: tuple[int, ...]) -> None:
+    def imbalance(prices: tuple[int, ...]) -> int:
+        rows = [trade(n, n, price, side=0) for n, price in enumerate(prices)]
+        (bar,) = concluded(stage(f"tick:{len(path)}"), rows)
+        return int(bar["imbalance"])
+
+    assert imbalance(path) == imbalance(tuple(price + 10 for price in path))
+
+
 def test_what_is_in_no_bar_of_time_is_in_none_of_these() -> None:
     left_out = (Flag.DUPLICATE, Flag.LAST_KNOWN, Flag.WITHDRAWN, Flag.INELIGIBLE)
     rows = [trade(n, n, 99) | {"flags": int(flag)} for n, flag in enumerate(left_out)]

@@ -132,6 +132,30 @@ def test_a_bar_pushed_out_of_the_ring_by_a_long_lateness_is_concluded_first() ->
     assert len([bar for bar in stage.open_bars() if bar["interval"] == 1]) == 1
 
 
+def test_a_bar_further_back_than_its_ring_is_long_is_concluded_like_others() -> None:
+    late = [trade(1, 10 * SECOND), trade(2, 79 * SECOND), trade(3, 300 * SECOND), trade(4, 500 * SECOND)]
+    subject = bars(lateness_ms=90_000)
+    assert [(when, state) for when, _, state, _ in concluded(subject, late)] == [(10, FINAL), (79, FINAL), (300, FINAL)]
+    assert [int(bar["ts_open"] - T0) // SECOND for bar in subject.open_bars() if bar["interval"] == 1] == [500]
+
+
+@pytest.mark.parametrize("behind", [30, 70, 200, 5000])
+def test_two_sources_far_apart_in_time_leave_no_bar_open(behind: int) -> None:
+    now = 10_000 * SECOND
+    rows = [
+        trade(1, now, source=1),
+        trade(2, now - behind * SECOND, source=2),
+        trade(3, now + 1, source=1),
+        trade(4, now + 2 * SECOND, source=1),
+        trade(5, now + 500 * SECOND, source=1),
+        *(clock(now + (500 + step) * SECOND) for step in range(1, 600, 2)),
+    ]
+    subject = bars(lateness_ms=0)
+    told = [when for when, _, state, _ in concluded(subject, rows) if state == FINAL]
+    assert sorted(told) == sorted([10_000 - behind, 10_000, 10_002, 10_500])
+    assert [bar for bar in subject.open_bars() if bar["interval"] == 1] == []
+
+
 def test_a_silent_source_is_carried_on_by_our_clock() -> None:
     rows = [trade(1, 0), clock(5 * SECOND), clock(6 * SECOND - 1), clock(6 * SECOND)]
     assert concluded(bars(), rows) == [(0, 1, FINAL, 3)]

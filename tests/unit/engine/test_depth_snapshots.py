@@ -18,7 +18,8 @@ from breadboard.config_file import load
 from breadboard.engine.books import Books
 from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.errors import UsageError
-from breadboard.model.kinds import BookState, EventKind, SequenceRule, StatusCode
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, StatusCode
 from breadboard.model.tape import Tape
 from feed_samples import decode_frames, frames_of
 from recordings import recording
@@ -176,6 +177,23 @@ def test_a_book_that_is_not_believed_is_told_once_and_without_levels() -> None:
         (LIVE, ((10, 2),)),
         (STALE, ()),
     ]
+
+
+def test_a_book_that_is_not_believed_has_no_levels_of_another_one() -> None:
+    both = [(1, 99, 5), (2, 101, 5)]
+    lost = {"kind": EventKind.GAP, "code": GapReason.STORAGE, "instrument": 1, "ts_recv": T0 + SECOND}
+    rows = [
+        snapshot(1, both, ts_event=T0, instrument=0),
+        snapshot(1, both, ts_event=T0, instrument=1),
+        snapshot(1, both, ts_event=T0 + SECOND, instrument=2),
+        lost,
+        snapshot(2, both, ts_event=T0 + 2 * SECOND, instrument=2),
+    ]
+    found = Shown(SequenceRule.NONE).on_tape(tape(rows, [(3, Gap(0, GapReason.STORAGE, T0, T0 + SECOND))]))
+    assert found is not None
+    (stale,) = found[found["state"] == int(BookState.STALE)]
+    assert stale["instrument"] == 1
+    assert not any(stale[f"{side}_{name}"].any() for side in ("bid", "ask") for name in ("price", "size", "size_exp"))
 
 
 def test_a_silent_source_is_carried_on_by_our_clock() -> None:

@@ -2,7 +2,7 @@
 
 from breadboard.engine.latest import Latest
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag
+from breadboard.model.kinds import EventKind, Flag, Uncounted
 from tapes import SECOND, T0, tape, trade
 
 MIDNIGHT = 1_700_006_400_000_000_000 - T0
@@ -46,6 +46,44 @@ def test_a_print_without_a_size_is_the_last_trade_and_no_volume() -> None:
     last = stage.records[0]
     assert (last["price"], last["high"], last["size"]) == (120 * 10**9, 120 * 10**9, ABSENT)
     assert (last["trades"], last["volume_whole"], last["volume_fraction"]) == (2, 7, 0)
+
+
+def after(*rows: dict[str, int]) -> dict[str, int]:
+    """Return what is known after two trades at 100 and 101, ten each, and these."""
+    stage = Latest()
+    stage.on_tape(tape([trade(1, 0, 100, 10), trade(2, 2 * SECOND, 101, 10), *rows]))
+    last = stage.records[0]
+    prices = {name: int(last[name]) // 10**9 for name in ("price", "open", "high", "low")}
+    return prices | {"volume": int(last["volume_whole"]), "trades": int(last["trades"])}
+
+
+def test_a_print_counts_for_what_the_bar_of_its_day_lets_it() -> None:
+    before = {"price": 101, "open": 100, "high": 101, "low": 100, "volume": 20, "trades": 2}
+    far = trade(3, 3 * SECOND, 500, 7)
+    assert after() == before
+    assert after(far | {"flags": Flag.INELIGIBLE, "code": Uncounted.ALL.everywhere}) == before
+    counted = before | {"volume": 27, "trades": 3}
+    assert after(far | {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere}) == counted
+    assert after(far | {"code": Uncounted.DAY_PRICES}) == counted | {"price": 500}
+    assert after(far | {"code": Uncounted.PRICES}) == counted | {"high": 500}
+
+
+def test_a_day_that_begins_with_a_print_without_a_price_has_its_volume() -> None:
+    stage = Latest()
+    odd = {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere}
+    stage.on_tape(tape([trade(1, 0, 500, 7) | odd]))
+    last = stage.records[0]
+    assert (last["price"], last["open"], last["high"], last["low"], last["volume_whole"]) == (*[ABSENT] * 4, 7)
+    stage.on_tape(tape([trade(2, 1, 100, 3), trade(3, 2, 90, 1)], first=1))
+    assert [int(stage.records[0][name]) // 10**9 for name in ("price", "open", "high", "low")] == [90, 100, 100, 90]
+
+
+def test_what_is_aggregated_counts_only_where_there_is_nothing_else() -> None:
+    many = trade(9, 3 * SECOND, 99, 20) | {"flags": Flag.AGGREGATED}
+    assert after(many)["volume"] == 20
+    stage = Latest()
+    stage.on_tape(tape([many, many]))
+    assert (stage.records[0]["volume_whole"], stage.records[0]["price"]) == (40, 99 * 10**9)
 
 
 def test_fractions_of_volume_are_exact() -> None:
