@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 from breadboard.feeds.massive_reference import Dividend, Split, read_dividends, read_splits
-from breadboard.feeds.massive_rest import Aggregate, read_aggregates, read_quotes, read_trades
+from breadboard.feeds.massive_rest import Aggregate, Page, read_aggregates, read_quotes, read_trades
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document
 from breadboard.model.decimals import ABSENT, price_text
 from breadboard.model.gaps import DocumentHead
@@ -33,14 +33,22 @@ def read_document(head: DocumentHead, body: bytes) -> Meaning:
         return _actions(symbol, what, body)
     match what:
         case "aggs":
-            found = read_aggregates(body, symbol).results
-            interval_s = interval_of(found, seconds) if found else 0
-            return Meaning(bars=tuple(one.bar(interval_s) for one in found), notes=_notes(symbol, len(found)))
+            return _bars(symbol, read_aggregates(body, symbol), seconds)
         case "trades":
-            return _bounded(symbol, read_trades(body, symbol).results)
+            return _bounded(symbol, read_trades(body, symbol))
         case "quotes":
-            return _bounded(symbol, read_quotes(body, symbol).results)
+            return _bounded(symbol, read_quotes(body, symbol))
     return Meaning(ignored=f"document:{what[:40]}")
+
+
+def _bars(symbol: str, page: Page[Aggregate], seconds: str) -> Meaning:
+    """Return the vendor's bars. Raises Refused where too many are left out for the others to tell their length."""
+    found = page.results
+    if page.refused and not seconds and 2 * page.left_out >= len(found):
+        raise Refused(page.refused)
+    interval_s = interval_of(found, seconds) if found else 0
+    bars = tuple(one.bar(interval_s) for one in found)
+    return Meaning(bars=bars, refused=page.refused, notes=_notes(symbol, len(found)))
 
 
 def _notes(symbol: str, count: int) -> dict[str, Any]:
@@ -85,7 +93,8 @@ def interval_of(bars: tuple[Aggregate, ...], seconds: str) -> int:
     raise Refused("the bars do not tell how long they are; name the seconds in the tag")
 
 
-def _bounded(symbol: str, events: tuple[Event, ...]) -> Meaning:
+def _bounded(symbol: str, page: Page[Event]) -> Meaning:
+    events = page.results
     if len(events) > MOST_EVENTS:
         raise Refused(f"an answer of {len(events)} events, over the {MOST_EVENTS} that one document can number")
-    return Meaning(events, notes=_notes(symbol, len(events)))
+    return Meaning(events, refused=page.refused, notes=_notes(symbol, len(events)))

@@ -114,6 +114,7 @@ class MassiveReader:
             events=tuple(self._marked(event, at) for event in meaning.events),
             control=meaning.control,
             ignored=meaning.ignored,
+            refused=meaning.refused,
             bars=meaning.bars,
             notes=meaning.notes,
         )

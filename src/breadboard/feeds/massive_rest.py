@@ -44,6 +44,9 @@ class Page(Generic[T]):
     request_id: str = ""
     head: Mapping[str, Any] = field(default_factory=dict)
     """What the answer says of all its results: ticker, adjusted."""
+    refused: str | None = None
+    """Why the first of the results that are left out could not be understood."""
+    left_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,38 +86,45 @@ class Aggregate:
 
 
 def read_aggregates(body: bytes, symbol: str = "") -> Page[Aggregate]:
-    """Return ``/v2/aggs/…/range`` (the symbol is the answer's own), grouped daily bars, or the previous close."""
+    """Return ``/v2/aggs/…/range`` (the symbol is the answer's own), grouped daily bars, or the previous close.
+
+    A bar that cannot be understood is left out, as a trade or a quote is below; ``refused`` says so.
+    """
     answer = object_of(parse_body(body))
     ticker = text(answer, "ticker") or symbol
-    return _page(answer, lambda result: _aggregate(result, text(result, "T") or ticker))
+    return _page(answer, lambda result: _aggregate(result, text(result, "T") or ticker), whole=False)
 
 
 def read_trades(body: bytes, symbol: str) -> Page[Event]:
     """Return ``/v3/trades/{symbol}`` as TRADE events with the flag HISTORY."""
-    return _page(object_of(parse_body(body)), lambda result: _trade(result, symbol_of(symbol)))
+    symbol = symbol_of(symbol)
+    return _page(object_of(parse_body(body)), lambda result: _trade(result, symbol), whole=False)
 
 
 def read_quotes(body: bytes, symbol: str) -> Page[Event]:
     """Return ``/v3/quotes/{symbol}`` as QUOTE events with the flag HISTORY."""
-    return _page(object_of(parse_body(body)), lambda result: _quote(result, symbol_of(symbol)))
+    symbol = symbol_of(symbol)
+    return _page(object_of(parse_body(body)), lambda result: _quote(result, symbol), whole=False)
 
 
 def page_of(body: bytes, read: Callable[[Payload], T]) -> Page[T]:
-    """Return an answer whose results ``read`` understands one by one."""
-    return _page(object_of(parse_body(body)), read)
+    """Return an answer whose results ``read`` understands one by one. Raises Refused where it does not all of them."""
+    return _page(object_of(parse_body(body)), read, whole=True)
 
 
-def _page(answer: Payload, read: Callable[[Payload], T]) -> Page[T]:
-    """Return the envelope. Raises Refused naming the result that cannot be understood."""
+def _page(answer: Payload, read: Callable[[Payload], T], *, whole: bool) -> Page[T]:
+    """Return the envelope. Raises Refused naming a result that cannot be understood, where it is ``whole`` or none."""
     results = answer.get("results", [])
     if type(results) is not list:
         raise Refused(f"results is not a list but {type(results).__name__}")
-    found = []
+    found, bad = list[T](), list[str]()
     for place, result in enumerate(results):
         try:
             found.append(read(object_of(result)))
         except ValueError as error:
-            raise Refused(f"result {place}: {error}") from None
+            bad.append(f"result {place}: {error}")
+    if bad and (whole or not found):
+        raise Refused(bad[0])
     head = {name: value for name in ("ticker", "adjusted") if (value := answer.get(name)) is not None}
     return Page(
         tuple(found),
@@ -122,6 +132,8 @@ def _page(answer: Payload, read: Callable[[Payload], T]) -> Page[T]:
         text(answer, "status") or "",
         text(answer, "request_id") or "",
         head,
+        bad[0] if bad else None,
+        len(bad),
     )
 
 

@@ -427,6 +427,47 @@ def test_the_length_of_bars_is_told_by_their_distance(stamps: list[int], seconds
     assert "name the seconds" in one.quarantined[0][1]
 
 
+BAR = {"v": 1, **dict.fromkeys("ohlc", 2)}
+TRADE = {"price": 2, "size": 1, "sip_timestamp": 1_700_000_000_000_000_000}
+QUOTE = {"bid_price": 2, "bid_size": 1, "sip_timestamp": 1_700_000_000_000_000_000}
+
+
+@pytest.mark.parametrize(
+    ("tag", "good", "bad", "reason"),
+    [
+        (
+            "aggs:AAPL:60",
+            BAR | {"t": 1_700_000_000_000},
+            BAR | {"t": 1_700_000_060_000, "l": 0},
+            "an impossible price: 0",
+        ),
+        ("aggs:AAPL:", BAR | {"t": 1_700_000_000_000}, BAR | {"t": "soon"}, ""),
+        ("trades:AAPL", TRADE, TRADE | {"size": 0}, "a trade of size 0"),
+        ("trades:AAPL", TRADE, 7, ""),
+        ("quotes:AAPL", QUOTE, QUOTE | {"bid_price": -1}, "an impossible price: -1"),
+    ],
+)
+def test_one_result_that_cannot_be_understood_costs_itself_alone(tag: str, good: Any, bad: Any, reason: str) -> None:  # noqa: ANN401 - any JSON
+    results = [good | ({"t": good["t"] + 60_000 * place} if "t" in good else {}) for place in range(4)]
+    results.insert(2, bad)
+    found = decoded(tag, json.dumps({"results": results}).encode())
+    assert len(found.tape) + len(found.bars) == 4
+    assert set(found.bars["interval"].tolist()) <= {60}
+    assert found.quarantined[0][1].startswith(f"result 2: {reason}")
+    assert (found.data, len(found.quarantined), found.notes) == (0, 1, {})
+    alone = decoded(tag, json.dumps({"results": [bad, bad]}).encode())
+    assert (len(alone.tape), len(alone.bars)) == (0, 0)
+    assert alone.quarantined[0][1].startswith(f"result 0: {reason}")
+
+
+def test_bars_do_not_tell_their_length_where_too_many_are_left_out() -> None:
+    results = [BAR | {"t": 1_700_000_000_000 + 60_000 * place} for place in range(3)]
+    results[1] |= {"l": 0}
+    found = decoded("aggs:AAPL:", json.dumps({"results": results}).encode())
+    assert (len(found.bars), found.quarantined[0][1]) == (0, "result 1: an impossible price: 0")
+    assert decoded("aggs:AAPL:60", json.dumps({"results": results}).encode()).bars["interval"].tolist() == [60, 60]
+
+
 def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicates() -> None:
     raw = body("v3/trades/AAPL&limit=2.json")
     found = decoded("trades:AAPL", raw)
