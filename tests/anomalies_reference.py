@@ -472,7 +472,7 @@ class Reference:
             elif row.code == StatusCode.HALTED:
                 market.halted = True
                 market.forget()
-            elif row.code == StatusCode.RESUMED:
+            elif row.code == StatusCode.RESUMED and (market.halted or row.instrument >= 0):
                 market.resume()
                 market.forget()
 

@@ -78,7 +78,7 @@ def _remark(owner: Record, what: int, code: int, spoken: int, whole: bool) -> No
     elif code == _HALTED:
         owner.halted = 1
         forget(owner)
-    elif code == _RESUMED:
+    elif code == _RESUMED and (owner.halted or not whole):  # a venue may say so when nothing was halted
         _resume(owner)
         forget(owner)
 

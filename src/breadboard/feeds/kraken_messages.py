@@ -42,13 +42,16 @@ NO_TIME: Final = ("0", "0.000000")
 """What stands for the time of a quote that there is not yet."""
 SIDES: Final = {"b": Side.BUY, "s": Side.SELL}
 SYSTEM: Final = {
-    "online": StatusCode.FEED_UP,
-    "limit_only": StatusCode.FEED_UP,
-    "post_only": StatusCode.HALTED,
-    "cancel_only": StatusCode.HALTED,
-    "maintenance": StatusCode.MAINTENANCE,
+    "online": (StatusCode.FEED_UP, StatusCode.RESUMED),
+    "limit_only": (StatusCode.FEED_UP, StatusCode.RESUMED),
+    "post_only": (StatusCode.HALTED,),
+    "cancel_only": (StatusCode.HALTED,),
+    "maintenance": (StatusCode.MAINTENANCE,),
 }
-"""What the state of the trading engine means for a feed; a state that is not listed is an error of the venue."""
+"""What the state of the trading engine means for a feed; a state that is not listed is an error of the venue.
+
+Trading goes on where it is online: nothing else tells that a ``post_only`` or ``cancel_only`` is over.
+"""
 
 _Levels = list[list[str]]
 
@@ -323,6 +326,9 @@ def system_says(state: object) -> Meaning:
     """Return what the state of the venue's trading engine means for the whole feed."""
     if type(state) is not str:
         raise Refused("a status without its state")
-    code = SYSTEM.get(state, StatusCode.VENUE_ERROR)
-    event = Event(kind=EventKind.STATUS, symbol=None, flags=Flag.FEED_WIDE, code=code, notes={"system": state[:40]})
-    return Meaning((event,), control=True)
+    notes = {"system": state[:40]}
+    said = [
+        Event(kind=EventKind.STATUS, symbol=None, flags=Flag.FEED_WIDE, code=code, notes=notes)
+        for code in SYSTEM.get(state, (StatusCode.VENUE_ERROR,))
+    ]
+    return Meaning(tuple(said), control=True)

@@ -133,3 +133,13 @@ def test_after_a_halt_and_a_minute_trades_are_judged_again(code: StatusCode) -> 
 
     assert Anomaly.TRADE_OUTSIDE in anomalies(rows(code))
     assert anomalies(rows()) == []
+
+
+def test_a_venue_that_says_it_is_open_while_nothing_was_halted_keeps_nobody_from_being_judged() -> None:
+    def rows(*said: Row) -> list[Row]:
+        later = [each for k in range(1, 9) for each in (quote(BEGIN + k * SECOND), trade(k, BEGIN + k * SECOND, 110))]
+        return [quote(BEGIN), *said, *later, quote(BEGIN + 20 * SECOND)]
+
+    resumed = status(BEGIN, QUOTES, StatusCode.RESUMED)
+    assert Anomaly.TRADE_OUTSIDE in anomalies(rows(resumed))
+    assert anomalies(rows(resumed | {"instrument": 0})) == []

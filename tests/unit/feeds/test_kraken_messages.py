@@ -112,15 +112,22 @@ def test_v1_a_price_that_no_column_holds_counts_in_the_depth_and_is_told_beside_
 
 
 @pytest.mark.parametrize(
-    ("state", "code"),
-    [("online", "feed_up"), ("maintenance", "maintenance"), ("cancel_only", "halted"), ("on_fire", "venue_error")],
+    ("state", "codes"),
+    [
+        ("online", ["feed_up", "resumed"]),
+        ("limit_only", ["feed_up", "resumed"]),
+        ("maintenance", ["maintenance"]),
+        ("cancel_only", ["halted"]),
+        ("on_fire", ["venue_error"]),
+    ],
 )
-def test_the_state_of_the_trading_engine_is_told_in_both_dialects(state: str, code: str) -> None:
+def test_the_state_of_the_trading_engine_is_told_in_both_dialects(state: str, codes: list[str]) -> None:
     v1 = f'{{"event":"systemStatus","status":"{state}","version":"1.8.3"}}'
     v2 = f'{{"channel":"status","type":"update","data":[{{"system":"{state}"}}]}}'
     for venue, frame in ((V1, v1), (V2, v2)):
-        (event,) = told(venue, frame.encode())
-        assert (event["kind"], event["symbol"], event["code"], event["system"]) == ("status", None, code, state)
+        events = told(venue, frame.encode())
+        assert [event["code"] for event in events] == codes
+        assert {(event["kind"], event["symbol"], event["system"]) for event in events} == {("status", None, state)}
 
 
 @pytest.mark.parametrize(("venue", "symbol"), [(V1, "XBT/NIX"), (V2, "BTC/NIX")])
