@@ -12,6 +12,7 @@ from breadboard.engine.rule_events import (
     LATE,
     NOW,
     begin,
+    forget_halt,
     is_heard,
     is_of,
     remember,
@@ -136,6 +137,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             for each in range(len(owners)):
                 if code[row] == _DOWN and is_of(owners[each], source[row]):
                     owners[each].gapping = 1
+                if owners[each].halted and owners[each].halted_by == source[row]:
+                    forget_halt(owners[each], conds, slots, now)
             row += 1
             continue
         if what == _STATUS:
@@ -145,7 +148,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     owner = owners[each]
                     if wide and not is_of(owner, source[row]):
                         continue
-                    owner.halted = halts
+                    owner.halted, owner.halted_by = halts, source[row]
                     if not halts and owner.seen != ABSENT:
                         owner.seen = now
                     for place in range(owner.halt, owner.bar):

@@ -47,7 +47,7 @@ class _Plan:
         for kind in (self.windowed, self.volumes):
             self.slots["ring"][kind] = np.arange(kind.sum())
         self.owner: Any = np.zeros(1, INSTRUMENT)
-        self.owner["source"] = self.owner["traded"] = -1
+        self.owner["source"] = self.owner["traded"] = self.owner["halted_by"] = -1
         for name in ("newest", "price", "price_offset", "gap_at", "seen"):
             self.owner[name] = ABSENT
         ends = np.cumsum([0, *(len(groups[group]) for group in _MOVING)])

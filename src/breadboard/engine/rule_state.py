@@ -104,7 +104,8 @@ INSTRUMENT: Final = np.dtype(
         ("price_offset", np.int64),
         ("gap_at", np.int64),  # event time of the first trade after the last gap
         ("traded", np.int32),  # the source of its trades; -1 before the first
-        ("spares", np.int32, (9,)),  # a row begins where a line of the processor's cache does
+        ("halted_by", np.int32),  # the source that said so
+        ("spares", np.int32, (8,)),  # a row begins where a line of the processor's cache does
     ]
 )
 

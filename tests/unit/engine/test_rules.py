@@ -347,6 +347,31 @@ def test_a_halt_is_told_once_until_it_is_over() -> None:
     assert [offset for offset, *_ in said(found)] == [0, 3]
 
 
+@pytest.mark.parametrize("code", [StatusCode.FEED_DOWN, StatusCode.FEED_UP])
+@pytest.mark.parametrize("wide", [False, True])
+def test_a_halt_is_unknown_once_whoever_told_of_it_was_away(code: StatusCode, wide: bool) -> None:
+    halted = status(SECOND, StatusCode.HALTED, source=3, instrument=-1 if wide else 0)
+    first = [quote(0, 100, 101, source=3), halted, quote(2 * SECOND, 100, 102, source=3)]
+    away = status(3600 * SECOND, code, instrument=-1, source=3)
+    then = [quote(3601 * SECOND, 100, 103, source=3), halted | {"ts_recv": T0 + 3602 * SECOND}]
+    watched = (rule("halt"), rule("spread", threshold=10, name="wide"), rule("no_data", window="30s", name="quiet"))
+
+    def told(*rows: dict[str, Any]) -> list[tuple[int, int]]:
+        return [(int(a["offset"]), int(a["kind"])) for a in alerts(stage(*watched), [*rows])]
+
+    halt, spread, silence = RuleKind.HALT, RuleKind.SPREAD, RuleKind.NO_DATA
+    assert told(*first, away, *then) == [(0, spread), (1, halt), (5, halt)]
+    narrow = quote(0, 100_000, 100_001, source=3)
+    assert told(narrow, *first[1:], away, *then) == [(1, halt), (4, spread), (5, halt)]
+    assert told(narrow, *first[1:], away | {"source": 4}, *then) == [(1, halt)], "of another source"
+    clocks = [clock((3600 + n) * SECOND) for n in range(1, 32)]
+    assert told(narrow, halted, away, *clocks) == [(1, halt), (2 + 30, silence)]
+    # Where quotes and halts are of two sources, it is the second that has to be away.
+    other = quote(0, 100_000, 100_001, source=5), halted | {"instrument": 0}, away | {"source": 5}
+    assert told(*other, quote(3601 * SECOND, 100, 103, source=5)) == [(1, halt)]
+    assert told(*other[:2], away, quote(3601 * SECOND, 100, 103, source=5)) == [(1, halt), (3, spread)]
+
+
 def test_silence_says_who_is_silent() -> None:
     subject = stage(rule("no_data", window="10s"))
     quiet = [trade(1, 0), *[clock(n * SECOND) for n in range(1, 9)], quote(9 * SECOND, 1, 2, instrument=1)]
