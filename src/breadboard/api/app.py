@@ -58,6 +58,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
+    app.add_middleware(page.HeadAsGet)
     app.add_middleware(Guard, limits=services.limits, access=services.access, ring=ring)
     shared = [Depends(Shares(services.limits.of_one_key, services.limits.of_one_key_waiting))]
     for asking in (
@@ -78,7 +79,7 @@ def create_app(services: Services) -> FastAPI:
         page.router(app, front=services.front is not None),
     ):
         app.include_router(router)
+    app.include_router(page.nowhere(app))
     if services.front is not None:
-        app.include_router(page.nowhere())
         app.mount("/", services.front)  # last: it takes what nothing else does
     return app

@@ -3,14 +3,22 @@
 import html
 import re
 from base64 import b64encode
+from collections.abc import Iterable
 from hashlib import sha256
+from typing import Final
 
 from fastapi import APIRouter, FastAPI
+from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Match
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from breadboard.api import problems
 from breadboard.api.problems import Problem
 
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_OURS: Final = ("/api/{rest:path}", "/ws/{rest:path}", "/live/{rest:path}", "/health", "/ready", "/metrics", "/docs")
+"""Places below which, or at which, all that is answered is ours."""
 _INLINE = re.compile(r"<(script|style)>(.*?)</\1>", re.DOTALL)
 
 _STYLE = (
@@ -43,17 +51,42 @@ def router(app: FastAPI, *, front: bool) -> APIRouter:
     return routes
 
 
-def nowhere() -> APIRouter:
-    """Return what answers where no route of ours does: below these places the pages at ``/`` are not asked."""
+def nowhere(app: FastAPI) -> APIRouter:
+    """Return what answers where no route that ``app`` has by now does: there the pages at ``/`` are not asked."""
+    known = tuple(app.routes)
     routes = APIRouter(include_in_schema=False)
 
-    @routes.api_route("/api/{rest:path}", methods=_METHODS)
-    @routes.api_route("/ws/{rest:path}", methods=_METHODS)
-    @routes.api_route("/live/{rest:path}", methods=_METHODS)
-    async def none(rest: str) -> Response:
-        raise Problem(404, f"there is nothing at {rest[:100]!r}", hint="GET /openapi.json names every path")
+    async def none(request: Request) -> Response:
+        path = request.url.path[:100]
+        taken = [method for method in _METHODS if _takes(known, request.scope, method)]
+        if not taken:
+            raise Problem(404, f"there is nothing at {path!r}", hint="GET /openapi.json names every path")
+        told = problems.response(405, f"{path!r} is not for {request.method}", f"{taken[0]} {path}")
+        told.headers["Allow"] = ", ".join(taken)
+        return told
 
+    for path in _OURS:
+        routes.add_api_route(path, none, methods=[*_METHODS])
     return routes
+
+
+def _takes(routes: Iterable[BaseRoute], scope: Scope, method: str) -> bool:
+    """Return whether one of these routes answers what is asked, asked by this method."""
+    asked = {**scope, "method": "GET" if method == "HEAD" else method}
+    return any(route.matches(asked)[0] is Match.FULL for route in routes)
+
+
+class HeadAsGet:
+    """ASGI middleware: what may be got may be asked for its head, which is the same; the server leaves out the body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve."""
+        if scope["type"] == "http" and scope["method"] == "HEAD":
+            scope = {**scope, "method": "GET"}  # the server goes on knowing what it was
+        await self._app(scope, receive, send)
 
 
 def page(text: str, status: int = 200, *, forms: bool = False) -> Response:

@@ -1,11 +1,15 @@
 """The REST resources, asked of a real server."""
 
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from breadboard.api.app import create_app
 from breadboard.api.server import running
@@ -234,3 +238,40 @@ def test_a_row_that_was_written_before_is_written_anew_when_its_instrument_chang
     one = house.client.get("/api/v1/stocks/BTCUSDT").json()
     one.pop("book")
     assert house.client.get("/api/v1/stocks?symbols=BTCUSDT").json()["data"] == [one]
+
+
+class Front:
+    """Pages at ``/`` that answer whatever they are asked."""
+
+    def life(self) -> AbstractAsyncContextManager[None]:
+        """Return nothing that has to be begun or ended."""
+        return nullcontext()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Say that it was asked."""
+        await PlainTextResponse("a page")(scope, receive, send)
+
+
+@pytest.mark.parametrize("front", [None, Front()], ids=["alone", "with pages"])
+def test_a_path_that_is_there_for_other_methods_names_them_and_one_that_is_not_is_named_whole(
+    front: Front | None,
+) -> None:
+    app = create_app(replace(services(Market(ManualClock())), front=front))
+    with running(app) as address, httpx.Client(base_url=address) as client:
+        for method, path, allowed in (
+            ("POST", "/api/v1/stocks", "GET, HEAD"),
+            ("DELETE", "/api/v1/history", "GET, HEAD"),
+            ("GET", "/api/v1/sql", "POST"),
+            ("PUT", "/health", "GET, HEAD"),
+            ("POST", "/live/nothing.js", "GET, HEAD"),
+        ):
+            answer = client.request(method, path)
+            assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
+            assert answer.json()["detail"] == f"'{path}' is not for {method}"
+            assert answer.json()["hint"] == f"{allowed.partition(',')[0]} {path}"
+        answer = client.post("/api/v1/nothing")
+        assert (answer.status_code, answer.json()["detail"]) == (404, "there is nothing at '/api/v1/nothing'")
+        for path in ("/api/v1/stocks", "/health", "/metrics", "/docs", "/openapi.json", "/api/v1/nothing"):
+            got, head = client.get(path), client.head(path)
+            assert (head.status_code, head.headers["content-type"]) == (got.status_code, got.headers["content-type"])
+            assert (int(head.headers["content-length"]) > 0, head.content) == (True, b"")
