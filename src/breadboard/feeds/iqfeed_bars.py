@@ -12,7 +12,7 @@ from typing import Final
 
 from breadboard.conversations import Request, Send
 from breadboard.feeds.eastern import SECOND, eastern_ns, parse_clock, parse_day
-from breadboard.feeds.iqfeed_fields import number, price, size, symbol
+from breadboard.feeds.iqfeed_fields import number, paid, size, symbol
 from breadboard.feeds.iqfeed_notes import bar_notes
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning, Refused, VendorBar
@@ -32,16 +32,16 @@ def read_bar(parts: list[str], at: At) -> Meaning:
     notes = bar_notes(fields) if at.notes else {}
     if kind == "BU" or asked is None:
         return Meaning(ignored=kind if asked else f"{kind} of an interval that nobody named", notes=notes)
-    stamp, seconds = fields[2], int(asked.group(1))
+    stamp, low, seconds = fields[2], fields[5], int(asked.group(1))
     volume, exponent = size(fields[8])
     bar = VendorBar(
         symbol=symbol(fields[1]),
         interval_s=seconds,
         ts_open=eastern_ns(parse_day(stamp[:10]), parse_clock(stamp[11:]), at.ts_recv) - seconds * SECOND,
-        open=price(fields[3]),
-        high=price(fields[4]),
-        low=price(fields[5]),
-        close=price(fields[6]),
+        open=paid(fields[3], low),
+        high=paid(fields[4], low),
+        low=paid(low, ""),
+        close=paid(fields[6], low),
         volume=volume,
         volume_exp=exponent,
         trades=max(0, number(fields[9])),

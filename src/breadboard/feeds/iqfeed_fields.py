@@ -166,6 +166,18 @@ def price(text: str) -> int:
     return found
 
 
+def paid(text: str, beside: str) -> int:
+    """Return the price of a trade or of a bar, in 1e-9. Raises ValueError.
+
+    It may be below zero: spreads of futures trade there every day, and oil did in April 2020. A price of 0 is one where
+    the price ``beside`` it (the bid; a bar's low) is below zero, and a missing one anywhere else.
+    """
+    found = _known_price(text)
+    if found == 0 and not (beside and _known_price(beside) < 0):
+        raise Refused(f"an impossible price: {text[:40]!r}")
+    return found
+
+
 @lru_cache(maxsize=1 << 16)
 def size(text: str) -> tuple[int, int]:
     """Return ``(size, size_exp)``. Raises ValueError."""
@@ -173,15 +185,16 @@ def size(text: str) -> tuple[int, int]:
 
 
 def side(price_text: str, size_text: str) -> tuple[int, int, int]:
-    """Return ``(price, size, size_exp)`` of one side of a quote; absent where it is empty, or of price or size 0."""
+    """Return ``(price, size, size_exp)`` of one side of a quote; absent where it is empty, or of price or size 0.
+
+    A spread may be quoted below zero; one quoted at 0 cannot be told from a side that is not there.
+    """
     if not price_text:
         return _NO_SIDE
     found = _known_price(price_text)
     amount, exponent = size(size_text) if size_text else (ABSENT, SIZE_EXP)
     if found == 0 or amount == 0:
         return _NO_SIDE
-    if found < 0:
-        raise Refused(f"an impossible price: {price_text[:40]!r}")
     return found, amount, exponent
 
 

@@ -10,7 +10,7 @@ from typing import Final
 
 from breadboard.feeds.conditions import IQFEED, flags_of
 from breadboard.feeds.eastern import DAY_NS, SECOND, day_number, eastern_ns, parse_clock, parse_day
-from breadboard.feeds.iqfeed_fields import conditions, number, price, size, symbol
+from breadboard.feeds.iqfeed_fields import conditions, number, paid, size, symbol
 from breadboard.feeds.iqfeed_lookup import ENDING, NO_DATA, error_of, fields_of
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
@@ -103,7 +103,7 @@ def _tick(name: str, row: list[str], at: At) -> Event | None:
         ts_event=_stamp(row[0]),
         sequence=tick_id,
         trade_id=tick_id,
-        price=price(row[1]),
+        price=paid(row[1], row[4]),
         size=amount,
         size_exp=exponent,
         notes=_tick_notes(row) if at.notes else {},
@@ -149,14 +149,15 @@ def _bar(name: str, interval: int, row: list[str], shift: int) -> VendorBar:
     if not daily and len(row[0]) == 10:
         raise Refused(f"a bar of {interval} s with the stamp of a day, {row[0]!r}")
     volume, exponent = size(row[5] if daily else row[6])
+    low = row[2]
     return VendorBar(
         symbol=name,
         interval_s=interval,
         ts_open=_monday(row[0]) if interval == _WEEK_S else _stamp(row[0]) - (0 if daily else shift),
-        high=price(row[1]),
-        low=price(row[2]),
-        open=price(row[3]),
-        close=price(row[4]),
+        high=paid(row[1], low),
+        low=paid(low, ""),
+        open=paid(row[3], low),
+        close=paid(row[4], low),
         volume=volume,
         volume_exp=exponent,
         trades=0 if daily or len(row) < 8 else max(0, number(row[7])),

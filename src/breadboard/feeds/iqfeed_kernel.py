@@ -1,7 +1,8 @@
 """Level 1 updates of IQFeed (``Q``), compiled: lines in, tape columns out.
 
-It takes lines of the announced fields whose every number is plain, of symbols that are known, on a date in New York
-that has one offset. All others are left to the reference reader (``iqfeed_level1``), which has the last word.
+It takes lines of the announced fields whose every number is plain and not below zero, of symbols that are known, on a
+date in New York that has one offset. All others are left to the reference reader (``iqfeed_level1``), which has the
+last word.
 """
 
 from typing import Final, NamedTuple

@@ -10,7 +10,7 @@ from typing import Final
 
 from breadboard.feeds.conditions import flags_of
 from breadboard.feeds.eastern import NearestDay, eastern_ns, parse_clock, parse_day
-from breadboard.feeds.iqfeed_fields import Plan, longer, number, plan_for, price, side, size, symbol
+from breadboard.feeds.iqfeed_fields import Plan, longer, number, paid, plan_for, side, size, symbol
 from breadboard.feeds.iqfeed_history import UNCOUNTED
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import (
@@ -99,7 +99,7 @@ class Level1:
         """Read ``C``: a print that is put in late (I), or one that is taken back (D), known by its tick id."""
         if len(parts) < _CORRECTION_FIELDS + 1:
             raise Refused(f"a correction of {len(parts) - 1} fields")
-        _, name, action, date, clock, paid, amount, tick_id = parts[:8]
+        _, name, action, date, clock, told, amount, tick_id = parts[:8]
         if action not in _CORRECTIONS:
             raise Refused(f"unknown kind of correction {action[:10]!r}")
         found, exponent = size(amount)
@@ -110,7 +110,7 @@ class Level1:
             ts_event=eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv),
             trade_id=number(tick_id),
             sequence=number(tick_id),
-            price=price(paid),
+            price=paid(told, ""),
             size=found,
             size_exp=exponent,
             notes=correction_notes(parts) if at.notes else NO_NOTES,
@@ -155,7 +155,7 @@ class Level1:
             ts_event=self._traded(parts, plan, at, held=held),
             sequence=tick_id,
             trade_id=tick_id,
-            price=price(parts[plan.last]),
+            price=paid(parts[plan.last], parts[plan.bid]),
             size=amount,
             size_exp=exponent,
             notes=line_notes(parts, plan, _TRADE) if at.notes else NO_NOTES,

@@ -88,6 +88,20 @@ def test_basis_other_is_left_out_of_bars_and_extended_hours_are_not() -> None:
         assert trade.flags == flags
 
 
+def test_spreads_trade_and_are_quoted_below_zero_and_trade_at_0_where_the_bid_is_below() -> None:
+    below = BOTH.replace(b"10.5000", b"-37.63").replace(b"10.4900", b"-37.7").replace(b"10.5100", b"-37.6")
+    decoded, _ = decode("iqfeed", [FIELDS, below, below.replace(b"-37.63", b"0")])
+    assert (decoded.quarantined, decoded.tape.kind.tolist()) == ((), [EventKind.TRADE, EventKind.QUOTE] * 2)
+    assert decoded.tape.price.tolist() == [-37_630_000_000, -37_700_000_000, 0, -37_700_000_000]
+    assert decoded.tape.ask_price.tolist()[1] == -37_600_000_000
+    (none,) = said(FIELDS, QUOTE.replace(b"10.4900", b"0"))
+    assert (none.price, none.ask_price) == (ABSENT, 10_510_000_000), "a side at 0 is one that is not there"
+    decoded, _ = decode("iqfeed", [FIELDS, TRADE.replace(b"10.5000", b"0")])
+    assert decoded.quarantined == ((1, "an impossible price: '0'"),)
+    (taken_back,) = said(CORRECTION.replace(b"10.5000", b"-0.05"))
+    assert taken_back.price == -50_000_000
+
+
 def test_a_quote_has_the_time_of_the_side_that_moved() -> None:
     (quote,) = said(FIELDS, QUOTE)
     assert quote.ts_event == RECV - 500_000_000 - SECOND + 1000

@@ -111,6 +111,28 @@ def test_vendor_bars_come_high_low_open_close_and_are_stamped_as_they_were_asked
             IqfeedReader().read_document(DocumentHead(tag, "", 200), row, AT)
 
 
+def test_history_goes_below_zero_and_a_price_of_0_is_one_beside_a_price_below() -> None:
+    """Oil on 2020-04-20: open 17.73, low -40.32, close -37.63."""
+    days = b"2020-04-20,17.85,-40.32,17.73,-37.63,248000,50,\n2020-04-21,13.86,-16.74,0,10.01,100,50,\n"
+    first, second = IqfeedReader().read_document(DocumentHead("bars:QCLK20:86400", "", 200), days, AT).bars
+    assert [first.high, first.low, first.open, first.close] == [each * 10**7 for each in (1785, -4032, 1773, -3763)]
+    assert second.open == 0
+    empty = days.replace(b"-40.32", b"0")
+    assert "an impossible price: '0'" in str(
+        IqfeedReader().read_document(DocumentHead("bars:QCLK20:86400", "", 200), empty, AT).refused
+    )
+    ticks = [TICK.replace("10.5,", "-37.63,"), TICK.replace("10.5,", "0,").replace("10.49", "-0.01")]
+    body = "\n".join([*ticks, TICK.replace("10.5,", "0,")]).encode()
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:QCLK20", "", 200), body, AT)
+    assert ([event.price for event in meaning.events], meaning.refused) == (
+        [-37_630_000_000, 0],
+        "row 3: an impossible price: '0'",
+    )
+    line = b"B60,BC,XYZ,2026-11-24 10:31:00,0,0.05,-0.10,-0.05,1000,100,7,"
+    (bar,) = IqfeedReader().read(line, AT).bars
+    assert [bar.open, bar.high, bar.low, bar.close] == [each * 10**7 for each in (0, 5, -10, -5)]
+
+
 def test_a_week_begins_on_its_monday_and_is_stamped_with_its_last_day() -> None:
     """Of Good Friday's that is the Thursday; of the week that is not over, its latest day."""
     stamps = ("2021-01-08", "2021-03-12", "2021-03-19", "2021-03-26", "2021-04-01", "2021-04-05", "2021-04-09 00:00:00")
