@@ -181,7 +181,8 @@ def take_gap(
     asked = np.zeros(len(conds), np.bool_)
     for each in range(len(owners)) if wide else range(gap.instrument, gap.instrument + 1):
         owner = owners[each]
-        if wide and not (gap.source == EVERY_SOURCE or is_of(owner, gap.source)):
+        # Who was not heard of yet misses nothing: a batch may have brought it already, and another one not.
+        if wide and not (owner.source >= 0 if gap.source == EVERY_SOURCE else is_of(owner, gap.source)):
             continue
         if lost:
             owner.gapping = 1

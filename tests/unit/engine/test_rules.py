@@ -16,6 +16,7 @@ from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.engine.bars import Bars
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.rule_state import HOLE
 from breadboard.engine.rules import Rules
 from breadboard.model.alerts import ALERT, AlertState, Silence
@@ -331,6 +332,21 @@ def test_a_hole_that_a_stage_found_is_told_at_its_row() -> None:
     found = subject.on_tape(rows, hole, NO_BARS, {})
     assert found is not None
     assert [(int(a["offset"]), int(a["gapped"])) for a in found] == [(1, 1), (1, 1)]
+
+
+def test_who_is_heard_of_after_a_gap_of_every_source_lacks_nothing_whatever_the_batches() -> None:
+    restart = {"kind": EventKind.GAP, "code": GapReason.RESTART, "instrument": -1, "source": EVERY_SOURCE}
+    whole = tape([restart, trade(1, 0, 100), trade(2, SECOND, 103), restart])
+    watched = (rule("gap"), rule("rise", threshold=2, window="1m"))
+    at_once = alerts(stage(*watched), whole)
+    assert [(int(a["offset"]), int(a["gapped"])) for a in at_once] == [(2, 0), (3, 1)]
+    instruments = Instruments()
+    subject = Rules(instruments, lambda _: "", {0: "VENUE"}, RuleSet(watched))
+    parts = []
+    for each in cut(whole, (1,)):
+        parts.append(alerts(subject, each))
+        instruments.intern("VENUE", "S0")
+    assert b"".join(part.tobytes() for part in parts) == at_once.tobytes()
 
 
 def test_an_alert_over_a_window_with_a_gap_in_it_says_so() -> None:
