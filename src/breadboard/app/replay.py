@@ -7,14 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from breadboard import feeds, journal
-from breadboard.app import journals, suspects
+from breadboard.app import engine_checks, journals, suspects
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import load, read_rules
-from breadboard.engine.activity import Spec
-from breadboard.engine.arbitrage_terms import terms_of
-from breadboard.engine.groups import groups_of
 from breadboard.engine.rule_conditions import needs_no_more, verify
 from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
@@ -70,9 +67,7 @@ def run(job: Job) -> dict[str, Any]:
                 f"{path} is a file, and a journal of ours is a directory",
                 hint="--format hftbacktest --venue binance   # or cryptofeed, for a recording of another tool",
             )
-    for word in job.bars:
-        Spec.of(word)  # a mistake is told before a data directory is made
-    config = _config(job)
+    config = _config(job)  # a mistake is told before a data directory is made
     ruleset = _rules(job, config)
     if job.depth:
         seconds_of(job.depth)
@@ -173,8 +168,7 @@ def _config(job: Job) -> Config:
     if job.arbitrage:
         wanted["engine.arbitrage.groups"] = [] if "all" in job.arbitrage else list(job.arbitrage)
     config = load(job.config, wanted)
-    if config.engine.arbitrage is not None:
-        terms_of(config.engine.arbitrage, groups_of(config.engine.groups))
+    engine_checks.verify(config.engine)
     return config
 
 

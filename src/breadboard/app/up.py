@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from breadboard.app import client
+from breadboard.app import client, engine_checks
 from breadboard.app.feed_news import FeedNews
 from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
@@ -37,21 +37,23 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     """Start every process, say the address, and keep all running until ``stop`` is set or a signal comes.
 
     Returns the exit code: 130 after SIGINT (Ctrl-C), 0 after SIGTERM (`breadboard down`) or ``stop``.
-    ``begun`` is told once where it is to be found, when it answers there. Raises UsageError, before anything starts,
-    for feeds or an address that cannot be had. Without configured feeds a simulated market is started, and everything
-    that comes of it is labelled synthetic.
+    ``begun`` is told once where it is to be found, when it answers there. Raises UsageError, before anything starts or
+    is made, for feeds or an address that cannot be had, and for what an engine would refuse to start with. Without
+    configured feeds a simulated market is started, and everything that comes of it is labelled synthetic.
     """
     if config.feeds:
         from breadboard.app.capture import planned  # half a second of imports, which a simulated market does without
 
         planned(config)
-    places = Places(config.root).made()
+    engine_checks.verify(config.engine)
+    places = Places(config.root)
     _refuse_second(places)
     if config.rules.rules or places.settings.exists():
         from breadboard.app import rulebook  # capture reads them as well: here a mistake is told before anything starts
 
         rulebook.wanted(config, places)
     _refuse_address(config, places)
+    places.made()
     simulators = []
     if not config.feeds:
         ports = {venue: _free_port() for venue in SIMULATED}
