@@ -1,5 +1,7 @@
 """What runs on a data directory, and how it is: asked of the processes, or read from what they left."""
 
+import shutil
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from breadboard.model.kinds import most_artificial
 OK, DEGRADED, STOPPED = "ok", "degraded", "stopped"
 MOST_NAMED = 20
 """Symbols in one sentence; all of them are under ``capture``."""
+SILENT_S = 5.0
+"""How old what capture tells of itself may be: it does so each second."""
 
 
 def read(data_dir: Path) -> dict[str, Any]:
@@ -34,6 +38,8 @@ def read(data_dir: Path) -> dict[str, Any]:
         missing = {"capture", "serve"} - set(running.children)
         reasons.extend(f"{name} is not running" for name in sorted(missing))
     capture = places.read_status("capture") if running is not None else None
+    if running is not None:
+        reasons.extend(_of_silence(capture, running.children.get("capture"), data_dir))
     reasons.extend(_unconnected(capture, asides=False))
     reasons.extend(_of_subscriptions(capture))
     reasons.extend(_of_venues(capture))
@@ -54,6 +60,19 @@ def read(data_dir: Path) -> dict[str, Any]:
 def _provenance(capture: Mapping[str, Any] | None) -> str | None:
     """Return what the connections themselves say, the strongest warning of them; None before the first has spoken."""
     return most_artificial(source["provenance"] for source in (capture or {}).get("sources", []))
+
+
+def _of_silence(capture: Mapping[str, Any] | None, pid: int | None, data_dir: Path) -> Iterator[str]:
+    """Yield how long capture has told nothing of itself, and what room it has: on a full disk it cannot.
+
+    What an earlier process told may be of any age: the one that runs now has only just begun.
+    """
+    if capture is None or capture["pid"] != pid:
+        return
+    silent_s = time.time() - capture["written_ns"] / 1e9
+    if silent_s > SILENT_S:
+        free_mib = shutil.disk_usage(data_dir).free / (1 << 20)
+        yield f"capture has told nothing of itself for {silent_s:,.0f} s; {free_mib:,.1f} MiB are free under {data_dir}"
 
 
 def _unconnected(capture: Mapping[str, Any] | None, *, asides: bool) -> Iterator[str]:

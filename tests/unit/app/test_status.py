@@ -1,6 +1,8 @@
 """What `breadboard status` says of subscriptions."""
 
 import os
+import shutil
+import time
 from pathlib import Path
 
 import msgspec
@@ -19,7 +21,9 @@ def test_refused_and_missing_subscriptions_are_named_and_degrade(
     places = Places(tmp_path).made()
     places.write_state(RunState(os.getpid(), "http://127.0.0.1:1", 0, {"capture": 1, "serve": 2}, "live"))
     source = Counters(0, "BINANCE", 30, connected=True)
-    told = Status(1, 0, 0, False, 0, 0, 0, [source], {"liquid": {"symbols": 2, "measured": 1, "msg_per_s": 7.5}})
+    told = Status(
+        1, time.time_ns(), 0, False, 0, 0, 0, [source], {"liquid": {"symbols": 2, "measured": 1, "msg_per_s": 7.5}}
+    )
     path = places.run / "capture.json"
     path.write_bytes(msgspec.json.encode(told))
     assert status.read(tmp_path)["state"] == status.OK
@@ -49,7 +53,7 @@ def test_what_a_venue_says_of_its_own_side_degrades_and_a_source_that_brings_no_
     aside.last_error = "Connection refused"
 
     def read() -> tuple[str, list[str], list[str]]:
-        told = Status(1, 0, 0, False, 0, 0, 0, [data, aside])
+        told = Status(1, time.time_ns(), 0, False, 0, 0, 0, [data, aside])
         (places.run / "capture.json").write_bytes(msgspec.json.encode(told))
         found = status.read(tmp_path)
         return found["state"], found["reasons"], found["remarks"]
@@ -61,6 +65,25 @@ def test_what_a_venue_says_of_its_own_side_degrades_and_a_source_that_brings_no_
     assert read() == (status.DEGRADED, [reason], [])
     aside.troubles, data.connected, data.last_error = [], False, "refused"
     assert read() == (status.DEGRADED, ["IQFEED (source 0) is not connected: refused"], [])
+
+
+def test_capture_that_tells_nothing_of_itself_is_a_reason_with_the_room_that_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client, "get_json", lambda *_arguments, **_options: {"reasons": []})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(60 << 20, 60 << 20, 0))
+    places = Places(tmp_path).made()
+    places.write_state(RunState(os.getpid(), "http://127.0.0.1:1", 0, {"capture": 1, "serve": 2}, "live"))
+
+    def reasons(pid: int, age_s: int) -> list[str]:
+        told = Status(pid, time.time_ns() - age_s * 10**9, 0, False, 0, 0, 0, [])
+        (places.run / "capture.json").write_bytes(msgspec.json.encode(told))
+        found: list[str] = status.read(tmp_path)["reasons"]
+        return found
+
+    assert reasons(1, 3) == []
+    assert reasons(7, 3600) == [], "what an earlier capture told"
+    assert reasons(1, 3600) == [f"capture has told nothing of itself for 3,600 s; 0.0 MiB are free under {tmp_path}"]
 
 
 def test_source_numbers_are_kept_and_a_damaged_file_is_refused(tmp_path: Path) -> None:
@@ -92,6 +115,6 @@ def test_its_provenance_is_what_the_connections_say_and_not_what_was_configured(
     ]
     running = RunState(1, "http://127.0.0.1:1", 0, {"capture": 2, "serve": 3}, "live")
     monkeypatch.setattr(Places, "running", lambda _: running)
-    monkeypatch.setattr(Places, "read_status", lambda *_: {"sources": counters})
+    monkeypatch.setattr(Places, "read_status", lambda *_: {"pid": 1, "sources": counters})
     monkeypatch.setattr(client, "get_json", lambda *_, **__: {})
     assert status.read(tmp_path)["provenance"] == told
