@@ -73,14 +73,14 @@ class ClickHouseStore:
         ``chdb:///dir`` is embedded, ``clickhouse://user:password@host:8123/database`` a server. Ticks live
         ``tick_days`` after they were stored, bars of a minute and longer ``bar_years``; a change takes effect at
         open. Raises StoreError where another process holds the directory, naming it, or where the store has
-        another schema version.
+        another schema version, or its disk hardly any room.
         """
         target = Target.of(dsn)
         lock_file = lock(target.directory) if target.directory else None
         try:
             store = cls(target, lock_file)
             try:
-                prepare(store, target.label, tick_days, bar_years)
+                prepare(store, target, tick_days, bar_years)
             except BaseException:
                 store.close()
                 raise

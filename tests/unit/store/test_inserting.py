@@ -10,7 +10,7 @@ import pytest
 
 import outputs_made as made
 from breadboard.errors import StoreError
-from breadboard.store import audit, columns, holding, pieces, rows, windows
+from breadboard.store import audit, columns, holding, pieces, rows, upkeep, windows
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block, Column
 from breadboard.store.writer import StoreWriter
@@ -149,6 +149,18 @@ def made_bars() -> Block:
     labels.refresh(list(made.instruments()))
     found = made.final_bars(0, 150)
     return windows.bars(found, labels, np.zeros(len(found), np.uint8))
+
+
+def test_on_a_disk_with_hardly_any_room_no_store_is_opened_and_it_opens_when_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "ROOM", 1 << 60)
+    with pytest.raises(StoreError, match="MiB are free, and less than") as caught:
+        ClickHouseStore.open(f"chdb://{tmp_path}/small")
+    assert caught.value.transient
+    assert f"df -h {tmp_path}/small" in caught.value.hint
+    monkeypatch.undo()
+    ClickHouseStore.open(f"chdb://{tmp_path}/small").close()
 
 
 def test_on_a_full_disk_nothing_is_lost_and_what_was_refused_is_taken_when_there_is_room(tmp_path: Path) -> None:
