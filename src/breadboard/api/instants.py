@@ -8,16 +8,21 @@ from breadboard.api.problems import Problem
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS: Final = (1 << 63) - 1
+_EARLIEST_NS: Final = 10**17
+"""A whole number below it (March 1973; 0 is the beginning of time) was meant to be of a coarser unit than ours."""
 _FRACTION: Final = re.compile(r"[.,](\d+)")
 
 
 def instant(text: str) -> int:
     """Return ns UTC of ISO 8601 text (UTC where it names no zone) or of a whole number of ns.
 
-    Raises Problem 422 for text that is neither, and for a year that 64 bits of nanoseconds do not reach.
+    Raises Problem 422 for text that is neither, for a year that 64 bits of nanoseconds do not reach, and for numbers
+    that are no ns: seconds would be 1970, and an answer from then on is not what was asked for.
     """
     try:
         ns = int(text) if _is_whole(text) else _of_iso(text)
+        if _is_whole(text) and 0 < abs(ns) < _EARLIEST_NS:
+            raise Problem(422, f"{text} ns since 1970 are {iso(ns)}", hint=_meant(ns))
     except (ValueError, OverflowError):
         ns = _LATEST_NS + 1
     if not -_LATEST_NS <= ns <= _LATEST_NS:
@@ -49,6 +54,14 @@ def ns_of(table: Any, column: str, row: int = 0) -> int | None:  # noqa: ANN401 
 
     value: int | None = table.column(column).slice(row, 1).cast(pa.timestamp("ns", "UTC")).cast(pa.int64())[0].as_py()
     return value
+
+
+def _meant(ns: int) -> str:
+    """Return a hint for a number that is none of ns: the moment that it is in s, ms or us, in both forms we take."""
+    for unit in (10**9, 10**6, 10**3):
+        if _EARLIEST_NS <= ns * unit <= _LATEST_NS:
+            return f"start={iso(ns * unit)} or, in ns since 1970, start={ns * unit}"
+    return "start=2026-11-20T09:30:00Z or ns since 1970"
 
 
 def _is_whole(text: str) -> bool:

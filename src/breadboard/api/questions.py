@@ -6,7 +6,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from breadboard.api import export
-from breadboard.api.instants import instant
+from breadboard.api.instants import instant, iso
 from breadboard.api.listings import LISTINGS
 from breadboard.api.problems import Problem
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
@@ -24,7 +24,10 @@ NAME: Final = r"^[^\x00-\x20\x7f'\x22\\;`<>]+$"
 """A symbol as venues spell them: no blanks, control characters, quotation marks or brackets."""
 Symbol = Annotated[str, Field(max_length=64, pattern=NAME, description="BTCUSDT.BINANCE, or BTCUSDT at any venue")]
 Venue = Annotated[str | None, Field(max_length=32, pattern=r"^\w+$", description="BINANCE")]
-Moment = Annotated[str | None, Field(max_length=40, description="ISO 8601 (UTC without a zone), or ns since 1970")]
+Moment = Annotated[
+    str | None,
+    Field(max_length=40, description="ISO 8601 (UTC without a zone), or ns since 1970 (0, or 1973 and later)"),
+]
 Limit = Annotated[int, Field(ge=1, le=100_000, description="Rows of a page")]
 Cursor = Annotated[str | None, Field(max_length=512, pattern=r"^[-_A-Za-z0-9]+$", description="``next`` of a page")]
 Words = Annotated[str | None, Field(max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -95,7 +98,7 @@ class HistoryQuestion(PageQuestion):
                 raise Problem(
                     422,
                     f"start, end: more than 31 days of {self.kind}",
-                    hint=f"end={start + LONGEST_TICKS_NS}, and the next range after it",
+                    hint=f"end={iso(start + LONGEST_TICKS_NS)}, and the next range after it",
                 )
         return self
 
