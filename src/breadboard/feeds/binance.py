@@ -34,6 +34,7 @@ class BinanceFeed:
             reader(chained=chained),
             read_document,
             words=WORDS,
+            partial_books=True,
         )
 
     def session(self, wish: Wish) -> BinanceSession:

@@ -15,6 +15,7 @@ from breadboard.feeds.json_dialect import COLUMNS, Dialect
 from breadboard.feeds.json_kernel import SCRATCH, lay_out, read_frames
 from breadboard.feeds.json_layouts import Layouts
 from breadboard.feeds.json_tokens import Levels
+from breadboard.feeds.living_books import BatchOfBooks, LivingBooks
 from breadboard.feeds.reading import DocumentReader, Meaning, Reader, Refused, parse_object
 from breadboard.feeds.words import Symbols
 from breadboard.model.decimals import ABSENT
@@ -32,9 +33,11 @@ ALONE: Final = -1
 
 _MOST_FORMS: Final = 4_096
 _PLAIN_SYMBOL: Final = re.compile(r"[!-~]{1,64}")
+_KIND, _INSTRUMENT = COLUMNS.index("kind"), COLUMNS.index("instrument")
 _DATA: Final = int(RecordKind.DATA)
 _DOCUMENT: Final = int(RecordKind.DOCUMENT)
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
+_MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, bytes])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +54,12 @@ class Language:
     """Which book misses a refused frame where no numbers will tell: its symbol, "" for any, None for no book."""
     words: frozenset[str] = field(kw_only=True)
     """Every key that the venue is known to send: another one is schema drift."""
+    partial_books: bool = field(default=False, kw_only=True)
+    """Whether the venue may send the top of a book beside its changes; see ``living_books``."""
 
 
 class JsonDecoder:
-    """A ``ports.Decoder`` without state of its own: ids live in ``instruments``, which the caller owns.
+    """A ``ports.Decoder`` of little memory (keys told of, books that live): ids are in the caller's ``instruments``.
 
     ``fast=False`` leaves every frame to the reference reader; tests hold the two against each other.
     """
@@ -69,16 +74,20 @@ class JsonDecoder:
         self._symbols = Symbols()
         self._layouts = Layouts.none()
         self._drift = Drift()
+        self._books = LivingBooks()
         self._forms: set[int] = {0}
         """Sets of unknown keys that were looked into, as the kernel numbers them."""
 
     def snapshot(self) -> bytes:
-        """Return which unknown keys were told of; most often no bytes."""
-        return self._drift.snapshot()
+        """Return which unknown keys were told of, and which books live."""
+        parts = self._drift.snapshot(), self._books.snapshot()
+        return msgspec.msgpack.encode(parts) if any(parts) else b""
 
     def restore(self, state: bytes) -> None:
         """Go back to that; forget the symbols and forms that were looked up, which are asked for again."""
-        self._drift.restore(state)
+        told, books = _MEMORY.decode(state) if state else (b"", b"")
+        self._drift.restore(told)
+        self._books.restore(books)
         self._symbols, self._forms = Symbols(), {0}
 
     def decode(self, frames: Frames) -> Decoded:
@@ -107,10 +116,13 @@ class JsonDecoder:
             np.zeros(SCRATCH, np.int64),
         )
         levels, rows = levels.first(told), second_look.nonzero()[0]
+        books = BatchOfBooks(self._books, frames, columns[_KIND], columns[_INSTRUMENT], role)
         if not len(rows):
+            books.until(count)
             return Decoded(_plain_tape(frames, slice(None), columns, levels), count, 0, (), {})
         odd = Gathering(self._intern)
-        self._read_odd(frames, begin, rows, role, heads, columns, spans, odd)
+        self._read_odd(frames, begin, rows, role, heads, columns, spans, odd, books)
+        books.until(count)
         plain = np.flatnonzero(role != ALONE)
         tape = _plain_tape(frames, plain, columns.take(plain, axis=1), levels)
         if odd:
@@ -145,12 +157,13 @@ class JsonDecoder:
         columns: NDArray[np.int64],
         spans: NDArray[np.int64],
         odd: Gathering,
+        books: BatchOfBooks,
     ) -> None:
         """Name new symbols and read what the kernel left alone, both in journal order, which gives the ids.
 
         ``rows`` are all that needs it. Another set of unknown keys is looked into once.
         """
-        instrument = columns[COLUMNS.index("instrument")]
+        instrument = columns[_INSTRUMENT]
         for row in rows.tolist():
             a, b, form = spans[row].tolist()
             if role[row] == FRAME and form not in self._forms:
@@ -173,15 +186,22 @@ class JsonDecoder:
                 except ValueError as error:
                     role[row] = ALONE
                     odd.refuse(frames, row, str(error), None)
+                    continue
+                if role[row] == DOCUMENT and self.language.partial_books:
+                    books.fetched(row, int(instrument[row]))
                 continue
-            self._read_one(frames, row, heads.get(row), int(begin[row]), odd)
+            self._read_one(frames, row, heads.get(row), int(begin[row]), odd, books)
 
-    def _read_one(self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: Gathering) -> None:
+    def _read_one(
+        self, frames: Frames, row: int, head: DocumentHead | None, begin: int, odd: Gathering, books: BatchOfBooks
+    ) -> None:
         raw = frames.buffer[begin : frames.end[row]]
         try:
             if len(raw) > self.language.frame_cap:
                 raise Refused(f"a frame of {len(raw)} bytes, over the cap of {self.language.frame_cap}")
             meaning = self._meaning(int(frames.kind[row]), head, raw.tobytes())
+            if self.language.partial_books:
+                meaning = books.read(row, meaning, self._intern)
             odd.take(frames, row, meaning)
         except ValueError as error:
             lost = self.language.lost_book(raw.tobytes()) if frames.kind[row] == _DATA else None

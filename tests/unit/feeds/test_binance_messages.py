@@ -2,9 +2,13 @@
 
 import pytest
 
+from breadboard.feeds import by_name
 from breadboard.model.decimals import ABSENT
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, RecordKind, Side, StatusCode
-from feed_samples import content, decode, document, rows
+from breadboard.ports import Decoded
+from feed_samples import content, decode, decode_frames, document, rows
 from samples.binance import (
     KLINE,
     PERP_DEPTH,
@@ -168,6 +172,64 @@ def test_a_partial_book_is_a_snapshot_of_its_top(name: str, stream: str) -> None
     row = one(name, frame)
     assert (row["kind"], row["flags"]) == (EventKind.BOOK_SNAPSHOT, Flag.CONFLATED)
     assert row["sequence_first"] == ABSENT
+
+
+PARTIAL = b'{"stream":"btcusdt@depth20@100ms","data":%s}' % SNAPSHOT
+SPOT_BOOK = (document("depth:BTCUSDT", SNAPSHOT), RecordKind.DOCUMENT)
+SPOT_CHANGE = (SPOT_DEPTH, RecordKind.DATA)
+ODD_CHANGE = (SPOT_DEPTH.replace(b"61737.63", b"61737\\u002e63"), RecordKind.DATA)
+SPOT_TOP = (PARTIAL, RecordKind.DATA)
+TOP, WHOLE, CHANGE = "top", "whole", "change"
+
+
+def mixed(records: list[tuple[bytes, int]], epochs: list[int] | None = None) -> Frames:
+    frames = Frames.of([raw for raw, _ in records], list(range(1, len(records) + 1)), kind=RecordKind.DATA)
+    frames.kind[:] = [kind for _, kind in records]
+    frames.epoch[:] = epochs or 1
+    return frames
+
+
+def books_of(decoded: Decoded) -> list[str]:
+    names = {EventKind.BOOK_DELTA: CHANGE, EventKind.BOOK_SNAPSHOT: WHOLE}
+    kinds = zip(decoded.tape.kind.tolist(), decoded.tape.flags.tolist(), strict=True)
+    return [TOP if flags & Flag.CONFLATED else names[EventKind(kind)] for kind, flags in kinds]
+
+
+@both
+@pytest.mark.parametrize("batch", [1, 2, 100])
+@pytest.mark.parametrize("change", [SPOT_CHANGE, ODD_CHANGE])
+def test_a_partial_book_takes_the_place_of_none_that_was_fetched_and_changes(
+    fast: bool, batch: int, change: tuple[bytes, int]
+) -> None:
+    said = [SPOT_TOP, change, SPOT_TOP, SPOT_BOOK, SPOT_TOP, change, SPOT_TOP, change, SPOT_BOOK, SPOT_TOP]
+    decoded, _ = decode_frames("binance", mixed(said), fast=fast, batch=batch)
+    assert books_of(decoded) == [TOP, CHANGE, TOP, WHOLE, TOP, CHANGE, CHANGE, WHOLE]
+    assert (decoded.ignored, decoded.quarantined) == ({"a partial book beside the changes": 2}, ())
+
+
+@both
+def test_books_that_live_are_forgotten_with_the_connection_and_survive_a_restart(fast: bool) -> None:
+    first, again = (by_name("binance").decoder(Instruments(), fast=fast) for _ in range(2))  # type: ignore[call-arg]
+    first.decode(mixed([SPOT_BOOK]))
+    again.decode(mixed([SPOT_BOOK]))
+    again.restore(first.snapshot())
+    assert again.snapshot() == first.snapshot()
+    assert books_of(again.decode(mixed([SPOT_CHANGE, SPOT_TOP]))) == [CHANGE]
+    assert again.snapshot() != first.snapshot()
+    again.restore(again.snapshot())
+    other = by_name("binance").decoder(Instruments())
+    other.decode(mixed([SPOT_BOOK]))
+    other.restore(again.snapshot())
+    assert books_of(other.decode(mixed([SPOT_TOP, SPOT_TOP], [1, 2]))) == [TOP]
+
+
+@both
+def test_a_futures_partial_book_takes_no_place_either(fast: bool) -> None:
+    book = document("depth:BTCUSD_PERP", SNAPSHOT), RecordKind.DOCUMENT
+    change = PERP_DEPTH, RecordKind.DATA
+    top = PERP_DEPTH.replace(b"@depth@0ms", b"@depth20@100ms"), RecordKind.DATA
+    decoded, _ = decode_frames("binance-usdm", mixed([top, book, top, change, top, change]), fast=fast)
+    assert books_of(decoded) == [TOP, WHOLE, TOP, CHANGE, CHANGE]
 
 
 def test_klines_are_understood_and_make_no_event() -> None:
