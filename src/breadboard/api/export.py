@@ -121,8 +121,13 @@ def _csv(table: Any, *, header: bool) -> bytes:  # noqa: ANN401 - a pyarrow Tabl
     numeric = [_is_number(field.type) for field in table.schema]
     columns = [_cells(table.column(name)) for name in table.schema.names]
     for cells in zip(*columns, strict=True):
-        writer.writerow([cell if plain else harmless(cell) for cell, plain in zip(cells, numeric, strict=True)])
+        writer.writerow([cell if plain else harmless(_flat(cell)) for cell, plain in zip(cells, numeric, strict=True)])
     return out.getvalue().encode()
+
+
+def _flat(cell: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what a cell of a CSV file can hold: of a list, as those of a book are, its JSON."""
+    return json_text(cell).decode() if isinstance(cell, list | dict) else cell
 
 
 def _cells(column: Any) -> list[Any]:  # noqa: ANN401 - a pyarrow array

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -38,3 +39,16 @@ def test_the_name_of_an_export_is_ours_whatever_is_asked_for(house: Stored, form
     answer = house.get(f"gaps?symbol={symbol}&format={form}")
     assert answer.status_code == 200
     assert answer.headers["content-disposition"] == f'attachment; filename="gaps.{form}"'
+
+
+def test_a_list_in_a_csv_file_is_json_as_any_reader_of_it_knows(house: Stored) -> None:
+    place = f"'BINANCE', 'BTCUSDT', {AT}, {AT}, 1, 0, 'live', '1s', 'live', [100.5, 99], [1, 2.25], [], []"
+    columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, interval, state"
+    levels = "bid_prices, bid_sizes, ask_prices, ask_sizes"
+    house.insert("depth_snapshots", f"{columns}, {levels}", f"({place})")
+    answer = house.get("history?symbol=BTCUSDT&kind=books&format=csv")
+    (line,) = csv.DictReader(io.StringIO(answer.text, newline=""))
+    assert (line["bid_prices"], line["bid_sizes"]) == ('["100.5","99"]', '["1","2.25"]')
+    assert json.loads(line["ask_prices"]) == []
+    shown = house.client.post("/api/v1/sql", json={"query": "select [1, 2] as numbers", "format": "csv"})
+    assert shown.text.splitlines() == ["numbers", '"[1,2]"']

@@ -68,7 +68,7 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
 
 
 def names_of(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str | None]:
-    """Return symbol and venue of ``BTCUSDT``, of ``BTCUSDT.BINANCE``, or of the two given apart.
+    """Return symbol and venue of ``BTCUSDT``, of ``BTCUSDT.BINANCE``, or of the two given apart, the venue also twice.
 
     Both are spelled as the venue does it. A dot may belong to the symbol (``BRK.B``): what has been seen tells, in any
     case of letters.
@@ -79,6 +79,8 @@ def names_of(live: LiveMarket, symbol: str, venue: str | None) -> tuple[str, str
         alike = len({each.symbol for each in found}) == 1  # btcusd and BTCUSD may both be there
         named = venue or symbol.upper() == one.id.upper()
         return one.symbol if alike else symbol, one.venue if named else None
+    if venue is not None and symbol.upper().rpartition(".")[2] == venue.upper() and symbol.rpartition(".")[0]:
+        return names_of(live, symbol.rpartition(".")[0], venue)
     if venue is None and "." in symbol:
         symbol, _, venue = symbol.rpartition(".")
     return symbol, venue.upper() if venue else None
