@@ -161,7 +161,9 @@ def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:
         case "depthUpdate" if RETAIL_DEPTH in stream:
             return Meaning(ignored=RETAIL_DEPTH[1:])
         case "depthUpdate":
-            event = _depth(typed(payload, Depth), asks_first=comes_first(payload, "a", "b"), chained=chained)
+            event = _depth(
+                typed(_pairs(payload, "b", "a"), Depth), asks_first=comes_first(payload, "a", "b"), chained=chained
+            )
             return says(_partial(event) if PARTIAL_DEPTH.search(stream) else event)
         case "trade":
             return _trade(typed(payload, Trade))
@@ -275,8 +277,18 @@ def _quote(message: BookTicker) -> Event:
     )
 
 
+def _pairs(payload: dict[str, Any], *sides: str) -> dict[str, Any]:
+    """Return a message without the empty list that stood behind the size of each level in the venue's first years."""
+    found = {
+        side: [row[:2] if type(row) is list and row[2:] == [[]] else row for row in rows]
+        for side in sides
+        if type(rows := payload.get(side)) is list and rows and type(rows[0]) is list and len(rows[0]) > 2
+    }
+    return payload | found if found else payload
+
+
 def _snapshot(payload: dict[str, Any], symbol: str) -> Event:
-    message = typed(payload, Snapshot)
+    message = typed(_pairs(payload, "bids", "asks"), Snapshot)
     return Event(
         kind=EventKind.BOOK_SNAPSHOT,
         symbol=symbol_of(symbol),

@@ -108,6 +108,17 @@ def test_a_book_with_orders_for_retail_clients_is_ignored_by_name(fast: bool, ag
 
 
 @both
+def test_levels_of_2017_have_an_empty_list_behind_their_size(fast: bool) -> None:
+    old, _ = decode("binance", [SPOT_DEPTH.replace(b'"]', b'",[]]')], fast=fast)
+    plain, _ = decode("binance", [SPOT_DEPTH])
+    assert (old.quarantined, content(old.tape)) == ((), content(plain.tape))
+    body = SNAPSHOT.replace(b'"]', b'",[]]')
+    book = one("binance", document("depth:BTCUSDT", body), fast=fast, kind=RecordKind.DOCUMENT)
+    assert book["sequence"] == 11
+    assert "Expected `array` of length 2, got 3" in reason("binance", SPOT_DEPTH.replace(b'"]', b'",[7]]'))
+
+
+@both
 def test_a_depth_update_may_be_empty(fast: bool) -> None:
     frame = b'{"e":"depthUpdate","E":1723161255208,"s":"BTCUSDT","U":10,"u":12,"b":[],"a":[]}'
     row = one("binance", frame, fast=fast)
