@@ -163,8 +163,8 @@ def _match(message: Match, flags: Flag) -> Event:
 
 
 def _quote(message: Ticker) -> Event:
-    bid, bid_size, bid_exp = quote_side(message.best_bid, message.best_bid_size)
-    ask, ask_size, ask_exp = quote_side(message.best_ask, message.best_ask_size)
+    bid, bid_size, bid_exp = _side(message.best_bid, message.best_bid_size)
+    ask, ask_size, ask_exp = _side(message.best_ask, message.best_ask_size)
     return Event(
         kind=EventKind.QUOTE,
         symbol=symbol_of(message.product_id),
@@ -177,6 +177,11 @@ def _quote(message: Ticker) -> Event:
         ask_size=ask_size,
         ask_size_exp=ask_exp,
     )
+
+
+def _side(price: str, size: str | None) -> tuple[int, int, int]:
+    """Return one side; a product without an order there has an empty text for its price, its size, or both."""
+    return quote_side(price, size or None) if price else quote_side("0", None)
 
 
 def _book(message: Book, *, asks_first: bool) -> Event:

@@ -47,6 +47,16 @@ def test_an_empty_side_of_a_ticker_is_absent(fast: bool) -> None:
 
 
 @both
+@pytest.mark.parametrize(("size", "left"), [(b'"7.5"', 750_000_000), (b'""', ABSENT)])
+def test_an_empty_text_is_no_price_and_no_size(fast: bool, size: bytes, left: int) -> None:
+    bidless = TICKER_2022.replace(b'"14.7550"', b'""').replace(b'"0.01"', size)
+    row = one(bidless, fast=fast)
+    assert (row["price"], row["size"]) == (ABSENT, ABSENT)
+    assert (row["ask_price"], row["ask_size"]) == (14_806_000_000, left)
+    assert one(TICKER.replace(b'"14.7550"', b'""'), fast=fast)["price"] == ABSENT
+
+
+@both
 def test_a_ticker_before_the_first_trade_has_no_time(fast: bool) -> None:
     frame = b'{"type":"ticker","sequence":1,"product_id":"BAND-GBP","best_bid":"1","best_ask":"2"}'
     assert one(frame, fast=fast)["ts_event"] == ABSENT
