@@ -4,7 +4,10 @@ A write that makes a file longer changes what the file system knows of it, and a
 system's own journal as well: on ext4 half as long again, and another thread of the kernel's to wake for it.
 """
 
+import errno
 import logging
+import os
+import shutil
 import threading
 import time
 from contextlib import suppress
@@ -82,6 +85,8 @@ class Preparer:
             self._path.unlink(missing_ok=True)
 
     def _fill(self) -> None:
+        if shutil.disk_usage(self._path.parent).free < 2 * self._size:  # zeros must not fill a disk that others use
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         descriptor = self._files.create(self._path)
         try:
             written = 0

@@ -175,6 +175,23 @@ def test_a_disk_that_has_no_room_for_a_prepared_file_takes_frames_as_before(tmp_
     assert list(rows(tmp_path)) == _all(end)
 
 
+def test_zeros_never_take_the_last_room_of_a_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+
+    class Little:
+        @property
+        def free(self) -> int:
+            asked.set()
+            return 2 * LEAST - 1
+
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Little())
+    writer = Writer.open(tmp_path, segment_bytes=LEAST, compress=False)
+    _until(writer, lambda: asked.is_set() and writer.durable > 2_000)
+    assert not list(tmp_path.glob("*.tmp"))
+    assert len(listing(tmp_path)) == 1
+    writer.close()
+
+
 def test_zeros_are_taken_back_when_frames_need_their_room(tmp_path: Path) -> None:
     room = 8 * PIECE_BYTES
 
