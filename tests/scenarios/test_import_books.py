@@ -52,7 +52,11 @@ def test_a_week_of_a_stock_gives_the_vendors_own_bars(tmp_path: Path, capsys: py
         "select toUnixTimestamp64Nano(ts_open) at, open, high, low, close, volume from bars where interval = '{}'"
         " and state = 'final'"
     )
-    for interval, unit, volumes, least in (("1s", "second", False, 0.9995), ("1m", "minute", True, 0.99)):
+    for interval, unit, volumes, least in (
+        ("1s", "second", False, 0.9995),
+        ("1s", "second", True, 0.9995),
+        ("1m", "minute", True, 0.99),
+    ):
         theirs = vendors_bars(unit)
         ours = {int(row["at"]): row for row in ask(capsys, tmp_path / "d", query.format(interval))}
         assert ours.keys() <= theirs.keys(), "a bar of prints that move no price is none"

@@ -17,13 +17,15 @@ from breadboard.engine.bar_slots import (
     begin_of,
     copy_out,
     denied_to,
+    is_none,
+    join_before,
     number_of,
 )
 from breadboard.engine.kept_trades import NEVER_KEPT, keep
 from breadboard.engine.sessions import day_number
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState, EventKind, Flag
+from breadboard.model.kinds import BarState, EventKind, Flag, Uncounted
 
 CLOCKS: Final = np.dtype(
     [
@@ -65,6 +67,7 @@ _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _HISTORY: Final = int(Flag.HISTORY)
+_JOINS: Final = int(Uncounted.JOINS)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
@@ -91,6 +94,28 @@ def _least(slots: NDArray[np.void], interval: int, start: int) -> int:
         if slots[place].state == _PROVISIONAL and start <= slots[place].number < least:
             least = slots[place].number
     return least
+
+
+@kernel
+def _conclude(
+    slot: Record,
+    slots: NDArray[np.void],
+    owner: Record,
+    which: int,
+    interval: int,
+    state: int,
+    offset: int,
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Write a bar that is over; of what came to none, the bar that its volume joins. Return the next place."""
+    if not is_none(slot) or not owner.joins or slot.trades == 0 or interval == DAY:
+        return copy_out(slot, owner, which, interval, state, offset, days, out, at)
+    place = join_before(slots, interval, slot)
+    if place < 0 or slots[place].state == _PROVISIONAL:
+        return at
+    return copy_out(slots[place], owner, which, interval, slots[place].state, offset, days, out, at)
 
 
 @kernel
@@ -122,7 +147,7 @@ def _close(
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
-                    at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+                    at = _conclude(slot, slots[which], owner, which, interval, _FINAL, offset, days, out, at)
                 number += 1
                 if number == oldest + RINGS[interval]:  # from here on places come again, with bars of later times
                     number = oldest = _least(slots[which], interval, number)
@@ -191,7 +216,7 @@ def _turn_to(
     if slot.state == _PROVISIONAL:
         slot.state = _FINAL
         meter[OPEN] -= 1
-        at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+        at = _conclude(slot, slots[which], owner, which, interval, _FINAL, offset, days, out, at)
         owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
     begin(slot, number)
     owner.newest[interval] = max(owner.newest[interval], number)
@@ -239,6 +264,8 @@ def _trade(
 ) -> int:
     """Add a trade to its bar of every interval; return the next place in ``out``."""
     numbers, amount = _numbers(when, owner.zone, days), amount_of(price, size, exponent)
+    if uncounted & _JOINS:
+        owner.joins = 1
     for interval in range(len(SECONDS)):
         denied = denied_to(interval, owner.zone, uncounted)
         if denied == NOTHING:
@@ -253,7 +280,7 @@ def _trade(
         add(slot, price, amount, when, trade_id, denied)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
-            at = copy_out(slot, owner, which, interval, _CORRECTED, offset, days, out, at)
+            at = _conclude(slot, slots[which], owner, which, interval, _CORRECTED, offset, days, out, at)
     return at
 
 

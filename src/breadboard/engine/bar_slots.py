@@ -43,13 +43,14 @@ OWNER: Final = np.dtype(
         ("raw", np.int64),
         ("kept", np.int64),
         ("zone", np.int64),
+        ("joins", np.int64),
         ("oldest", np.int64, (len(SECONDS),)),
         ("newest", np.int64, (len(SECONDS),)),
     ]
 )
 """Per instrument: the source that closes its bars, whether it has unaggregated trades, the number of its newest kept
-trade, whose midnights its days have (a row of ``days``; 0: UTC's), and per interval the oldest provisional bar number
-and the newest of any."""
+trade, whose midnights its days have (a row of ``days``; 0: UTC's), whether volume without a price joins the bar before,
+and per interval the oldest provisional bar number and the newest of any."""
 
 DAY: Final = SECONDS.index(DAY_S)
 _OF_DAY: Final = UNCOUNTED_OF_DAY
@@ -155,6 +156,27 @@ def _move_open_close(slot: Record, price: int, when: int, trade_id: int) -> None
         slot.open, slot.open_ts, slot.open_id = price, when, trade_id
     if when > slot.close_ts or (when == slot.close_ts and trade_id >= slot.close_id):
         slot.close, slot.close_ts, slot.close_id = price, when, trade_id
+
+
+@kernel
+def join_before(slots: NDArray[np.void], interval: int, slot: Record) -> int:
+    """Give the volume of what came to no bar to the bar before it; return its place, or -1 where the ring has none."""
+    found, newest = -1, slot.number - RINGS[interval]
+    for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
+        other = slots[place]
+        if other.state != 0 and newest < other.number < slot.number and not is_none(other):
+            found, newest = place, other.number
+    if found < 0:
+        return -1
+    before = slots[found]
+    volume = add_split(before.whole, before.fraction, slot.whole, slot.fraction)
+    before.whole = volume[0]
+    before.fraction = volume[1]
+    before.notional += slot.notional
+    before.trades += slot.trades
+    slot.whole = slot.fraction = slot.trades = 0
+    slot.notional = 0.0
+    return found
 
 
 @kernel

@@ -67,18 +67,20 @@ LEAN_EXTENDED: Final = (10, 13)
 """Form T, extended hours."""
 LEAN_AUCTIONS: Final = (6, 7)
 """Opening print, closing print: an exchange's auction, told seconds or minutes after the session began or ended."""
+_NO_PRICE: Final = Uncounted.PRICES | Uncounted.JOINS
+"""Counts for volume alone, and where nothing in its time moves a price, that of the bar before, as the vendor's."""
 LEAN: Final = ConditionTable(
     [
         # Opening print, closing print: the vendor's days have their prices, its bars within the day have not.
-        *_each(Uncounted.PRICES, *LEAN_AUCTIONS),
+        *_each(_NO_PRICE, *LEAN_AUCTIONS),
         # Derivatively priced.
-        *_each(Uncounted.PRICES.everywhere, 9),
+        *_each(_NO_PRICE.everywhere, 9),
         # Official close, official open: an exchange says once more what its auction printed.
         *_each(Uncounted.ALL.everywhere, 24, 26),
         # Seller, intermarket sweep.
-        *_each(Uncounted.PRICES.everywhere, 3, 5, unless=LEAN_EXTENDED),
+        *_each(_NO_PRICE.everywhere, 3, 5, unless=LEAN_EXTENDED),
         # Average price and exempt from the rule against trading through, together.
-        Rule(frozenset((20, 29)), Uncounted.PRICES.everywhere, frozenset(LEAN_EXTENDED)),
+        Rule(frozenset((20, 29)), _NO_PRICE.everywhere, frozenset(LEAN_EXTENDED)),
         *_each(Uncounted.DAY_PRICES, *LEAN_EXTENDED),
     ]
 )

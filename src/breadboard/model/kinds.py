@@ -81,6 +81,8 @@ class Uncounted(IntFlag):
     DAY_HIGH_LOW = 16
     DAY_VOLUME = 32
     DAY_PRICES = DAY_OPEN_CLOSE | DAY_HIGH_LOW
+    JOINS = 64
+    """No part of a bar: where nothing in its time moves a price, its volume joins the bar before."""
 
     @property
     def within_day(self) -> "Uncounted":

@@ -25,8 +25,7 @@ _SIDES: Final = tuple(side.name.lower() for side in Side)
 _BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 _UNCOUNTED: Final = tuple(
-    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code)
-    for code in range(2 * Uncounted.DAY_VOLUME)
+    " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(2 * Uncounted.JOINS)
 )
 
 

@@ -90,6 +90,38 @@ def test_a_print_that_counts_for_volume_alone_moves_no_price_and_makes_no_bar() 
     assert len(alone.open_bars()) == 0
 
 
+JOINS = {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere | Uncounted.JOINS}
+
+
+def volumes(*rows: dict[str, Any], lateness_ms: int = 0) -> dict[int, tuple[int, int, int]]:
+    """Return volume, trades and state of the newest version of each second's bar."""
+    out = bars(lateness_ms).on_tape(tape(rows))
+    assert out is not None
+    return {
+        int(bar["ts_open"] - T0) // SECOND: (int(bar["volume_whole"]), int(bar["trades"]), int(bar["state"]))
+        for bar in out
+        if bar["interval"] == 1
+    }
+
+
+def test_volume_of_a_second_in_which_nothing_moves_a_price_joins_the_bar_before_where_the_venue_has_it_so() -> None:
+    odd = trade(2, 3 * SECOND, 500, 7)
+    first, last = trade(1, 0, 100, 10), trade(3, 9 * SECOND, 101, 5)
+    done = quote(20 * SECOND)
+    assert volumes(first, odd | JOINS, last, done) == {0: (17, 2, FINAL), 9: (5, 1, FINAL)}
+    assert volumes(first, odd | JOINS | {"code": Uncounted.PRICES.everywhere}, last, done)[0] == (10, 1, FINAL)
+    assert volumes(odd | JOINS, last, done) == {9: (5, 1, FINAL)}, "there is none before"
+    assert volumes(trade(1, -70 * SECOND, 100, 10), odd | JOINS, done) == {-70: (10, 1, FINAL)}, "not so far back"
+
+
+def test_volume_that_comes_late_joins_the_bar_before_its_time_and_no_price_later_has_it_twice() -> None:
+    first, last = trade(1, 0, 100, 10), trade(3, 9 * SECOND, 101, 5)
+    late, priced = trade(2, 3 * SECOND, 500, 7) | JOINS, trade(4, 3 * SECOND, 99, 2)
+    assert volumes(first, last, late, quote(20 * SECOND)) == {0: (17, 2, FINAL), 9: (5, 1, FINAL)}
+    found = volumes(first, last, late, priced, quote(20 * SECOND))
+    assert found == {0: (17, 2, FINAL), 3: (2, 1, CORRECTED), 9: (5, 1, FINAL)}
+
+
 def test_a_print_counts_for_what_its_conditions_let_it() -> None:
     stage = bars()
     rows = [

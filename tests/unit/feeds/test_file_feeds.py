@@ -103,9 +103,9 @@ def test_which_prints_move_a_price_is_a_table(conditions: int, priced: bool) -> 
         ("34199999", "0", DAY),
         ("57600000", "0", DAY),
         ("60824000", "4800", DAY),  # sold out of sequence: told at 16:53, no price of the close
-        ("34253453", "40", Uncounted.PRICES),  # the opening auction
-        ("57664221", "80", Uncounted.PRICES),  # the closing auction is after the session's end
-        ("57664221", "280", Uncounted.PRICES.everywhere),  # and derivatively priced
+        ("34253453", "40", Uncounted.PRICES | Uncounted.JOINS),  # the opening auction
+        ("57664221", "80", Uncounted.PRICES | Uncounted.JOINS),  # the closing auction is after the session's end
+        ("57664221", "280", Uncounted.PRICES.everywhere | Uncounted.JOINS),  # and derivatively priced
         ("34203945", "2000", Uncounted.DAY_PRICES),  # extended hours by its bit, within the session by its time
         ("57603945", "1000000", Uncounted.ALL.everywhere),  # the exchange's official close repeats its auction
         ("34203945", "4000000", Uncounted.ALL.everywhere),  # and the official open
