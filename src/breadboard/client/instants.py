@@ -1,6 +1,6 @@
 """Moments with all their nanoseconds: an integer that can also say itself."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -12,8 +12,8 @@ class Instant(int):
     __slots__ = ()
 
     @staticmethod
-    def of(value: "int | str | datetime") -> "Instant":
-        """Return the instant of ns, of ISO 8601 text (UTC where it names no zone), or of a datetime.
+    def of(value: "int | str | datetime | date") -> "Instant":
+        """Return the instant of ns, ISO 8601 text (UTC where it names no zone), a datetime, or the UTC begin of a day.
 
         Digits behind the ninth decimal are cut off. Raises ValueError for text that is no time.
         """
@@ -22,6 +22,8 @@ class Instant(int):
         if isinstance(value, datetime):
             moment = value if value.tzinfo else value.replace(tzinfo=UTC)
             return Instant((moment - _EPOCH) // timedelta(microseconds=1) * 1000)
+        if isinstance(value, date):
+            return Instant.of(datetime.combine(value, time(), UTC))
         head, dot, tail = value.partition(".")
         digits = tail[: len(tail) - len(tail.lstrip("0123456789"))] if dot else ""
         moment = datetime.fromisoformat(head + tail[len(digits) :])
@@ -40,8 +42,9 @@ class Instant(int):
         return f"Instant({self})"
 
 
-When = int | str | datetime
-"""How a caller may say a time: ns since 1970, ISO 8601 (UTC where it names no zone), or a datetime."""
+When = int | str | datetime | date
+"""How a caller may say a time: ns since 1970, ISO 8601 (UTC where it names no zone), a datetime, or a day: it begins
+at midnight UTC."""
 
 
 def asked(when: When | None) -> str | None:

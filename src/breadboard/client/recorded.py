@@ -60,7 +60,7 @@ class Bar(Row, frozen=True, kw_only=True):
 class Origin(Row, frozen=True, kw_only=True):
     """Of what instrument something is told, and where in the journal it stands."""
 
-    venue: str = ""
+    venue: str | None = None
     symbol: str = ""
     ts_event: Instant | None = None
     sequence: int | None = None
@@ -76,7 +76,7 @@ class Event(Origin, frozen=True, kw_only=True):
 
 
 class Trade(Event, frozen=True, kw_only=True):
-    """A match. ``side`` is the side that crossed. ``seq`` and ``id`` are told on the stream only.
+    """A match. ``side`` is the side that crossed. ``seq``, ``id`` and ``exchange`` are told on the stream only.
 
     ``uncounted`` and ``flags`` are told in pages only: with them a trade that bars leave out can be told.
     """
@@ -90,8 +90,9 @@ class Trade(Event, frozen=True, kw_only=True):
     flags: int | None = None
     """The sum that SQL has; of 2, it happened before we listened, and is in no bar."""
     seq: int | None = None
-    id: str = ""
-    exchange: str = ""
+    id: str | None = None
+    exchange: str | None = None
+    """The venue, as the stream calls it; ``venue`` is told in pages only."""
     ts_read: Instant | None = None
     ts_engine: Instant | None = None
 

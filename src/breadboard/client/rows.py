@@ -118,11 +118,11 @@ class Day(Row, frozen=True, kw_only=True):
 
 
 class Book(Row, frozen=True, kw_only=True):
-    """A book, best levels first. Of one that is not ``live`` no levels are told."""
+    """A book, best levels first. Of one that is not ``live`` no levels are told; on the stream ``id`` says of what."""
 
     id: str = ""
-    symbol: str = ""
-    venue: str = ""
+    symbol: str | None = None
+    venue: str | None = None
     state: str
     sequence: int | None = None
     ts_event: Instant | None = None

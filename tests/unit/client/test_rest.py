@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
 
@@ -170,6 +170,8 @@ def test_an_interval_is_asked_for_where_it_is_named_and_only_then(fake: Fake, ki
 def test_history_is_bounded_by_times_of_any_form(client: Client) -> None:
     for start in (START + 20, Instant(START + 20), str(START + 20)):
         assert len(client.history("BTCUSDT.BINANCE", "trades", start=start).rows()) == 5
+    for begin, count in ((date(2023, 11, 14), 25), (date(2023, 11, 15), 0)):
+        assert len(client.history("BTCUSDT.BINANCE", "trades", start=begin).rows()) == count
     day = datetime.fromtimestamp(START // 10**9, UTC) + timedelta(seconds=1)
     assert client.history("BTCUSDT.BINANCE", "trades", start=day).rows() == []
     with pytest.raises(BadQuestion, match="yesterday"):
@@ -358,4 +360,5 @@ def test_an_instant_keeps_every_nanosecond(text: str, ns: int) -> None:
 def test_an_instant_of_a_datetime_heeds_its_zone() -> None:
     assert Instant.of(datetime(1970, 1, 1, 1, tzinfo=timezone(timedelta(hours=1)))) == 0
     assert Instant.of(datetime(1970, 1, 1)) == 0  # noqa: DTZ001 - one without a zone is UTC
+    assert Instant.of(date(1970, 1, 2)) == 86_400 * 10**9
     assert str(Instant(1)) == "1970-01-01T00:00:00.000000001Z"

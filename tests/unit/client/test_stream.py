@@ -111,7 +111,11 @@ def test_whatever_our_server_tells_on_any_channel_is_a_row_of_its_kind() -> None
             found.setdefault(type(row := next(stream)), row)
     told = {channel for channel, kind in wanted.items() if any(issubclass(seen, kind) for seen in found)}
     assert told == set(CHANNELS)
-    alert = found[Alert]
+    trade, book, alert = found[Trade], found[Book], found[Alert]
+    assert isinstance(trade, Trade)
+    assert (trade.exchange, trade.symbol, trade.venue, trade.flags) == ("BINANCE", "BTCUSDT", None, None)
+    assert isinstance(book, Book)
+    assert (book.id, book.symbol, book.venue) == ("BTCUSDT.BINANCE", None, None)
     assert isinstance(alert, Alert)
     assert (alert.value, type(alert.gapped), alert.gapped) == (1.5, int, 0)
 
