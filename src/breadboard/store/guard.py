@@ -71,6 +71,11 @@ _NOT_CALLS: Final = frozenset(
 _EXPLAIN: Final = re.compile(
     r"EXPLAIN(\s+(PLAN|SYNTAX|PIPELINE|ESTIMATE|AST|QUERY\s+TREE))?\s+(?=SELECT|WITH|\()", re.IGNORECASE
 )
+_UNFINISHED: Final = re.compile(
+    r"(?:(?<![\w.])(?:SELECT|DISTINCT|AS|FROM|WHERE|PREWHERE|HAVING|BY|LIMIT|OFFSET|ON|AND|OR|NOT|IN|LIKE|WITH)|,)$",
+    re.IGNORECASE,
+)
+"""What no query ends with. The engine would take the form of its answer, which we ask for behind it, for the rest."""
 _SHOW: Final = re.compile(r"SHOW\s+TABLES", re.IGNORECASE)
 _DESCRIBE: Final = re.compile(r"(?:DESCRIBE|DESC)(?:\s+TABLE)?\s+(?:(default)\s*\.\s*)?(\w+)", re.IGNORECASE)
 
@@ -91,6 +96,8 @@ def check(sql: str) -> str:
     if described := _DESCRIBE.fullmatch(text):
         _known(described[2])
         return text
+    if unfinished := _UNFINISHED.search(text):
+        raise _refused(f"the query ends with {unfinished.group()!r} and is not finished")
     explain = _EXPLAIN.match(text)
     _names(_parse(text[explain.end() :] if explain else text))
     return text

@@ -182,6 +182,15 @@ def test_a_refusal_names_the_position() -> None:
         check("SELECT * FROM trades INTO OUTFILE 'x'")
 
 
+@pytest.mark.parametrize(
+    "text", ["select", "SELECT symbol,", "select price as", "select symbol from trades where", "with"]
+)
+def test_a_query_that_is_not_finished_is_told_so_in_words_of_its_own(text: str) -> None:
+    with pytest.raises(QueryRefused, match=r"the query ends with '.*' and is not finished") as caught:
+        check(text)
+    assert "FORMAT" not in caught.value.sentence
+
+
 def test_what_runs_has_no_comments_and_no_semicolon() -> None:
     assert check("SELECT /* a */ 1 -- b\n;") == "SELECT   1"
 
