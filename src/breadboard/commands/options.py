@@ -109,4 +109,4 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - any JSON-able value
         return {True: "yes", False: "no", None: "-"}[value]
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value) if value not in ({}, []) else "none"
+    return "none" if isinstance(value, dict | list | tuple) and not value else str(value)

@@ -205,6 +205,9 @@ def test_what_names_something_is_printed_as_it_is_pasted() -> None:
     shown = listing({"stopped": 20416, "processes": {"up": 20416, "sim-okx": 20417}, "capture": {"pid": 20418}})
     assert "," not in shown
     assert listing({"frames": 20416}) == "frames  20,416\n"
+    assert {listing({"holes": nothing}) for nothing in (tuple[int](), list[int](), dict[str, int]())} == {
+        "holes  none\n"
+    }
 
 
 @pytest.mark.parametrize("words", [["--debug", "replay", "missing"], ["replay", "missing", "--debug"]])
