@@ -106,6 +106,12 @@ def test_a_back_test_has_the_alerts_of_the_replay(
     )
     assert 0 < part["fired"] < len([row for row in stored if row["rule"] == "majors rise"])
     assert all("2024-08-08T23:55" <= one["time"] < "2024-08-08T23:58" for one in part["alerts"])
+    crossing = ("rules", "test", "61,700", "--rules", rules, "--data-dir", data)
+    whole, nobody = said(capsys, *crossing), said(capsys, *crossing, "--to", "2024-08-07")
+    halves = [said(capsys, *crossing, word, "2024-08-08T23:56") for word in ("--from", "--to")]
+    assert (nobody["fired"], nobody["held"]) == (0, 0)
+    assert sum(half["fired"] for half in halves) == whole["fired"]
+    assert 0 < whole["held"] <= sum(half["held"] for half in halves) <= whole["held"] + 5
     # The journal has its rules in it: replayed, it has its alerts, under their ids.
     copied = said(capsys, "replay", data, "--data-dir", again)
     assert (copied["alerts"], copied["digest"]) == (replayed["alerts"], replayed["digest"])
