@@ -72,10 +72,11 @@ _EXPLAIN: Final = re.compile(
     r"EXPLAIN(\s+(PLAN|SYNTAX|PIPELINE|ESTIMATE|AST|QUERY\s+TREE))?\s+(?=SELECT|WITH|\()", re.IGNORECASE
 )
 _UNFINISHED: Final = re.compile(
-    r"(?:(?<![\w.])(?:SELECT|DISTINCT|AS|FROM|WHERE|PREWHERE|HAVING|BY|LIMIT|OFFSET|ON|AND|OR|NOT|IN|LIKE|WITH)|,)$",
+    r"(?:(?<![\w.])(?:SELECT|DISTINCT|AS|FROM|WHERE|PREWHERE|HAVING|BY|LIMIT|ON|AND|OR|NOT|IN|LIKE|WITH)|,)$",
     re.IGNORECASE,
 )
-"""What no query ends with. The engine would take the form of its answer, which we ask for behind it, for the rest."""
+"""What no query ends with; OFFSET is a column of most tables, too. The engine would take the form of its answer, which
+we ask for behind it, for the rest."""
 _SHOW: Final = re.compile(r"SHOW\s+TABLES", re.IGNORECASE)
 _DESCRIBE: Final = re.compile(r"(?:DESCRIBE|DESC)(?:\s+TABLE)?\s+(?:(default)\s*\.\s*)?(\w+)", re.IGNORECASE)
 

@@ -191,6 +191,10 @@ def test_a_query_that_is_not_finished_is_told_so_in_words_of_its_own(text: str) 
     assert "FORMAT" not in caught.value.sentence
 
 
+def test_a_query_may_end_with_a_column_whose_name_is_a_word_of_sql() -> None:
+    assert check("select price from trades order by offset").endswith("offset")
+
+
 def test_what_runs_has_no_comments_and_no_semicolon() -> None:
     assert check("SELECT /* a */ 1 -- b\n;") == "SELECT   1"
 
