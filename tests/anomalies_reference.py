@@ -159,7 +159,7 @@ class Market:
 
     def __init__(self, which: int, calendar: str) -> None:
         self.which, self.calendar = which, calendar
-        self.source = self.top_source = -1
+        self.source = self.top_source = self.trade_source = self.halted_by = -1
         self.newest: int | None = None
         self.settled: int | None = None
         self.changed = (0, 0)
@@ -460,17 +460,20 @@ class Reference:
         for market in self.markets.values():
             mine = row.instrument in (market.which, -1)
             of_top = row.source in (market.top_source, 0xFFFF)
-            if not mine or (row.instrument < 0 and row.source != market.source and not of_top):
+            told_halt = market.halted and row.source == market.halted_by
+            lines = (StatusCode.FEED_DOWN, StatusCode.FEED_UP)
+            if mine and told_halt and row.kind == EventKind.STATUS and row.code in lines:
+                market.resume()
+            others = row.source not in (market.source, market.trade_source)
+            if not mine or (row.instrument < 0 and others and not of_top and not told_halt):
                 continue
             if row.kind == EventKind.GAP or row.code in BREAKS:
-                if row.kind == EventKind.STATUS and row.code == StatusCode.FEED_DOWN and market.halted:
-                    market.resume()
                 if market.quoted and not of_top:
                     market.forget_prints()
                 else:
                     market.forget()
             elif row.code == StatusCode.HALTED:
-                market.halted = True
+                market.halted, market.halted_by = True, row.source
                 market.forget()
             elif row.code == StatusCode.RESUMED and (market.halted or row.instrument >= 0):
                 market.resume()
@@ -586,6 +589,7 @@ def reference(  # noqa: C901 - one row at a time, kind by kind
                 best = Top(market_of.newest, row.price, row.ask_price, sizes, row.offset, row.flags)
                 subject.take_top(market_of, best)
         elif row.kind == EventKind.TRADE and not row.flags & NO_NEWS:
+            market_of.trade_source = row.source
             subject.trade(market_of, row)
     return subject.found
 

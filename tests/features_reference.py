@@ -80,7 +80,7 @@ def _tops(  # noqa: C901 - one row at a time, kind by kind
                 halted.discard(each)
             elif kind == EventKind.STATUS and code == StatusCode.HALTED:
                 halted.add(each)
-            elif kind == EventKind.STATUS and code == StatusCode.FEED_DOWN:
+            elif kind == EventKind.STATUS and code in (StatusCode.FEED_DOWN, StatusCode.FEED_UP):
                 halted.discard(each)
             breaks = kind == EventKind.GAP or (kind == EventKind.STATUS and code in BREAKS)
             if breaks and each in quoted:

@@ -212,7 +212,7 @@ class Anomalies:
         self._owners, self._counts = grown(self._owners, count), grown(self._counts, count)
         self._usual = grown(self._usual, count)
         fresh: Any = self._owners[self._known : count]
-        fresh["source"] = fresh["top_source"] = -1
+        fresh["source"] = fresh["top_source"] = fresh["trade_source"] = -1
         for name in UNKNOWN:
             fresh[name] = ABSENT
         fresh["calendar"] = [self._place_of(self._calendar(which)) for which in range(self._known, count)]

@@ -65,18 +65,19 @@ def _remark(owner: Record, what: int, code: int, spoken: int, whole: bool) -> No
 
     An instrument may have its trades and quotes of one source, and its book of another.
     """
+    told_halt = owner.halted == 1 and spoken == owner.halted_by
+    if told_halt and what == _STATUS and code in (_DOWN, _UP):
+        _resume(owner)  # whether trading is resumed meanwhile is not known
     of_top = spoken in (owner.top_source, EVERY_SOURCE)
-    if whole and not of_top and spoken != owner.source:
+    if whole and not of_top and not told_halt and spoken not in (owner.source, owner.trade_source):
         return
     if what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE):
-        if what == _STATUS and code == _DOWN and owner.halted:  # whether trading is resumed meanwhile is not known
-            _resume(owner)
         if owner.quoted and not of_top:
             forget_prints(owner)
         else:
             forget(owner)
     elif code == _HALTED:
-        owner.halted = 1
+        owner.halted, owner.halted_by = 1, spoken
         forget(owner)
     elif code == _RESUMED and (owner.halted or not whole):  # a venue may say so when nothing was halted
         _resume(owner)
@@ -252,6 +253,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 take_top(owner, bids, asks, offset[row], flags[row], owner.newest, limits)
         elif what == _TRADE and not flags[row] & _NO_NEWS:
             owner = owners[which]
+            owner.trade_source = spoken
             times = ts_event[row], ts_recv[row]
             if timely[row] and owner.calendar >= 0:
                 at = hold_against_hours(owner, which, times, flags[row], limits, hours, bounds, place, out, at)

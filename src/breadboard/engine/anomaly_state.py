@@ -63,6 +63,8 @@ OWNER: Final = np.dtype(
     [
         ("source", np.int64),  # that spoke last; -1 before the first row
         ("top_source", np.int64),  # of its last quote; -1 before any
+        ("trade_source", np.int64),  # of its last trade; -1 before any
+        ("halted_by", np.int64),  # the source that told of its halt
         ("calendar", np.int32),  # place among the calendars; -1 for always open
         ("newest", np.int64),  # event time, the newest heard of; ABSENT before any
         ("bucket", np.int64),  # time of day, and the times between which it is that

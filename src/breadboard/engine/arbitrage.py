@@ -25,7 +25,7 @@ from breadboard.config import ArbitrageConfig, PaperConfig
 from breadboard.engine import arbitrage_kernel as core
 from breadboard.engine.arbitrage_books import LEVELS, FollowedBooks
 from breadboard.engine.arbitrage_levels import HIGH, LOW, in_units
-from breadboard.engine.arbitrage_routes import STANDING, convert, hindrance
+from breadboard.engine.arbitrage_routes import STANDING, TRADES, convert, hindrance
 from breadboard.engine.arbitrage_terms import terms_of
 from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.engine.books import Books
@@ -62,7 +62,8 @@ class Arbitrage:
         self._consolidated = consolidated
         legs, routes = len(self.terms.legs), len(self.terms.routes)
         self._legs = consolidated.moved.copy()
-        self._halts = np.zeros(legs, np.bool_)
+        self._halts = np.full(legs, TRADES, np.int32)
+        """By leg, the source that told of its halt."""
         self._followed = FollowedBooks(legs)
         self._worth = np.zeros((len(self.terms.rates), 2), np.int64)
         self._standing = np.zeros(routes, STANDING)
@@ -202,7 +203,7 @@ class Arbitrage:
         """Return what ``Market.levels`` promises, at ``ts``."""
         leg = int(self._consolidated.leg_of[instrument])
         known = self._legs[leg]
-        if hindrance(known, self._halts[leg], ts, self._limits):
+        if hindrance(known, self._halts[leg] != TRADES, ts, self._limits):
             return None
         name = "ask" if side == Side.BUY else "bid"
         quoted = (int(known[name]), int(known[f"{name}_size"]), int(known[f"{name}_size_exp"]))

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.arbitrage_books import FIRST, LAST, NOTHING, catch_up
-from breadboard.engine.arbitrage_routes import conclude, good_until, look, weigh
+from breadboard.engine.arbitrage_routes import TRADES, conclude, good_until, look, weigh
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BookState, EventKind, StatusCode
@@ -34,6 +34,7 @@ _CLOCK: Final = int(EventKind.CLOCK)
 _HALTED: Final = int(StatusCode.HALTED)
 _RESUMED: Final = int(StatusCode.RESUMED)
 _DOWN: Final = int(StatusCode.FEED_DOWN)
+_UP: Final = int(StatusCode.FEED_UP)
 _LIVE: Final = int(BookState.LIVE)
 
 
@@ -66,19 +67,25 @@ def _step(
 def _halt(
     which: int,
     source: int,
-    halted: bool,
+    code: int,
     leg: int,
     legs: NDArray[np.void],
-    halts: NDArray[np.bool_],
+    halts: NDArray[np.int32],
     touching: NDArray[np.int32],
     reach: NDArray[np.int64],
     dirty: NDArray[np.bool_],
     meter: NDArray[np.int64],
 ) -> None:
-    """Note that a leg (of no ``which``: every leg that a source told last) is halted, or is traded again."""
+    """Note that a leg (of no ``which``: every leg of a source) is halted, or traded again.
+
+    Where a line is lost, or begins, it is not known of the halts that it told of: nothing may tell that they are over.
+    """
+    line = code != _HALTED and code != _RESUMED  # noqa: PLR1714 - numba compiles `in` to a loop
     for each in range(len(legs)):
-        if each == leg or (which < 0 and legs[each].source == source):
-            halts[each] = halted
+        told_by = halts[each] == source
+        mine = told_by if line else each == leg or (which < 0 and (told_by or legs[each].source == source))
+        if mine:
+            halts[each] = source if code == _HALTED else TRADES
             touch(each, touching, reach, dirty, meter)
 
 
@@ -142,7 +149,7 @@ def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a bat
     behind: NDArray[np.int64],
     later: NDArray[np.int64],
     legs: NDArray[np.void],
-    halts: NDArray[np.bool_],
+    halts: NDArray[np.int32],
     terms: NDArray[np.void],
     rates: NDArray[np.void],
     worth: NDArray[np.int64],
@@ -221,12 +228,12 @@ def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a bat
                 legs[leg] = moves[move]
                 touch(leg, touching, reach, dirty, meter)
                 move += 1
-            # Whether trading is resumed while a line is down is not known, and nothing would tell it afterwards.
-            if kind[row] == _STATUS and (code[row] == _HALTED or code[row] == _RESUMED or code[row] == _DOWN):
+            if kind[row] == _STATUS and (
+                code[row] == _HALTED or code[row] == _RESUMED or code[row] == _DOWN or code[row] == _UP
+            ):
                 which = instrument[row]
                 leg = leg_of[which] if which >= 0 else -1
-                stopped = code[row] == _HALTED
-                _halt(which, source[row], stopped, leg, legs, halts, touching, reach, dirty, meter)
+                _halt(which, source[row], code[row], leg, legs, halts, touching, reach, dirty, meter)
             if now > meter[DEADLINE]:
                 _find_old(now, limits, legs, terms, rates, routes, standing, dirty, meter)
             opened = False

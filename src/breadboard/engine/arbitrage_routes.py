@@ -41,6 +41,8 @@ _INVERTED: Final = int(Cause.INVERTED)
 _DELAYED: Final = int(Cause.DELAYED)
 _RATE: Final = int(Cause.RATE)
 _HALTED: Final = int(Cause.HALTED)
+TRADES: Final = -1
+"""In place of the source that told of a leg's halt: it is not halted, as far as is known."""
 _SURELY: Final = 1.0 - 1e-9
 """Further from earning anything than floats can be wrong: there is no need to look exactly."""
 
@@ -73,7 +75,7 @@ def convert(
     now: int,
     rates: NDArray[np.void],
     legs: NDArray[np.void],
-    halts: NDArray[np.bool_],
+    halts: NDArray[np.int32],
     limits: NDArray[np.int64],
     worth: NDArray[np.int64],
 ) -> int:
@@ -86,7 +88,7 @@ def convert(
     since = rate.as_of
     if rate.leg >= 0:
         leg = legs[rate.leg]
-        held_back = hindrance(leg, halts[rate.leg], now, limits)
+        held_back = hindrance(leg, halts[rate.leg] != TRADES, now, limits)
         if held_back not in (_NONE, _AGED) or ABSENT in (leg.bid, leg.ask):
             return ABSENT
         low, high, since = leg.bid, leg.ask, leg.ts_recv
@@ -199,7 +201,7 @@ def weigh(
     route: Record,
     now: int,
     legs: NDArray[np.void],
-    halts: NDArray[np.bool_],
+    halts: NDArray[np.int32],
     terms: NDArray[np.void],
     rates: NDArray[np.void],
     worth: NDArray[np.int64],
@@ -213,7 +215,7 @@ def weigh(
     for place in range(MAX_LEGS):
         leg = route.legs[place]
         if leg >= 0:
-            cause = hindrance(legs[leg], halts[leg], now, limits)
+            cause = hindrance(legs[leg], halts[leg] != TRADES, now, limits)
             if cause != _NONE:
                 return cause, ABSENT
     for place in range(MAX_LEGS):

@@ -115,7 +115,46 @@ def _conclude(
     place = join_before(slots, interval, slot)
     if place < 0 or slots[place].state == _PROVISIONAL:
         return at
-    return copy_out(slots[place], owner, which, interval, slots[place].state, offset, days, out, at)
+    slots[place].state = _CORRECTED
+    return copy_out(slots[place], owner, which, interval, _CORRECTED, offset, days, out, at)
+
+
+@kernel
+def _close_joined(
+    done: int,
+    slots: NDArray[np.void],
+    owner: Record,
+    which: int,
+    interval: int,
+    offset: int,
+    meter: NDArray[np.int64],
+    days: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Make the bars up to ``done`` final where volume without a price joins the bar before; return the next place.
+
+    What a bar holds is known when a later one has a price, or is as far ahead as the ring is long.
+    """
+    known = number = _least(slots, interval, owner.oldest[interval])
+    while number <= done:
+        slot = slots[PLACES[interval] + number % RINGS[interval]]
+        if is_none(slot):
+            slot.state = _FINAL
+            meter[OPEN] -= 1
+            at = _conclude(slot, slots, owner, which, interval, _FINAL, offset, days, out, at)
+        else:
+            known = number
+        number = _least(slots, interval, number + 1)
+    number = _least(slots, interval, owner.oldest[interval])
+    while number <= done and (number < known or done - number >= RINGS[interval]):
+        slot = slots[PLACES[interval] + number % RINGS[interval]]
+        slot.state = _FINAL
+        meter[OPEN] -= 1
+        at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
+        number = _least(slots, interval, number + 1)
+    owner.oldest[interval] = number
+    return at
 
 
 @kernel
@@ -141,13 +180,16 @@ def _close(
             oldest = owner.oldest[interval]
             if oldest > done:
                 continue
+            if owner.joins and interval != DAY:
+                at = _close_joined(done, slots[which], owner, which, interval, offset, meter, days, out, at)
+                continue
             number = oldest
             while number <= done:
                 slot = slots[which, PLACES[interval] + number % RINGS[interval]]
                 if slot.state == _PROVISIONAL and slot.number == number:
                     slot.state = _FINAL
                     meter[OPEN] -= 1
-                    at = _conclude(slot, slots[which], owner, which, interval, _FINAL, offset, days, out, at)
+                    at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
                 number += 1
                 if number == oldest + RINGS[interval]:  # from here on places come again, with bars of later times
                     number = oldest = _least(slots[which], interval, number)
@@ -217,7 +259,8 @@ def _turn_to(
         slot.state = _FINAL
         meter[OPEN] -= 1
         at = _conclude(slot, slots[which], owner, which, interval, _FINAL, offset, days, out, at)
-        owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
+        if owner.oldest[interval] == slot.number:
+            owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
     begin(slot, number)
     owner.newest[interval] = max(owner.newest[interval], number)
     if begin_of(interval, number + 1, owner.zone, days) // _SECOND <= second:

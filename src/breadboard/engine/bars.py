@@ -131,6 +131,7 @@ class Bars:
                 "slots": self._slots[: self._known],
                 "owners": self._owners["source"][: self._known],
                 "raw": self._owners["raw"][: self._known],
+                "joins": self._owners["joins"][: self._known],
                 "oldest": self._owners["oldest"][: self._known],
                 "newest": self._owners["newest"][: self._known],
                 "kept_last": self._owners["kept"][: self._known],
@@ -150,6 +151,7 @@ class Bars:
         self._known = len(self._slots)
         self._owners = np.zeros(self._known, OWNER)
         self._owners["source"], self._owners["raw"] = parts["owners"], parts["raw"]
+        self._owners["joins"] = parts["joins"]
         self._owners["oldest"], self._owners["newest"] = parts["oldest"], parts["newest"]
         self._owners["kept"] = parts["kept_last"]
         self._settle(0, self._known)

@@ -30,6 +30,7 @@ _LIVE: Final = int(BookState.LIVE)
 _HALTED: Final = int(StatusCode.HALTED)
 _RESUMED: Final = int(StatusCode.RESUMED)
 _QUOTING: Final = int(StatusCode.QUOTING)
+_UP: Final = int(StatusCode.FEED_UP)
 _DOWN: Final = int(StatusCode.FEED_DOWN)
 _STALE: Final = int(StatusCode.STALE)
 _MAINTENANCE: Final = int(StatusCode.MAINTENANCE)
@@ -46,20 +47,20 @@ def _remark(code: int, what: int, spoken: int, whole: bool, owner: Record, slots
 
     An instrument may have its trades and its quotes of two sources, and its book of a third.
     """
+    told_halt = owner.halted == 1 and spoken == owner.halted_by
+    if told_halt and what == _STATUS and code in (_DOWN, _UP):
+        owner.halted = 0  # whether trading is resumed meanwhile is not known
     of_top = spoken in (owner.top_source, EVERY_SOURCE)
-    if whole and not of_top and spoken != owner.source:
+    if whole and not of_top and not told_halt and spoken != owner.source:
         return
     if what == _STATUS and code in (_RESUMED, _QUOTING):
         owner.halted = 0
     elif what == _STATUS and code == _HALTED:
-        owner.halted = 1
+        owner.halted, owner.halted_by = 1, spoken
         lose_top(owner, slots)
         lose_depth(owner, slots)
-    elif what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE):
-        if what == _STATUS and code == _DOWN:
-            owner.halted = 0  # whether trading is resumed meanwhile is not known
-        if owner.quoted and of_top:
-            lose_top(owner, slots)
+    elif owner.quoted and of_top and (what == _GAP or code in (_DOWN, _STALE, _MAINTENANCE)):
+        lose_top(owner, slots)
 
 
 @kernel

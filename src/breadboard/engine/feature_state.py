@@ -77,6 +77,7 @@ OWNER: Final = np.dtype(
         ("raw", np.int64),  # 1: it has had trades that were not aggregated
         ("quoted", np.int64),  # 1: it has had quotes with a time, and they are its best bid and offer, not the book
         ("halted", np.int64),
+        ("halted_by", np.int64),  # the source that told so
         ("open", np.int64),  # windows
         ("closed", np.int64, (INTERVALS,)),  # the newest window closed; ABSENT before any
         ("valid", np.int64),  # 1: bid, ask and mid are in force

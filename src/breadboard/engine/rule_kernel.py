@@ -41,6 +41,7 @@ _RESUMED: Final = int(StatusCode.RESUMED)
 _QUOTING: Final = int(StatusCode.QUOTING)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
+_DUPLICATE: Final = int(Flag.DUPLICATE)
 _LEFT_OUT: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
 _NO_LAG: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SNAPSHOT | Flag.HISTORY)
 _NOT_HEARD: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT)
@@ -209,7 +210,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told.reference = (float(bid) + float(ask)) / 2e9
                         at += 1
         elif what == _TRADE and owner.trade < owner.quote:
-            if flags[row] & _WITHDRAWN:
+            if flags[row] & (_WITHDRAWN | _DUPLICATE) == _WITHDRAWN:
                 its = (trade_id[row], price[row], size[row], size_exp[row])
                 where, times = (offset[row], index[row]), (ts_event[row], now)
                 at = retract(owner, slots, fired, its, where, times, source[row], flags[row], out, at)

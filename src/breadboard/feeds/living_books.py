@@ -28,19 +28,20 @@ class LivingBooks:
         self.fetched: dict[tuple[int, int], int] = {}
         """Those that have not changed yet."""
         self._living: dict[tuple[int, int], int] = {}
-        self._told = b""
+        self._told: bytes | None = b""
+        """What ``snapshot`` returned; None where something is otherwise since."""
 
     def fetch(self, source: int, epoch: int, instrument: int) -> None:
         """Take that a book came whole."""
         if not self.lives(source, epoch, instrument):
             self.fetched[source, instrument] = epoch
-            self._tell()
+            self._told = None
 
     def change(self, source: int, epoch: int, instrument: int) -> None:
         """Take that a book has changed."""
         if self.fetched.get((source, instrument)) == epoch:
             self._living[source, instrument] = self.fetched.pop((source, instrument))
-            self._tell()
+            self._told = None
 
     def lives(self, source: int, epoch: int, instrument: int) -> bool:
         """Return whether a book lives by its changes."""
@@ -48,6 +49,9 @@ class LivingBooks:
 
     def snapshot(self) -> bytes:
         """Return everything as bytes; equal memories give equal bytes, and none no bytes."""
+        if self._told is None:
+            parts = [sorted((*place, epoch) for place, epoch in rows.items()) for rows in (self.fetched, self._living)]
+            self._told = msgspec.msgpack.encode(parts)
         return self._told
 
     def restore(self, state: bytes) -> None:
@@ -55,10 +59,6 @@ class LivingBooks:
         parts = msgspec.msgpack.decode(state, type=tuple[list[_Row], list[_Row]]) if state else ([], [])
         self.fetched, self._living = ({(row[0], row[1]): row[2] for row in rows} for rows in parts)
         self._told = state
-
-    def _tell(self) -> None:
-        parts = [sorted((*place, epoch) for place, epoch in rows.items()) for rows in (self.fetched, self._living)]
-        self._told = msgspec.msgpack.encode(parts)
 
 
 class BatchOfBooks:
@@ -82,9 +82,12 @@ class BatchOfBooks:
         if not self._books.fetched:
             return
         changed = (self._role[part] >= 0) & (self._kind[part] == _DELTA)
-        for (source, instrument), epoch in list(self._books.fetched.items()):
-            its = (self._instrument[part] == instrument) & (self._frames.source[part] == source)
-            if (changed & its & (self._frames.epoch[part] == epoch)).any():
+        sources, instruments = self._frames.source[part][changed], self._instrument[part][changed]
+        epochs = self._frames.epoch[part][changed]
+        for source, instrument in set(zip(sources.tolist(), instruments.tolist(), strict=True)):
+            epoch = self._books.fetched.get((source, instrument))
+            its = (sources == source) & (instruments == instrument)
+            if epoch is not None and bool((epochs[its] == epoch).any()):
                 self._books.change(source, epoch, instrument)
 
     def fetched(self, row: int, instrument: int) -> None:

@@ -171,9 +171,12 @@ def test_what_is_said_of_a_whole_venue_holds_for_legs_that_do_not_stand(which: i
 def test_a_halt_that_was_told_before_the_line_was_lost_is_not_known_after_it() -> None:
     halted, down = status(StatusCode.HALTED, source=1, **at(10)), status(StatusCode.FEED_DOWN, source=1, **at(20))
     rows = [book(A, [(99, 5)], [(100, 3)]), book(B, [(98, 2)], [(102, 5)]), halted]
-    again = [status(StatusCode.FEED_UP, source=1, **at(30)), book(B, [(101, 2)], [(102, 5)], **at(40))]
-    assert told(play([*rows, down, *again])) == [("opened", "")]
-    assert told(Desk(config()).on_tape(tape([*rows, *again]))) == []
+    up, again = status(StatusCode.FEED_UP, source=1, **at(30)), book(B, [(101, 2)], [(102, 5)], **at(40))
+    assert told(play([*rows, down, up, again])) == [("opened", "")]
+    assert told(play([*rows, up, again])) == [("opened", "")], "it may have been lost with the process"
+    assert told(Desk(config()).on_tape(tape([*rows, again]))) == []
+    other = [status(code, source=0, **at(20)) for code in (StatusCode.FEED_DOWN, StatusCode.FEED_UP)]
+    assert told(Desk(config()).on_tape(tape([*rows, *other, book(A, [(99, 5)], [(100, 3)], **at(35)), again]))) == []
 
 
 def test_a_clock_that_is_suspect_gives_no_signal_unless_that_is_allowed() -> None:
@@ -343,16 +346,20 @@ class _Believed:
 
     def __init__(self, desk: Desk, max_age: int) -> None:
         self._desk, self._max_age = desk, max_age
-        self.halted: set[int] = set()
+        self.halted: dict[int, int] = {}
+        """By leg, the source that told so."""
 
     def note(self, row: Tape) -> None:
-        ends = {StatusCode.RESUMED, StatusCode.FEED_DOWN}
-        if int(row.kind[0]) == EventKind.STATUS and int(row.code[0]) in {StatusCode.HALTED, *ends}:
-            which, source = int(row.instrument[0]), int(row.source[0])
+        lines = {StatusCode.FEED_DOWN, StatusCode.FEED_UP}
+        if int(row.kind[0]) == EventKind.STATUS and int(row.code[0]) in {StatusCode.HALTED, StatusCode.RESUMED, *lines}:
+            which, source, code = int(row.instrument[0]), int(row.source[0]), int(row.code[0])
             moved = self._desk.consolidated.moved
-            wide = {leg for leg in range(6) if moved[leg]["source"] == source}
-            legs = wide if which < 0 else {which}
-            self.halted = self.halted | legs if int(row.code[0]) == StatusCode.HALTED else self.halted - legs
+            told = {leg for leg, teller in self.halted.items() if teller == source}
+            wide = told | {leg for leg in range(6) if moved[leg]["source"] == source}
+            for leg in told if code in lines else wide if which < 0 else {which}:
+                self.halted.pop(leg, None)
+                if code == StatusCode.HALTED:
+                    self.halted[leg] = source
 
     def leg(self, leg: int, now: int) -> bool:
         known = self._desk.consolidated.moved[leg]

@@ -91,35 +91,57 @@ def test_a_print_that_counts_for_volume_alone_moves_no_price_and_makes_no_bar() 
 
 
 JOINS = {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere | Uncounted.JOINS}
+LATER = 200 * SECOND
+"""When everything is over, also what might still have been joined."""
 
 
-def volumes(*rows: dict[str, Any], lateness_ms: int = 0) -> dict[int, tuple[int, int, int]]:
-    """Return volume, trades and state of the newest version of each second's bar."""
-    out = bars(lateness_ms).on_tape(tape(rows))
-    assert out is not None
-    return {
-        int(bar["ts_open"] - T0) // SECOND: (int(bar["volume_whole"]), int(bar["trades"]), int(bar["state"]))
-        for bar in out
-        if bar["interval"] == 1
-    }
+def volumes(*rows: dict[str, Any]) -> list[tuple[int, ...]]:
+    """Return second, volume, trades and state of each version told of a second, wherever there is a restart."""
+    told = []
+    for restart in range(len(rows) + 1):
+        subject, out = bars(0), []
+        for at, row in enumerate(rows):
+            if at == restart:
+                state = subject.snapshot()
+                subject = bars(0)
+                subject.restore(state)
+            found = subject.on_tape(tape([row], first=at))
+            out += [] if found is None else list(found)
+        told.append(
+            [
+                (int(bar["ts_open"] - T0) // SECOND, *(int(bar[name]) for name in ("volume_whole", "trades", "state")))
+                for bar in out
+                if bar["interval"] == 1
+            ]
+        )
+    assert all(each == told[0] for each in told)
+    return told[0]
 
 
 def test_volume_of_a_second_in_which_nothing_moves_a_price_joins_the_bar_before_where_the_venue_has_it_so() -> None:
-    odd = trade(2, 3 * SECOND, 500, 7)
-    first, last = trade(1, 0, 100, 10), trade(3, 9 * SECOND, 101, 5)
-    done = quote(20 * SECOND)
-    assert volumes(first, odd | JOINS, last, done) == {0: (17, 2, FINAL), 9: (5, 1, FINAL)}
-    assert volumes(first, odd | JOINS | {"code": Uncounted.PRICES.everywhere}, last, done)[0] == (10, 1, FINAL)
-    assert volumes(odd | JOINS, last, done) == {9: (5, 1, FINAL)}, "there is none before"
-    assert volumes(trade(1, -70 * SECOND, 100, 10), odd | JOINS, done) == {-70: (10, 1, FINAL)}, "not so far back"
+    odd, does = trade(2, 3 * SECOND, 500, 7), {"code": Uncounted.JOINS}
+    first, last, done = trade(1, 0, 100, 10) | does, trade(3, 9 * SECOND, 101, 5), quote(LATER)
+    assert volumes(first, odd | JOINS, last, done) == [(0, 17, 2, FINAL), (9, 5, 1, FINAL)]
+    plain = JOINS | {"code": Uncounted.PRICES.everywhere}
+    assert volumes(trade(1, 0, 100, 10), odd | plain, last, done) == [(0, 10, 1, FINAL), (9, 5, 1, FINAL)]
+    assert volumes(odd | JOINS, last, done) == [(9, 5, 1, FINAL)], "there is none before"
+    far = trade(1, -70 * SECOND, 100, 10) | does
+    assert volumes(far, odd | JOINS, last, done) == [(-70, 10, 1, FINAL), (9, 5, 1, FINAL)], "not so far back"
+    many = [trade(number, number * SECOND, 500, 1) | JOINS for number in range(2, 9)]
+    assert volumes(first, *many, last, done) == [(0, 17, 8, FINAL), (9, 5, 1, FINAL)]
 
 
 def test_volume_that_comes_late_joins_the_bar_before_its_time_and_no_price_later_has_it_twice() -> None:
-    first, last = trade(1, 0, 100, 10), trade(3, 9 * SECOND, 101, 5)
+    first, last, done = trade(1, 0, 100, 10) | {"code": Uncounted.JOINS}, trade(3, 9 * SECOND, 101, 5), quote(LATER)
     late, priced = trade(2, 3 * SECOND, 500, 7) | JOINS, trade(4, 3 * SECOND, 99, 2)
-    assert volumes(first, last, late, quote(20 * SECOND)) == {0: (17, 2, FINAL), 9: (5, 1, FINAL)}
-    found = volumes(first, last, late, priced, quote(20 * SECOND))
-    assert found == {0: (17, 2, FINAL), 3: (2, 1, CORRECTED), 9: (5, 1, FINAL)}
+    over = quote(10 * SECOND)
+    assert volumes(first, last, over, late, done) == [(0, 10, 1, FINAL), (0, 17, 2, CORRECTED), (9, 5, 1, FINAL)]
+    assert volumes(first, last, over, late, priced, done) == [
+        (0, 10, 1, FINAL),
+        (0, 17, 2, CORRECTED),
+        (3, 2, 1, CORRECTED),
+        (9, 5, 1, FINAL),
+    ]
 
 
 def test_a_print_counts_for_what_its_conditions_let_it() -> None:
@@ -165,10 +187,11 @@ def test_a_bar_pushed_out_of_the_ring_by_a_long_lateness_is_concluded_first() ->
 
 
 def test_a_bar_further_back_than_its_ring_is_long_is_concluded_like_others() -> None:
-    late = [trade(1, 10 * SECOND), trade(2, 79 * SECOND), trade(3, 300 * SECOND), trade(4, 500 * SECOND)]
-    subject = bars(lateness_ms=90_000)
-    assert [(when, state) for when, _, state, _ in concluded(subject, late)] == [(10, FINAL), (79, FINAL), (300, FINAL)]
-    assert [int(bar["ts_open"] - T0) // SECOND for bar in subject.open_bars() if bar["interval"] == 1] == [500]
+    for path in ((10, 79, 300, 500), (5, 10, 74, 300, 2000)):
+        subject = bars(lateness_ms=90_000)
+        told = concluded(subject, [trade(number, when * SECOND) for number, when in enumerate(path)])
+        assert sorted((when, state) for when, _, state, _ in told) == [(when, FINAL) for when in path[:-1]]
+        assert [int(bar["ts_open"] - T0) // SECOND for bar in subject.open_bars() if bar["interval"] == 1] == [path[-1]]
 
 
 @pytest.mark.parametrize("behind", [30, 70, 200, 5000])

@@ -93,12 +93,20 @@ def test_windows_end_at_the_rows_at_which_bars_end(seed: int | None) -> None:
     assert {when: told[when] for when in ended} == ended
 
 
-@pytest.mark.parametrize("code", [StatusCode.RESUMED, StatusCode.FEED_DOWN])
-def test_a_halt_ends_where_trading_is_resumed_and_where_it_may_have_been(code: StatusCode) -> None:
-    rows = [quote(BEGIN), status(BEGIN + TENTH, QUOTES, StatusCode.HALTED), status(BEGIN + TENTH, QUOTES, code)]
+ENDS = [StatusCode.RESUMED, StatusCode.FEED_DOWN, StatusCode.FEED_UP]
+"""What ends a halt; before a FEED_UP the line may have been lost without a word, with the process."""
+
+
+@pytest.mark.parametrize("code", ENDS)
+@pytest.mark.parametrize("teller", [QUOTES, OTHERS])
+def test_a_halt_ends_where_trading_is_resumed_and_where_it_may_have_been(code: StatusCode, teller: int) -> None:
+    halted = status(BEGIN + TENTH, teller, StatusCode.HALTED) | {"instrument": 0}
+    ended = status(BEGIN + TENTH, teller, code)
     after = [quote(BEGIN + k * SECOND) for k in range(1, 8)]
-    assert mids([*rows, status(BEGIN + TENTH, QUOTES, StatusCode.FEED_UP), *after]) == [1, 2, 3, 4]
-    assert mids([*rows[:2], *after]) == []
+    assert mids([quote(BEGIN), halted, ended, *after]) == [1, 2, 3, 4]
+    other = ended | {"source": QUOTES + OTHERS - teller}
+    assert mids([quote(BEGIN), halted, other, *after]) == ([1, 2, 3, 4] if code == ENDS[0] and teller == OTHERS else [])
+    assert mids([quote(BEGIN), halted, *after]) == []
 
 
 def anomalies(rows: list[Row]) -> list[Anomaly]:
@@ -124,10 +132,13 @@ def test_trades_are_held_against_no_quote_of_a_source_that_is_down(trade_speaks_
     assert anomalies(rows([status(BEGIN + 4 * TENTH, QUOTES, StatusCode.FEED_DOWN)])) == []
 
 
-@pytest.mark.parametrize("code", [StatusCode.RESUMED, StatusCode.FEED_DOWN])
-def test_after_a_halt_and_a_minute_trades_are_judged_again(code: StatusCode) -> None:
+@pytest.mark.parametrize("code", ENDS)
+@pytest.mark.parametrize("teller", [QUOTES, OTHERS])
+def test_after_a_halt_and_a_minute_trades_are_judged_again(code: StatusCode, teller: int) -> None:
     def rows(*ends: StatusCode) -> list[Row]:
-        said = [status(BEGIN, QUOTES, each) for each in (StatusCode.HALTED, *ends)]
+        halted = status(BEGIN, teller, StatusCode.HALTED) | {"instrument": 0}
+        said = [trade(1, BEGIN, 101, source=OTHERS), quote(BEGIN), halted]
+        said += [status(BEGIN, teller, each) for each in ends]
         later = [each for k in range(70, 78) for each in (quote(BEGIN + k * SECOND), trade(k, BEGIN + k * SECOND, 110))]
         return [quote(BEGIN), *said, *later, quote(BEGIN + 90 * SECOND)]
 
