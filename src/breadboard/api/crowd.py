@@ -89,12 +89,12 @@ class Crowd:
         while not (count := mirror.messages(form, table, head, self._out, self._news, few=few)):
             self._out = np.empty(2 * len(self._out), np.uint8)
         made = table[:count]
-        fanout.deliveries.add(self._news[: made[-1, NEWS_END]], messages=count)
-        sent, ends = made[:, SENT], made[:, END]
-        fanout.frames += int(np.count_nonzero(sent))
-        for place in np.flatnonzero((sent > 0) & (made[:, FRAME] + sent < ends)).tolist():
+        begins, ends, sent = made[:, FRAME], made[:, END], made[:, SENT]
+        for place in np.flatnonzero((sent > 0) & (begins + sent < ends)).tolist():  # before anything else can fail
             straight = clients[place][0].straight
             assert straight is not None
-            straight.finish(bytes(self._out.data[made[place, FRAME] + sent[place] : ends[place]]))
+            straight.finish(bytes(self._out.data[begins[place] + sent[place] : ends[place]]))
+        fanout.frames += int(np.count_nonzero(sent))
+        fanout.deliveries.add(self._news[: made[-1, NEWS_END]], messages=count)
         told: list[list[int]] = made[:, _TOLD].tolist()
         return told

@@ -48,7 +48,10 @@ at midnight UTC."""
 
 
 def asked(when: When | None) -> str | None:
-    """Return a time as a query parameter. Text goes as it is: the server refuses what is none, with a hint."""
+    """Return a time as a query parameter. Text goes as it is: the server refuses what is none, with a hint.
+
+    So does a plain number, which may have been meant as seconds; what is a time beyond doubt is said as one.
+    """
     if when is None or isinstance(when, str):
         return when
-    return str(int(Instant.of(when)))
+    return str(when) if type(when) is int else str(Instant.of(when))

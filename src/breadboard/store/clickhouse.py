@@ -206,9 +206,16 @@ class ClickHouseStore:
         return self._inserter.insert(table, piece.columns, native.encode(piece), token, count)
 
     def _insert_lost(self, table: str, piece: Block, token: str) -> None:
-        """Insert what is not there of a piece. Its token was known, with its rows or without; or it was refused."""
+        """Insert what is not there of a piece. Its token was known, with its rows or without; or it was refused.
+
+        One that was refused is not known: it stays the one under which the same piece may come again.
+        """
+        for name in (token, f"{token}:{time.time_ns()}"):
+            lost = self._missing(table, piece, piece=True)
+            if not lost.num_rows or self._insert(table, lost, name):
+                return
         lost = self._missing(table, piece, piece=True)
-        if not lost.num_rows or self._insert(table, lost, f"{token}:{time.time_ns()}"):
+        if not lost.num_rows:
             return
         newest = self.query("SELECT last_error_message AS m FROM system.errors ORDER BY last_error_time DESC LIMIT 1")
         why = f"; its newest error: {_plain(newest['m'][0].as_py())}" if newest.num_rows else ""

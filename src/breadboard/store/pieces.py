@@ -14,6 +14,9 @@ BLOCK_ROWS: Final = 500_000
 MAX_PARTITIONS: Final = 100
 """ClickHouse refuses an insert into more partitions than this (``max_partitions_per_insert_block``)."""
 _DAY_NS: Final = 86_400_000_000_000
+_HOUR_NS: Final = 3_600_000_000_000
+_LONG: Final = "interval IN ('1h', '1d')"
+"""By which bars of an hour and more are in one partition for good, number 0."""
 
 
 def pieces(table: Table, rows: Block) -> list[Block]:
@@ -40,13 +43,18 @@ def partitions(table: Table, rows: Block) -> NDArray[np.int64]:
         return days
     months = days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     numbers: NDArray[np.int64] = (1970 + months // 12) * 100 + months % 12 + 1
+    if _LONG in table.partition:
+        until = rows.columns["ts_close"]
+        assert isinstance(until, Fixed)
+        numbers[until.values - stamps >= _HOUR_NS] = 0
     return numbers
 
 
 def parts(table: Table, piece: Block) -> int:
     """Return how many parts a piece becomes: one in each partition into which it falls."""
     stamps = _stamps(table, piece)
-    if stamps is None or int(stamps.min()) // _DAY_NS == int(stamps.max()) // _DAY_NS:
+    same = stamps is None or int(stamps.min()) // _DAY_NS == int(stamps.max()) // _DAY_NS
+    if same and _LONG not in table.partition:
         return 1
     return len(np.unique(partitions(table, piece)))
 

@@ -1,5 +1,6 @@
 """TLS of our own: who is believed, what a browser is given over it, and what is no certificate."""
 
+import contextlib
 import re
 import ssl
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+from breadboard.api.crowd import FEW
 from breadboard.app import access, client, up
 from breadboard.app.access import certificate, here, refuse_open, unencrypted
 from breadboard.app.places import Places
@@ -21,6 +23,7 @@ from breadboard.config_file import load
 from breadboard.errors import NotRunning, UsageError
 from certificates import Pair, locked, signed
 from unit.api.keyed import Served, served
+from unit.api.market import Market, services
 
 HOST = "desk.example.com"
 
@@ -68,6 +71,27 @@ def test_a_session_over_tls_is_a_secure_one_and_opens_sockets_for_pages_of_tls(d
     plain = Origin(ours.replace("https", "http"))
     with pytest.raises(InvalidStatus), connect(address, ssl=believes, origin=plain, additional_headers=shows):
         pass
+
+
+def test_screens_over_tls_are_told_through_it_and_past_it_never(tmp_path: Path, pair: Pair) -> None:
+    cert, key = pair.tls
+    api = ApiConfig(host="0.0.0.0", hosts=(HOST,), tls_cert=cert, tls_key=key, requests_per_minute=60_000, burst=1_000)
+    market, believes = Market(), believing(pair)
+    believes.check_hostname = False
+    market.apply(market.quote("1", "2"))
+    with served(tmp_path, api, services(market)) as desk, contextlib.ExitStack() as stack:
+        shows = {"Authorization": f"Bearer {desk.key('eve')}"}
+        address = f"{desk.address.replace('https', 'wss')}/ws/realtime"
+        opened = [stack.enter_context(connect(address, ssl=believes, additional_headers=shows)) for _ in range(FEW + 2)]
+        for socket in opened:
+            socket.send('{"op":"sub","symbols":["BTCUSDT"],"channels":["quote"],"hz":30}')
+            while '"type":"snapshot"' not in str(socket.recv(5)):
+                pass
+        for price in ("5", "6", "7"):
+            market.apply(market.quote(price, "8"))
+            for socket in opened:
+                while f'"bid":"{price}.00"' not in (told := str(socket.recv(5))):
+                    assert '"type":"quote"' in told
 
 
 def test_plain_http_is_not_spoken_beside_it(desk: Served) -> None:

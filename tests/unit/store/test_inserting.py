@@ -4,13 +4,14 @@ import contextlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import outputs_made as made
 from breadboard.errors import StoreError
-from breadboard.store import audit, columns, holding, pieces, rows, upkeep, windows
+from breadboard.store import audit, columns, holding, pieces, rows, schema, upkeep, windows
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.native import Block, Column
 from breadboard.store.writer import StoreWriter
@@ -105,6 +106,42 @@ def test_what_the_engine_refuses_in_silence_is_an_error_and_is_taken_under_the_s
     for _ in range(2):
         store.write("trades", block, "token")
         assert parts(store) == (1, 5)
+
+
+def test_what_was_refused_once_and_taken_at_once_is_taken_once(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken, block = store._inserter.insert, trades(5)
+    refusals = [False]
+
+    def refused_once(*given: Any) -> bool:  # noqa: ANN401 - whatever it takes
+        return refusals.pop() if refusals else taken(*given)
+
+    monkeypatch.setattr(store._inserter, "insert", refused_once)
+    for _ in range(3):
+        store.write("trades", block, "token")
+        assert parts(store) == (1, 5)
+
+
+@pytest.mark.parametrize(
+    ("intervals", "days", "several"),
+    [((60, 86_400), 1, 2), ((86_400,), 400, 1), ((60,), 1, 1), ((1, 3_600), 40, 3)],
+)
+def test_bars_become_as_many_parts_as_are_counted(
+    store: ClickHouseStore, intervals: tuple[int, ...], days: int, several: int
+) -> None:
+    found = made.final_bars(0, 150)[:1].repeat(len(intervals) * days)
+    found["interval"] = np.tile(intervals, days)
+    found["ts_open"] = (19_700 + np.repeat(np.arange(days), len(intervals))) * 86_400_000_000_000
+    found["ts_close"] = found["ts_open"] + found["interval"].astype(np.int64) * 1_000_000_000
+    labels = rows.Labels()
+    labels.refresh(list(made.instruments()))
+    block = windows.bars(found, labels, np.zeros(len(found), np.uint8))
+    assert pieces.parts(schema.TABLES["bar_versions"], block) == several
+    store.command("SYSTEM STOP MERGES bar_versions")
+    store.write("bar_versions", block, "bars")
+    query = "SELECT count() AS n FROM system.parts WHERE active AND table = 'bar_versions' AND database = 'default'"
+    assert store._writer.command(query) == several
 
 
 def test_of_an_insert_that_is_cut_the_pieces_that_were_refused_in_silence_are_inserted_the_next_time(

@@ -38,10 +38,10 @@ export function merged(live: readonly Alert[], stored: readonly Alert[]): Told[]
   return [...found.values()].sort((a, b) => b.ms - a.ms);
 }
 
-/** How many are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there were more. */
-export function ofDay(all: readonly Told[], stored: readonly Alert[], now: number): { count: number; whole: boolean } {
+/** How many are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there may be more. */
+export function ofDay(all: readonly Told[], stored: readonly Alert[] | null, now: number): { count: number; whole: boolean } {
   const date = day(now);
-  const whole = stored.length < ASKED || stored.some((alert) => day(time(alert.ts_recv)) !== date);
+  const whole = stored !== null && (stored.length < ASKED || stored.some((alert) => day(time(alert.ts_recv)) !== date));
   return { count: all.filter((alert) => day(alert.ms) === date).length, whole };
 }
 

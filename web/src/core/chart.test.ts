@@ -84,6 +84,7 @@ describe("alerts", () => {
     expect(counted(many)).toEqual({ count: ASKED + 1, whole: false });
     expect(counted(many.slice(1))).toEqual({ count: ASKED, whole: true });
     expect(counted([...many.slice(1), row(ASKED, noon - day)])).toEqual({ count: ASKED, whole: true });
+    expect(ofDay(merged([row(-1, noon)], []), null, noon)).toEqual({ count: 1, whole: false });
   });
 });
 

@@ -28,7 +28,7 @@ export default function Alerts(): JSX.Element {
 
   const all = createMemo(() => merged(terminal.alerts(), stored() ?? []));
   const shown = createMemo(() => all().filter((alert) => !done().has(alert.key) && (!only() || alert.id === terminal.selected())));
-  const today = createMemo(() => ofDay(all(), stored() ?? [], terminal.now()));
+  const today = createMemo(() => ofDay(all(), stored(), terminal.now()));
   const late = createMemo(() => { const lags = all().map((alert) => alert.lagMs).filter(Number.isFinite).slice(0, 100).sort((a, b) => a - b); return lags[Math.ceil(lags.length * 0.95) - 1] ?? NaN; });
   createEffect(on(only, () => setChosen(0)));
 
