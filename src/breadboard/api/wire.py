@@ -111,7 +111,7 @@ def stock(instrument: Instrument, record: Any, feed: dict[str, Any], now: int) -
         moved = _change(record.price, record.open)
         day = {
             "date": datetime.fromtimestamp(record.day * 86_400, UTC).date().isoformat(),
-            **{name: price_text(getattr(record, name), hint) for name in ("open", "high", "low")},
+            **{name: _price(getattr(record, name), hint) for name in ("open", "high", "low")},
             **{name: flat[name] for name in ("volume", "trades")},
             "change": _price(moved, hint),
             "change_percent": _percent(moved, record.open),
