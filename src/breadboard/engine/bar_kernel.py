@@ -5,25 +5,26 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.bar_endings import close_bars, conclude, turn_to
 from breadboard.engine.bar_slots import (
     DAY,
+    IMPLAUSIBLE,
+    KEPT_SO_FAR,
     NOTHING,
+    OPEN,
     PLACES,
     RINGS,
     SECONDS,
+    TOO_LATE,
+    TOP_SOURCE,
+    UNTIMED,
     add,
     amount_of,
-    begin,
-    begin_of,
-    copy_out,
     denied_to,
-    is_none,
-    join_before,
-    number_of,
 )
 from breadboard.engine.kept_trades import NEVER_KEPT, keep
 from breadboard.engine.sessions import day_number
-from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BarState, EventKind, Flag, Uncounted
 
@@ -42,12 +43,6 @@ CLOCKS: Final = np.dtype(
     ]
 )
 """What is known of one source's time; ABSENT where nothing is."""
-OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
-"""Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
-beyond belief; trades without an event time; the highest source number seen; trades ever kept; trades taken back that
-were not found."""
-METERS: Final = 7
-NONE_OPEN: Final = INT64_MAX
 SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
 
@@ -74,130 +69,6 @@ _CORRECTED: Final = int(BarState.CORRECTED)
 
 
 @kernel
-def _oldest(slots: NDArray[np.void], interval: int, start: int, newest: int) -> int:
-    """Return the lowest provisional bar number of one ring from ``start`` on, or NONE_OPEN."""
-    ring = RINGS[interval]
-    if newest - start >= ring:  # a bar that nothing pushed out may be further back than the ring is long
-        return _least(slots, interval, start)
-    for number in range(start, newest + 1):
-        slot = slots[PLACES[interval] + number % ring]
-        if slot.state == _PROVISIONAL and slot.number == number:
-            return number
-    return NONE_OPEN
-
-
-@kernel
-def _least(slots: NDArray[np.void], interval: int, start: int) -> int:
-    """Return the same, of all places of the ring."""
-    least = NONE_OPEN
-    for place in range(PLACES[interval], PLACES[interval] + RINGS[interval]):
-        if slots[place].state == _PROVISIONAL and start <= slots[place].number < least:
-            least = slots[place].number
-    return least
-
-
-@kernel
-def _conclude(
-    slot: Record,
-    slots: NDArray[np.void],
-    owner: Record,
-    which: int,
-    interval: int,
-    state: int,
-    offset: int,
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Write a bar that is over; of what came to none, the bar that its volume joins. Return the next place."""
-    if not is_none(slot) or not owner.joins or slot.trades == 0 or interval == DAY:
-        return copy_out(slot, owner, which, interval, state, offset, days, out, at)
-    place = join_before(slots, interval, slot)
-    if place < 0 or slots[place].state == _PROVISIONAL:
-        return at
-    slots[place].state = _CORRECTED
-    return copy_out(slots[place], owner, which, interval, _CORRECTED, offset, days, out, at)
-
-
-@kernel
-def _close_joined(
-    done: int,
-    slots: NDArray[np.void],
-    owner: Record,
-    which: int,
-    interval: int,
-    offset: int,
-    meter: NDArray[np.int64],
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Make the bars up to ``done`` final where volume without a price joins the bar before; return the next place.
-
-    What a bar holds is known when a later one has a price, or is as far ahead as the ring is long.
-    """
-    known = number = _least(slots, interval, owner.oldest[interval])
-    while number <= done:
-        slot = slots[PLACES[interval] + number % RINGS[interval]]
-        if is_none(slot):
-            slot.state = _FINAL
-            meter[OPEN] -= 1
-            at = _conclude(slot, slots, owner, which, interval, _FINAL, offset, days, out, at)
-        else:
-            known = number
-        number = _least(slots, interval, number + 1)
-    number = _least(slots, interval, owner.oldest[interval])
-    while number <= done and (number < known or done - number >= RINGS[interval]):
-        slot = slots[PLACES[interval] + number % RINGS[interval]]
-        slot.state = _FINAL
-        meter[OPEN] -= 1
-        at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
-        number = _least(slots, interval, number + 1)
-    owner.oldest[interval] = number
-    return at
-
-
-@kernel
-def _close(
-    source: int,
-    second: int,
-    offset: int,
-    slots: NDArray[np.void],
-    owners: NDArray[np.void],
-    count: int,
-    meter: NDArray[np.int64],
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Make final every provisional bar of a source that ends at or before ``second``; return the next place."""
-    for which in range(count):
-        owner = owners[which]
-        if owner.source != source:
-            continue
-        for interval in range(len(SECONDS)):
-            done = number_of(interval, second * _SECOND, owner.zone, days) - 1
-            oldest = owner.oldest[interval]
-            if oldest > done:
-                continue
-            if owner.joins and interval != DAY:
-                at = _close_joined(done, slots[which], owner, which, interval, offset, meter, days, out, at)
-                continue
-            number = oldest
-            while number <= done:
-                slot = slots[which, PLACES[interval] + number % RINGS[interval]]
-                if slot.state == _PROVISIONAL and slot.number == number:
-                    slot.state = _FINAL
-                    meter[OPEN] -= 1
-                    at = copy_out(slot, owner, which, interval, _FINAL, offset, days, out, at)
-                number += 1
-                if number == oldest + RINGS[interval]:  # from here on places come again, with bars of later times
-                    number = oldest = _least(slots[which], interval, number)
-            owner.oldest[interval] = _oldest(slots[which], interval, done + 1, owner.newest[interval])
-    return at
-
-
-@kernel
 def _advance(
     source: int,
     watermark: int,
@@ -217,7 +88,7 @@ def _advance(
     if second <= clock.second:
         return at
     clock.second = second
-    return _close(source, second, offset, slots, owners, count, meter, days, out, at)
+    return close_bars(source, second, offset, slots, owners, count, meter, days, out, at)
 
 
 @kernel
@@ -236,40 +107,7 @@ def finish(
     newest = clocks[source].newest
     if newest == ABSENT:
         return 0
-    return _close(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, days, out, 0)
-
-
-@kernel
-def _turn_to(
-    which: int,
-    interval: int,
-    number: int,
-    second: int,
-    offset: int,
-    slots: NDArray[np.void],
-    owner: Record,
-    meter: NDArray[np.int64],
-    days: NDArray[np.int64],
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Make the place of bar ``number`` that bar, and conclude the one that was there; return the next in ``out``."""
-    slot = slots[which, PLACES[interval] + number % RINGS[interval]]
-    if slot.state == _PROVISIONAL:
-        slot.state = _FINAL
-        meter[OPEN] -= 1
-        at = _conclude(slot, slots[which], owner, which, interval, _FINAL, offset, days, out, at)
-        if owner.oldest[interval] == slot.number:
-            owner.oldest[interval] = _oldest(slots[which], interval, slot.number + 1, owner.newest[interval])
-    begin(slot, number)
-    owner.newest[interval] = max(owner.newest[interval], number)
-    if begin_of(interval, number + 1, owner.zone, days) // _SECOND <= second:
-        slot.state = _CORRECTED
-    else:
-        slot.state = _PROVISIONAL
-        meter[OPEN] += 1
-        owner.oldest[interval] = min(owner.oldest[interval], number)
-    return at
+    return close_bars(source, newest // _SECOND + 2 * 86_400, offset, slots, owners, count, meter, days, out, 0)
 
 
 @kernel
@@ -319,11 +157,11 @@ def _trade(
             if slot.state != 0 and slot.number > number:
                 meter[TOO_LATE] += 1
                 continue
-            at = _turn_to(which, interval, number, second, offset, slots, owner, meter, days, out, at)
+            at = turn_to(which, interval, number, second, offset, slots, owner, meter, days, out, at)
         add(slot, price, amount, when, trade_id, denied)
         if slot.state != _PROVISIONAL:
             slot.state = _CORRECTED
-            at = _conclude(slot, slots[which], owner, which, interval, _CORRECTED, offset, days, out, at)
+            at = conclude(slot, slots[which], owner, which, interval, _CORRECTED, offset, days, out, at)
     return at
 
 

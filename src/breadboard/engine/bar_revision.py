@@ -8,12 +8,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.bar_kernel import TOO_LATE, UNMATCHED
 from breadboard.engine.bar_slots import (
     NOTHING,
     PLACES,
     RINGS,
     SECONDS,
+    TOO_LATE,
+    UNMATCHED,
     add,
     amount_of,
     begin,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from breadboard.engine.latest_kernel import add_split
 from breadboard.engine.sessions import day_begin, day_number
 from breadboard.model.bars import DAY_S, INTERVALS
-from breadboard.model.decimals import ABSENT
+from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import UNCOUNTED_OF_DAY, Uncounted
 from breadboard.model.sizes import split_size
@@ -18,6 +18,13 @@ RINGS: Final = (64, 32, 64, 32, 32, 8)
 """Recent bars kept, by interval in the order of INTERVALS; an older one cannot be corrected any more."""
 PLACES: Final = tuple(sum(RINGS[:ring]) for ring in range(len(RINGS)))
 SLOTS: Final = sum(RINGS)
+
+OPEN, TOO_LATE, IMPLAUSIBLE, UNTIMED, TOP_SOURCE, KEPT_SO_FAR, UNMATCHED = range(7)
+"""Slots of ``meter``: provisional bars; trades put in or taken back that bars no longer remember (per interval); times
+beyond belief; trades without an event time; the highest source number seen; trades ever kept; trades taken back that
+were not found."""
+METERS: Final = 7
+NONE_OPEN: Final = INT64_MAX
 
 SLOT: Final = np.dtype(
     [

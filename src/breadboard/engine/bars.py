@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import bar_kernel as core
-from breadboard.engine.bar_kernel import CLOCKS, KEPT_SO_FAR, NONE_OPEN
+from breadboard.engine import bar_slots as layout
+from breadboard.engine.bar_kernel import CLOCKS
 from breadboard.engine.bar_open import collect
 from breadboard.engine.bar_revision import take_back
-from breadboard.engine.bar_slots import OWNER, SECONDS, SLOT, SLOTS
+from breadboard.engine.bar_slots import KEPT_SO_FAR, NONE_OPEN, OWNER, SECONDS, SLOT, SLOTS
 from breadboard.engine.cover import Cover
 from breadboard.engine.hiding import EVERY_SOURCE, OF_BOOKS
 from breadboard.engine.kept_trades import NEVER_KEPT, NONE_KEPT, KeptTrades
@@ -73,7 +74,7 @@ class Bars:
         self._clocks = _fresh_clocks()
         self._slots = np.zeros((0, SLOTS), SLOT)
         self._owners = np.zeros(0, OWNER)
-        self._meter = np.zeros(core.METERS, np.int64)
+        self._meter = np.zeros(layout.METERS, np.int64)
         self._cover = Cover()
         self._holes: list[np.void] = []
         self._out = np.zeros(0, BAR)
@@ -100,7 +101,7 @@ class Bars:
 
     def open_bars(self) -> NDArray[np.void]:
         """Return the provisional bars as they stand (``BAR`` rows), by instrument, interval and time."""
-        out = np.zeros(int(self._meter[core.OPEN]), BAR)
+        out = np.zeros(int(self._meter[layout.OPEN]), BAR)
         count, sorted_already = collect(self._slots, self._owners, self._known, self._offset, self._days, out)
         out = out[:count]
         self._complete(out)
@@ -112,8 +113,8 @@ class Bars:
         Trades put in or taken back too late (per interval), events with a time beyond belief, trades with none, and
         trades taken back that were not found.
         """
-        names = {"too_late": core.TOO_LATE, "implausible": core.IMPLAUSIBLE, "untimed": core.UNTIMED}
-        names |= {"unmatched": core.UNMATCHED}
+        names = {"too_late": layout.TOO_LATE, "implausible": layout.IMPLAUSIBLE, "untimed": layout.UNTIMED}
+        names |= {"unmatched": layout.UNMATCHED}
         return {name: int(self._meter[slot]) for name, slot in names.items()}
 
     def watermark(self, source: int) -> int | None:
@@ -181,7 +182,7 @@ class Bars:
         if self._keeps:
             self._kept.make_room(int(self._meter[KEPT_SO_FAR]), stop - row)
         while row < stop:
-            room = 2 * (int(self._meter[core.OPEN]) + core.SPARE)
+            room = 2 * (int(self._meter[layout.OPEN]) + core.SPARE)
             if len(self._out) < room:
                 self._out = np.zeros(2 * room, BAR)
             row, count = core.run(
@@ -219,7 +220,7 @@ class Bars:
         """Close the bars of a history that has come to its end: nobody will send the clock that would."""
         if tape.kind[row] != _STATUS or tape.code[row] != _DOWN or not tape.flags[row] & Flag.HISTORY:
             return
-        out = np.zeros(int(self._meter[core.OPEN]) + core.SPARE, BAR)
+        out = np.zeros(int(self._meter[layout.OPEN]) + core.SPARE, BAR)
         state = (self._clocks, self._slots, self._owners, self._known, self._meter, self._days)
         count = core.finish(int(tape.source[row]), int(tape.offset[row]), *state, out)
         if count:
