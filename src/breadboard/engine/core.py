@@ -19,14 +19,15 @@ from breadboard.engine.continuity import Continuity
 from breadboard.engine.depth_snapshots import DepthSnapshots
 from breadboard.engine.digest import Digest
 from breadboard.engine.features import Features
-from breadboard.engine.found import as_gap
+from breadboard.engine.gap_list import gap_list
 from breadboard.engine.groups import groups_of
 from breadboard.engine.latest import Latest
 from breadboard.engine.orders import Orders
 from breadboard.engine.parted_books import PartedBooks
 from breadboard.engine.parted_depth import PartedDepth
 from breadboard.engine.parted_features import PartedFeatures
-from breadboard.engine.partitions import Partitions, in_order, key_group
+from breadboard.engine.partitions import Partitions, in_order
+from breadboard.engine.promises import Promises
 from breadboard.engine.router import Routed, Router
 from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.sessions import Sessions
@@ -35,15 +36,16 @@ from breadboard.engine.summary import Tally, summary
 from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
 from breadboard.model.frames import Frames
-from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.instruments import NO_INSTRUMENT, Instrument, Instruments
-from breadboard.model.kinds import EventKind, GapReason, SequenceRule
+from breadboard.model.gaps import Epoch
+from breadboard.model.instruments import Instrument, Instruments
+from breadboard.model.kinds import EventKind, GapReason
 from breadboard.model.outputs import Outputs
 from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
 from breadboard.ports import Feed
 
-Gaps = list[tuple[int, int, Gap]]
+_ASKED_FOR = frozenset({"features", "anomalies", "depth"})
+"""Stages that a configuration may or may not have."""
 
 
 class _Kept(Protocol):
@@ -68,15 +70,16 @@ class Engine:
         self._config = config
         self._given = rules
         self._router = Router(feeds, self.instruments, config.instruments)
+        self._promises = Promises(self._router.feed, self._router.venues, self.instruments)
         self._begin()
 
     def _begin(self) -> None:
         """Have every stage anew, without memory."""
-        config = self._config
-        self.continuity = Continuity(self._contiguous, self._growing)
+        config, promises = self._config, self._promises
+        self.continuity = Continuity(promises.contiguous, promises.growing)
         self.orders = Orders()
         self.consolidated = Consolidated(
-            groups_of(config.groups), self.instruments, self._silence_s, moving=config.arbitrage is not None
+            groups_of(config.groups), self.instruments, promises.silence_s, moving=config.arbitrage is not None
         )
         self._partitions = Partitions(config.partitions, self.instruments)
         self.features = self._features_of(config) if config.features else None
@@ -89,12 +92,12 @@ class Engine:
             None if config.arbitrage is None else Arbitrage(config.arbitrage, self.books, self.consolidated)
         )
         """None where the configuration does not ask for it: then legs and books tell nothing row by row for it."""
-        self.sessions = Sessions(self._calendar)
-        self.bars = Bars(config.lateness_ms, config.idle_s, self._withdraws, self.sessions)
+        self.sessions = Sessions(promises.calendar)
+        self.bars = Bars(config.lateness_ms, config.idle_s, promises.withdraws, self.sessions)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest(self.sessions)
-        self.rules = Rules(self.instruments, self._venue_calendar, self._router.venues, self._given)
+        self.rules = Rules(self.instruments, promises.venue_calendar, self._router.venues, self._given)
         self._digest = Digest()
         self._tally = Tally()
 
@@ -169,7 +172,7 @@ class Engine:
             self.sessions.mark(routed.bars)
             bars = whole.joined([bars, routed.bars])
             bars = whole.picked(bars, np.argsort(bars["offset"], kind="stable"))
-        gaps = self._gaps(routed, (holes, breaks))
+        gaps = gap_list(tape, (holes, breaks), routed.quarantined, self.instruments)
         self._digest.update(tape, bars, gaps, streams)
         self._tally.take(tape, gaps, len(bars), streams)
         first, self.position = int(frames.offset[0]), int(frames.offset[-1]) + 1
@@ -223,11 +226,7 @@ class Engine:
         if "rules" in parts:  # checkpoints from before there were rules had none
             self.rules.restore(parts["rules"])
         for name, stage in self._stages().items():
-            if name in parts or name not in {
-                "features",
-                "anomalies",
-                "depth",
-            }:  # what is asked for since then begins here
+            if name in parts or name not in _ASKED_FOR:  # what is asked for since then begins here
                 stage.restore(parts[name])
         if self.arbitrage is not None:
             self.arbitrage.follow()
@@ -262,14 +261,6 @@ class Engine:
         self.anomalies.expect(self.books.tops, holes)
         return self.anomalies.on_tape(tape)
 
-    def _anomalies_of(self, config: EngineConfig) -> Anomalies:
-        def silence_s(source: int) -> float | None:
-            venue = self.venues.get(source)
-            return None if venue is None else self._silence_s(venue)
-
-        kinds, limits = config.anomalies, config.anomaly
-        return Anomalies(kinds, limits, config.lateness_ms, config.idle_s, self._calendar, silence_s)
-
     def _alerts(
         self,
         routed: Routed,
@@ -290,17 +281,21 @@ class Engine:
         concluded = NO_BARS if bars is None else bars
         return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules)
 
+    def _anomalies_of(self, config: EngineConfig) -> Anomalies:
+        calendar, silence_s = self._promises.calendar, self._promises.source_silence_s
+        return Anomalies(config.anomalies, config.anomaly, config.lateness_ms, config.idle_s, calendar, silence_s)
+
     def _books_of(self, config: EngineConfig) -> Books | PartedBooks:
         watched = (
             _every if config.features or config.anomalies else self.consolidated.watches if config.groups else None
         )
         copied = None if config.arbitrage is None else self.consolidated.watches
-        deep = bool(config.features)
+        rule, deep, group = self._promises.sequence_rule, bool(config.features), self._promises.group
         depth: Any = self.depth  # in partitions, or not, as the books are
         if config.partitions == 1:
-            return Books(self._rule, watched, depth, deep=deep, copied=copied, group=self._group)
+            return Books(rule, watched, depth, deep=deep, copied=copied, group=group)
         shown = None if depth is None else depth.parts
-        return PartedBooks(self._partitions, self._rule, watched, shown, deep=deep, copied=copied, group=self._group)
+        return PartedBooks(self._partitions, rule, watched, shown, deep=deep, copied=copied, group=group)
 
     def _depth_of(self, config: EngineConfig) -> DepthSnapshots | PartedDepth:
         def make() -> DepthSnapshots:
@@ -314,73 +309,6 @@ class Engine:
 
         return make() if config.partitions == 1 else PartedFeatures(self._partitions, make)
 
-    def _group(self, instrument: int) -> int:
-        return key_group(self.instruments[instrument])
-
-    def _gaps(self, routed: Routed, found: Iterable[NDArray[np.void] | None]) -> Gaps:
-        """Return all gaps of a run, by the place they were found at: the journal's, the stages', the quarantine's."""
-        tape = routed.tape
-        placed: list[tuple[int, int, int, int, Gap]] = []
-        told = _gap_rows(tape)
-        for place, (offset, gap) in enumerate(tape.gaps):
-            index, instrument = told[place]
-            placed.append((offset, index, 0, instrument, gap))
-        for rank, rows in enumerate(found, 1):
-            for row in [] if rows is None else rows:
-                where = (int(row["offset"]), int(row["index"]), rank, int(row["instrument"]))
-                placed.append((*where, as_gap(row, self.instruments)))
-        for offset, source, ts_recv, reason in routed.quarantined:
-            gap = Gap(source, GapReason.QUARANTINE, ts_recv, ts_recv, detail=reason)
-            placed.append((offset, 0, 9, NO_INSTRUMENT, gap))
-        placed.sort(key=lambda place: place[:3])
-        return [(offset, instrument, gap) for offset, _, _, instrument, gap in placed]
-
-    def _rule(self, instrument: int) -> SequenceRule:
-        return self.instruments[instrument].sequence_rule
-
-    def _silence_s(self, venue: str) -> float | None:
-        feed = self._router.feed(venue)
-        return None if feed is None else feed.capabilities.heartbeat_s
-
-    def _venue_calendar(self, venue: str) -> str:
-        feed = self._router.feed(venue)
-        return "" if feed is None else feed.capabilities.calendar
-
-    def _contiguous(self, instrument: int) -> bool:
-        feed = self._router.feed(self.instruments[instrument].venue)
-        return feed is not None and feed.capabilities.trade_ids_contiguous
-
-    def _withdraws(self, instrument: int) -> bool:
-        feed = self._router.feed(self.instruments[instrument].venue)
-        return feed is not None and feed.capabilities.withdraws_trades
-
-    def _calendar(self, instrument: int) -> str:
-        feed, symbol = self._router.feed(self.instruments[instrument].venue), self.instruments[instrument].symbol
-        return "" if feed is None else feed.capabilities.calendar_of(symbol)
-
-    def _growing(self, instrument: int) -> bool:
-        feed = self._router.feed(self.instruments[instrument].venue)
-        return feed is not None and feed.capabilities.trade_ids_growing
-
 
 def _every(_: int) -> bool:
     return True
-
-
-def _gap_rows(tape: Tape) -> list[tuple[int, int]]:
-    """Return ``(index, instrument)`` of the row that stands for each of the tape's gaps.
-
-    GAP rows that a decoder made for a frame it could not read have no gap of their own here: the quarantine tells.
-    """
-    if not tape.gaps:
-        return []
-    rows = np.flatnonzero(tape.kind == EventKind.GAP)
-    by_offset: dict[int, list[int]] = {}
-    for row in rows.tolist():
-        by_offset.setdefault(int(tape.offset[row]), []).append(row)
-    found = []
-    for offset, gap in tape.gaps:
-        row = next(row for row in by_offset[offset] if tape.code[row] == gap.reason)
-        by_offset[offset].remove(row)
-        found.append((int(tape.index[row]), int(tape.instrument[row])))
-    return found
