@@ -10,11 +10,12 @@ from breadboard.errors import JournalError
 from breadboard.journal.files import SystemFiles
 from breadboard.journal.format import RECORD_PAYLOAD_BYTES
 from breadboard.journal.head import OFFSET_MAX, Head, Lock
+from breadboard.journal.items import Item
 from breadboard.journal.recovery import item_of, lost
 from breadboard.journal.retention import floors
 from breadboard.journal.scan import BEGIN, COUNT, FIRST, LENGTH, NEXT
 from breadboard.journal.segments import Content, listing, load, sync_word, torn_bytes
-from breadboard.journal.tail import Item, Tail
+from breadboard.journal.tail import Tail
 from breadboard.journal.writer import SEGMENT_BYTES
 
 

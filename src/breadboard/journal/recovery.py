@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.journal.format import ALL_SOURCES, NO_CHAIN, encode_gap, gap_record, parse_epoch
+from breadboard.journal.format import NO_CHAIN, parse_epoch
 from breadboard.journal.head import BELIEVABLE, Head
+from breadboard.journal.items import Item, gap_item
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Content, Segment, listing, load, sync_word, torn_bytes
-from breadboard.journal.tail import Item
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind
 
@@ -84,9 +84,7 @@ def _again(tail: Content, rows: NDArray[np.int64], base: int, ts_last: int, now:
 
 def lost(sync: int, span: tuple[int, int], ts: tuple[int, int], now: int) -> Item:
     """Return a GAP record in the place of offsets that cannot be read any more."""
-    payload = encode_gap(ALL_SOURCES, GapReason.DAMAGE, ts, f"{span[1] - span[0]} frames at offset {span[0]}")
-    prefix, body, crc = gap_record(sync, span, payload, (max(ts), 0, now))
-    return Item((prefix, body), len(prefix) + len(body), span[1], max(ts), crc)
+    return gap_item(sync, span, GapReason.DAMAGE, ts, f"{span[1] - span[0]} frames at offset {span[0]}", now)
 
 
 def _head(directory: Path) -> int:

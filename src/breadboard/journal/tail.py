@@ -6,30 +6,17 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
 from struct import pack
-from typing import Final, NamedTuple
+from typing import Final
 
 from breadboard.clock import Clock
 from breadboard.journal.files import Files, write_all, write_whole
 from breadboard.journal.format import CHAIN_BYTES, NO_CHAIN, SegmentHeader, pack_segment_header
+from breadboard.journal.items import Item
 from breadboard.journal.segments import segment_path
 from breadboard.model.gaps import Epoch
 
 _WRITE_BYTES: Final = 1 << 20
 """How much is joined for one write: joining holds the interpreter lock."""
-
-
-class Item(NamedTuple):
-    """One encoded record on its way to the disk."""
-
-    parts: tuple[bytes, ...]
-    size: int
-    next: int
-    """The offset after it."""
-    ts_last: int
-    """``ts_recv`` of its last frame."""
-    crc: int
-    epochs: tuple[Epoch, ...] = ()
-    """Open Epochs it holds."""
 
 
 @dataclass

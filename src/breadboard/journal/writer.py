@@ -1,7 +1,6 @@
 """The one writer of a journal: append copies and returns, a commit thread makes durable and then visible."""
 
 import logging
-import struct
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,13 +10,13 @@ from typing import Final
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import JournalError
 from breadboard.journal.files import Files, SystemFiles
-from breadboard.journal.format import ALL_SOURCES, encode_gap, encode_record, gap_record, parse_epoch, runs
 from breadboard.journal.head import Head, Lock
+from breadboard.journal.items import Item, frame_items, gap_item, opened
 from breadboard.journal.preparing import Preparer
 from breadboard.journal.recovery import Recovered, recover
 from breadboard.journal.sealer import Sealer
 from breadboard.journal.segments import Segment, segment_path
-from breadboard.journal.tail import Item, Tail
+from breadboard.journal.tail import Tail
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind
 
@@ -158,12 +157,12 @@ class Writer:
         """
         if len(frames) != len(ts_recv):
             raise JournalError(f"{len(frames)} frames came with {len(ts_recv)} receive stamps")
-        opened = _opened(frames) if kind == RecordKind.EPOCH else ()
+        epochs = opened(frames) if kind == RecordKind.EPOCH else ()
         with self._mutex:
             self._admit(ts_recv)
-            items, after = self._encode(kind, source, epoch, frames, ts_recv, ts_mono, opened)
-            self._take(items, after)
-            return after
+            stamps, of = (ts_mono, self._clock.wall()), (kind, source, epoch)
+            self._take(frame_items(self._sync, self._next, of, frames, ts_recv, stamps, epochs))
+            return self._next
 
     def sync(self, offset: int, timeout_s: float | None = None) -> None:
         """Wait until ``durable`` reaches ``offset``. Raises JournalError when the disk refuses or time is up."""
@@ -213,40 +212,12 @@ class Writer:
                 self._refused = first, int(ts_recv[-1])
             raise self._refusal(self._failure)
 
-    def _encode(
-        self,
-        kind: int,
-        source: int,
-        epoch: int,
-        frames: Sequence[bytes],
-        ts_recv: Sequence[int],
-        ts_mono: int,
-        opened: tuple[Epoch, ...],
-    ) -> tuple[list[Item], int]:
-        stamp = self._clock.wall()
-        items: list[Item] = []
-        after = self._next
-        try:
-            for begin, end, table in runs(frames, ts_recv):
-                part = frames if end - begin == len(frames) else frames[begin:end]
-                first, last = int(ts_recv[begin]), int(ts_recv[end - 1])
-                mono = ts_mono and ts_mono + max(0, first - int(ts_recv[0]))
-                prefix, body, crc = encode_record(
-                    self._sync, kind, source, epoch, after, part, table, (first, mono, stamp)
-                )
-                after += end - begin
-                items.append(Item((prefix, body), len(prefix) + len(body), after, last, crc, opened))
-                opened = ()
-        except (struct.error, OverflowError) as error:
-            raise JournalError(f"source {source}, epoch {epoch} or a stamp does not fit a record: {error}") from error
-        return items, after
-
-    def _take(self, items: list[Item], after: int) -> None:
+    def _take(self, items: list[Item]) -> None:
         """Queue records for the commit thread. Holds the mutex."""
         idle = not self._pending
         self._pending += items
-        self._next = after
         for item in items:
+            self._next = item.next
             self._pending_bytes += item.size
             self._ts_last = item.ts_last
             for epoch in item.epochs:
@@ -343,10 +314,8 @@ class Writer:
         """Take appends again, after a GAP record where some were refused. Holds the mutex."""
         if self._failure is not None and self._refused is not None:
             ts = (self._ts_last or self._refused[0], self._refused[1])
-            payload = encode_gap(ALL_SOURCES, GapReason.STORAGE, ts, f"the disk refused: {self._failure}")
-            span = (self._next, self._next + 1)
-            prefix, body, crc = gap_record(self._sync, span, payload, (max(ts), 0, self._clock.wall()))
-            self._take([Item((prefix, body), len(prefix) + len(body), span[1], max(ts), crc)], span[1])
+            span, detail = (self._next, self._next + 1), f"the disk refused: {self._failure}"
+            self._take([gap_item(self._sync, span, GapReason.STORAGE, ts, detail, self._clock.wall())])
         self._failure = self._refused = None
 
     def _publish(self, size: int) -> None:
@@ -372,11 +341,3 @@ def _begin(directory: Path, found: Recovered, files: Files, clock: Clock) -> Tai
             return tail
         raise
     return tail
-
-
-def _opened(frames: Sequence[bytes]) -> tuple[Epoch, ...]:
-    epochs = [parse_epoch(frame) for frame in frames]
-    for epoch, frame in zip(epochs, frames, strict=True):
-        if epoch is None:
-            raise JournalError(f"an EPOCH record must hold one msgspec-JSON Epoch, not {frame[:80]!r}")
-    return tuple(epoch for epoch in epochs if epoch is not None and epoch.open)
