@@ -145,8 +145,12 @@ class Trades:
         self._wants = wants
         self._codec = codec
         self._prompt = prompt
-        self.upcoming = fanout.live.next_trade
         self.dropped = 0
+        self.go_on(fanout.live.next_trade)
+
+    def go_on(self, place: int) -> None:
+        """Have the next message begin at this number."""
+        self.upcoming = self._ended = place
 
     @property
     def behind(self) -> bool:
@@ -167,9 +171,10 @@ class Trades:
             yield from self._told(live.trades(self.upcoming, mask, TRADES_PER_PROMPT_MESSAGE, oldest=True))
 
     def _told(self, read: "Read") -> Iterator[bytes]:
-        since, self.upcoming = self.upcoming, read.end
+        self.upcoming = read.end
         if not len(read.trades) and not read.lost:
             return
+        since, self._ended = self._ended, read.end  # what was looked at without a word is part of the next message
         self.dropped += self._fanout.count_skipped(read.skipped + read.lost)
         now = self._fanout.live.now()
         head = {
@@ -191,7 +196,11 @@ class Alerts:
         self._fanout = fanout
         self._wants = wants
         self._codec = codec
-        self.upcoming = fanout.live.next_alert
+        self.go_on(fanout.live.next_alert)
+
+    def go_on(self, place: int) -> None:
+        """Have the next message begin at this number."""
+        self.upcoming = self._ended = place
 
     @property
     def behind(self) -> bool:
@@ -206,9 +215,10 @@ class Alerts:
         live = self._fanout.live
         until = live.next_alert
         while self.upcoming < until:
-            read, since = live.alerts(self.upcoming, self._wants.mask, ALERTS_PER_MESSAGE), self.upcoming
+            read = live.alerts(self.upcoming, self._wants.mask, ALERTS_PER_MESSAGE)
             self.upcoming = read.end
             if read.found or read.lost:
+                since, self._ended = self._ended, read.end
                 self._fanout.count_skipped(read.lost)
                 head = {
                     "type": "alert",

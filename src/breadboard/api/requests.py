@@ -4,6 +4,8 @@ from typing import Any, Final
 
 import msgspec
 
+from breadboard.api import wire
+
 CHANNELS: Final = ("quote", "trade", "alert", "book", "status", "lag")
 SEQUENCED: Final = ("trade", "alert")
 """Channels of which nothing is left out unsaid, and which may be resumed."""
@@ -52,6 +54,22 @@ DECODE: Final[dict[str, Any]] = {
     "json": msgspec.json.Decoder(Request),
     "msgpack": msgspec.msgpack.Decoder(Request),
 }
+
+
+def refusal(request: Request, most: int) -> tuple[str, str] | None:
+    """Return what is wrong with a message that can be read, and a hint; None where nothing is.
+
+    ``most`` is how many symbols a client may name.
+    """
+    if isinstance(request, Hello):
+        return None
+    if len(request.symbols or ()) > most:
+        return f"more than {most} symbols; '*' means all", HINT
+    fields = request.fields or () if isinstance(request, Subscribe) else ()
+    if unknown := [name for name in fields if name not in wire.FIELDS]:
+        hint = msgspec.json.encode({"op": "sub", "symbols": ["*"], "fields": wire.ALL}).decode()
+        return f"fields: the rows of quote have no {unknown[0]!r}", hint
+    return None
 
 
 def pace(hz: float) -> float:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from breadboard.api import wire
 from breadboard.api.channels import Alerts, Books, Channel, Quotes, Trades, encoded
 from breadboard.api.requests import (
     CHANNELS,
@@ -118,7 +117,7 @@ class Subscriber:
         self._hz, self._slot = pace(request.hz), -1
         self._wants.choose(request.symbols)
         chosen = request.fields
-        fields = None if chosen is None else ("id", *sorted(wire.FIELDS.intersection(chosen) - {"id"}))
+        fields = None if chosen is None else ("id", *sorted(set(chosen) - {"id"}))
         self.channels = {}
         if "quote" in request.channels:
             self.channels["quote"] = Quotes(self.fanout, self._wants, self.fanout.mirror.form(self.form, fields))
@@ -172,7 +171,9 @@ class Subscriber:
     def _go_on(self, places: Mapping[str, int]) -> None:
         """Put channels where a client is, as it is told so: what is under way before that belongs to the old place."""
         for name, place in places.items():
-            self.channels[name].upcoming = place  # type: ignore[misc] # of those in SEQUENCED it is a field
+            channel = self.channels[name]
+            assert isinstance(channel, Trades | Alerts)  # those in SEQUENCED
+            channel.go_on(place)
         self._turn = True
 
     def _chosen(self, before: Any) -> None:  # noqa: ANN401 - ids

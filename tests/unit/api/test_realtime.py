@@ -707,11 +707,47 @@ def test_a_client_may_choose_fields_and_gets_no_others() -> None:
     async def scenario(market: Market, address: str, _: Services) -> None:
         market.apply(market.trade("1"), market.quote("1", "2"))
         async with client(address) as one:
-            await one.ask(op="sub", symbols=["*"], channels=["quote"], fields=["bid", "price", "nonsense"])
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], fields=["price", "bid"])
             assert (await one.until("subscribed"))["fields"] == ["id", "bid", "price"]
             assert (await one.until("snapshot"))["data"] == [{"id": "BTCUSDT.BINANCE", "bid": "1.00", "price": "1.00"}]
             market.apply(market.trade("3"))
             assert (await one.until("quote"))["data"] == [{"id": "BTCUSDT.BINANCE", "bid": "1.00", "price": "3.00"}]
+
+    serve(scenario)
+
+
+def test_a_field_that_no_row_has_is_an_error_and_what_was_wanted_before_goes_on() -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], fields=["price"])
+            await one.until("snapshot")
+            await one.ask(op="sub", symbols=["*"], channels=["quote"], fields=["bid", "nonsense"])
+            wrong = await one.until("error")
+            assert wrong["error"] == "fields: the rows of quote have no 'nonsense'"
+            market.apply(market.trade("3"))
+            assert (await one.until("quote"))["data"] == [{"id": "BTCUSDT.BINANCE", "price": "3.00"}]
+            await one.ask(**msgspec.json.decode(wrong["hint"]))
+            assert set((await one.until("subscribed"))["fields"]) == wire.FIELDS
+
+    serve(scenario)
+
+
+@pytest.mark.parametrize("hz", [0, 10])
+def test_a_message_of_trades_begins_where_the_last_one_ended_whatever_others_traded_between(hz: int) -> None:
+    async def scenario(market: Market, address: str, _: Services) -> None:
+        market.apply(market.trade("1"), market.trade("1", symbol="ETHUSDT"))
+        async with client(address) as one:
+            await one.ask(op="sub", symbols=["BTCUSDT"], channels=["quote", "trade", "status"], hz=hz)
+            at = (await one.until("subscribed"))["next"]["trade"]
+            for price in ("2", "3"):
+                market.apply(market.trade(price, symbol="ETHUSDT"))
+                while (await one.until("status"))["next"]["trade"] == at:  # it has looked at the other's
+                    pass
+                market.apply(market.trade(price))
+                told = await one.until("trade")
+                assert (told["from"], [trade["price"] for trade in told["data"]]) == (at, [price])
+                at = told["next"]
 
     serve(scenario)
 

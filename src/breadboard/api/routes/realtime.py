@@ -12,7 +12,7 @@ from fastapi import APIRouter, WebSocket
 from starlette.websockets import WebSocketDisconnect
 
 from breadboard.api.fanout import Fanout
-from breadboard.api.requests import DECODE, HINT
+from breadboard.api.requests import DECODE, HINT, refusal
 from breadboard.api.services import Limits
 from breadboard.api.subscriber import Subscriber
 from breadboard.telemetry.logs import Log
@@ -105,11 +105,11 @@ def _take(client: Subscriber, data: bytes, limits: Limits) -> None:
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         client.reply({"type": "error", "error": str(error), "hint": HINT})
         return
-    if len(getattr(request, "symbols", None) or ()) > limits.ws_symbols:
-        wrong = f"more than {limits.ws_symbols} symbols; '*' means all"
-        client.reply({"type": "error", "error": wrong, "hint": HINT})
-        return
-    client.ask(request)
+    wrong = refusal(request, limits.ws_symbols)
+    if wrong is None:
+        client.ask(request)
+    else:
+        client.reply({"type": "error", "error": wrong[0], "hint": wrong[1]})
 
 
 async def _write(socket: WebSocket, client: Subscriber, limits: Limits) -> None:
