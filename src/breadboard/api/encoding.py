@@ -21,6 +21,7 @@ from breadboard.api.trade_kernel import TRADE_FIELDS, put_trades
 from breadboard.api.value_kernel import PIECES, ROOM, WORDS
 from breadboard.model.instruments import Instrument
 from breadboard.model.number_text import SLACK
+from breadboard.store.rows import UNCOUNTED
 
 Body = bytes | memoryview
 _KEPT_TRADES: Final = 20_000
@@ -170,7 +171,7 @@ class JsonTrades:
         self._texts = texts
         (nothing,) = wire.unpack_trades(np.zeros(1, TRADE))
         self._layout = texts.layout(wire.trade(Instrument("", ""), nothing), TRADE_FIELDS)
-        self._room = _room(self._layout)
+        self._room = _room(self._layout) + max(map(len, UNCOUNTED))
         self._out = np.empty(0, np.uint8)
         self._told: bytes | None = None
         self._body = memoryview(b"")

@@ -18,6 +18,7 @@ from breadboard.api.value_kernel import (
     put,
     put_value,
     side_of,
+    uncounted_of,
 )
 from breadboard.model.decimals import PRICE_DECIMALS
 from breadboard.model.kernels import Record, inlined, kernel
@@ -27,12 +28,12 @@ from breadboard.model.pointers import pointer
 TRADE_FIELDS: Final = (
     *PIECES,
     *("price", "size"),
-    *("seq", "trade_id", "ts_event", "ts_recv", "ts_read", "ts_engine", "offset", "index"),
-    *("side", "provenance"),
+    *("seq", "trade_id", "ts_event", "ts_recv", "ts_read", "ts_engine", "offset", "index", "flags"),
+    *("side", "provenance", "uncounted"),
 )
 
 (_OF_PRICE, _OF_SIZE, _OF_SEQ, _OF_ID, _OF_TS_EVENT, _OF_TS_RECV, _OF_TS_READ, _OF_TS_ENGINE, _OF_OFFSET, _OF_INDEX,
- _OF_SIDE, _OF_PROVENANCE,
+ _OF_FLAGS, _OF_SIDE, _OF_PROVENANCE, _OF_UNCOUNTED,
 ) = range(len(PIECES), len(TRADE_FIELDS))  # fmt: skip
 
 
@@ -53,6 +54,8 @@ def _whole_of_trade(trade: Record, code: int) -> int:
         value = trade.ts_engine
     elif code == _OF_OFFSET:
         value = trade.offset
+    elif code == _OF_FLAGS:
+        value = trade.flags
     return value
 
 
@@ -66,8 +69,12 @@ def _put_trade_field(out: Text, at: int, text: Text, trade: Record, code: int) -
         value, places = trade.size, places_of(trade.size_exp)
     elif code < _OF_SIDE:
         kind, value = WHOLE, _whole_of_trade(trade, code)
+    elif code == _OF_SIDE:
+        kind, value = WORD, side_of(trade.side)
+    elif code == _OF_PROVENANCE:
+        kind, value = WORD, provenance_of(trade.flags)
     else:
-        kind, value = WORD, side_of(trade.side) if code == _OF_SIDE else provenance_of(trade.flags)
+        kind, value = WORD, uncounted_of(trade.code)
     return put_value(out, at, text, kind, value, places, 0)
 
 

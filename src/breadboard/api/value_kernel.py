@@ -14,20 +14,23 @@ from breadboard.model.kinds import Flag, Side
 from breadboard.model.listing import DAY_OPEN, MARKET_HOURS, PREVIOUS_CLOSE, QUOTE_TYPES
 from breadboard.model.number_text import MOST_PLACES, Text, magnitude_of, put_decimal, put_whole
 from breadboard.model.pointers import eight_bytes, put_eight_bytes
+from breadboard.store.rows import UNCOUNTED
 
 PIECES: Final = ("id", "symbol", "exchange", "quote_type", "market_hours")
 """What is known of an instrument by its name. A field's code is its place in these and those that follow."""
 WORDS: Final = (
     *("null", "false", "true", '"buy"', '"sell"', '"live"', '"synthetic"', '"replay"', '"history"'),
-    *(f'"{word}"' for word in (PREVIOUS_CLOSE, DAY_OPEN, *MARKET_HOURS[1:], *QUOTE_TYPES[1:])),
+    *(f'"{word}"' for word in (PREVIOUS_CLOSE, DAY_OPEN, *MARKET_HOURS[1:], *QUOTE_TYPES[1:], *UNCOUNTED)),
 )
 """What the pool of texts begins with."""
 ROOM: Final = 44
-"""No number is longer as text, with its quotation marks, and no word."""
+"""No number is longer as text, with its quotation marks, and no word but of what is ``UNCOUNTED``."""
 NULL, FALSE, TRUE, _BUY, _SELL, _LIVE, _SYNTHETIC, _REPLAY, _HISTORY, OF_CLOSE, OF_OPEN = range(11)
 HOURS: Final = OF_OPEN
 TYPES: Final = HOURS + len(MARKET_HOURS) - 1
 """Where the words of both begin, which count from 1."""
+_COUNTS: Final = TYPES + len(QUOTE_TYPES)
+"""Where the words of what is uncounted begin, which count from 0."""
 _WORD_ENDS: Final = np.cumsum([0, *map(len, WORDS)])
 NUMBER, WHOLE, WORD = 0, 1, 2
 PIECE_COUNT: Final = len(PIECES)
@@ -83,3 +86,9 @@ def provenance_of(flags: int) -> int:
     if flags & _FLAG_REPLAYED:
         return _REPLAY
     return _HISTORY if flags & _FLAG_HISTORY else _LIVE
+
+
+@inlined
+def uncounted_of(code: int) -> int:
+    """Return the word for what a trade does not count for in bars."""
+    return _COUNTS + code

@@ -20,6 +20,7 @@ from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, price_text, size_t
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag, Side
 from breadboard.model.listing import DAY_OPEN, MARKET_HOURS, PREVIOUS_CLOSE, QUOTE_TYPES
+from breadboard.store.rows import UNCOUNTED
 
 Record = NamedTuple("Record", [(name, int) for name in STATE.names or ()])  # type: ignore[misc] # fields made from STATE
 Print = NamedTuple("Print", [(name, int) for name in TRADE.names or ()])  # type: ignore[misc] # fields made from TRADE
@@ -165,6 +166,8 @@ def trade(instrument: Instrument, item: Any) -> dict[str, Any]:  # noqa: ANN401 
         "provenance": str(provenance(item.flags)),
         "offset": item.offset,
         "index": item.index,
+        "uncounted": UNCOUNTED[item.code],
+        "flags": item.flags,
     }
 
 

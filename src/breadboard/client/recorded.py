@@ -78,7 +78,7 @@ class Event(Origin, frozen=True, kw_only=True):
 class Trade(Event, frozen=True, kw_only=True):
     """A match. ``side`` is the side that crossed. ``seq``, ``id`` and ``exchange`` are told on the stream only.
 
-    ``uncounted`` and ``flags`` are told in pages only: with them a trade that bars leave out can be told.
+    By ``uncounted`` and ``flags`` a trade that bars leave out can be told.
     """
 
     price: Decimal

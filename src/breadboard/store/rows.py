@@ -24,9 +24,10 @@ HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
 _BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
-_UNCOUNTED: Final = tuple(
+UNCOUNTED: Final = tuple(
     " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(2 * Uncounted.JOINS)
 )
+"""What a trade's ``code`` says that it does not count for."""
 
 
 class Quarantined(NamedTuple):
@@ -157,7 +158,7 @@ def trades(tape: Tape, labels_of: Labels) -> Block:
             "price": prices(rows.price),
             "size": sizes(rows.size, rows.size_exp, nullable=True),
             "side": labels(rows.side, _SIDES),
-            "uncounted": labels(rows.code, _UNCOUNTED),
+            "uncounted": labels(rows.code, UNCOUNTED),
             "flags": integers(rows.flags),
         }
     )

@@ -21,6 +21,7 @@ from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.instruments import Instrument
+from breadboard.model.kinds import Uncounted
 
 SIZES = ("size_exp", "bid_size_exp", "ask_size_exp")
 
@@ -55,7 +56,11 @@ _RECORD = _columns(
     side=st.integers(0, 3),
     revision=st.integers(0, INT64_MAX),
 )
-_TRADE = _columns(TRADE, **{name: st.integers(0, INT64_MAX) for name in ("ts_recv", "ts_engine", "offset", "seq")})
+_TRADE = _columns(
+    TRADE,
+    code=st.integers(0, 2 * Uncounted.JOINS - 1),
+    **{name: st.integers(0, INT64_MAX) for name in ("ts_recv", "ts_engine", "offset", "seq")},
+)
 _INSTRUMENTS = st.lists(
     st.builds(Instrument, st.text(max_size=20) | st.sampled_from(["BINANCE", "KRAKEN_V2"]), st.text(max_size=90)),
     min_size=1,

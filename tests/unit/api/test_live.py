@@ -15,7 +15,7 @@ from breadboard.api.stock_rows import StockRows
 from breadboard.clock import ManualClock
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch, Gap
-from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, StatusCode, Uncounted
 from unit.api.market import SECOND, Market
 
 DAY = 86_400 * SECOND
@@ -277,6 +277,18 @@ def test_a_silent_feed_is_stale_but_a_thin_instrument_of_a_live_feed_is_not() ->
     (thin,) = wire.unpack(market.live.records([0]))
     stock = wire.stock(market.instruments[0], thin, feed, clock.wall())
     assert (stock["state"], stock["age_ms"]) == ("live", 11_000)
+
+
+def test_a_trade_that_bars_leave_out_can_be_told_as_in_pages() -> None:
+    market, nothing = Market(ManualClock()), {"flags": int(Flag.LAST_KNOWN)}
+    prices = {"code": int(Uncounted.PRICES), "flags": int(Flag.VOLUME_ONLY)}
+    market.apply(market.trade("10"), market.trade("11") | nothing, market.trade("12") | prices)
+    told = [wire.trade(market.instruments[0], item) for item in wire.unpack_trades(market.live.trades(0).trades)]
+    assert [(one["uncounted"], one["flags"]) for one in told] == [
+        ("", Flag.SYNTHETIC),
+        ("", Flag.LAST_KNOWN),
+        ("open_close high_low", Flag.VOLUME_ONLY),
+    ]
 
 
 def test_a_trade_without_a_size_is_told_without_one() -> None:

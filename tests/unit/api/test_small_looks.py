@@ -87,7 +87,7 @@ def test_the_ring_holds_the_newest_trades(rows: list[dict[str, Any]], cuts: list
 TRADE_ORDER = np.dtype(
     [
         *((name, EVENT_COLUMNS[name][0]) for name in ("instrument", "price", "size", "size_exp", "side", "trade_id")),
-        *((name, EVENT_COLUMNS[name][0]) for name in ("ts_event", "ts_recv", "flags", "offset", "index")),
+        *((name, EVENT_COLUMNS[name][0]) for name in ("ts_event", "ts_recv", "flags", "code", "offset", "index")),
         *((name, np.int64) for name in ("ts_read", "ts_engine", "seq")),
     ]
 )

@@ -38,6 +38,7 @@ from breadboard.client import stream as streaming
 from breadboard.client.conversation import Conversation
 from breadboard.client.messages import wanted
 from breadboard.client.stream import Stream
+from breadboard.model.kinds import Flag
 from unit.api.market import Market, services
 from unit.client.fake import Fake, serving
 from unit.client.relay import Relay, relaying
@@ -113,7 +114,8 @@ def test_whatever_our_server_tells_on_any_channel_is_a_row_of_its_kind() -> None
     assert told == set(CHANNELS)
     trade, book, alert = found[Trade], found[Book], found[Alert]
     assert isinstance(trade, Trade)
-    assert (trade.exchange, trade.symbol, trade.venue, trade.flags) == ("BINANCE", "BTCUSDT", None, None)
+    assert (trade.exchange, trade.symbol, trade.venue) == ("BINANCE", "BTCUSDT", None)
+    assert (trade.uncounted, trade.flags) == ("", Flag.SYNTHETIC)
     assert isinstance(book, Book)
     assert (book.id, book.symbol, book.venue) == ("BTCUSDT.BINANCE", None, None)
     assert isinstance(alert, Alert)

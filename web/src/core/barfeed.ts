@@ -59,7 +59,7 @@ export class BarFeed {
   private count(print: Print): boolean {
     if (this.counted.has(print.key)) return false;
     this.counted.add(print.key);
-    return take(this.bars, print.ms, Number(print.price), Number(print.size ?? 0), this.interval) !== null;
+    return take(this.bars, print.ms, Number(print.price), Number(print.size ?? 0), this.interval, print.uncounted) !== null;
   }
 
   /** Ask the store for the bars since the newest that it has told; the first time, for as many as are shown. */

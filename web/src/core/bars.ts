@@ -104,19 +104,27 @@ export function joined(ours: readonly Bar[], stored: readonly Bar[]): Bar[] {
   return found.concat(ours.slice(at));
 }
 
-/** Take a trade into the bars, in place: the newest one grows, or a new one opens. An older one is the store's to tell. */
-export function take(bars: Bar[], ms: number, price: number, size: number, interval: Interval): Bar | null {
+/**
+ * Take a trade into the bars, in place: the newest one grows, or a new one opens. An older one is the store's to tell,
+ * and so is what a trade that moves no price brings before one that does. Of what is `uncounted`, nothing is taken.
+ */
+export function take(bars: Bar[], ms: number, price: number, size: number, interval: Interval, uncounted = ""): Bar | null {
+  const denied = uncounted.split(" "), moves = !denied.includes("open_close"), reaches = !denied.includes("high_low");
+  if (denied.includes("volume")) size = 0;
   const t = opening(ms, interval), last = bars.at(-1);
-  if (last && t < last.t) return null;
+  if ((last && t < last.t) || !(moves || reaches || size)) return null;
   if (!last || t > last.t) {
+    if (!moves || !reaches) return null;
     const bar = { t, open: price, high: price, low: price, close: price, volume: size, turnover: price * size, trades: 1, provisional: true, forming: true, completeness: 1, session: "" };
     bars.push(bar);
     return bar;
   }
   if (!last.provisional) return null; // the store has counted it
-  last.high = Math.max(last.high, price);
-  last.low = Math.min(last.low, price);
-  last.close = price;
+  if (reaches) {
+    last.high = Math.max(last.high, price);
+    last.low = Math.min(last.low, price);
+  }
+  if (moves) last.close = price;
   last.volume += size;
   last.turnover += price * size;
   last.trades += 1;

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { coarser, joined, settled, spans, take, type Bar } from "./bars";
 import { offset, session } from "./eastern";
 import * as format from "./format";
-import { Tape } from "./tape";
+import { fromSocket, Tape } from "./tape";
 
 const bar = (t: number, close: number, provisional = false): Bar => ({ t, open: close, high: close, low: close, close, volume: 1, turnover: close, trades: 1, provisional, forming: provisional, completeness: 1, session: "" });
 
@@ -39,6 +39,18 @@ describe("bars", () => {
     expect(take(bars, 1900, 99, 1, "1s")).toBeNull();
     expect(bars.map((each) => [each.t, each.high, each.close, each.volume])).toEqual([[1000, 12, 12, 3], [2000, 11, 11, 1]]);
   });
+  it("take of a trade only what the store's bars do", () => {
+    const bars = [bar(0, 10)];
+    const trade = (flags: number, uncounted: string, ts_event: number | null = 1e9): number | null => {
+      const print = fromSocket({ seq: 0, id: "X", price: "99", size: "5", side: null, trade_id: null, ts_event, ts_recv: 1e9, offset: 0, index: 0, uncounted, flags });
+      return take(bars, print.ms, Number(print.price), Number(print.size), "1s", print.uncounted)?.trades ?? null;
+    };
+    expect([trade(2, ""), trade(256, ""), trade(1024, "open_close high_low volume"), trade(0, "", null)]).toEqual([null, null, null, null]);
+    expect([trade(16384, "open_close high_low"), bars.length]).toEqual([null, 1]); // a bar begins with a price
+    take(bars, 1000, 10, 1, "1s");
+    expect([trade(16384, "open_close high_low"), trade(0, "open_close volume")]).toEqual([2, 3]);
+    expect([bars[1]!.close, bars[1]!.high, bars[1]!.low, bars[1]!.volume]).toEqual([10, 99, 10, 6]);
+  });
   it("make coarser ones", () => {
     expect(coarser([bar(0, 1), bar(4000, 3), bar(5000, 2)], "5s").map((each) => [each.t, each.close, each.volume])).toEqual([[0, 3, 2], [5000, 2, 1]]);
   });
@@ -58,7 +70,7 @@ describe("bars", () => {
 
 describe("the tape", () => {
   it("has each trade once, and says where some were left out", () => {
-    const tape = new Tape(3), print = (key: string) => ({ key, ms: 0, price: "1", size: "1", side: null, skipped: 0 });
+    const tape = new Tape(3), print = (key: string) => ({ key, ms: 0, price: "1", size: "1", side: null, skipped: 0, uncounted: "" });
     tape.take([print("a"), print("b")]);
     tape.skip(4);
     expect(tape.take([print("b"), print("c")]).map((each) => [each.key, each.skipped])).toEqual([["c", 4]]);

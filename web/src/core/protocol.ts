@@ -37,6 +37,8 @@ export type Trade = {
   ts_recv: number;
   offset: number;
   index: number;
+  uncounted: string;
+  flags: number;
 };
 
 export type Level = [price: string, size: string];

@@ -11,6 +11,8 @@ export type Print = {
   side: "buy" | "sell" | null;
   /** Trades that were left out before this one, where the server had to. */
   skipped: number;
+  /** What it does not count for in bars: `open_close`, `high_low`, `volume`, with blanks between. */
+  uncounted: string;
 };
 
 export type StoredTrade = {
@@ -21,7 +23,17 @@ export type StoredTrade = {
   side: string | null;
   offset: number;
   index: number;
+  uncounted: string;
+  flags: number;
 };
+
+/** It happened before we listened; it takes back another: no bar has them, nor one of which the venue does not say when it was. */
+const LAST_KNOWN = 2, WITHDRAWN = 256;
+export const NOTHING = "open_close high_low volume";
+
+function uncounted(trade: Pick<StoredTrade, "uncounted" | "flags"> & { ts_event: unknown }): string {
+  return trade.ts_event === null || trade.flags & (LAST_KNOWN | WITHDRAWN) ? NOTHING : trade.uncounted;
+}
 
 export class Tape {
   /** Newest last. */
@@ -73,6 +85,7 @@ export function fromSocket(trade: Trade): Print {
     size: trade.size,
     side: trade.side,
     skipped: 0,
+    uncounted: uncounted(trade),
   };
 }
 
@@ -84,5 +97,6 @@ export function fromStore(trade: StoredTrade): Print {
     size: trade.size,
     side: trade.side === "buy" || trade.side === "sell" ? trade.side : null,
     skipped: 0,
+    uncounted: uncounted(trade),
   };
 }
