@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from breadboard.app.orderbook_oracle import compared
 from breadboard.cli import run
 from recordings import recording
 from typed import ask, brought
@@ -231,16 +232,61 @@ def test_where_the_books_differ_it_is_told_which_row_and_level(
     assert "the book differs from" in captured.err
 
 
-def test_a_book_that_lacks_orders_from_before_the_file_is_not_compared(
+def test_the_book_begins_with_what_rested_before_the_file(
     pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for path in pair:
         path.write_text("\n".join(path.read_text().split("\n")[200:]))
-    line = ["import", *map(str, pair), "--format", "lobster", "--symbol", "AAPL", "--data-dir", str(tmp_path / "d")]
-    run([*line, "--json"])
-    (told,) = json.loads(capsys.readouterr().out)["orderbooks"]
-    assert told["not_believed"] > 5000
-    assert told["rows"] == 5800
+    result = brought(capsys, tmp_path / "d", *map(str, pair), "--format", "lobster", "--symbol", "AAPL")
+    (told,) = result["orderbooks"]
+    assert (told["rows"], told["different"]) == (5800, 0)
+    assert told["equal"] > 5500, "it begins anew where an order is changed that came before and was out of sight"
+    assert result["books"]["AAPL.LOBSTER"]["state"] == "stale", "of messages alone it is not believed"
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5])
+def test_what_happened_out_of_sight_is_no_difference_and_what_the_file_has_wrong_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], levels: int
+) -> None:
+    """The vendor's files have only messages that concern the levels asked for: others come into sight unannounced."""
+    made, rows, books = Lobster(5), list[str](), [""]
+    for _ in range(4000):
+        made.step()
+        book = made.level_row(levels)
+        if book != books[-1] or made.rows[-1].split(",")[1] == "5":
+            rows.append(made.rows[-1])
+            books.append(book)
+    message, book_file = (
+        tmp_path / f"AAPL_2012-06-21_34200000_57600000_{what}_{levels}.csv" for what in ("message", "orderbook")
+    )
+    message.write_text("\n".join(rows))
+    book_file.write_text("\n".join(books[1:]))
+    words = ("--format", "lobster", "--symbol", "AAPL")
+    (told,) = brought(capsys, tmp_path / "d", str(message), str(book_file), *words)["orderbooks"]
+    assert (told["rows"], told["different"], told["equal"] + told["not_believed"]) == (len(rows), 0, len(rows))
+    assert told["equal"] > 0.8 * len(rows)
+    for place in range(len(rows) // 2, len(rows)):  # in a row that is compared
+        fields = books[place].split(",")
+        fields[1] = str(int(fields[1]) + 1)
+        book_file.write_text("\n".join([*books[1:place], ",".join(fields), *books[place + 1 :]]))
+        found = compared(message, book_file, "AAPL", "")
+        if found["not_believed"] == told["not_believed"]:
+            break
+    assert found["different"] > 0
+
+
+def test_of_a_zip_as_the_vendor_packs_it_messages_are_read_and_the_book_compared(
+    pair: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "LOBSTER_SampleFile_AAPL_2012-06-21_10.zip"
+    with ZipFile(path, "w") as packed:
+        packed.writestr("LOBSTER_SampleFiles_ReadMe.txt", "====\n\nLOBSTER | academic data.\n")
+        for each in pair:
+            packed.write(each, each.name)
+    result = brought(capsys, tmp_path / "d", str(path), "--format", "lobster", "--symbol", "AAPL")
+    assert (result["frames"], result["quarantined"], result["gaps"]) == (2, 0, 0)
+    (told,) = result["orderbooks"]
+    assert (told["file"], told["rows"], told["equal"]) == (path.name, 6000, 6000)
 
 
 @pytest.mark.parametrize(("cut", "what"), [(slice(10), "fewer"), (slice(None), "more")])

@@ -22,12 +22,19 @@ _DAY: Final = re.compile(r"(?<!\d)(20\d\d)-?(\d\d)-?(\d\d)(?!\d)", re.ASCII)
 
 
 def read(
-    what: str, path: Path, symbol: str, interval: int | None = None, day: str = "", *, check: Check | None = None
+    what: str,
+    path: Path,
+    symbol: str,
+    interval: int | None = None,
+    day: str = "",
+    *,
+    check: Check | None = None,
+    others: re.Pattern[str] | None = None,
 ) -> Documents:
     """Yield ``(tag, body)`` of documents ``what:SYMBOL:YYYY-MM-DD``, rows as they are, in the file's order.
 
-    ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Raises UsageError for what cannot
-    be read, and for rows whose day nobody tells.
+    ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Of a zip, files whose whole names
+    match ``others`` are left out. Raises UsageError for what cannot be read, and for rows whose day nobody tells.
     """
     del interval
     told = "" if not day else _day_in(day) or ""
@@ -35,6 +42,8 @@ def read(
         raise UsageError(f"--date takes a day, not {day!r}", hint="--date 2013-10-07")
     tag, rows, checked = "", list[bytes](), ""
     for name, row in read_rows(path):
+        if others is not None and name != path.name and others.fullmatch(name):
+            continue
         if check is not None and name != checked:
             check(name, row)
             checked = name

@@ -41,6 +41,10 @@ Parse = Callable[[bytes], "Item | None"]
 """Reads a line that is not blank; None for one that holds nothing received. Raises Malformed."""
 
 
+_SEVEN_ZIP: Final = b"7z\xbc\xaf\x27\x1c"
+"""What a 7z archive begins with: LOBSTER packs its orders so."""
+
+
 def is_gzip(path: Path) -> bool:
     """Tell whether a file begins as a gzip does (RFC 1952, 2.3.1)."""
     with path.open("rb") as probe:
@@ -58,14 +62,15 @@ def printed(path: Path) -> str:
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines and a BOM left out.
 
-    Raises UsageError for what is no file (it is opened twice) or cannot be opened, is cut inside its compression, or
-    has an endless line.
+    Raises UsageError for what is no file (it is opened more than once) or cannot be opened, is a 7z archive, is cut
+    inside its compression, or has an endless line.
     """
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is not a file", hint=f"ls -ld {path}")
     number = 0
     try:
         packed = is_gzip(path)
+        _refuse_7z(path)
         file = cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))  # noqa: SIM115 - closed by the next line
         with file:
             for number, line in enumerate(_bounded(file, path), 1):
@@ -80,6 +85,12 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         ) from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def _refuse_7z(path: Path) -> None:
+    with path.open("rb") as probe:
+        if probe.read(len(_SEVEN_ZIP)) == _SEVEN_ZIP:
+            raise UsageError(f"{path} is a 7z archive, which is not read here", hint=f"7z x {shlex.quote(str(path))}")
 
 
 def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:

@@ -13,6 +13,17 @@ from breadboard.recordings.lines import BOM, read_lines
 LONGEST_ROW: Final = 4_096
 
 
+def names_in(path: Path) -> list[str]:
+    """Return the names under which ``read_rows`` tells the rows of a file. Raises UsageError for a damaged zip."""
+    if not path.is_file() or not is_zipfile(path):
+        return [path.name]
+    try:
+        with ZipFile(path) as packed:
+            return _names(packed)
+    except (BadZipFile, OSError) as error:
+        raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
+
+
 def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
     """Yield ``(name, row)``, none blank, no BOM: of a zip the name of each file in it, by name, else the path's own.
 
@@ -24,7 +35,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
     try:
         with ExitStack() as stack:
             packed = stack.enter_context(ZipFile(path))
-            for name in sorted(each.filename for each in packed.infolist() if not each.is_dir()):
+            for name in _names(packed):
                 file, before = stack.enter_context(packed.open(name)), BOM
                 while line := file.readline(LONGEST_ROW + 1):
                     if len(line) > LONGEST_ROW:
@@ -38,3 +49,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def _names(packed: ZipFile) -> list[str]:
+    return sorted(each.filename for each in packed.infolist() if not each.is_dir())

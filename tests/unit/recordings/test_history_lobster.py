@@ -43,3 +43,20 @@ def test_of_a_zip_the_names_of_the_files_in_it_tell(tmp_path: Path) -> None:
     assert len(list(read_messages(path, "AAPL", None))) == 1
     with pytest.raises(UsageError, match=f"{path.name}: sample/{NAME} is about AAPL, not MSFT"):
         list(read_messages(path, "MSFT", None))
+
+
+def test_of_a_zip_the_orderbook_and_the_text_beside_the_messages_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "LOBSTER_SampleFile_AAPL_2012-06-21_10.zip"
+    with ZipFile(path, "w") as packed:
+        packed.writestr("LOBSTER_SampleFiles_ReadMe.txt", "LOBSTER | academic data.\n")
+        packed.writestr(NAME.replace("message", "orderbook"), "5853400,1,5853300,18\n")
+        packed.writestr(NAME, ROW + "\n")
+    assert list(read_messages(path, "AAPL", None)) == [("messages:AAPL:2012-06-21", ROW.encode())]
+
+
+def test_an_archive_that_cannot_be_read_is_no_file_of_messages(tmp_path: Path) -> None:
+    path = tmp_path / "AAPL_2012-06-21_34200000_57600000_message_10.7z"
+    path.write_bytes(b"7z\xbc\xaf\x27\x1c\x00\x04, packed\n")
+    with pytest.raises(UsageError, match="is a 7z archive") as caught:
+        list(read_messages(path, "AAPL", None))
+    assert caught.value.hint == f"7z x {path}"
