@@ -9,7 +9,8 @@ no change of the book), 6 a cross (a trade without a side), 7 a halt: price -1 i
 trading resumes.
 
 The book begins empty with the file. Orders that rested before are in no message file, nor are those beyond the levels
-that were asked for: the first change of one of them makes the book stale, with an ORDER gap, and it stays so.
+that were asked for: the first change of one of them makes the book stale, with an ORDER gap, and it stays so. A row
+that cannot be read may be such a change.
 """
 
 from typing import Any, ClassVar, Final
@@ -22,7 +23,7 @@ from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, OrderAction, Side, StatusCode
+from breadboard.model.kinds import EventKind, GapReason, OrderAction, Side, StatusCode
 
 PRICE: Final = 100_000
 """1/10,000 dollar in 1e-9."""
@@ -75,6 +76,8 @@ class LobsterReader:
                 row = _Row.of(line)
                 events += row.events(name, eastern_ns(midnight, row.clock_ns, at.ts_recv))
             except ValueError as error:
+                if not bad:  # it may have changed an order: from here on the book is not believed
+                    events.append(Event(kind=EventKind.GAP, symbol=name, code=GapReason.QUARANTINE))
                 bad = bad or f"row {place}: {error}"
         return Meaning(tuple(events), refused=bad or None)
 
