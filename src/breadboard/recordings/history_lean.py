@@ -2,7 +2,9 @@
 
 What a zip ``20131007_trade.zip`` holds, the name of the file in it tells (``LeanData.GenerateZipEntryName``):
 ``20131007_ibm_Trade_Tick.csv`` are ticks, ``20131007_ibm_minute_trade.csv`` bars. Where no name tells, the first row
-does: trades have six fields, quotes eight, the bars of either six and eleven.
+does: trades have six fields, quotes eight, the bars of either six and eleven. Options
+and futures lie in one zip, a contract a file (``20151224_goog_tick_trade_american_call_7475000_20151224.csv``), with
+rows like a stock's: they are of no stock.
 """
 
 import re
@@ -15,7 +17,7 @@ from breadboard.recordings import history_dated as dated
 
 _NAME: Final = re.compile(
     r"(?P<day>20\d{6})_(?P<symbol>[^_]+)_(?:(?P<ticks>trade|quote|openinterest)_tick"
-    r"|(?P<unit>tick|second|minute)_(?P<bars>trade|quote|openinterest))\.csv(?:\.gz)?",
+    r"|(?P<unit>tick|second|minute)_(?P<bars>trade|quote|openinterest)(?P<contract>_.+)?)\.csv(?:\.gz)?",
     re.ASCII | re.IGNORECASE,
 )
 _NOUNS: Final = {"trade": "trades", "quote": "quotes", "openinterest": "open interest"}
@@ -32,6 +34,8 @@ def _refuse_other(kind: str, path: Path, symbol: str, name: str, row: bytes) -> 
     match = _NAME.fullmatch(name)
     unit, told = _by_row(row) if match is None else _by_name(match)
     where = path if name == path.name else f"{path}: {name}"
+    if match is not None and match["contract"]:
+        raise UsageError(f"{where} is about a contract, and lean-{kind}s takes stocks", hint="ls data/equity/usa/tick")
     if unit not in ("", "tick"):
         raise UsageError(
             f"{where} holds {unit} of {_NOUNS[told]}, and lean-{kind}s takes ticks",

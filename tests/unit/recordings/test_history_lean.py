@@ -54,6 +54,8 @@ def test_quotes_of_the_symbol_are_taken(tmp_path: Path) -> None:
         ),
         ("20131007_ibm_Quote_Tick.csv", QUOTE, "holds quotes, and lean-trades takes trades", "--format lean-quotes"),
         ("20131007_aig_Trade_Tick.csv", TRADE, "is about AIG, not IBM", "--symbol AIG"),
+        ("20131007_ibm_tick_trade_american_call_7475000_20151224.csv", TRADE, "is about a contract", "/equity/"),
+        ("20131007_ibm_tick_trade_201312.csv", TRADE, "is about a contract", "/equity/"),
         ("of_mine.csv", TRADE_BAR, "holds bars of trades", "/tick/ibm/20131007_trade.zip --format lean-trades"),
         ("of_mine.csv", QUOTE_BAR, "holds bars of quotes", "/tick/ibm/"),
         ("of_mine.csv", QUOTE, "holds quotes, and lean-trades takes trades", "--format lean-quotes"),
