@@ -173,8 +173,18 @@ def _when(parts: list[str], fields: tuple[str, ...], at: At) -> int:
     return eastern_ns(day, parse_clock(clock), at.ts_recv) if clock else ABSENT
 
 
+def _is_nothing(paid: str) -> bool:
+    """Tell whether a price is missing, or 0 however it is written."""
+    return not paid.strip("0.")
+
+
 def _order(book: Depth, parts: list[str]) -> Changes:
-    return book.put(_key(parts), _side(parts[4]), price(parts[5]), amount(parts[6]))
+    """Take an order as it now stands. A market maker at no price, or at 0, is gone; size 0 needs no price."""
+    side, key = _side(parts[4]), _key(parts)
+    if not parts[2] and _is_nothing(parts[5]):
+        return book.drop(key)
+    size = amount(parts[6])
+    return book.put(key, side, price(parts[5]) if size[0] else 0, size)
 
 
 def _order_gone(book: Depth, parts: list[str]) -> Changes:
@@ -191,12 +201,12 @@ def _level_gone(book: Depth, parts: list[str]) -> Changes:
 
 
 def _maker(book: Depth, parts: list[str]) -> Changes:
-    """Take both sides of a market maker; a side that is not valid, or empty, is gone."""
+    """Take both sides of a market maker; a side that is not valid, or empty, or at 0, is gone."""
     read = []
     for letter, side, place, valid in (("B", BIDS, 3, 11), ("A", ASKS, 4, 12)):
-        there = parts[valid] == "T" and parts[place] and parts[place + 2]
-        paid, size = (price(parts[place]), amount(parts[place + 2])) if there else (0, amount("0"))
-        read.append((f"{parts[2]} {letter}", side, paid, size))
+        there = parts[valid] == "T" and parts[place + 2] and not _is_nothing(parts[place])
+        size = amount(parts[place + 2] if there else "0")
+        read.append((f"{parts[2]} {letter}", side, price(parts[place]) if size[0] else 0, size))
     return tuple(change for one in read for change in book.put(*one))
 
 

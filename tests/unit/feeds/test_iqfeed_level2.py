@@ -325,3 +325,32 @@ def test_symbols_have_books_of_their_own() -> None:
     tape = FEEDS["iqfeed"].decoder(instruments).decode(Frames.of(lines, [RECV] * 3, kind=RecordKind.DATA)).tape
     assert [instruments[which].symbol for which in tape.instrument.tolist()] == ["XYZ", "XYZ", "ABC", "ABC"]
     assert tape.code.tolist() == [OrderAction.CLEAR, OrderAction.ADD] * 2
+
+
+@pytest.mark.parametrize(
+    ("paid", "size"), [("0", "0"), ("", "0"), ("", ""), ("0.0000", "100"), ("10.49", "0"), ("10.50", "0")]
+)
+def test_a_market_maker_who_clears_his_side_costs_nobody_the_book(paid: str, size: str) -> None:
+    lines = [HELLO, *(order("6", maker, side, "10.49", "200") for maker, side in (("NSDQ", "B"), ("ARCX", "B")))]
+    lines += [order("6", "NSDQ", "A", "10.51", "300"), order("4", "NSDQ", "B", paid, size)]
+    assert books(lines) == (
+        BookState.LIVE,
+        [(Decimal("10.49"), Decimal(200))],
+        [(Decimal("10.51"), Decimal(300))],
+    )
+
+
+@pytest.mark.parametrize(
+    ("sides", "left"), [("0,0,0,0", []), ("0,10.25,0,23", [(Decimal("10.25"), Decimal(23))]), ("0.00,0,65,23", [])]
+)
+def test_a_side_at_no_price_is_gone_although_it_is_called_valid(
+    sides: str, left: list[tuple[Decimal, Decimal]]
+) -> None:
+    times = "10:30:00.876740,2026-11-24,52,10:30:00.876740,T,T,F,"
+    lines = [HELLO, f"Z,GHI,MD01,10.,10.25,65,23,{times}".encode(), f"2,GHI,MD01,{sides},{times}".encode()]
+    assert books(lines) == (BookState.LIVE, [], left)
+
+
+def test_an_order_with_a_number_has_a_price() -> None:
+    lines = [HELLO, order("6", "", "B", "10.49", "200", "77"), order("4", "", "B", "0", "100", "77")]
+    assert books(lines)[0] == BookState.STALE
