@@ -72,7 +72,7 @@ def _tops(  # noqa: C901 - one row at a time, kind by kind
             known = found.setdefault(each, [])
             timed = bool(tape.ts_event[row] != ABSENT) and kind in MARKET
             event = {"row": row, "when": int(tape.ts_event[row]) if timed else None, "of": kind}
-            if kind == EventKind.QUOTE and (timed or each in quoted):
+            if kind == EventKind.QUOTE and not tape.flags[row] & Flag.INELIGIBLE and (timed or each in quoted):
                 quoted.add(each)
                 best = NOTHING if each in halted else _quote(tape, row)
                 known.append(event | {"best": best, "quoted": True})
@@ -174,17 +174,16 @@ def _best(tops: list[dict[str, Any]]) -> list[dict[str, Any]]:
     for top in tops:
         if top["quoted"] and not quoted:
             quoted = True
-            best.append({"row": top["row"], "when": None, "top": None, "fresh": True})
+            best.append({"row": top["row"], "when": None, "top": None, "anew": True})
         if quoted and not top["quoted"]:
             continue
         given = top["best"] if top["quoted"] else top["levels"] and top["levels"][0]
         there = given and given[0] != ABSENT and given[2] != ABSENT and given[0] <= given[2]
         lost = not given or (top["of"] not in MARKET)
-        if top["of"] == EventKind.BOOK_SNAPSHOT:
-            best.append({"row": top["row"], "when": None, "top": None, "fresh": True})
         if top["of"] in MARKET or not given:
             when = None if lost else top["when"]
-            best.append({"row": top["row"], "when": when, "top": given if there else None, "fresh": False})
+            anew = top["of"] == EventKind.BOOK_SNAPSHOT
+            best.append({"row": top["row"], "when": when, "top": given if there else None, "anew": anew})
     return best
 
 
@@ -323,7 +322,7 @@ def _of_tops(  # noqa: C901 - a window is played from its first row to its last
                 since = end = None
             elif mine:
                 since = change["when"] if since is None else since
-                if last is not None:
+                if last is not None and not change["anew"]:
                     e = _flow(new, last)
                     flow, flows = (flow + e, flows + 1) if math.isfinite(e) else (flow, flows)
                     if _mid(new) > 0 and _mid(last) > 0:
@@ -364,14 +363,16 @@ def _of_levels(
         since = before["when"] if before else None
         end = _imbalance(old) if old and since is not None and since <= window * span else None
         for top in tops.between(first, closed[window][0]):
-            if top["of"] == EventKind.BOOK_SNAPSHOT or not top["levels"]:
+            if not top["levels"]:
                 end = None if old else end
                 old = None
             if not top["levels"] or top["of"] not in MARKET:
                 continue
+            if top["when"] is None and old and _imbalance(top["levels"]) != _imbalance(old):
+                end = None
             if top["row"] in timely and top["when"] // span == window:
                 end = _imbalance(top["levels"])
-                for level in range(LEVELS) if old else ():
+                for level in range(LEVELS) if old and top["of"] != EventKind.BOOK_SNAPSHOT else ():
                     both = (top["levels"][level], old[level])
                     if ABSENT not in (both[0][0], both[0][2], both[1][0], both[1][2]):
                         into = values[Feature(Feature.MLOFI_1 + level)]
@@ -396,5 +397,5 @@ def _kyle(values: dict[Feature, dict[int, float]]) -> None:
         chosen = windows[max(0, at - 59) : at + 1]
         x, y = np.array([flows.get(w, 0.0) for w in chosen]), np.array([moves[w] for w in chosen])
         away = x - x.mean()
-        if (away**2).sum() > 0:
+        if (away**2).sum() > 1e-20 * (x**2).sum():
             values[Feature.KYLE_LAMBDA][windows[at]] = float((away * (y - y.mean())).sum() / (away**2).sum())

@@ -36,6 +36,7 @@ _STALE: Final = int(StatusCode.STALE)
 _MAINTENANCE: Final = int(StatusCode.MAINTENANCE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
+_INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _NO_NEWS: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN)
 _NOT_COUNTED: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE)
 _NO_VOLUME: Final = int(Uncounted.VOLUME)
@@ -138,11 +139,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             at = enter(owner, slots[which], which, when, seconds[owner.source], offset[row], spots, out, at)
             meter[OPEN] += owner.open - opened
             settle(owner, slots[which], spots, when)
-        if market and (what == _SNAPSHOT or (what == _ORDER and code[row] == _CLEAR)):
-            # It brings everything: what is other than before is no order flow.
-            lose_depth(owners[which], slots[which])
-            if not owners[which].quoted:
-                lose_top(owners[which], slots[which])
+        # It brings everything: what is other than before is no order flow.
+        anew = what == _SNAPSHOT or (what == _ORDER and code[row] == _CLEAR)
         while top < len(tops) and tops[top].row == row:
             owner, its = owners[tops[top].instrument], slots[tops[top].instrument]
             if tops[top].state != _LIVE:
@@ -151,12 +149,12 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     lose_top(owner, its)
             elif market and not owner.halted:
                 depth = depths[top]
-                take_depth(owner, its, spots, timely[row], when, depth)
+                take_depth(owner, its, spots, timely[row], when, anew, depth)
                 if not owner.quoted:
                     prices, sizes = (depth.bid_price[0], depth.ask_price[0]), (depth.bid_size[0], depth.ask_size[0])
-                    take_top(owner, its, spots, timely[row], when, prices[0], sizes[0], prices[1], sizes[1])
+                    take_top(owner, its, spots, timely[row], when, anew, prices[0], sizes[0], prices[1], sizes[1])
             top += 1
-        if market and what == _QUOTE and (timely[row] or owners[which].quoted):
+        if market and what == _QUOTE and not flags[row] & _INELIGIBLE and (timely[row] or owners[which].quoted):
             owner = owners[which]
             if not owner.quoted:
                 owner.quoted = 1
@@ -164,7 +162,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             owner.top_source = source[row]
             bid_size = _scaled(size[row], size_exp[row])
             best = ask_price[row], _scaled(ask_size[row], ask_size_exp[row])
-            take_top(owner, slots[which], spots, timely[row], when, price[row], bid_size, best[0], best[1])
+            take_top(owner, slots[which], spots, timely[row], when, False, price[row], bid_size, best[0], best[1])
         elif market and what == _TRADE and not flags[row] & _NOT_COUNTED and not code[row] & _NO_VOLUME:
             owner, its = owners[which], slots[which]
             aggregated = flags[row] & _AGGREGATED != 0

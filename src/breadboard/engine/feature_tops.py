@@ -75,12 +75,16 @@ def take_top(  # noqa: C901, PLR0912 - one step of one loop
     spots: NDArray[np.int64],
     timely: bool,
     when: int,
+    anew: bool,
     bid: int,
     bid_size: float,
     ask: int,
     ask_size: float,
 ) -> None:
-    """Take a best bid and offer; without an event time it is known from here on, and is in no window of its own."""
+    """Take a best bid and offer; without an event time it is known from here on, and is in no window of its own.
+
+    Begun ``anew``, they are no change of those before, which were in force until now.
+    """
     if ABSENT in (bid, ask) or bid > ask or owner.halted:
         if timely:
             end_top(owner, slots, spots, when)
@@ -91,7 +95,7 @@ def take_top(  # noqa: C901, PLR0912 - one step of one loop
     total = bid_size + ask_size
     micro = (bid * ask_size + ask * bid_size) / total * 1e-9 if total > 0.0 else np.nan
     flow = move = np.nan
-    if owner.valid:
+    if owner.valid and not anew:
         flow = flow_of(bid, bid_size, ask, ask_size, owner.bid, owner.bid_size, owner.ask, owner.ask_size)
         if mid > 0.0 and owner.mid > 0.0:
             move = 0.0 if mid == owner.mid else np.log(mid / owner.mid)
@@ -135,19 +139,21 @@ def _imbalance(depth: Record) -> float:
 
 @kernel
 def take_depth(
-    owner: Record, slots: NDArray[np.void], spots: NDArray[np.int64], timely: bool, when: int, depth: Record
+    owner: Record, slots: NDArray[np.void], spots: NDArray[np.int64], timely: bool, when: int, anew: bool, depth: Record
 ) -> None:
-    """Take the levels of a live book."""
+    """Take the levels of a live book; begun ``anew``, or without an event time, as a best bid and offer."""
     imbalance = _imbalance(depth)
     if timely:
         for interval in range(INTERVALS):
             if spots[interval] >= 0:
                 slots[spots[interval]].imbalance = imbalance
+    elif imbalance != owner.imbalance:
+        lose_depth(owner, slots)
     for level in range(LEVELS):
         bid, ask = depth.bid_price[level], depth.ask_price[level]
         bid_0, ask_0 = owner.bid_price[level], owner.ask_price[level]
         whole = ABSENT not in (bid, ask, bid_0, ask_0)
-        if timely and owner.deep and whole:
+        if timely and owner.deep and not anew and whole:
             bid_size, ask_size = depth.bid_size[level], depth.ask_size[level]
             before = owner.bid_depth[level], owner.ask_depth[level]
             flow = flow_of(bid, bid_size, ask, ask_size, bid_0, before[0], ask_0, before[1])

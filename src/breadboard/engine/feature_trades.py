@@ -40,10 +40,10 @@ def sign_of(owner: Record, side: int, price: int) -> int:
     if side == _SELL:
         return -1
     if owner.valid:
-        middle = owner.bid + owner.ask
-        if 2 * price > middle:
+        above, below = price - owner.bid, owner.ask - price  # a sum of two prices may not fit 64 bits
+        if above > below:
             return 1
-        if 2 * price < middle:
+        if above < below:
             return -1
     return int(owner.tick)
 

@@ -37,6 +37,9 @@ _VWAP, _TWAP, _SIGNED, _EFFECTIVE, _REALISED, _AMIHUD, _VPIN, _SPREAD, _MID, _MI
 )
 _IMBALANCE, _LEVEL_FLOW = 13, 14
 
+_ALIKE: Final = 1e-20
+"""Flows that differ by less, in squares of themselves, differ by the rounding of their sums: they have no slope."""
+
 
 @kernel
 def _kyle(owner: Record, interval: int) -> float:
@@ -50,12 +53,13 @@ def _kyle(owner: Record, interval: int) -> float:
         flow += owner.flow[place]
         move += owner.move[place]
     flow, move = flow / many, move / many
-    above = below = 0.0
+    above = below = total = 0.0
     for place in range(first, first + many):
         away = owner.flow[place] - flow
         above += away * (owner.move[place] - move)
         below += away * away
-    return above / below if below > 0.0 else np.nan
+        total += owner.flow[place] ** 2
+    return above / below if below > _ALIKE * total else np.nan
 
 
 @kernel

@@ -65,10 +65,11 @@ class Features:
     told and not what is kept. A missing side, crossed prices, a halt (until something comes after RESUMED or QUOTING),
     a book that is not live, and quotes after a GAP, FEED_DOWN, STALE or MAINTENANCE of their source are no best bid
     and offer: what needs one has no value, and open windows end without. Flow and returns begin anew there, and with
-    each snapshot. DUPLICATE, LAST_KNOWN, WITHDRAWN and INELIGIBLE trades count for nothing, AGGREGATED ones only where
-    there are no others, VOLUME_ONLY ones for ``vwap`` alone, trades without a size for ``twap`` alone. Trades missing
-    in a gap are missing in the values; the bar's ``completeness`` tells how much. What comes for a window that is over
-    is left out of it, and trades are counted (``late``): a feature is not corrected.
+    each snapshot, until which a live book was in force. INELIGIBLE quotes count for nothing, DUPLICATE, LAST_KNOWN,
+    WITHDRAWN and INELIGIBLE trades neither, AGGREGATED ones only where there are no others, VOLUME_ONLY ones for
+    ``vwap`` alone, trades without a size for ``twap`` alone. Trades missing in a gap are missing in the values; the
+    bar's ``completeness`` tells how much. What comes for a window that is over is left out of it, and trades are
+    counted (``late``): a feature is not corrected.
     """
 
     def __init__(self, names: Sequence[str], lateness_ms: int, idle_s: float) -> None:

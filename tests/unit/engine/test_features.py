@@ -120,6 +120,7 @@ def anything(chance: random.Random, count: int) -> Tape:
                 row = {"kind": EventKind.QUOTE, "price": bid, "size": chance.choice((ABSENT, 1, 5, 10**8))}
                 row |= {"ask_price": bid + chance.choice((0, 1, 2, -1)) * 10**9, "ask_size": chance.randint(1, 10**8)}
                 row |= {chance.choice(("price", "ask_price")): ABSENT} if chance.random() < 0.1 else {}
+                row |= {"flags": chance.choice((0, 0, 0, Flag.INELIGIBLE))}
         untimed = row["kind"] in (EventKind.GAP, EventKind.STATUS) or chance.random() < 0.05
         rows.append(common | row | {"ts_event": ABSENT if untimed else common["ts_event"], "ts_recv": T0 + now})
     return tape(rows)
@@ -223,6 +224,43 @@ def test_a_quote_without_a_time_leaves_the_book_its_place() -> None:
     rows = [book, quote(1, 70, 80) | {"ts_event": ABSENT}, trade(1, 9 * SECOND)]
     found = told(tape(rows))
     assert [row["value"] for row in found if (row["feature"], row["interval"]) == (Feature.MID, 1)] == [11]
+
+
+def test_a_book_that_is_sent_whole_again_and_again_was_in_force_between() -> None:
+    """OKX ``books5`` and ccxt send nothing but snapshots: no flow is told between two, but all else is known."""
+    rows = [
+        {"kind": EventKind.BOOK_SNAPSHOT, "ts_event": T0 + when, "ts_recv": T0 + when, "levels": levels}
+        for at in range(12)
+        for when in (at * SECOND // 4,)
+        for levels in ([(BUY, 98 * 10**9, 3 * 10**8), (SELL, (100 + 2 * (at % 4)) * 10**9, 10**8)],)
+    ]
+    found = second(rows)
+    assert found["quoted_spread"] == pytest.approx((2 + 4 + 6 + 8) / 4)
+    assert found["mid"] == 102
+    assert found["microprice"] == pytest.approx((98 * 1 + 106 * 3) / 4)
+    assert found["depth_imbalance"] == pytest.approx((3 - 1) / (3 + 1))
+    assert not {"ofi", "mlofi_1", "realised_volatility"} & set(found)
+
+
+def test_a_quote_that_its_venue_calls_suspicious_is_no_best_bid_and_offer() -> None:
+    rows = [quote(0, 98, 102), quote(1, 10, 500, flags=int(Flag.INELIGIBLE)), trade(1, SECOND // 2, 102)]
+    found = second(rows)
+    assert (found["mid"], found["effective_spread"]) == (100, 4)
+
+
+def test_a_price_of_which_twice_would_not_fit_is_held_against_the_mid_all_the_same() -> None:
+    bid = 4_611_686_010  # 2 ** 62 of 1e-9 lies between the mid and the offer
+    assert second([quote(0, bid, bid + 10), trade(1, 1, bid + 10, 3, side=0)])["signed_volume"] == 3
+
+
+def test_flows_that_are_all_alike_have_no_slope() -> None:
+    """A tenth has no float64: the mean of sixty of them is not what each of them is."""
+    rows = []
+    for at in range(70):
+        rows += [quote(at * SECOND, 100, 102), trade(at, at * SECOND + 1, 102) | {"size": 10**7}]
+        rows += [quote(at * SECOND + 2, 100 + at % 3, 102 + at % 3)]
+    found = told(tape([*rows, quote(500 * SECOND, 1, 2)]))
+    assert Feature.KYLE_LAMBDA not in found["feature"][found["interval"] == 1]
 
 
 def test_windows_are_closed_where_bars_are() -> None:
