@@ -182,9 +182,9 @@ class ActivityBars:
 def _loses_trades(tape: Tape) -> NDArray[np.bool_]:
     """Tell at which rows trades may be missing."""
     gap = (tape.kind == EventKind.GAP) & ~np.isin(tape.code, _OF_BOOKS)
-    for offset, told in tape.gaps:
-        if told.channel not in (None, "trade"):
-            gap &= tape.offset != offset
+    others = {offset for offset, told in tape.gaps if told.channel not in {None, "trade"}}
+    others -= {offset for offset, told in tape.gaps if told.channel in {None, "trade"}}
+    gap &= ~np.isin(tape.offset, list(others))
     down = (tape.kind == EventKind.STATUS) & (tape.code == StatusCode.FEED_DOWN)
     found: NDArray[np.bool_] = gap | down
     return found

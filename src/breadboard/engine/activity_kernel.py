@@ -55,6 +55,8 @@ ALPHA: Final = 2.0 / 21.0
 """What a bar adds to what is usual: an average over about twenty."""
 LEAST_SKEW: Final = 0.1
 """Of a usual trade: without it a market in balance would conclude a bar at every trade."""
+ROUNDING: Final = 1e-12
+"""Of an amount of money: its float64 sum may be so much short of it where the exact one is not (ten times a tenth)."""
 FAR: Final = 4.0
 """Times the configured number that the expected one stays within: left alone it runs away."""
 
@@ -116,7 +118,7 @@ def _is_full(spec: Record, bar: Record) -> bool:
     if spec.kind == _VOLUME:
         return bool(bar.whole > spec.whole or (bar.whole == spec.whole and bar.fraction >= spec.fraction))
     if spec.kind == _DOLLAR:
-        return bool(bar.notional >= spec.threshold)
+        return bool(bar.notional >= spec.threshold * (1.0 - ROUNDING))
     skew = max(abs(bar.skew), LEAST_SKEW) if bar.number > 1 else 1.0
     return bool(abs(bar.imbalance) >= bar.expected * skew)
 

@@ -66,6 +66,12 @@ def test_the_trade_that_fills_a_bar_is_in_it_whole() -> None:
     assert [(float(bar["notional"]), int(bar["trades"])) for bar in bars] == [(1000.0, 2), (1000.0, 1)]
 
 
+def test_ten_times_a_tenth_of_a_dollar_is_a_dollar() -> None:
+    """And in float64 a little less."""
+    bars = concluded(stage("dollar:1"), [trade(n, n, 1) | {"size": 10**7} for n in range(30)])
+    assert [int(bar["trades"]) for bar in bars] == [10, 10, 10]
+
+
 def test_renko_bricks_go_on_or_turn_and_a_jump_makes_several() -> None:
     path = (100, 101, 102, 104, 103, 101, 100, 98, 105)
     bars = concluded(stage("renko:2"), [trade(n, n, price) for n, price in enumerate(path)])
@@ -128,6 +134,19 @@ def test_bars_in_which_trades_may_be_missing_say_so() -> None:
     assert [int(bar["gapped"]) for bar in bars] == [0, 1, 0, 1]
 
 
+def test_of_the_gaps_that_one_frame_tells_of_one_may_hide_trades() -> None:
+    lost = {"kind": EventKind.GAP, "code": GapReason.SUBSCRIPTION, "instrument": -1, "offset": 1}
+    of_book, of_trades = (
+        Gap(source=0, reason=GapReason.SUBSCRIPTION, ts_from=T0, ts_to=T0 + 1, channel=channel)
+        for channel in ("book", "trade")
+    )
+    rows: Rows = [trade(1, 0), lost, lost | {"index": 1}, trade(2, 1, offset=2)]
+    (bar,) = concluded(stage("tick:2"), tape(rows, gaps=[(1, of_trades), (1, of_book)]))
+    assert int(bar["gapped"]) == 1
+    (bar,) = concluded(stage("tick:2"), tape(rows, gaps=[(1, of_book), (1, of_book)]))
+    assert int(bar["gapped"]) == 0
+
+
 def test_a_hole_in_the_trade_numbers_is_in_the_bar_that_was_open() -> None:
     rows = tape([trade(n, at) for at, n in enumerate((1, 2, 50, 51, 52, 53))])
     subject = stage("tick:3")
@@ -153,9 +172,10 @@ def reference(rows: Rows, word: str) -> Iterator[tuple[Any, ...]]:
         for row in (row for row in rows if row["instrument"] == which):
             bar.append(row)
             volume = sum((Fraction(one["size"]) * Fraction(10) ** one["size_exp"] for one in bar), Fraction(0))
-            notional = 0.0
-            for one in bar:
-                notional += one["price"] * 1e-9 * (one["size"] * 10.0 ** one["size_exp"])
+            notional = sum(
+                (Fraction(one["price"], WHOLE) * one["size"] * Fraction(10) ** one["size_exp"] for one in bar),
+                Fraction(0),
+            )
             priced = [one["price"] for one in bar if not one["flags"] & Flag.VOLUME_ONLY]
             fill = {"tick": len(bar), "volume": volume, "dollar": notional}[kind]
             if priced and fill >= Fraction(amount):
