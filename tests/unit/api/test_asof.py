@@ -74,8 +74,17 @@ def test_before_the_first_and_of_what_nobody_knows_there_is_nothing(house: Store
     before = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={made.START - 1}")
     assert before.status_code == 404
     assert "had been received by 2024-08-08T23:54:12.999999999Z" in before.json()["detail"]
-    unknown = house.get(f"asof?symbol=NOPE&ts={made.START}")
-    assert (unknown.status_code, unknown.json()["detail"]) == (404, "nothing of 'NOPE' is stored")
+
+
+@pytest.mark.parametrize("name", ["BTCUSDTX", "BTCUSDT.BINANCEX"])
+def test_of_a_name_that_was_never_seen_the_likest_are_told_and_its_hint_finds_something(
+    house: Stored, name: str
+) -> None:
+    unknown = house.get(f"asof?symbol={name}&ts={made.START}")
+    told = unknown.json()
+    assert (unknown.status_code, told["detail"]) == (404, f"no instrument {name!r} has been seen or stored")
+    assert "BTCUSDT.BINANCE" in told["ids"]
+    assert house.client.get(told["hint"].removeprefix("GET ")).status_code == 200
 
 
 def test_a_symbol_of_several_venues_has_to_be_chosen(house: Stored) -> None:

@@ -22,6 +22,13 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
     """Return the routes."""
     routes = APIRouter(prefix="/api/v1", tags=["history"])
 
+    async def known(symbol: str, venue: str | None) -> None:
+        """Raise Problem 404 for a name that was never seen and is not stored."""
+        if not services.live.find(f"{symbol}.{venue}" if venue else symbol):
+            wrong = await pool.run(lambda: unknown(services.live, services.store, symbol, venue))
+            if wrong is not None:
+                raise wrong
+
     @routes.get(
         "/history",
         summary="Bars, trades, quotes or books of one symbol, oldest first",
@@ -30,10 +37,7 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
     async def history(request: Request, asked: Annotated[HistoryQuestion, Query()]) -> Response:
         asked = asked.checked()
         symbol, venue = names_of(services.live, asked.symbol, asked.venue)
-        if not services.live.find(f"{symbol}.{venue}" if venue else symbol):
-            wrong = await pool.run(lambda: unknown(services.live, services.store, symbol, venue))
-            if wrong is not None:
-                raise wrong
+        await known(symbol, venue)
         wanted = Wanted.of(
             asked.kind,
             symbol=symbol,
@@ -56,6 +60,7 @@ def router(services: Services, pages: Pages, pool: StorePool) -> APIRouter:
     async def asof(request: Request, asked: Annotated[MomentQuestion, Query()]) -> Response:
         symbol, venue = only_one(services.live, asked.symbol, asked.venue)
         moment = instant(asked.ts)
+        await known(symbol, venue)
 
         async def make(reach: Reach) -> dict[str, Any]:
             store = services.store
