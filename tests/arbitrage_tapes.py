@@ -1,7 +1,7 @@
 """Books, legs and routes as the engine runs them, and tapes made by hand for them: prices in whole units, sizes too."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,13 +50,16 @@ class Desk:
     """Books, what is consolidated from them, and arbitrage between them: one stage for the suites."""
 
     def __init__(
-        self, given: ArbitrageConfig | None = None, silence_s: Callable[[str], float | None] | None = None
+        self,
+        given: ArbitrageConfig | None = None,
+        silence_s: Callable[[str], float | None] | None = None,
+        groups: Mapping[str, tuple[str, ...]] = GROUPS,
     ) -> None:
         self.instruments = Instruments()
         for venue, symbol in NAMES:
             self.instruments.intern(venue, symbol)
         self.consolidated = Consolidated(
-            groups_of(GROUPS), self.instruments, silence_s or (lambda _: 20.0), moving=True
+            groups_of(groups), self.instruments, silence_s or (lambda _: 20.0), moving=True
         )
         watches = self.consolidated.watches
         self.books = Books(lambda _: SequenceRule.NONE, watches, copied=watches)

@@ -16,13 +16,16 @@ from breadboard.engine.consolidated_legs import BOOK
 from breadboard.engine.level_rooms import BEGIN, COUNT
 from breadboard.model.decimals import ABSENT, PRICE_UNIT, SIZE_EXP
 from breadboard.model.kernels import Record, kernel
+from breadboard.model.opportunities import OpportunityKind
 from breadboard.model.wide import MOST, share, share_up
 
 LOW, HIGH = 0, 1
 """Columns of ``worth``: what a unit of a currency brings, and what it costs."""
 FINE_BELOW: Final = 400_000 * PRICE_UNIT
 FINER: Final = 10_000
-"""Prices below ``FINE_BELOW`` are compared in units this much finer, so that rounding cannot hide an opportunity."""
+"""Prices below ``FINE_BELOW``, in the route's currency too, are compared in units this much finer, so that rounding
+cannot hide an opportunity."""
+_CROSS: Final = int(OpportunityKind.CROSS_VENUE)
 
 
 @kernel
@@ -96,21 +99,38 @@ def level(
 
 
 @kernel
+def rate_of(route: Record, place: int, terms: NDArray[np.void]) -> int:
+    """Return what converts a leg's currency to the route's; NO_RATE for a triangle, which ends in what it began with.
+
+    A leg of a triangle may be one of a group that is quoted in something else.
+    """
+    return int(terms[route.legs[place]].rate) if route.kind == _CROSS else NO_RATE
+
+
+@kernel
+def costs(amount: int, term: Record, worth: NDArray[np.int64]) -> int:
+    """Return what an amount of a leg's currency costs in the route's, rounded up."""
+    return amount if term.rate == NO_RATE else share_up(amount, worth[term.rate, HIGH], PRICE_UNIT)
+
+
+@kernel
+def brings(amount: int, term: Record, worth: NDArray[np.int64]) -> int:
+    """Return what an amount of a leg's currency brings in the route's, rounded down."""
+    return amount if term.rate == NO_RATE else share(amount, worth[term.rate, LOW], PRICE_UNIT)
+
+
+@kernel
 def buying(price: int, finer: int, term: Record, worth: NDArray[np.int64]) -> int:
     """Return what a unit bought at a price costs in all, in 1e-9 / ``finer`` of the route's currency, rounded up."""
-    cost = price * finer
-    if term.rate != NO_RATE:
-        cost = share_up(cost, worth[term.rate, HIGH], PRICE_UNIT)
+    cost = costs(price * finer, term, worth)
     return share_up(cost, FEE_UNIT + term.fee, FEE_UNIT) if term.fee else cost
 
 
 @kernel
 def selling(price: int, finer: int, term: Record, worth: NDArray[np.int64]) -> int:
     """Return what a unit sold at a price brings in all, in 1e-9 / ``finer`` of the route's currency, rounded down."""
-    brings = price * finer
-    if term.rate != NO_RATE:
-        brings = share(brings, worth[term.rate, LOW], PRICE_UNIT)
-    return share(brings, FEE_UNIT - term.fee, FEE_UNIT) if term.fee else brings
+    proceeds = brings(price * finer, term, worth)
+    return share(proceeds, FEE_UNIT - term.fee, FEE_UNIT) if term.fee else proceeds
 
 
 @kernel

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.arbitrage_levels import HIGH, LOW
+from breadboard.engine.arbitrage_levels import HIGH, LOW, rate_of
 from breadboard.engine.arbitrage_terms import FEE_UNIT, NO_RATE
 from breadboard.engine.arbitrage_triangle import walk_triangle
 from breadboard.engine.arbitrage_walk import walk_pair
@@ -114,8 +114,9 @@ def good_until(
         if leg < 0:
             continue
         until = min(until, legs[leg].ts_recv + limits[MAX_AGE])
-        if terms[leg].rate != NO_RATE:
-            rate = rates[terms[leg].rate]
+        converts = rate_of(route, place, terms)
+        if converts != NO_RATE:
+            rate = rates[converts]
             until = min(until, rate.max_age + (legs[rate.leg].ts_recv if rate.leg >= 0 else rate.as_of))
     return until
 
@@ -133,8 +134,9 @@ def _surely_not(route: Record, legs: NDArray[np.void], terms: NDArray[np.void], 
         if price <= 0:
             return True
         value = float(price)
-        if terms[leg].rate != NO_RATE:
-            value *= worth[terms[leg].rate, HIGH if buys else LOW] / 1e9
+        converts = rate_of(route, place, terms)
+        if converts != NO_RATE:
+            value *= worth[converts, HIGH if buys else LOW] / 1e9
         fee = terms[leg].fee / FEE_UNIT
         if buys:
             amount /= value * (1.0 + fee)
@@ -219,9 +221,9 @@ def weigh(
             if cause != _NONE:
                 return cause, ABSENT
     for place in range(MAX_LEGS):
-        leg = route.legs[place]
-        if leg >= 0 and terms[leg].rate != NO_RATE:
-            age = convert(terms[leg].rate, now, rates, legs, halts, limits, worth)
+        converts = rate_of(route, place, terms) if route.legs[place] >= 0 else NO_RATE
+        if converts != NO_RATE:
+            age = convert(converts, now, rates, legs, halts, limits, worth)
             if age == ABSENT:
                 return _RATE, ABSENT
             rate_age = max(rate_age, age)

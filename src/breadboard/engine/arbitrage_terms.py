@@ -160,7 +160,7 @@ class _Terms:
         rates = np.array(list(self._rates.values()), RATE)
         touching: list[list[int]] = [[] for _ in self._legs]
         for at, route in enumerate(routes):
-            for leg in sorted(set(self._needed(route["legs"].tolist(), rates))):
+            for leg in sorted(set(self._needed(route, rates))):
                 touching[leg].append(at)
         return Terms(
             self._legs,
@@ -172,13 +172,13 @@ class _Terms:
             np.cumsum([0, *map(len, touching)]),
         )
 
-    def _needed(self, legs: list[int], rates: NDArray[np.void]) -> Iterator[int]:
-        for leg in legs:
+    def _needed(self, route: np.void, rates: NDArray[np.void]) -> Iterator[int]:
+        for leg in route["legs"].tolist():
             if leg < 0:
                 continue
             yield leg
             rate = int(self._terms[leg]["rate"])
-            if rate != NO_RATE and rates[rate]["leg"] >= 0:
+            if route["kind"] == _CROSS and rate != NO_RATE and rates[rate]["leg"] >= 0:
                 yield int(rates[rate]["leg"])
 
     def _route(self, kind: int, back: int, ids: tuple[str, ...], currency: str) -> None:

@@ -13,19 +13,19 @@ from numpy.typing import NDArray
 from breadboard.engine.arbitrage_levels import (
     FINE_BELOW,
     FINER,
-    HIGH,
-    LOW,
+    brings,
     buying,
     contracts_of,
+    costs,
     fee_on,
     got,
     level,
     paid,
     selling,
 )
-from breadboard.engine.arbitrage_terms import FEE_UNIT, NO_RATE, SIZE_UNIT
+from breadboard.engine.arbitrage_terms import FEE_UNIT, SIZE_UNIT
 from breadboard.engine.book_kernel import ASKS, BIDS
-from breadboard.model.decimals import ABSENT, PRICE_UNIT
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import Side
 from breadboard.model.wide import share, share_up
@@ -65,15 +65,21 @@ def bounded(base: int, price: int) -> int:
 
 
 @kernel
+def _dearest(ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.int64]) -> int:
+    """Return the highest of two prices, in the legs' own currencies and in the route's."""
+    return max(ask, bid, costs(ask, buy, worth), brings(bid, sell, worth))
+
+
+@kernel
 def pair_earns(ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.int64], least: int) -> bool:
     """Return whether a unit bought at ``ask`` and sold at ``bid`` earns more than ``least`` of its cost."""
-    finer = FINER if ask < FINE_BELOW and bid < FINE_BELOW else 1
+    finer = FINER if _dearest(ask, bid, buy, sell, worth) < FINE_BELOW else 1
     cost = buying(ask, finer, buy, worth)
     return bool(selling(bid, finer, sell, worth) > share_up(cost, FEE_UNIT + least, FEE_UNIT))
 
 
 @kernel
-def walk_pair(  # noqa: C901 - one loop, a match a turn
+def walk_pair(
     route: Record,
     legs: NDArray[np.void],
     terms: NDArray[np.void],
@@ -106,14 +112,11 @@ def walk_pair(  # noqa: C901 - one loop, a match a turn
         if row.size == 0:
             begin(row, 0, _BUY, ask)
             begin(row, 1, _SELL, bid)
-        base = bounded(min(ask_left, bid_left), max(ask, bid))
+        base = bounded(min(ask_left, bid_left), _dearest(ask, bid, terms[buy], terms[sell], worth))
         out, back = paid(ask, base), got(bid, base)
-        cost, proceeds = out, back
-        if terms[buy].rate != NO_RATE:
-            cost = share_up(out, worth[terms[buy].rate, HIGH], PRICE_UNIT)
-        if terms[sell].rate != NO_RATE:
-            proceeds = share(back, worth[terms[sell].rate, LOW], PRICE_UNIT)
-        if max(out, back, cost, proceeds, base) > FULL or max(row.size, row.cost, spent, earned) > FULL:
+        cost, proceeds = costs(out, terms[buy], worth), brings(back, terms[sell], worth)
+        # Rounding may take a match that was bounded a little beyond.
+        if max(out, back, cost, proceeds) > 2 * FULL or max(row.size, row.cost, spent, earned) > FULL:
             row.capped = 1
             break
         fees = fee_on(cost, terms[buy]) + fee_on(proceeds, terms[sell])

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import arbitrage_reference as reference
-from arbitrage_tapes import BUY, CONFIG, SELL, TRIANGLE, Desk, anything, book, change, config, status
+from arbitrage_tapes import BUY, CONFIG, GROUPS, SELL, TRIANGLE, Desk, anything, book, change, config, status
 from breadboard.engine.consolidated_legs import BOOK, STANDS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -320,6 +320,17 @@ def test_a_triangle_goes_round_the_other_way() -> None:
     assert row["leg_size"][2] == 10**7, "A takes no more BTC than 0.1"
     assert 2 * 10**8 <= row["size"] < 2 * 10**8 + 20, "so much ETH as brings that, to the last 1e-8 BTC"
     assert (row["cost"] + row["gross"], round(row["gross"], -4)) == (10**10, 200_000_000)
+
+
+def test_a_triangle_needs_no_rate_though_a_leg_of_it_is_of_a_group_that_is_quoted_otherwise() -> None:
+    """The group begins with C and is quoted in USD; the triangle begins and ends in USDT, whatever that is worth."""
+    groups = {**GROUPS, "BTC": ("BTC-USD.C", "BTC-USDT.A", "BTC-USDT.B")}
+    alone = play(triangle(), triangles=[TRIANGLE])[0]
+    for usd in ([], [book(USD, [(1.03, 5)], [(1.04, 5)], **at(0))]):
+        found = Desk(config(triangles=[TRIANGLE]), groups=groups).on_tape(tape([*usd, *triangle()]))
+        assert found is not None
+        rows = [row for row in found if row["kind"] == OpportunityKind.TRIANGULAR]
+        assert [(row["size"], row["net"], row["rate_age"]) for row in rows] == [(alone["size"], alone["net"], ABSENT)]
 
 
 class _Book:

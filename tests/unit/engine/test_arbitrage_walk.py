@@ -170,6 +170,16 @@ def test_small_prices_lose_nothing_to_rounding() -> None:
     assert Bench([([], [(10_000, 10**15)]), ([(10_001, 10**15)], [])], [5_001, 5_001]).pair()["size"] == 0
 
 
+def test_prices_that_are_large_in_the_currency_of_the_group_lose_nothing_either() -> None:
+    """Two venues in USDT in a group that is quoted in yen, at 150 each, and a level beyond 4e8 of those."""
+    for size in (10**8, 100 * 10**8):
+        bench = Bench([([], [(60_000 * PRICE, size)]), ([(60_100 * PRICE, size)], [])], [10_000, 10_000])
+        bench.terms["rate"], bench.worth[0] = 0, 150 * PRICE
+        row = bench.pair()
+        assert row["cost"] == 150 * 60_000 * 10 * row["size"]
+        assert row["size"] == size or (FULL <= row["cost"] <= 2 * FULL and row["capped"])
+
+
 def test_prices_at_nothing_and_below_are_no_levels() -> None:
     assert Bench([([], [(-PRICE, 5), (PRICE, 5)]), ([(2 * PRICE, 5)], [])], [0, 0]).pair()["size"] == 0
 
