@@ -60,6 +60,7 @@ class Watch:
     told_of: int | None = None
     lags: tuple[int, list[int]] | None = None
     ways: set[int] = field(default_factory=set)
+    told: bool = False
 
 
 def follow(rule: Rule, tape: Tape) -> list[Fired]:
@@ -123,7 +124,10 @@ def _crosses(watch: Watch, tape: Tape, row: int) -> float | None:
     assert limit is not None
     sign = {"up": 1, "down": -1}.get(watch.rule.direction)
     if sign is not None:
-        hit = watch.gate.takes(sign * price, sign * limit, None if back is None else sign * back, when)
+        # The level to come back to is asked for after an alert; before the first, the other side is enough.
+        back_at = None if back is None or not watch.told else sign * back
+        hit = watch.gate.takes(sign * price, sign * limit, back_at, when)
+        watch.told |= hit
         return price / 1e9 if hit else None
     # Either way: each side has to be left for good before coming to the price from there is a crossing.
     hits = [way for way in (1, -1) if way in watch.ways and way * price >= way * limit]

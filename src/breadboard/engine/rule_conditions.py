@@ -101,6 +101,11 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
     ``features`` are those that the engine tells: a rule that asks for another one would never have a value.
     """
     check(ruleset, where)
+    for name, symbols in (*ruleset.watchlists.items(), *((rule.name, rule.symbols) for rule in ruleset.rules)):
+        for one in symbols:
+            if "*" in one and one != "*" and not one.startswith("*."):  # such a rule would watch nothing, in silence
+                hint = "*.BINANCE for all of a venue, * for all, @name for a watchlist of some"
+                raise UsageError(f"{where}: {name!r}: no instrument is called {one!r}", hint=hint)
     for rule in ruleset.rules:
         if not rule.expression:
             continue
@@ -109,7 +114,7 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
         if found.number != (rule.threshold is not None):
             missing = "is a number and has no threshold" if found.number else "is true or false and takes no threshold"
             raise UsageError(
-                f"{which}: its expression {missing}", hint='expression = "spread > 5.0", or threshold = 5.0'
+                f"{which}: its expression {missing}", hint='expression = "close > 100.0", or threshold = 5.0'
             )
         if unknown := sorted(found.features - set(features)):
             raise UsageError(

@@ -94,10 +94,12 @@ class Findings:
         """Return what opportunities fired. One that closes re-arms the rules of its route."""
         for row in rows if self._of[RuleKind.ARBITRAGE] else ():
             legs = [int(leg) for leg in row["leg_instrument"] if leg >= 0]
-            closed = row["state"] == OpportunityState.CLOSED
-            value = float("-inf") if closed else float(row["net_bps"])
+            value = float(row["net_bps"])
             for at in sorted({each for leg in legs for each in self._of_instrument(leg)}):
                 if at not in self._of[RuleKind.ARBITRAGE]:
+                    continue
+                if row["state"] == OpportunityState.CLOSED:  # in whatever hours
+                    self._slot(at, int(row["route"]))["armed"] = 1
                     continue
                 calendar = int(owners["calendar"][legs[0]])
                 when, one = int(row["ts_recv"]), _one_of(legs[0])

@@ -22,7 +22,7 @@ from breadboard.engine.rule_events import (
     take_gap,
 )
 from breadboard.engine.rule_judge import CLOSED, crosses, judge, place_of, place_of_window, slide
-from breadboard.engine.rule_state import HOLE, LOOK_BACK, STEPS
+from breadboard.engine.rule_state import HOLE, LOOK_BACK, NEVER, STEPS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import BarState, EventKind, Flag, StatusCode
@@ -157,9 +157,12 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         cond = conds[slot.condition]
                         if cond.kind != _OF_HALTS:
                             continue
-                        when = now if ts_event[row] == ABSENT else ts_event[row]
+                        if not halts:  # also at night: what is halted on the next day is halted again
+                            slot.armed = 1
+                            continue
+                        when = now if ts_event[row] == ABSENT else min(ts_event[row], now + _AHEAD)
                         session = place_of(cond, owner.calendar, when, hours, spans)
-                        if session != CLOSED and judge(cond, slot, 1.0 if halts else 0.0, 1.0, np.inf, when, session):
+                        if session != CLOSED and judge(cond, slot, 1.0, 1.0, np.inf, when, session):
                             told = out[at]
                             begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
                             told.source, told.flags, told.value = source[row], flags[row], 1.0
@@ -185,7 +188,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         slot.b, slot.c = lag, offset[row]
                     continue
                 if slot.a != ABSENT:
-                    session = place_of(cond, owner.calendar, now, hours, spans)
+                    session = place_of_window(cond, owner.calendar, slot.a, slot.a + cond.window, hours, spans)
                     x = slot.b / 1e6
                     if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, now, session):
                         told = out[at]
@@ -244,8 +247,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         fires = False
                     elif cond.sign == 0:
                         fires = crosses(cond, slot, price[row], when, session)
-                    else:
-                        fires = judge(cond, slot, signed, cond.limit, cond.back, when, session)
+                    else:  # before its first alert there is nothing to come back from
+                        back = NEVER if slot.until == ABSENT else cond.back
+                        fires = judge(cond, slot, signed, cond.limit, back, when, session)
                 else:
                     if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
                         slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])

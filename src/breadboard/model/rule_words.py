@@ -113,13 +113,23 @@ def _found(row: np.void, rule: Rule) -> str:
         price=price_text(int(row["price"])) if row["price"] != ABSENT else "",
         reference=f"{float(row['reference']):.10g}" if isfinite(row["reference"]) else "",
         level="" if rule.threshold is None else _number(rule.threshold),
-        went="rose to" if value > float(row["reference"]) else "fell to",
+        went="rose to" if _rose(row, rule) else "fell to",
         window=rule.window,
         silent=_SILENT.get(Silence(code), "") if kind is RuleKind.NO_DATA else "",
         cause=cause(row, kind).replace("_", " "),
         expression=rule.expression,
         number="" if rule.threshold is None else f": {value:.6g}",
     )
+
+
+def _rose(row: np.void, rule: Rule) -> bool:
+    """Tell which way a price was crossed. The price before it says so only where it is one of the rule's hours."""
+    level = rule.price("threshold") if rule.of_kind is RuleKind.CROSS else None
+    if rule.direction in ("up", "down") or level is None:
+        return rule.direction == "up"
+    if row["price"] != level:
+        return bool(row["price"] > level)
+    return float(row["value"]) > float(row["reference"])
 
 
 def cause(row: np.void, kind: RuleKind) -> str:

@@ -172,7 +172,8 @@ def read(tree: Mapping[str, Any], where: str) -> RuleSet:
     """Return the rules and watchlists of a TOML or JSON tree. Raises UsageError naming ``where``, rule and value."""
     if odd := set(tree) - {"rules", "watchlists"}:
         raise UsageError(f"{where}: {min(odd)!r} is no rule and no watchlist", hint="[[rules]] or [watchlists]")
-    lists = _converted(tree.get("watchlists", {}), dict[str, tuple[str, ...]], f"{where}: the watchlists are wrong")
+    kept, hint = tree.get("watchlists", {}), 'a watchlist is a list of symbols: majors = ["BTCUSDT.BINANCE"]'
+    lists = _converted(kept, dict[str, tuple[str, ...]], f"{where}: the watchlists are wrong", hint)
     found = []
     entries = tree.get("rules", [])
     if not isinstance(entries, list):
@@ -180,7 +181,8 @@ def read(tree: Mapping[str, Any], where: str) -> RuleSet:
     for at, entry in enumerate(entries, 1):
         name = entry.get("name") if isinstance(entry, dict) else None
         which = f"{where}: rule {name!r}" if isinstance(name, str) else f"{where}: rule number {at}"
-        found.append(_converted(entry, Rule, f"{which} is wrong"))
+        hint = f"a rule has: {', '.join(Rule.__struct_fields__)}"
+        found.append(_converted(entry, Rule, f"{which} is wrong", hint))
     ruleset = RuleSet(tuple(found), lists)
     check(ruleset, where)
     return ruleset
@@ -296,11 +298,11 @@ def _told(get: Any, which: str, hint: str) -> Any:  # noqa: ANN401 - whatever ``
         raise UsageError(f"{which}: {error}", hint=hint) from None
 
 
-def _converted(value: Any, kind: Any, which: str) -> Any:  # noqa: ANN401 - msgspec.convert's own types
+def _converted(value: Any, kind: Any, which: str, hint: str) -> Any:  # noqa: ANN401 - msgspec.convert's own types
     try:
         return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError as error:
-        raise UsageError(f"{which}: {error}", hint=f"a rule has: {', '.join(Rule.__struct_fields__)}") from None
+        raise UsageError(f"{which}: {error}", hint=hint) from None
 
 
 _DEFAULTS: Final = dict(zip(Rule.__struct_fields__[2:], Rule.__struct_defaults__, strict=True))

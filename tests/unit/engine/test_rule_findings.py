@@ -20,11 +20,11 @@ from breadboard.model.rules import Rule, RuleSet
 from tapes import SECOND, T0, tape, trade
 
 
-def stage(*wanted: Rule) -> Rules:
+def stage(*wanted: Rule, calendar: str = "") -> Rules:
     instruments = Instruments()
     for venue, symbol in (("ONE", "A"), ("ONE", "B"), ("TWO", "A")):
         instruments.intern(venue, symbol)
-    return Rules(instruments, lambda _: "", {0: "ONE", 1: "TWO"}, RuleSet(wanted))
+    return Rules(instruments, lambda _: calendar, {0: "ONE", 1: "TWO"}, RuleSet(wanted))
 
 
 def told(subject: Rules, bars: NDArray[np.void] | None = None, **streams: NDArray[np.void]) -> NDArray[np.void]:
@@ -120,6 +120,15 @@ def test_an_opportunity_is_told_when_its_net_comes_to_the_threshold_and_again_af
         len(told(stage(Rule(name="net", kind="arbitrage", threshold=5.0, symbols=("B.ONE",))), opportunities=found))
         == 0
     )
+
+
+def test_an_opportunity_that_closes_at_night_is_over_in_the_morning() -> None:
+    opened, closed = OpportunityState.OPENED, OpportunityState.CLOSED
+    found = rows(OPPORTUNITY, [opportunity(n, state, 7.0) for n, state in enumerate((opened, closed, opened), 1)])
+    hour, opening = 3600 * SECOND, 1_700_058_600 * SECOND  # 2023-11-15 09:30 in New York
+    found["ts_recv"] = [opening + 6 * hour, opening + 7 * hour, opening + 24 * hour]
+    subject = stage(Rule(name="net", kind="arbitrage", threshold=5.0, session="regular"), calendar="XNYS")
+    assert told(subject, opportunities=found)["offset"].tolist() == [1, 3]
 
 
 def test_opportunities_that_one_row_opens_have_ids_of_their_own_and_one_cooldown_of_their_instrument() -> None:

@@ -25,6 +25,7 @@ from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Provenance, StatusCode
+from breadboard.model.rule_words import told
 from breadboard.model.rules import Rule, RuleKind, RuleSet, read
 from breadboard.model.tape import Tape
 from feed_samples import frames_of
@@ -187,7 +188,10 @@ def test_whatever_comes_fires_what_a_plain_reading_of_it_does(whole: Tape) -> No
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.integers(90, 110), min_size=1, max_size=80), st.integers(95, 105), st.integers(0, 8))
 def test_every_crossing_is_told_exactly_once(path: list[int], level: int, margin: int) -> None:
-    """Between two alerts lies a price at the re-arm level, and after each such price the next crossing is told."""
+    """Between two alerts lies a price at the re-arm level, and after each such price the next crossing is told.
+
+    The first one needs only to come from the other side: there is nothing to come back from.
+    """
     more = {"rearm": level - margin} if margin else {}
     one = rule("cross", threshold=level, direction="up", **more)
     found = {int(a["offset"]) for a in alerts(stage(one), [trade(n, n, price) for n, price in enumerate(path)])}
@@ -196,7 +200,7 @@ def test_every_crossing_is_told_exactly_once(path: list[int], level: int, margin
         if armed and price >= level:
             expected.add(at)
             armed = False
-        armed |= price <= level - margin if margin else price < level
+        armed |= price <= level - margin if margin and expected else price < level
     assert found == expected
 
 
@@ -429,6 +433,40 @@ def test_hours_are_those_of_the_venues_calendar() -> None:
     night = [trade(1, early), *[clock(early + n * 4 * SECOND) for n in range(1, 180)]]
     found = alerts(stage(quiet, calendar="XNYS"), [clock(0), *night])
     assert [offset for offset, *_ in said(found)] == [1 + 660 // 4], "silence counts from the opening on"
+
+
+def test_a_window_of_lags_is_in_the_hours_in_which_it_begins() -> None:
+    one = rule("lag", threshold=100, session="regular")
+    for bell, offsets in ((NEW_YORK_OPEN, []), (NEW_YORK_OPEN + 6 * 3600 * SECOND + 1800 * SECOND, [1])):
+        late, early = trade(1, bell - SECOND // 2), trade(2, bell + SECOND // 2)
+        late["ts_event"] -= SECOND
+        found = alerts(stage(one, calendar="XNYS"), [late, early])
+        assert [offset for offset, *_ in said(found)] == offsets
+
+
+def test_a_halt_that_ends_at_night_is_over_in_the_morning() -> None:
+    hours = (6, 22, 24)  # in the afternoon, before the next opening, in the next session
+    codes = (StatusCode.HALTED, StatusCode.RESUMED, StatusCode.HALTED)
+    days = [status(NEW_YORK_OPEN + hour * 3600 * SECOND, code) for hour, code in zip(hours, codes, strict=True)]
+    found = alerts(stage(rule("halt", session="regular"), calendar="XNYS"), [trade(1, 0), *days])
+    assert [offset for offset, *_ in said(found)] == [1, 3]
+
+
+def test_a_halt_of_a_year_to_come_blinds_nobody() -> None:
+    one = rule("halt", cooldown="1m")
+    codes = (StatusCode.HALTED, StatusCode.RESUMED, StatusCode.HALTED)
+    rows = [trade(1, 0), *(status(n * 100 * SECOND, code) for n, code in enumerate(codes, 1))]
+    rows[1]["ts_event"] = T0 + 10**17
+    assert [offset for offset, *_ in said(alerts(stage(one), rows))] == [1, 3]
+
+
+def test_which_way_a_price_was_crossed_does_not_depend_on_what_was_paid_outside_of_the_hours() -> None:
+    morning, day = NEW_YORK_OPEN - 3600 * SECOND, NEW_YORK_OPEN - 18 * 3600 * SECOND
+    path = [trade(1, day, 99), trade(2, morning, 102), trade(3, NEW_YORK_OPEN, 101)]
+    for more in ({}, {"direction": "up"}):
+        one = rule("cross", threshold=100, session="regular", **more)
+        found = alerts(stage(one, calendar="XNYS"), path)
+        assert [told(row, one, "S0") for row in found] == ["cross: S0 rose to 100: 101 after 102"]
 
 
 def test_once_a_session_is_once_a_session() -> None:

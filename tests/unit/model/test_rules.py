@@ -54,6 +54,12 @@ def test_what_cannot_be_followed_is_refused_in_one_sentence(words: str, complain
     assert hint in refused.value.hint
 
 
+def test_watchlists_that_are_none_are_refused_with_one() -> None:
+    with pytest.raises(UsageError, match="watchlists are wrong") as refused:
+        read({"watchlists": {"majors": "BTCUSDT.BINANCE"}}, "r.toml")
+    assert 'majors = ["BTCUSDT.BINANCE"]' in refused.value.hint
+
+
 def test_names_are_told_apart_and_short() -> None:
     for names, complaint in (
         (("a", "a"), "a second time"),
