@@ -133,6 +133,7 @@ PLANTED: list[tuple[Rule, int, SequenceRule, Plant]] = [
     *((Rule.SEQUENCE_FELL, 6, rule, inserted(6, good(rule)[2])) for rule in NUMBERED),
     *((Rule.SEQUENCE_FELL, 6, rule, inserted(6, good(rule)[5])) for rule in (OVERLAP, CHAIN, AFTER)),
     *((Rule.HOLE, 4, rule, without(4)) for rule in (OVERLAP, CHAIN, LINK)),
+    *((Rule.HOLE, 1, rule, without(1)) for rule in (OVERLAP, CHAIN, LINK)),
     *((Rule.CROSSED, 9, rule, changed(9, levels=[(BUY, 101, 5)])) for rule in SequenceRule),
     *((Rule.CROSSED, 9, rule, changed(9, levels=[(SELL, 97, 5)])) for rule in SequenceRule),
     (Rule.CROSSED, 0, NONE, changed(0, levels=[(BUY, 105, 1), (SELL, 104, 1)])),

@@ -154,6 +154,8 @@ class Life:
     def follows(self, event: Event) -> tuple[str, str]:
         """Return what is wrong with an increment's numbers: that they fell, that there is a hole."""
         before = self.number if self.rule == SequenceRule.LINK and self.begun and self.last == ABSENT else self.last
+        if self.begun and before == ABSENT and event.last > self.number and not self._joins(self.number, event):
+            return "", f"it begins at {event.first}, and the snapshot before it is {self.number}"
         if ABSENT in {before, event.last} or self.rule == SequenceRule.NONE:
             return "", ""
         if self.rule == SequenceRule.LINK and event.prev == before:
@@ -175,12 +177,16 @@ class Life:
         if self.begun and event.last < self.number:
             return f"{event.last}, and the book has {self.number}"
         later = [each for each in self.waiting if each.last > event.last]
-        if not later or self.rule == SequenceRule.AFTER:
+        if not later or self._joins(event.last, later[0]):
             return ""
-        first = later[0].first
-        reach = event.last if self.rule == SequenceRule.CHAIN else event.last + 1
-        joins = first <= reach or later[0].prev == event.last
-        return "" if joins else f"{event.last}, and the increments that wait begin at {first}"
+        return f"{event.last}, and the increments that wait begin at {later[0].first}"
+
+    def _joins(self, number: int, event: Event) -> bool:
+        """Return whether an increment that a snapshot of this number does not hold is the first after it."""
+        if self.rule not in {SequenceRule.OVERLAP, SequenceRule.CHAIN}:
+            return True
+        reach = number if self.rule == SequenceRule.CHAIN else number + 1
+        return event.first <= reach or event.prev == number
 
     def begin(self, event: Event) -> None:
         """Take a snapshot, and the increments that waited for it."""
