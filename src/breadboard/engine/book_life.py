@@ -162,11 +162,15 @@ class Life:
             return "", ""  # OKX repeats a number where nothing changed, and links to it where it counts anew
         if event.last <= before:
             return f"{event.last} after {before}", ""
+        return "", self._hole(before, event)
+
+    def _hole(self, before: int, event: Event) -> str:
+        """Return what is missing between an increment and the one before it; nothing where it follows."""
         if self.rule == SequenceRule.OVERLAP and event.first > before + 1:
-            return "", f"{before + 1} to {event.first - 1} are missing"
+            return f"{before + 1} to {event.first - 1} are missing"
         if self.rule in {SequenceRule.CHAIN, SequenceRule.LINK} and event.prev != before:
-            return "", f"it follows {event.prev}, and {before} came before it"
-        return "", ""
+            return f"it follows {event.prev}, and {before} came before it"
+        return ""
 
     def older(self, event: Event) -> str:
         """Return why a fetched snapshot is too old; nothing where it is not."""
