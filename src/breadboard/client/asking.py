@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from breadboard.client import people, recorded, rows
-from breadboard.client.instants import When, asked
+from breadboard.client.instants import When, asked, said
 from breadboard.client.wire import read
 
 T = TypeVar("T")
@@ -146,7 +146,8 @@ def history(
     """Ask for stored rows of one instrument, oldest first."""
     told = None if adjusted is None else str(adjusted).lower()
     only = _joined(columns)
-    row = HISTORY[kind] if only is None else rows.partial(HISTORY[kind])
+    row = HISTORY.get(kind, rows.Row)  # of another kind there is nothing to read: the server refuses it, and names all
+    row = row if only is None else rows.partial(row)
     given = _given(symbol=symbol, kind=kind, interval=interval if kind in {"bars", "books"} else None, venue=venue)
     times = _given(start=asked(start), end=asked(end), asof=asked(asof), adjusted=told)
     return AskPages("/history", row, {**given, **times, **_given(columns=only)})
@@ -211,7 +212,7 @@ def delete_rule(name: str) -> Ask[None]:
 
 def test_rule(rule: Mapping[str, Any], start: When | None, end: When | None) -> Ask[people.Trial]:
     """Ask what a rule would have told; nothing is kept."""
-    times = _given(start=asked(start), end=asked(end))
+    times = _given(start=said(start), end=said(end))
     return _posted("/rules/test", {"rule": dict(rule), **times}, _reader(people.Trial))
 
 

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EARLIEST_NS: Final = 10**17
+"""A number below it was meant to be of a coarser unit."""
 
 
 class Instant(int):
@@ -55,3 +57,8 @@ def asked(when: When | None) -> str | None:
     if when is None or isinstance(when, str):
         return when
     return str(when) if type(when) is int else str(Instant.of(when))
+
+
+def said(when: When | None) -> str | None:
+    """Return a time as a document has it: as ``asked``, but ns as ISO 8601. A number too small for them stays one."""
+    return str(Instant(when)) if type(when) is int and when >= _EARLIEST_NS else asked(when)

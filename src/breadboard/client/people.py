@@ -13,6 +13,8 @@ class Watchlist(Row, frozen=True, kw_only=True):
 
     name: str
     symbols: tuple[str, ...] = ()
+    source: str = msgspec.field(default="", name="from")
+    """``configuration``, and it is changed there, or ``database``."""
     changed: Instant | None = None
 
 
@@ -24,6 +26,9 @@ class Rule(Row, frozen=True, kw_only=True):
     version: str = ""
     sentence: str = ""
     rule: dict[str, Any] = msgspec.field(default_factory=dict)
+    source: str = msgspec.field(default="", name="from")
+    """``configuration``, and it is changed there, or ``database``."""
+    enabled: bool = True
     changed: Instant | None = None
     history: tuple[dict[str, Any], ...] = ()
     """Its versions, of a single rule only."""
@@ -34,7 +39,11 @@ class Trial(Row, frozen=True, kw_only=True):
 
     sentence: str = ""
     fires: int
-    days: float | None = None
+    days: int | None = None
+    """UTC days on which it would have fired."""
+    by_symbol: dict[str, int] = msgspec.field(default_factory=dict)
+    held: int = 0
+    """How often something held it back."""
     first: Instant | None = None
     last: Instant | None = None
     alerts: tuple[dict[str, Any], ...] = ()
@@ -49,7 +58,9 @@ class Key(Row, frozen=True, kw_only=True):
     scopes: tuple[str, ...] = ()
     created: Instant | None = None
     expires: Instant | None = None
-    used: Instant | None = None
+    revoked: Instant | None = None
+    holds: bool = True
+    """Whether it opens anything: it is neither revoked nor over."""
     key: str | None = None
     """The secret, in the answer that made it."""
 

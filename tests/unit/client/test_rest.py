@@ -231,6 +231,27 @@ def test_watchlists_and_rules_are_kept_read_and_forgotten(fake: Fake) -> None:
     assert ("POST", "/rules/test", {}, {"rule": {"kind": "rise"}, "start": "5"}) in fake.asked
 
 
+def test_what_the_server_says_of_rules_and_keys_is_told(fake: Fake) -> None:
+    fake.answers = {
+        "GET /rules": (200, {"data": [{"name": "up", "from": "configuration", "enabled": False}]}),
+        "GET /keys": (200, {"data": [{"id": "1", "revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}]}),
+        "POST /rules/test": (200, {"fires": 3, "days": 1, "by_symbol": {"X.Y": 3}, "held": 2}),
+    }
+    with Client(fake.address) as client:
+        (rule,), (key,) = client.rules(), client.keys()
+        trial = client.test_rule({"kind": "rise"}, start=START, end=Instant(START + 1))
+    assert (rule.source, rule.enabled) == ("configuration", False)
+    assert (str(key.revoked), key.holds) == ("2026-11-27T16:50:04.652558831Z", False)
+    assert (trial.days, trial.by_symbol, trial.held) == (1, {"X.Y": 3}, 2)
+    times = {"start": "2023-11-14T22:13:20.000000000Z", "end": "2023-11-14T22:13:20.000000001Z"}
+    assert ("POST", "/rules/test", {}, {"rule": {"kind": "rise"}, **times}) in fake.asked
+
+
+def test_a_kind_that_there_is_not_is_refused_by_the_server_with_those_that_there_are(client: Client) -> None:
+    with pytest.raises(BadQuestion, match=r"kind: Input should be 'bars', 'trades'"):
+        client.history("BTCUSDT", "ticks").rows()  # type: ignore[arg-type]
+
+
 def test_a_busy_server_is_asked_again_and_then_told_of(fake: Fake) -> None:
     busy = (503, {"detail": "too much to do", "hint": "wait"}, {"Retry-After": "0"})
     fake.answers = {"GET /feeds": [busy, (200, {"data": [{"feed": "binance-0"}]})], "GET /lag": busy}
