@@ -6,6 +6,7 @@ LEAN: ``data/equity/usa/tick/ibm/20131007_trade.zip``, in it ``20131007_ibm_Trad
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -40,17 +41,18 @@ def read(
     told = "" if not day else _day_in(day) or ""
     if day and not told:
         raise UsageError(f"--date takes a day, not {day!r}", hint="--date 2013-10-07")
-    tag, rows, checked = "", list[bytes](), ""
+    tag, here, seen, rows = "", "", "", list[bytes]()
     for name, row in read_rows(path):
         if others is not None and name != path.name and others.fullmatch(name):
             continue
-        if check is not None and name != checked:
-            check(name, row)
-            checked = name
-        found = told or _day_in(name) or _day_in(path.name)
-        if found is None:
-            raise UsageError(f"{path} does not say of which day it is", hint=f"--date 2013-10-07   # the day of {path}")
-        here = f"{what}:{symbol}:{found}"
+        if name != seen:
+            if check is not None:
+                check(name, row)
+            found = told or _day_in(name) or _day_in(path.name)
+            if found is None:
+                hint = f"--date 2013-10-07   # the day of {path}"
+                raise UsageError(f"{path} does not say of which day it is", hint=hint)
+            seen, here = name, f"{what}:{symbol}:{found}"
         if rows and (here != tag or len(rows) == ROWS):
             yield tag, b"\n".join(rows)
             rows = []
@@ -61,10 +63,12 @@ def read(
 
 
 def _day_in(name: str) -> str | None:
-    """Return the first day that a name tells, as ``YYYY-MM-DD``; None where it tells none."""
+    """Return the day that a name tells, as ``YYYY-MM-DD``; None where it tells none. Raises UsageError for several."""
+    days = set()
     for match in _DAY.finditer(name):
-        try:
-            return date(*map(int, match.groups())).isoformat()
-        except ValueError:
-            continue
-    return None
+        with suppress(ValueError):
+            days.add(date(*map(int, match.groups())).isoformat())
+    if len(days) > 1:
+        told = ", ".join(sorted(days))
+        raise UsageError(f"{name} names several days: {told}", hint=f"--date {min(days)}   # the day of its rows")
+    return days.pop() if days else None

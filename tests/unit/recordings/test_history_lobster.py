@@ -60,3 +60,14 @@ def test_an_archive_that_cannot_be_read_is_no_file_of_messages(tmp_path: Path) -
     with pytest.raises(UsageError, match="is a 7z archive") as caught:
         list(read_messages(path, "AAPL", None))
     assert caught.value.hint == f"7z x {path}"
+
+
+def test_a_name_of_several_days_tells_none_of_them(tmp_path: Path) -> None:
+    path = written(tmp_path, "export_2024-01-05_AAPL_2012-06-21_34200000_57600000_message_10.csv")
+    with pytest.raises(UsageError, match="names several days: 2012-06-21, 2024-01-05"):
+        list(read_messages(path, "AAPL", None))
+    assert next(iter(read_messages(path, "AAPL", None, "2012-06-21")))[0] == "messages:AAPL:2012-06-21"
+    month = tmp_path / "AAPL_2012-06-01_2012-06-30_10.zip"
+    with ZipFile(month, "w") as packed:
+        packed.writestr(NAME, ROW + "\n")
+    assert next(iter(read_messages(month, "AAPL", None)))[0] == "messages:AAPL:2012-06-21"
