@@ -241,7 +241,7 @@ def test_the_book_begins_with_what_rested_before_the_file(
     (told,) = result["orderbooks"]
     assert (told["rows"], told["different"]) == (5800, 0)
     assert told["equal"] > 5500, "it begins anew where an order is changed that came before and was out of sight"
-    assert result["books"]["AAPL.LOBSTER"]["state"] == "stale", "of messages alone it is not believed"
+    assert result["gaps"] >= 1, "of messages alone the book is not believed"
 
 
 @pytest.mark.parametrize("levels", [1, 2, 5])
