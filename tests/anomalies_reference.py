@@ -21,7 +21,7 @@ from breadboard.config import AnomalyConfig
 from breadboard.engine.watermarks import Watermarks
 from breadboard.model.anomalies import TIMES_OF_DAY, Anomaly
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import BookState, EventKind, Flag, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, StatusCode, Uncounted
 from breadboard.model.tape import Tape
 
 S = 1_000_000_000
@@ -163,7 +163,6 @@ class Market:
         self.newest: int | None = None
         self.settled: int | None = None
         self.changed = (0, 0)
-        self.top_offset = 0
         self.halted = self.raw = self.quoted = False
         self.usual: dict[tuple[str, str], Usual] = {}
         self.windows: Counter[str] = Counter()
@@ -196,15 +195,15 @@ class Market:
     def judged(self, time: str, when: int) -> bool:
         return time != "auction" and not self.halted and (self.settled is None or when >= self.settled)
 
-    def reach(self, now: int, grace: int) -> tuple[int, int]:
-        """Return how far bid and offer reached in this stretch of ``grace`` and the one before."""
+    def reach(self, now: int, grace: int) -> tuple[int, int, int]:
+        """Return how far bid and offer reached in this stretch of ``grace`` and the one before, and since which row."""
         since = (now // grace - 1) * grace
         tops = [
             top
             for top, after in zip(self.tops, [*self.tops[1:], None], strict=True)
             if after is None or after.when >= since
         ]
-        return min(top.bid for top in tops), max(top.ask for top in tops)
+        return min(top.bid for top in tops), max(top.ask for top in tops), tops[0].offset
 
 
 class Reference:
@@ -251,8 +250,7 @@ class Reference:
         if window["notional"] > 0:
             values["volume"] = window["notional"], window["from"]
         if window["spread"] is not None:
-            # Of the newest best bid and offer, whenever it went.
-            values["spread"] = window["spread"], min(window["top_offset"], window["from"])
+            values["spread"] = window["spread"], min(window["spread_offset"], window["from"])
         values["rate"] = float(window["rows"]), window["from"]
         if not market.judged(time, begin):
             return
@@ -314,11 +312,10 @@ class Reference:
         if not same:
             market.changed, market.through = (top.when, top.offset), 0
         market.tops.append(top)
-        market.top_offset = top.offset
         if market.window is not None:
             spread = market.window["spread"]
-            market.window["spread"] = top.spread if spread is None else min(spread, top.spread)
-            market.window["top_offset"] = top.offset
+            if spread is None or top.spread < spread:
+                market.window["spread"], market.window["spread_offset"] = top.spread, top.offset
         waits = market.waits
         if waits is not None and top.bid - waits["far"] <= waits["price"] <= top.ask + waits["far"]:
             market.waits = None
@@ -326,7 +323,7 @@ class Reference:
     def explained(self, market: Market, price: int, now: int) -> bool:
         if not market.tops:
             return False
-        low, high = market.reach(now, self.limits.grace_ms * 1_000_000)
+        low, high, _ = market.reach(now, self.limits.grace_ms * 1_000_000)
         far = self.far(market.tops[-1])
         return low - far <= price <= high + far
 
@@ -379,7 +376,7 @@ class Reference:
         if row.flags & Flag.INELIGIBLE or (aggregated and market.raw) or row.price <= 0:
             return
         assert market.window is not None
-        if row.size > 0:
+        if row.size > 0 and not row.code & Uncounted.VOLUME:
             market.window["notional"] += row.price * 1e-9 * (row.size * float(f"1e{row.size_exp}"))
         if row.flags & Flag.VOLUME_ONLY:
             return
@@ -412,7 +409,7 @@ class Reference:
             self.pass_through(market, row.price, row.price, row, now)
         level = sorted(each.price for each in market.prints[-3:])
         market.window["level"] = level[1] if len(level) == 3 else None
-        market.window["level_offset"] = row.offset
+        market.window["level_offset"] = market.prints[-3:][0].offset
 
     def hold(self, market: Market, row: Any, now: int) -> None:  # noqa: ANN401 - a row
         top, grace = market.tops[-1], self.limits.grace_ms * 1_000_000
@@ -420,7 +417,7 @@ class Reference:
             return
         if self.explained(market, row.price, now):
             return
-        low, high = market.reach(now, grace)
+        low, high, first = market.reach(now, grace)
         edge = high if row.price > high else low
         before = market.waits
         if before is not None and abs(row.price - edge) <= abs(before["price"] - before["edge"]):
@@ -429,10 +426,10 @@ class Reference:
             "price": row.price,
             "edge": edge,
             "far": self.far(top),
-            "when": now if before is None else before["when"],
+            "when": now,
             "ts_event": row.ts_event,
             "ts_recv": row.ts_recv,
-            "evidence": (top.offset, row.offset),
+            "evidence": (first, row.offset),
         }
 
     def listen(self, source: int, ts_recv: int) -> None:
@@ -498,7 +495,7 @@ class Reference:
         if market.window is None:
             market.window = {"number": number, "from": row.offset, "rows": 0, "notional": 0.0, "level": None}
             market.window["spread"] = market.tops[-1].spread if market.tops else None
-            market.window["top_offset"] = market.top_offset
+            market.window["spread_offset"] = market.tops[-1].offset if market.tops else None
         market.window["rows"] += 1
         market.window["to"], market.window["recv"] = row.offset, row.ts_recv
         self.expire(market, now)

@@ -20,14 +20,14 @@ from breadboard.engine.anomaly_state import (
 )
 from breadboard.engine.anomaly_told import write
 from breadboard.engine.anomaly_tops import conclude_outside, explains, hold_against, lose_top, pass_through, take_top
-from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, remember, tell_jump
+from breadboard.engine.anomaly_trades import distance, hold_against_hours, level, level_offset, remember, tell_jump
 from breadboard.engine.anomaly_windows import close_window, forget, forget_prints, open_window
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.scales import POWERS
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BookState, EventKind, Flag, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, StatusCode, Uncounted
 
 LATE, UNTIMED = range(2)
 """Slots of ``meter``: prints too old to be held against others; market rows before any event time of theirs."""
@@ -56,6 +56,7 @@ _AGGREGATED: Final = int(Flag.AGGREGATED)
 _VOLUME_ONLY: Final = int(Flag.VOLUME_ONLY)
 _INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _NO_NEWS: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.LATE_PRINT)
+_NO_VOLUME: Final = int(Uncounted.VOLUME)
 _STALE_VENUE: Final = int(Anomaly.STALE_VENUE)
 
 
@@ -266,7 +267,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             elif not flags[row] & _INELIGIBLE and not (aggregated and owner.raw) and price[row] > 0:
                 now = owner.newest
                 owner.trades += 1
-                if size[row] > 0:
+                if size[row] > 0 and not code[row] & _NO_VOLUME:
                     owner.notional += price[row] * 1e-9 * (size[row] * POWERS[size_exp[row] + 18])
                 if not flags[row] & _VOLUME_ONLY:
                     paid = price[row]
@@ -288,6 +289,6 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     if judged and owner.bid != ABSENT and not owner.bid <= paid <= owner.ask:
                         hold_against(owner, paid, ts_event[row], ts_recv[row], offset[row], flags[row], now, limits)
                         at = pass_through(owner, which, paid, paid, times, flags[row], now, place, limits, out, at)
-                    owner.close, owner.close_offset = level(owner), offset[row]
+                    owner.close, owner.close_offset = level(owner), level_offset(owner)
         row += 1
     return (row, mark, top), at

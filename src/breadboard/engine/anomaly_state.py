@@ -80,8 +80,9 @@ OWNER: Final = np.dtype(
         ("trades", np.int64),
         ("notional", np.float64),
         ("spread", np.float64),  # the narrowest, relative to the mid; infinite where none was in force
+        ("spread_offset", np.int64),  # of the best bid and offer that had it
         ("close", np.int64),  # where the price is after it: the middle one of the last three prints
-        ("close_offset", np.int64),
+        ("close_offset", np.int64),  # of the first of them
         ("window_from", np.int64),  # offsets of its first and last row
         ("window_to", np.int64),
         ("window_flags", np.uint16),
@@ -110,8 +111,10 @@ OWNER: Final = np.dtype(
         ("stretch", np.int64),
         ("low", np.int64),
         ("high", np.int64),
+        ("reach_offset", np.int64),  # of those in force as it began
         ("low_before", np.int64),
         ("high_before", np.int64),
+        ("reach_offset_before", np.int64),
         # The print outside that waits for a quote to explain it; ``waits`` is its price, ABSENT where none does.
         ("waits", np.int64),
         ("waits_edge", np.int64),  # the bid or offer it is outside of

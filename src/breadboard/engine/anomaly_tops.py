@@ -32,10 +32,10 @@ def _reach(owner: Record, now: int, limits: Record) -> None:
     if stretch == owner.stretch:
         return
     if owner.stretch != ABSENT and stretch == owner.stretch + 1:
-        owner.low_before, owner.high_before = owner.low, owner.high
+        owner.low_before, owner.high_before, owner.reach_offset_before = owner.low, owner.high, owner.reach_offset
     else:
-        owner.low_before, owner.high_before = owner.bid, owner.ask
-    owner.low, owner.high, owner.stretch = owner.bid, owner.ask, stretch
+        owner.low_before, owner.high_before, owner.reach_offset_before = owner.bid, owner.ask, owner.top_offset
+    owner.low, owner.high, owner.reach_offset, owner.stretch = owner.bid, owner.ask, owner.top_offset, stretch
 
 
 @kernel
@@ -58,7 +58,9 @@ def take_top(
         owner.low, owner.high = min(owner.low, bid), max(owner.high, ask)
     else:
         _reach(owner, now, limits)
-    owner.spread = min(owner.spread, spread_of(owner))
+    narrow = spread_of(owner)
+    if narrow < owner.spread:
+        owner.spread, owner.spread_offset = narrow, offset
     if owner.waits != ABSENT and bid - owner.waits_far <= owner.waits <= ask + owner.waits_far:
         owner.waits = ABSENT
 
@@ -98,11 +100,11 @@ def hold_against(
     edge = high if price > high else low
     if owner.waits != ABSENT and abs(price - edge) <= abs(owner.waits - owner.waits_edge):
         return
-    if owner.waits == ABSENT:
-        owner.waits_when = now
     owner.waits, owner.waits_edge, owner.waits_event, owner.waits_recv = price, edge, when, ts_recv
+    owner.waits_when = now
     owner.waits_far = int(limits.tolerance * 0.5 * (float(owner.bid) + float(owner.ask)))
-    owner.waits_from, owner.waits_offset, owner.waits_flags = owner.top_offset, offset, flags | owner.top_flags
+    owner.waits_from, owner.waits_offset = owner.reach_offset_before, offset
+    owner.waits_flags = flags | owner.top_flags
 
 
 @kernel

@@ -39,6 +39,12 @@ def level(owner: Record) -> int:
 
 
 @kernel
+def level_offset(owner: Record) -> int:
+    """Return the offset of the first of the three prints that the level is the middle one of."""
+    return int(owner.ring_offset[(owner.ring_count - 3) % RING])
+
+
+@kernel
 def distance(owner: Record, price: int) -> float:
     """Return how far a print is from the median of those before it, relative to that."""
     return abs(price / median_of_ring(owner.ring) - 1.0)

@@ -55,7 +55,7 @@ def open_window(owner: Record, number: int, offset: int) -> None:
     owner.rows = owner.trades = 0
     owner.notional = 0.0
     owner.close = ABSENT
-    owner.spread = spread_of(owner)
+    owner.spread, owner.spread_offset = spread_of(owner), owner.top_offset
 
 
 @kernel
@@ -124,7 +124,7 @@ def close_window(
         elif statistic == VOLUME:
             value = owner.notional if owner.notional > 0.0 else np.nan
         elif statistic == SPREAD:
-            value, begins = owner.spread, min(owner.top_offset, owner.window_from)
+            value, begins = owner.spread, min(owner.spread_offset, owner.window_from)
         if value < np.inf:  # NaN, too, is no value
             known = usual[slot, statistic]
             if value > known.threshold:

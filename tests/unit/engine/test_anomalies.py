@@ -16,7 +16,7 @@ from breadboard.engine.anomalies import BYTES_AN_INSTRUMENT, Anomalies
 from breadboard.engine.books import Books
 from breadboard.model.anomalies import ANOMALY, BY_NAME, TIMES_OF_DAY, Anomaly
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, StatusCode, Uncounted
 from breadboard.model.tape import Tape
 from feed_samples import decode_frames, frames_of
 from tapes import SECOND, T0, cut, tape, trade
@@ -139,6 +139,7 @@ def anything(chance: random.Random, count: int) -> Tape:
                 row |= {"price": chance.choice((price, price, price, 1, -5, 0, ABSENT, 2**62)) * 10**4}
                 row["price"] = max(-(2**62), min(2**62, row["price"])) if row["price"] > ABSENT else ABSENT
                 row |= {"size": chance.choice((1, 10**8, 10**17, 0, ABSENT)), "size_exp": chance.choice((-8, 0, -18))}
+                row |= {"code": chance.choice((0, 0, 0, Uncounted.VOLUME))}
             case 6 | 7 | 8:
                 row = common | {"kind": EventKind.QUOTE, "price": (price - 1) * 10**4, "size": at % 2}
                 row |= {"ask_price": (price + chance.choice((1, 1, 5, -3))) * 10**4, "ask_size": 1}
@@ -194,6 +195,37 @@ def test_a_restart_after_every_row_of_a_recording_changes_nothing() -> None:
     each = told(rows, lambda which: instruments[which].sequence_rule, range(2_500, len(rows)))
     assert np.count_nonzero(whole["offset"] > rows.offset[2_500]) == 2
     assert each.tobytes() == whole.tobytes()
+
+
+def quote(when: int, bid: int, ask: int) -> dict[str, Any]:
+    row = {"kind": EventKind.QUOTE, "ts_event": T0 + when, "ts_recv": T0 + when, "size": 1, "ask_size": 1}
+    return row | {"price": bid * 10**9, "ask_price": ask * 10**9}
+
+
+def test_of_two_prints_outside_the_farther_has_half_a_second_of_its_own() -> None:
+    rows = [quote(0, 100, 101), trade(1, 10**9, 103), trade(2, 1_450_000_000, 105), quote(1_600_000_000, 104, 105)]
+    assert len(told(tape([*rows, quote(9 * SECOND, 104, 105)]), limits=AnomalyConfig())) == 0
+    (found,) = told(tape([*rows[:3], quote(9 * SECOND, 104, 105)]), limits=AnomalyConfig())
+    assert found["kind"] == Anomaly.TRADE_OUTSIDE
+    assert float(found["value"]) == pytest.approx(105)
+
+
+def test_a_print_outside_has_among_its_evidence_the_quote_that_its_baseline_is_of() -> None:
+    rows = [quote(0, 100, 110), quote(100_000_000, 100, 101), trade(1, 200_000_000, 120), quote(9 * SECOND, 100, 101)]
+    (found,) = told(tape(rows), limits=AnomalyConfig())
+    assert float(found["baseline"]) == pytest.approx(110)
+    assert (int(found["from_offset"]), int(found["to_offset"])) == (0, 2)
+
+
+def test_a_spread_has_among_its_evidence_the_quote_that_had_it() -> None:
+    """It was in force as the window began, and the others of the window were wider."""
+    rows = [quote(at * SECOND, 1_000, 1_001) for at in range(20)]
+    rows += [quote(20 * SECOND, 1_000, 1_060), trade(1, 21 * SECOND, 1_030), quote(21 * SECOND + 1, 1_000, 1_090)]
+    found = told(tape([*rows, quote(30 * SECOND, 1_000, 1_001)]), limits=AnomalyConfig(warmup=16, cooldown_s=0.1))
+    spreads = [
+        (int(row["from_offset"]), int(row["to_offset"])) for row in found[found["kind"] == Anomaly.SPREAD_OUTLIER]
+    ]
+    assert spreads == [(20, 22)]
 
 
 def test_state_is_bounded_and_as_large_as_promised() -> None:
