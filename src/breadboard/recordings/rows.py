@@ -11,6 +11,8 @@ from breadboard.errors import UsageError
 from breadboard.recordings.lines import BOM, read_lines
 
 LONGEST_ROW: Final = 4_096
+_BESIDE: Final = "__MACOSX/"
+"""Where a Mac packs what it knows of each file, under the file's own name."""
 
 
 def names_in(path: Path) -> list[str]:
@@ -52,4 +54,5 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _names(packed: ZipFile) -> list[str]:
-    return sorted(each.filename for each in packed.infolist() if not each.is_dir())
+    names = (each.filename for each in packed.infolist() if not each.is_dir())
+    return sorted(name for name in names if not name.startswith(_BESIDE))

@@ -50,6 +50,7 @@ def test_of_a_zip_the_orderbook_and_the_text_beside_the_messages_are_left_out(tm
     with ZipFile(path, "w") as packed:
         packed.writestr("LOBSTER_SampleFiles_ReadMe.txt", "LOBSTER | academic data.\n")
         packed.writestr(NAME.replace("message", "orderbook"), "5853400,1,5853300,18\n")
+        packed.writestr(f"__MACOSX/._{NAME}", "\x00\x05\x16\x07Mac OS X\n")
         packed.writestr(NAME, ROW + "\n")
     assert list(read_messages(path, "AAPL", None)) == [("messages:AAPL:2012-06-21", ROW.encode())]
 
