@@ -77,6 +77,13 @@ def test_the_bars_on_the_chart_are_those_of_the_store(house: House, look: Opener
     assert {at: told[at] for at in told if at in closes} == {at: closes[at] for at in told if at in closes}
 
 
+def test_a_phone_shows_opportunities_below_their_filters(house: House, look: Opener) -> None:
+    eyes = shown(house, look, "arbitrage", {"width": 390, "height": 844, "has_touch": True})
+    table = eyes.page.locator(".opps .tablebox").bounding_box()
+    assert table is not None
+    assert table["height"] > 150
+
+
 def test_ten_pictures_are_there_to_be_looked_at(house: House, look: Opener) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     views: list[tuple[str, str, Look, str]] = [

@@ -15,7 +15,7 @@ from browser.seeing import Eyes, Look, Opener, Stage
 from scenarios.house import wait_for
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, WebSocketRoute
 
 NAMES = ("ADPX", "BEPT", "CORN", "DUSK", "ELMS")
 
@@ -113,6 +113,44 @@ def test_a_frozen_screen_holds_its_numbers_and_has_the_newest_when_it_moves_agai
     assert "98.25" not in eyes.cells("ELMS.SIM")
     eyes.page.keyboard.press("p")
     wait_for("the newest price", lambda: "98.25" in eyes.cells("ELMS.SIM"))
+
+
+def test_trades_of_the_choice_before_are_none_of_the_next(stage: Stage, look: Opener) -> None:
+    for name in ("BEPT", "CORN"):
+        trade(stage, name, "10.00")
+    eyes, waiting = look(stage.address, {"deskless": True}), list[Callable[[], None]]()
+
+    def relay(page: "WebSocketRoute") -> None:
+        server = page.connect_to_server()
+
+        def pass_on(message: str | bytes) -> None:
+            late = isinstance(message, str) and '["CORN.SIM"]' in message and '"trade"' in message
+            if late:  # the server is busy, and reads it later
+                waiting.append(partial(server.send, message))
+            else:
+                server.send(message)
+
+        page.on_message(pass_on)
+
+    eyes.page.route_web_socket(re.compile("/ws/realtime"), relay)
+    eyes.go("monitor/BEPT.SIM")
+    tape = eyes.page.locator(".print:not([hidden]) .price")
+
+    def told(symbol: str, price: str) -> bool:
+        trade(stage, symbol, price)
+        eyes.page.wait_for_timeout(200)
+        return price in tape.all_text_contents()
+
+    wait_for("trades to come", lambda: told("BEPT", "11.00"))
+    eyes.page.locator(".line[data-id='CORN.SIM']").click()
+    wait_for("the other's tape", lambda: waiting and not tape.count())
+    for _ in range(5):
+        told("BEPT", "99.00")
+    for each in waiting:
+        each()
+    wait_for("the other's trades", lambda: told("CORN", "12.00"))
+    assert set(tape.all_text_contents()) <= {"10.00", "12.00"}
+    assert "H 12.00" in re.sub(r"\s+", " ", eyes.page.locator(".legend").inner_text())
 
 
 def test_a_cut_is_said_and_greyed_and_what_was_missed_comes_once(stage: Stage, look: Opener) -> None:

@@ -186,10 +186,13 @@ export class Terminal {
         if (from !== "board" && message.type === "quote") delivered(message.ts_deliver / 1e6);
         else touch();
         break;
-      case "trade":
-        this.takeTrades(message.data.map(fromSocket), message.skipped + message.lost);
+      case "trade": {
+        // Until the server has read of another choice it tells of the one before.
+        const own = message.data.filter((trade) => trade.id === this.selected());
+        if (own.length || !message.data.length) this.takeTrades(own.map(fromSocket), message.skipped + message.lost);
         delivered(message.t);
         break;
+      }
       case "book":
         for (const book of message.data) if (book.id === this.selected()) for (const listener of this.bookListeners) listener(book);
         touch();

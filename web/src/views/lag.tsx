@@ -168,7 +168,7 @@ function LagPlot(props: { points: Point[] }): JSX.Element {
     const line = (label: string, colour: string, dash?: number[]): uPlot.Series => ({ label, stroke: token(colour), width: 1.6, value: (_, value) => (value == null ? "–" : `${format.millis(value)} ms`), ...(dash ? { dash } : {}), points: { show: props.points.length < 8 } });
     plot = new uPlot({
       width: box.clientWidth, height: box.clientHeight - 34,
-      scales: { y: { range: (_, __, high) => [0, Math.max(10, high * 1.15)] } },
+      scales: { x: { range: (_, low, high) => (low !== null && low === high ? [low - 60, low + 60] : [low, high]) }, y: { range: (_, __, high) => [0, Math.max(10, high * 1.15)] } },
       axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).replace(/:00$/, "")) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick} ms`) }],
       series: [{ label: "ET", value: (_, value) => (value == null ? "–" : clock(value * 1000)) }, line("P50", "up"), line("P95", "warn"), line("P99", "down", [5, 3])],
       hooks: { draw: [targets] },
