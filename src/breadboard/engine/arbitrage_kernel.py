@@ -59,8 +59,7 @@ def _step(
     for route in range(len(held)):
         held[route].opened_ts += step
         standing[route].told += step
-    if meter[DEADLINE] != NEVER:
-        meter[DEADLINE] += step
+    meter[DEADLINE] = ABSENT  # found anew on this row: a rate of a date does not move with our clock
 
 
 @kernel

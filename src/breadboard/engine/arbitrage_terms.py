@@ -206,13 +206,17 @@ class _Terms:
                     raise _wrong(what, f"choose from: {', '.join(sorted(known))}")
 
     def _currencies(self, one: str) -> tuple[str, str]:
-        """Return base and quote currency of an instrument: as configured, else as its symbol says."""
-        given = self._config.instruments.get(one)
-        base, quote = currencies(self._legs[self._leg(one, "[engine.arbitrage]")][1])
-        base, quote = (given and given.base) or base, (given and given.quote) or quote
+        """Return base and quote currency of an instrument. Raises UsageError where nobody says what it is quoted in."""
+        base, quote = self._said(one)
         if not quote or len(quote) > 8 or not quote.isascii():
             raise _wrong(f"nobody says which currency {one} is quoted in", f'{_of(one)}\nquote = "USD"')
         return base, quote
+
+    def _said(self, one: str) -> tuple[str, str]:
+        """Return base and quote currency of an instrument: as configured, else as its symbol says; empty: unknown."""
+        given = self._config.instruments.get(one)
+        base, quote = currencies(self._legs[self._leg(one, "[engine.arbitrage]")][1])
+        return (given and given.base) or base, (given and given.quote) or quote
 
     def _trade(self, one: str) -> Contract:
         """Take the fee and the contract of a leg."""
@@ -256,6 +260,10 @@ class _Terms:
                 f"the rate {name} needs an instrument, or else rate and as_of", 'instrument = "USDCUSDT.BINANCE"'
             )
         leg = self._leg(rate.instrument, f"the rate {name}") if rate.instrument else -1
+        of, worth = self._said(rate.instrument) if leg >= 0 else ("", "")
+        if worth and f"{of}-{worth}" != name:
+            what = f"the rate {name} is that of {rate.instrument}, which is what one {of} is worth in {worth}"
+            raise _wrong(what, f"[engine.arbitrage.rates.{of}-{worth}]   # it serves both ways")
         fixed = _exact(rate.rate, PRICE_UNIT, f"rate {name}") if rate.rate else 0
         as_of = ABSENT if rate.as_of is None else _utc(rate.as_of)
         max_age_s = self._config.max_age_ms / 1000 if rate.max_age_s is None else rate.max_age_s

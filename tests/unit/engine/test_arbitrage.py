@@ -287,6 +287,14 @@ def test_a_configured_rate_has_an_age_and_is_not_known_before_its_time() -> None
         assert Desk(config(rates={"USD-USDT": fixed | {"as_of": when}})).on_tape(tape(inverse())) is None
 
 
+def test_a_rate_of_a_date_is_as_old_as_our_clock_says_when_that_was_set() -> None:
+    fixed = {"rate": "1", "as_of": "2023-11-14T22:13:19Z", "max_age_s": 10}
+    step = {"kind": EventKind.CLOCK, "instrument": -1, "size": 20 * SECOND, **at(20_020)}
+    found = play([*inverse(), step], rates={"USD-USDT": fixed}, max_age_ms=60_000)
+    assert told(found) == [("opened", ""), ("closed", "rate")]
+    assert found["lifetime"][-1] == 20_000_000
+
+
 def triangle(ms: float = 0) -> list[dict[str, Any]]:
     """Return books in which ETH costs 0.05 BTC, BTC 100 USDT, and ETH is bid at 5.1 USDT."""
     return [

@@ -88,6 +88,11 @@ WRONG: dict[str, tuple[dict[str, Any], str, str]] = {
         "an instrument, or else",
         "instrument",
     ),
+    "a rate of something else": (
+        {"rates": {"USD-USDT": {"instrument": "ETHUSDT.BINANCE"}}},
+        "the rate USD-USDT is that of ETHUSDT.BINANCE, which is what one ETH is worth in USDT",
+        "rates.ETH-USDT",
+    ),
     "a rate of nothing": ({"rates": {"USD-USDT": {"rate": "0", "as_of": "2024-01-01T00:00:00Z"}}}, "'0'", "100"),
     "a rate of words": ({"rates": {"USD-USDT": {"rate": "x", "as_of": "2024-01-01T00:00:00Z"}}}, "'x'", "100"),
     "too fine a contract": ({"instruments": {"BTCUSDT.BINANCE": {"amount": "0.0000000001"}}}, "9 decimals", "100"),
