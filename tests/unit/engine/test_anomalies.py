@@ -236,4 +236,4 @@ def test_state_is_bounded_and_as_large_as_promised() -> None:
         sizes.append(len(stage.snapshot()))
     assert len(set(sizes[1:])) == 1
     assert sizes[0] - 3 * BYTES_AN_INSTRUMENT < 2_000
-    assert BYTES_AN_INSTRUMENT < 10_000
+    assert BYTES_AN_INSTRUMENT == 9_159
