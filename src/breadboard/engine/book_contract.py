@@ -8,8 +8,9 @@ rows the book is consistent; inside one it need not be. The contract, each rule 
 ``SNAPSHOT_OLDER``   A snapshot is not older than the book, and reaches the increments that wait for it. Where it
                      comes in the stream it begins anew, and any number is right.
 ``SEQUENCE_FELL``    The numbers of increments rise, until FEED_DOWN, a gap or a snapshot in the stream begins anew.
-``HOLE``             Each increment follows the one before it by its venue's rule, unless a gap says that some are
-                     missing: a GAP row before it, or one that the engine found at that very row (``Outputs.gaps``).
+``HOLE``             Each increment follows the one before it, the first one a snapshot, by its venue's rule, unless a
+                     gap says that some are missing: a GAP row before it, or one that the engine found at that very row
+                     (``Outputs.gaps``).
 ``CROSSED``          After a whole event the best bid is below the best offer.
 ``WHILE_DOWN``       Nothing comes between FEED_DOWN and FEED_UP of its source.
 ``AFTER_DOWN``       After FEED_DOWN a book begins anew before it changes (where the snapshot comes in the stream).
