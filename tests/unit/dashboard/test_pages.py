@@ -225,6 +225,25 @@ def test_a_watchlist_is_checked_as_it_is_pasted_and_saved(fake: Fake) -> None:
     assert ("PUT", "/watchlists/majors", {}, {"symbols": ["BTCUSDT", "NOPE", "ETHUSDT"]}) in fake.asked
 
 
+def test_whatever_is_traded_at_a_venue_is_no_unknown_symbol(fake: Fake) -> None:
+    page = run("settings")
+    page.text_area[0].set_value("BTCUSDT *.KRAKEN").run()
+    assert [params["symbols"] for _, path, params, _ in fake.asked if path == "/stocks"][-1] == "BTCUSDT"
+    assert "2 symbols, all known" in [each.value for each in page.caption]
+
+
+def test_keys_are_told_with_their_state_and_times_that_can_be_read(fake: Fake) -> None:
+    key = {"name": "ada", "scope": "read", "created": "2026-11-27T16:32:45.054364283Z", "holds": True}
+    gone = {"revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}
+    fake.answers["GET /keys"] = (200, {"data": [{**key, "id": "1"}, {**key, "id": "2", **gone}, {**key, "id": "3"}]})
+    page = run("settings")
+    assert not page.exception
+    table = page.dataframe[0].value
+    assert table["State"].tolist() == ["holds", "revoked", "holds"]
+    assert set(table["Made (UTC)"]) == {"2026-11-27 16:32:45"}
+    assert next(box for box in page.selectbox if box.label == "Revoke").options == ["1", "3"]
+
+
 @pytest.mark.parametrize("name", ["monitor", "history", "alerts", "settings"])
 def test_a_page_asks_for_a_key_where_one_is_needed(fake: Fake, name: str) -> None:
     refusal = (401, {"detail": "this server wants a key", "hint": "a key"})

@@ -169,7 +169,7 @@ function LagPlot(props: { points: Point[] }): JSX.Element {
     plot = new uPlot({
       width: box.clientWidth, height: box.clientHeight - 34,
       scales: { x: { range: (_, low, high) => (low !== null && low === high ? [low - 60, low + 60] : [low, high]) }, y: { range: (_, __, high) => [0, Math.max(10, high * 1.15)] } },
-      axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).replace(/:00$/, "")) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => `${tick} ms`) }],
+      axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).replace(/:00$/, "")) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick < 1000 ? `${tick} ms` : `${tick / 1000} s`)) }],
       series: [{ label: "ET", value: (_, value) => (value == null ? "–" : clock(value * 1000)) }, line("P50", "up"), line("P95", "warn"), line("P99", "down", [5, 3])],
       hooks: { draw: [targets] },
       cursor: { y: false },

@@ -4,7 +4,7 @@ import re
 
 import streamlit as st
 
-from breadboard.client import Client, Watchlist
+from breadboard.client import Client, Key, Watchlist
 from breadboard.dashboard.parts import client, offered, session, told
 
 
@@ -28,10 +28,9 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
     text = "\n".join(lists[choice].symbols) if choice in lists else ""
     symbols = names_in(st.text_area("Symbols", text, height=260, key=f"symbols-{choice}", help="Paste any list."))
     if symbols:
+        plain = [name for name in symbols if not name.startswith("*")]  # ``*.KRAKEN`` is whatever is traded there
         with told():
-            unknown = [
-                part for at in range(0, len(symbols), 100) for part in server.stocks(symbols[at : at + 100]).unknown
-            ]
+            unknown = [part for at in range(0, len(plain), 100) for part in server.stocks(plain[at : at + 100]).unknown]
         if unknown:
             st.warning(unknown_sentence(unknown, len(symbols)))
         else:
@@ -47,6 +46,14 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
             st.rerun()
 
 
+def row_of(key: Key) -> dict[str, str | None]:
+    """Return what the table says of a key; times to the second, UTC."""
+    state = "holds" if key.holds else "revoked" if key.revoked else "over"
+    times = {"Made (UTC)": key.created, "Until (UTC)": key.expires}
+    told = {name: None if time is None else str(time)[:19].replace("T", " ") for name, time in times.items()}
+    return {"Key": key.id, "User": key.name, "Scope": key.scope, "State": state, **told}
+
+
 def keys(server: Client) -> None:
     """Show the API keys; a new one is shown once."""
     with told():
@@ -54,7 +61,7 @@ def keys(server: Client) -> None:
     if found is None:
         st.info("This server has no API keys: it listens on this machine alone.")
         return
-    st.dataframe([{**key.as_dict(), "key": None} for key in found], hide_index=True)
+    st.dataframe([row_of(key) for key in found], hide_index=True)
     with st.form("new key", border=True):
         cells = st.columns(3)
         name = cells[0].text_input("User")
@@ -65,7 +72,7 @@ def keys(server: Client) -> None:
                 made = server.make_key(name=name, scope=scope, days=int(days))
             st.success("Copy it now: it is not shown again.")
             st.code(made.key or "", language=None)
-    number = st.selectbox("Revoke", [key.id for key in found], index=None)
+    number = st.selectbox("Revoke", [key.id for key in found if key.holds], index=None)
     if number and st.button("Revoke this key", icon=":material/block:"):
         with told():
             server.delete_key(number)
