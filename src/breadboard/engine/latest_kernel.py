@@ -26,6 +26,7 @@ _OF_NO_DAY: Final = _NOT_THE_CLOSE | _NO_EXTREME | _NO_VOLUME
 _NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
+_INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _UNSAID: Final = int(Flag.LAST_KNOWN | Flag.LATE_PRINT)
 """IQFeed says of the print that it holds, or puts in, no basis: in ``code`` nothing then means not known."""
@@ -140,6 +141,8 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
         when = _when(ts_event[row], ts_recv[row]) if dated or kind[row] == _TRADE else 0
         if dated:
             turn(spans[which], when, table)
+        if kind[row] == _QUOTE and flags[row] & _INELIGIBLE:
+            continue  # its vendor finds it suspicious
         if kind[row] == _QUOTE:
             record.bid, record.bid_size, record.bid_size_exp = price[row], size[row], size_exp[row]
             record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]

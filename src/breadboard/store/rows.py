@@ -23,6 +23,7 @@ SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
 _BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
+_NO_LAST_TRADE: Final = Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 UNCOUNTED: Final = tuple(
     " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(2 * Uncounted.JOINS)
@@ -222,20 +223,22 @@ def orders(tape: Tape, labels_of: Labels) -> Block:
 
 
 def latest(tape: Tape, labels_of: Labels) -> Block:
-    """Return each instrument's last trade and last quote of a tape, one row each."""
-    is_trade = (tape.kind == EventKind.TRADE) & ((tape.flags & (Flag.DUPLICATE | Flag.LAST_KNOWN)) == 0)
-    picked = [_last_of(tape.instrument, mask) for mask in (is_trade, tape.kind == EventKind.QUOTE)]
+    """Return each instrument's last trade and last quote of a tape that say what it is worth, one row each."""
+    said = ((tape.flags & _NO_LAST_TRADE) == 0) & ((tape.code & Uncounted.OPEN_CLOSE) == 0)
+    is_trade = (tape.kind == EventKind.TRADE) & said
+    is_quote = (tape.kind == EventKind.QUOTE) & ((tape.flags & Flag.INELIGIBLE) == 0)
+    picked = [_last_of(tape.instrument, mask) for mask in (is_trade, is_quote)]
     places = np.concatenate(picked)
     if not len(places):
         return NOTHING
     rows = Picked(tape, places)
-    is_quote = np.arange(len(places)) >= len(picked[0])
-    absent = np.where(is_quote, ABSENT, rows.price), np.where(is_quote, ABSENT, rows.size)
-    bid = np.where(is_quote, rows.price, ABSENT), np.where(is_quote, rows.size, ABSENT)
+    quoted = np.arange(len(places)) >= len(picked[0])
+    absent = np.where(quoted, ABSENT, rows.price), np.where(quoted, ABSENT, rows.size)
+    bid = np.where(quoted, rows.price, ABSENT), np.where(quoted, rows.size, ABSENT)
     return Block(
         common(rows, labels_of)
         | {
-            "kind": labels(is_quote, ("trade", "quote")),
+            "kind": labels(quoted, ("trade", "quote")),
             "price": prices(absent[0], nullable=True),
             "size": sizes(absent[1], rows.size_exp, nullable=True),
             "side": labels(rows.side, _SIDES),

@@ -40,6 +40,15 @@ def test_the_last_quote_keeps_a_missing_side_absent() -> None:
     assert len(stage.records) == 1
 
 
+def test_a_quote_that_its_vendor_finds_suspicious_is_not_the_last_one() -> None:
+    stage = Latest()
+    quote = {"kind": EventKind.QUOTE, "price": 5, "size": 6, "ask_price": 7, "ask_size": 8, "ts_event": T0}
+    odd = {"price": 1, "ask_price": 900, "flags": Flag.INELIGIBLE, "ts_event": T0 + 1}
+    stage.on_tape(tape([quote, quote | odd]))
+    last = stage.records[0]
+    assert (last["bid"], last["ask"], last["quote_ts_event"], last["updates"]) == (5, 7, T0, 1)
+
+
 def test_a_print_without_a_size_is_the_last_trade_and_no_volume() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, 0, 100, 7), trade(2, 5, 120) | {"size": ABSENT}]))

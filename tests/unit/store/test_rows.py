@@ -13,7 +13,7 @@ from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT, size_decimal
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import BarState, EventKind, Flag, GapReason
+from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Uncounted
 from breadboard.model.tape import Tape
 from breadboard.store import columns, native, records, rows, windows
 from breadboard.store.origins import Origins
@@ -101,6 +101,21 @@ def test_the_latest_rows_are_the_last_of_each_instrument(first: int, count: int)
         if kind:
             expected[kind, made.SYMBOLS[tape.instrument[place]]] = int(tape.offset[place])
     assert {(row["kind"], row["symbol"]): row["offset"] for row in table} == expected
+
+
+def test_what_is_taken_back_or_suspicious_is_not_the_latest() -> None:
+    tape = Tape.of(
+        5,
+        {
+            "kind": [EventKind.TRADE, EventKind.TRADE, EventKind.TRADE, EventKind.QUOTE, EventKind.QUOTE],
+            "flags": [0, Flag.WITHDRAWN, Flag.VOLUME_ONLY, 0, Flag.INELIGIBLE],
+            "code": [0, 0, Uncounted.PRICES, 0, 0],
+            "instrument": [0] * 5,
+            "offset": [1, 2, 3, 4, 5],
+        },
+    )
+    told = [(row["kind"], row["offset"]) for row in native_read.table(rows.latest(tape, labels())).to_pylist()]
+    assert told == [("trade", 1), ("quote", 4)]
 
 
 def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
