@@ -17,7 +17,7 @@ _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-headers", b"authorization, content-type, if-none-match"),
     (b"access-control-max-age", b"600"),
 ]
-_EXPOSED: Final = (b"access-control-expose-headers", b"etag, retry-after, x-next-cursor")
+_EXPOSED: Final = (b"access-control-expose-headers", b"etag, retry-after, x-complete-through, x-gaps, x-next-cursor")
 
 
 class Origins:

@@ -178,17 +178,18 @@ def _tell_market(config: Config, synthetic: bool, say: Say) -> None:
 
 
 def _tell_ways(address: str, config: Config, say: Say) -> None:
-    example = config.feeds[0].symbols[0]
+    example, curl = config.feeds[0].symbols[0], "curl -s"
     if config.api != ApiConfig(port=config.api.port):
         from breadboard.app.access import keyed, unencrypted
 
         if keyed(config.api):
             say(f"open       to whoever has a key; with a browser at {address}/login")
+            curl += ' -H "Authorization: Bearer $BREADBOARD_KEY"'
         if unencrypted(config.api):
             say(f"careful    over plain HTTP keys travel to and from {config.api.host} for all between to read")
             say('hint       [api] tls_cert = "desk.pem", tls_key = "desk.key"   # or a proxy that speaks TLS')
     say(f"page       {address}/")
-    say(f"prices     curl -s {address}/api/v1/stocks/{example}")
+    say(f"prices     {curl} {address}/api/v1/stocks/{example}")
     query = "select symbol, price, size, side from trades order by ts_recv desc limit 5"
     say(f'query      breadboard sql "{query}" --data-dir {config.data_dir}')
     say(f"stop       Ctrl-C, or: breadboard down --data-dir {config.data_dir}")

@@ -308,7 +308,10 @@ def test_s4_the_configured_origin_is_allowed_by_name_and_never_with_credentials(
         assert "access-control-allow-credentials" not in {*before.headers, *refused.headers}
     with here.client(here.key("ada"), Origin=ALLY) as client:
         here.clock.mono_ns += 2 * 10**9
-        assert client.get("/api/v1/stocks").headers["access-control-allow-origin"] == ALLY
+        told = client.get("/api/v1/stocks").headers
+        assert told["access-control-allow-origin"] == ALLY
+        exposed = told["access-control-expose-headers"].split(", ")
+        assert {"etag", "retry-after", "x-complete-through", "x-gaps", "x-next-cursor"} == set(exposed)
 
 
 # S5: a form

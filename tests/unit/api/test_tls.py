@@ -188,3 +188,5 @@ def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
     if "careful" in said:
         assert f"careful    over plain HTTP keys travel to and from {api.host} for all between to read" in lines
     assert f"page       {address}/" in lines
+    key = ' -H "Authorization: Bearer $BREADBOARD_KEY"' if "open" in said else ""
+    assert f"prices     curl -s{key} {address}/api/v1/stocks/A" in lines
