@@ -75,7 +75,7 @@ class Stream(_Line):
 
     ``quote`` gives ``Tick`` rows (all first, then those that changed, the newest of each), ``trade`` every ``Trade``,
     ``alert`` every ``Alert``, ``book`` ``Book``, ``lag`` ``Lag``, ``status`` a ``Status`` each second. A lost
-    connection is opened again after 0.5 to 12 seconds, and the trades go on where they ended; where any is missing, a
+    connection is opened again after 0.25 to 12 seconds, and the trades go on where they ended; where any is missing, a
     ``Gap`` comes in its place. Raises Unreachable where the first connection fails, StreamRefused for what the server
     does not push, NotAllowed for a key that is refused.
     """
