@@ -12,17 +12,23 @@ from breadboard.api.instants import instant, instant_sql, iso
 from breadboard.api.paging import Wanted, conditions
 from breadboard.api.problems import Problem
 from breadboard.api.reach import Reach
+from breadboard.model.kinds import Flag
 from breadboard.ports import Store
 
 T = TypeVar("T")
 _NEAR_NS: Final = 86_400 * 1_000_000_000
 """How far back is looked at first: of each day the store keeps files of their own, and most are not opened for this."""
 _PARTS: Final = {
-    "trade": ("trades", ("trade_id", "price", "size", "side")),
-    "quote": ("quotes", ("bid_price", "bid_size", "ask_price", "ask_size")),
-    "book": ("depth_snapshots", ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes")),
+    "trade": (
+        "trades",
+        ("trade_id", "price", "size", "side"),
+        int(Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY),
+    ),
+    "quote": ("quotes", ("bid_price", "bid_size", "ask_price", "ask_size"), int(Flag.INELIGIBLE)),
+    "book": ("depth_snapshots", ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"), 0),
 }
-"""What is told of a moment: of each part its table, and the columns that are its own."""
+"""What is told of a moment: of each part its table, the columns that are its own, and the flags of rows that do not
+say what an instrument is worth."""
 _PLACE: Final = ("ts_event", "ts_recv", "sequence", "provenance", "offset", "index")
 
 
@@ -132,7 +138,7 @@ async def _parts(
     ask: Ask, store: Store, reach: Reach, symbol: str, venue: str, moment: int
 ) -> dict[str, dict[str, Any]]:
     """Return the newest row of each part by then, with its age. All are asked for at the same time."""
-    names = [name for name, (table, _) in _PARTS.items() if reach.hole or table in reach.tables]
+    names = [name for name, (table, *_) in _PARTS.items() if reach.hole or table in reach.tables]
     found = await asyncio.gather(
         *(ask(partial(_newest, store, *_PARTS[name], symbol, venue, moment)) for name in names)
     )
@@ -140,15 +146,15 @@ async def _parts(
 
 
 def _newest(
-    store: Store, table: str, columns: tuple[str, ...], symbol: str, venue: str, moment: int
+    store: Store, table: str, columns: tuple[str, ...], flags: int, symbol: str, venue: str, moment: int
 ) -> dict[str, Any] | None:
-    """Return the newest row of a table by then, with its age; None where there is none."""
+    """Return the newest row of a table by then that has none of these flags, with its age; None where there is none."""
     told = ", ".join(f"`{name}`" for name in (*columns, *_PLACE))
     for begin in (moment - _NEAR_NS, None):
         params: dict[str, Any] = {"symbol": symbol, "venue": venue, "ts": moment}
-        since = ""
+        since = f" AND bitAnd(flags, {flags}) = 0" if flags else ""
         if begin is not None:
-            since, params["begin"] = f" AND ts_recv > {instant_sql('begin')}", begin
+            since, params["begin"] = f"{since} AND ts_recv > {instant_sql('begin')}", begin
         lines = store.lines(
             f"SELECT {told} FROM {table} PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} "  # noqa: S608 - our words
             f"AND ts_recv <= {instant_sql('ts')}{since} ORDER BY ts_recv DESC, offset DESC, `index` DESC LIMIT 1",

@@ -40,6 +40,7 @@ _HALTED: Final = int(StatusCode.HALTED)
 _RESUMED: Final = int(StatusCode.RESUMED)
 _QUOTING: Final = int(StatusCode.QUOTING)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
+_INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LEFT_OUT: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
@@ -197,7 +198,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told.reference_offset, told.ts_window = slot.c, slot.a
                         at += 1
                 slot.a, slot.b, slot.c = now // cond.window * cond.window, lag, offset[row]
-        if what == _QUOTE and owner.quote < owner.late and not owner.halted:
+        if what == _QUOTE and owner.quote < owner.late and not owner.halted and not flags[row] & _INELIGIBLE:
             bid, ask = price[row], ask_price[row]
             if bid > 0 and ask > 0:
                 x = (float(ask) - float(bid)) * 20_000.0 / (float(ask) + float(bid))

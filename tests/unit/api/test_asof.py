@@ -5,7 +5,7 @@ import pytest
 import outputs_made as made
 from breadboard.api.instants import iso
 from breadboard.model.decimals import price_text
-from breadboard.model.kinds import EventKind
+from breadboard.model.kinds import EventKind, Flag
 from breadboard.store.records import batch
 from scenarios.house import wait_for
 from unit.api.stored import LATER, ROWS, Stored, house
@@ -61,6 +61,22 @@ def test_a_book_that_is_newer_than_the_quote_gives_the_best_prices(house: Stored
     assert found["book"]["bids"] == [["10.5", "1"], ["10.25", "2"]]
     later = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={made.START + 2_600_000_000}").json()
     assert (later["from"], len(later["book"]["bids"])) == ("quote", 1)
+
+
+def test_what_is_taken_back_or_suspicious_is_neither_the_last_trade_nor_the_best_offer(house: Stored) -> None:
+    moment = made.START + 2_700_000_000
+    stamp = f"fromUnixTimestamp64Nano({moment}, 'UTC')"
+    columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, flags, "
+    row = f"('BINANCE', '{{}}', {stamp}, {stamp}, 2600, 0, 'live', {{}}, {{}})"
+    withdrawn, odd = (
+        row.format("BTCUSDT", int(Flag.WITHDRAWN), "7, 1"),
+        row.format("ETHUSDT", int(Flag.INELIGIBLE), "7, 9"),
+    )
+    house.insert("trades", columns + "price, size", withdrawn)
+    house.insert("quotes", columns + "bid_price, ask_price", odd)
+    for symbol, part, kind in (("BTCUSDT", "trade", EventKind.TRADE), ("ETHUSDT", "quote", EventKind.QUOTE)):
+        answer = house.get(f"asof?symbol={symbol}.BINANCE&ts={moment}").json()
+        assert answer[part]["offset"] == newest(kind, made.SYMBOLS.index(symbol), moment)
 
 
 def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:

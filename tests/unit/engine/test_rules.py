@@ -392,6 +392,11 @@ def test_a_halt_is_unknown_once_whoever_told_of_it_was_away(code: StatusCode, wi
     assert told(*other[:2], away, quote(3601 * SECOND, 100, 103, source=5)) == [(1, halt), (3, spread)]
 
 
+def test_a_quote_that_its_vendor_finds_suspicious_has_no_spread() -> None:
+    odd = quote(0, 100, 200) | {"flags": Flag.INELIGIBLE}
+    assert not len(alerts(stage(rule("spread", threshold=10)), [odd, quote(SECOND, 100_000, 100_001)]))
+
+
 def test_silence_says_who_is_silent() -> None:
     subject = stage(rule("no_data", window="10s"))
     quiet = [trade(1, 0), *[clock(n * SECOND) for n in range(1, 9)], quote(9 * SECOND, 1, 2, instrument=1)]
