@@ -141,6 +141,8 @@ def _status(house: building.House, places: Places, durable: int, audited: Sequen
     reasons = list(audited)
     if house.sink.broken is not None:
         reasons.append(f"the store's writer broke: {house.sink.broken}")
+    elif house.sink.refused:
+        reasons.append(f"the store takes nothing, and the engine waits for it: {house.sink.refused}")
     if capture is not None and capture["journal_refusing"]:
         reasons.append("the journal's disk refuses; capture keeps what it can in memory")
     return {

@@ -10,7 +10,7 @@ from functools import partial
 from breadboard.app.lagging import Lagging
 from breadboard.app.pipeline import Handover
 from breadboard.clock import Clock
-from breadboard.errors import StoreError
+from breadboard.errors import BreadboardError, JournalError, StoreError
 from breadboard.store import cut
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.metrics import Metrics
@@ -49,6 +49,8 @@ class StoreSink:
         self._turn = turn
         self._queue: queue.Queue[Handover | None] = queue.Queue(_WAITING)
         self._broken: BaseException | None = None
+        self.refused = ""
+        """What the disk or the store said, while it takes nothing."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
@@ -109,8 +111,17 @@ class StoreSink:
             done = [(len(each.tape), ts_engine) for each, ts_engine in handover.taken]
             self._lagging.measure(outputs, done, known, self._clock.wall())
         if handover.state is not None and self._writer.written >= handover.end:
-            self._passed(handover.end, handover.state)
+            self._pass(handover.end, handover.state)
         self._write_lag()
+
+    def _pass(self, offset: int, state: bytes) -> None:
+        """Save a checkpoint. One that the disk refuses costs time at the next start, and nobody ends for it."""
+        try:
+            self._passed(offset, state)
+        except (OSError, StoreError, JournalError) as error:
+            if isinstance(error, BreadboardError) and not error.transient:
+                raise
+            log.warning("no checkpoint at offset %d: %s", offset, error)
 
     def _write_lag(self, *, ending: bool = False) -> None:
         """Write the window of lags that has closed, if one has; also while the market is quiet, and at the end."""
@@ -128,12 +139,14 @@ class StoreSink:
             except StoreError as error:
                 if not error.transient:
                     raise
+                self.refused = error.sentence
                 pause = _RETRY_S[min(attempt, len(_RETRY_S) - 1)]
                 log.warning("the store refused, next try in %s s: %s", pause, error.sentence)
                 attempt += 1
                 if self._stopping.wait(pause) and attempt > len(_RETRY_S):
                     raise
             else:
+                self.refused = ""
                 return
 
     def _raise_broken(self) -> None:

@@ -20,11 +20,15 @@ def save(path: Path, offset: int, state: bytes) -> None:
     """Write the checkpoint; durable on return. Raises OSError where the disk refuses, with the old one untouched."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(path.name + ".tmp")
-    with fresh.open("wb") as file:
-        file.write(_HEAD.pack(_MAGIC, offset, len(state), _sum(offset, state)))
-        file.write(state)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with fresh.open("wb") as file:
+            file.write(_HEAD.pack(_MAGIC, offset, len(state), _sum(offset, state)))
+            file.write(state)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        fresh.unlink(missing_ok=True)  # on a full disk its room is the journal's
+        raise
     if _read(path) is not None:
         path.replace(_previous(path))
     fresh.replace(path)

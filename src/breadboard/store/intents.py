@@ -1,5 +1,6 @@
 """The intent file: which runs of offsets a writer set out to write, known again after a crash."""
 
+import errno
 import os
 import zlib
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Final
 from breadboard.errors import StoreError
 
 _NAME: Final = "intents"
+_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Of what a disk says, what may be over when it is asked again."""
 
 
 class Intents:
@@ -18,6 +21,7 @@ class Intents:
 
     def __init__(self, directory: Path) -> None:
         self._path = directory / _NAME
+        self._handle = -1
         try:
             directory.mkdir(parents=True, exist_ok=True)
             self.all = _read(self._path)
@@ -26,11 +30,14 @@ class Intents:
             raise _refused(self._path, error) from None
 
     def append(self, first: int, end: int) -> None:
-        """Put one intent on disk. It is there when this returns."""
+        """Put one intent on disk. It is there when this returns; StoreError (transient) where the disk refuses it."""
         try:
-            os.write(self._handle, _line(first, end))
+            if self._handle < 0:
+                self._rewrite()
+            _put(self._handle, _line(first, end))
             os.fdatasync(self._handle)
         except OSError as error:
+            self.close()  # what a refused write left there would hide every line behind it
             raise _refused(self._path, error) from None
         self.all.append((first, end))
 
@@ -40,25 +47,41 @@ class Intents:
         if len(kept) < len(self.all):
             self.all = kept
             try:
-                os.close(self._handle)
                 self._rewrite()
             except OSError as error:
                 raise _refused(self._path, error) from None
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._handle)
+        if self._handle >= 0:
+            handle, self._handle = self._handle, -1
+            os.close(handle)
 
     def _rewrite(self) -> None:
+        """Put a fresh file in the place of the one before, or leave that as it is. Raises OSError."""
         fresh = self._path.with_suffix(".new")
         handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o644)
-        os.write(handle, b"".join(_line(*intent) for intent in self.all))
-        os.fsync(handle)
-        fresh.rename(self._path)
-        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
-        os.fsync(folder)
-        os.close(folder)
+        try:
+            _put(handle, b"".join(_line(*intent) for intent in self.all))
+            os.fsync(handle)
+            fresh.rename(self._path)
+        except OSError:
+            os.close(handle)
+            fresh.unlink(missing_ok=True)
+            raise
+        self.close()
         self._handle = handle
+        folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _put(handle: int, data: bytes) -> None:
+    """Write all of it: a disk that has room for a part takes that without an error. Raises OSError."""
+    if os.write(handle, data) < len(data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _line(first: int, end: int) -> bytes:
@@ -78,4 +101,8 @@ def _read(path: Path) -> list[tuple[int, int]]:
 
 
 def _refused(path: Path, error: OSError) -> StoreError:
-    return StoreError(f"{path} cannot be written: {error.strerror}", hint="df -h   # is the disk full?")
+    return StoreError(
+        f"{path} cannot be written: {error.strerror}",
+        hint="df -h   # is the disk full?",
+        transient=error.errno in _PASSING,
+    )

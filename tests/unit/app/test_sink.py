@@ -1,23 +1,29 @@
 """The store's thread: what a store refuses for a while is handed to it again, and nothing is lost."""
 
-from collections.abc import Iterable, Sequence
+import errno
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 
 import outputs_made as made
-from breadboard.app import sink
+from breadboard.app import serve, sink
 from breadboard.app.lagging import Lagging
 from breadboard.app.pipeline import Handover
+from breadboard.app.places import Places
 from breadboard.app.sink import StoreSink
 from breadboard.clock import SystemClock
-from breadboard.errors import StoreError
+from breadboard.errors import JournalError, StoreError
 from breadboard.model.instruments import Instrument
 from breadboard.model.outputs import Outputs
 from breadboard.telemetry.lag import LagBoard, LagRow
 from breadboard.telemetry.metrics import Metrics
+from scenarios.house import wait_for
 
 if TYPE_CHECKING:
+    from breadboard.app.house import House
     from breadboard.store.writer import StoreWriter
 
 
@@ -48,13 +54,23 @@ class Refusing:
             raise StoreError("too many parts", transient=self.transient)
 
 
-def handed(writer: Refusing, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def made_for(writer: Refusing, passed: Callable[[int, bytes], None]) -> StoreSink:
+    board, one = LagBoard(), SystemClock()
+    return StoreSink(cast("StoreWriter", writer), passed, one, Lagging(board, one, live=False), Metrics(board))
+
+
+def handed(
+    writer: Refusing, monkeypatch: pytest.MonkeyPatch, disk: Callable[[int], None] = lambda _end: None
+) -> list[int]:
     """Give a sink two handovers, end it, and return the offsets of the checkpoints that could follow."""
     monkeypatch.setattr(sink, "_RETRY_S", (0.01,) * 4)
     passed: list[int] = []
-    board, one = LagBoard(), SystemClock()
-    lagging, whoever = Lagging(board, one, live=False), cast("StoreWriter", writer)
-    taking = StoreSink(whoever, lambda end, _state: passed.append(end), one, lagging, Metrics(board))
+
+    def saved(end: int, _state: bytes) -> None:
+        disk(end)
+        passed.append(end)
+
+    taking = made_for(writer, saved)
     for first, known in ((0, 2), (30, 3)):
         instruments = tuple(made.instruments())[:known]
         outputs = made.outputs(first, first + 30)
@@ -72,3 +88,33 @@ def test_a_write_or_a_flush_that_is_refused_for_a_while_is_made_again(monkeypatc
 def test_what_no_waiting_helps_is_raised_where_somebody_hears_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(StoreError, match="too many parts"):
         handed(Refusing(1, 0, transient=False), monkeypatch)
+
+
+def test_while_a_store_refuses_the_sink_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink, "_RETRY_S", (0.01,) * 4)
+    writer = Refusing(10_000, 0, transient=True)
+    taking = made_for(writer, lambda _end, _state: None)
+    taking.put(Handover([(made.outputs(0, 30), 1)], 30, instruments=tuple(made.instruments())))
+    wait_for("a refusal", lambda: taking.refused == "too many parts")
+    writer.left["write"] = 0
+    wait_for("it to be taken", lambda: writer.taken and not taking.refused)
+    taking.close()
+
+
+@pytest.mark.parametrize("refusal", [OSError(errno.ENOSPC, "no"), JournalError("no floor", transient=True)])
+def test_a_checkpoint_that_a_full_disk_refuses_ends_nothing_and_the_next_one_is_saved(
+    monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    def full_at_first(end: int) -> None:
+        if end == 30:
+            raise refusal
+
+    assert handed(Refusing(0, 0, transient=True), monkeypatch, full_at_first) == [60]
+
+
+def test_a_store_that_refuses_is_a_reason_of_the_status(tmp_path: Path) -> None:
+    refusing = SimpleNamespace(broken=None, refused="writing 3 rows to trades: no space")
+    house = SimpleNamespace(sink=refusing, engine=SimpleNamespace(position=7), writer=SimpleNamespace(written=3))
+    (reason,) = serve._status(cast("House", house), Places(tmp_path), 9, ())["reasons"]
+    assert reason.startswith("the store takes nothing")
+    assert "no space" in reason

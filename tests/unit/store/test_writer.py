@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,6 +234,25 @@ def test_intents_survive_and_a_torn_line_is_dropped(tmp_path: Path) -> None:
     with (tmp_path / "intents").open("ab") as file:
         file.write(b"30 4")
     assert Intents(tmp_path).all == [(10, 20), (20, 30)]
+
+
+@pytest.mark.parametrize("taken", [0, 5])
+def test_an_intent_that_a_full_disk_takes_in_part_is_none_and_hides_no_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    intents, real = Intents(tmp_path), os.write
+    intents.append(0, 5)
+    intents.append(5, 10)
+    monkeypatch.setattr(os, "write", lambda handle, data: real(handle, data[:taken]))
+    for change in (partial(intents.forget, 5), partial(intents.append, 10, 20), partial(intents.append, 10, 20)):
+        with pytest.raises(StoreError, match="No space left") as refused:
+            change()
+        assert refused.value.transient
+    monkeypatch.setattr(os, "write", real)
+    intents.append(10, 20)
+    intents.append(20, 30)
+    intents.close()
+    assert Intents(tmp_path).all == [(5, 10), (10, 20), (20, 30)]
 
 
 def test_an_intent_is_on_disk_before_the_first_insert(tmp_path: Path) -> None:
