@@ -135,6 +135,21 @@ def test_a_truncated_part_is_found_and_the_store_built_again_from_the_journal(
     assert command(capsys, "audit", "--repair", *where)[1]["repaired"] is None
 
 
+@pytest.mark.parametrize("table", ["alerts", "features", "anomalies", "statuses", "depth_snapshots", "opportunities"])
+@pytest.mark.parametrize("stored", [0, 2])
+def test_a_conclusion_that_is_missing_or_stored_twice_is_found(tmp_path: Path, table: str, stored: int) -> None:
+    """``stored`` rows where the ledger has one."""
+    config = Config(data_dir=str(tmp_path))
+    with open_store(config, Places(tmp_path).made()) as store:
+        store.command(
+            "INSERT INTO batches (first, end, generation, ts_engine, ts_written, tables, rows) "
+            f"VALUES (0, 10, 0, now64(9), now64(9), ['{table}'], [1])"
+        )
+        for _ in range(stored):
+            store.command(f"INSERT INTO {table} (venue, symbol, ts_recv, offset) VALUES ('V', 'S', now64(9), 5)")
+        assert audit(store).mismatches == ((table, 1, stored),)
+
+
 def test_a_store_is_kept_when_the_journal_no_longer_reaches_back(
     data_dir: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,9 @@ from typing import Any, Final, Protocol
 from breadboard.errors import StoreError
 from breadboard.store import schema
 
-_EXACT: Final = ("trades", "quotes", "book_deltas", "orders", "activity_bars", "gaps", "quarantine", "nbbo")
+_EXACT: Final = tuple(
+    name for name, table in schema.TABLES.items() if not table.replaces and name not in {"batches", "lag"}
+)
 """Tables that never replace a row, so that their counts must be equal. Lags are measured and not in the ledger."""
 
 
