@@ -18,7 +18,7 @@ from websockets.protocol import State
 
 from breadboard.api.access import is_loopback
 from breadboard.api.heads import Heads
-from breadboard.api.routes.realtime import CUT, PUSH, STRAIGHT, retry_hint
+from breadboard.api.routes.realtime import CUT, POLICY, PUSH, STRAIGHT, Budget, retry_hint
 from breadboard.errors import UsageError
 
 AGAIN = 1012
@@ -26,6 +26,10 @@ SEND_BUFFER = 128 << 10
 """Bytes that the kernel keeps for a WebSocket client (and as much again for its own accounts). Left alone it takes
 megabytes for one that does not read: they are in no figure of ours, 2,000 such clients have all sockets of the machine
 squeezed, and a client that reads again is told an old story first, where it could have had the newest state."""
+FRAMES_PER_S = 200
+"""Frames of one WebSocket client, pings and pieces of messages with them. Each takes the loop 20 µs from all others."""
+_BITE = 1 << 10
+"""Bytes of which the frames are counted before more are looked at: a socket gives 40,000 small ones at once."""
 _TEXT, _BINARY = 0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY
 _HEAD_16, _HEAD_64 = struct.Struct("!BBH").pack, struct.Struct("!BBQ").pack
 _LAST_WORDS_S = 1.0
@@ -39,9 +43,36 @@ class Sockets(WebSocketsSansIOProtocol):
     puts a frame's head before it, and no more, and ``descriptor`` is for who does that without the interpreter. Closing
     politely queues a close frame behind what the client does not read, and then waits for it without end; ``cut`` says
     why, waits a second, and drops the connection with all of it.
+
+    Frames that are no message (pings, pieces without end) would be counted by nobody, and read without a pause.
     """
 
     _descriptor = -1
+    _flooded = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with a full budget of frames."""
+        super().connection_made(transport)
+        self._frames = Budget(FRAMES_PER_S)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came in small bites, until there are too many frames in it."""
+        for at in range(0, len(data), _BITE):
+            if self._flooded or self.transport.is_closing():
+                return
+            super().data_received(data[at : at + _BITE])
+
+    def handle_events(self) -> None:
+        """Take the frames of a bite; where they are too many, end, also where a polite end is under way."""
+        if self._frames.take(len(self.conn.events)):
+            super().handle_events()
+            return
+        self._flooded = True
+        self.transport.pause_reading()
+        if self.close_sent:
+            self.transport.abort()
+        else:
+            self.cut(POLICY, f"more than {FRAMES_PER_S} frames a second")
 
     async def run_asgi(self) -> None:
         """Offer ``push``, ``cut`` and the socket to the application."""

@@ -67,14 +67,14 @@ class Budget:
         self._per_s = self._left = float(per_s)
         self._refilled = time.monotonic()
 
-    def take(self) -> bool:
-        """Spend one; False where there is none left."""
+    def take(self, count: int = 1) -> bool:
+        """Spend so many; False, and none is spent, where there are not as many left."""
         now = time.monotonic()
         self._left = min(self._left + (now - self._refilled) * self._per_s, self._per_s)
         self._refilled = now
-        if self._left < 1:
+        if self._left < count:
             return False
-        self._left -= 1
+        self._left -= count
         return True
 
 
@@ -127,6 +127,8 @@ async def _write(socket: WebSocket, client: Subscriber, limits: Limits) -> None:
             except TimeoutError:
                 client.fanout.services.metrics.ws_slow.inc()
                 await _cut(socket)
+                return
+            except RuntimeError:  # the other task has closed it, or the server itself
                 return
             client.sent()
 

@@ -1,0 +1,110 @@
+"""Frames that are no messages: whoever sends them without end takes nothing from others, and is told why it ends."""
+
+import json
+import logging
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import closing, suppress
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.frames import Frame, Opcode
+from websockets.sync.client import connect
+
+from breadboard.api.app import create_app
+from breadboard.api.server import FRAMES_PER_S, running
+from unit.api.market import Market, services
+
+HELLO = (
+    "GET /ws/realtime HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+FLOODS = {
+    "pings": (Opcode.PING, b"", True),
+    "long pings": (Opcode.PING, b"x" * 125, True),
+    "pongs": (Opcode.PONG, b"", True),
+    "pieces": (Opcode.CONT, b"", False),
+    "messages": (Opcode.TEXT, b"{}", True),
+}
+
+
+@pytest.fixture(scope="module")
+def http() -> Iterator[str]:
+    market = Market()
+    market.apply(market.trade("1"))
+    with running(create_app(services(market))) as address:
+        yield address
+
+
+def frame(opcode: Opcode, data: bytes, fin: bool) -> bytes:
+    return Frame(opcode, data, fin=fin).serialize(mask=True)
+
+
+def line(http: str) -> socket.socket:
+    """Return a socket that is a WebSocket from now on."""
+    host, port = http.removeprefix("http://").split(":")
+    found = socket.create_connection((host, int(port)), timeout=5)
+    found.sendall(HELLO.encode())
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += found.recv(1)
+    return found
+
+
+def last_words(data: bytes) -> tuple[int, str]:
+    """Return the code and the reason of the close frame at the end of what a server sent, which is not masked."""
+    at = data.rindex(b"\x88" + bytes([len(data) - data.rindex(b"\x88") - 2]))
+    return struct.unpack("!H", data[at + 2 : at + 4])[0], data[at + 4 :].decode()
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_of_tiny_frames_ends_and_nobody_else_waits_for_it(
+    http: str, flood: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    opcode, data, fin = FLOODS[flood]
+    many = frame(opcode, data, fin) * (8 * FRAMES_PER_S)
+    with connect(http.replace("http", "ws") + "/ws/realtime") as other, caplog.at_level(logging.ERROR):
+        other.send('{"op":"sub","symbols":["*"],"channels":["status"]}')
+        while json.loads(other.recv(timeout=5))["type"] != "status":
+            pass
+        with closing(line(http)) as mine:
+            heard = b""
+            if opcode is Opcode.CONT:
+                mine.sendall(frame(Opcode.TEXT, b"", False))
+            with suppress(ConnectionError):
+                mine.sendall(many)
+            with suppress(ConnectionError):
+                while part := mine.recv(1 << 16):
+                    heard += part
+        code, reason = last_words(heard)
+        assert code == 1008
+        assert reason.startswith("more than ")
+        assert json.loads(other.recv(timeout=2))["type"] == "status"
+    assert caplog.records == []
+
+
+def test_who_floods_on_after_a_polite_end_is_not_read_until_it_is_over(http: str) -> None:
+    with closing(line(http)) as mine:
+        mine.sendall(frame(Opcode.TEXT, b"{}", True) * 25)
+        time.sleep(0.3)  # the server has ended this, and waits for our word
+        began = time.monotonic()
+        with pytest.raises(ConnectionError):  # noqa: PT012 - the system takes some of it before the server is asked
+            while time.monotonic() < began + 5:
+                mine.sendall(frame(Opcode.PONG, b"", True) * 1_000)
+
+
+def test_a_message_in_many_pieces_with_pings_between_is_taken(http: str) -> None:
+    with connect(http.replace("http", "ws") + "/ws/realtime") as one:
+        text = json.dumps({"op": "sub", "symbols": [f"S{number:05}" for number in range(5000)], "channels": []})
+        one.send(text[at : at + 512] for at in range(0, len(text), 512))
+        for _ in range(20):
+            assert one.ping(b"p").wait(5)
+        told = json.loads(one.recv(timeout=5))
+        assert (told["type"], len(told["unknown"])) == ("subscribed", 5000)
+        one.send(b"\x00" * 60_000)
+        assert json.loads(one.recv(timeout=5))["type"] == "error"
+        one.close()
+    with pytest.raises(ConnectionClosed):
+        one.recv()
