@@ -161,14 +161,15 @@ class Trades:
         """Need nothing: each message looks at what is wanted when it is made."""
 
     def messages(self) -> Iterator[bytes]:
-        """Yield the trades that came."""
-        live, mask = self._fanout.live, self._wants.mask
-        if not self._prompt:
-            yield from self._told(live.trades(self.upcoming, mask, TRADES_PER_MESSAGE))
-            return
+        """Yield the trades that came; where one may be of an instrument that came with it, the next turn has it."""
+        live, wants = self._fanout.live, self._wants
+        most = TRADES_PER_PROMPT_MESSAGE if self._prompt else TRADES_PER_MESSAGE
         until = live.next_trade  # what comes while these are sent waits: a heartbeat may be due first
         while self.upcoming < until:
-            yield from self._told(live.trades(self.upcoming, mask, TRADES_PER_PROMPT_MESSAGE, oldest=True))
+            read = live.trades(self.upcoming, wants.mask, most, oldest=self._prompt)
+            if wants.overlooks:
+                return
+            yield from self._told(read)
 
     def _told(self, read: "Read") -> Iterator[bytes]:
         self.upcoming = read.end
@@ -211,11 +212,13 @@ class Alerts:
         """Need nothing: each message looks at what is wanted when it is made."""
 
     def messages(self) -> Iterator[bytes]:
-        """Yield the alerts that came."""
+        """Yield the alerts that came, as ``Trades`` does."""
         live = self._fanout.live
         until = live.next_alert
         while self.upcoming < until:
             read = live.alerts(self.upcoming, self._wants.mask, ALERTS_PER_MESSAGE)
+            if self._wants.overlooks:
+                return
             self.upcoming = read.end
             if read.found or read.lost:
                 since, self._ended = self._ended, read.end

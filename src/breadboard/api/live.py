@@ -33,6 +33,7 @@ class LiveMarket:
         self._clock = clock or SystemClock()
         self._lock = Lock()
         self._instruments: list[Instrument] = []
+        self._known = 0
         self._by_id: dict[str, int] = {}
         self._by_symbol: dict[str, list[int]] = {}
         self._state = unknown(64)
@@ -53,7 +54,7 @@ class LiveMarket:
         self.gaps = 0
 
     def __len__(self) -> int:
-        return len(self._instruments)
+        return self._known
 
     def restore(self, instruments: Instruments, latest: NDArray[np.void], position: int) -> None:
         """Begin where a checkpoint ended, before the first ``apply``: ``latest`` are the engine's ``LATEST`` records.
@@ -182,6 +183,7 @@ class LiveMarket:
             self._instruments.append(instrument)  # first: who finds its id by name asks for it at once
             self._by_id[instrument.id.upper()] = index
             self._by_symbol.setdefault(instrument.symbol.upper(), []).append(index)
+            self._known = index + 1  # last: who sees that there is one more looks once for its name, and finds it
         if len(instruments) > len(self._state):
             wider = unknown(2 * len(instruments))
             wider[:known] = self._state[:known]

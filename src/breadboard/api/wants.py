@@ -48,6 +48,11 @@ class Wants:
         """Whether instruments have appeared since the last look."""
         return self._known != len(self._live) and bool(self._names)
 
+    @property
+    def overlooks(self) -> bool:
+        """Whether what ``mask`` was just used for may be of an instrument that it does not know and that is wanted."""
+        return self.mask is not None and self.outdated
+
     def renewed(self) -> bool:
         """Look again if instruments have appeared since the last look; return whether there was need to."""
         if not self.outdated:
