@@ -85,10 +85,10 @@ class Conversation:
     def _lost(self, message: messages.Lost) -> Sequence[told.StreamRow]:
         gap = self._gap(message.channel, message.reason)
         held = self._held.pop(message.channel, [])
-        self._next.pop(message.channel, None)
-        told = [row for each in held for row in self._events(message.channel, each)]
-        self._next.setdefault(message.channel, message.next.get(message.channel, 0))
-        return [gap, *told]
+        # What came since we subscribed follows, if it was not held: then it is on its way.
+        since = self.subscribed.next if self.subscribed else message.next
+        self._next[message.channel] = since.get(message.channel, 0)
+        return [gap, *(row for each in held for row in self._events(message.channel, each))]
 
     def _beat(self, message: messages.Beat) -> Sequence[told.StreamRow]:
         for name, at in message.next.items():

@@ -319,6 +319,16 @@ def test_trades_pushed_before_the_server_says_that_it_cannot_go_back_follow_the_
     assert msgspec.json.decode(talk.opened()[1]) == {"op": "hello", "resume": 4, "stream": 10}
 
 
+def test_after_a_gap_trades_begin_where_the_server_said_when_we_subscribed() -> None:
+    talk = Conversation(*wanted("*", "trade", 0, None, None))
+    talk.opened()
+    told(talk, type="subscribed", stream=9, next={"trade": 500})
+    talk.opened()
+    told(talk, type="subscribed", stream=10, next={"trade": 3})
+    told(talk, type="gap", channel="trade", reason="another stream", next={"trade": 5}, stream=10)
+    assert sequence(told(talk, type="trade", **{"from": 3}, next=6, data=trades(3, 4, 5))) == [3, 4, 5]
+
+
 def test_alerts_go_on_where_they_ended_beside_trades_that_cannot() -> None:
     talk = Conversation(*wanted("*", ["trade", "alert"], 0, None, None))
     talk.opened()
