@@ -229,10 +229,11 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         of_market = what <= _SNAPSHOT or what == _ORDER
         if what != _CLOCK and what != _GAP and not down:  # noqa: PLR1714 - numba compiles `in` to a loop
             _hear(source[row], now, of_market, sources, faces, leg_group, dirty, meter)
-        if _TRADE <= what <= _DELTA and ts_event[row] != ABSENT and not flags[row] & _LAST_KNOWN:
+        if (_TRADE <= what <= _DELTA or what == _ORDER) and ts_event[row] != ABSENT and not flags[row] & _LAST_KNOWN:
             heard = sources[source[row]]
-            heard.lags += 1
-            heard.late += now - ts_event[row] < SUSPECT_NS
+            if what != _ORDER or heard.lags > 0:  # orders alone do not make a source one whose clock is judged
+                heard.lags += 1
+                heard.late += now - ts_event[row] < SUSPECT_NS
         while top < len(tops) and tops[top].row == row:
             of = leg_of[tops[top].instrument]
             if of < 0:  # watched for others

@@ -17,7 +17,7 @@ from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, SequenceRule, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, OrderAction, SequenceRule, StatusCode
 from breadboard.model.nbbo import NbboState, legs_in
 from breadboard.model.tape import Tape
 from tapes import SECOND, T0, cut, delta, snapshot, tape
@@ -73,7 +73,8 @@ class Reference:
             self.seen[source] = now
             if of_market:
                 self.said_stale.discard(source)
-        if row["kind"] in {1, 2, 3} and ts_event != ABSENT and not row["flags"] & Flag.LAST_KNOWN:
+        stamped = row["kind"] in {1, 2, 3} or (row["kind"] == EventKind.ORDER and source in self.lags)
+        if stamped and ts_event != ABSENT and not row["flags"] & Flag.LAST_KNOWN:
             self.lags.setdefault(source, []).append(now - ts_event)
         if row["kind"] == EventKind.STATUS and row["code"] == StatusCode.STALE:
             if which < 0:
@@ -97,7 +98,7 @@ class Reference:
                     quote["good"] = False
         for leg in range(4):
             view = self.books.view(leg)
-            changed = view != before[leg] or (of_market and row["kind"] in {3, 4} and leg == which)
+            changed = view != before[leg] or (of_market and row["kind"] in {3, 4, 8} and leg == which)
             if view.state == BookState.LIVE and changed:
                 self.told_stale.discard((leg, "book"))
                 self.book_flags[leg] = row["flags"] & INHERITED
@@ -195,7 +196,7 @@ def anything(random_: random.Random, count: int) -> Tape:
         row["ts_event"] = T0 + now + random_.choice((-SECOND, 0, 0, 0, 6_000_000, ABSENT - T0 - now))
         row["flags"] = random_.choice((0, 0, Flag.DELAYED, Flag.LAST_KNOWN, Flag.SYNTHETIC | Flag.SNAPSHOT))
         levels = [(random_.randint(1, 2), random_.randint(1, 6), random_.randint(0, 3)) for _ in range(3)]
-        match random_.randrange(14):
+        match random_.randrange(15):
             case 0 | 1 | 2 | 3 | 4:
                 row |= {"kind": EventKind.QUOTE, "price": random_.choice((ABSENT, *range(1, 7)))}
                 row |= {"ask_price": random_.choice((ABSENT, *range(1, 7)))}
@@ -212,6 +213,10 @@ def anything(random_: random.Random, count: int) -> Tape:
             case 11:
                 row |= {"kind": EventKind.TRADE, "price": 5, "size": 1}
             case 12:
+                which = random_.choice((0, 2))  # who tells of orders gives no numbers of books
+                row |= {"kind": EventKind.ORDER, "code": OrderAction.ADD, "levels": levels[:1]}
+                row |= {"instrument": which, "source": SOURCES[which][0]}
+            case 13:
                 code = random_.choice((1, 2, 3, 4))
                 row |= {"kind": EventKind.STATUS, "code": code}
                 if code != StatusCode.STALE or random_.random() < 0.5:
