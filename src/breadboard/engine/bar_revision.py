@@ -23,7 +23,7 @@ from breadboard.engine.bar_slots import (
     is_none,
     number_of,
 )
-from breadboard.engine.kept_trades import find, gather
+from breadboard.engine.kept_trades import NEVER_KEPT, find, gather
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import BarState
 
@@ -138,6 +138,8 @@ def take_back(
     ``places`` has room for every trade that is kept. A trade that is not remembered is counted.
     """
     owner = owners[which]
+    if owner.kept == NEVER_KEPT:  # its venue takes nothing back
+        return 0
     number = find(kept, total, owner.kept, when, trade_id, price, size, size_exp)
     if number < 0:
         meter[UNMATCHED] += 1

@@ -111,6 +111,8 @@ def test_a_venue_that_never_takes_back_pays_for_no_memory_and_its_rows_mean_noth
     only = {"instrument": 2}
     rows = [trade(1, 0) | only, trade(1, 9 * SECOND) | only, trade(1, 0) | only | GONE]
     assert told(stage, rows) == [(100, 1, FINAL)]
+    assert told(stage, [trade(1, 10 * SECOND), trade(2, 10 * SECOND) | only | GONE]) == []
+    assert stage.counters()["unmatched"] == 0, "nor once another venue's trades are remembered beside it"
     quiet = Bars(2000, 5.0)
     quiet.on_tape(tape([trade(at, at) for at in range(100)]))
     assert len(quiet._kept.ring) == 0
