@@ -23,6 +23,7 @@ MOST_SILENT: Final = 64
 _DENSE: Final = 1
 _SILENT: Final = 2
 _TRADE: Final = int(EventKind.TRADE)
+_CLOCK: Final = int(EventKind.CLOCK)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 
 Hole = tuple[int, int, bool]
@@ -36,6 +37,7 @@ def _follow(
     instrument: NDArray[np.int32],
     trade_id: NDArray[np.int64],
     ts_recv: NDArray[np.int64],
+    size: NDArray[np.int64],
     start: int,
     followed: NDArray[np.uint8],
     first: NDArray[np.int64],
@@ -44,6 +46,12 @@ def _follow(
 ) -> int:
     """Take rows while every trade id follows its predecessor; return the row that does not, or the end."""
     for row in range(start, len(kind)):
+        if (
+            kind[row] == _CLOCK and size[row] != ABSENT
+        ):  # our clock was set: tell what was heard in terms of the new one
+            for each in range(len(recv)):
+                if last[each] != ABSENT:
+                    recv[each] += size[row]
         which = instrument[row]
         if kind[row] != _TRADE or which < 0 or not followed[which] or flags[row] & _AGGREGATED:
             continue
@@ -92,6 +100,7 @@ class Continuity:
                 tape.instrument,
                 tape.trade_id,
                 tape.ts_recv,
+                tape.size,
                 row,
                 self._followed,
                 self._first,

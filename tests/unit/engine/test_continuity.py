@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from breadboard.engine import continuity as module
 from breadboard.engine.continuity import Continuity
-from breadboard.model.kinds import Flag, GapReason
-from tapes import T0, tape, trade
+from breadboard.model.kinds import EventKind, Flag, GapReason
+from tapes import SECOND, T0, tape, trade
 
 
 def run(ids: list[int], stage: Continuity | None = None, **more: int) -> tuple[list[int], list[tuple[int, int, int]]]:
@@ -30,6 +30,14 @@ def test_a_jump_is_a_gap_with_its_first_and_last_missing_id_and_when() -> None:
     found = Continuity(lambda _: True).on_tape(tape([trade(1, 5, source=3), trade(5, 9, source=3)]))
     assert found is not None
     assert found.tolist() == [(1, 0, 0, 3, GapReason.TRADE_ID, 0, T0 + 5, T0 + 9, 2, 4)]
+
+
+@pytest.mark.parametrize("step", [3600 * SECOND, -3600 * SECOND])
+def test_a_gap_over_a_clock_that_was_set_is_as_long_as_it_was(step: int) -> None:
+    was_set = {"kind": EventKind.CLOCK, "ts_recv": T0 + step, "instrument": -1, "size": step}
+    found = Continuity(lambda _: True).on_tape(tape([trade(1, 0), was_set, trade(5, step + 9)]))
+    assert found is not None
+    assert [(int(row["ts_from"]) - T0 - step, int(row["ts_to"]) - T0 - step) for row in found] == [(0, 9)]
 
 
 def test_an_id_seen_before_is_a_duplicate_also_when_it_is_old() -> None:
