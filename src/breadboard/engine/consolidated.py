@@ -202,7 +202,7 @@ class Consolidated:
     def _levels(self, leg: int, face: int, books: Books | PartedBooks) -> list[list[tuple[int, int, int]]]:
         """Return bids and asks of one leg."""
         if face == BOOK:
-            view = books.view(int(np.flatnonzero(self._leg_of == leg)[0]))
+            view = books.view(int(np.flatnonzero(self.leg_of == leg)[0]))
             return [view.bids, view.asks]
         quote = self._faces[leg, QUOTE]
         sides = [tuple(int(quote[side + name]) for name in ("", "_size", "_size_exp")) for side in ("bid", "ask")]

@@ -389,6 +389,8 @@ def test_batches_of_any_size_and_restarts_tell_the_same(size: int) -> None:
         stage = after
     assert told == expected
     assert stage.consolidated.snapshot() == whole.consolidated.snapshot()
+    depths = [[each.consolidated.depth(group, each.books) for group in (0, 1)] for each in (stage, whole)]
+    assert depths[0] == depths[1], "also before the first row after a restart"
 
 
 def test_a_state_of_other_groups_is_passed_over() -> None:
