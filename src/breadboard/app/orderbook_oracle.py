@@ -12,8 +12,9 @@ farther down, it begins anew with that row, which then is not compared.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Final
+from zipfile import is_zipfile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +31,7 @@ from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, OrderAction, RecordKind, Side
 from breadboard.model.tape import Tape
 from breadboard.recordings.history import FORMATS
-from breadboard.recordings.lines import document
+from breadboard.recordings.lines import document, printed
 from breadboard.recordings.rows import names_in, read_rows
 
 MOST_SHOWN: Final = 5
@@ -87,7 +88,7 @@ def parted(files: Sequence[Path]) -> tuple[tuple[Path, ...], dict[Path, Path]]:
                 f"{path} is the book of messages that were not named",
                 hint=f"breadboard import {path.with_name(path.name.replace(_MARK, '_message_'))} {path} …",
             )
-    both = {path: path for path in messages if any(_MARK in name for name in names_in(path))}
+    both = {path: path for path in messages if any(map(_is_book, names_in(path)))}
     return messages, both | {named[path.name]: path for path in books}
 
 
@@ -154,7 +155,9 @@ class _Rebuilt:
         """Take messages, each of which ends before a row of the tape that ``ends`` names. Raises UsageError."""
         rows = list(islice(self._theirs, len(ends)))
         if len(rows) < len(ends):
-            raise UsageError(f"{self._path} has fewer rows than there are messages", hint=f"wc -l {self._path}")
+            raise UsageError(
+                f"{self._path} has fewer rows than there are messages", hint=f"{_printed(self._path)} | wc -l"
+            )
         at = 0
         if begins and sum(map(len, rows[0].sides)) > 1:  # more than the first message can have brought
             at = self._begin(rows, 0)
@@ -177,7 +180,9 @@ class _Rebuilt:
     def told(self) -> dict[str, Any]:
         """Return how many rows were equal, different, or not compared. Raises UsageError where rows are left."""
         if next(self._theirs, None) is not None:
-            raise UsageError(f"{self._path} has more rows than there are messages", hint=f"wc -l {self._path}")
+            raise UsageError(
+                f"{self._path} has more rows than there are messages", hint=f"{_printed(self._path)} | wc -l"
+            )
         judge = self._judge
         told = {"rows": judge.rows, "equal": judge.equal, "not_believed": self._taken}
         return told | {"different": judge.rows - judge.equal - self._taken, "wrong": judge.wrong}
@@ -238,7 +243,7 @@ def compared(messages: Path, book: Path, symbol: str, day: str) -> Mapping[str, 
 
 def _rows(path: Path) -> Iterator[_Row]:
     """Yield the vendor's book after each message. Raises UsageError."""
-    books = (row for name, row in read_rows(path) if _MARK in name)
+    books = (row for name, row in read_rows(path) if _is_book(name))
     for place, row in enumerate(books, 1):
         try:
             numbers = [int(text) for text in row.split(b",")]
@@ -246,8 +251,18 @@ def _rows(path: Path) -> Iterator[_Row]:
                 list(zip(islice(numbers, at, None, 4), islice(numbers, at + 1, None, 4), strict=True)) for at in (0, 2)
             )
         except ValueError:
-            raise UsageError(f"row {place} of {path} is no book", hint=f"sed -n {place}p {path}") from None
+            raise UsageError(f"row {place} of {path} is no book", hint=f"{_printed(path)} | sed -n {place}p") from None
         if not asks or len(asks) != len(bids):
-            raise UsageError(f"row {place} of {path} is no book", hint=f"sed -n {place}p {path}")
+            raise UsageError(f"row {place} of {path} is no book", hint=f"{_printed(path)} | sed -n {place}p")
         there = [[level for level in side if level[1]] for side in (asks, bids)]
         yield _Row((there[0], there[1]), len(asks))
+
+
+def _is_book(name: str) -> bool:
+    """Tell a file of books by its own name, whatever folder of a zip it lies in."""
+    return _MARK in PurePosixPath(name).name
+
+
+def _printed(path: Path) -> str:
+    """Return the command that prints the books of a file."""
+    return f"{printed(path)} '*{_MARK}*'" if is_zipfile(path) else printed(path)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from breadboard.errors import UsageError
@@ -34,21 +34,26 @@ def read(
 ) -> Documents:
     """Yield ``(tag, body)`` of documents ``what:SYMBOL:YYYY-MM-DD``, rows as they are, in the file's order.
 
-    ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Of a zip, files whose whole names
-    match ``others`` are left out. Raises UsageError for what cannot be read, and for rows whose day nobody tells.
+    ``day`` is for files whose names do not tell it; ``interval`` is of no use here. Of a zip, files whose names
+    (without folders) match ``others`` are left out. Raises UsageError for what cannot be read, and for rows whose day
+    nobody tells.
     """
     del interval
     told = "" if not day else _day_in(day) or ""
     if day and not told:
         raise UsageError(f"--date takes a day, not {day!r}", hint="--date 2013-10-07")
-    tag, here, seen, rows = "", "", "", list[bytes]()
+    tag, here, seen, left_out, rows = "", "", "", "", list[bytes]()
     for name, row in read_rows(path):
-        if others is not None and name != path.name and others.fullmatch(name):
+        if name == left_out:
             continue
         if name != seen:
+            own = PurePosixPath(name).name  # a folder may be called by all the days in it
+            if others is not None and name != path.name and others.fullmatch(own):
+                left_out = name
+                continue
             if check is not None:
                 check(name, row)
-            found = told or _day_in(name) or _day_in(path.name)
+            found = told or _day_in(own) or _day_in(name) or _day_in(path.name)
             if found is None:
                 hint = f"--date 2013-10-07   # the day of {path}"
                 raise UsageError(f"{path} does not say of which day it is", hint=hint)

@@ -72,3 +72,6 @@ def test_a_name_of_several_days_tells_none_of_them(tmp_path: Path) -> None:
     with ZipFile(month, "w") as packed:
         packed.writestr(NAME, ROW + "\n")
     assert next(iter(read_messages(month, "AAPL", None)))[0] == "messages:AAPL:2012-06-21"
+    with ZipFile(month, "w") as packed:  # a folder of several days, which is called by what lies beside them as well
+        packed.writestr(f"AAPL_2012-06-01_2012-06-30_orderbook_10/{NAME}", ROW + "\n")
+    assert list(read_messages(month, "AAPL", None)) == [("messages:AAPL:2012-06-21", ROW.encode())]
