@@ -22,13 +22,21 @@ _PARTS: Final = {
     "trade": (
         "trades",
         ("trade_id", "price", "size", "side"),
-        int(Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY),
+        f"bitAnd(flags, {int(Flag.WITHDRAWN)}) = 0 AND NOT has(splitByChar(' ', toString(uncounted)), 'open_close')",
     ),
-    "quote": ("quotes", ("bid_price", "bid_size", "ask_price", "ask_size"), int(Flag.INELIGIBLE)),
-    "book": ("depth_snapshots", ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"), 0),
+    "quote": (
+        "quotes",
+        ("bid_price", "bid_size", "ask_price", "ask_size"),
+        f"bitAnd(flags, {int(Flag.INELIGIBLE)}) = 0",
+    ),
+    "book": (
+        "depth_snapshots",
+        ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"),
+        "",
+    ),
 }
-"""What is told of a moment: of each part its table, the columns that are its own, and the flags of rows that do not
-say what an instrument is worth."""
+"""What is told of a moment: of each part its table, the columns that are its own, and what holds of rows that say what
+an instrument is worth, as of those that the latest prices are of."""
 _PLACE: Final = ("ts_event", "ts_recv", "sequence", "provenance", "offset", "index")
 
 
@@ -146,18 +154,18 @@ async def _parts(
 
 
 def _newest(
-    store: Store, table: str, columns: tuple[str, ...], flags: int, symbol: str, venue: str, moment: int
+    store: Store, table: str, columns: tuple[str, ...], good: str, symbol: str, venue: str, moment: int
 ) -> dict[str, Any] | None:
-    """Return the newest row of a table by then that has none of these flags, with its age; None where there is none."""
+    """Return the newest ``good`` row of a table by then, with its age; None where there is none."""
     told = ", ".join(f"`{name}`" for name in (*columns, *_PLACE))
     for begin in (moment - _NEAR_NS, None):
         params: dict[str, Any] = {"symbol": symbol, "venue": venue, "ts": moment}
-        since = f" AND bitAnd(flags, {flags}) = 0" if flags else ""
+        more = good and f" AND {good}"
         if begin is not None:
-            since, params["begin"] = f"{since} AND ts_recv > {instant_sql('begin')}", begin
+            more, params["begin"] = f"{more} AND ts_recv > {instant_sql('begin')}", begin
         lines = store.lines(
             f"SELECT {told} FROM {table} PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} "  # noqa: S608 - our words
-            f"AND ts_recv <= {instant_sql('ts')}{since} ORDER BY ts_recv DESC, offset DESC, `index` DESC LIMIT 1",
+            f"AND ts_recv <= {instant_sql('ts')}{more} ORDER BY ts_recv DESC, offset DESC, `index` DESC LIMIT 1",
             params,
             few=True,
         )

@@ -63,20 +63,24 @@ def test_a_book_that_is_newer_than_the_quote_gives_the_best_prices(house: Stored
     assert (later["from"], len(later["book"]["bids"])) == ("quote", 1)
 
 
-def test_what_is_taken_back_or_suspicious_is_neither_the_last_trade_nor_the_best_offer(house: Stored) -> None:
+def test_what_moves_no_price_or_is_suspicious_is_neither_the_last_trade_nor_the_best_offer(house: Stored) -> None:
     moment = made.START + 2_700_000_000
     stamp = f"fromUnixTimestamp64Nano({moment}, 'UTC')"
     columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, flags, "
     row = f"('BINANCE', '{{}}', {stamp}, {stamp}, 2600, 0, 'live', {{}}, {{}})"
-    withdrawn, odd = (
-        row.format("BTCUSDT", int(Flag.WITHDRAWN), "7, 1"),
+    back, odd = (
+        row.format("BTCUSDT", int(Flag.WITHDRAWN), "7, 1, ''"),
         row.format("ETHUSDT", int(Flag.INELIGIBLE), "7, 9"),
     )
-    house.insert("trades", columns + "price, size", withdrawn)
+    late = row.format("BTCUSDT", 0, "8, 1, 'open_close day_open_close'")
+    house.insert("trades", columns + "price, size, uncounted", f"{back}, {late}")
     house.insert("quotes", columns + "bid_price, ask_price", odd)
     for symbol, part, kind in (("BTCUSDT", "trade", EventKind.TRADE), ("ETHUSDT", "quote", EventKind.QUOTE)):
         answer = house.get(f"asof?symbol={symbol}.BINANCE&ts={moment}").json()
         assert answer[part]["offset"] == newest(kind, made.SYMBOLS.index(symbol), moment)
+    of_days = row.format("BTCUSDT", 0, "9, 1, 'day_open_close'").replace("2600", "2601")
+    house.insert("trades", columns + "price, size, uncounted", of_days)
+    assert house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment + 1}").json()["price"] == "9"
 
 
 def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:
