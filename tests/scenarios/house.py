@@ -21,7 +21,7 @@ from breadboard.config import EngineConfig
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
 from breadboard.errors import BreadboardError, NotRunning
-from breadboard.journal import Reader
+from breadboard.journal import Reader, identity
 from breadboard.model.frames import Frames
 
 T = TypeVar("T")
@@ -240,7 +240,8 @@ def stored(data_dir: Path, table: str) -> dict[str, Any]:
 
 def engine_at_rest(data_dir: Path) -> Engine:
     """The engine as the last checkpoint left it."""
-    found = checkpoint.load(Places(data_dir).engine_state)
+    places = Places(data_dir)
+    found = checkpoint.load(places.engine_state, identity(places.journal))
     assert found is not None
     engine = Engine(feeds.by_venue, EngineConfig())
     engine.restore(found[1])

@@ -17,7 +17,7 @@ from breadboard.clock import SystemClock
 from breadboard.config import ApiConfig, Config, EngineConfig
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
-from breadboard.journal import Writer
+from breadboard.journal import Writer, identity
 from breadboard.model.anomalies import BY_NAME as ANOMALIES
 from breadboard.model.features import BY_NAME
 from breadboard.model.frames import Frames
@@ -109,7 +109,7 @@ class Serving:
 
     def checkpointed(self) -> int:
         """Return the offset of the newest checkpoint; 0 before the first."""
-        found = checkpoint.load(self.places.engine_state)
+        found = checkpoint.load(self.places.engine_state, identity(self.places.journal))
         return 0 if found is None else found[0]
 
     @property
@@ -128,7 +128,7 @@ class Serving:
 
 def at_rest(places: Places, config: EngineConfig) -> Engine:
     """Return the engine as the last checkpoint left it."""
-    found = checkpoint.load(places.engine_state)
+    found = checkpoint.load(places.engine_state, identity(places.journal))
     assert found is not None
     engine = Engine(feeds.by_venue, config)
     engine.restore(found[1])

@@ -19,7 +19,7 @@ from breadboard.config import Config
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
 from breadboard.engine.retries import Retrying
-from breadboard.journal import Reader, acknowledge
+from breadboard.journal import Reader, acknowledge, identity
 from breadboard.model.outputs import Outputs
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
@@ -94,7 +94,7 @@ def build(
     writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)
     kinship.check(places, writer.written)
     kinship.note(places)
-    found = checkpoint.load(places.engine_state)
+    found = checkpoint.load(places.engine_state, identity(places.journal))
     if found is not None and found[0] <= writer.resume().written:
         engine.restore(found[1])
     reader = Reader.open(places.journal, engine.position)
@@ -104,11 +104,11 @@ def build(
 
     def passed(offset: int, state: bytes) -> None:
         kinship.note(places)
-        checkpoint.save(places.engine_state, offset, state)
+        checkpoint.save(places.engine_state, offset, state, identity(places.journal))
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)
 
-    suspects = Suspects(places.suspects)
+    suspects = Suspects(places.suspects, identity(places.journal))
     for offset in suspects.condemned:
         engine.condemn(offset, REASON)
     # Live, a row in the store may be late, and what has just happened may not.

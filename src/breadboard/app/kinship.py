@@ -7,7 +7,10 @@ from breadboard.errors import StoreError
 from breadboard.journal import Reader, identity
 
 _NAME = "store.journal"
-"""Which journal the store was made from; beside the store, so that neither a new journal nor checkpoint removes it."""
+"""Which journal the store was made from; beside the store, so that neither a new journal nor checkpoint removes it.
+
+An embedded one has it in its directory as well, so that one which is copied here brings its own.
+"""
 
 
 def check(places: Places, written: int) -> None:
@@ -17,10 +20,11 @@ def check(places: Places, written: int) -> None:
     where the journal has another identity than the one noted, JournalError where it ends before ``written``.
     """
     if not written:
-        _place(places).unlink(missing_ok=True)
+        for path in _paths(places):
+            path.unlink(missing_ok=True)
         return
-    noted = _noted(places)
-    if noted is not None and noted != identity(places.journal):
+    noted = {_noted(path) for path in _paths(places)} - {None}
+    if noted and noted != {identity(places.journal)}:
         raise StoreError(
             f"the store of {places.root} holds {written:,} offsets of another journal than the one in {places.journal}",
             hint="breadboard up --data-dir NEW   # or put the journal back",
@@ -30,19 +34,19 @@ def check(places: Places, written: int) -> None:
 
 def note(places: Places) -> None:
     """Note once which journal the store is made from, as soon as there is one. Raises OSError."""
-    if _noted(places) is None and (found := identity(places.journal)):
-        path = _place(places)
-        fresh = path.with_name(path.name + ".tmp")
-        fresh.write_text(f"{found}\n", encoding="ascii")
-        fresh.replace(path)
+    for path in _paths(places):
+        if _noted(path) is None and (found := identity(places.journal)):
+            fresh = path.with_name(path.name + ".tmp")
+            fresh.write_text(f"{found}\n", encoding="ascii")
+            fresh.replace(path)
 
 
-def _noted(places: Places) -> int | None:
+def _noted(path: Path) -> int | None:
     try:
-        return int(_place(places).read_text(encoding="ascii"))
+        return int(path.read_text(encoding="ascii"))
     except (FileNotFoundError, ValueError):
         return None
 
 
-def _place(places: Places) -> Path:
-    return places.root / _NAME
+def _paths(places: Places) -> list[Path]:
+    return [folder / _NAME for folder in (places.root, places.store) if folder.is_dir()]

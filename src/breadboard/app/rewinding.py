@@ -6,7 +6,7 @@ from breadboard.app.places import Places
 from breadboard.engine import checkpoint
 from breadboard.engine.core import Engine
 from breadboard.errors import BreadboardError
-from breadboard.journal import Reader
+from breadboard.journal import Reader, identity
 
 _STEP_FRAMES = 65_536
 
@@ -15,7 +15,7 @@ def rewinder(engine: Engine, places: Places) -> Callable[[int], None]:
     """Return what puts an engine, whatever its state, to where it stood before the frame at an offset."""
 
     def rewind(position: int) -> None:
-        found = checkpoint.load(places.engine_state)
+        found = checkpoint.load(places.engine_state, identity(places.journal))
         if found is not None and found[0] <= position:
             engine.restore(found[1])
         else:

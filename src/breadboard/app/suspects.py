@@ -33,21 +33,30 @@ class _Kept(msgspec.Struct, frozen=True):
 
     suspect: _Range | None = None
     condemned: tuple[int, ...] = ()
+    journal: int = 0
+    """Whose offsets these are; 0 in a file from before it was noted."""
 
 
 class Suspects:
-    """What this data directory knows of frames that processes died at. One process at a time has it open."""
+    """What this data directory knows of frames that processes died at. One process at a time has it open.
 
-    def __init__(self, path: Path) -> None:
+    What was noted of another ``journal`` (its identity; 0 where none has begun) says nothing of this one's frames.
+    """
+
+    def __init__(self, path: Path, journal: int) -> None:
         self._path = path
-        self._kept = _read(path)
+        kept = _read(path)
+        foreign = kept.journal not in {0, journal}
+        self._kept = _Kept(journal=journal) if foreign else msgspec.structs.replace(kept, journal=journal)
         page = path.with_name(path.name + ".taking")
         if not page.exists() or page.stat().st_size != _PAGE.size:
             page.write_bytes(_NOTHING)
         with page.open("r+b") as file:
             self._page = mmap.mmap(file.fileno(), _PAGE.size)
         begin, end = _PAGE.unpack(self._page[:])
-        if begin < end:
+        if foreign:
+            self._keep(None)
+        elif begin < end:
             self._accuse(begin, end)
         self.taken()
 
@@ -62,7 +71,7 @@ class Suspects:
         if suspect is None:
             return most
         if position >= suspect.end:
-            self._keep(_Kept(None, self._kept.condemned))
+            self._keep(None)
             return most
         if position < suspect.begin:
             return min(most, suspect.begin - position)
@@ -82,20 +91,20 @@ class Suspects:
         again = suspect is not None and suspect.begin <= begin and end <= suspect.end
         deaths = suspect.deaths + 1 if suspect is not None and again else 1
         if deaths >= DEATHS and end - begin == 1:
-            self._keep(_Kept(None, (*self._kept.condemned, begin)))
+            self._keep(None, begin)
         else:
-            self._keep(_Kept(_Range(begin, end, deaths), self._kept.condemned))
+            self._keep(_Range(begin, end, deaths))
 
-    def _keep(self, kept: _Kept) -> None:
-        self._kept = kept
-        write_whole(self._path, msgspec.json.encode(kept))
+    def _keep(self, suspect: _Range | None, *condemned: int) -> None:
+        self._kept = _Kept(suspect, (*self._kept.condemned, *condemned), self._kept.journal)
+        write_whole(self._path, msgspec.json.encode(self._kept))
 
 
 def copy_condemned(source: Path, target: Path) -> None:
     """Condemn in one data directory what another does not take any more, so that both conclude the same."""
-    condemned = _read(source).condemned
-    if condemned:
-        write_whole(target, msgspec.json.encode(_Kept(None, condemned)))
+    kept = _read(source)
+    if kept.condemned:
+        write_whole(target, msgspec.json.encode(msgspec.structs.replace(kept, suspect=None)))
 
 
 def _read(path: Path) -> _Kept:

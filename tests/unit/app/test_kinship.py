@@ -58,3 +58,19 @@ def test_an_empty_store_goes_with_any_journal(tmp_path: Path) -> None:
     kinship.check(places, 0)
     kinship.note(places)
     kinship.check(places, 40)
+
+
+def test_the_store_of_another_journal_is_refused_where_it_was_copied_to(tmp_path: Path) -> None:
+    ours, theirs = (Places(tmp_path / name).made() for name in ("ours", "theirs"))
+    for places in (ours, theirs):
+        record(places, 30)
+        places.store.mkdir()
+        kinship.note(places)
+        kinship.check(places, 30)
+    shutil.rmtree(ours.store)
+    shutil.copytree(theirs.store, ours.store)
+    with pytest.raises(StoreError, match="30 offsets of another journal"):
+        kinship.check(ours, 30)
+    kinship.check(ours, 0)  # an empty store is anybody's
+    kinship.note(ours)
+    kinship.check(ours, 30)

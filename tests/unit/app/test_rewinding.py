@@ -11,7 +11,7 @@ from breadboard.clock import SystemClock
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine, checkpoint
 from breadboard.errors import BreadboardError
-from breadboard.journal import Reader, Writer
+from breadboard.journal import Reader, Writer, identity
 from breadboard.model.kinds import EventKind, RecordKind
 from plainfeed import Record, epoch, feeds, journal, row
 
@@ -59,7 +59,9 @@ def test_an_engine_in_any_state_is_put_to_where_it_stood(
     places: Places, checkpointed: int | None, position: int
 ) -> None:
     if checkpointed is not None:
-        checkpoint.save(places.engine_state, checkpointed, at(places, checkpointed).snapshot())
+        checkpoint.save(
+            places.engine_state, checkpointed, at(places, checkpointed).snapshot(), identity(places.journal)
+        )
     subject = at(places, END)
     instruments, epochs = subject.instruments, subject.epochs
     rewinder(subject, places)(position)

@@ -7,12 +7,14 @@ import pytest
 from breadboard.app.suspects import Suspects, copy_condemned
 
 MOST = 65_536
+OURS = 7
+"""The identity of a journal."""
 
 
 def died(path: Path, begin: int, end: int) -> Suspects:
     """Return what the next process knows after one died while it took these frames."""
-    Suspects(path).taking(begin, end)
-    return Suspects(path)
+    Suspects(path, OURS).taking(begin, end)
+    return Suspects(path, OURS)
 
 
 @pytest.fixture
@@ -21,10 +23,10 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_nothing_is_held_against_frames_that_were_taken(path: Path) -> None:
-    first = Suspects(path)
+    first = Suspects(path, OURS)
     first.taking(0, 100)
     first.taken()
-    assert (Suspects(path).limit(0, MOST), Suspects(path).condemned) == (MOST, ())
+    assert (Suspects(path, OURS).limit(0, MOST), Suspects(path, OURS).condemned) == (MOST, ())
 
 
 def test_after_a_death_the_frames_are_taken_in_pieces_and_those_before_and_behind_as_ever(path: Path) -> None:
@@ -33,7 +35,7 @@ def test_after_a_death_the_frames_are_taken_in_pieces_and_those_before_and_behin
     assert [found.limit(at, 7) for at in (0, 1_000)] == [7, 7]
     assert found.limit(1_000 + MOST, MOST) == MOST
     assert found.limit(1_000, MOST) == MOST, "what was taken is forgiven"
-    assert Suspects(path).limit(1_000, MOST) == MOST, "by the next process, too"
+    assert Suspects(path, OURS).limit(1_000, MOST) == MOST, "by the next process, too"
 
 
 def test_three_deaths_at_ever_fewer_frames_condemn_the_one(path: Path) -> None:
@@ -63,8 +65,19 @@ def test_a_damaged_file_is_as_none_and_verdicts_go_with_a_copy(path: Path, tmp_p
     for _ in range(3):
         died(path, 7, 8)
     copy_condemned(path, tmp_path / "other.json")
-    assert Suspects(tmp_path / "other.json").condemned == (7,)
+    assert Suspects(tmp_path / "other.json", OURS).condemned == (7,)
     copy_condemned(tmp_path / "none.json", tmp_path / "nothing.json")
     assert not (tmp_path / "nothing.json").exists()
     path.write_bytes(b"{")
-    assert Suspects(path).condemned == ()
+    assert Suspects(path, OURS).condemned == ()
+
+
+@pytest.mark.parametrize("now", [OURS + 1, 0])
+def test_what_was_noted_of_another_journal_says_nothing_of_the_frames_of_this_one(path: Path, now: int) -> None:
+    for _ in range(3):
+        died(path, 7, 8)
+    Suspects(path, OURS).taking(0, MOST)
+    found = Suspects(path, now)
+    assert (found.condemned, found.limit(0, MOST)) == ((), MOST)
+    found.taking(20, 21)
+    assert Suspects(path, OURS + 1).limit(20, MOST) == 1, "deaths since then count"

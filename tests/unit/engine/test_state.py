@@ -13,6 +13,9 @@ from breadboard.engine import checkpoint
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.errors import BreadboardError
 
+OURS = 7
+"""The identity of a journal."""
+
 
 def test_arrays_numbers_and_text_come_back_as_they_went() -> None:
     record = np.array([(1, 2.5), (3, 4.5)], [("a", np.int32), ("b", np.float64)])
@@ -54,43 +57,53 @@ def test_one_flipped_byte_is_noticed(at: int, flip: int) -> None:
 
 def test_a_checkpoint_comes_back_and_the_newest_wins(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "engine.state"
-    assert checkpoint.load(path) is None
-    checkpoint.save(path, 5, b"five")
-    checkpoint.save(path, 9, b"nine")
-    assert checkpoint.load(path) == (9, b"nine")
+    assert checkpoint.load(path, OURS) is None
+    checkpoint.save(path, 5, b"five", OURS)
+    checkpoint.save(path, 9, b"nine", OURS)
+    assert checkpoint.load(path, OURS) == (9, b"nine")
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "empty", "gone"])
 def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(tmp_path: Path, damage: str) -> None:
     path = tmp_path / "engine.state"
-    checkpoint.save(path, 5, b"five")
-    checkpoint.save(path, 9, b"nine" * 100)
+    checkpoint.save(path, 5, b"five", OURS)
+    checkpoint.save(path, 9, b"nine" * 100, OURS)
     data = path.read_bytes()
     harm = {"flip": data[:60] + bytes([data[60] ^ 1]) + data[61:], "cut": data[:-1], "empty": b""}
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes(harm[damage])
-    assert checkpoint.load(path) == (5, b"five")
+    assert checkpoint.load(path, OURS) == (5, b"five")
 
 
 def test_a_damaged_checkpoint_never_takes_the_place_of_a_good_one(tmp_path: Path) -> None:
     path = tmp_path / "engine.state"
-    checkpoint.save(path, 5, b"five")
-    checkpoint.save(path, 9, b"nine")
+    checkpoint.save(path, 5, b"five", OURS)
+    checkpoint.save(path, 9, b"nine", OURS)
     path.write_bytes(b"rubbish")
-    checkpoint.save(path, 12, b"twelve")
+    checkpoint.save(path, 12, b"twelve", OURS)
     path.write_bytes(b"rubbish")
-    assert checkpoint.load(path) == (5, b"five")
+    assert checkpoint.load(path, OURS) == (5, b"five")
 
 
 def test_the_offset_is_under_the_checksum(tmp_path: Path) -> None:
     path = tmp_path / "engine.state"
-    checkpoint.save(path, 5, b"five")
+    checkpoint.save(path, 5, b"five", OURS)
     data = bytearray(path.read_bytes())
     data[8] ^= 1
     path.write_bytes(bytes(data))
-    assert checkpoint.load(path) is None
+    assert checkpoint.load(path, OURS) is None
+
+
+def test_a_checkpoint_of_another_journal_is_none_and_makes_room_for_ours(tmp_path: Path) -> None:
+    path = tmp_path / "engine.state"
+    checkpoint.save(path, 5, b"five", OURS + 1)
+    assert checkpoint.load(path, OURS) is None
+    for offset in (3, 4):
+        checkpoint.save(path, offset, b"ours", OURS)
+    path.unlink()
+    assert checkpoint.load(path, OURS) == (3, b"ours"), "the one before is ours, too"
 
 
 def test_a_part_may_be_made_when_its_turn_comes() -> None:
