@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard import calendars
+from breadboard.engine.kept_trades import SAME_NS
 from breadboard.engine.stretches import after
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kernels import Record, kernel
@@ -137,20 +138,20 @@ def settle(close: Record, session: int, price: int, when: int, heard: int, trade
 
 @kernel
 def take_back(close: Record, price: int, when: int, trade: int) -> None:
-    """Take a print back: a close that was its price is not known any more.
-
-    Of two prints with one price and time it is the one with its number, where both have one.
-    """
-    if (price, when) == (close.price, close.when) and _may_be(trade, close.trade):
+    """Take a print back: a close that was its price is not known any more."""
+    if price == close.price and is_taken(when, trade, close.when, close.trade):
         close.price = ABSENT
-    if (price, when) == (close.earlier, close.earlier_when) and _may_be(trade, close.earlier_trade):
+    if price == close.earlier and is_taken(when, trade, close.earlier_when, close.earlier_trade):
         close.earlier = ABSENT
 
 
 @kernel
-def _may_be(trade: int, other: int) -> bool:
-    """Return whether two numbers may be of one trade."""
-    return trade == other or ABSENT in (trade, other)
+def is_taken(when: int, trade: int, other: int, number: int) -> bool:
+    """Return whether a print of ``other`` time and ``number`` is the one of this price that is taken back.
+
+    Of several at one time it is the one with its number, where both have one.
+    """
+    return abs(when - other) < SAME_NS and (trade == number or ABSENT in (trade, number))
 
 
 @kernel

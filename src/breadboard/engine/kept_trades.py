@@ -18,7 +18,7 @@ MOST_KEPT: Final = 1 << 19
 NEVER_KEPT: Final = -2
 NONE_KEPT: Final = -1
 """In place of a trade's number: its instrument's trades are not kept; none is kept yet."""
-_SAME_NS: Final = 1_000_000
+SAME_NS: Final = 1_000_000
 """Trades without an id are the same within a millisecond: some venues stream no finer stamps than they keep."""
 
 KEPT: Final = np.dtype(
@@ -61,7 +61,7 @@ def _is_same(trade: Record, when: int, trade_id: int, price: int, size: int, siz
         return False
     if trade.size != size or trade.size_exp != size_exp:
         return False
-    return bool(trade_id != ABSENT or abs(trade.when - when) < _SAME_NS)
+    return bool(trade_id != ABSENT or abs(trade.when - when) < SAME_NS)
 
 
 @kernel

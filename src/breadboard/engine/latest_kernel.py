@@ -5,8 +5,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.closes import compared_with, settle, take_back, turn
-from breadboard.model.decimals import ABSENT, INT64_MAX
+from breadboard.engine.closes import compared_with, is_taken, settle, take_back, turn
+from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP
 from breadboard.model.kernels import Record, brief, inlined, kernel
 from breadboard.model.kinds import EventKind, Flag, StatusCode, Uncounted
 from breadboard.model.sizes import split_size
@@ -87,6 +87,15 @@ def _into_day(record: Record, when: int, price: int, size: int, exponent: int, c
 
 
 @kernel
+def _lose_last(record: Record, price: int, when: int, trade: int) -> None:
+    """Take a print back: where it was the last trade, none is known until the next that is not older."""
+    last = _when(record.trade_ts_event, record.trade_ts_recv)
+    if price == record.price and is_taken(when, trade, last, record.trade_id):
+        record.price = record.size = record.trade_id = ABSENT
+        record.size_exp, record.side = SIZE_EXP, 0
+
+
+@kernel
 def _listed(record: Record, close: Record, what: int, hours: int, price: int) -> None:
     """Take what a venue says of an instrument; of what it leaves out, what it said before holds no longer."""
     record.quote_type = what
@@ -148,7 +157,10 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
             record.ask, record.ask_size, record.ask_size_exp = ask_price[row], ask_size[row], ask_size_exp[row]
             record.quote_ts_event, record.quote_ts_recv = ts_event[row], ts_recv[row]
         elif flags[row] & _NOT_NEW:
-            if dated and not flags[row] & _DUPLICATE:
+            if flags[row] & _DUPLICATE:
+                continue
+            _lose_last(record, price[row], when, trade_id[row])
+            if dated:
                 take_back(closes[which], price[row], when, trade_id[row])
                 record.previous_close = compared_with(closes[which])
             continue

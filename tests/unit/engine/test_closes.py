@@ -167,6 +167,13 @@ def test_of_two_equal_prints_the_one_that_is_taken_back_is_known_by_its_number(
         assert told(latest)[0] == close
 
 
+def test_a_close_whose_stamp_was_streamed_coarser_is_found() -> None:
+    latest, gone = stage(), int(Flag.WITHDRAWN)
+    latest.on_tape(tape([print_(at(24, 15, 59), 101, trade_id=7), print_(at(26, 10), 120)]))
+    latest.on_tape(tape([print_(at(24, 15, 59) + 999_999, 101, trade_id=7, flags=gone)]))
+    assert told(latest)[0] is None
+
+
 def test_prints_that_come_in_another_order_have_the_same_close() -> None:
     latest = stage()
     latest.on_tape(tape([print_(at(24, 16, 0, 1), 102), print_(at(24, 15, 59), 101), print_(at(24, 18), 110, OUTSIDE)]))

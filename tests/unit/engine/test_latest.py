@@ -17,6 +17,18 @@ def test_the_last_trade_is_the_last_by_event_time() -> None:
     assert (last["trades"], last["volume_whole"], last["volume_fraction"]) == (3, 5, 0)
 
 
+def test_a_last_trade_that_is_taken_back_is_none_until_the_next() -> None:
+    stage, gone = Latest(), int(Flag.WITHDRAWN)
+    stage.on_tape(tape([trade(1, 50, 100), trade(2, 70, 110, 3), trade(1, 50, 100, flags=gone)]))
+    assert stage.records[0]["price"] == 110 * 10**9, "it was not the last"
+    stage.on_tape(tape([trade(3, 70, 110, 3, flags=gone), trade(2, 70, 110, 3, flags=gone | int(Flag.DUPLICATE))]))
+    assert stage.records[0]["price"] == 110 * 10**9, "it has another number, or was taken back before"
+    stage.on_tape(tape([trade(2, 70, 110, 3, flags=gone), trade(4, 60, 90)]))
+    assert {stage.records[0][name] for name in ("price", "size", "trade_id")} == {ABSENT}
+    stage.on_tape(tape([trade(5, 70, 111, 3, flags=int(Flag.LATE_PRINT))]))
+    assert stage.records[0]["price"] == 111 * 10**9
+
+
 def test_a_new_utc_day_begins_its_statistics_anew() -> None:
     stage = Latest()
     stage.on_tape(tape([trade(1, MIDNIGHT - SECOND, 100), trade(2, MIDNIGHT, 50, 7), trade(3, MIDNIGHT - 1, 900)]))
