@@ -1,7 +1,9 @@
 """Rules made ready for the loop: each a condition, found by what it watches."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any, Final
 
 import msgspec
@@ -95,17 +97,20 @@ class Conditions:
         return sorted({each for pattern in ("*", f"*.{venue}") for each in self._by_pattern.get(pattern, ())})
 
 
+_MANY: Final = re.compile(r"\*(\.[^*]+)?")
+
+
 def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
     """Refuse rules that cannot be followed, also by what they say in expressions. Raises UsageError.
 
     ``features`` are those that the engine tells: a rule that asks for another one would never have a value.
     """
     check(ruleset, where)
-    for name, symbols in (*ruleset.watchlists.items(), *((rule.name, rule.symbols) for rule in ruleset.rules)):
-        for one in symbols:
-            if "*" in one and one != "*" and not one.startswith("*."):  # such a rule would watch nothing, in silence
-                hint = "*.BINANCE for all of a venue, * for all, @name for a watchlist of some"
-                raise UsageError(f"{where}: {name!r}: no instrument is called {one!r}", hint=hint)
+    for name, symbols in ruleset.watchlists.items():
+        _refuse_star(symbols, f"{where}: watchlist {name!r}", "in a list, *.BINANCE is all of a venue, and * is all")
+    for rule in ruleset.rules:
+        edit = f"breadboard rules edit {quote(rule.name)} --symbols '*.BINANCE'   # all of a venue; * is all"
+        _refuse_star(rule.symbols, f"{where}: rule {rule.name!r}", edit)
     for rule in ruleset.rules:
         if not rule.expression:
             continue
@@ -123,6 +128,13 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
             )
         if found.features and rule.window not in WINDOWS:
             raise UsageError(f"{which}: there are no features of {rule.window!r}", hint=f"window: {', '.join(WINDOWS)}")
+
+
+def _refuse_star(symbols: Sequence[str], which: str, hint: str) -> None:
+    """Refuse a star in a part of a name: such a rule would watch nothing, in silence. Raises UsageError."""
+    for one in symbols:
+        if "*" in one and not _MANY.fullmatch(one):
+            raise UsageError(f"{which}: no instrument is called {one!r}", hint=hint)
 
 
 def needs_no_more(ruleset: RuleSet, where: str, config: EngineConfig) -> None:

@@ -188,9 +188,14 @@ def test_whoever_writes_rules_is_told_of_what_would_never_have_a_value() -> None
     hourly = ruleset({"name": "y", "kind": "expression", "expression": "vpin > 0.0", "window": "1h"})
     with pytest.raises(UsageError, match="no features of '1h'"):
         verify(hourly, "r.toml", ("vpin",))
-    for symbols, lists in (("BTC*.BINANCE",), {}), (("@btc",), {"btc": ("BTC*.BINANCE",)}):
+    stars: dict[str, tuple[str, ...]] = {"btc": ("BTC*.BINANCE",)}
+    for symbols, lists in (stars["btc"], {}), (("@btc",), stars):
         with pytest.raises(UsageError, match=r"no instrument is called 'BTC\*.BINANCE'"):
             verify(RuleSet((Rule(name="z", kind="gap", symbols=symbols),), lists), "r.toml", ())
+    with pytest.raises(UsageError, match=r"rule 'a b': no instrument is called '\*.BIN\*'") as refused:
+        verify(RuleSet((Rule(name="a b", kind="gap", symbols=("*.BIN*",)),)), "r.toml", ())
+    assert refused.value.hint == "breadboard rules edit 'a b' --symbols '*.BINANCE'   # all of a venue; * is all"
+    verify(RuleSet((Rule(name="z", kind="gap", symbols=("*.KRAKEN", "*")),)), "r.toml", ())
     for bad in ({"expression": "close"}, {"expression": "close > 1.0", "threshold": 2}):
         with pytest.raises(UsageError, match="its expression"):
             verify(ruleset({"name": "z", "kind": "expression", "window": "1s", **bad}), "r.toml", ())
