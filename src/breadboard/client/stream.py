@@ -32,7 +32,10 @@ _OPTIONS: Final[dict[str, Any]] = {
 
 
 class _Line:
-    """What the two streams have in common: everything but how they wait."""
+    """What the two streams have in common: everything but how they wait.
+
+    It does not know its stream: one that is dropped without ``close`` is gone at once, and its connection with it.
+    """
 
     def __init__(self, door: Door, wanted: tuple[Wanted, bool]) -> None:
         self._door = door
@@ -41,7 +44,7 @@ class _Line:
 
     @property
     def subscribed(self) -> Subscribed | None:
-        """What the server agreed to tell; ``unknown`` are names that no instrument has (yet)."""
+        """What the server agreed to tell."""
         return self._talk.subscribed
 
     def _options(self) -> dict[str, Any]:
@@ -70,39 +73,13 @@ def _reason(error: Exception) -> ClientError:
     return Unreachable(str(error) or type(error).__name__)
 
 
-class Stream(_Line):
-    """Rows of the wanted channels, for ever; use it in a ``with`` block, or ``close`` it. For one thread.
-
-    ``quote`` gives ``Tick`` rows (all first, then those that changed, the newest of each), ``trade`` every ``Trade``,
-    ``alert`` every ``Alert``, ``book`` ``Book``, ``lag`` ``Lag``, ``status`` a ``Status`` each second. A lost
-    connection is opened again after 0.25 to 12 seconds, and the trades go on where they ended; where any is missing, a
-    ``Gap`` comes in its place. Raises Unreachable where the first connection fails, StreamRefused for what the server
-    does not push, NotAllowed for a key that is refused.
-    """
-
+class _SyncLine(_Line):
     def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], str | None]) -> None:
         super().__init__(door, wanted)
         self._ticket = ticket
-        self._rows = self._run()
 
-    def __iter__(self) -> Iterator[StreamRow]:
-        return self
-
-    def __next__(self) -> StreamRow:
-        row: StreamRow = next(self._rows)
-        return row
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connection; no row comes any more."""
-        self._rows.close()
-
-    def _run(self) -> Any:  # noqa: ANN401 - a generator of StreamRow
+    def rows(self) -> Any:  # noqa: ANN401 - a generator of StreamRow
+        """Yield the rows of one connection after the other."""
         while True:
             try:
                 with closing(self._connection()) as rows:
@@ -122,34 +99,13 @@ class Stream(_Line):
                 yield from found
 
 
-class AsyncStream(_Line):
-    """``Stream`` for an event loop; use it in an ``async with`` block, or ``close`` it. For one task."""
-
+class _AsyncLine(_Line):
     def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], Awaitable[str | None]]) -> None:
         super().__init__(door, wanted)
         self._ticket = ticket
-        self._rows = self._run()
 
-    def __aiter__(self) -> AsyncIterator[StreamRow]:
-        return self
-
-    async def __anext__(self) -> StreamRow:
-        row: StreamRow = await anext(self._rows)
-        return row
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connection; no row comes any more."""
-        await self._rows.aclose()
-
-    async def _run(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
+    async def rows(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
+        """Yield the rows of one connection after the other."""
         while True:
             try:
                 async with aclosing(self._connection()) as rows:
@@ -171,3 +127,79 @@ class AsyncStream(_Line):
                 self._failed = 0
                 for row in found:
                     yield row
+
+
+class Stream:
+    """Rows of the wanted channels, for ever; use it in a ``with`` block, or ``close`` it. For one thread.
+
+    ``quote`` gives ``Tick`` rows (all first, then those that changed, the newest of each), ``trade`` every ``Trade``,
+    ``alert`` every ``Alert``, ``book`` ``Book``, ``lag`` ``Lag``, ``status`` a ``Status`` each second. A lost
+    connection is opened again after 0.25 to 12 seconds, and the trades go on where they ended; where any is missing, a
+    ``Gap`` comes in its place. Raises Unreachable where the first connection fails, StreamRefused for what the server
+    does not push, NotAllowed for a key that is refused.
+    """
+
+    def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], str | None]) -> None:
+        self._line = _SyncLine(door, wanted, ticket)
+        self._rows = self._line.rows()
+
+    @property
+    def subscribed(self) -> Subscribed | None:
+        """What the server agreed to tell; ``unknown`` are names that no instrument has (yet)."""
+        return self._line.subscribed
+
+    def __iter__(self) -> Iterator[StreamRow]:
+        return self
+
+    def __next__(self) -> StreamRow:
+        row: StreamRow = next(self._rows)
+        return row
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; no row comes any more."""
+        self._rows.close()
+
+
+class AsyncStream:
+    """``Stream`` for an event loop; use it in an ``async with`` block, or ``close`` it. For one task.
+
+    A wait for a row that is cancelled, by a timeout for example, ends the connection; the next goes on over another.
+    """
+
+    def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], Awaitable[str | None]]) -> None:
+        self._line = _AsyncLine(door, wanted, ticket)
+        self._rows = self._line.rows()
+
+    @property
+    def subscribed(self) -> Subscribed | None:
+        """What the server agreed to tell; ``unknown`` are names that no instrument has (yet)."""
+        return self._line.subscribed
+
+    def __aiter__(self) -> AsyncIterator[StreamRow]:
+        return self
+
+    async def __anext__(self) -> StreamRow:
+        try:
+            row: StreamRow = await anext(self._rows)
+        except asyncio.CancelledError:
+            self._rows = self._line.rows()  # the connection is closed; who asks again is not told that all is over
+            raise
+        return row
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; no row comes any more."""
+        await self._rows.aclose()
