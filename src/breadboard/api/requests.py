@@ -68,7 +68,7 @@ def refusal(request: Request, most: int) -> tuple[str, str] | None:
     fields = request.fields or () if isinstance(request, Subscribe) else ()
     if unknown := [name for name in fields if name not in wire.FIELDS]:
         hint = msgspec.json.encode({"op": "sub", "symbols": ["*"], "fields": wire.ALL}).decode()
-        return f"fields: the rows of quote have no {unknown[0]!r}", hint
+        return f"fields: the rows of quote have no {unknown[0][:64]!r}", hint
     return None
 
 

@@ -1,4 +1,4 @@
-"""What feeds say of their venues, asked by instrument, source or venue: how numbers run, which calendar holds."""
+"""What stages ask of instruments, sources and venues: how numbers run, which calendar holds, what silence is."""
 
 from collections.abc import Callable, Mapping
 
@@ -9,7 +9,7 @@ from breadboard.ports import Capabilities, Feed
 
 
 class Promises:
-    """Answers for the stages, which know instruments and sources by number alone.
+    """Answers for the stages, which know instruments and sources by number alone, mostly by what feeds say.
 
     ``feed`` returns a venue's feed, or None where there is none; ``venues`` is a living view of the sources'. Of what
     nobody knows nothing is promised.

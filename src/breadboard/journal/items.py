@@ -31,12 +31,12 @@ def frame_items(
     frames: Sequence[bytes],
     ts_recv: Sequence[int],
     stamps: tuple[int, int],
-    opened: tuple[Epoch, ...],
+    epochs: tuple[Epoch, ...],
 ) -> list[Item]:
     """Return frames as records from offset ``first`` on, as many as they need.
 
-    ``of`` is ``(kind, source, epoch)``, ``stamps`` are ``(ts_mono, ts_journal)``; the first record holds the Epochs
-    that are ``opened``. Raises JournalError for frames or stamps that no record can hold.
+    ``of`` is ``(kind, source, epoch)``, ``stamps`` are ``(ts_mono, ts_journal)``; the first record holds the open
+    ``epochs``. Raises JournalError for frames or stamps that no record can hold.
     """
     kind, source, epoch = of
     ts_mono, ts_journal = stamps
@@ -51,8 +51,8 @@ def frame_items(
                 sync, kind, source, epoch, after, part, table, (ts_first, mono, ts_journal)
             )
             after += end - begin
-            items.append(Item((prefix, body), len(prefix) + len(body), after, ts_last, crc, opened))
-            opened = ()
+            items.append(Item((prefix, body), len(prefix) + len(body), after, ts_last, crc, epochs))
+            epochs = ()
     except (struct.error, OverflowError) as error:
         raise JournalError(f"source {source}, epoch {epoch} or a stamp does not fit a record: {error}") from error
     return items

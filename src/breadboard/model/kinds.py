@@ -54,7 +54,7 @@ class Flag(IntFlag):
     LATE_PRINT = 512
     """Put in by a correction (IQFeed correction I, Massive 1), after prints that followed it."""
     INELIGIBLE = 1024
-    """The venue's own bars leave this print out (IQFeed basis O)."""
+    """The venue's own bars leave this print out (IQFeed basis O), or its vendor finds this quote suspicious (LEAN)."""
     SNAPSHOT = 2048
     """What the venue holds now, sent on request, not something that just happened."""
     HISTORY = 4096

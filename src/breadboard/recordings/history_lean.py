@@ -2,9 +2,9 @@
 
 What a zip ``20131007_trade.zip`` holds, the name of the file in it tells (``LeanData.GenerateZipEntryName``):
 ``20131007_ibm_Trade_Tick.csv`` are ticks, ``20131007_ibm_minute_trade.csv`` bars. Where no name tells, the first row
-does: trades have six fields, quotes eight, the bars of either six and eleven. Options
-and futures lie in one zip, a contract a file (``20151224_goog_tick_trade_american_call_7475000_20151224.csv``), with
-rows like a stock's: they are of no stock.
+does: trades have six fields, quotes eight, the bars of either six and eleven. Options and
+futures lie in one zip, a contract a file (``20151224_goog_tick_trade_american_call_7475000_20151224.csv``), with rows
+like a stock's: they are of no stock.
 """
 
 import re
