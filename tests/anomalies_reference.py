@@ -186,7 +186,7 @@ class Market:
 
     def lose_top(self) -> None:
         self.tops: list[Top] = []
-        self.waits: dict[str, Any] | None = None
+        self.waits: list[dict[str, Any]] = []
         self.through = 0
 
     def of(self, time: str, statistic: str) -> Usual:
@@ -279,23 +279,21 @@ class Reference:
                 market.of(time, statistic).renew(statistic, self.limits)
 
     def expire(self, market: Market, now: int) -> None:
-        waits = market.waits
-        if waits is None or now - waits["when"] <= self.limits.grace_ms * 1_000_000:
-            return
-        market.waits = None
-        price, edge = waits["price"], waits["edge"]
-        far = waits["far"] if price > edge else -waits["far"]
-        self.tell(
-            market,
-            Anomaly.TRADE_OUTSIDE,
-            waits["when"],
-            ts_event=waits["ts_event"],
-            ts_recv=waits["ts_recv"],
-            value=price * 1e-9,
-            baseline=edge * 1e-9,
-            threshold=(edge + far) * 1e-9,
-            evidence=waits["evidence"],
-        )
+        while market.waits and now - market.waits[0]["when"] > self.limits.grace_ms * 1_000_000:
+            first = market.waits.pop(0)
+            price, edge = first["price"], first["edge"]
+            far = first["far"] if price > edge else -first["far"]
+            self.tell(
+                market,
+                Anomaly.TRADE_OUTSIDE,
+                first["when"],
+                ts_event=first["ts_event"],
+                ts_recv=first["ts_recv"],
+                value=price * 1e-9,
+                baseline=edge * 1e-9,
+                threshold=(edge + far) * 1e-9,
+                evidence=first["evidence"],
+            )
 
     def far(self, top: Top) -> int:
         return int(self.limits.outside_bps * 1e-4 * 0.5 * (float(top.bid) + float(top.ask)))
@@ -316,9 +314,9 @@ class Reference:
             spread = market.window["spread"]
             if spread is None or top.spread < spread:
                 market.window["spread"], market.window["spread_offset"] = top.spread, top.offset
-        waits = market.waits
-        if waits is not None and top.bid - waits["far"] <= waits["price"] <= top.ask + waits["far"]:
-            market.waits = None
+        market.waits = [
+            each for each in market.waits if not top.bid - each["far"] <= each["price"] <= top.ask + each["far"]
+        ]
 
     def explained(self, market: Market, price: int, now: int) -> bool:
         if not market.tops:
@@ -419,10 +417,9 @@ class Reference:
             return
         low, high, first = market.reach(now, grace)
         edge = high if row.price > high else low
-        before = market.waits
-        if before is not None and abs(row.price - edge) <= abs(before["price"] - before["edge"]):
+        if any(abs(row.price - edge) <= abs(each["price"] - each["edge"]) for each in market.waits[1:]):
             return
-        market.waits = {
+        fresh = {
             "price": row.price,
             "edge": edge,
             "far": self.far(top),
@@ -431,6 +428,7 @@ class Reference:
             "ts_recv": row.ts_recv,
             "evidence": (first, row.offset),
         }
+        market.waits = [*market.waits[:1], fresh]
 
     def listen(self, source: int, ts_recv: int) -> None:
         life = self.lives.get(source)

@@ -13,6 +13,7 @@ from breadboard.engine.anomaly_state import (
     JUMP,
     LATE_NS,
     NO_TIME,
+    PLACES,
     RING,
     RING_NS,
     SECOND,
@@ -34,8 +35,8 @@ LATE, UNTIMED = range(2)
 METERS: Final = 2
 A_ROW: Final = 16
 """Findings that one row can lead to, beside those of windows that it closes ..."""
-A_WINDOW: Final = 5
-"""... and those of each of them, and of a print that waits there."""
+A_WINDOW: Final = 4 + PLACES
+"""... and those of each of them, and of prints that wait there."""
 
 _TRADE: Final = int(EventKind.TRADE)
 _QUOTE: Final = int(EventKind.QUOTE)
@@ -175,7 +176,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     continue
                 if owner.window != ABSENT and (owner.window < until or marks[mark].ended):
                     at = close_window(owner, each, usual[each], counts[each], limits, hours, bounds, place, out, at)
-                if owner.waits != ABSENT:
+                if owner.waiting:
                     at = conclude_outside(owner, each, until * SECOND, place, limits, out, at)
             mark += 1
         what, which, spoken = kind[row], instrument[row], source[row]
@@ -224,7 +225,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 owner.rows += 1
                 owner.window_to, owner.window_recv = offset[row], ts_recv[row]
                 owner.window_flags |= flags[row]
-            if owner.waits != ABSENT and now - owner.waits_when > limits.grace:
+            if owner.waiting and now - owner.waits[0].when > limits.grace:
                 at = conclude_outside(owner, which, now, place, limits, out, at)
         while top < len(tops) and tops[top].row == row:
             book, it = tops[top], tops[top].instrument

@@ -59,6 +59,23 @@ USUAL: Final = np.dtype(
 )
 """What is known of one statistic at one time of day."""
 
+WAITING: Final = np.dtype(
+    [
+        ("price", np.int64),
+        ("edge", np.int64),  # the bid or offer it is outside of
+        ("far", np.int64),  # how far beyond that it would be no news
+        ("when", np.int64),
+        ("ts_event", np.int64),
+        ("ts_recv", np.int64),
+        ("from_offset", np.int64),
+        ("to_offset", np.int64),
+        ("flags", np.uint16),
+    ]
+)
+"""A print outside that waits for a quote to explain it."""
+PLACES: Final = 2
+"""One waits and one behind it, or a print would have to end the time of the one before it, or be passed over."""
+
 OWNER: Final = np.dtype(
     [
         ("source", np.int64),  # that spoke last; -1 before the first row
@@ -115,16 +132,9 @@ OWNER: Final = np.dtype(
         ("low_before", np.int64),
         ("high_before", np.int64),
         ("reach_offset_before", np.int64),
-        # The print outside that waits for a quote to explain it; ``waits`` is its price, ABSENT where none does.
-        ("waits", np.int64),
-        ("waits_edge", np.int64),  # the bid or offer it is outside of
-        ("waits_far", np.int64),  # how far beyond that it would be no news
-        ("waits_when", np.int64),
-        ("waits_event", np.int64),
-        ("waits_recv", np.int64),
-        ("waits_from", np.int64),
-        ("waits_offset", np.int64),
-        ("waits_flags", np.uint16),
+        # Prints outside that wait, how many do, and the one whose time is up first before the one behind it.
+        ("waiting", np.uint8),
+        ("waits", WAITING, (PLACES,)),
         # By Anomaly: when the last one was found, how bad the last one told was, how many were not told in all, and
         # as of the last one told.
         ("seen", np.int64, (KINDS,)),
@@ -135,7 +145,7 @@ OWNER: Final = np.dtype(
 )
 
 UNKNOWN: Final = (
-    *("newest", "window", "before", "bid", "ask", "changed", "waits", "seen", "stretch", "settled"),
+    *("newest", "window", "before", "bid", "ask", "changed", "seen", "stretch", "settled"),
     *("close", "top_when", "ring_when"),
 )
 """Fields of an OWNER that are ABSENT before anything is known."""

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.anomaly_state import NO_TIME
+from breadboard.engine.anomaly_state import NO_TIME, PLACES
 from breadboard.engine.anomaly_told import tell
 from breadboard.model.anomalies import Anomaly
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
@@ -21,8 +21,8 @@ _UNIT: Final = 1.0 / PRICE_UNIT
 @kernel
 def lose_top(owner: Record) -> None:
     """Best bid and offer are not known any more; what waited for the next ones waits in vain."""
-    owner.bid = owner.ask = owner.changed = owner.waits = owner.stretch = ABSENT
-    owner.through = 0
+    owner.bid = owner.ask = owner.changed = owner.stretch = ABSENT
+    owner.through = owner.waiting = 0
 
 
 @kernel
@@ -61,8 +61,20 @@ def take_top(
     narrow = spread_of(owner)
     if narrow < owner.spread:
         owner.spread, owner.spread_offset = narrow, offset
-    if owner.waits != ABSENT and bid - owner.waits_far <= owner.waits <= ask + owner.waits_far:
-        owner.waits = ABSENT
+    if owner.waiting:
+        _explain(owner)
+
+
+@kernel
+def _explain(owner: Record) -> None:
+    """Have those wait no longer that best bid and offer reach; the one behind moves up."""
+    kept = 0
+    for place in range(owner.waiting):
+        waits = owner.waits[place]
+        if not owner.bid - waits.far <= waits.price <= owner.ask + waits.far:
+            owner.waits[kept] = waits
+            kept += 1
+    owner.waiting = kept
 
 
 @kernel
@@ -87,10 +99,11 @@ def explains(owner: Record, price: int, now: int, limits: Record) -> bool:
 def hold_against(
     owner: Record, price: int, when: int, ts_recv: int, offset: int, flags: int, now: int, limits: Record
 ) -> None:
-    """Have a print outside of best bid and offer wait for a quote that explains it; of several, the farthest waits.
+    """Have a print outside of best bid and offer wait for a quote that explains it.
 
-    One that happened before the quote it would be held against, by more than ``grace``, says nothing; nor does any
-    where somebody chose which quotes we see.
+    The first of several keeps its time, however many come after it; of those the farthest waits behind it. One that
+    happened before the quote it would be held against, by more than ``grace``, says nothing; nor does any where
+    somebody chose which quotes we see.
     """
     if owner.bid == ABSENT or (flags | owner.top_flags) & _CONFLATED:
         return
@@ -98,30 +111,32 @@ def hold_against(
         return
     low, high = min(owner.low, owner.low_before), max(owner.high, owner.high_before)
     edge = high if price > high else low
-    if owner.waits != ABSENT and abs(price - edge) <= abs(owner.waits - owner.waits_edge):
+    waits = owner.waits[min(owner.waiting, PLACES - 1)]
+    if owner.waiting < PLACES:
+        owner.waiting += 1
+    elif abs(price - edge) <= abs(waits.price - waits.edge):
         return
-    owner.waits, owner.waits_edge, owner.waits_event, owner.waits_recv = price, edge, when, ts_recv
-    owner.waits_when = now
-    owner.waits_far = int(limits.tolerance * 0.5 * (float(owner.bid) + float(owner.ask)))
-    owner.waits_from, owner.waits_offset = owner.reach_offset_before, offset
-    owner.waits_flags = flags | owner.top_flags
+    waits.price, waits.edge, waits.when, waits.ts_event, waits.ts_recv = price, edge, now, when, ts_recv
+    waits.far = int(limits.tolerance * 0.5 * (float(owner.bid) + float(owner.ask)))
+    waits.from_offset, waits.to_offset, waits.flags = owner.reach_offset_before, offset, flags | owner.top_flags
 
 
 @kernel
 def conclude_outside(
     owner: Record, which: int, now: int, place: tuple[int, int], limits: Record, out: NDArray[np.void], at: int
 ) -> int:
-    """Tell of the print that no quote explained, where its time is up."""
-    if now - owner.waits_when <= limits.grace:
-        return at
-    price, edge, when = owner.waits, owner.waits_edge, owner.waits_when
-    owner.waits = ABSENT
-    far = owner.waits_far if price > edge else -owner.waits_far
-    measured = price * _UNIT, edge * _UNIT, (edge + far) * _UNIT
-    times, evidence = (owner.waits_event, owner.waits_recv), (owner.waits_from, owner.waits_offset)
-    flags = owner.waits_flags
+    """Tell of prints that no quote explained, where their time is up."""
     rests_on = 0, NO_TIME
-    return tell(owner, which, _OUTSIDE, when, limits, place, times, flags, measured, evidence, rests_on, out, at)
+    waits = owner.waits[0]
+    while owner.waiting and now - waits.when > limits.grace:
+        edge, when, flags = waits.edge, waits.when, waits.flags
+        far = waits.far if waits.price > edge else -waits.far
+        measured = waits.price * _UNIT, edge * _UNIT, (edge + far) * _UNIT
+        times, evidence = (waits.ts_event, waits.ts_recv), (waits.from_offset, waits.to_offset)
+        at = tell(owner, which, _OUTSIDE, when, limits, place, times, flags, measured, evidence, rests_on, out, at)
+        owner.waits[0] = owner.waits[1]
+        owner.waiting -= 1
+    return at
 
 
 @kernel
