@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.arbitrage_levels import FINE_BELOW, FINER, fee_on, got, level, paid
 from breadboard.engine.arbitrage_terms import FEE_UNIT, SIZE_UNIT
-from breadboard.engine.arbitrage_walk import FULL, STEPS, begin, bounded, clear
+from breadboard.engine.arbitrage_walk import DEAREST, FULL, STEPS, begin, bounded, clear
 from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.kernels import Record, kernel
@@ -63,12 +63,14 @@ def _fitting(price: int, base: int, term: Record, back: int, room: int) -> int:
 
 
 @kernel
-def triangle_earns(a_b: int, b_c: int, a_c: int, back: int, terms: NDArray[np.void], route: Record, least: int) -> bool:
+def triangle_earns(
+    a_b: int, b_c: int, a_c: int, dearest: int, back: int, terms: NDArray[np.void], route: Record, least: int
+) -> bool:
     """Return whether a unit of A taken round at these prices earns more than ``least`` of its cost.
 
     ``back`` 0: C buys B, B buys A, A is sold for C. 1: C buys A, A is sold for B, B is sold for C.
     """
-    finer = FINER if max(a_b, b_c, a_c) < FINE_BELOW else 1
+    finer = FINER if dearest < FINE_BELOW else 1
     first, middle, last = terms[route.legs[0]], terms[route.legs[1]], terms[route.legs[2]]
     if back:
         cost = share_up(a_c * finer, FEE_UNIT + first.fee, FEE_UNIT)
@@ -142,9 +144,15 @@ def walk_triangle(  # noqa: C901 - one loop, a match a turn
         if step == STEPS or not _refill(route, price, left, places, legs, terms, sides, keys, sizes, exps):
             row.capped = row.size > 0
             break
-        if not triangle_earns(price[1], price[with_b], price[with_c], back, terms, route, least):
+        a_b, b_c, a_c = price[1], price[with_b], price[with_c]
+        through = share_up(a_b, b_c, PRICE_UNIT)  # what a unit of A comes to in C by way of B
+        dearest = max(a_b, b_c, a_c, through)
+        if dearest > DEAREST:
+            row.capped = 1
             break
-        most = bounded(min(left[1], left[with_c]), max(price[1], price[with_c]))
+        if not triangle_earns(a_b, b_c, a_c, dearest, back, terms, route, least):
+            break
+        most = bounded(min(left[1], left[with_c]), max(a_b, a_c, through))
         base = _fitting(price[1], most, middle, back, left[with_b])
         if base == 0:  # a rest of B that is not enough for the smallest size of A
             left[with_b] = 0
@@ -152,7 +160,8 @@ def walk_triangle(  # noqa: C901 - one loop, a match a turn
         of_b, bare_b = _middle(price[1], base, middle, back)
         cost, proceeds = _exchange(price, base, of_b, back)
         bare_cost, bare_proceeds = _exchange(price, base, bare_b, back)
-        if max(base, of_b, cost, proceeds) > FULL or max(row.size, row.cost, row.leg_size[with_b]) > FULL:
+        sums = max(row.size, row.leg_size[with_b], row.cost + row.gross, flow[0], flow[1], flow[2])
+        if max(of_b, bare_b, cost, proceeds, bare_proceeds) > 2 * FULL or sums > FULL:
             row.capped = 1
             break
         row.net += proceeds - fee_on(proceeds, last) - cost - fee_on(cost, first)

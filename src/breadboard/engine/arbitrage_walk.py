@@ -28,12 +28,15 @@ from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import Side
-from breadboard.model.wide import share, share_up
+from breadboard.model.wide import MOST, share, share_up
 
 STEPS: Final = 2_000
 """Matches of one walk; there may be more to be taken where it ends for this."""
 FULL: Final = 4 * 10**17
-"""A walk ends when a sum is beyond this: 4e9 units of size, or 4e8 of money. Twice as much still fits everywhere."""
+"""A walk ends when a sum is beyond this: 4e9 units of size, or 4e8 of money. What one
+match adds, and the fees on all of it, still fit everywhere."""
+DEAREST: Final = MOST >> 1
+"""A walk ends at prices beyond this, 2.3e9 of money a unit: with fees and a margin they are not compared exactly."""
 _SURELY: Final = 0.99 * FULL * SIZE_UNIT
 _BUY: Final = int(Side.BUY)
 _SELL: Final = int(Side.SELL)
@@ -71,9 +74,11 @@ def _dearest(ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.in
 
 
 @kernel
-def pair_earns(ask: int, bid: int, buy: Record, sell: Record, worth: NDArray[np.int64], least: int) -> bool:
+def pair_earns(
+    ask: int, bid: int, dearest: int, buy: Record, sell: Record, worth: NDArray[np.int64], least: int
+) -> bool:
     """Return whether a unit bought at ``ask`` and sold at ``bid`` earns more than ``least`` of its cost."""
-    finer = FINER if _dearest(ask, bid, buy, sell, worth) < FINE_BELOW else 1
+    finer = FINER if dearest < FINE_BELOW else 1
     cost = buying(ask, finer, buy, worth)
     return bool(selling(bid, finer, sell, worth) > share_up(cost, FEE_UNIT + least, FEE_UNIT))
 
@@ -107,21 +112,27 @@ def walk_pair(
         if ask == ABSENT or bid == ABSENT or step == STEPS:  # noqa: PLR1714 - numba compiles `in` to a loop
             row.capped = row.size > 0
             break
-        if not pair_earns(ask, bid, terms[buy], terms[sell], worth, least):
+        dearest = _dearest(ask, bid, terms[buy], terms[sell], worth)
+        if dearest > DEAREST:
+            row.capped = 1
+            break
+        if not pair_earns(ask, bid, dearest, terms[buy], terms[sell], worth, least):
             break
         if row.size == 0:
             begin(row, 0, _BUY, ask)
             begin(row, 1, _SELL, bid)
-        base = bounded(min(ask_left, bid_left), _dearest(ask, bid, terms[buy], terms[sell], worth))
+        base = bounded(min(ask_left, bid_left), dearest)
         out, back = paid(ask, base), got(bid, base)
         cost, proceeds = costs(out, terms[buy], worth), brings(back, terms[sell], worth)
-        # Rounding may take a match that was bounded a little beyond.
-        if max(out, back, cost, proceeds) > 2 * FULL or max(row.size, row.cost, spent, earned) > FULL:
+        bought = ask_lots if base == ask_left else contracts_of(ask, base, terms[buy])
+        sold = bid_lots if base == bid_left else contracts_of(bid, base, terms[sell])
+        # Rounding may take a match that was bounded a little beyond. What comes in is a sum of its own: where a price
+        # is mistaken, what was paid does not bound it.
+        sums = max(row.size, row.cost, row.cost + row.gross, spent, earned, row.leg_size[0], row.leg_size[1])
+        if max(out, back, cost, proceeds, bought, sold) > 2 * FULL or sums > FULL:
             row.capped = 1
             break
         fees = fee_on(cost, terms[buy]) + fee_on(proceeds, terms[sell])
-        bought = ask_lots if base == ask_left else contracts_of(ask, base, terms[buy])
-        sold = bid_lots if base == bid_left else contracts_of(bid, base, terms[sell])
         row.size += base
         row.cost += cost
         row.gross += proceeds - cost

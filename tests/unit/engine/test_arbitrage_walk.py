@@ -1,17 +1,19 @@
 """Walks down the books against brute force: one smallest unit at a time, in fractions, until one earns nothing."""
 
+from bisect import bisect_right
 from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.engine.arbitrage_levels import base_of, contracts_of, in_units
 from breadboard.engine.arbitrage_terms import NO_RATE, RATE, ROUTE, TERMS
 from breadboard.engine.arbitrage_triangle import walk_triangle
-from breadboard.engine.arbitrage_walk import FULL, STEPS, walk_pair
+from breadboard.engine.arbitrage_walk import DEAREST, FULL, STEPS, walk_pair
 from breadboard.engine.book_kernel import ASKS, BIDS
 from breadboard.engine.consolidated_legs import MOVE
 from breadboard.engine.level_pool import LevelPool
@@ -178,6 +180,185 @@ def test_prices_that_are_large_in_the_currency_of_the_group_lose_nothing_either(
         row = bench.pair()
         assert row["cost"] == 150 * 60_000 * 10 * row["size"]
         assert row["size"] == size or (FULL <= row["cost"] <= 2 * FULL and row["capped"])
+
+
+MISPRINTS = st.lists(
+    st.tuples(
+        st.builds(lambda price, power: price * 10 ** (7 + power), st.integers(10**4, 10**7), st.integers(-3, 3)),
+        st.one_of(st.integers(1, 10**13), st.integers(1, MOST)),
+    ),
+    min_size=1,
+    max_size=8,
+    unique_by=lambda one: one[0],
+)
+"""Prices of 100 to 100,000, each of them up to a thousand times too low or too high, and sizes up to what there is."""
+WORTHS = st.one_of(st.none(), st.tuples(st.integers(10**6, 10**14), st.integers(0, 10**6)))
+
+
+def of_size(levels: list[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """Return what taking so much takes of each level."""
+    taken: list[tuple[int, int]] = []
+    for price, there in levels:
+        taken.append((price, min(there, size)))
+        size -= taken[-1][1]
+    return [one for one in taken if one[1]]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    bids=MISPRINTS,
+    asks=MISPRINTS,
+    fees=st.tuples(FEES, FEES),
+    worths=st.tuples(WORTHS, WORTHS),
+    amount=st.sampled_from([1, 10**6, PRICE, 100 * PRICE]),
+    least=FEES,
+)
+def test_whatever_was_mistyped_a_pair_is_told_exactly_or_ends_as_capped(
+    bids: list[tuple[int, int]],
+    asks: list[tuple[int, int]],
+    fees: tuple[int, int],
+    worths: tuple[tuple[int, int] | None, tuple[int, int] | None],
+    amount: int,
+    least: int,
+) -> None:
+    """Nothing of it goes round 64 bits: all is what integers without an end come to, but for a few 1e-9 a match."""
+    bids, asks = sorted(bids, reverse=True), sorted(asks)
+    bench = Bench([([], asks), (bids, [])], list(fees))
+    bench.terms["amount"][0] = amount
+    bench.worth = np.full((2, 2), PRICE, np.int64)
+    for leg, one in enumerate(worths):
+        if one is not None:
+            bench.terms["rate"][leg], bench.worth[leg] = leg, (one[0], one[0] + one[1])
+    row = bench.pair(least)
+    dear, cheap = Fraction(int(bench.worth[0, 1]), PRICE), Fraction(int(bench.worth[1, 0]), PRICE)
+    fee_in, fee_out = (Fraction(fee, 10**8) for fee in fees)
+    asks = [(price, min(size * amount // PRICE, MOST)) for price, size in asks]
+    size = int(row["size"])
+    bought, sold = of_size(asks, size), of_size(bids, size)
+    assert sum(taken for _, taken in bought) == sum(taken for _, taken in sold) == size
+    worst = max((ask for ask, _ in bought), default=0), min((bid for bid, _ in sold), default=0)
+    if size:
+        assert worst[1] * cheap * (1 - fee_out) > worst[0] * dear * (1 + fee_in) * (1 + Fraction(least, 10**8))
+    if not row["capped"]:
+        ask = next((price for price, _ in of_size(asks, size + 1)[::-1]), None)
+        bid = next((price for price, _ in of_size(bids, size + 1)[::-1]), None)
+        if ask is not None and bid is not None:
+            due = ask * dear * (1 + fee_in) * (1 + Fraction(least, 10**8))
+            assert bid * cheap * (1 - fee_out) <= due + Fraction(due, 10**12) + 3
+    matches = len(asks) + len(bids) + 20 if size else 0
+    near = matches * (3 + int(max(dear, cheap)))
+    cost = sum(price * taken for price, taken in bought) * dear / 10**8
+    proceeds = sum(price * taken for price, taken in sold) * cheap / 10**8
+    assert 0 <= int(row["cost"]) - cost <= near
+    assert 0 <= proceeds - (int(row["cost"]) + int(row["gross"])) <= near
+    assert abs(int(row["fees"]) - cost * fee_in - proceeds * fee_out) <= near
+    assert int(row["net"]) == int(row["gross"]) - int(row["fees"])
+    assert abs(Fraction(int(row["leg_size"][0]) * amount, PRICE) - size) <= matches * (1 + Fraction(amount, PRICE))
+    assert row["leg_size"][1] == size
+    for leg, taken in enumerate((bought, sold)):
+        if size:
+            average = Fraction(sum(price * part for price, part in taken), size)
+            assert abs(int(row["leg_average"][leg]) - average) <= 1 + Fraction(matches * 10**8, size)
+
+
+def test_proceeds_of_a_mistyped_bid_do_not_go_round() -> None:
+    """At 150 each, with a bid of a hundred times the ask: what comes in is far more than what is paid."""
+    for units in (1, 20, 100, 10_000):
+        size = units * 10**8
+        bench = Bench([([], [(60_000 * PRICE, size)]), ([(6_000_000 * PRICE, size)], [])], [10_000, 10_000])
+        bench.terms["rate"], bench.worth[0] = 0, 150 * PRICE
+        row = bench.pair()
+        cost, proceeds = int(row["cost"]), int(row["cost"]) + int(row["gross"])
+        assert proceeds == 100 * cost == 100 * 150 * 60_000 * 10 * int(row["size"])
+        assert row["size"] == size or (FULL <= proceeds <= 2 * FULL and row["capped"])
+
+
+def up(value: Fraction) -> int:
+    return -int(-value // 1)
+
+
+def walked_round(  # noqa: C901 - one loop, a match a turn
+    books: list[list[tuple[int, int]]], fees: list[Fraction], back: int
+) -> dict[str, int]:
+    """Return what the rules of a triangle come to in integers that have no end: fees by book, A/B, B/C and A/C."""
+    left = [list(book) for book in books]
+    of = dict.fromkeys(("size", "cost", "gross", "net", "capped", "of_b", "paid", "passed", "brought"), 0)
+    fee_in, fee_out = (fees[2], fees[1]) if back else (fees[1], fees[2])
+    while all(left):
+        (x, x_left), (y, y_left), (z, z_left) = (book[0] for book in left)
+        through = up(Fraction(x * y, PRICE))
+        if max(x, y, z, through) > DEAREST:
+            return of | {"capped": 1}
+        whole = Fraction(x * y, PRICE) * (1 - fees[0] if back else 1 + fees[0])
+        first, last = (z, whole) if back else (whole, z)
+        if last * (1 - fee_out) <= first * (1 + fee_in):
+            return of
+        most = min(x_left, z_left, FULL, FULL * 10**8 // max(x, z, through))
+
+        def middle(base: int, price: int = x) -> tuple[int, int]:
+            amount = Fraction(price * base, 10**8)
+            if back:
+                return max(int(amount) - up(int(amount) * fees[0]), 0) // 10, int(amount) // 10
+            return up(Fraction(up(amount) + up(up(amount) * fees[0]), 10)), up(Fraction(up(amount), 10))
+
+        base = bisect_right(range(most + 1), y_left, key=lambda size: middle(size)[0]) - 1
+        if base == 0:
+            del left[1][0]
+            continue
+
+        def outcome(size: int, base: int = base, y: int = y, z: int = z) -> tuple[int, int]:
+            paid, got = ((z, base), (y, size)) if back else ((y, size), (z, base))
+            return up(Fraction(paid[0] * paid[1], 10**8)), got[0] * got[1] // 10**8
+
+        of_b, bare = middle(base)
+        (cost, brings), (bare_cost, bare_brings) = outcome(of_b), outcome(bare)
+        sums = (of["size"], of["of_b"], of["cost"] + of["gross"], of["paid"], of["passed"], of["brought"])
+        if max(of_b, bare, cost, brings, bare_brings) > 2 * FULL or max(sums) > FULL:
+            return of | {"capped": 1}
+        passed = x * base // 10**8 if back else up(Fraction(x * base, 10**8))
+        for name, more in (
+            *(("size", base), ("cost", bare_cost), ("gross", bare_brings - bare_cost), ("of_b", of_b)),
+            *(("net", brings - up(brings * fee_out) - cost - up(cost * fee_in)), ("paid", cost), ("brought", brings)),
+            ("passed", passed),
+        ):
+            of[name] += more
+        for book, taken in zip(left, (base, of_b, base), strict=True):
+            book[0] = (book[0][0], book[0][1] - taken)
+            if book[0][1] == 0:
+                del book[0]
+    return of | {"capped": int(of["size"] > 0)}
+
+
+@settings(max_examples=300, deadline=None)
+@given(books=st.tuples(MISPRINTS, MISPRINTS, MISPRINTS), fees=st.tuples(FEES, FEES, FEES), back=st.sampled_from([0, 1]))
+def test_whatever_was_mistyped_a_triangle_is_what_its_rules_come_to(
+    books: tuple[list[tuple[int, int]], ...], fees: tuple[int, int, int], back: int
+) -> None:
+    bids = (back, back, not back)
+    ordered = [sorted(book, reverse=bool(bid)) for book, bid in zip(books, bids, strict=True)]
+    made = [(book, []) if bid else ([], book) for book, bid in zip(ordered, bids, strict=True)]
+    row = Bench(made, list(fees)).triangle(back)
+    due = walked_round(ordered, [Fraction(fee, 10**8) for fee in fees], back)
+    assert {name: int(row[name]) for name in ("size", "cost", "gross", "net", "capped")} == {
+        name: due[name] for name in ("size", "cost", "gross", "net", "capped")
+    }
+    assert int(row["fees"]) == due["gross"] - due["net"]
+    assert row["leg_size"].tolist() == [
+        due["size"] if at == (0 if back else 2) or at == 1 else due["of_b"] for at in range(3)
+    ]
+
+
+def test_a_large_triangle_is_taken_as_far_as_it_may_be() -> None:
+    """Both ways, with levels beyond 4e8 of C, and one that brings far more than it costs."""
+    vast = 10**17
+    for back, cross in ((0, 3_100), (1, 2_900), (0, 300_000)):
+        books = [(50 * PRICE // 1000, vast), (60_000 * PRICE, vast), (cross * PRICE, vast)]
+        made = [([one], []) if bid else ([], [one]) for one, bid in zip(books, (back, back, not back), strict=True)]
+        row = Bench(made, [0, 0, 0]).triangle(back)
+        cost, proceeds = int(row["cost"]), int(row["cost"]) + int(row["gross"])
+        assert FULL <= max(cost, proceeds) <= 2 * FULL
+        assert row["capped"]
+        assert cost * (3_000 if back else cross) == pytest.approx(proceeds * (cross if back else 3_000))
 
 
 def test_prices_at_nothing_and_below_are_no_levels() -> None:
