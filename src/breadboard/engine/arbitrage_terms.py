@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.config import ArbitrageConfig, RateConfig
-from breadboard.engine.groups import currencies
+from breadboard.engine.groups import currencies, may_be
 from breadboard.errors import UsageError
 from breadboard.model.costs import TAKER, Contract, contract_of
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
@@ -215,16 +215,16 @@ class _Terms:
     def _said(self, one: str) -> tuple[str, str]:
         """Return base and quote currency of an instrument: as configured, else as its symbol says; empty: unknown."""
         given = self._config.instruments.get(one)
-        base, quote = currencies(self._legs[self._leg(one, "[engine.arbitrage]")][1])
-        return (given and given.base) or base, (given and given.quote) or quote
+        told = (given and given.quote) or ""
+        base, quote = currencies(self._legs[self._leg(one, "[engine.arbitrage]")][1], told)
+        return (given and given.base) or base, told or quote
 
     def _trade(self, one: str) -> Contract:
         """Take the fee and the contract of a leg."""
         leg = self._place[one]
         venue, symbol = self._legs[leg]
         given = self._config.instruments.get(one)
-        usual = contract_of(venue, symbol)
-        contract = usual
+        usual = contract = contract_of(venue, symbol)
         if given is not None:
             inverse = usual.inverse if given.inverse is None else given.inverse
             contract = Contract(given.amount or usual.amount, inverse, given.step or usual.step)
@@ -236,8 +236,7 @@ class _Terms:
         return contract
 
     def _fee(self, one: str, venue: str) -> int:
-        fees = self._config.fees
-        bps: float | str | None = fees.get(one, fees.get(venue))
+        bps: float | str | None = self._config.fees.get(one, self._config.fees.get(venue))
         if bps is None and venue in TAKER:
             bps = TAKER[venue].bps
         if bps is None:
@@ -250,26 +249,31 @@ class _Terms:
         straight, inverted = f"{quote}-{currency}", f"{currency}-{quote}"
         name = straight if straight in given else inverted
         if name not in given:
-            raise _wrong(
-                f"group {group!r} is quoted in {quote} and {currency}, and nobody says what they are to each other",
-                f'[engine.arbitrage.rates."{straight}"]\nrate = "…"   # and as_of; or the instrument that is traded so',
-            )
+            what = f"group {group!r} is quoted in {quote} and {currency}, and nobody says what they are to each other"
+            hint = 'rate = "…"   # and as_of; or the instrument that is traded so'
+            raise _wrong(what, f'[engine.arbitrage.rates."{straight}"]\n{hint}')
         rate = given[name]
         if bool(rate.instrument) == bool(rate.rate) or bool(rate.rate) != (rate.as_of is not None):
-            raise _wrong(
-                f"the rate {name} needs an instrument, or else rate and as_of", 'instrument = "USDCUSDT.BINANCE"'
-            )
-        leg = self._leg(rate.instrument, f"the rate {name}") if rate.instrument else -1
-        of, worth = self._said(rate.instrument) if leg >= 0 else ("", "")
-        if worth and f"{of}-{worth}" != name:
-            what = f"the rate {name} is that of {rate.instrument}, which is what one {of} is worth in {worth}"
-            raise _wrong(what, f"[engine.arbitrage.rates.{of}-{worth}]   # it serves both ways")
+            what = f"the rate {name} needs an instrument, or else rate and as_of"
+            raise _wrong(what, 'instrument = "USDCUSDT.BINANCE"')
+        leg = self._rated(name, rate.instrument) if rate.instrument else -1
         fixed = _exact(rate.rate, PRICE_UNIT, f"rate {name}") if rate.rate else 0
         as_of = ABSENT if rate.as_of is None else _utc(rate.as_of)
         max_age_s = self._config.max_age_ms / 1000 if rate.max_age_s is None else rate.max_age_s
         row = (leg, name != straight, fixed, as_of, round(max_age_s * 1e9))
         self._rates.setdefault((quote, currency), row)
         return list(self._rates).index((quote, currency))
+
+    def _rated(self, name: str, one: str) -> int:
+        """Return the leg that tells a rate. Raises UsageError where it is, for certain, of other currencies."""
+        leg, given = self._leg(one, f"the rate {name}"), self._config.instruments.get(one)
+        (base, _, quote), (of, worth) = name.partition("-"), self._said(one)
+        certain = bool(given and (given.base or given.quote)) or not may_be(self._legs[leg][1], base, quote)
+        if certain and worth and (of, worth) != (base, quote):
+            what = f"the rate {name} is that of {one}, which is what one {of} is worth in {worth}"
+            hint = f"[engine.arbitrage.rates.{of}-{worth}]   # it serves both ways; or, where it is the other:\n"
+            raise _wrong(what, f'{hint}{_of(one)}\nbase = "{base}"\nquote = "{quote}"')
+        return leg
 
 
 def _exact(text: str, unit: int, what: str) -> int:

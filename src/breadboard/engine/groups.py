@@ -25,6 +25,14 @@ _QUOTES: Final = (
     "ETH",
 )
 """Quote currencies as symbols without a separator end in them. A longer one comes before one that it ends in."""
+_COINS: Final = frozenset(
+    (
+        *("USDT", "BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "LTC", "BCH", "LINK", "AVAX", "TRX", "SHIB"),
+        *("ARB", "CKB", "BAT", "DOT", "GRT", "ANT", "APT", "FET", "QNT", "MNT", "NOT", "LPT"),
+    )
+)
+"""What a symbol is taken to begin with where it can be: the last letter of ARB or DOT is not the first of its quote."""
+_KNOWN: Final = _COINS | frozenset(_QUOTES)
 _ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
 """Kraken's names."""
 _FUTURES: Final = re.compile(r"[-_](PERP|SWAP|\d{6,8})$")
@@ -111,20 +119,39 @@ def normalised(venue: str, symbol: str) -> str:
     return "-".join(part for part in (*_split(text), kind) if part)
 
 
-def currencies(symbol: str) -> tuple[str, str]:
-    """Return base and quote currency of a symbol; the symbol itself and nothing where it is no pair."""
+def currencies(symbol: str, quote: str = "") -> tuple[str, str]:
+    """Return base and quote currency of a symbol; the symbol itself and nothing where it is no pair.
+
+    Where one without a separator ends in the ``quote`` that was said, it is split there.
+    """
+    return _split(_traded(symbol), quote)
+
+
+def may_be(symbol: str, base: str, quote: str) -> bool:
+    """Return whether a symbol can mean a pair; for certain it is of another only with a separator, or known halves."""
+    text = _traded(symbol)
+    said = _split(text)
+    if said == (base, quote) or not said[1]:
+        return True
+    return not _PAIR.match(text) and (text == base + quote or not _KNOWN.issuperset(said))
+
+
+def _traded(symbol: str) -> str:
+    """Return a symbol without what makes it a contract."""
     text = symbol.upper()
     contract = _FUTURES.search(text)
-    return _split(text[: contract.start()] if contract else text)
+    return text[: contract.start()] if contract else text
 
 
-def _split(text: str) -> tuple[str, str]:
+def _split(text: str, said: str = "") -> tuple[str, str]:
     """Return base and quote currency; the text and nothing where it is no pair."""
     pair = _PAIR.match(text)
     if pair:
         base, quote = pair.groups()
     else:
-        quote = next((one for one in _QUOTES if text.endswith(one) and len(text) > len(one) + 1), "")
+        ends = [one for one in (said, *_QUOTES) if one and text.endswith(one) and len(text) > len(one) + 1]
+        likely = [one for one in ends if one == said or text.removesuffix(one) in _COINS]
+        quote = next(iter(likely or ends), "")
         base = text[: len(text) - len(quote)]
     return _ALIASES.get(base, base), _ALIASES.get(quote, quote)
 

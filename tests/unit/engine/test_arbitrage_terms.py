@@ -129,10 +129,67 @@ def test_a_triangle_of_contracts_is_refused() -> None:
         ("XBT/USD", ("BTC", "USD")),
         ("BTCUSD_PERP", ("BTC", "USD")),
         ("AAPL", ("AAPL", "")),
+        ("usdtusd", ("USDT", "USD")),
+        ("USDCUSD", ("USDC", "USD")),
+        ("ARBUSD", ("ARB", "USD")),
+        ("SHIBUSD", ("SHIB", "USD")),
+        ("DOTUSD", ("DOT", "USD")),
+        ("EURUSD", ("EUR", "USD")),
+        ("BTCBUSD", ("BTC", "BUSD")),
+        ("BTCTUSD", ("BTC", "TUSD")),
     ],
 )
 def test_currencies_are_what_a_symbol_says(symbol: str, pair: tuple[str, str]) -> None:
     assert currencies(symbol) == pair
+
+
+def rated(name: str, one: str, **more: Any) -> Terms:  # noqa: ANN401 - any setting
+    """Return the terms of a group in both currencies of a rate that an instrument tells."""
+    of, _, worth = name.partition("-")
+    groups = {"X": (f"XX/{of}.KRAKEN_V2", f"XX/{worth}.KRAKEN_V2"), "rate": (one,)}
+    given = {"groups": ["X"], "rates": {name: {"instrument": one}}, "fees": {"BITSTAMP": 1}, **more}
+    return terms_of(msgspec.convert(given, ArbitrageConfig), groups_of(groups))
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "said"),
+    [
+        ("USDT-USD", "USDTUSD", {}),
+        ("USDT-USD", "usdtusd", {}),
+        ("USDT-USD", "USDTUSD", {"quote": "USD"}),
+        ("USDC-USD", "USDCUSD", {}),
+        ("EUR-USD", "EURUSD", {}),
+        ("ARB-USD", "ARBUSD", {}),
+        ("SHIB-USD", "SHIBUSD", {}),
+        ("AR-BUSD", "ARBUSD", {}),
+        ("PLUMB-USD", "PLUMBUSD", {"quote": "USD"}),
+        ("PLUMB-USD", "PLUMBUSD", {}),
+        ("USDT-USD", "USDTZUSD", {}),
+        ("USDT-USD", "XX-YY", {"base": "USDT", "quote": "USD"}),
+    ],
+)
+def test_a_rate_is_taken_whose_symbol_can_be_read_as_its_name(name: str, symbol: str, said: dict[str, str]) -> None:
+    one = f"{symbol}.BITSTAMP"
+    assert len(rated(name, one, instruments={one: said} if said else {}).rates) == 1
+
+
+@pytest.mark.parametrize(
+    ("symbol", "said", "worth"),
+    [
+        ("BTC-USD", {}, "BTC is worth in USD"),
+        ("BTCUSD", {}, "BTC is worth in USD"),
+        ("USD-USDT", {}, "USD is worth in USDT"),
+        ("USDTUSD", {"base": "USD", "quote": "TUSD"}, "USD is worth in TUSD"),
+    ],
+)
+def test_a_rate_of_other_currencies_is_refused_with_the_way_out(symbol: str, said: dict[str, str], worth: str) -> None:
+    one = f"{symbol}.BITSTAMP"
+    with pytest.raises(UsageError, match=worth) as refused:
+        rated("USDT-USD", one, instruments={one: said} if said else {})
+    way_out = refused.value.hint.splitlines()[1:]
+    assert way_out == [f'[engine.arbitrage.instruments."{one}"]', 'base = "USDT"', 'quote = "USD"']
+    given = tomllib.loads("\n".join(way_out))["engine"]["arbitrage"]["instruments"]
+    assert len(rated("USDT-USD", one, instruments=given).rates) == 1
 
 
 def test_every_fee_has_a_source_and_every_contract_a_size() -> None:
