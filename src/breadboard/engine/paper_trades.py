@@ -13,6 +13,7 @@ from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.executions import PAPER_FILL, Fill, Order
 from breadboard.model.kinds import Side
 from breadboard.model.opportunities import OpportunityKind
+from breadboard.model.wide import MOST
 from breadboard.ports import Execution, Market
 
 _CROSS: Final = int(OpportunityKind.CROSS_VENUE)
@@ -31,7 +32,7 @@ class _Open:
     missing: int
     """Legs of which nothing was heard yet."""
     flows: list[list[int]]
-    """By leg, base (1e-8) and quote currency (1e-9, after fees) that came (went, below 0)."""
+    """By leg, base (1e-8) and quote currency (1e-9, after fees) that came (went, below 0); ABSENT: beyond 64 bits."""
 
 
 class PaperTrades:
@@ -106,7 +107,9 @@ class PaperTrades:
         buys = order.side == Side.BUY
         amount = sum(_amount(price, size, term, up=buys) for price, size in fill.taken)
         fee = -(-amount * int(term["fee"]) // FEE_UNIT)
-        taking.flows[order.leg] = [base if buys else -base, (-amount if buys else amount) - fee]
+        counted = max(base, amount + fee) < MOST
+        flow = (-amount if buys else amount) - fee
+        taking.flows[order.leg] = [_held(base if buys else -base), flow if counted else ABSENT]
         taking.missing -= 1
         row = np.zeros(1, PAPER_FILL)
         for name, value in {
@@ -122,9 +125,9 @@ class PaperTrades:
             "wanted": order.size,
             "filled": sum(size for _, size in fill.taken),
             "limit": order.limit,
-            "average": _average(amount, base, up=buys),
-            "amount": amount,
-            "fee": fee,
+            "average": _held(_average(amount, base, up=buys)),
+            "amount": _held(amount),
+            "fee": _held(fee),
             "settled": taking.missing == 0,
             "currency": self._terms.routes[taking.route]["currency"],
             "expected": taking.expected,
@@ -134,7 +137,9 @@ class PaperTrades:
             row[name] = value
         if taking.missing == 0:
             del self._open[order.opportunity]
-            row["left"], row["pnl"] = self._settled(taking, market)
+            left, pnl = self._settled(taking, market)
+            counted = abs(pnl) < MOST and all(flow != ABSENT for _, flow in taking.flows)
+            row["left"], row["pnl"] = _held(left), pnl if counted else ABSENT
         return row
 
     def _settled(self, taking: _Open, market: Market) -> tuple[int, int]:
@@ -191,6 +196,11 @@ def _amount(price: int, contracts: int, term: np.void, *, up: bool) -> int:
     if up and not term["inverse"]:
         whole = -(-contracts * amount * price // PRICE_UNIT)
     return -(-whole // SIZE_UNIT) if up else whole // SIZE_UNIT
+
+
+def _held(value: int) -> int:
+    """Return as much of a number as a row can hold: beside a mistaken price it may be any."""
+    return value if value == ABSENT else max(-MOST, min(value, MOST))
 
 
 def _average(amount: int, base: int, *, up: bool) -> int:

@@ -10,6 +10,7 @@ from arbitrage_tapes import BUY, SELL, TRIANGLE, Desk, book, change, config, sta
 from breadboard.model.decimals import ABSENT
 from breadboard.model.executions import FillState
 from breadboard.model.kinds import EventKind, StatusCode
+from breadboard.model.wide import MOST
 from tapes import SECOND, T0, tape
 
 A, B, C, USD, ETH_BTC, ETH_USDT = range(6)
@@ -57,6 +58,18 @@ def test_fees_are_paid_on_what_was_taken_and_on_what_is_left() -> None:
     bought, sold = taken(*crossed(), change(B, BUY, 101, 0, **at(5)), fees={"A": 10, "B": 20, "C": 0})
     assert (bought["fee"], sold["fee"]) == (200_000_000, 0)
     assert sold["pnl"] == -2 * 10**9 - 200_000_000 - 198_000_000
+
+
+def test_what_a_mistaken_price_brings_is_told_as_far_as_it_can_be_counted() -> None:
+    """A bid appears at 9e8, and what is sold to it comes to more than 64 bits hold, which state can be kept of too."""
+    rows = [book(A, [(99, 5)], [(100, 300)], **at(0)), book(B, [(101, 200)], [(10**9, 5)], **at(0))]
+    desk = Desk(config(paper={"latency_ms": {"A": 30}, "default_latency_ms": 20}))
+    desk.on_tape(tape([*rows, change(B, BUY, 9 * 10**8, 150, **at(5)), {**LATER, "ts_recv": T0 + 25_000_000}]))
+    desk.restore(desk.snapshot())
+    desk.on_tape(tape([LATER], first=9))
+    sold, bought = desk.fills
+    assert (sold["filled"], sold["amount"], sold["average"]) == (200 * 10**8, MOST, pytest.approx(6.75e17, rel=0.1))
+    assert (bought["filled"], bought["settled"], bought["left"], bought["pnl"]) == (200 * 10**8, 1, 0, ABSENT)
 
 
 def test_a_book_that_is_not_believed_fills_nothing_and_says_so() -> None:
