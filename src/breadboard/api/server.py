@@ -69,7 +69,7 @@ class Sockets(WebSocketsSansIOProtocol):
             return
         self._flooded = True
         self.transport.pause_reading()
-        if self.close_sent:
+        if self.close_sent or self.conn.state is not State.OPEN:  # an end is under way, or nothing has begun
             self.transport.abort()
         else:
             self.cut(POLICY, f"more than {FRAMES_PER_S} frames a second")
@@ -133,6 +133,9 @@ class Sockets(WebSocketsSansIOProtocol):
     def cut(self, code: int, reason: str) -> None:
         """End the connection, even if its socket is full."""
         if self.disconnected or self.close_sent:
+            return
+        if self.conn.state is not State.OPEN:  # the client has ended it, and nothing may be said any more
+            self.transport.abort()
             return
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))

@@ -81,7 +81,21 @@ def test_a_flood_of_tiny_frames_ends_and_nobody_else_waits_for_it(
         code, reason = last_words(heard)
         assert code == 1008
         assert reason.startswith("more than ")
-        assert json.loads(other.recv(timeout=2))["type"] == "status"
+        assert json.loads(other.recv(timeout=5))["type"] == "status"
+    assert caplog.records == []
+
+
+def test_a_flood_with_an_end_in_it_is_cut_without_a_word_in_the_log(
+    http: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pings, end = frame(Opcode.PING, b"", True), frame(Opcode.CLOSE, struct.pack("!H", 1000), True)
+    with caplog.at_level(logging.ERROR):
+        with closing(line(http)) as mine, suppress(ConnectionError):
+            mine.sendall(pings * 150 + (pings * 100 + end) * 2)
+            while mine.recv(1 << 16):
+                pass
+        with connect(http.replace("http", "ws") + "/ws/realtime") as other:
+            assert other.ping().wait(5)
     assert caplog.records == []
 
 
