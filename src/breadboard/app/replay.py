@@ -12,7 +12,7 @@ from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import load, read_rules
-from breadboard.engine.rule_conditions import needs_no_more, verify
+from breadboard.engine.rule_conditions import needs_no_more, refuse_stars, verify
 from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
@@ -105,6 +105,7 @@ def _rules(job: Job, config: Config) -> RuleSet | None:
         )
     ruleset = read_rules(job.rules)
     verify(ruleset, str(job.rules), config.engine.features)
+    refuse_stars(ruleset, str(job.rules))
     needs_no_more(ruleset, str(job.rules), config.engine)
     return ruleset
 

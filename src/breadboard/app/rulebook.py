@@ -9,7 +9,7 @@ from pathlib import Path
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import read_rules
-from breadboard.engine.rule_conditions import verify
+from breadboard.engine.rule_conditions import refuse_stars, verify
 from breadboard.model.rules import RuleSet
 
 
@@ -17,6 +17,7 @@ def wanted(config: Config, places: Places) -> RuleSet:
     """Return the rules that are wanted here, checked to the last expression. Raises UsageError."""
     if not _stored(config, places):
         verify(config.rules, f"the rules of {places.root}", config.engine.features)
+        refuse_stars(config.rules, f"the rules of {places.root}")
         return config.rules
     from breadboard.app import desk
 
@@ -39,6 +40,7 @@ def check(path: Path, features: Iterable[str]) -> RuleSet:
     """Return the rules of a file, checked to the last expression. Raises UsageError."""
     ruleset = read_rules(path)
     verify(ruleset, str(path), tuple(features))
+    refuse_stars(ruleset, str(path))
     return ruleset
 
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from shlex import quote
 from typing import Any, Final
 
 import msgspec
@@ -106,11 +105,6 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
     ``features`` are those that the engine tells: a rule that asks for another one would never have a value.
     """
     check(ruleset, where)
-    for name, symbols in ruleset.watchlists.items():
-        _refuse_star(symbols, f"{where}: watchlist {name!r}", "in a list, *.BINANCE is all of a venue, and * is all")
-    for rule in ruleset.rules:
-        edit = f"breadboard rules edit {quote(rule.name)} --symbols '*.BINANCE'   # all of a venue; * is all"
-        _refuse_star(rule.symbols, f"{where}: rule {rule.name!r}", edit)
     for rule in ruleset.rules:
         if not rule.expression:
             continue
@@ -130,11 +124,17 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
             raise UsageError(f"{which}: there are no features of {rule.window!r}", hint=f"window: {', '.join(WINDOWS)}")
 
 
-def _refuse_star(symbols: Sequence[str], which: str, hint: str) -> None:
-    """Refuse a star in a part of a name: such a rule would watch nothing, in silence. Raises UsageError."""
-    for one in symbols:
-        if "*" in one and not _MANY.fullmatch(one):
-            raise UsageError(f"{which}: no instrument is called {one!r}", hint=hint)
+def refuse_stars(ruleset: RuleSet, where: str) -> None:
+    """Refuse a star in a part of a name: such a rule would watch nothing, in silence. Raises UsageError.
+
+    Only what somebody is writing is held to it: one that was written before stops nobody.
+    """
+    lists = ((f"watchlist {name!r}", symbols) for name, symbols in ruleset.watchlists.items())
+    for which, symbols in (*lists, *((f"rule {rule.name!r}", rule.symbols) for rule in ruleset.rules)):
+        for one in symbols:
+            if "*" in one and not _MANY.fullmatch(one):
+                hint = "*.BINANCE for all of a venue, * for all, @name for a watchlist of some"
+                raise UsageError(f"{where}: {which}: no instrument is called {one!r}", hint=hint)
 
 
 def needs_no_more(ruleset: RuleSet, where: str, config: EngineConfig) -> None:

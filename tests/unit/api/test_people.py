@@ -105,6 +105,24 @@ def test_a_rule_that_makes_no_sense_is_a_sentence_and_a_hint_and_changes_nothing
     assert not here.places.rules.exists()
 
 
+def test_a_star_in_a_name_that_was_taken_once_stops_nobody_and_is_taken_no_more(
+    here: Served, client: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def star(venue: str) -> dict[str, Any]:
+        return {"rule": {"kind": "gap", "symbols": [f"*.{venue}*"]}}
+
+    with monkeypatch.context() as before:  # as it was in an older version
+        before.setattr("breadboard.app.desk.wanted.refuse_stars", lambda *_: None)
+        for name in ("a", "b"):
+            assert client.put(f"/api/v1/rules/{name}", json=star("KRA")).status_code == 200
+    assert [rule.name for rule in here.at_desk(lambda desk: desk.wanted.publish()).rules] == ["fixed", "a", "b"]
+    refused = client.put("/api/v1/rules/c", json=star("BIN"))
+    assert (refused.status_code, refused.json()["detail"]) == (422, "this: rule 'c': no instrument is called '*.BIN*'")
+    assert client.put("/api/v1/rules/b", json={"rule": {"kind": "gap", "symbols": ["*.KRAKEN"]}}).status_code == 200
+    assert client.delete("/api/v1/rules/a").status_code == 204
+    assert [rule["name"] for rule in wanted(here)["rules"]] == ["fixed", "b"]
+
+
 def test_what_is_configured_or_oddly_named_is_refused(client: httpx.Client) -> None:
     assert client.put("/api/v1/rules/fixed", json={"rule": {"kind": "halt"}}).status_code == 409
     assert client.delete("/api/v1/rules/fixed").status_code == 409

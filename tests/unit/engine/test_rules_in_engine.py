@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from breadboard import feeds
 from breadboard.config import EngineConfig
 from breadboard.engine import Engine
-from breadboard.engine.rule_conditions import verify
+from breadboard.engine.rule_conditions import refuse_stars, verify
 from breadboard.errors import UsageError
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
@@ -179,6 +179,17 @@ def test_a_rule_of_the_journal_that_this_engine_cannot_follow_costs_nothing_but_
     assert [sentence.partition(":")[0] for sentence in subject.rules.refused] == ["rule 'x'"]
 
 
+def test_a_star_in_a_part_of_a_name_is_refused_to_whoever_writes_it() -> None:
+    stars: dict[str, tuple[str, ...]] = {"btc": ("BTC*.BINANCE",)}
+    for symbols, lists in (stars["btc"], {}), (("@btc",), stars):
+        with pytest.raises(UsageError, match=r"no instrument is called 'BTC\*.BINANCE'"):
+            refuse_stars(RuleSet((Rule(name="z", kind="gap", symbols=symbols),), lists), "r.toml")
+    with pytest.raises(UsageError, match=r"r.toml: rule 'a b': no instrument is called '\*.BIN\*'") as refused:
+        refuse_stars(RuleSet((Rule(name="a b", kind="gap", symbols=("*.BIN*",)),)), "r.toml")
+    assert refused.value.hint == "*.BINANCE for all of a venue, * for all, @name for a watchlist of some"
+    refuse_stars(RuleSet((Rule(name="z", kind="gap", symbols=("*.KRAKEN", "*")),)), "r.toml")
+
+
 def test_whoever_writes_rules_is_told_of_what_would_never_have_a_value() -> None:
     untold = ruleset({"name": "y", "kind": "expression", "expression": "vpin > 0.0", "window": "1s"})
     with pytest.raises(UsageError, match="'vpin' is not told") as refused:
@@ -188,14 +199,6 @@ def test_whoever_writes_rules_is_told_of_what_would_never_have_a_value() -> None
     hourly = ruleset({"name": "y", "kind": "expression", "expression": "vpin > 0.0", "window": "1h"})
     with pytest.raises(UsageError, match="no features of '1h'"):
         verify(hourly, "r.toml", ("vpin",))
-    stars: dict[str, tuple[str, ...]] = {"btc": ("BTC*.BINANCE",)}
-    for symbols, lists in (stars["btc"], {}), (("@btc",), stars):
-        with pytest.raises(UsageError, match=r"no instrument is called 'BTC\*.BINANCE'"):
-            verify(RuleSet((Rule(name="z", kind="gap", symbols=symbols),), lists), "r.toml", ())
-    with pytest.raises(UsageError, match=r"rule 'a b': no instrument is called '\*.BIN\*'") as refused:
-        verify(RuleSet((Rule(name="a b", kind="gap", symbols=("*.BIN*",)),)), "r.toml", ())
-    assert refused.value.hint == "breadboard rules edit 'a b' --symbols '*.BINANCE'   # all of a venue; * is all"
-    verify(RuleSet((Rule(name="z", kind="gap", symbols=("*.KRAKEN", "*")),)), "r.toml", ())
     for bad in ({"expression": "close"}, {"expression": "close > 1.0", "threshold": 2}):
         with pytest.raises(UsageError, match="its expression"):
             verify(ruleset({"name": "z", "kind": "expression", "window": "1s", **bad}), "r.toml", ())

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breadboard.app.places import Places
 from breadboard.config import Config
-from breadboard.engine.rule_conditions import verify
+from breadboard.engine.rule_conditions import refuse_stars, verify
 from breadboard.errors import Forbidden, Taken, Unknown, UsageError
 from breadboard.model import rules as model
 from breadboard.model.rules import RuleSet
@@ -62,10 +62,13 @@ class Wanted:
         Raises UsageError, with everything as it was, for a set that nobody can follow.
         """
         async with self.writing() as work:
+            before = await stored(work)
             yield work
             if person.user is not None:
                 await _refuse_too_many(work, person.user)
-            await self.verify(model.joined(self.config.rules, await stored(work), "this"), "this")
+            after = await stored(work)
+            await self.verify(model.joined(self.config.rules, after, "this"), "this")
+            refuse_stars(_written(before, after), "this")
         await self.publish()
 
     async def ruleset(self) -> RuleSet:
@@ -94,7 +97,14 @@ class Wanted:
     async def _checked(self, found: RuleSet) -> RuleSet:
         both = model.joined(self.config.rules, found, f"the configuration and {self.places.settings}")
         await self.verify(both, f"the rules of {self.places.root}")
+        refuse_stars(self.config.rules, "the configuration")
         return both
+
+
+def _written(before: RuleSet, after: RuleSet) -> RuleSet:
+    """Return what is in a set and was not in the one before."""
+    lists = {name: symbols for name, symbols in after.watchlists.items() if before.watchlists.get(name) != symbols}
+    return RuleSet(tuple(rule for rule in after.rules if rule not in before.rules), lists)
 
 
 async def stored(work: AsyncConnection) -> RuleSet:
