@@ -17,8 +17,15 @@ BreadboardError                 one sentence, a hint that can be pasted, an exit
 └── client.errors.ClientError   a question to a server that got no answer; its tree is drawn there
 """
 
+import errno
+from typing import Final
+
 INTERRUPTED = 130
 """Exit code after Ctrl-C, also where everything ended cleanly: whoever called us asked for more than that."""
+
+
+PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Of what a disk says, what may be over when it is asked again."""
 
 
 class BreadboardError(Exception):

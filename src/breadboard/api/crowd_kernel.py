@@ -61,7 +61,7 @@ def _put_messages(
                 break
             if revision[index] <= since:
                 continue
-            replaced += updates[index] - told[place] - 1
+            replaced += max(0, updates[index] - told[place] - 1)  # a trade taken back is no update
             told[place] = updates[index]
             put_stale_row(made, records[index], index, slots, text, pieces, layout)
             if found > first:

@@ -39,7 +39,7 @@ def _changed(
         if index >= known:
             break
         if revision[index] > since:
-            replaced += updates[index] - told[place] - 1
+            replaced += max(0, updates[index] - told[place] - 1)  # a trade taken back is no update
             told[place] = updates[index]
             found[count] = index
             count += 1

@@ -12,6 +12,7 @@ from breadboard import journal
 from breadboard.app import client
 from breadboard.app.house import build, open_store
 from breadboard.app.places import Places
+from breadboard.app.suspects import copy_condemned
 from breadboard.clock import SystemClock
 from breadboard.config import Config
 from breadboard.errors import JournalError, StoreError, UsageError
@@ -130,12 +131,17 @@ def _refuse_unless_whole(config: Config, places: Places) -> None:
 
 
 def _move_aside(places: Places) -> Path:
-    """Move store and checkpoint to names of their own; the checkpoint first, because alone it would be wrong."""
+    """Move store and checkpoint to names of their own; the checkpoint first, because alone it would be wrong.
+
+    Frames that no process survives are known on: whoever builds the store anew must not die of them again.
+    """
     number = 1
     while (target := places.root / f"store.damaged.{number}").exists():
         number += 1
     if places.checkpoint.exists():
-        places.checkpoint.rename(places.root / f"checkpoint.damaged.{number}")
+        suspects = places.root / f"checkpoint.damaged.{number}" / places.suspects.name
+        places.checkpoint.rename(suspects.parent)
+        copy_condemned(suspects, places.made().suspects)
     places.store.rename(target)
     return target
 

@@ -92,8 +92,8 @@ def build(
     _load_calendars(config, clock)
     engine = Engine(feeds.by_venue, config.engine)
     writer = StoreWriter(store, places.store_intents, epochs=engine.epochs, clock=clock)
-    kinship.check(places, writer.written)
-    kinship.note(places)
+    kinship.check(places, store.directory, writer.written)
+    kinship.note(places, store.directory)
     found = checkpoint.load(places.engine_state, identity(places.journal))
     if found is not None and found[0] <= writer.resume().written:
         engine.restore(found[1])
@@ -103,7 +103,7 @@ def build(
     lagging = Lagging(lag, clock, live=live)
 
     def passed(offset: int, state: bytes) -> None:
-        kinship.note(places)
+        kinship.note(places, store.directory)
         checkpoint.save(places.engine_state, offset, state, identity(places.journal))
         writer.forget(offset)
         acknowledge(places.journal, CONSUMER, offset)

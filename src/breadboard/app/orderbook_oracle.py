@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath
+from shlex import quote
 from typing import Any, Final
 from zipfile import is_zipfile
 
@@ -265,4 +266,6 @@ def _is_book(name: str) -> bool:
 
 def _printed(path: Path) -> str:
     """Return the command that prints the books of a file."""
-    return f"{printed(path)} '*{_MARK}*'" if is_zipfile(path) else printed(path)
+    if not is_zipfile(path):
+        return printed(path)
+    return f"{printed(path)} {quote(next(filter(_is_book, names_in(path)), ''))}"

@@ -143,6 +143,8 @@ def _status(house: building.House, places: Places, durable: int, audited: Sequen
         reasons.append(f"the store's writer broke: {house.sink.broken}")
     elif house.sink.refused:
         reasons.append(f"the store takes nothing, and the engine waits for it: {house.sink.refused}")
+    if house.sink.unsaved:
+        reasons.append(f"no checkpoint can be saved, and no journal be retired meanwhile: {house.sink.unsaved}")
     if capture is not None and capture["journal_refusing"]:
         reasons.append("the journal's disk refuses; capture keeps what it can in memory")
     return {

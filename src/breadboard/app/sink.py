@@ -10,7 +10,7 @@ from functools import partial
 from breadboard.app.lagging import Lagging
 from breadboard.app.pipeline import Handover
 from breadboard.clock import Clock
-from breadboard.errors import BreadboardError, JournalError, StoreError
+from breadboard.errors import PASSING, BreadboardError, JournalError, StoreError
 from breadboard.store import cut
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.metrics import Metrics
@@ -51,6 +51,8 @@ class StoreSink:
         self._broken: BaseException | None = None
         self.refused = ""
         """What the disk or the store said, while it takes nothing."""
+        self.unsaved = ""
+        """What the disk said when it refused the newest checkpoint."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
@@ -115,13 +117,16 @@ class StoreSink:
         self._write_lag()
 
     def _pass(self, offset: int, state: bytes) -> None:
-        """Save a checkpoint. One that the disk refuses costs time at the next start, and nobody ends for it."""
+        """Save a checkpoint. One that a full disk refuses costs time at the next start, and nobody ends for it."""
         try:
             self._passed(offset, state)
         except (OSError, StoreError, JournalError) as error:
-            if isinstance(error, BreadboardError) and not error.transient:
+            if not (error.transient if isinstance(error, BreadboardError) else error.errno in PASSING):
                 raise
             log.warning("no checkpoint at offset %d: %s", offset, error)
+            self.unsaved = str(error)
+        else:
+            self.unsaved = ""
 
     def _write_lag(self, *, ending: bool = False) -> None:
         """Write the window of lags that has closed, if one has; also while the market is quiet, and at the end."""

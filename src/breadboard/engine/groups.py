@@ -27,8 +27,43 @@ _QUOTES: Final = (
 """Quote currencies as symbols without a separator end in them. A longer one comes before one that it ends in."""
 _COINS: Final = frozenset(
     (
-        *("USDT", "BTC", "ETH", "BNB", "SOL", "XRP", "ADA", "DOGE", "LTC", "BCH", "LINK", "AVAX", "TRX", "SHIB"),
-        *("ARB", "CKB", "BAT", "DOT", "GRT", "ANT", "APT", "FET", "QNT", "MNT", "NOT", "LPT"),
+        *(
+            "USDT",
+            "BTC",
+            "ETH",
+            "BNB",
+            "SOL",
+            "XRP",
+            "ADA",
+            "DOGE",
+            "LTC",
+            "BCH",
+            "LINK",
+            "AVAX",
+            "TRX",
+            "SHIB",
+            "XBT",
+            "XDG",
+        ),
+        *(
+            "ARB",
+            "CKB",
+            "BAT",
+            "DOT",
+            "GRT",
+            "ANT",
+            "APT",
+            "FET",
+            "QNT",
+            "MNT",
+            "NOT",
+            "LPT",
+            "FTT",
+            "GMT",
+            "HNT",
+            "CVT",
+            "TRB",
+        ),
     )
 )
 """What a symbol is taken to begin with where it can be: the last letter of ARB or DOT is not the first of its quote."""

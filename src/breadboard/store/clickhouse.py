@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, Self
 
 import clickhouse_connect
@@ -65,6 +66,11 @@ class ClickHouseStore:
         self._inserter: Inserter = Embedded(target.engine, WRITING) if target.embedded else Remote(self._writer)
         self._readers = Readers(self._client, FEW_EMBEDDED if target.embedded else FEW)
         self._guests = Pool(lambda: self._client({**LIMITS, "readonly": 1}))
+
+    @property
+    def directory(self) -> Path | None:
+        """Where an embedded one lies; None for a server, and for one that lives in memory."""
+        return self._target.directory
 
     @classmethod
     def open(cls, dsn: str, *, tick_days: int = 90, bar_years: int = 5) -> Self:

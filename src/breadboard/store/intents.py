@@ -6,11 +6,9 @@ import zlib
 from pathlib import Path
 from typing import Final
 
-from breadboard.errors import StoreError
+from breadboard.errors import PASSING, StoreError
 
 _NAME: Final = "intents"
-_PASSING: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
-"""Of what a disk says, what may be over when it is asked again."""
 
 
 class Intents:
@@ -104,5 +102,5 @@ def _refused(path: Path, error: OSError) -> StoreError:
     return StoreError(
         f"{path} cannot be written: {error.strerror}",
         hint="df -h   # is the disk full?",
-        transient=error.errno in _PASSING,
+        transient=error.errno in PASSING,
     )

@@ -96,7 +96,7 @@ def test_while_a_store_refuses_the_sink_says_what_it_said(monkeypatch: pytest.Mo
     taking = made_for(writer, lambda _end, _state: None)
     taking.put(Handover([(made.outputs(0, 30), 1)], 30, instruments=tuple(made.instruments())))
     wait_for("a refusal", lambda: taking.refused == "too many parts")
-    writer.left["write"] = 0
+    writer.left = {"write": 0, "flush": 0}
     wait_for("it to be taken", lambda: writer.taken and not taking.refused)
     taking.close()
 
@@ -112,9 +112,23 @@ def test_a_checkpoint_that_a_full_disk_refuses_ends_nothing_and_the_next_one_is_
     assert handed(Refusing(0, 0, transient=True), monkeypatch, full_at_first) == [60]
 
 
-def test_a_store_that_refuses_is_a_reason_of_the_status(tmp_path: Path) -> None:
-    refusing = SimpleNamespace(broken=None, refused="writing 3 rows to trades: no space")
+def test_a_checkpoint_that_cannot_be_written_at_all_is_raised_where_somebody_hears_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def forbidden(_end: int) -> None:
+        raise OSError(errno.EACCES, "no")
+
+    with pytest.raises(OSError, match="no"):
+        handed(Refusing(0, 0, transient=True), monkeypatch, forbidden)
+
+
+@pytest.mark.parametrize(
+    ("refused", "unsaved", "told"),
+    [("writing 3 rows to trades: no space", "", "the store takes nothing"), ("", "no space", "no checkpoint")],
+)
+def test_a_store_that_refuses_is_a_reason_of_the_status(tmp_path: Path, refused: str, unsaved: str, told: str) -> None:
+    refusing = SimpleNamespace(broken=None, refused=refused, unsaved=unsaved)
     house = SimpleNamespace(sink=refusing, engine=SimpleNamespace(position=7), writer=SimpleNamespace(written=3))
     (reason,) = serve._status(cast("House", house), Places(tmp_path), 9, ())["reasons"]
-    assert reason.startswith("the store takes nothing")
+    assert reason.startswith(told)
     assert "no space" in reason

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from breadboard.app import auditing
+from breadboard.app.places import Places
 from breadboard.app.suspects import Suspects, copy_condemned
 
 MOST = 65_536
@@ -81,3 +83,12 @@ def test_what_was_noted_of_another_journal_says_nothing_of_the_frames_of_this_on
     assert (found.condemned, found.limit(0, MOST)) == ((), MOST)
     found.taking(20, 21)
     assert Suspects(path, OURS + 1).limit(20, MOST) == 1, "deaths since then count"
+
+
+def test_what_is_condemned_is_known_on_when_the_store_is_built_anew(tmp_path: Path) -> None:
+    places = Places(tmp_path).made()
+    places.store.mkdir()
+    for _ in range(3):
+        died(places.suspects, 7, 8)
+    auditing._move_aside(places)
+    assert Suspects(places.suspects, OURS).condemned == (7,)
