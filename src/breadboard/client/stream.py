@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, suppress
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote
@@ -104,29 +104,29 @@ class _AsyncLine(_Line):
         super().__init__(door, wanted)
         self._ticket = ticket
 
-    async def rows(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
-        """Yield the rows of one connection after the other."""
+    async def messages(self) -> Any:  # noqa: ANN401 - an asynchronous generator of lists of StreamRow
+        """Yield the rows of each message of one connection after the other."""
         while True:
             try:
-                async with aclosing(self._connection()) as rows:
-                    async for row in rows:
-                        yield row
+                async with aclosing(self._connection()) as messages:
+                    async for rows in messages:
+                        yield rows
             except (OSError, WebSocketException, Refused, Unreachable) as error:
                 wait = self._pause(error)
             await asyncio.sleep(wait)
 
-    async def _connection(self) -> Any:  # noqa: ANN401 - an asynchronous generator of StreamRow
-        """Yield the rows of one connection until it is lost, which is an error."""
+    async def _connection(self) -> Any:  # noqa: ANN401 - an asynchronous generator of lists of StreamRow
+        """Yield the rows of each message of one connection until it is lost, which is an error."""
         async with connect_async(self._url(await self._ticket()), **self._options()) as socket:
             for frame in self._talk.opened():
                 await socket.send(frame)
             while True:
                 async with asyncio.timeout(SILENCE_S):
                     data = await socket.recv()
-                found = self._talk.take(data)
+                found = list(self._talk.take(data))
                 self._failed = 0
-                for row in found:
-                    yield row
+                if found:
+                    yield found
 
 
 class Stream:
@@ -169,12 +169,16 @@ class Stream:
 class AsyncStream:
     """``Stream`` for an event loop; use it in an ``async with`` block, or ``close`` it. For one task.
 
-    A wait for a row that is cancelled, by a timeout for example, ends the connection; the next goes on over another.
+    A wait for a row may be cancelled, by a timeout for example: nothing is lost by it, and the next one goes on.
     """
 
     def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], Awaitable[str | None]]) -> None:
         self._line = _AsyncLine(door, wanted, ticket)
-        self._rows = self._line.rows()
+        self._messages = self._line.messages()
+        self._rows: Iterator[StreamRow] = iter(())
+        """What is left of the message that came last."""
+        self._coming: asyncio.Future[list[StreamRow]] | None = None
+        """The message that is waited for, by a task of its own, which outlives whoever waits."""
 
     @property
     def subscribed(self) -> Subscribed | None:
@@ -185,12 +189,19 @@ class AsyncStream:
         return self
 
     async def __anext__(self) -> StreamRow:
-        try:
-            row: StreamRow = await anext(self._rows)
-        except asyncio.CancelledError:
-            self._rows = self._line.rows()  # the connection is closed; who asks again is not told that all is over
-            raise
-        return row
+        while True:
+            for row in self._rows:
+                return row
+            if self._coming is None:
+                self._coming = asyncio.ensure_future(anext(self._messages))
+            try:
+                self._rows = iter(await asyncio.shield(self._coming))
+            except asyncio.CancelledError:
+                raise  # the message is waited for on
+            except BaseException:
+                self._coming = None
+                raise
+            self._coming = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -200,6 +211,24 @@ class AsyncStream:
     ) -> None:
         await self.close()
 
+    def __del__(self) -> None:
+        if self._coming is not None:
+            with suppress(RuntimeError):  # the loop is gone, and everything with it
+                _give_up(self._coming)
+
     async def close(self) -> None:
         """Close the connection; no row comes any more."""
-        await self._rows.aclose()
+        coming, self._coming, self._rows = self._coming, None, iter(())
+        if coming is not None and not _give_up(coming):
+            await asyncio.wait([coming])
+        await self._messages.aclose()
+
+
+def _give_up(coming: asyncio.Future[list[StreamRow]]) -> bool:
+    """Cancel what is waited for; True where it is over, be it by an error that nobody asks for any more."""
+    if not coming.done():
+        coming.cancel()
+        return False
+    if not coming.cancelled():
+        coming.exception()  # else it would be logged as one that nobody has seen
+    return True
