@@ -53,7 +53,7 @@ class Served:
     def client(self, key: str = "", **headers: str) -> httpx.Client:
         """Return a client that shows a key."""
         shown = {"Authorization": f"Bearer {key}"} if key else {}
-        return httpx.Client(base_url=self.address, headers=shown | headers)
+        return httpx.Client(base_url=self.address, headers=shown | headers, timeout=60)  # a busy machine is no defect
 
     def services(self, base: Services | None = None) -> Services:
         """Return services over an empty market, with this desk."""
