@@ -45,7 +45,7 @@ def frame(opcode: Opcode, data: bytes, fin: bool) -> bytes:
 def line(http: str) -> socket.socket:
     """Return a socket that is a WebSocket from now on."""
     host, port = http.removeprefix("http://").split(":")
-    found = socket.create_connection((host, int(port)), timeout=5)
+    found = socket.create_connection((host, int(port)), timeout=30)
     found.sendall(HELLO.encode())
     head = b""
     while not head.endswith(b"\r\n\r\n"):
@@ -67,7 +67,7 @@ def test_a_flood_of_tiny_frames_ends_and_nobody_else_waits_for_it(
     many = frame(opcode, data, fin) * (8 * FRAMES_PER_S)
     with connect(http.replace("http", "ws") + "/ws/realtime") as other, caplog.at_level(logging.ERROR):
         other.send('{"op":"sub","symbols":["*"],"channels":["status"]}')
-        while json.loads(other.recv(timeout=5))["type"] != "status":
+        while json.loads(other.recv(timeout=30))["type"] != "status":
             pass
         with closing(line(http)) as mine:
             heard = b""
@@ -81,7 +81,7 @@ def test_a_flood_of_tiny_frames_ends_and_nobody_else_waits_for_it(
         code, reason = last_words(heard)
         assert code == 1008
         assert reason.startswith("more than ")
-        assert json.loads(other.recv(timeout=5))["type"] == "status"
+        assert json.loads(other.recv(timeout=10))["type"] == "status"
     assert caplog.records == []
 
 
@@ -95,7 +95,7 @@ def test_a_flood_with_an_end_in_it_is_cut_without_a_word_in_the_log(
             while mine.recv(1 << 16):
                 pass
         with connect(http.replace("http", "ws") + "/ws/realtime") as other:
-            assert other.ping().wait(5)
+            assert other.ping().wait(30)
     assert caplog.records == []
 
 
@@ -105,7 +105,7 @@ def test_who_floods_on_after_a_polite_end_is_not_read_until_it_is_over(http: str
         time.sleep(0.3)  # the server has ended this, and waits for our word
         began = time.monotonic()
         with pytest.raises(ConnectionError):  # noqa: PT012 - the system takes some of it before the server is asked
-            while time.monotonic() < began + 5:
+            while time.monotonic() < began + 30:
                 mine.sendall(frame(Opcode.PONG, b"", True) * 1_000)
 
 
@@ -114,11 +114,11 @@ def test_a_message_in_many_pieces_with_pings_between_is_taken(http: str) -> None
         text = json.dumps({"op": "sub", "symbols": [f"S{number:05}" for number in range(5000)], "channels": []})
         one.send(text[at : at + 512] for at in range(0, len(text), 512))
         for _ in range(20):
-            assert one.ping(b"p").wait(5)
-        told = json.loads(one.recv(timeout=5))
+            assert one.ping(b"p").wait(30)
+        told = json.loads(one.recv(timeout=30))
         assert (told["type"], len(told["unknown"])) == ("subscribed", 5000)
         one.send(b"\x00" * 60_000)
-        assert json.loads(one.recv(timeout=5))["type"] == "error"
+        assert json.loads(one.recv(timeout=30))["type"] == "error"
         one.close()
     with pytest.raises(ConnectionClosed):
         one.recv()
