@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from breadboard import feeds, journal
-from breadboard.app import engine_checks, journals, suspects
+from breadboard.app import engine_checks, journals, rulebook, suspects
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import load, read_rules
-from breadboard.engine.rule_conditions import needs_no_more, refuse_stars, verify
+from breadboard.engine.rule_conditions import needs_no_more
 from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
@@ -103,9 +103,7 @@ def _rules(job: Job, config: Config) -> RuleSet | None:
             f"a journal has its own rules in it, and {job.rules} has others",
             hint=f"breadboard rules test {_first(job.rules)} --rules {job.rules} --data-dir {job.sources[0]}",
         )
-    ruleset = read_rules(job.rules)
-    verify(ruleset, str(job.rules), config.engine.features)
-    refuse_stars(ruleset, str(job.rules))
+    ruleset = rulebook.check(job.rules, config.engine.features)
     needs_no_more(ruleset, str(job.rules), config.engine)
     return ruleset
 

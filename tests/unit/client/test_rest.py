@@ -249,7 +249,7 @@ def test_what_the_server_says_of_rules_and_keys_is_told(fake: Fake) -> None:
 
 def test_a_kind_that_there_is_not_is_refused_by_the_server_with_those_that_there_are(client: Client) -> None:
     with pytest.raises(BadQuestion, match=r"kind: Input should be 'bars', 'trades'"):
-        client.history("BTCUSDT", "ticks").rows()  # type: ignore[arg-type]
+        client.history("BTCUSDT", "ticks").rows()  # type: ignore[arg-type]  # as who does not check types
 
 
 def test_a_busy_server_is_asked_again_and_then_told_of(fake: Fake) -> None:
