@@ -16,6 +16,7 @@ from breadboard.api.fanout import Fanout
 from breadboard.api.requests import Hello, Subscribe, Unsubscribe
 from breadboard.api.subscriber import Subscriber
 from breadboard.clock import ManualClock
+from breadboard.model.kinds import Flag
 from unit.api.market import Market, services
 
 NAMES = [f"A{number:02d}" for number in range(12)]
@@ -122,6 +123,19 @@ def test_every_client_is_told_the_same_bytes_as_alone(
             other = Subscribe((*NAMES[number % 12 :], "NEW"), channels=("quote", "status"), fields=SOME, hz=5)
             house.ask(other, number % len(clients))
     house.agree()
+
+
+def test_a_price_that_is_taken_back_is_told_and_takes_the_place_of_none() -> None:
+    house, name, other = House(), NAMES[0], NAMES[1]
+    for _ in range(2):
+        house.join([name, other])
+    house.step()
+    house.step(house.market.trade("5", symbol=name, trade_id=7))
+    back = house.market.trade("5", symbol=name, trade_id=7, flags=int(Flag.WITHDRAWN))
+    house.step(back, *(house.market.trade(price, symbol=other) for price in ("6", "7", "8")))
+    told = house.agree()
+    assert [b'"price":"5.00"' in message for message in told[0][-2:]] == [True, False]
+    assert [each.channels["quote"].conflated for side in house.clients for each in side] == [2] * 4  # type: ignore[attr-defined] # of quotes
 
 
 def test_those_that_want_the_same_form_are_told_together_and_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:

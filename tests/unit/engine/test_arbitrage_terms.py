@@ -131,6 +131,8 @@ def test_a_triangle_of_contracts_is_refused() -> None:
         ("AAPL", ("AAPL", "")),
         ("usdtusd", ("USDT", "USD")),
         ("USDCUSD", ("USDC", "USD")),
+        ("XBTUSD", ("BTC", "USD")),
+        ("FTTUSD", ("FTT", "USD")),
         ("ARBUSD", ("ARB", "USD")),
         ("SHIBUSD", ("SHIB", "USD")),
         ("DOTUSD", ("DOT", "USD")),
