@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from breadboard import feeds
 from breadboard.app import client, sql
@@ -59,6 +59,9 @@ def wait_for(what: str, happened: Callable[[], T], patience_s: float = PATIENCE_
 class House:
     """One `breadboard up` on a data directory, started again as often as it is killed."""
 
+    running: ClassVar[set["House"]] = set()
+    """All that were started and not seen to end."""
+
     def __init__(self, data_dir: Path, *arguments: str) -> None:
         self.data_dir = data_dir
         self.places = Places(data_dir)
@@ -85,6 +88,7 @@ class House:
         command = [sys.executable, "-m", "breadboard", "up", "--data-dir", str(self.data_dir), "--port", str(self.port)]
         self._process = subprocess.Popen([*command, *self._arguments], stdout=log, stderr=log)
         log.close()
+        House.running.add(self)
 
     def processes(self) -> dict[str, int]:
         """Every process by name, the supervisor as ``up``; empty when nothing runs."""
@@ -161,6 +165,17 @@ class House:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        House.running.discard(self)
+
+    def testimony(self) -> str:
+        """What all its processes said last, and where their threads stand: for whoever reads of a failure."""
+        for name, pid in self.processes().items():
+            if name != "up":
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGUSR1)
+        time.sleep(1.0)
+        said = {path.stem: path.read_text(errors="replace") for path in (self._log, *self.places.run.glob("*.log"))}
+        return "\n".join(f"--- {name}\n{words[-8000:]}" for name, words in said.items())
 
     def status(self) -> dict[str, Any]:
         result: dict[str, Any] = json.loads(
@@ -171,6 +186,7 @@ class House:
     def _reap(self) -> None:
         if self._process is not None:
             self._process.wait(PATIENCE_S)
+        House.running.discard(self)
 
 
 @contextlib.contextmanager
@@ -181,6 +197,9 @@ def ticking(data_dir: Path, *arguments: str) -> Iterator[House]:
     try:
         wait_for("the first tick", lambda: "first tick after" in found.words, 120.0)
         yield found
+    except BaseException:
+        say(found.testimony())
+        raise
     finally:
         found.stop_anyhow()
 

@@ -23,7 +23,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.config import Config
 from breadboard.environment import key_of, runtime_dir
 from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
-from breadboard.telemetry import logs
+from breadboard.telemetry import logs, stacks
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +36,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     ``begun`` is told once what is recorded, and where.
     """
     logs.configure()
+    stacks.tell_on_request()
     end_with_parent()
     if not config.feeds:
         raise UsageError("there is nothing to record", hint="breadboard capture --live coinbase:BTC-USD")
@@ -96,7 +97,12 @@ def named(config: Config) -> list[dict[str, Any]]:
 
 async def _record(capture: Capture) -> None:
     capture.stop_on_signals()
-    await capture.run()
+    watchdog = stacks.Watchdog()
+    watchdog.watch(asyncio.get_running_loop())
+    try:
+        await capture.run()
+    finally:
+        watchdog.end()
 
 
 def _retire(config: Config, places: Places, clock: Clock, ended: threading.Event) -> None:

@@ -1,5 +1,6 @@
 """The serving process: follows the journal, keeps books and bars, writes the store, answers HTTP and WebSocket."""
 
+import asyncio
 import logging
 import os
 import signal
@@ -27,7 +28,7 @@ from breadboard.config import Config
 from breadboard.dashboard.front import front
 from breadboard.errors import INTERRUPTED
 from breadboard.model.outputs import Outputs
-from breadboard.telemetry import logs
+from breadboard.telemetry import logs, stacks
 from breadboard.telemetry.lag import LagBoard
 from breadboard.telemetry.metrics import Metrics
 
@@ -49,6 +50,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     ``begun`` is told once where it is to be found, when it answers there.
     """
     logs.configure()
+    stacks.tell_on_request()
     end_with_parent()
     sys.setswitchinterval(SWITCH_S)
     places = Places(config.root).made()
@@ -63,7 +65,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         signal.signal(number, heard)
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
-    counting = Counting(metrics)
+    counting, watchdog = Counting(metrics), stacks.Watchdog()
     with building.open_store(config, places) as store:
 
         def listener(outputs: Outputs, ts_engine: int) -> None:
@@ -98,6 +100,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
 
         def ready(address: str) -> None:
             memory.set_aside()
+            watchdog.watch(asyncio.get_running_loop())
             log.info("serving at %s", address)
             begun({"pid": os.getpid(), "data_dir": str(config.root), "address": address})
 
@@ -110,6 +113,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             keyed = reaching.keyed(config.api)
             serve(create_app(services), config.api.host, config.api.port, ready, stop, keyed=keyed, tls=config.api.tls)
         finally:
+            watchdog.end()
             stop.set()
             follower.join()
             house.close()

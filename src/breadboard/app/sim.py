@@ -15,7 +15,7 @@ from breadboard.app.supervisor import end_with_parent
 from breadboard.errors import INTERRUPTED
 from breadboard.sim.serve import Serving, serve
 from breadboard.sim.venues import VENUES
-from breadboard.telemetry import logs
+from breadboard.telemetry import logs, stacks
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ def run(job: Job) -> int:
     if job.recordings and job.venue in VENUES:
         next(iter(_Recording(job)), None)  # a wrong file is told now, and not when a client comes
     logs.configure()
+    stacks.tell_on_request()
     end_with_parent()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_serve(job))

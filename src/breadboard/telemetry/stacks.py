@@ -1,0 +1,40 @@
+"""Where every thread of a process stands: told on request, at a crash, and before a process that hangs is ended."""
+
+import asyncio
+import faulthandler
+import signal
+from typing import Final
+
+HANGS_S: Final = 60.0
+"""Nothing that an event loop does itself takes a thousandth of this; to load and compile what a first request needs may
+take a slow machine seconds."""
+
+
+def tell_on_request() -> None:
+    """Write every thread's stack to stderr on SIGUSR1, which changes nothing, and when native code crashes."""
+    faulthandler.enable()
+    faulthandler.register(signal.SIGUSR1)
+
+
+class Watchdog:
+    """Ends the process with code 1 when its event loop stands still, and says first where its threads do.
+
+    For a process that somebody starts again. The one who waits is a thread of C that needs no interpreter: it ends also
+    a process whose interpreter is held for ever. Time in which the machine sleeps does not count (CLOCK_MONOTONIC);
+    time in which the process alone is stopped does. One a process.
+    """
+
+    def __init__(self, hangs_s: float = HANGS_S) -> None:
+        self._hangs_s = hangs_s
+        self._next: asyncio.TimerHandle | None = None
+
+    def watch(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Watch this loop from now on. Called in its thread."""
+        faulthandler.dump_traceback_later(self._hangs_s, exit=True)
+        self._next = loop.call_later(self._hangs_s / 12, self.watch, loop)
+
+    def end(self) -> None:
+        """Stop watching."""
+        if self._next is not None:
+            self._next.cancel()
+        faulthandler.cancel_dump_traceback_later()
