@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -22,6 +22,14 @@ HISTORY: Final[dict[str, type[rows.Row]]] = {
 }
 PAGE: Final = 10_000
 """Rows of a page where the caller does not say."""
+
+
+class Within(TypedDict, total=False):
+    """Of when, and of which venue, rows are wanted: ``start`` is inclusive, ``end`` is not."""
+
+    start: When | None
+    end: When | None
+    venue: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +120,10 @@ def book(symbol: str, depth: int) -> Ask[rows.Book]:
     return Ask("GET", f"/book/{_part(symbol)}", _reader(rows.Book), {"depth": str(depth)})
 
 
-def asof(symbol: str, ts: When) -> Ask[recorded.AsOf]:
+def asof(symbol: str, ts: When, venue: str | None, depth: int) -> Ask[recorded.AsOf]:
     """Ask for the market of one instrument as it was at a moment."""
-    return Ask("GET", "/asof", _reader(recorded.AsOf), _given(symbol=symbol, ts=asked(ts)))
+    given = _given(symbol=symbol, ts=asked(ts), venue=venue, depth=str(depth))
+    return Ask("GET", "/asof", _reader(recorded.AsOf), given)
 
 
 def feeds() -> Ask[list[rows.Feed]]:
@@ -148,16 +157,21 @@ def history(
     only = _joined(columns)
     row = HISTORY.get(kind, rows.Row)  # of another kind there is nothing to read: the server refuses it, and names all
     row = row if only is None else rows.partial(row)
-    given = _given(symbol=symbol, kind=kind, interval=interval if kind in {"bars", "books"} else None, venue=venue)
+    given = _given(symbol=symbol, kind=kind, interval=interval, venue=venue)
     times = _given(start=asked(start), end=asked(end), asof=asked(asof), adjusted=told)
     return AskPages("/history", row, {**given, **times, **_given(columns=only)})
 
 
-def stored(
-    table: str, row: type[R], symbol: str | None, start: When | None, end: When | None, venue: str | None
-) -> AskPages[R]:
-    """Ask for rows of ``alerts``, ``gaps``, ``features``, ``anomalies`` or ``opportunities``, oldest first."""
-    return AskPages(f"/{table}", row, _given(symbol=symbol, venue=venue, start=asked(start), end=asked(end)))
+def stored(table: str, row: type[R], symbol: str | None, within: Within, **only: str | None) -> AskPages[R]:
+    """Ask for rows of ``alerts``, ``gaps``, ``features``, ``anomalies`` or ``opportunities``, oldest first.
+
+    ``only`` are columns with the value that is wanted of them.
+    """
+    return AskPages(f"/{table}", row, {**_given(symbol=symbol, **only), **_within(**within)})
+
+
+def _within(start: When | None = None, end: When | None = None, venue: str | None = None) -> dict[str, str]:
+    return _given(start=asked(start), end=asked(end), venue=venue)
 
 
 def sql(query: str) -> Ask[Answer]:

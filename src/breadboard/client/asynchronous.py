@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, Unpack
 
 import httpx
 
 from breadboard.client import asking, frames, people, recorded, rows
-from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks
+from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks, Within
 from breadboard.client.door import Door, pause_s
 from breadboard.client.errors import ClientError, refused
 from breadboard.client.instants import When
@@ -108,39 +108,55 @@ class AsyncClient:
             self._ask, asking.history(symbol, kind, interval, start, end, asof, adjusted, venue, columns), page
         )
 
-    async def asof(self, symbol: str, ts: When) -> recorded.AsOf:
-        """Return best bid and ask, last trade and book of an instrument as of a moment."""
-        return await self._ask(asking.asof(symbol, ts))
+    async def asof(self, symbol: str, ts: When, *, venue: str | None = None, depth: int = 1) -> recorded.AsOf:
+        """Return best bid and ask, last trade and book, of so many levels, of an instrument as of a moment."""
+        return await self._ask(asking.asof(symbol, ts, venue, depth))
 
     def alerts(
-        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+        self, symbol: str | None = None, *, rule: str | None = None, **within: Unpack[Within]
     ) -> "AsyncPages[recorded.Alert]":
-        """Return alerts, oldest first."""
-        return AsyncPages(self._ask, asking.stored("alerts", recorded.Alert, symbol, start, end, venue))
+        """Return alerts, oldest first: all, or of one rule."""
+        return AsyncPages(self._ask, asking.stored("alerts", recorded.Alert, symbol, within, rule=rule))
 
     def gaps(
-        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+        self, symbol: str | None = None, *, reason: str | None = None, **within: Unpack[Within]
     ) -> "AsyncPages[recorded.GapRow]":
-        """Return intervals in which something may be missing, oldest first."""
-        return AsyncPages(self._ask, asking.stored("gaps", recorded.GapRow, symbol, start, end, venue))
+        """Return intervals in which something may be missing, oldest first: all, or for one reason."""
+        return AsyncPages(self._ask, asking.stored("gaps", recorded.GapRow, symbol, within, reason=reason))
 
     def features(
-        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+        self,
+        symbol: str | None = None,
+        *,
+        name: str | None = None,
+        interval: str | None = None,
+        **within: Unpack[Within],
     ) -> "AsyncPages[recorded.Feature]":
-        """Return features, oldest first."""
-        return AsyncPages(self._ask, asking.stored("features", recorded.Feature, symbol, start, end, venue))
+        """Return features, oldest first: all, or one by ``name``, of windows of one ``interval``."""
+        return AsyncPages(
+            self._ask, asking.stored("features", recorded.Feature, symbol, within, name=name, interval=interval)
+        )
 
     def anomalies(
-        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+        self,
+        symbol: str | None = None,
+        *,
+        kind: str | None = None,
+        severity: str | None = None,
+        **within: Unpack[Within],
     ) -> "AsyncPages[recorded.Anomaly]":
-        """Return anomalies, oldest first."""
-        return AsyncPages(self._ask, asking.stored("anomalies", recorded.Anomaly, symbol, start, end, venue))
+        """Return anomalies, oldest first: all, or of one kind or severity."""
+        return AsyncPages(
+            self._ask, asking.stored("anomalies", recorded.Anomaly, symbol, within, kind=kind, severity=severity)
+        )
 
     def opportunities(
-        self, symbol: str | None = None, *, start: When | None = None, end: When | None = None, venue: str | None = None
+        self, symbol: str | None = None, *, kind: str | None = None, state: str | None = None, **within: Unpack[Within]
     ) -> "AsyncPages[recorded.Opportunity]":
-        """Return opportunities, oldest first."""
-        return AsyncPages(self._ask, asking.stored("opportunities", recorded.Opportunity, symbol, start, end, venue))
+        """Return opportunities, oldest first: all, or of one kind or state."""
+        return AsyncPages(
+            self._ask, asking.stored("opportunities", recorded.Opportunity, symbol, within, kind=kind, state=state)
+        )
 
     async def sql(self, query: str) -> Answer:
         """Ask in SQL, read-only and bounded. Raises BadQuestion for anything else."""

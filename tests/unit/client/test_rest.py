@@ -383,3 +383,45 @@ def test_an_instant_of_a_datetime_heeds_its_zone() -> None:
     assert Instant.of(datetime(1970, 1, 1)) == 0  # noqa: DTZ001 - one without a zone is UTC
     assert Instant.of(date(1970, 1, 2)) == 86_400 * 10**9
     assert str(Instant(1)) == "1970-01-01T00:00:00.000000001Z"
+
+
+NARROWED: dict[str, dict[str, str]] = {
+    "alerts": {"rule": "up"},
+    "gaps": {"reason": "restart"},
+    "features": {"name": "vwap", "interval": "1m"},
+    "anomalies": {"kind": "burst", "severity": "high"},
+    "opportunities": {"kind": "cross", "state": "open"},
+}
+"""What lists can be asked for besides symbol, venue and time."""
+
+
+@pytest.mark.parametrize("table", NARROWED)
+def test_lists_are_narrowed_as_the_server_can(fake: Fake, table: str) -> None:
+    fake.answers = {f"GET /{table}": (200, {"data": [], "next": None})}
+    asked = {"venue": "BINANCE", "start": 5, "end": None, **NARROWED[table]}
+
+    async def same() -> None:
+        async with AsyncClient(fake.address) as client:
+            assert [row async for row in getattr(client, table)("BTCUSDT", **asked)] == []
+
+    with Client(fake.address) as client:
+        assert getattr(client, table)("BTCUSDT", **asked).rows() == []
+        with pytest.raises(TypeError, match="strat"):
+            getattr(client, table)("BTCUSDT", strat=5)
+    asyncio.run(same())
+    wanted = {"symbol": "BTCUSDT", "venue": "BINANCE", "start": "5", "limit": "10000", **NARROWED[table]}
+    assert fake.asked == [("GET", f"/{table}", wanted, None)] * 2
+
+
+def test_a_moment_is_asked_of_one_venue_and_so_many_levels(fake: Fake) -> None:
+    fake.answers = {"GET /asof": (200, {"id": "BTCUSDT.BINANCE"})}
+
+    async def same() -> None:
+        async with AsyncClient(fake.address) as client:
+            await client.asof("BTCUSDT", 5, venue="BINANCE", depth=3)
+
+    with Client(fake.address) as client:
+        client.asof("BTCUSDT", 5, venue="BINANCE", depth=3)
+    asyncio.run(same())
+    wanted = {"symbol": "BTCUSDT", "ts": "5", "venue": "BINANCE", "depth": "3"}
+    assert fake.asked == [("GET", "/asof", wanted, None)] * 2
