@@ -113,7 +113,7 @@ def _found(row: np.void, rule: Rule) -> str:
         price=price_text(int(row["price"])) if row["price"] != ABSENT else "",
         reference=f"{float(row['reference']):.10g}" if isfinite(row["reference"]) else "",
         level="" if rule.threshold is None else _number(rule.threshold),
-        went="rose to" if _rose(row, rule) else "fell to",
+        went=_went(row, rule),
         window=rule.window,
         silent=_SILENT.get(Silence(code), "") if kind is RuleKind.NO_DATA else "",
         cause=cause(row, kind).replace("_", " "),
@@ -122,14 +122,22 @@ def _found(row: np.void, rule: Rule) -> str:
     )
 
 
-def _rose(row: np.void, rule: Rule) -> bool:
-    """Tell which way a price was crossed. The price before it says so only where it is one of the rule's hours."""
+def _went(row: np.void, rule: Rule) -> str:
+    """Tell which way a price was crossed, or that it is beyond where the price before it was no other.
+
+    That is so where the one before is of no hours of the rule's, or was told of, and the rule is ready again.
+    """
     level = rule.price("threshold") if rule.of_kind is RuleKind.CROSS else None
-    if rule.direction in ("up", "down") or level is None:
-        return rule.direction == "up"
-    if row["price"] != level:
-        return bool(row["price"] > level)
-    return float(row["value"]) > float(row["reference"])
+    if level is None:
+        return ""
+    price, reference, threshold = float(row["value"]), float(row["reference"]), float(rule.threshold or 0)
+    if rule.direction in ("up", "down"):
+        rose = rule.direction == "up"
+    else:
+        rose = bool(row["price"] > level) if row["price"] != level else price > reference
+    if rose:
+        return "is past" if reference > threshold else "rose to"
+    return "is past" if reference < threshold else "fell to"
 
 
 def cause(row: np.void, kind: RuleKind) -> str:

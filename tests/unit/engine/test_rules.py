@@ -471,7 +471,7 @@ def test_which_way_a_price_was_crossed_does_not_depend_on_what_was_paid_outside_
     for more in ({}, {"direction": "up"}):
         one = rule("cross", threshold=100, session="regular", **more)
         found = alerts(stage(one, calendar="XNYS"), path)
-        assert [told(row, one, "S0") for row in found] == ["cross: S0 rose to 100: 101 after 102"]
+        assert [told(row, one, "S0") for row in found] == ["cross: S0 is past 100: 101 after 102"]
 
 
 def test_once_a_session_is_once_a_session() -> None:
