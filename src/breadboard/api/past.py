@@ -18,11 +18,12 @@ from breadboard.ports import Store
 T = TypeVar("T")
 _NEAR_NS: Final = 86_400 * 1_000_000_000
 """How far back is looked at first: of each day the store keeps files of their own, and most are not opened for this."""
+_TAKEN_BACK: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN)}) != 0"
 _PARTS: Final = {
     "trade": (
         "trades",
         ("trade_id", "price", "size", "side"),
-        f"bitAnd(flags, {int(Flag.WITHDRAWN)}) = 0 AND NOT has(splitByChar(' ', toString(uncounted)), 'open_close')",
+        f"NOT ({_TAKEN_BACK}) AND NOT has(splitByChar(' ', toString(uncounted)), 'open_close')",
     ),
     "quote": (
         "quotes",
@@ -160,16 +161,35 @@ def _newest(
     told = ", ".join(f"`{name}`" for name in (*columns, *_PLACE))
     for begin in (moment - _NEAR_NS, None):
         params: dict[str, Any] = {"symbol": symbol, "venue": venue, "ts": moment}
-        more = good and f" AND {good}"
+        within = f"PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} AND ts_recv <= {instant_sql('ts')}"
         if begin is not None:
-            more, params["begin"] = f"{more} AND ts_recv > {instant_sql('begin')}", begin
-        lines = store.lines(
-            f"SELECT {told} FROM {table} PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} "  # noqa: S608 - our words
-            f"AND ts_recv <= {instant_sql('ts')}{more} ORDER BY ts_recv DESC, offset DESC, `index` DESC LIMIT 1",
-            params,
-            few=True,
-        )
+            within, params["begin"] = f"{within} AND ts_recv > {instant_sql('begin')}", begin
+        if table == "trades":
+            lines = _newest_trade(store, told, within, good, params)
+        else:
+            sql = f"SELECT {told} FROM {table} {within} WHERE {good or 'true'} {_LAST} LIMIT 1"  # noqa: S608 - our words
+            lines = store.lines(sql, params, few=True)
         if lines:
             row: dict[str, Any] = msgspec.json.decode(lines)
+            row.pop("undone", None)
             return row | {"age_ns": moment - instant(row["ts_recv"])}
     return None
+
+
+_LAST: Final = "ORDER BY ts_recv DESC, offset DESC, `index` DESC"
+_NAME: Final = "ifNull(trade_id, -1 - offset * 65536 - `index`)"
+"""One that no other trade of a symbol has, also where its venue gives none (and takes none back)."""
+
+
+def _newest_trade(store: Store, told: str, within: str, good: str, params: dict[str, Any]) -> bytes:
+    """Return the newest ``good`` trade that has not been taken back by then.
+
+    What takes a trade back comes after it: only where such a row is the newest of all, others have to be looked for.
+    """
+    either = f"WHERE ({good}) OR ({_TAKEN_BACK})"
+    newest = f"SELECT * FROM trades {within} {either} {_LAST} LIMIT 1"  # noqa: S608 - our words
+    first = store.lines(f"SELECT {_TAKEN_BACK} AS undone, {told} FROM ({newest})", params, few=True)  # noqa: S608 - our words
+    if not first.startswith(b'{"undone":1'):
+        return first
+    last_words = f"SELECT * FROM trades {within} {either} {_LAST} LIMIT 1 BY {_NAME}"  # noqa: S608 - our words
+    return store.lines(f"SELECT {told} FROM ({last_words}) WHERE {good} {_LAST} LIMIT 1", params, few=True)  # noqa: S608 - our words

@@ -83,6 +83,33 @@ def test_what_moves_no_price_or_is_suspicious_is_neither_the_last_trade_nor_the_
     assert house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment + 1}").json()["price"] == "9"
 
 
+def test_a_trade_that_was_taken_back_by_then_is_not_the_last(house: Stored) -> None:
+    begin = made.START + 30 * 86_400 * 10**9
+    columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, flags, trade_id, price, size, uncounted"
+
+    def told(after_ns: int, trade_id: str, price: int, flags: int = 0) -> None:
+        stamp = f"fromUnixTimestamp64Nano({begin + after_ns}, 'UTC')"
+        place = f"{stamp}, {stamp}, {5000 + after_ns}, 0, 'live'"
+        house.insert("trades", columns, f"('BINANCE', 'SOLUSDT', {place}, {flags}, {trade_id}, {price}, 1, '')")
+
+    def price(after_ns: int) -> str | None:
+        found = house.get(f"asof?symbol=SOLUSDT.BINANCE&ts={begin + after_ns}").json()
+        assert "undone" not in (found["trade"] or {})
+        last: str | None = found["price"]
+        return last
+
+    told(0, "NULL", 90)  # of a venue that gives no ids nothing is ever taken back
+    told(1, "NULL", 91)
+    told(2, "9000077", 92)
+    told(3, "9000078", 93)
+    told(4, "9000078", 93, int(Flag.WITHDRAWN))
+    told(5, "9000077", 92, int(Flag.WITHDRAWN))
+    told(6, "9000078", 94)  # and put in again
+    assert [price(n) for n in range(7)] == ["90", "91", "92", "93", "92", "91", "94"]
+    told(2 * 86_400 * 10**9, "9000078", 94, int(Flag.WITHDRAWN))
+    assert price(2 * 86_400 * 10**9) == "91", "days before"
+
+
 def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:
     moment = made.START + 1
     gaps = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment}").json()["gaps"]
