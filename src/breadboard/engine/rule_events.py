@@ -1,4 +1,4 @@
-"""What is not of every row: gaps, silences, halts forgotten, trades taken back; and how an alert begins."""
+"""What is not of every row: gaps, silences, trades taken back; and how an alert begins."""
 
 from typing import Final
 
@@ -28,7 +28,6 @@ _HISTORY: Final = int(Flag.HISTORY)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _OF_GAPS: Final = int(RuleKind.GAP)
-_OF_HALTS: Final = int(RuleKind.HALT)
 _FIRED: Final = int(AlertState.FIRED)
 _RETRACTED: Final = int(AlertState.RETRACTED)
 _QUIET: Final = int(Silence.QUIET)
@@ -151,17 +150,6 @@ def shift(
 def is_of(owner: Record, source: int) -> bool:
     """Tell whether a source brings an instrument's trades, or brought its last row: they may be two."""
     return bool(owner.source == source or owner.traded == source)  # noqa: PLR1714 - a tuple of unlike types
-
-
-@kernel
-def forget_halt(owner: Record, conds: NDArray[np.void], slots: NDArray[np.void], now: int) -> None:
-    """Know of no halt any more: whoever told of it was away, and trading may have been resumed meanwhile."""
-    owner.halted = 0
-    if owner.seen != ABSENT:
-        owner.seen = now
-    for place in range(owner.halt, owner.bar):
-        if conds[slots[place].condition].kind == _OF_HALTS:
-            slots[place].armed = 1
 
 
 @kernel

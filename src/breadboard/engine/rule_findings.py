@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine import rule_kernel as core
+from breadboard.engine.rule_bars import judge_one
 from breadboard.engine.rule_conditions import Conditions
 from breadboard.engine.rule_expressions import LAST
 from breadboard.engine.rule_hours import Hours
@@ -188,7 +188,7 @@ class Findings:
         shared: Any = slot if told_of is None else self._slot(at, told_of)
         for name in ("until", "once"):
             slot[name] = shared[name]
-        fires = core.judge_one(self._conditions.rows, slot, 0, value, *when, calendar, hours.table, hours.spans)
+        fires = judge_one(self._conditions.rows, slot, 0, value, *when, calendar, hours.table, hours.spans)
         for name in ("until", "once"):
             shared[name] = slot[name]
         return bool(fires)

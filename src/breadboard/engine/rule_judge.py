@@ -12,6 +12,8 @@ from breadboard.model.kernels import Record, kernel
 OPEN: Final = -1
 """No calendar, or a year that it does not know: always in hours."""
 CLOSED: Final = -2
+AHEAD: Final = 60_000_000_000
+"""An event time counts for no more than this after its receipt, as in ``latest.py``: a mistaken one must not blind."""
 _RISING, _FALLING = 1, 2
 _HOUR: Final = 3_600_000_000_000
 _DAY: Final = 24 * _HOUR

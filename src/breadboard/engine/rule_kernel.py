@@ -1,4 +1,4 @@
-"""The rules' inner loops: one over the tape, one over bars. An event touches the slots of its own instrument alone."""
+"""The rules' inner loop, over the tape. An event touches the slots of its own instrument alone."""
 
 from typing import Final
 
@@ -12,20 +12,19 @@ from breadboard.engine.rule_events import (
     LATE,
     NOW,
     begin,
-    forget_halt,
     is_heard,
-    is_of,
     remember,
     retract,
     shift,
     silences,
     take_gap,
 )
-from breadboard.engine.rule_judge import CLOSED, crosses, judge, place_of, place_of_window, slide
-from breadboard.engine.rule_state import HOLE, LOOK_BACK, NEVER, STEPS
+from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, place_of_window, slide
+from breadboard.engine.rule_state import HOLE, NEVER, STEPS
+from breadboard.engine.rule_statuses import take_status
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
-from breadboard.model.kinds import BarState, EventKind, Flag, StatusCode
+from breadboard.model.kinds import EventKind, Flag
 from breadboard.model.rules import RuleKind
 
 _TRADE: Final = int(EventKind.TRADE)
@@ -34,11 +33,6 @@ _DELTA: Final = int(EventKind.BOOK_DELTA)
 _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
 _CLOCK: Final = int(EventKind.CLOCK)
-_UP: Final = int(StatusCode.FEED_UP)
-_DOWN: Final = int(StatusCode.FEED_DOWN)
-_HALTED: Final = int(StatusCode.HALTED)
-_RESUMED: Final = int(StatusCode.RESUMED)
-_QUOTING: Final = int(StatusCode.QUOTING)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
@@ -48,11 +42,7 @@ _NO_LAG: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SN
 _NOT_HEARD: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT)
 _HISTORY: Final = int(Flag.HISTORY)
 _CROSS: Final = int(RuleKind.CROSS)
-_OF_HALTS: Final = int(RuleKind.HALT)
-_FINAL: Final = int(BarState.FINAL)
 _SECOND: Final = 1_000_000_000
-_AHEAD: Final = 60 * _SECOND
-"""An event time counts for no more than this after its receipt, as in ``latest.py``: a mistaken one must not blind."""
 _UNHEARD: Final = 5 * _SECOND
 """Where CLOCK rows come, a hole of this length between rows is time in which nobody listened."""
 
@@ -134,40 +124,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             row += 1
             continue
         sources[source[row]].seen = now
-        if what == _STATUS and code[row] in (_UP, _DOWN):
-            sources[source[row]].down = code[row] == _DOWN
-            for each in range(len(owners)):
-                if code[row] == _DOWN and is_of(owners[each], source[row]):
-                    owners[each].gapping = 1
-                if owners[each].halted and owners[each].halted_by == source[row]:
-                    forget_halt(owners[each], conds, slots, now)
-            row += 1
-            continue
         if what == _STATUS:
-            halts = code[row] == _HALTED
-            if halts or code[row] == _RESUMED or code[row] == _QUOTING:
-                for each in range(len(owners)) if wide else range(which, which + 1):
-                    owner = owners[each]
-                    if wide and not is_of(owner, source[row]):
-                        continue
-                    owner.halted, owner.halted_by = halts, source[row]
-                    if not halts and owner.seen != ABSENT:
-                        owner.seen = now
-                    for place in range(owner.halt, owner.bar):
-                        slot = slots[place]
-                        cond = conds[slot.condition]
-                        if cond.kind != _OF_HALTS:
-                            continue
-                        if not halts:  # also at night: what is halted on the next day is halted again
-                            slot.armed = 1
-                            continue
-                        when = now if ts_event[row] == ABSENT else min(ts_event[row], now + _AHEAD)
-                        session = place_of(cond, owner.calendar, when, hours, spans)
-                        if session != CLOSED and judge(cond, slot, 1.0, 1.0, np.inf, when, session):
-                            told = out[at]
-                            begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
-                            told.source, told.flags, told.value = source[row], flags[row], 1.0
-                            at += 1
+            record, times = (offset[row], index[row], sequence[row]), (ts_event[row], now)
+            said = (code[row], which, source[row], flags[row])
+            at = take_status(said, record, times, conds, slots, owners, sources, hours, spans, out, at)
             row += 1
             continue
         if wide or not is_heard(what):
@@ -202,7 +162,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             bid, ask = price[row], ask_price[row]
             if bid > 0 and ask > 0:
                 x = (float(ask) - float(bid)) * 20_000.0 / (float(ask) + float(bid))
-                when = now if ts_event[row] == ABSENT else min(ts_event[row], now + _AHEAD)
+                when = now if ts_event[row] == ABSENT else min(ts_event[row], now + AHEAD)
                 for place in range(owner.quote, owner.late):
                     slot = slots[place]
                     cond = conds[slot.condition]
@@ -225,8 +185,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             owner.raw |= plain
             owner.traded = source[row]
             when = now if ts_event[row] == ABSENT else ts_event[row]
-            if when > now + _AHEAD and flags[row] & _HISTORY == 0:
-                when = now + _AHEAD
+            if when > now + AHEAD and flags[row] & _HISTORY == 0:
+                when = now + AHEAD
                 meter[IMPLAUSIBLE] += 1
             if when < owner.newest:
                 meter[LATE] += 1
@@ -276,80 +236,3 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             owner.price, owner.price_offset = price[row], offset[row]
         row += 1
     return row, hole, at
-
-
-@kernel
-def take_bars(
-    bars: NDArray[np.void],
-    conds: NDArray[np.void],
-    slots: NDArray[np.void],
-    volumes: NDArray[np.float64],
-    owners: NDArray[np.void],
-    hours: NDArray[np.void],
-    spans: NDArray[np.int64],
-    now: NDArray[np.int64],
-    out: NDArray[np.void],
-) -> int:
-    """Hold the volume of FINAL bars against the bars before; return how many FIRED are in ``out``, one a slot at most.
-
-    ``out`` has room for one a bar and slot of its instrument; ``now`` is our time at each bar.
-    """
-    at = 0
-    for row in range(len(bars)):
-        bar = bars[row]
-        if bar.state != _FINAL:
-            continue
-        owner = owners[bar.instrument]
-        for place in range(owner.bar, owner.end):
-            slot = slots[place]
-            cond = conds[slot.condition]
-            length = bar.interval * _SECOND
-            if cond.window != length or (slot.a != ABSENT and bar.ts_open <= slot.a):
-                continue
-            ring = volumes[slot.ring]
-            volume = bar.volume_whole + bar.volume_fraction * 1e-18
-            missing = bar.completeness < 1.0
-            if slot.count == LOOK_BACK:
-                usual = 0.0
-                for each in range(LOOK_BACK):
-                    usual += ring[(slot.head + each) % LOOK_BACK]
-                usual /= LOOK_BACK
-                when = bar.ts_close
-                session = place_of_window(cond, owner.calendar, bar.ts_open, when, hours, spans)
-                x = volume / usual if usual > 0.0 else np.nan
-                if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
-                    told = out[at]
-                    begin(told, slot, bar.offset, 0, when, now[row], ABSENT)
-                    told.source, told.flags = max(owner.source, 0), owner.flags
-                    told.value, told.reference, told.ts_window = x, usual, bar.ts_open
-                    told.gapped = missing or slot.b != 0
-                    at += 1
-                ring[slot.head] = volume
-                slot.head = (slot.head + 1) % LOOK_BACK
-            else:
-                ring[slot.count] = volume
-                slot.count += 1
-            slot.a, slot.b = bar.ts_open, ((slot.b << 1) | missing) & ((1 << LOOK_BACK) - 1)
-    return at
-
-
-@kernel
-def judge_one(
-    conds: NDArray[np.void],
-    slots: NDArray[np.void],
-    place: int,
-    x: float,
-    when: int,
-    end: int,
-    calendar: int,
-    hours: NDArray[np.void],
-    spans: NDArray[np.int64],
-) -> bool:
-    """Judge one slot of what is found a few times a second and not in a loop; return whether an alert is due.
-
-    It is found at ``when``, or over a window from there to ``end``.
-    """
-    slot = slots[place]
-    cond = conds[slot.condition]
-    session = place_of_window(cond, calendar, when, end, hours, spans)
-    return session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)

@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine import rule_bars
 from breadboard.engine import rule_events as events
 from breadboard.engine import rule_kernel as core
 from breadboard.engine.rule_conditions import Conditions
@@ -236,7 +237,7 @@ class Rules:
         out = np.empty(int(counts[bars["instrument"]].sum()), FIRED)
         at = np.minimum(np.searchsorted(tape.offset, bars["offset"]), len(tape) - 1)
         state = (slots.conditions.rows, slots.slots, slots.volumes, slots.owners)
-        yield out[: core.take_bars(bars, *state, hours.table, hours.spans, tape.ts_recv[at], out)]
+        yield out[: rule_bars.take_bars(bars, *state, hours.table, hours.spans, tape.ts_recv[at], out)]
 
     def _told(self, tape: Tape, fired: NDArray[np.void]) -> NDArray[np.void]:
         """Return alerts, with their rules and ids, of what fired."""
