@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import msgspec
 import numpy as np
 import pytest
 from starlette.responses import PlainTextResponse
@@ -275,3 +276,12 @@ def test_a_path_that_is_there_for_other_methods_names_them_and_one_that_is_not_i
             got, head = client.get(path), client.head(path)
             assert (head.status_code, head.headers["content-type"]) == (got.status_code, got.headers["content-type"])
             assert (int(head.headers["content-length"]) > 0, head.content) == (True, b"")
+
+
+def test_a_socket_that_is_asked_for_as_a_page_says_how_it_is_opened(house: House) -> None:
+    answer = house.client.get("/ws/realtime?ticket=secret")
+    assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")
+    begin = f"python -m websockets ws://127.0.0.1:{house.client.base_url.port}/ws/realtime   # and then "
+    words = answer.json()["hint"].removeprefix(begin)
+    assert "secret" not in answer.text
+    assert msgspec.json.decode(words)["op"] == "sub"

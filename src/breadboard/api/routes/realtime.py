@@ -8,10 +8,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
-from fastapi import APIRouter, WebSocket
+from fastapi import APIRouter, Request, WebSocket
+from starlette.responses import Response
 from starlette.websockets import WebSocketDisconnect
 
 from breadboard.api.fanout import Fanout
+from breadboard.api.problems import response
 from breadboard.api.requests import DECODE, HINT, refusal
 from breadboard.api.services import Limits
 from breadboard.api.subscriber import Subscriber
@@ -34,6 +36,14 @@ _log = Log("ws")
 def router(fanout: Fanout, limits: Limits) -> APIRouter:
     """Return the route."""
     routes, joins = APIRouter(), Budget(limits.ws_joins_per_s)
+
+    @routes.get("/ws/realtime", include_in_schema=False)
+    async def asked_without_upgrade(request: Request) -> Response:
+        address = request.url.replace(scheme="wss" if request.url.scheme == "https" else "ws", query="")
+        hint = f"python -m websockets {address}   # and then {HINT}"
+        answer = response(426, "/ws/realtime is a WebSocket: this request does not ask for one", hint)
+        answer.headers["Upgrade"], answer.headers["Connection"] = "websocket", "Upgrade"
+        return answer
 
     @routes.websocket("/ws/realtime")
     async def realtime(socket: WebSocket) -> None:
