@@ -1,5 +1,6 @@
 """Every page as Streamlit runs it, asked of a fake server: what it shows, what it asks, and how it says an error."""
 
+import json
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -11,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 
 from breadboard import dashboard
 from breadboard.client import Instant
+from breadboard.dashboard.comparing import DARK
 from breadboard.dashboard.place import PLACE
 from unit.client.fake import Fake, serving
 
@@ -166,6 +168,9 @@ def test_spreads_are_read_when_they_are_asked_for(fake: Fake) -> None:
     assert "toMinute(toTimeZone(ts_recv, 'UTC')) as at" in query
     assert "(symbol, venue) in (('BTCUSDT', 'BINANCE'))" in query
     assert any("7 quotes of the range, at all hours" in each.value for each in page.caption)
+    spec = json.loads(page.get("vega_lite_chart")[-1].proto.spec)
+    assert spec["encoding"]["color"] == {"value": DARK[0]}, "of the line in the chart above it"
+    assert spec["encoding"]["y"]["title"] == "bps"
     fake.answers["POST /sql"] = (504, {"detail": "it took too long", "hint": "a shorter range"})
     page.run()
     assert [each.value for each in page.error] == ["it took too long"]

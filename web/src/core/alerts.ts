@@ -20,8 +20,8 @@ export function told(alert: Alert): Told {
     symbol: alert.symbol,
     venue: alert.venue,
     rule: alert.rule,
-    // The rule's name has a column of its own.
-    sentence: (alert.sentence ?? alert.message ?? alert.rule).replace(`${alert.rule}: `, ""),
+    // The rule's name and the instrument have columns of their own.
+    sentence: (alert.sentence ?? alert.message ?? alert.rule).replace(`${alert.rule}: `, "").replace(`${alert.symbol}.${alert.venue} `, ""),
     severity: alert.severity ?? "",
     state: alert.state ?? "",
     value: word(alert.value),

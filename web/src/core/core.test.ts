@@ -12,6 +12,7 @@ describe("figures", () => {
     expect(format.padded("0.106", 5)).toBe("0.10600");
     expect(format.percent(-4)).toBe("▼ 4.00%");
     expect(format.signed("0.10")).toBe("+0.10");
+    expect([1.526, 0.0032, -0.05, 0, NaN].map(format.bps)).toEqual(["1.53", "0.0032", "−0.0500", "0.00", "–"]);
   });
   it("of size fit a column of six characters", () => {
     expect(["336684", "12345678", "1234567890", "99999"].map(format.short)).toEqual(["336.7K", "12.35M", "1.235B", "99,999"]);

@@ -41,6 +41,11 @@ export function fixed(value: number, decimals: number): string {
   return Number.isFinite(value) ? group(value.toFixed(decimals)).replace(/^−(0(\.0+)?)$/, "$1") : NONE;
 }
 
+/** Basis points: "1.53", "0.0032". What is less than a tenth of one is not nothing. */
+export function bps(value: number): string {
+  return fixed(value, value !== 0 && Math.abs(value) < 0.1 ? 4 : 2);
+}
+
 /** "+0.12", "−3.40", "0.00": the sign is always there, so colour is never the only mark. */
 export function signed(text: string | null | undefined): string {
   if (text == null) return NONE;

@@ -1,5 +1,5 @@
 import { createMemo, createSignal, createEffect, Show, type JSX } from "solid-js";
-import { age, count, millis } from "../core/format";
+import { age, count, millis, signed } from "../core/format";
 import { STALE_MS } from "../core/line";
 import { pace, type Pace } from "../core/loop";
 import { useTerminal } from "../core/terminal";
@@ -44,7 +44,7 @@ export function BottomBar(): JSX.Element {
       <span class="wide" title="Frames a second">{Math.round(speed().fps) || "–"} fps</span>
       <span class="wider" title="From the server's hand-over to this screen, P50 / P95">paint <b>{millis(speed().paintP50)} / {millis(speed().paintP95)}</b> ms</span>
       <span class="wider"><b>{count(kilobytes())}</b> kB/s</span>
-      <span class="wider" title="The server's clock minus this page's; delivery included">clock <b>{terminal.skew > 0 ? "+" : ""}{Math.round(offset())}</b> ms</span>
+      <span class="wider" title="The server's clock minus this page's; delivery included">clock <b>{signed(String(Math.round(offset())))}</b> ms</span>
       <Show when={terminal.link().reconnects}><span class="warn">reconnected {terminal.link().reconnects}×</span></Show>
       <span class="space" />
       <span class="wider"><kbd>/</kbd> symbol <kbd>↑</kbd><kbd>↓</kbd> row <kbd>P</kbd> freeze <kbd>?</kbd> keys</span>

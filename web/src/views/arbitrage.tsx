@@ -44,7 +44,7 @@ export default function Arbitrage(): JSX.Element {
       <Panel class="routes" title={<b>By route</b>} aside="last hour">
         <div class="tablebox" tabIndex={0} role="region" aria-label="By route"><table>
           <thead><tr><th scope="col" class="left">Route</th><th scope="col">Count</th><th scope="col">Best bp</th><th scope="col">Net, all</th></tr></thead>
-          <tbody><For each={byRoute(shown())}>{(pair) => <tr><th scope="row" class="left"><Route name={pair.name} /></th><td>{format.count(pair.count)}</td><td>{format.fixed(pair.best, 2)}</td><td>{format.fixed(pair.net, 4)} <small>{pair.currency}</small></td></tr>}</For></tbody>
+          <tbody><For each={byRoute(shown())}>{(pair) => <tr><th scope="row" class="left"><Route name={pair.name} /></th><td>{format.count(pair.count)}</td><td>{format.bps(pair.best)}</td><td>{format.fixed(pair.net, 4)} <small>{pair.currency}</small></td></tr>}</For></tbody>
         </table></div>
         <Show when={rows() && !shown().length}><Empty title="Nothing to sum" /></Show>
       </Panel>
@@ -65,8 +65,8 @@ function Row(props: { row: Opportunity; age: number }): JSX.Element {
       <td class="left"><span class={`word ${isOpen() ? "ok" : "quiet"}`}>{isOpen() ? "open" : props.row.cause || "closed"}</span></td>
       <td>{clock(Date.parse(props.row.opened_ts), true)}</td>
       <td>{format.fixed(props.row.lifetime_ns / 1e6, props.row.lifetime_ns < 1e7 ? 1 : 0)} <small>ms</small></td>
-      <td>{format.short(props.row.size)}</td><td>{format.fixed(props.row.gross_bps, 2)}</td><td>{format.fixed(props.row.fees_bps, 2)}</td>
-      <td class={format.tone(props.row.net_bps)}>{format.fixed(props.row.net_bps, 2)}</td>
+      <td>{format.short(props.row.size)}</td><td>{format.bps(props.row.gross_bps)}</td><td>{format.bps(props.row.fees_bps)}</td>
+      <td class={format.tone(props.row.net_bps)}>{format.bps(props.row.net_bps)}</td>
       <td>{format.fixed(Number(props.row.net), 4)} <small>{props.row.currency}</small></td>
       <td>{props.row.leg_prices.map((price) => format.group(String(Number(price)))).join(" / ")}</td>
       <td class={late() ? "warn" : ""}>{late() ? "stale leg " : ""}{props.row.leg_ages_ns.map((each) => format.fixed(each / 1e6, 0)).join(" / ")}</td>

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import streamlit as st
 
@@ -114,7 +114,18 @@ def colours() -> Sequence[str]:
 
 def percent(value: float | None, *, sign: bool = False) -> str:
     """Return a figure for a tile."""
-    return "—" if value is None else f"{value:{'+' if sign else ''},.2f} %".replace("-", "−")
+    if value is None:
+        return "—"
+    rounded = round(value, 2) + 0.0  # of what is less than half a hundredth below zero no minus is left
+    return f"{rounded:{'+' if sign else ''},.2f} %".replace("-", "−")
+
+
+def side_by_side(rows: list[dict[str, Any]], unit: str) -> list[dict[str, Any]]:
+    """Return a row a time of day, with the spread of each instrument under its name."""
+    found: dict[Any, dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault(row["at"], {unit: row["at"]})[f"{row['symbol']}.{row['venue']}"] = row["spread_bps"]
+    return list(found.values())
 
 
 def seasons(questions: list[BarsQuestion], found: Mapping[str, list[Bar]], zone: str) -> None:
@@ -136,8 +147,12 @@ def seasons(questions: list[BarsQuestion], found: Mapping[str, list[Bar]], zone:
         if not rows:
             st.caption("No quote is stored in this range. Of a venue that sends books, see the feature quoted_spread.")
             return
-        told_of = [{unit: row["at"], "bps": row["spread_bps"], "of": f"{row['symbol']}.{row['venue']}"} for row in rows]
-        st.bar_chart(told_of, x=unit, y="bps", color="of", stack=False, height=240)
+        shades = dict(zip(found, colours(), strict=False))  # of the lines above
+        told_of = side_by_side(rows, unit)
+        names = [name for name in found if any(name in row for row in told_of)]
+        st.bar_chart(
+            told_of, x=unit, y=names, y_label="bps", color=[*map(shades.__getitem__, names)], stack=False, height=240
+        )
         cut = (
             "the last 31 days of the range"
             if questions[0].end - questions[0].start > LONGEST_SPREADS_NS
