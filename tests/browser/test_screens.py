@@ -1,14 +1,17 @@
 """Every screen of the terminal over a whole house: no error, nothing leaves it, nothing bars anybody."""
 
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from browser.seeing import Eyes, Look, Opener
 from scenarios.house import House, wait_for
 
+NEW_YORK = ZoneInfo("America/New_York")
 ROOT = Path(__file__).parents[2]
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 PICTURES = ROOT / "build/screenshots"
@@ -75,6 +78,38 @@ def test_the_bars_on_the_chart_are_those_of_the_store(house: House, look: Opener
     told = {row[1]: float(row[5].replace(",", "")) for row in rows}
     assert len(set(told) & set(closes)) > 5
     assert {at: told[at] for at in told if at in closes} == {at: closes[at] for at in told if at in closes}
+
+
+def test_the_tape_has_every_trade_from_before_and_after_it_was_opened(house: House, look: Opener) -> None:
+    """The store is a second or two behind when it is asked, and the socket tells of nothing from before it is asked."""
+    eyes = look(house.address, {"height": 4000})
+    began = datetime.now(UTC)
+    eyes.go("depth/BTCUSDT.BINANCE")
+    eyes.page.locator(".print:not([hidden])").first.wait_for(timeout=60_000)
+
+    def told() -> list[tuple[str, str]]:
+        rows: list[str] = eyes.page.locator(".print:not([hidden])").all_inner_texts()
+        return [(row.split()[0], row.split()[1].replace(",", "")) for row in reversed(rows)]
+
+    def stored() -> list[tuple[str, str]]:
+        query: dict[str, str | float | bool] = {"symbol": "BTCUSDT.BINANCE", "kind": "trades", "limit": "5000"}
+        query["start"] = (began - timedelta(minutes=2)).isoformat()
+        trades = eyes.page.request.get(f"{house.address}/api/v1/history", params=query).json()["data"]
+        times = [datetime.fromisoformat(trade["ts_event"][:26] + "Z").astimezone(NEW_YORK) for trade in trades]
+        words = [time.strftime("%H:%M:%S.%f")[:12] for time in times]
+        return [(word, f"{float(trade['price']):.2f}") for word, trade in zip(words, trades, strict=True)]
+
+    opening = began.astimezone(NEW_YORK).strftime("%H:%M:%S.%f")[:12]
+
+    def is_whole() -> bool:
+        rows, known = told(), stored()
+        oldest, newest = rows[0][0], known[-1][0]
+        assert oldest < opening, "what the store told at once has left the screen by now"
+        mine = [row for row in rows if oldest < row[0] < newest]
+        return newest > opening and sorted(mine) == sorted(trade for trade in known if oldest < trade[0] < newest)
+
+    wait_for("trades from before it was opened", lambda: told()[0][0] < opening)
+    wait_for("every trade between those and the newest", is_whole)
 
 
 def test_a_phone_shows_opportunities_below_their_filters(house: House, look: Opener) -> None:

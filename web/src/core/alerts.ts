@@ -2,11 +2,11 @@
 
 import { day } from "./eastern";
 import { Refused } from "./rest";
-import type { Alert } from "./protocol";
+import { millisOf, type Alert } from "./protocol";
 
 export type Told = { key: string; ms: number; firedMs: number; lagMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
 
-const time = (value: number | string | null | undefined): number => (typeof value === "number" ? value / 1e6 : value ? Date.parse(value) : NaN);
+const time = (value: number | string | null | undefined): number => (typeof value === "number" ? millisOf(value) : value ? Date.parse(value) : NaN);
 const word = (value: number | string | null | undefined): string => (value == null ? "" : typeof value === "number" ? String(Number(value.toPrecision(5))) : value);
 
 export function told(alert: Alert): Told {

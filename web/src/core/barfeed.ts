@@ -10,6 +10,8 @@ import type { Terminal } from "./terminal";
 const BARS = 900;
 const PAGE = 5_000;
 const GAPS_EVERY = 5;
+/** The store's bars are behind by this at the most: longer ones are not missed. */
+const BEHIND_MS = 60_000;
 
 export type Trouble = { sentence: string; hint: string } | null;
 
@@ -73,7 +75,7 @@ export class BarFeed {
       const stored = await this.stored(start);
       if (!this.loaded) {
         this.bars = joined([], stored);
-        await this.open(opening(now, interval));
+        await this.countOn();
       } else if (stored.length) this.bars = joined(this.bars, stored);
       if (this.rounds++ % GAPS_EVERY === 0) await this.learnGaps();
       if (this.stop.signal.aborted) return;
@@ -98,10 +100,17 @@ export class BarFeed {
     return bars.filter((bar) => !bar.forming || this.interval === "1d");
   }
 
-  /** Count the stored trades of the bar that is open now; those that came by the socket meanwhile are counted once. */
-  private async open(since: number): Promise<void> {
-    if (this.interval === "1d" || this.bars.at(-1)?.t === since) return;
+  /**
+   * Count the stored trades of the bars that the store has not told yet: the one that is open, and of short ones some
+   * before it. Those that came by the socket meanwhile are counted once.
+   */
+  private async countOn(): Promise<void> {
+    const step = STEPS[this.interval] * 1000, open = opening(this.terminal.now(), this.interval);
+    const last = this.bars.filter((bar) => !bar.provisional).at(-1)?.t;
+    if (this.interval === "1d" || last === open) return;
+    const since = Math.max(last === undefined ? 0 : last + step, opening(open - BEHIND_MS, this.interval));
     const early = await this.all<StoredTrade>("history", { symbol: this.id, kind: "trades", start: new Date(since).toISOString() });
+    while (this.bars.at(-1)?.provisional) this.bars.pop(); // what was counted of them meanwhile is counted here
     this.counted.clear();
     for (const trade of early) {
       const print = fromStore(trade);
@@ -110,12 +119,11 @@ export class BarFeed {
     for (const print of this.terminal.tape.prints) if (print.ms >= since) this.count(print);
   }
 
-  /** Trades did not come here: the bar that is open is counted anew. */
+  /** Trades did not come here: what the store has not told yet is counted anew. */
   private async recount(): Promise<void> {
     if (!this.loaded) return;
-    if (this.bars.at(-1)?.provisional) this.bars.pop();
     try {
-      await this.open(opening(this.terminal.now(), this.interval));
+      await this.countOn();
     } catch {
       return; // the next round says what is wrong
     }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { coarser, joined, settled, spans, take, type Bar } from "./bars";
 import { offset, session } from "./eastern";
 import * as format from "./format";
+import { millisOf } from "./protocol";
 import { fromSocket, Tape } from "./tape";
 
 const bar = (t: number, close: number, provisional = false): Bar => ({ t, open: close, high: close, low: close, close, volume: 1, turnover: close, trades: 1, provisional, forming: provisional, completeness: 1, session: "" });
@@ -70,11 +71,23 @@ describe("bars", () => {
 });
 
 describe("the tape", () => {
+  it("tells times by the millisecond that the server told, though its nanoseconds are more than a number holds", () => {
+    for (const ms of [1_795_813_488_650, 1_795_813_488_000, 1_795_813_488_999]) expect(Math.floor(millisOf(JSON.parse(`${ms}000000`)))).toBe(ms);
+    expect(Math.floor(1_795_813_488_650_000_000 / 1e6)).toBe(1_795_813_488_649);
+  });
   it("has each trade once, and says where some were left out", () => {
     const tape = new Tape(3), print = (key: string) => ({ key, ms: 0, price: "1", size: "1", side: null, skipped: 0, uncounted: "" });
     tape.take([print("a"), print("b")]);
     tape.skip(4);
     expect(tape.take([print("b"), print("c")]).map((each) => [each.key, each.skipped])).toEqual([["c", 4]]);
     expect(tape.prints.map((each) => each.key)).toEqual(["a", "b", "c"]);
+  });
+  it("has what the store tells later before what came live, in the order of the journal", () => {
+    const tape = new Tape(4), print = (key: string) => ({ key, ms: 0, price: "1", size: "1", side: null, skipped: 0, uncounted: "" });
+    tape.take([print("100:0"), print("100:1")]);
+    tape.recall([print("9:2"), print("20:0"), print("100:0")]);
+    tape.recall([print("21:10"), print("21:9"), print("20:0")]); // and older ones go where there is no room
+    expect(tape.prints.map((each) => each.key)).toEqual(["21:9", "21:10", "100:0", "100:1"]);
+    expect(tape.take([print("9:2"), print("100:1")]).map((each) => each.key)).toEqual(["9:2"]);
   });
 });

@@ -1,7 +1,7 @@
 // The market as this page knows it: numbers in typed arrays by place, exact digits beside them. No signals here: ticks are
 // painted by the frame loop, which looks at what is on screen and at nothing else.
 
-import { named, type ChangeFrom, type Row } from "./protocol";
+import { millisOf, named, type ChangeFrom, type Row } from "./protocol";
 
 const NUMBERS = ["price", "change", "percent", "bid", "ask", "bidSize", "askSize", "volume", "trades", "recv", "lag", "pace"] as const;
 export type NumberColumn = (typeof NUMBERS)[number];
@@ -83,7 +83,7 @@ export class Market {
       if (row.ask_size !== undefined) (t.askSize[at] = row.ask_size), (c.askSize[at] = number(row.ask_size));
       if (row.volume !== undefined) (t.volume[at] = row.volume), (c.volume[at] = number(row.volume));
       if (row.trades !== undefined) c.trades[at] = number(row.trades);
-      if (row.ts_recv !== undefined) c.recv[at] = number(row.ts_recv) / 1e6;
+      if (row.ts_recv !== undefined) c.recv[at] = millisOf(number(row.ts_recv));
       if (row.lag_ms !== undefined) c.lag[at] = number(row.lag_ms);
       if (row.price_hint != null) this.hints[at] = row.price_hint;
       if (row.provenance !== undefined) this.provenance[at] = row.provenance;

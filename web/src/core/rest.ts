@@ -44,4 +44,5 @@ export function poll<T>(everyMs: number, ask: (signal: AbortSignal) => Promise<T
   };
 }
 
-export type Listed<T> = { data: T[]; next?: string | null };
+/** `complete_through`: everything before that place of the journal, which the engine had taken at that time, is in the answer. */
+export type Listed<T> = { data: T[]; next?: string | null; complete_through?: { offset: number; ts_engine: string | null } };

@@ -1,6 +1,6 @@
 // Time & sales of one instrument: the newest trades, each once, however often the connection was cut.
 
-import type { Trade } from "./protocol";
+import { millisOf, type Trade } from "./protocol";
 
 export type Print = {
   /** Journal offset and index: what names a trade, in the socket's rows and in the store's. */
@@ -35,6 +35,12 @@ function uncounted(trade: Pick<StoredTrade, "uncounted" | "flags"> & { ts_event:
   return trade.ts_event === null || trade.flags & (LAST_KNOWN | WITHDRAWN) ? NOTHING : trade.uncounted;
 }
 
+/** In the order of the journal. */
+function byPlace(one: Print, other: Print): number {
+  const [offset = 0, index = 0] = one.key.split(":").map(Number), [theirs = 0, at = 0] = other.key.split(":").map(Number);
+  return offset - theirs || index - at;
+}
+
 export class Tape {
   /** Newest last. */
   readonly prints: Print[] = [];
@@ -54,15 +60,23 @@ export class Tape {
       this.prints.push(told);
       fresh.push(told);
     }
-    while (this.prints.length > this.room) this.seen.delete(this.prints.shift()!.key);
+    this.trim();
     return fresh;
   }
 
-  /** Put older trades before those that are there. */
-  before(trades: Print[]): void {
-    const fresh = trades.filter((print) => !this.seen.has(print.key)).slice(-(this.room - this.prints.length) || trades.length);
-    for (const print of fresh) this.seen.add(print.key);
-    this.prints.unshift(...fresh);
+  private trim(): void {
+    for (const old of this.prints.splice(0, this.prints.length - this.room)) this.seen.delete(old.key);
+  }
+
+  /** Put trades in their places among those that are there: the store tells of the past after the socket has begun with what is new. */
+  recall(trades: Iterable<Print>): void {
+    for (const print of trades) {
+      if (this.seen.has(print.key)) continue;
+      this.seen.add(print.key);
+      this.prints.push(print);
+    }
+    this.prints.sort(byPlace);
+    this.trim();
   }
 
   /** Note that so many were left out here. */
@@ -80,7 +94,7 @@ export class Tape {
 export function fromSocket(trade: Trade): Print {
   return {
     key: `${trade.offset}:${trade.index}`,
-    ms: (trade.ts_event ?? trade.ts_recv) / 1e6,
+    ms: millisOf(trade.ts_event ?? trade.ts_recv),
     price: trade.price,
     size: trade.size,
     side: trade.side,

@@ -9,8 +9,8 @@ import { delivered, touch } from "./loop";
 import { Line, realtime, STALE_MS, type LineState } from "./line";
 import { Market, PACE_EVERY_MS, SPARK_EVERY_MS } from "./market";
 import type { Alert, Book, LagRow, Message, Status } from "./protocol";
-import { get, type Listed } from "./rest";
-import { fromSocket, fromStore, Tape, type Print, type StoredTrade } from "./tape";
+import { recalled } from "./recall";
+import { fromSocket, Tape, type Print } from "./tape";
 
 export const HZ = 10;
 const BOARD_FIELDS = ["price", "price_hint", "change", "change_percent", "bid", "ask", "volume", "trades", "ts_recv", "lag_ms"];
@@ -57,6 +57,7 @@ export class Terminal {
   private readonly tradeListeners = new Set<TradeListener>();
   private readonly bookListeners = new Set<BookListener>();
   private readonly lostListeners = new Set<() => void>();
+  private recalls = 0;
   private visible: string[] = [];
   private asked = 0;
   private bookWanted = 0;
@@ -131,7 +132,7 @@ export class Terminal {
     return () => this.tradeListeners.delete(listener);
   }
 
-  /** Hear that trades of the chosen instrument went by without coming here. */
+  /** Hear that trades of the chosen instrument went by without coming here, and once more when the store has told of them. */
   onLost(listener: () => void): () => void {
     this.lostListeners.add(listener);
     return () => this.lostListeners.delete(listener);
@@ -236,22 +237,14 @@ export class Terminal {
     if (skipped) for (const listener of this.lostListeners) listener();
   }
 
-  /** Fill the tape with what the store has of the last minutes; live trades may have come meanwhile, and come after. */
+  /** Fill the tape with the last minutes of an instrument; when all is there, whoever counts trades counts anew. */
   private async recall(id: string): Promise<void> {
-    const query = { symbol: id, kind: "trades", start: new Date(this.now() - 120_000).toISOString(), limit: 5000 };
-    try {
-      const found: StoredTrade[] = [];
-      let cursor: string | null | undefined;
-      do {
-        const page: Listed<StoredTrade> = await get("history", { ...query, ...(cursor ? { cursor } : {}) });
-        found.push(...page.data);
-        cursor = page.next;
-      } while (cursor && this.selected() === id);
-      if (this.selected() === id) this.tape.before(found.map(fromStore));
+    const turn = ++this.recalls;
+    const whole = await recalled(id, () => this.now(), () => turn === this.recalls && this.selected() === id, (found) => {
+      this.tape.recall(found);
       touch();
-    } catch {
-      // The tape then begins with what comes: nothing is missing that it claims to have.
-    }
+    });
+    if (whole) for (const listener of this.lostListeners) listener();
   }
 
   private tick(): void {
