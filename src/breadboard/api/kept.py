@@ -32,7 +32,7 @@ class Answer:
     media_type: str
     headers: dict[str, str]
     tag: str
-    """An entity tag of its rows: two answers with the same tag have the same."""
+    """An entity tag of its rows and of what is said beside them: two answers with the same tag have the same."""
     offset: int
     """The store's reach when it was asked."""
     closed: bool

@@ -21,6 +21,8 @@ from breadboard.ports import Store
 
 SETTLED_NS: Final = CLOSED_S * 1_000_000_000
 """How long after its end a time counts as over."""
+TOLD_BESIDE: Final = ("X-Next-Cursor", "X-Gaps")
+"""Headers of a file that say what a document of JSON says in itself: a page that has others has another tag."""
 WITH_GAPS: Final = frozenset({"bars", "trades", "quotes", "books", "features"})
 """Kinds of which an answer says what may be missing; the others are told of as they were concluded."""
 
@@ -111,13 +113,15 @@ def respond(request: Request, answer: Answer) -> Response:
     headers = {"ETag": answer.tag, "Cache-Control": age}
     told = request.headers.get("if-none-match", "")
     if told == "*" or answer.tag.removeprefix("W/") in {one.strip().removeprefix("W/") for one in told.split(",")}:
-        return Response(status_code=304, headers=headers)
+        told_beside = {name: value for name, value in answer.headers.items() if name.startswith("X-")}
+        return Response(status_code=304, headers=headers | told_beside)
     return Response(answer.whole(), headers=headers | answer.headers, media_type=answer.media_type)
 
 
 def _answer(body: bytes, form: export.Format, headers: dict[str, str], reach: Reach, *, closed: bool) -> Answer:
     rows = body.rpartition(b',"complete_through":')[0] if form == "json" else body  # how far we are is no row
-    return Answer(body, export.MEDIA_TYPES[form], headers, tag_of(rows), reach.offset, closed)
+    beside = [f"{name}: {headers[name]}".encode() for name in TOLD_BESIDE if name in headers]
+    return Answer(body, export.MEDIA_TYPES[form], headers, tag_of(rows, *beside), reach.offset, closed)
 
 
 def _settled(reach: Reach) -> int | None:

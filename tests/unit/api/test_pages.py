@@ -7,6 +7,7 @@ import pytest
 import outputs_made as made
 from breadboard.api.instants import iso
 from breadboard.api.listings import LISTINGS
+from breadboard.client import Instant
 from unit.api.stored import LATER, ROWS, Stored, house
 
 __all__ = ["house"]
@@ -113,6 +114,23 @@ def test_the_past_may_be_kept_the_present_is_asked_again_and_live_answers_are_ne
     other = house.get(f"history?symbol=BTCUSDT&kind=trades&end={made.START + 10**8}", **{"If-None-Match": tag})
     assert other.status_code == 200
     assert other.headers["etag"] != tag
+
+
+@pytest.mark.parametrize("form", ["csv", "arrow", "parquet"])
+def test_a_file_that_has_got_a_next_page_is_another_and_304_says_where_it_is(house: Stored, form: str) -> None:
+    page = f"history?symbol=BTCUSDT&kind=trades&start={made.START + 1}&limit=2&format={form}"
+    rows = house.get(page.replace(form, "json")).json()["data"]
+    end = Instant.of(rows[-1]["ts_recv"]) + 1
+    last = house.get(f"{page}&end={end}")
+    full = house.get(page, **{"If-None-Match": last.headers["etag"]})
+    assert "x-next-cursor" not in last.headers
+    assert full.status_code == 200, "the same rows, and more behind them"
+    assert form == "arrow" or full.content == last.content
+    again = house.get(page, **{"If-None-Match": full.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    for name in ("x-next-cursor", "x-gaps", "x-complete-through"):
+        assert again.headers[name] == full.headers[name]
+    assert "content-disposition" not in again.headers
 
 
 @pytest.mark.parametrize(
