@@ -17,7 +17,15 @@ from typing import Final
 import msgspec
 
 from breadboard.conversations import Denied, Fetch, Reconnect, Request, Send
-from breadboard.feeds.bitstamp_messages import DIFFS, TRADES, BitstampReader, is_change
+from breadboard.feeds.bitstamp_messages import (
+    DIFFS,
+    LAG_S,
+    SUBSCRIBED,
+    TRADES,
+    UNSUBSCRIBED,
+    BitstampReader,
+    is_change,
+)
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
@@ -28,8 +36,6 @@ from breadboard.ports import Capabilities, Keepalive, Wish
 CHANNELS: Final = {"trade": TRADES, "book": DIFFS}
 AT_ONCE: Final = 4
 """Answers that are waited for at the same time."""
-LAG_S: Final = 3.0
-"""After this long an answer is newer than the subscription."""
 LONGEST_DELAY_S: Final = 60.0
 REFUSED_TRIES: Final = 4
 """As many answers that were too old make the delay that follows a refusal: eight seconds."""
@@ -85,6 +91,14 @@ class _Begun:
     """Changes since it last began."""
     overdue_s: float | None = None
 
+    def begin_anew(self) -> None:
+        """Forget its changes: the next is the first one, and no answer will do that may be older."""
+        self.first, self.last, self.joined, self.since_s = 0, 0, False, None
+
+    def is_reached_by(self, number: int, now_s: float) -> bool:
+        """Tell whether an answer with this number begins the book, as ``BitstampReader`` does."""
+        return number >= self.first if self.first else self.since_s is not None and now_s - self.since_s >= LAG_S
+
 
 @dataclass(slots=True)
 class BitstampSession:
@@ -101,6 +115,7 @@ class BitstampSession:
     """Of the pairs whose changes the venue has agreed to send."""
     _heard: bool = field(init=False, default=False)
     """Whether any pair said anything since the last tick."""
+    _now_s: float = field(init=False, default=0.0)
     _heard_s: float | None = field(init=False, default=None)
     """When one last did, or the connection was made, on the clock of ``on_time``."""
     _patience_s: float = field(init=False, default=MUTE_S)
@@ -151,7 +166,7 @@ class BitstampSession:
             return []
         book.asked, book.overdue_s = False, None
         try:
-            book.joined = status == 200 and int(_answer.decode(body).microtimestamp) >= book.first
+            book.joined = status == 200 and book.is_reached_by(int(_answer.decode(body).microtimestamp), self._now_s)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             book.joined = False
         if status == 404:
@@ -163,6 +178,7 @@ class BitstampSession:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Ask for books that do not change, and again for an answer that never came; leave a mute connection."""
+        self._now_s = now_s
         if self._heard:
             self._heard_s, self._heard, self._patience_s = now_s, False, MUTE_S
         elif self._heard_s is None:
@@ -187,19 +203,24 @@ class BitstampSession:
             requests += [_unsubscribe(name), _subscribe(name)]
             book = self._books.get(symbol) if channel == "book" else None
             if book is not None:
-                book.first, book.last, book.joined, book.since_s = 0, 0, False, None
+                book.begin_anew()
         return requests
 
     def _on_word(self, frame: bytes) -> list[Request]:
         try:
             said = _message.decode(frame)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            self._lost(frame)
             return []
         if said.event == "bts:request_reconnect":
             return [Reconnect("the venue asks for a reconnect")]
         symbol = said.channel.removeprefix(DIFFS)
-        if said.event == "bts:subscription_succeeded" and said.channel.startswith(DIFFS) and symbol in self.symbols:
+        if said.event not in (SUBSCRIBED, UNSUBSCRIBED) or not said.channel.startswith(DIFFS):
+            return []
+        if said.event == SUBSCRIBED and symbol in self.symbols:
             self._books.setdefault(symbol, _Begun())
+        if symbol in self._books:
+            self._books[symbol].begin_anew()  # what came until now was of the old subscription
         return []
 
     def _on_diff(self, frame: bytes) -> None:
@@ -211,11 +232,7 @@ class BitstampSession:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
-            named = _DIFF_CHANNEL.search(frame)
-            lost = self._books.values() if named is None else [self._books.get(named.group(1).decode())]
-            for book in lost:
-                if book is not None:
-                    book.first, book.last, book.joined, book.since_s = 0, 0, False, None
+            self._lost(frame)
             return
         book = self._books.get(symbol)
         if book is None:
@@ -226,6 +243,14 @@ class BitstampSession:
         book.in_order += 1
         if book.joined and book.in_order >= SETTLED:
             book.tries = 0
+
+    def _lost(self, frame: bytes) -> None:
+        """Begin the book anew that a frame which cannot be read may have changed; any, where it does not say which."""
+        named = _DIFF_CHANNEL.search(frame)
+        lost = self._books.values() if named is None else [self._books.get(named.group(1).decode())]
+        for book in lost if is_change(frame) else ():
+            if book is not None:
+                book.begin_anew()
 
     def _ask(self, now_s: float | None = None) -> list[Request]:
         """Ask for the books that are due, a few at a time; ``now_s`` where the time is known."""

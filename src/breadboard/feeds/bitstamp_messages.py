@@ -40,12 +40,17 @@ from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
 
 TRADES: Final = "live_trades_"
 DIFFS: Final = "diff_order_book_"
+SUBSCRIBED: Final = "bts:subscription_succeeded"
+UNSUBSCRIBED: Final = "bts:unsubscription_succeeded"
 IGNORED: Final = ("detail_order_book_", "order_book_", "live_orders_", "funding_rate_")
 """Channels that are understood and make no event here; the first two are the top 100 of a book, again and again."""
 _DIFF: Final = b'"' + DIFFS.encode()
 _DIFF_CHANNEL: Final = re.compile(rb'"channel"\s*:\s*"diff_order_book_([!#-\[\]-~]{1,64})"')
 _MICROSECONDS: Final = 17
 """Digits beyond which a number of microseconds is none."""
+LAG_S: Final = 3.0
+"""After this long an answer over HTTP is newer than what began when it was asked for."""
+_LAG_NS: Final = int(LAG_S * 1e9)
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -78,6 +83,9 @@ class BitstampReader:
     A book answer older than the first is no beginning: what happened between the two was never sent to us. A change
     older than the last came late: sizes it set may have been overtaken, or not, so the book begins anew, with an answer
     that is not older than that last one: the changes up to it are not kept.
+
+    Where a subscription begins or ends, or a change cannot be read, the book begins anew as well: its next change is a
+    first one. Until that has come, no answer is taken that may still tell of the time before.
     """
 
     words: ClassVar = frozenset(
@@ -88,7 +96,8 @@ class BitstampReader:
     )
 
     _seen: dict[int, tuple[int, dict[str, tuple[int, int]]]] = field(default_factory=dict)
-    """By source: the connection, and by symbol the numbers of the first and the last change."""
+    """By source: the connection, and by symbol the numbers of the first and the last change; while there is none 0, and
+    since when there is none (ns UTC, receive clock)."""
 
     def read(self, frame: bytes, at: At) -> Meaning:
         """Return what a frame means. Raises ValueError with the reason it cannot be understood."""
@@ -97,7 +106,7 @@ class BitstampReader:
         if not isinstance(event, str) or not isinstance(channel, str):
             raise unknown_type(event)
         if event.startswith("bts:"):
-            return _said(event, channel)
+            return self._on_word(event, channel, at)
         if not isinstance(data, dict):
             raise Refused(f"{event[:40]} without data")
         if event == "trade" and channel.startswith(TRADES):
@@ -120,8 +129,11 @@ class BitstampReader:
         if head.status != 200:
             return refused_document(symbol)
         event = _book(symbol, EventKind.BOOK_SNAPSHOT, parse_object(body))
-        if event.sequence < self._books(at).get(symbol, (0, 0))[0]:
+        first, since_ns = self._books(at).get(symbol, (0, None))
+        if event.sequence < first:
             return Meaning(ignored="depth older than the stream")
+        if not first and since_ns is not None and at.ts_recv - since_ns < _LAG_NS:
+            return Meaning(ignored="depth that may be older than its stream")
         return says(event)
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
@@ -131,10 +143,8 @@ class BitstampReader:
         named = _DIFF_CHANNEL.search(frame)
         symbol = named.group(1).decode("ascii") if named else ""
         books = self._books(at)
-        if symbol:
-            books.pop(symbol, None)
-        else:
-            books.clear()
+        for lost in [symbol] if symbol else list(books):
+            books[lost] = (0, at.ts_recv)
         return symbol
 
     def snapshot(self) -> bytes:
@@ -147,13 +157,28 @@ class BitstampReader:
         rows = msgspec.msgpack.decode(state, type=list[_Row]) if state else []
         self._seen = {source: (epoch, dict(books)) for source, epoch, books in rows}
 
+    def _on_word(self, event: str, channel: str, at: At) -> Meaning:
+        """Return what the venue's conversation means; where the changes of a book begin or end, it begins anew."""
+        meaning = _said(event, channel)
+        if event not in (SUBSCRIBED, UNSUBSCRIBED) or not channel.startswith(DIFFS):
+            return meaning
+        books, symbol = self._books(at), symbol_of(channel.removeprefix(DIFFS))
+        ends = event == UNSUBSCRIBED and symbol in books
+        books[symbol] = (0, at.ts_recv)
+        # From here on changes are not sent to us: a book that was right until now is so no longer.
+        return Meaning((_gap(symbol, GapReason.SUBSCRIPTION, "unsubscribed", at),), control=True) if ends else meaning
+
     def _changes(self, symbol: str, data: dict[str, Any], at: At) -> tuple[Event, ...]:
         event = _book(symbol, EventKind.BOOK_DELTA, data)
         books = self._books(at)
-        first, last = books.get(symbol, (event.sequence, event.sequence))
+        first, last = books.get(symbol, (0, 0))
+        if not first:
+            first = last = event.sequence
         late = event.sequence < last
         books[symbol] = (last if late else first, event.sequence)
-        return (_disorder(symbol, last, at), event) if late else (event,)
+        if not late:
+            return (event,)
+        return _gap(symbol, GapReason.SEQUENCE, f"a change older than that of {last}", at), event
 
     def _books(self, at: At) -> dict[str, tuple[int, int]]:
         epoch, books = self._seen.get(at.source, (at.epoch, {}))
@@ -163,9 +188,8 @@ class BitstampReader:
         return books
 
 
-def _disorder(symbol: str, last: int, at: At) -> Event:
-    reason = GapReason.SEQUENCE
-    gap = Gap(at.source, reason, at.ts_recv, at.ts_recv, symbol, "book", detail=f"a change older than that of {last}")
+def _gap(symbol: str, reason: GapReason, detail: str, at: At) -> Event:
+    gap = Gap(at.source, reason, at.ts_recv, at.ts_recv, symbol, "book", detail=detail)
     return Event(kind=EventKind.GAP, symbol=symbol, code=reason, gap=gap)
 
 

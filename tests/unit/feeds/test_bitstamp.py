@@ -8,8 +8,8 @@ import pytest
 from breadboard.conversations import Denied, Fetch, Reconnect, Request, Send, Session
 from breadboard.engine.books import Books
 from breadboard.feeds import FEEDS
-from breadboard.feeds.bitstamp import AT_ONCE, LAG_S, MUTE_S, SETTLED
-from breadboard.feeds.bitstamp_messages import BitstampReader
+from breadboard.feeds.bitstamp import AT_ONCE, MUTE_S, SETTLED
+from breadboard.feeds.bitstamp_messages import LAG_S, BitstampReader
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import price_text, size_text
 from breadboard.model.frames import Frames
@@ -22,6 +22,7 @@ from recordings import recording
 from samples.bitstamp import ACKNOWLEDGED, DIFF, ERROR, HEARTBEAT, RECONNECT, SNAPSHOT, TOP, TRADE
 
 FIRST = 1641343691244908
+UNSUBSCRIBED = ACKNOWLEDGED.replace(b"bts:subscription", b"bts:unsubscription")
 
 
 def refusal(frame: bytes) -> str:
@@ -134,6 +135,70 @@ def test_a_change_that_is_refused_costs_the_book_which_begins_anew() -> None:
     assert take(diff(FIRST + 20)) is BookState.STALE
     assert take(answer(FIRST + 19), RecordKind.DOCUMENT) is BookState.STALE, "what was lost may be in neither"
     assert take(answer(FIRST + 20), RecordKind.DOCUMENT) is BookState.LIVE
+
+
+def test_a_book_that_is_subscribed_anew_begins_with_an_answer_newer_than_its_new_first_change() -> None:
+    """What changes between the end of one subscription and the beginning of the next is sent to nobody."""
+    subject, instruments = session(), Instruments()
+    decoder = FEEDS["bitstamp"].decoder(instruments)
+    books = Books(lambda which: instruments[which].sequence_rule)
+
+    def take(raw: bytes, second: float, kind: RecordKind = RecordKind.DATA) -> BookState:
+        books.on_tape(decoder.decode(Frames.of([raw], [int(second * 1e9)], kind=kind)).tape)
+        return books.view(0).state
+
+    def hear(frame: bytes, second: float) -> BookState:
+        subject.on_frames([frame])
+        return take(frame, second)
+
+    def answered(number: int, second: float) -> BookState:
+        subject.on_document("depth:btcusd", 200, answer(number))
+        return take(document("depth:btcusd", answer(number)), second, RecordKind.DOCUMENT)
+
+    take(acknowledged("btcusd"), 0.0)
+    subject.on_frames([acknowledged("btcusd")])
+    subject.on_time(1000.0)
+    assert hear(change(FIRST), 1.0) is BookState.SYNCING
+    assert answered(FIRST + 1, 1.5) is BookState.LIVE
+    assert hear(change(FIRST + 2), 2.0) is BookState.LIVE
+    assert hear(UNSUBSCRIBED, 20.0) is BookState.STALE
+    assert hear(acknowledged("btcusd"), 20.1) is BookState.STALE
+    subject.on_time(1020.2)
+    assert answered(FIRST + 3, 20.3) is BookState.STALE, "nothing has changed yet, and this may be two seconds old"
+    assert hear(change(FIRST + 9), 20.4) is BookState.STALE
+    assert answered(FIRST + 8, 20.6) is BookState.STALE, "newer than the old first change, older than the new one"
+    assert fetched(subject.on_document("depth:btcusd", 200, answer(FIRST + 8))), "the session knows, and asks again"
+    assert answered(FIRST + 9, 23.0) is BookState.LIVE
+    assert fetched(subject.on_frames([change(FIRST + 10)])) == []
+
+
+def test_an_answer_to_a_quiet_book_counts_once_the_lag_is_over_for_the_reader_and_the_session() -> None:
+    for begins in (acknowledged("btcusd"), UNSUBSCRIBED, change(FIRST + 1)[:-10], UNSUBSCRIBED[:-10]):
+        subject, reader, head = session(), BitstampReader(), DocumentHead("depth:btcusd", "", 200)
+        reader.read(acknowledged("btcusd"), At(0, 1, 0))
+        reader.read(change(FIRST), At(0, 1, 1))
+        subject.on_frames([acknowledged("btcusd"), change(FIRST)])
+        subject.on_document("depth:btcusd", 200, answer(FIRST))
+        begun, lag = 50_000_000_000, int(LAG_S * 1e9)
+        try:
+            reader.read(begins, At(0, 1, begun))
+        except ValueError:
+            assert reader.lost_book(begins, At(0, 1, begun)) == "btcusd"
+        subject.on_frames([begins])
+        again = BitstampReader()
+        again.restore(reader.snapshot())
+        for one in (reader, again):
+            early = one.read_document(head, answer(FIRST), At(0, 1, begun + lag - 1))
+            assert early.ignored == "depth that may be older than its stream"
+            assert one.read_document(head, answer(FIRST), At(0, 1, begun + lag)).events
+        ticks = [len(fetched(subject.on_time(1000.0 + second))) for second in range(4)]
+        assert ticks == [0, 0, 0, 1]
+        assert subject.on_document("depth:btcusd", 200, answer(FIRST)) == []
+        assert not any(fetched(subject.on_time(1004.0 + second)) for second in range(50))
+        # An answer that was still on its way when the book began anew.
+        subject.on_frames([begins])
+        subject.on_document("depth:btcusd", 200, answer(FIRST))
+        assert sum(len(fetched(subject.on_time(1054.0 + second))) for second in range(6)) == 1
 
 
 def test_a_change_that_comes_late_is_a_gap_and_a_new_beginning_and_one_that_comes_twice_is_not() -> None:
