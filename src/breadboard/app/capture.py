@@ -69,6 +69,8 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             runner.run(_record(capture))
     finally:
         ended.set()
+    if capture.broken:
+        return BreadboardError.exit_code
     return INTERRUPTED if capture.interrupted else 0
 
 

@@ -66,6 +66,8 @@ class Capture:
         self._tiers: dict[str, tiers.Tier] = {}
         self._stopping = asyncio.Event()
         self.interrupted = False
+        self.broken = False
+        """A line broke, which is no good end."""
 
     async def run(self) -> None:
         """Record until ``stop``; then end every connection, make everything durable, close the journal.
@@ -163,5 +165,6 @@ class Capture:
     def _note_end(self, task: asyncio.Task[None]) -> None:
         """Stop loudly when a line broke, which it never should; the supervisor starts the process again."""
         if not task.cancelled() and (error := task.exception()) is not None:
+            self.broken = True
             log.critical("%s broke; capture stops", task.get_name(), exc_info=error)
             self.stop()

@@ -9,6 +9,7 @@ from picows import (
     WSError,
     WSFrame,
     WSHandshakeError,
+    WSInvalidURL,
     WSListener,
     WSMsgType,
     WSTransport,
@@ -27,6 +28,7 @@ from breadboard.capture.wire import (
     tune,
 )
 from breadboard.clock import Clock
+from breadboard.model.addresses import public
 from breadboard.model.kinds import Provenance
 
 _DATA, _CONTINUATION = (WSMsgType.TEXT, WSMsgType.BINARY), WSMsgType.CONTINUATION
@@ -162,7 +164,10 @@ async def connect(
 ) -> None:
     """Open a connection, TLS verified; the handler has it when this returns.
 
-    Raises Refused for an HTTP answer, OSError or TimeoutError for none at all, ValueError for a wrong address.
+    Raises Refused for an HTTP answer or an address that is none, OSError or TimeoutError for no answer at all.
+
+    A redirect is not followed, but an answer like others: it points to a page about a maintenance far more often than
+    to a WebSocket, and what is asked for may have a key in it.
 
     picows gets four times the cap as its own limit, so that a message a little too long can still be quarantined here.
     """
@@ -176,6 +181,7 @@ async def connect(
                 websocket_handshake_timeout=timeout_s,
                 enable_auto_pong=False,
                 max_frame_size=4 * frame_cap,
+                max_redirects=0,
                 read_buffer_init_size=256 << 10,
                 logger_name=_quiet,
                 # Its own reader on uvloop is not told of a reset between two reads (libuv ends the poll with EBADF):
@@ -183,15 +189,24 @@ async def connect(
                 use_aiofastnet=False,
             )
     except WSHandshakeError as error:
-        status = int(error.response.status) if error.response is not None else 0
-        after = error.response.headers.get("Retry-After", "") if error.response is not None else ""
-        raise Refused(
-            f"the server answered HTTP {status}" if status else f"the server's answer is no WebSocket upgrade: {error}",
-            status,
-            float(after) if after.isdigit() else 0.0,
-        ) from None
+        raise _refused(error) from None
+    except WSInvalidURL as error:
+        raise Refused(f"{public(error.url)} is no address of a WebSocket", 0, 0.0) from None
+    except WSError as error:
+        raise Refused(f"no WebSocket could be opened: {error}", 0, 0.0) from None
     if connection.never_opened:
         raise ConnectionError("the connection was closed during the handshake")
+
+
+def _refused(error: WSHandshakeError) -> Refused:
+    """Return what the other side answered, in words."""
+    if error.response is None:
+        return Refused(f"the server's answer is no WebSocket upgrade: {error}", 0, 0.0)
+    status, headers = int(error.response.status), error.response.headers
+    place = public(str(headers.get("Location", "")))[:200]
+    after = headers.get("Retry-After", "")
+    sentence = f"the server answered HTTP {status}" + (f" and points to {place}" if place else "")
+    return Refused(sentence, status, float(after) if after.isdecimal() else 0.0)
 
 
 async def _retrieve(transport: WSTransport) -> None:

@@ -311,6 +311,44 @@ def test_a_refusal_with_retry_after_is_obeyed(caplog: pytest.LogCaptureFixture) 
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    "place", ["https://status.example.com/maintenance", "ws://127.0.0.1:9/#top", "ws://x:abc/", ""]
+)
+def test_a_redirect_ends_neither_its_own_line_nor_the_others(place: str, caplog: pytest.LogCaptureFixture) -> None:
+    asked: list[int] = []
+
+    async def redirect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.append(1)
+        location = f"Location: {place}\r\n" if place else ""
+        writer.write(f"HTTP/1.1 302 Found\r\n{location}Content-Length: 0\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async def handler(connection: ServerConnection) -> None:
+        while True:
+            await connection.send("hello")
+            await asyncio.sleep(0.01)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with server(handler) as good, await asyncio.start_server(redirect, "127.0.0.1", 0) as moved:
+            bad = f"ws://127.0.0.1:{moved.sockets[0].getsockname()[1]}/"
+            other = Source(1, ("BTCUSDT",), capabilities(), PlainSession(good))
+            async with capturing([source(PlainSession(bad)), other], journal) as capture:
+                await until(lambda: len(asked) >= 3)
+                told = len(journal.frames())
+                await until(lambda: len(journal.frames()) > told + 10)
+                moved_away = capture.status().sources[0]
+                assert (moved_away.connects, moved_away.connected) == (0, False)
+                assert moved_away.last_error.startswith("the server answered HTTP 302")
+                assert moved_away.last_error.endswith(f" and points to {place}" if place else "302")
+            assert not capture.broken
+
+    asyncio.run(scenario())
+    assert "broke; capture stops" not in caplog.text
+
+
 def test_a_venue_that_cannot_be_reached_is_told_once_in_words(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with capturing([source(PlainSession("ws://me:hunter2@127.0.0.1:9/x"))], MemoryJournal()) as capture:
