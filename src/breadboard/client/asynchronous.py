@@ -30,10 +30,20 @@ class AsyncClient:
     Without arguments: ``BREADBOARD_ADDRESS`` or this machine's port 8080, and ``BREADBOARD_KEY`` or no key. Every
     method raises Unreachable, Refused or Unreadable (``breadboard.client.errors``), each a sentence and a hint. A
     question is asked up to three times where asking again is harmless and may help.
+
+    ``certificate`` is the server's own (PEM, the file of ``[api] tls_cert``): it alone is believed, by whatever name
+    the server is asked, and no proxy is.
     """
 
-    def __init__(self, address: str | None = None, api_key: str | None = None, *, timeout_s: float = 60.0) -> None:
-        self._door = Door.of(address, api_key)
+    def __init__(
+        self,
+        address: str | None = None,
+        api_key: str | None = None,
+        *,
+        certificate: str = "",
+        timeout_s: float = 60.0,
+    ) -> None:
+        self._door = Door.of(address, api_key, certificate=certificate)
         self._http = httpx.AsyncClient(timeout=timeout_s, **self._door.options)
 
     def __repr__(self) -> str:

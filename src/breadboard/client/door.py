@@ -15,6 +15,7 @@ TRIES: Final = 3
 LONGEST_WAIT_S: Final = 5.0
 """A server that wants more patience than this gets none: the caller is told, with ``retry_after_s``."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 _ADDRESS, _KEY = "BREADBOARD_ADDRESS", "BREADBOARD_KEY"
 
 
@@ -58,6 +59,11 @@ class Door:
         return f"ws{self.address.removeprefix('http')}/ws/realtime"
 
     @property
+    def trust(self) -> ssl.SSLContext | None:
+        """Who is believed to be the server; None: whoever an authority of this machine has signed, by name."""
+        return _only(self.certificate) if self.certificate else None
+
+    @property
     def options(self) -> dict[str, Any]:
         """What an httpx client is made with.
 
@@ -67,21 +73,36 @@ class Door:
         headers = {"Authorization": f"Bearer {self.key}"} if self.key else {}
         if self.cookies:  # taken from pages of the server's own alone
             headers |= {"Cookie": self.cookies, "Sec-Fetch-Site": "same-origin"}
-        more = {"verify": _only(self.certificate)} if self.certificate else {}
+        more = {} if self.trust is None else {"verify": self.trust}
         here = self.cookies or self.certificate or urlsplit(self.address).hostname in _LOOPBACK
         return {"headers": headers, **more, "trust_env": not here}
 
     def unreachable(self, error: Exception) -> Unreachable:
-        """Return the error that stands for one of the network."""
+        """Return the error that stands for one of the network. One of a certificate is no better when asked again."""
+        doubt = _doubt(error)
+        if doubt is not None:
+            why = doubt.verify_message.rstrip(".")
+            ours = f"Client({self.address!r}, certificate=open('desk.pem').read())  # the file of [api] tls_cert"
+            return Unreachable(f"the certificate of {self.address} is not believed: {why}", hint=ours, transient=False)
         return Unreachable(f"{self.address} does not answer: {str(error) or type(error).__name__}")
 
 
+def _doubt(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
+    """Return what is wrong with a certificate, if that is behind an error: libraries wrap it in their own."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def _only(certificate: str) -> ssl.SSLContext:
-    """Return what believes one certificate and no authority."""
+    """Return what believes the first certificate of a file, and not the authorities that may stand behind it."""
+    own, end, _ = certificate.partition("-----END CERTIFICATE-----")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not have signed itself
-    context.load_verify_locations(cadata=certificate)
+    context.load_verify_locations(cadata=own[max(own.find(_BEGIN), 0) :] + end)
     return context
 
 

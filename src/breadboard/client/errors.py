@@ -2,7 +2,7 @@
 
 BreadboardError                 one sentence and a hint that can be pasted
 └── ClientError
-    ├── Unreachable             nobody answers at the address, or the connection broke
+    ├── Unreachable             nobody answers at the address, the connection broke, or its certificate is not believed
     ├── Refused                 the server answered with a problem document: `status`, `members`
     │   ├── BadQuestion         400, 413, 414, 415, 422: asked once more, it is refused once more
     │   ├── NotAllowed          401, 403: a key is missing, wrong, or for other things
@@ -27,10 +27,10 @@ class ClientError(BreadboardError):
 
 
 class Unreachable(ClientError):
-    """Nobody answers at the address, or the connection broke."""
+    """Nobody answers at the address, the connection broke, or it is not believed who answers."""
 
-    def __init__(self, sentence: str, *, hint: str = "breadboard up") -> None:
-        super().__init__(sentence, hint=hint, transient=True)
+    def __init__(self, sentence: str, *, hint: str = "breadboard up", transient: bool = True) -> None:
+        super().__init__(sentence, hint=hint, transient=transient)
 
 
 class Refused(ClientError):

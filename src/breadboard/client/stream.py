@@ -48,29 +48,31 @@ class _Line:
         return self._talk.subscribed
 
     def _options(self) -> dict[str, Any]:
-        return {**_OPTIONS, **({} if self._door.options["trust_env"] else {"proxy": None})}
+        told: dict[str, Any] = {} if self._door.options["trust_env"] else {"proxy": None}
+        if self._door.trust is not None and self._door.address.startswith("https"):
+            told["ssl"] = self._door.trust
+        return _OPTIONS | told
 
     def _url(self, ticket: str | None) -> str:
         return self._door.socket + (f"?ticket={quote(ticket, safe='')}" if ticket else "")
 
     def _pause(self, error: Exception) -> float:
         """Return how long to wait before the next attempt; raise where none would help, or the first one failed."""
-        reason = _reason(error)
+        reason = self._reason(error)
         if self._talk.subscribed is None or not reason.transient:
-            raise reason if isinstance(reason, Refused) else self._door.unreachable(error)
+            raise reason
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**self._failed)
         self._failed += 1
         return longest * (0.5 + random.random())  # noqa: S311 - so that clients of one server do not all come at once
 
-
-def _reason(error: Exception) -> ClientError:
-    """Return what an error of a connection means."""
-    if isinstance(error, ClientError):
-        return error
-    if isinstance(error, InvalidStatus):
-        answer = error.response
-        return refused(answer.status_code, bytes(answer.body or b""), answer.headers.get("retry-after"))
-    return Unreachable(str(error) or type(error).__name__)
+    def _reason(self, error: Exception) -> ClientError:
+        """Return what an error of a connection means."""
+        if isinstance(error, ClientError):
+            return error
+        if isinstance(error, InvalidStatus):
+            answer = error.response
+            return refused(answer.status_code, bytes(answer.body or b""), answer.headers.get("retry-after"))
+        return self._door.unreachable(error)
 
 
 class _SyncLine(_Line):

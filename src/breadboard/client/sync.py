@@ -31,8 +31,9 @@ class Client:
     method raises Unreachable, Refused or Unreadable (``breadboard.client.errors``), each a sentence and a hint. A
     question is asked up to three times where asking again is harmless and may help.
 
-    ``cookies`` and ``certificate`` are for pages that the server itself serves: what their visitor's browser shows in
-    the place of a key, and the server's own certificate (PEM), which need not name this machine.
+    ``certificate`` is the server's own (PEM, the file of ``[api] tls_cert``): it alone is believed, by whatever name
+    the server is asked, and no proxy is. ``cookies`` are for pages that the server itself serves: what their visitor's
+    browser shows in the place of a key.
     """
 
     def __init__(

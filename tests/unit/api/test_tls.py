@@ -1,9 +1,11 @@
 """TLS of our own: who is believed, what a browser is given over it, and what is no certificate."""
 
+import asyncio
 import contextlib
 import re
 import ssl
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 import httpx
@@ -16,8 +18,9 @@ from breadboard.api.crowd import FEW
 from breadboard.app import access, client, up
 from breadboard.app.access import certificate, here, refuse_open, unencrypted
 from breadboard.app.places import Places
-from breadboard.client import Client
-from breadboard.client.errors import Unreachable
+from breadboard.client import AsyncClient, Client, Tick, Unreachable
+from breadboard.client.door import Door as ClientDoor
+from breadboard.client.told import StreamRow
 from breadboard.config import ApiConfig, Config, FeedConfig
 from breadboard.config_file import load
 from breadboard.errors import NotRunning, UsageError
@@ -113,6 +116,52 @@ def test_pages_believe_the_servers_own_certificate_and_no_other_of_the_same_auth
         with Client(desk.address, key, certificate=wrong) as asks, pytest.raises(Unreachable):
             asks.stocks()
     assert pair.authority.read_text() not in own
+
+
+def test_streams_believe_the_certificate_that_questions_believe(tmp_path: Path, pair: Pair) -> None:
+    cert, key = pair.tls
+    market = Market()
+    market.apply(market.quote("1", "2"))
+    whole = pair.cert.read_text()
+    with served(tmp_path, ApiConfig(host="0.0.0.0", tls_cert=cert, tls_key=key), services(market)) as desk:
+        eve = desk.key("eve")
+        with Client(desk.address, eve, certificate=whole) as asks, asks.stream("BTCUSDT") as stream:
+            row = next(stream)
+            assert isinstance(row, Tick)
+            assert (row.id, row.bid) == ("BTCUSDT.BINANCE", Decimal(1))
+
+        async def one() -> StreamRow:
+            async with AsyncClient(desk.address, eve, certificate=whole) as asks, asks.stream("BTCUSDT") as stream:
+                return await anext(stream)
+
+        assert isinstance(asyncio.run(one()), Tick)
+
+
+def test_a_certificate_that_is_not_believed_is_told_as_one_and_asked_once(
+    desk: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("breadboard.client.sync.time.sleep", waits.append)
+    other = signed(tmp_path, HOST).cert.read_text()
+    with Client(desk.address, "", certificate=other) as asks:
+        with pytest.raises(Unreachable) as asked:
+            asks.stocks()
+        with pytest.raises(Unreachable) as opened, asks.stream() as stream:
+            next(stream)
+    for refused in (asked.value, opened.value):
+        assert refused.sentence.startswith(f"the certificate of {desk.address} is not believed: ")
+        assert refused.hint == (
+            f"Client('{desk.address}', certificate=open('desk.pem').read())  # the file of [api] tls_cert"
+        )
+    assert waits == []
+
+
+def test_of_a_file_of_certificates_the_first_is_believed_and_no_authority(pair: Pair) -> None:
+    whole = "# ours\n" + pair.cert.read_text()
+    assert whole.count("BEGIN CERTIFICATE") == 2
+    trust = ClientDoor.of("https://127.0.0.1", "", certificate=whole).options["verify"]
+    assert trust.cert_store_stats()["x509"] == 1
+    assert trust.get_ca_certs() == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
