@@ -23,6 +23,7 @@ from breadboard.journal import Reader, acknowledge, identity
 from breadboard.model.outputs import Outputs
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
+from breadboard.telemetry import stacks
 from breadboard.telemetry.lag import LagBoard
 from breadboard.telemetry.metrics import Metrics
 
@@ -59,7 +60,9 @@ class House:
 def open_store(config: Config, places: Places) -> ClickHouseStore:
     """Open the configured store, embedded under the data directory by default."""
     dsn = config.store.dsn or f"chdb:///{places.store.resolve().as_posix().lstrip('/')}"
-    return ClickHouseStore.open(dsn, tick_days=config.store.tick_days, bar_years=config.store.bar_years)
+    store = ClickHouseStore.open(dsn, tick_days=config.store.tick_days, bar_years=config.store.bar_years)
+    stacks.own_crashes()
+    return store
 
 
 def _load_calendars(config: Config, clock: Clock) -> None:

@@ -3,17 +3,37 @@
 import asyncio
 import faulthandler
 import signal
+import sys
+import threading
 from typing import Final
 
 HANGS_S: Final = 60.0
 """Nothing that an event loop does itself takes a thousandth of this; to load and compile what a first request needs may
 take a slow machine seconds."""
+_CRASHES: Final = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 
 
 def tell_on_request() -> None:
     """Write every thread's stack to stderr on SIGUSR1, which changes nothing, and when native code crashes."""
     faulthandler.enable()
     faulthandler.register(signal.SIGUSR1)
+
+
+def own_crashes() -> None:
+    """Have a crash of native code end the process, with every thread's stack on stderr before.
+
+    To be called when an embedded ClickHouse has been connected to, in the main thread (in another it does nothing): it
+    takes these signals when it is loaded and once more at its first connection (and SIGTSTP, so that Ctrl-Z does
+    nothing). Its handler waits for ever in the thread that crashed: a process goes on without its engine then, or,
+    where that thread has the interpreter, stands still, and nobody starts it again.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
+    faulthandler.disable()  # it puts back what it found
+    for name in (*_CRASHES, "SIGTSTP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_DFL)
+    faulthandler.enable(file=sys.__stderr__ or sys.stderr)
 
 
 class Watchdog:
