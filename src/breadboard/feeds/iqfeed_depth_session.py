@@ -3,6 +3,7 @@
 Depth of one symbol may stop without a word. Silence proves nothing, so a symbol that used to speak every minute and no
 longer does is asked for again: its fresh summary shows orders that are younger than the silence, and only then is
 something known to be missing. A book without orders (``n`` or ``q`` for a future) is asked for by price levels, once.
+A book of which a line cannot be read is asked for again as well: no later line would mend it.
 """
 
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from itertools import pairwise
 from typing import Final
 
 from breadboard.conversations import Denied, Missing, Request, Send
+from breadboard.feeds.book_renewal import BookRenewal
+from breadboard.feeds.iqfeed_level2 import broken_book
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_words import GREETING
 from breadboard.model.kinds import GapReason
@@ -57,6 +60,11 @@ class Level2Session:
     _unasked_s: float = field(init=False, default=0.0)
     """Up to when it is on record that books were still being asked for; 0: they are asked for."""
     _pulse: Pulse = field(init=False, default_factory=Pulse)
+    _broken: BookRenewal = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Watch over all books."""
+        self._broken = BookRenewal(self.symbols, self._renew)
 
     def on_connect(self) -> list[Request]:
         """Say what is wanted; most of it follows with ``on_time``."""
@@ -67,11 +75,12 @@ class Level2Session:
         self._by_levels.clear()
         self._clock, self._minute_s, self._unasked_s = b"", 0.0, 0.0
         self._pulse.begin()
+        self._broken.on_connect()
         greeting: list[Request] = [Send(line) for line in GREETING]
         return greeting + self._next(max(1, self.rate - len(greeting)))
 
     def on_frames(self, frames: Sequence[bytes]) -> list[Request]:
-        """Note who speaks; take refusals, and the answers to what was asked again."""
+        """Note who speaks, and whose line cannot be read; take refusals, and the answers to what was asked again."""
         requests: list[Request] = []
         self._pulse.heard = True
         hear = self._heard.add
@@ -82,12 +91,15 @@ class Level2Session:
                 if name in probed:
                     self._answered(name, frame, requests)
                 hear(name)
+                self._broken.lost(broken_book(frame))
             elif frame[:2] == b"T,":
                 self._clock = frame[2:19]
             elif frame[:2] in _REFUSALS:
                 self._refused(frame[2:].split(b",", 1)[0].decode("latin-1"), requests)
             elif frame.startswith(b"S,SERVER "):
                 self._forget()
+            elif frame.startswith(_OF_BOOKS):
+                self._broken.lost(broken_book(frame))
         return requests
 
     def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
@@ -109,7 +121,7 @@ class Level2Session:
         if now_s - self._minute_s >= MINUTE_S:
             self._minute_s = now_s
             self._listen(now_s)
-        return requests + self._next(self.rate)
+        return requests + self._broken.on_time(now_s) + self._next(self.rate)
 
     def _next(self, most: int) -> list[Request]:
         return [Send(self._waiting.pop()) for _ in range(min(most, len(self._waiting)))]
@@ -131,10 +143,16 @@ class Level2Session:
                 room -= 1
                 voice.resting = _PROBED_FOR
                 self._probed.add(name)
-                symbol = name.decode("latin-1")
-                how = "PL" if symbol in self._by_levels else "OR"
-                self._waiting[:0] = [f"W{how},{symbol}", f"R{how},{symbol}"]
+                self._renew([name.decode("latin-1")])
         self._heard.clear()
+
+    def _renew(self, symbols: Sequence[str]) -> list[Request]:
+        """Ask for books again, when all that waits has been said; the answer to a new watch is a fresh summary."""
+        for symbol in symbols:
+            how = "PL" if symbol in self._by_levels else "OR"
+            if symbol.encode("latin-1") in self._voices:  # else it was refused
+                self._waiting[:0] = [f"W{how},{symbol}", f"R{how},{symbol}"]
+        return []
 
     def _answered(self, name: bytes, frame: bytes, requests: list[Request]) -> None:
         """Look at the stamp of a line that answers a probe: younger than the silence, it was kept from us."""
@@ -150,7 +168,8 @@ class Level2Session:
                 f"silent since {voice.heard_at.decode('latin-1')} New York, with orders of {stamp.decode('latin-1')}"
             )
             symbol = name.decode("latin-1")
-            requests.append(Missing(symbol, "book", GapReason.SUBSCRIPTION, voice.heard_s, detail))
+            # The summary that just came has renewed the book: it must not be doubted, for nobody would ask again.
+            requests.append(Missing(symbol, "book", GapReason.SUBSCRIPTION, voice.heard_s, detail, over=True))
 
     def _refused(self, symbol: str, requests: list[Request]) -> None:
         """Ask for a future's price levels where it has no orders; let any other symbol be."""
@@ -172,3 +191,5 @@ class Level2Session:
 
 _REFUSALS: Final = frozenset({b"n,", b"q,"})
 _SUMMARIES: Final = frozenset({b"6", b"7"})
+_OF_BOOKS: Final = (b"Z,", b"S,CLEAR DEPTH,")
+"""Lines of a book besides those that begin with a digit."""

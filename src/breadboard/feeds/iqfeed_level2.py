@@ -8,11 +8,12 @@ after the one before, is the answer to a renewed watch and begins anew as well. 
 instead had nothing to summarise: its book begins empty.
 """
 
+import re
 from typing import Final
 
 from breadboard.feeds.eastern import eastern_ns, parse_clock, parse_day
 from breadboard.feeds.iqfeed_depth import ASKS, BIDS, NEVER, Change, Depth, amount, gone
-from breadboard.feeds.iqfeed_fields import price, symbol
+from breadboard.feeds.iqfeed_fields import cut, price, symbol
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import NO_NOTES, Notes, depth_notes
 from breadboard.feeds.readers import At
@@ -47,6 +48,16 @@ LINES: Final = {
 Changes = tuple[Change | Level, ...]
 """Of orders, or of levels; a line never tells both."""
 SUMMARIES: Final = frozenset("67Z")
+
+_PRICE: Final = r"(?:[1-9]\d{0,6}(?:\.\d{1,8})?|0\.\d{0,7}[1-9])"
+_DATE: Final = r"20\d\d-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|(?:0[13578]|1[02])-31)"
+_WHEN: Final = rf"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{{1,9}})?,{_DATE}"
+_PLAIN: Final = re.compile(
+    rf"(?:[6340],[\w@#+$.-]{{1,32}},\d{{0,18}},[A-Z0-9]{{0,8}},[AB],{_PRICE},\d{{1,9}},\d*,\d*,{_WHEN}"
+    rf"|5,[\w@#+$.-]{{1,32}},\d{{0,18}},[A-Z0-9]{{0,8}},[AB],{_WHEN}"
+    rf"|[78],[\w@#+$.-]{{1,32}},[AB],{_PRICE},\d{{1,9}},\d*,\d*,{_WHEN}),?".encode()
+)
+"""Lines that are surely understood, told in a fraction of the time that reading them takes."""
 
 
 def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
@@ -141,6 +152,24 @@ def lost_depth(parts: list[str], memory: Memory) -> str | None:
     if len(memory.lost) < MOST_BOOKS:
         memory.lost.add(name)
     return name
+
+
+def broken_book(frame: bytes) -> str | None:
+    """Return whose book misses a line because it cannot be read, without reading any line before it; None if none.
+
+    This is for who only has to know. What is refused for the sake of other lines (a book of too many orders) is not.
+    """
+    if _PLAIN.fullmatch(frame):
+        return None
+    parts, memory = cut(frame.decode("latin-1")), Memory(0)
+    try:
+        if parts[0] in LINES:
+            read_depth(parts, memory, At(0, 0, 0))
+        elif parts[:2] == ["S", "CLEAR DEPTH"]:
+            clear_depth(parts, memory)
+    except ValueError:
+        return lost_depth(parts, memory)
+    return None
 
 
 def _keep(memory: Memory, name: str, book: Depth) -> None:

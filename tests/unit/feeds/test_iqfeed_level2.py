@@ -14,6 +14,7 @@ from breadboard.cli import run
 from breadboard.engine.books import Books
 from breadboard.engine.orders import Orders
 from breadboard.feeds.iqfeed_depth import Depth, order_number
+from breadboard.feeds.iqfeed_level2 import broken_book
 from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event
@@ -26,6 +27,7 @@ from samples.iqfeed import LEVELS, OLD, ORDERS
 
 RECV = 1_795_534_200_500_000_000
 AT = At(0, 1, RECV)
+CLEAR = b"S,CLEAR DEPTH,XYZ,B,"
 HELLO = b"S,CURRENT PROTOCOL,6.2,"
 TIME = "10:30:00.000001,2026-11-24,"
 Levels = list[tuple[Decimal, Decimal]]
@@ -180,6 +182,52 @@ def test_a_line_that_cannot_be_read_costs_the_book_it_is_of_until_a_summary(bad:
     assert decoded.ignored == {"depth of a book that is lost": 1}
     assert books(lines)[0] == BookState.STALE
     assert books([*lines, ORDERS[0]]) == (BookState.LIVE, [(Decimal("10.49"), Decimal(300))], [])
+
+
+nasty = st.sampled_from(
+    [
+        *(
+            "",
+            "0",
+            "-1",
+            "+1",
+            "1.",
+            ".5",
+            "0.0",
+            "0.000000001",
+            "10.4812345678912",
+            "9999999.99",
+            "99999999999",
+            "1e3",
+        ),
+        *("A", "B", "X", "neither", "T", "XYZ", "X YZ", "\u00e9", "\u0661", "123456789012345678901", "10:30:00"),
+        *(
+            "24:00:00",
+            "10:30:00.",
+            "10:30:00.1234567891",
+            "2026-11-31",
+            "2026-02-29",
+            "2028-02-29",
+            "11/24/2026",
+            "20261124",
+        ),
+    ]
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(line=st.sampled_from([*ORDERS, *LEVELS, OLD, gone("NSDQ", "B"), CLEAR]), place=st.integers(1, 13), text=nasty)
+def test_who_only_has_to_know_comes_to_the_readers_verdict_on_every_line(line: bytes, place: int, text: str) -> None:
+    parts = line.decode("latin-1").split(",")
+    parts[min(place, len(parts) - 1)] = text
+    for frame in (line, ",".join(parts).encode("utf-8"), line[: 3 * place]):
+        reader = IqfeedReader()
+        try:
+            reader.read(frame, AT)
+            lost = None
+        except ValueError:
+            lost = reader.lost_book(frame, AT)
+        assert broken_book(frame) == lost
 
 
 makers = st.sampled_from(["NSDQ", "ARCX", "BATS", "EDGX"])

@@ -8,11 +8,15 @@ import pytest
 from breadboard.capture.planning import plan_sources
 from breadboard.config import FeedConfig
 from breadboard.conversations import Denied, Missing, Request, Send, Session
+from breadboard.engine.books import Books
+from breadboard.engine.orders import Orders
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.iqfeed_depth_session import Level2Session
 from breadboard.feeds.iqfeed_session import Level1Session
-from breadboard.model.kinds import GapReason
+from breadboard.model.frames import Frames
+from breadboard.model.instruments import Instruments
+from breadboard.model.kinds import BookState, GapReason, RecordKind
 from breadboard.ports import Wish
 from samples.iqfeed import FIELDS
 
@@ -309,7 +313,9 @@ def silenced() -> Level2Session:
 def test_orders_younger_than_the_silence_prove_that_something_was_kept_from_us() -> None:
     session = silenced()
     young = ORDER.replace(b"4,", b"6,", 1).replace(b"10:30:00", b"10:10:31")
-    (told,) = missing(session.on_frames([young, young]))
+    (told,) = session.on_frames([young, young])
+    assert isinstance(told, Missing)
+    assert told.over, "the summary has renewed the book"
     assert (told.symbol, told.channel, told.reason) == ("XYZ", "book", GapReason.SUBSCRIPTION)
     assert told.since_s == 1600.0
     assert "silent since 20261124 10:09:00" in told.detail
@@ -334,3 +340,51 @@ def test_a_thin_symbol_and_a_silent_market_are_left_alone() -> None:
 def test_a_silent_symbol_is_asked_for_again_once_in_ten_minutes() -> None:
     session = silenced()
     assert talk(session, 30, "ABC", "DEF", begin=12) == []
+
+
+RECV = 1_795_534_200_000_000_000
+BROKEN = ORDER.replace(b"10.4900", b"10.4812345678912")
+
+
+def test_a_book_of_which_a_line_cannot_be_read_is_asked_for_again_and_ever_more_seldom() -> None:
+    session = level2("XYZ", "ABC", "@ES#")
+    session.on_connect()
+    session.on_frames([b"q,@ES#"])
+    session.on_time(1000.0)
+    session.on_frames([ORDER, ORDER.replace(b"XYZ", b"ABC"), BROKEN, BROKEN.replace(b"XYZ", b"IBM")])
+    assert texts(session.on_time(1001.0)) == ["ROR,XYZ", "WOR,XYZ"], "a line of a symbol that nobody wants is none"
+    assert not any((session.on_frames([ORDER]), texts(session.on_time(float(now))))[1] for now in range(1002, 1100))
+    session.on_frames([b"7,@ES#,B,5000.25,many,3,2,10:30:00.000001,2026-11-24,"])
+    assert texts(session.on_time(1100.0)) == ["RPL,@ES#", "WPL,@ES#"], "by levels, as it was asked for"
+    asked = []
+    for second in range(1400, 1480):
+        session.on_frames([b"S,CLEAR DEPTH,XYZ,neither,", ORDER])
+        asked += [second] * ("WOR,XYZ" in texts(session.on_time(float(second))))
+    assert asked == [1400, 1405, 1415, 1435, 1475]
+    session.on_frames([BROKEN])
+    session.on_connect()
+    assert texts(session.on_time(3000.0)) == [], "on a new connection every book begins anew"
+    session.on_frames([b"n,XYZ", BROKEN])
+    assert texts(session.on_time(3001.0)) == [], "what was refused is never asked for again"
+
+
+def test_the_book_lives_again_with_what_is_asked_for_after_a_line_that_cannot_be_read() -> None:
+    session, instruments = level2(), Instruments()
+    decoder = FEEDS["iqfeed"].decoder(instruments)
+    books, orders = Books(lambda which: instruments[which].sequence_rule), Orders()
+    summary_line, asked = ORDER.replace(b"4,", b"6,", 1), list[str]()
+
+    def take(*frames: bytes, second: int) -> BookState:
+        requests = [*session.on_frames(frames), *session.on_time(1000.0 + second)]
+        asked.extend(texts(requests))
+        decoded = decoder.decode(Frames.of(frames, [RECV + second * 10**9] * len(frames), kind=RecordKind.DATA))
+        books.on_tape(orders.on_tape(decoded.tape))
+        return books.view(0).state
+
+    session.on_connect()
+    assert take(b"S,CURRENT PROTOCOL,6.2,", summary_line, second=0) is BookState.LIVE
+    assert take(ORDER, second=100) is BookState.LIVE
+    assert asked == []
+    assert take(BROKEN, ORDER, second=101) is BookState.STALE
+    assert asked == ["ROR,XYZ", "WOR,XYZ"]
+    assert take(summary_line, second=102) is BookState.LIVE
