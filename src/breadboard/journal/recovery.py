@@ -6,7 +6,6 @@ byte for byte, at the begin of a new segment. The tail itself is never cut: a re
 segment begins.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.items import Item, gap_item
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Content, Segment, listing, load, sync_word, torn_bytes
+from breadboard.journal.twins import keep_aside, settle
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind
 
@@ -38,8 +38,9 @@ class Recovered:
 
 
 def recover(directory: Path, base_offset: int, now: int) -> Recovered:
-    """Look at the journal's tail. Removes leftovers of unfinished files; changes no segment.
+    """Look at the journal's tail. Changes no segment; removes leftovers of unfinished files.
 
+    Of a last segment that has two forms only the better one stays in its place.
     ``base_offset`` is where an empty journal begins; ``now`` the wall time. Raises JournalError.
     """
     for leftover in directory.glob("*.tmp"):
@@ -49,6 +50,9 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
     durable = _head(directory)
     if not segments:
         return Recovered(sync, max(base_offset, durable), 0, {}, NO_CHAIN, [], [])
+    if segments[-1].twin is not None:  # the raw one may be replaced below
+        settle(segments[-1])
+        segments = listing(directory)
     tail = load(segments[-1], sync)
     floor = max(durable if durable <= tail.next + BELIEVABLE else 0, tail.segment.base)
     again = tail.records[tail.records[:, NEXT] > floor]
@@ -58,7 +62,7 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
     if floor > tail.next:
         items.append(lost(sync, (tail.next, floor), (tail.ts_last, now), now))
     if base == tail.segment.base and (tail.broken or torn_bytes(tail)):
-        _keep_aside(tail.segment, now)
+        keep_aside(tail.segment.path, now)
     epochs, chain = before.epochs(), before.digest()
     if tail.header is None and len(segments) > 1:
         whole = load(segments[-2], sync, tail.segment.base)
@@ -94,13 +98,6 @@ def _head(directory: Path) -> int:
     durable = head.durable
     head.close()
     return durable
-
-
-def _keep_aside(segment: Segment, now: int) -> None:
-    """Give a segment that will be replaced a second name in ``damaged/``: its torn bytes are never destroyed."""
-    aside = segment.path.parent / "damaged"
-    aside.mkdir(exist_ok=True)
-    os.link(segment.path, aside / f"{segment.path.name}.{now}")
 
 
 def item_of(content: Content, record: NDArray[np.int64]) -> Item:

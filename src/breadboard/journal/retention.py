@@ -1,15 +1,21 @@
 """How long segments are kept: by time, and never above what the slowest consumer has acknowledged."""
 
+import logging
 import os
 import re
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from breadboard.clock import Clock
 from breadboard.errors import JournalError
 from breadboard.journal.files import SystemFiles, write_whole
-from breadboard.journal.segments import listing, peek
+from breadboard.journal.segments import Segment, listing, peek
 
+_TRIES: Final = 8
+_log = logging.getLogger(__name__)
+_told: set[str] = set()
+"""What has been said of what holds retention: once is enough, it runs every hour."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -53,27 +59,72 @@ def floors(directory: Path) -> dict[str, int]:
 def retire(directory: Path, older_than_ns: int, clock: Clock) -> list[Path]:
     """Remove the oldest segments whose frames are all older than this and acknowledged by every consumer.
 
-    A segment's age is that of its successor's begin. Goes from the oldest on and stops at the first that must stay, so
-    that no hole arises; the segment being written, and one not yet compressed beside a compressed one, stay.
-    Returns what was removed. Raises JournalError where the disk refuses.
+    A segment's age is that of its successor's begin; a successor whose header cannot be read, or says that it begins
+    in the future (our clock was ahead then), is passed over for the one after it. Goes from the oldest on and stops at
+    the first that must stay, so that no hole arises; the segment being written stays. Returns what was removed. Raises
+    JournalError where the disk refuses.
     """
-    segments = listing(directory)
-    floor = min(floors(directory).values(), default=segments[-1].base if segments else 0)
-    compressed = any(segment.sealed for segment in segments)
     removed: list[Path] = []
     try:
-        for segment, successor in pairwise(segments):
-            header = peek(successor)
-            young = header is None or header.created > clock.wall() - older_than_ns
-            if young or successor.base > floor or (compressed and not segment.sealed):
+        for _ in range(_TRIES):
+            try:
+                _retire(directory, clock.wall(), older_than_ns, removed)
                 break
-            segment.path.unlink()
-            removed.append(segment.path)
+            except FileNotFoundError:
+                continue  # a segment was sealed between listing and removing: look again
         if removed:
             SystemFiles().sync_directory(directory)
     except OSError as error:
         raise JournalError(f"old segments of {directory} cannot be removed: {error}", transient=True) from error
     return removed
+
+
+def _retire(directory: Path, now: int, older_than_ns: int, removed: list[Path]) -> None:
+    """Remove what may go and add it to ``removed``. Raises OSError; FileNotFoundError where the listing is out of date.
+
+    A raw segment may go while it is being sealed: ``seal`` finds it gone and removes what it made.
+    """
+    segments = listing(directory)
+    consumers = floors(directory)
+    begins = -1
+    """The index of the segment whose begin was asked last: what it says holds for all before it."""
+    created: int | None = None
+    for index, segment in enumerate(segments[:-1]):
+        if begins <= index:
+            begins, created = _begin(segments, index + 1, now)
+        if created is None or created > now - older_than_ns:
+            break
+        holders = [name for name, floor in sorted(consumers.items()) if segments[index + 1].base > floor]
+        if holders:
+            _tell(f"the consumer {holders[0]} has acknowledged {consumers[holders[0]]}: {segment.path} must stay")
+            break
+        for form in segment.forms():
+            form.path.unlink()
+            removed.append(form.path)
+
+
+def _begin(segments: Sequence[Segment], index: int, now: int) -> tuple[int, int | None]:
+    """Return the first segment from ``index`` on that says when it begins, and what it says; None where none does."""
+    for place in range(index, len(segments)):
+        path = segments[place].path
+        try:
+            header = peek(segments[place])
+        except JournalError as error:
+            _tell(f"retention goes by the segment after {path}: {error}")
+            continue
+        if header is None:
+            _tell(f"retention goes by the segment after {path}: its header is damaged")
+        elif header.created > now:
+            _tell(f"retention goes by the segment after {path}: its begin lies in the future")
+        else:
+            return place, header.created
+    return len(segments), None
+
+
+def _tell(what: str) -> None:
+    if what not in _told:
+        _told.add(what)
+        _log.warning("%s", what)
 
 
 def _path(directory: Path, consumer: str) -> Path:

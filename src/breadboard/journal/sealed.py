@@ -26,9 +26,12 @@ _FOOTER: Final = struct.Struct("<IBI")
 def seal(raw: Path, sealed: Path) -> None:
     """Put the sealed form of ``raw`` at ``sealed``, durable and read back, and remove ``raw``.
 
-    Works block by block: little memory, and no long hold of the interpreter lock. Raises OSError, or JournalError
-    where what was written does not read back the same; ``raw`` is then still there.
+    Works block by block: little memory, and no long hold of the interpreter lock. Raises FileExistsError where there
+    is something at ``sealed``, which may hold what ``raw`` lacks; another OSError; or JournalError where what was
+    written does not read back the same. ``raw`` is then still there.
     """
+    if sealed.exists():
+        raise FileExistsError(f"{sealed} is there already; {raw.name} is kept")
     temporary = sealed.with_name(sealed.name + ".tmp")
     try:
         sizes = _write(raw, temporary)
@@ -41,7 +44,11 @@ def seal(raw: Path, sealed: Path) -> None:
         raise JournalError(f"the sealed segment {sealed} did not read back as written; {raw.name} is kept")
     temporary.replace(sealed)
     _sync_directory(sealed.parent)
-    raw.unlink()
+    try:
+        raw.unlink()
+    except FileNotFoundError:  # retired meanwhile: the sealed one must not come back in its place
+        sealed.unlink(missing_ok=True)
+        raise
 
 
 def _write(raw: Path, target: Path) -> list[tuple[int, int]]:

@@ -3,13 +3,13 @@
 import logging
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
-from breadboard.errors import JournalError
-from breadboard.journal.sealed import seal
-from breadboard.journal.segments import Segment, segment_path
+from breadboard.journal.segments import Segment
+from breadboard.journal.twins import compress
 from breadboard.model.recent import Recent
 
 BUSY_BYTES: Final = 32 << 20
@@ -18,6 +18,8 @@ MOST_WAITING: Final = 256
 """Segments; when more wait, they are sealed however busy it is. 16 GiB of the usual size."""
 LOOK_S: Final = 0.2
 """Between two looks whether a flood is over."""
+RETRY_S: Final = 60.0
+"""Between two tries to seal what could not be: a full disk may have room again."""
 
 _log = logging.getLogger(__name__)
 
@@ -25,7 +27,7 @@ _log = logging.getLogger(__name__)
 class Sealer:
     """Seals segments in the order they are added.
 
-    One that cannot be sealed stays raw until the journal is opened again. To compress a byte and read it back costs as
+    One that cannot be sealed stays raw and is tried again every RETRY_S. To compress a byte and read it back costs as
     much as all else that capture does with it, so while a flood lasts (BUSY_BYTES a second) segments wait for its end.
     """
 
@@ -51,17 +53,37 @@ class Sealer:
         self._thread.join()
 
     def _run(self) -> None:
-        while (segment := self._queue.get()) is not None:
+        failed: list[Segment] = []
+        again = 0.0
+        while not self._closing.is_set():
+            if failed and time.monotonic() >= again:
+                failed = [segment for segment in failed if not self._seal(segment, told=True)]
+                again = time.monotonic() + RETRY_S
+            try:
+                segment = self._queue.get(timeout=max(0.0, again - time.monotonic()) if failed else None)
+            except queue.Empty:
+                continue
             while self._is_flooded() and self._queue.qsize() < MOST_WAITING and not self._closing.wait(LOOK_S):
                 pass
-            if self._closing.is_set():
+            if segment is None or self._closing.is_set():
                 return
-            try:
-                seal(segment.path, segment_path(segment.path.parent, segment.base, sealed=True))
-            except FileNotFoundError:
-                _log.info("the segment %s was retired before it was sealed", segment.path)
-            except (OSError, JournalError) as error:
-                _log.warning("the segment %s stays uncompressed: %s", segment.path, error)
+            if not self._seal(segment):
+                again = again if failed else time.monotonic() + RETRY_S
+                failed.append(segment)
+
+    def _seal(self, segment: Segment, *, told: bool = False) -> bool:
+        """Return whether nothing is left to do; a failure is logged unless that was done before (``told``)."""
+        if self._closing.is_set():
+            return False
+        try:
+            compress(segment)
+        except FileNotFoundError:
+            _log.info("the segment %s was retired before it was sealed", segment.path)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the segments after this one are to be sealed
+            if not told:
+                _log.warning("the segment %s stays uncompressed, next try in %.0f s: %s", segment.path, RETRY_S, error)
+            return False
+        return True
 
     def _is_flooded(self) -> bool:
         """Return whether BUSY_BYTES or more were finished within a second."""

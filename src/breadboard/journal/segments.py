@@ -19,7 +19,7 @@ from breadboard.journal.format import (
     parse_segment_header,
 )
 from breadboard.journal.head import OFFSET_MAX, Head
-from breadboard.journal.scan import BEGIN, COUNT, CRC, KIND, LENGTH, NEXT, TS_LAST, frames_of, scan
+from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of, scan
 from breadboard.journal.sealed import decompress, first_block
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import RecordKind
@@ -37,6 +37,15 @@ class Segment:
     base: int
     path: Path
     sealed: bool
+    twin: Path | None = None
+    """The sealed form beside a raw one: for a moment while a segment is sealed, for good in a copy of a journal that
+    was made while it was written and added to later. Either may hold more than the other."""
+
+    def forms(self) -> "list[Segment]":
+        """Return it as one segment for each file that is there, the raw one first."""
+        if self.twin is None:
+            return [self]
+        return [replace(self, twin=None), Segment(self.base, self.twin, sealed=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +67,18 @@ class Content:
     def next(self) -> int:
         """The offset after its last valid record."""
         return int(self.records[-1, NEXT]) if len(self.records) else self.segment.base
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far it goes, and over how many records: what the better of two forms has more of."""
+        return self.next, len(self.records)
+
+    def covers(self, other: "Content") -> bool:
+        """Return whether every valid record of ``other`` is in this one, too, and its header."""
+        if self.header is None and other.header is not None:
+            return False
+        columns = [FIRST, NEXT, CRC]
+        return set(map(tuple, other.records[:, columns].tolist())) <= set(map(tuple, self.records[:, columns].tolist()))
 
     @property
     def broken(self) -> bool:
@@ -103,11 +124,12 @@ def segment_path(directory: Path, base: int, *, sealed: bool = False) -> Path:
 
 
 def listing(directory: Path) -> list[Segment]:
-    """Return the directory's segments in order of offset; of one that has both forms, the raw one.
+    """Return the directory's segments in order of offset; one that has both forms is the raw one with a ``twin``.
 
     Raises JournalError where there is no such directory.
     """
     found: dict[int, Segment] = {}
+    packed: dict[int, Path] = {}
     try:
         names = os.listdir(directory)  # noqa: PTH208 - names only; a Path for each would cost more than the rest
     except OSError as error:
@@ -116,9 +138,13 @@ def listing(directory: Path) -> list[Segment]:
         digits, dot, suffix = name.partition(".")
         if len(digits) != _DIGITS or not digits.isdecimal() or dot + suffix not in {RAW, SEALED}:
             continue
-        base, sealed = int(digits), suffix != RAW[1:]
-        if not sealed or base not in found:
-            found[base] = Segment(base, directory / name, sealed)
+        if suffix == RAW[1:]:
+            found[int(digits)] = Segment(int(digits), directory / name, sealed=False)
+        else:
+            packed[int(digits)] = directory / name
+    for base, path in packed.items():
+        raw = found.get(base)
+        found[base] = replace(raw, twin=path) if raw else Segment(base, path, sealed=True)
     return [found[base] for base in sorted(found)]
 
 
@@ -148,6 +174,11 @@ def header_of(data: NDArray[np.uint8]) -> SegmentHeader | None:
 
 def peek(segment: Segment) -> SegmentHeader | None:
     """Read a segment's header alone; None where it is damaged. Raises as ``read_raw`` does."""
+    headers = (_peek(form) for form in segment.forms())
+    return next((header for header in headers if header is not None), None)
+
+
+def _peek(segment: Segment) -> SegmentHeader | None:
     try:
         if segment.sealed:
             return header_of(np.frombuffer(first_block(segment.path), np.uint8))
@@ -166,8 +197,13 @@ def peek(segment: Segment) -> SegmentHeader | None:
 def load(segment: Segment, sync: int, limit: int = OFFSET_MAX) -> Content:
     """Read and check a whole segment: every valid record with offsets in ``[base, limit)``.
 
-    ``sync`` is used where the header is damaged. Raises as ``read_raw`` does.
+    Of one that has both forms, the one that goes further, with more records. ``sync`` is used where the header is
+    damaged. Raises as ``read_raw`` does.
     """
+    return max((_load(form, sync, limit) for form in segment.forms()), key=lambda content: content.reach)
+
+
+def _load(segment: Segment, sync: int, limit: int) -> Content:
     data, damaged = read_raw(segment)
     header = header_of(data)
     if header is not None and header.base != segment.base:

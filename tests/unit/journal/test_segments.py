@@ -16,8 +16,11 @@ import zstandard
 from breadboard.clock import ManualClock
 from breadboard.errors import JournalDamaged, JournalError, JournalLocked
 from breadboard.journal import Reader, Writer, acknowledge, floors, forget, info, retire, verify
+from breadboard.journal import retention as retention_module
 from breadboard.journal import sealed as sealed_module
 from breadboard.journal import sealer as sealer_module
+from breadboard.journal import segments as segments_module
+from breadboard.journal.format import SegmentHeader
 from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
 from breadboard.journal.sealer import BUSY_BYTES, Sealer
 from breadboard.journal.segments import Segment, listing
@@ -307,6 +310,149 @@ def test_retention_keeps_what_is_young_what_is_needed_and_the_tail(tmp_path: Pat
     assert len(listing(tmp_path)) == 1
     writer.close()
     assert verify(tmp_path).ok
+
+
+def _ten_days(directory: Path, ahead: int = -1) -> tuple[ManualClock, Writer]:
+    """Record a segment or more on each of ten days; on one of them our clock is a year ahead."""
+    clock = ManualClock(T0)
+    writer = Writer.open(directory, segment_bytes=2_000, clock=clock)
+    for day in range(10):
+        clock.step(365 * DAY if day == ahead else 0)
+        fill(writer, 30)
+        clock.step(-365 * DAY if day == ahead else 0)
+        clock.advance(DAY)
+    return clock, writer
+
+
+def test_a_segment_that_could_not_be_sealed_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write, calls = sealed_module._write, [0]
+
+    def once(raw: Path, target: Path) -> list[tuple[int, int]]:
+        calls[0] += 1
+        if calls[0] == 2:
+            raise OSError(errno.ENOSPC, "no space left")
+        if calls[0] == 3:
+            raise MemoryError
+        return write(raw, target)
+
+    monkeypatch.setattr(sealed_module, "_write", once)
+    monkeypatch.setattr(sealer_module, "RETRY_S", 0.05)
+    _, writer = _ten_days(tmp_path)
+    _wait_until_sealed(tmp_path)
+    writer.close()
+    assert all(segment.sealed for segment in listing(tmp_path)[:-1])
+    assert list(rows(tmp_path)) == _all(300)
+
+
+def test_a_segment_that_cannot_be_sealed_does_not_hold_retention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write, calls = sealed_module._write, [0]
+
+    def once(raw: Path, target: Path) -> list[tuple[int, int]]:
+        calls[0] += 1
+        if calls[0] == 3:
+            raise OSError(errno.ENOSPC, "no space left")
+        return write(raw, target)
+
+    monkeypatch.setattr(sealed_module, "_write", once)
+    clock, writer = _ten_days(tmp_path)
+    while sum(not segment.sealed for segment in listing(tmp_path)) > 2:
+        time.sleep(0.01)
+    clock.advance(100 * DAY)
+    retire(tmp_path, 8 * DAY, clock)
+    writer.close()
+    assert len(listing(tmp_path)) == 1
+
+
+def test_what_was_retired_while_it_was_sealed_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, sealed = tmp_path / "raw", tmp_path / "sealed"
+    raw.write_bytes(b"truth" * 1000)
+    sync = sealed_module._sync_directory
+
+    def retired(path: Path) -> None:
+        sync(path)
+        raw.unlink()
+
+    monkeypatch.setattr(sealed_module, "_sync_directory", retired)
+    with pytest.raises(FileNotFoundError):
+        seal(raw, sealed)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_retention_looks_again_where_a_segment_was_sealed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock(T0)
+    writer = Writer.open(tmp_path, segment_bytes=2_000, clock=clock, compress=False)
+    fill(writer, 300)
+    writer.close()
+    first = listing(tmp_path)[0]
+    calls = [0]
+
+    def stale(directory: Path) -> list[Segment]:
+        found = listing(directory)
+        calls[0] += 1
+        if calls[0] == 1:
+            seal(first.path, tmp_path / f"{first.path.name}.zst")
+        return found
+
+    monkeypatch.setattr(retention_module, "listing", stale)
+    clock.advance(100 * DAY)
+    removed = retire(tmp_path, DAY, clock)
+    assert removed[0].name == f"{first.path.name}.zst"
+    assert len(listing(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("kind", ["damaged", "unreadable", "ahead"])
+def test_one_header_that_says_no_time_does_not_hold_retention(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    clock, writer = _ten_days(tmp_path, ahead=3 if kind == "ahead" else -1)
+    _wait_until_sealed(tmp_path)
+    writer.close()
+    odd = listing(tmp_path)[3]
+    if kind == "damaged":
+        data = bytearray(odd.path.read_bytes())
+        data[12] ^= 1
+        odd.path.write_bytes(data)
+    elif kind == "unreadable":
+
+        def peek(segment: Segment) -> SegmentHeader | None:
+            if segment.base == odd.base:
+                raise JournalError(f"the journal segment {odd.path} cannot be read: Input/output error")
+            return segments_module.peek(segment)
+
+        monkeypatch.setattr(retention_module, "peek", peek)
+    clock.advance(40 * DAY)
+    for _ in range(2):
+        retire(tmp_path, 200 * DAY, clock)
+    assert len(listing(tmp_path)) > 8, "nothing is so old"
+    clock.advance(200 * DAY)
+    for _ in range(2):
+        retire(tmp_path, 200 * DAY, clock)
+    assert len(listing(tmp_path)) == 1
+    told = [record.getMessage() for record in caplog.records if record.name.endswith("retention")]
+    assert len(told) == len(set(told)) >= 1
+
+
+def test_segments_that_all_begin_in_the_future_stay(tmp_path: Path) -> None:
+    clock, writer = _ten_days(tmp_path)
+    writer.close()
+    clock.step(-20 * 365 * DAY)
+    assert retire(tmp_path, DAY, clock) == []
+
+
+def test_it_is_told_once_who_holds_what_is_old_enough(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    clock, writer = _ten_days(tmp_path)
+    writer.close()
+    acknowledge(tmp_path, "store", 0)
+    for _ in range(3):
+        assert retire(tmp_path, DAY, clock) == []
+    (told,) = [record.getMessage() for record in caplog.records if record.name.endswith("retention")]
+    assert "the consumer store has acknowledged 0" in told
 
 
 def test_a_floor_that_cannot_be_read_keeps_everything(tmp_path: Path) -> None:
