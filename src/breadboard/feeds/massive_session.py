@@ -6,18 +6,17 @@ login and topics: a connection is healthy when it has lived for ten seconds, not
 
 import re
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import msgspec
 
-from breadboard.conversations import Denied, Missing, Reconnect, Request, Send
+from breadboard.conversations import Missing, Reconnect, Request, Send
 from breadboard.feeds.massive_calls import CONDITIONS, conditions
 from breadboard.feeds.massive_events import topic_in
 from breadboard.feeds.massive_history import MassiveHistory
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
-from breadboard.model.kinds import GapReason
 
 CHANNELS: Final = {"trade": ("T",), "quote": ("Q",), "bar": ("A", "AM"), "luld": ("LULD",)}
 """Our channels as the venue's topics begin."""
@@ -25,7 +24,7 @@ _CHANNEL_OF: Final = {topic: channel for channel, topics in CHANNELS.items() for
 TOPICS_A_MESSAGE: Final = 500
 """A subscription of about six kilobytes; the venue documents no limit."""
 GREETING_S: Final = 10.0
-"""How long the venue may take to greet, to log us in, and to confirm a topic."""
+"""How long the venue may take to greet, and to log us in."""
 HEALTHY_S: Final = 10.0
 DENIED_WAIT_S: Final = 60.0
 LONGEST_WAIT_S: Final = 3600.0
@@ -33,8 +32,8 @@ CROWDED_WAIT_S: Final = 60.0
 """After one connection too many: an old one of ours may be half open for that long."""
 _EVENTS: Final = re.compile(rb'"ev":"(T|Q)","sym":"([^"]{1,32})"')
 """What goes on all day; bands and bars come when something happened."""
-MOST_NAMED: Final = 20
-"""Unconfirmed topics that are told of one by one; more are told of in one record."""
+EVERY_STOCK: Final = "*"
+_MARKS: Final = {topic: f'"ev":"{topic}"'.encode() for topic in ("T", "Q")}
 
 
 class _Status(msgspec.Struct):
@@ -44,6 +43,20 @@ class _Status(msgspec.Struct):
 
 
 _statuses: Final = msgspec.json.Decoder(list[_Status])
+
+
+class _Topics(Subscriptions):
+    """Tells what is missing of ``*`` as missing of every symbol."""
+
+    def on_end(self) -> list[Missing]:
+        return [_of_its_symbols(missing) for missing in super().on_end()]
+
+    def on_time(self, now_s: float) -> list[Request]:
+        return [_of_its_symbols(each) if isinstance(each, Missing) else each for each in super().on_time(now_s)]
+
+
+def _of_its_symbols(missing: Missing) -> Missing:
+    return replace(missing, symbol=None) if missing.symbol == EVERY_STOCK else missing
 
 
 @dataclass(slots=True)
@@ -63,20 +76,25 @@ class MassiveSession:
     _now_s: float = field(init=False, default=0.0)
     _greeted: bool = field(init=False, default=False)
     _admitted: bool = field(init=False, default=False)
-    _unconfirmed: dict[str, None] = field(init=False, default_factory=dict)
+    _unconfirmed: set[str] = field(init=False, default_factory=set)
+    """Topics that were asked for and neither confirmed nor refused."""
+    _together: list[tuple[bytes, Hashable]] = field(init=False, default_factory=list)
+    """What an event of every stock looks like, and how it is counted."""
     _conditions: MassiveHistory | None = field(init=False, default=None)
     _denials: int = field(init=False, default=0)
     """Logins in a row that were denied; outlives connections on purpose."""
 
     def __post_init__(self) -> None:
-        """Name what is heard. Of all stocks together nothing is known singly."""
+        """Name what is heard, and what is only confirmed. Of all stocks together nothing is known singly."""
         wires: dict[Hashable, Key] = {
             (topic.encode(), symbol.encode()): (symbol, _CHANNEL_OF[topic])
             for symbol in self.symbols
             for topic in self.topics
-            if topic in ("T", "Q") and symbol != "*"
         }
-        self.subscriptions = Subscriptions(wires, self._anew)
+        self.subscriptions = _Topics(wires, self._anew)
+        if EVERY_STOCK in self.symbols:
+            star = EVERY_STOCK.encode()
+            self._together = [(mark, (topic.encode(), star)) for topic, mark in _MARKS.items() if topic in self.topics]
 
     def on_connect(self) -> list[Request]:
         """Wait for the greeting."""
@@ -91,7 +109,9 @@ class MassiveSession:
         requests: list[Request] = []
         counts = self.subscriptions.counts
         for frame in frames:
-            for wire in _EVENTS.findall(frame) if counts else ():
+            for mark, every in self._together:
+                counts[every] += frame.count(mark)
+            for wire in () if self._together else _EVENTS.findall(frame):
                 if wire in counts:
                     counts[wire] += 1
             if b'"status"' not in frame:
@@ -110,7 +130,7 @@ class MassiveSession:
         return [] if self._conditions is None else self._conditions.on_document(tag, status, body)
 
     def on_time(self, now_s: float) -> list[Request]:
-        """Leave where nobody greets or lets us in; tell of topics that were never confirmed."""
+        """Leave where nobody greets or lets us in; judge the subscriptions."""
         self._now_s = now_s
         if self._since_s is None:
             self._since_s = now_s
@@ -120,10 +140,7 @@ class MassiveSession:
             return [Reconnect(f"the venue did not {what} within {GREETING_S:.0f} s")] if waited_s > GREETING_S else []
         if waited_s >= HEALTHY_S:
             self._denials = 0
-        requests = self.subscriptions.on_time(now_s)
-        if self._unconfirmed and waited_s > GREETING_S:
-            requests += self._unanswered(self._since_s)
-        return requests
+        return self.subscriptions.on_time(now_s)
 
     def _answer(self, status: str, message: str) -> list[Request]:
         match status:
@@ -167,43 +184,35 @@ class MassiveSession:
         return self._conditions.requests()
 
     def _subscribe(self) -> list[Request]:
-        wanted = [f"{topic}.{symbol}" for symbol in self.symbols for topic in self.topics]
-        self._unconfirmed = dict.fromkeys(wanted)
-        parts = [wanted[i : i + TOPICS_A_MESSAGE] for i in range(0, len(wanted), TOPICS_A_MESSAGE)]
-        return [Send(_said("subscribe", ",".join(part))) for part in parts]
+        channels = dict.fromkeys(_CHANNEL_OF[topic] for topic in self.topics)
+        parts = self._asked([(symbol, channel) for symbol in self.symbols for channel in channels])
+        return [Send(_said("subscribe", part)) for part in parts]
 
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else."""
-        topics = [f"{CHANNELS[channel][0]}.{symbol}" for symbol, channel in keys]
-        parts = [",".join(topics[i : i + TOPICS_A_MESSAGE]) for i in range(0, len(topics), TOPICS_A_MESSAGE)]
-        return [Send(_said(action, part)) for part in parts for action in ("unsubscribe", "subscribe")]
+        return [Send(_said(action, part)) for part in self._asked(keys) for action in ("unsubscribe", "subscribe")]
+
+    def _asked(self, keys: Sequence[Key]) -> list[str]:
+        """Expect an answer to each topic of these; return the topics, as much together as a message takes."""
+        topics = [f"{topic}.{symbol}" for symbol, channel in keys for topic in CHANNELS[channel]]
+        self._unconfirmed.update(topics)
+        self.subscriptions.asked(keys)
+        return [",".join(topics[i : i + TOPICS_A_MESSAGE]) for i in range(0, len(topics), TOPICS_A_MESSAGE)]
 
     def _answered(self, message: str) -> tuple[str, str] | None:
         """Note that a topic was answered, and return it; None where the message names none."""
         topic = topic_in(message)
-        if topic is not None:
-            self._unconfirmed.pop(".".join(topic), None)
+        if topic is not None and not message.lower().startswith("unsubscribed"):
+            channel, symbol = _CHANNEL_OF[topic[0]], topic[1]
+            self._unconfirmed.discard(".".join(topic))
+            if not any(f"{each}.{symbol}" in self._unconfirmed for each in CHANNELS[channel]):
+                self.subscriptions.acknowledged([(symbol, channel)])
         return topic
 
     def _denied(self, message: str) -> list[Request]:
         """Tell of a topic that was refused, by its name."""
         topic = self._answered(message)
-        return [] if topic is None else [Denied(topic[1], _CHANNEL_OF[topic[0]], message[:200])]
-
-    def _unanswered(self, since_s: float) -> list[Request]:
-        """Tell of topics that were neither confirmed nor refused, once a connection."""
-        topics = list(self._unconfirmed)
-        self._unconfirmed.clear()
-        if len(topics) > MOST_NAMED:
-            detail = f"{len(topics)} topics were not confirmed, the first {topics[0]}"
-            return [Missing(None, None, GapReason.SUBSCRIPTION, since_s, detail)]
-        return [_unconfirmed(topic, since_s) for topic in topics]
-
-
-def _unconfirmed(topic: str, since_s: float) -> Missing:
-    kind, _, symbol = topic.partition(".")
-    detail = f"{topic} was not confirmed within {GREETING_S:.0f} s"
-    return Missing(None if symbol == "*" else symbol, _CHANNEL_OF[kind], GapReason.SUBSCRIPTION, since_s, detail)
+        return [] if topic is None else self.subscriptions.refused(topic[1], _CHANNEL_OF[topic[0]], message)
 
 
 def _said(action: str, params: str) -> str:

@@ -2,18 +2,18 @@
 
 import json
 import logging
+from itertools import pairwise
 
 import pytest
 
 from breadboard.app.capture import planned
 from breadboard.capture.planning import plan_sources
 from breadboard.config import Config, FeedConfig
-from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Send
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Request, Send
 from breadboard.environment import key_of
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.massive_session import CROWDED_WAIT_S, TOPICS_A_MESSAGE, MassiveSession
-from breadboard.model.kinds import GapReason
 from breadboard.ports import Wish
 from samples.massive import ADMITTED, CONNECTED, DENIED, QUOTE, TRADE, frame
 
@@ -183,26 +183,89 @@ def test_a_venue_that_does_not_greet_or_answer_the_login_is_left() -> None:
     assert "answer the login" in request.reason
 
 
-def test_a_topic_that_is_never_confirmed_is_a_gap_by_name_once() -> None:
+def told(talk: MassiveSession, begin: int, end: int, *frames: bytes) -> list[tuple[int, Request]]:
+    """What is asked and told from second to second, while these frames come in each."""
+    requests: list[tuple[int, Request]] = []
+    for second in range(begin, end):
+        talk.on_frames(list(frames))
+        requests += [(second, request) for request in talk.on_time(float(second))]
+    return requests
+
+
+def gaps(requests: list[tuple[int, Request]]) -> list[tuple[str | None, str | None, float, int, bool]]:
+    """Symbol, channel, from, to, and whether it is over, of each gap."""
+    found = [(second, each) for second, each in requests if isinstance(each, Missing)]
+    return [(each.symbol, each.channel, each.since_s, second, each.over) for second, each in found]
+
+
+def confirmed(*topics: str) -> list[bytes]:
+    return [status("success", f"subscribed to: {topic}") for topic in topics]
+
+
+def test_a_topic_that_is_never_confirmed_is_missing_by_name_and_asked_for_again_until_it_is() -> None:
     talk = session("AAPL", "MSFT", channels=("trade", "luld"))
     admitted(talk)
-    talk.on_frames([status("success", f"subscribed to: {topic}") for topic in ("T.AAPL", "T.MSFT")])
+    talk.on_frames(confirmed("T.AAPL", "T.MSFT"))
     assert talk.on_frames([DENIED]) == [Denied("AAPL", "luld", "not authorized to subscribe to: LULD.AAPL")]
-    assert talk.on_time(50.0) == []
-    (missing,) = talk.on_time(61.0)
-    assert isinstance(missing, Missing)
-    assert (missing.symbol, missing.channel, missing.reason) == ("MSFT", "luld", GapReason.SUBSCRIPTION)
-    assert missing.since_s == 50.0
-    assert talk.on_time(62.0) == []
+    requests = told(talk, 50, 3650)
+    found = gaps(requests)
+    assert {(symbol, channel) for symbol, channel, *_ in found} == {("MSFT", "luld")}
+    assert found[0][2:4] == (50.0, 81), "it has half a minute"
+    assert all(one[3] == other[2] for one, other in pairwise(found)), "without a hole"
+    assert found[-1][3] > 3580
+    assert talk.subscriptions.missing() == ["MSFT luld"]
+    again = sent([each for _, each in requests])
+    assert again[:2] == [{"action": action, "params": "LULD.MSFT"} for action in ("unsubscribe", "subscribe")]
+    assert 4 <= len(again) < 30, "ever more seldom"
+    assert any(isinstance(each, Reconnect) for _, each in requests)
+    talk.on_frames([status("success", "unsubscribed to: LULD.MSFT")])
+    assert gaps(told(talk, 3650, 3652)) == [], "that is no confirmation"
+    talk.on_frames(confirmed("LULD.MSFT"))
+    (over,) = gaps(told(talk, 3652, 3660))
+    assert (over[:2], over[4]) == (("MSFT", "luld"), True)
+    assert talk.subscriptions.missing() == []
+
+
+def test_bars_are_confirmed_by_both_of_their_topics_and_asked_for_by_both() -> None:
+    talk = session(channels=("bar",))
+    admitted(talk)
+    talk.on_frames(confirmed("A.AAPL"))
+    assert sent([each for _, each in told(talk, 0, 40)])[1] == {"action": "subscribe", "params": "A.AAPL,AM.AAPL"}
+    talk.on_frames(confirmed("AM.AAPL"))
+    assert not any(each[4] for each in gaps(told(talk, 40, 42))), "A was asked for as well"
+    talk.on_frames(confirmed("A.AAPL"))
+    assert [each[4] for each in gaps(told(talk, 42, 44))] == [True]
 
 
 def test_many_topics_that_are_never_confirmed_are_one_gap() -> None:
     talk = session(*(f"S{n}" for n in range(100)))
     admitted(talk)
-    talk.on_time(50.0)
-    (missing,) = talk.on_time(61.0)
-    assert isinstance(missing, Missing)
-    assert (missing.symbol, "100 topics" in missing.detail) == (None, True)
+    (gap,) = gaps(told(talk, 50, 82))
+    assert gap == (None, "trade", 50.0, 81, False)
+
+
+@pytest.mark.parametrize("channels", [("trade",), ("trade", "quote", "luld")])
+def test_every_stock_together_falling_silent_in_regular_hours_is_found(channels: tuple[str, ...]) -> None:
+    talk = session("*", channels=channels)
+    admitted(talk)
+    talk.subscriptions.on_phase("regular")
+    talk.on_frames(confirmed("T.*", "Q.*", "LULD.*"))
+    assert told(talk, 0, 3600, frame(TRADE, TRADE, QUOTE)) == []
+    requests = told(talk, 3600, 3700)
+    assert (None, 3598.0) in [(symbol, since) for symbol, _, since, *_ in gaps(requests)]
+    assert any(isinstance(each, Reconnect) for _, each in requests)
+
+
+def test_one_channel_of_every_stock_together_is_asked_for_again_by_its_topic_and_missing_of_every_symbol() -> None:
+    talk = session("*", channels=("trade", "quote"))
+    admitted(talk)
+    talk.subscriptions.on_phase("regular")
+    talk.on_frames(confirmed("T.*", "Q.*"))
+    assert told(talk, 0, 3600, frame(TRADE), frame(QUOTE)) == []
+    requests = told(talk, 3600, 3660, frame(QUOTE))
+    assert {(symbol, channel) for symbol, channel, *_ in gaps(requests)} == {(None, "trade")}
+    assert {"action": "subscribe", "params": "T.*"} in sent([each for _, each in requests])
+    assert [(each.symbol, each.channel, each.over) for each in talk.subscriptions.on_end()] == [(None, "trade", True)]
 
 
 def test_without_a_key_the_error_names_the_variable() -> None:
