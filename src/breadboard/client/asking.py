@@ -10,6 +10,7 @@ import msgspec
 from breadboard.client import people, recorded, rows
 from breadboard.client.instants import When, asked, said
 from breadboard.client.wire import read
+from breadboard.errors import UsageError
 
 T = TypeVar("T")
 R = TypeVar("R", bound=rows.Row)
@@ -88,6 +89,11 @@ class Stocks:
     unknown: list[str]
 
 
+class _Stocks(msgspec.Struct, Generic[R]):
+    data: list[R]
+    unknown: list[str]
+
+
 @dataclass(frozen=True, slots=True)
 class LagTable:
     """Lag of the last closed window of ten seconds, and since the server started."""
@@ -105,9 +111,26 @@ class Answer:
     count: int
 
 
-def stocks(symbols: Iterable[str] | str | None) -> Ask[Stocks]:
-    """Ask for instruments as they are now: all, or those named."""
-    return Ask("GET", "/stocks", _reader(Stocks), _given(symbols=_joined(symbols)))
+def stocks(symbols: Iterable[str] | str | None, columns: Iterable[str] | str | None = None) -> Ask[Stocks]:
+    """Ask for instruments as they are now: all, or those named. Of each row ``columns`` alone are read.
+
+    Raises UsageError for a column that there is not: the server does not hear of them.
+    """
+    only = _joined(columns)
+    row = rows.Stock if only is None else rows.part(rows.Stock, _columns(only, rows.Stock))
+
+    def read_stocks(body: bytes, _: str | None) -> Stocks:
+        found: _Stocks[rows.Stock] = read(body, _Stocks[row])  # type: ignore[valid-type] # known when it is called
+        return Stocks(found.data, found.unknown)
+
+    return Ask("GET", "/stocks", read_stocks, _given(symbols=_joined(symbols)))
+
+
+def _columns(only: str, row: type[rows.Row]) -> frozenset[str]:
+    wanted = frozenset(only.split(","))
+    if unknown := sorted(wanted.difference(row.__struct_fields__)):
+        raise UsageError(f"{row.__name__} has no {unknown[0]!r}", hint=f"columns={','.join(row.__struct_fields__)!r}")
+    return wanted
 
 
 def stock(symbol: str) -> Ask[rows.Stock]:

@@ -68,9 +68,14 @@ class AsyncClient:
 
     # As it is now.
 
-    async def stocks(self, symbols: Iterable[str] | str | None = None) -> Stocks:
-        """Return instruments as they are now: all, or those named."""
-        return await self._ask(asking.stocks(symbols))
+    async def stocks(
+        self, symbols: Iterable[str] | str | None = None, *, columns: Iterable[str] | str | None = None
+    ) -> Stocks:
+        """Return instruments as they are now: all, or those named.
+
+        ``columns``: what of each row is read, in less time than all of it; of what is not, rows have None.
+        """
+        return await self._ask(asking.stocks(symbols, columns))
 
     async def stock(self, symbol: str) -> rows.Stock:
         """Return one instrument with the top of its book. Raises NotFound, or Ambiguous with ``ids``."""

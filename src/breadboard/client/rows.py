@@ -33,6 +33,17 @@ def partial(row: type[R]) -> type[R]:
     return cast("type[R]", made)
 
 
+@cache
+def part(row: type[R], only: frozenset[str]) -> type[R]:
+    """Return these rows of which the answer's other fields are stepped over: to read them is most of the work."""
+    fields = [(one.name, one.type | None, None) for one in msgspec.structs.fields(row)]
+    names = {name: name if name in only else f"-{name}" for name, *_ in fields}  # no answer has such names
+    made = msgspec.defstruct(
+        row.__name__, fields, bases=(row,), module=__name__, frozen=True, kw_only=True, rename=names
+    )
+    return cast("type[R]", made)
+
+
 class Level(NamedTuple):
     """One price of a book, and what is offered or wanted at it."""
 

@@ -1,6 +1,7 @@
 """What bars say in figures. Floats, for reading: prices themselves stay exact in the rows and downloads."""
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,10 +107,11 @@ def candles(bars: Sequence[Bar], gaps: Sequence[GapRow], up: str, down: str) -> 
 
 
 def holes(bars: Sequence[Bar], gaps: Sequence[GapRow]) -> list[tuple[int, int]]:
-    """Return the first and last bar that each gap touches, once each."""
+    """Return the first and last bar that each gap touches, once each. The bars are in order."""
     found: dict[tuple[int, int], None] = {}
     for gap in gaps:
-        touched = [at for at, bar in enumerate(bars) if bar.ts_open <= gap.ts_to and gap.ts_from < bar.ts_close]
-        if touched:
-            found[touched[0], touched[-1]] = None
+        first = bisect_right(bars, gap.ts_from, key=lambda bar: bar.ts_close)
+        behind = bisect_right(bars, gap.ts_to, key=lambda bar: bar.ts_open)
+        if first < behind:
+            found[first, behind - 1] = None
     return list(found)

@@ -1,8 +1,8 @@
 """Several instruments on one chart: each in percent since the first moment at which all of them had a price."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from itertools import accumulate
 from typing import Any, Final
 
 from breadboard.client import Bar, GapRow, Instant
@@ -63,9 +63,20 @@ def lines(
 
 def _cut(points: Points, gaps: Sequence[GapRow]) -> list[list[float | int | None]]:
     """Return ``[ms, percent]``, with a missing one between two points that a gap lies between."""
+    begun = [0] * (len(points) + 1)  # of each point: how many gaps begin behind it, less those that end before it
+    for gap in gaps:
+        first = max(bisect_right(points, gap.ts_from, key=_when) - 1, 0)
+        behind = min(bisect_left(points, gap.ts_to, key=_when), len(points) - 1)
+        if first < behind:
+            begun[first] += 1
+            begun[behind] -= 1
     found: list[list[float | int | None]] = []
-    for (when, value), (after, _) in pairwise([*points, (Instant(0), 0.0)]):
+    for (when, value), inside in zip(points, accumulate(begun), strict=False):
         found.append([when // 1_000_000, round(value, 4)])
-        if any(gap.ts_from < after and gap.ts_to > when for gap in gaps):
+        if inside:
             found.append([when // 1_000_000 + 1, None])
     return found
+
+
+def _when(point: tuple[Instant, float]) -> Instant:
+    return point[0]

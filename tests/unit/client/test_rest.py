@@ -25,6 +25,7 @@ from breadboard.client import (
     NotAllowed,
     NotFound,
     ServerDefect,
+    Stock,
     Trade,
     Unreachable,
     Unreadable,
@@ -99,6 +100,32 @@ def test_prices_are_exact_decimals_and_times_instants(client: Client) -> None:
     found = client.stocks(["BTCUSDT.BINANCE", "NOPE"])
     assert ([stock.id for stock in found.data], found.unknown) == (["BTCUSDT.BINANCE"], ["NOPE"])
     assert len(client.stocks().data) == 2
+
+
+def test_of_rows_a_part_is_read_and_the_rest_stepped_over(client: Client) -> None:
+    found = client.stocks("BTCUSDT.BINANCE", columns=["state", "price"])
+    (row,) = found.data
+    assert isinstance(row, Stock)
+    told = {name: value for name, value in row.as_dict().items() if value is not None}
+    assert told == {"state": "live", "price": Decimal("100.65")}
+    broken = {"id": "A.B", "state": "live", "price": "much", "trade": 7}
+    with serving(Fake({"GET /stocks": (200, {"data": [broken], "unknown": ["X"]})})) as fake:
+        with Client(fake.address) as asks:
+            part = asks.stocks(columns="id,state")
+            assert [(one.id, one.state) for one in part.data] == [("A.B", "live")]
+            assert part.data[0].price is None
+            assert part.unknown == ["X"]
+            with pytest.raises(Unreadable):
+                asks.stocks()
+            with pytest.raises(UsageError, match="Stock has no 'colour'") as refused:
+                asks.stocks(columns="id,colour")
+            assert refused.value.hint.startswith("columns='id,symbol,")
+
+        async def asked() -> str:
+            async with AsyncClient(fake.address) as asks:
+                return (await asks.stocks(columns="state")).data[0].state
+
+        assert asyncio.run(asked()) == "live"
 
 
 def test_a_refusal_carries_the_sentence_and_the_hint_of_the_server(client: Client) -> None:

@@ -83,6 +83,17 @@ def test_the_monitor_counts_and_says_that_prices_are_synthetic(fake: Fake) -> No
     assert fake.asked
 
 
+def test_the_monitor_reads_of_each_row_what_it_counts(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [{**STOCK, "change": "-1"}, {**STOCK, "change": "2"}, {**STOCK, "state": "stale", "price": "not looked at"}]
+    fake.answers["GET /stocks"] = (200, {"data": rows, "unknown": []})
+    monkeypatch.setattr("breadboard.dashboard.embed.is_built", lambda: True)
+    page = run("monitor")
+    assert not page.exception
+    assert [each.value for each in page.error] == []
+    assert metrics(page) == {"Instruments": "3", "Live": "2", "▲ / ▼": "1 / 1", "Feeds": "1 of 1", "Gaps": "3"}
+    assert any("SYNTHETIC" in each.value for each in page.markdown)
+
+
 def test_history_shows_figures_and_the_same_question_three_times(fake: Fake) -> None:
     page = run("history")
     assert not page.exception
@@ -93,7 +104,12 @@ def test_history_shows_figures_and_the_same_question_three_times(fake: Fake) -> 
     assert any("3 bars and 0 gaps of BTCUSDT.BINANCE" in each.value for each in page.caption)
     (gaps,) = [params for _, path, params, _ in fake.asked if path == "/gaps"]
     assert Instant.of(gaps["end"]) - Instant.of(gaps["start"]) == 3600 * 10**9, "of the range, and not of all time"
-    assert shell.startswith(f"curl -s '{fake.address}/api/v1/history?symbol=BTCUSDT.BINANCE&interval=1m")
+    assert shell.startswith(f"curl -s '{fake.address}/api/v1/history?symbol=BTCUSDT.BINANCE&interval=1m&limit=100000&")
+    command, more = shell.splitlines()
+    assert command.endswith("&format=csv'")
+    assert more == (
+        "# of more than 100,000 rows the first: with `-D -` the header X-Next-Cursor says what to add, &cursor=…"
+    )
     assert "client.history('BTCUSDT.BINANCE', interval='1m'" in program
     assert "symbol = 'BTCUSDT' and venue = 'BINANCE'" in query
     (asked,) = [params for _, path, params, _ in fake.asked if path == "/history"]

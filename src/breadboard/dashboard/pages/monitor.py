@@ -6,13 +6,15 @@ from breadboard.dashboard.embed import is_built, terminal
 from breadboard.dashboard.parts import badge, client, offered, told
 
 _ALL = "All instruments"
+_COUNTED = ("state", "change", "provenance")
+"""What is read of thousands of rows every five seconds, in the process that serves everybody."""
 
 
 @st.fragment(run_every=5)
 def tiles() -> None:
     """Show how many instruments are how, every five seconds."""
     with told():
-        found = client().stocks()
+        found = client().stocks(columns=_COUNTED if is_built() else None)
         status = client().status()
     states = [stock.state for stock in found.data]
     changes = [stock.change for stock in found.data if stock.change is not None]
