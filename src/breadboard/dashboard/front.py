@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import logging
 import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
@@ -68,6 +69,7 @@ class Front:
         app, self._policy = await asyncio.to_thread(_made)
         gc.freeze()  # Streamlit is here to stay: a full collection that looks at it stops every thread for 100 ms
         await self._stack.enter_async_context(app.lifespan()(app))
+        _take_logs_back()
         self._inside = app
 
     def _under_policy(self, send: Send) -> Send:
@@ -78,6 +80,19 @@ class Front:
             await send(message)
 
         return sending
+
+
+def _take_logs_back() -> None:
+    """Have the server log as before: Streamlit makes it write a line for every request, with tickets in some.
+
+    It gives the server's loggers handlers of its own, which know nothing of what is to be redacted. That uvicorn looks
+    whether there is a handler before it writes of a request is why ``uvicorn.access`` has none, and passes nothing on.
+    """
+    for name in ("uvicorn", "uvicorn.access", "uvicorn.asgi", "uvicorn.error", "websockets"):
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)
+        logger.propagate = name != "uvicorn.access"
 
 
 def _made() -> tuple[Any, bytes]:

@@ -1,16 +1,24 @@
 """What the pages are served under, and what their figures are."""
 
+import logging
 from base64 import b64encode
+from dataclasses import replace
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
+import httpx
+import pytest
 import streamlit as st
+from websockets.sync.client import connect
 
+from breadboard.api.app import create_app
+from breadboard.api.server import running
 from breadboard.client import Bar, GapRow, Instant
 from breadboard.dashboard.analysis import holes, season, summary, unit_of
-from breadboard.dashboard.front import policy
+from breadboard.dashboard.front import front, policy
 from breadboard.dashboard.queries import BarsQuestion
+from unit.api.market import Market, MemoryStore, services
 
 MINUTE = 60 * 10**9
 
@@ -38,6 +46,21 @@ def test_the_policy_names_the_one_inline_script_and_no_other_host() -> None:
     assert "default-src 'none'" in found
     assert not {"http:", "https:", "*", "'unsafe-eval'"} & set(found.replace(";", " ").split())
     assert "'unsafe-inline'" not in found.split("script-src")[1].split(";")[0]
+
+
+def test_no_request_is_logged_after_the_first_page_and_no_ticket_with_it(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    found = services(Market(), MemoryStore())
+    with running(create_app(replace(found, front=front()))) as address, caplog.at_level(logging.WARNING):
+        assert httpx.get(f"{address}/", timeout=60).status_code == 200
+        for path in ("nothing", "ws/realtime"):
+            httpx.get(f"{address}/{path}?ticket=secret")
+        with connect(f"{address.replace('http', 'ws')}/ws/realtime?ticket=secret"):
+            pass
+        logging.getLogger("uvicorn.error").error("something went wrong")
+    assert "secret" not in capfd.readouterr().err + caplog.text
+    assert [said.getMessage() for said in caplog.records] == ["something went wrong"]
 
 
 def test_figures_of_bars() -> None:
