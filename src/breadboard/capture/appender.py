@@ -143,7 +143,8 @@ class Appender:
             assert first is not None
             since = self._safe.get(source, first.ts_recv[0])
             detail = f"the disk refused; {count} frames lost, the others written late"
-            gap = Gap(source, GapReason.STORAGE, since, now, detail=detail)
+            begin, end = min(since, now), max(since, now)  # our clock may have been set back meanwhile
+            gap = Gap(source, GapReason.STORAGE, begin, end, detail=detail)
             self.journal.append(RecordKind.GAP, source, first.epoch, [msgspec.json.encode(gap)], [now], mono)
             self._lost.pop(source, None)
             self.cuts[source] = self.cuts.get(source, 0) + 1

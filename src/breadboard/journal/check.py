@@ -1,6 +1,7 @@
 """What a journal is worth: a quick look, a check of every byte, and a copy of all that is valid."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -11,12 +12,15 @@ from breadboard.journal.files import SystemFiles
 from breadboard.journal.format import RECORD_PAYLOAD_BYTES
 from breadboard.journal.head import OFFSET_MAX, Head, Lock
 from breadboard.journal.items import Item
-from breadboard.journal.recovery import item_of, lost
+from breadboard.journal.recovery import item_of, lost, lost_before
 from breadboard.journal.retention import floors
-from breadboard.journal.scan import BEGIN, COUNT, FIRST, LENGTH, NEXT
-from breadboard.journal.segments import Content, listing, load, sync_word, torn_bytes
+from breadboard.journal.scan import BEGIN, COUNT, FIRST, KIND, LENGTH, NEXT, frames_of
+from breadboard.journal.segments import Content, listing, load, torn_bytes
 from breadboard.journal.tail import Tail
+from breadboard.journal.word import sync_word
 from breadboard.journal.writer import SEGMENT_BYTES
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import GapReason, RecordKind
 
 
 class Info(msgspec.Struct, frozen=True):
@@ -70,10 +74,7 @@ class Report(msgspec.Struct, frozen=True):
 def info(directory: Path) -> Info:
     """Look at a journal from outside. Raises JournalError where there is none."""
     segments = listing(directory)
-    head = Head.find(directory / "HEAD")
-    durable = head.durable if head is not None else 0
-    if head is not None:
-        head.close()
+    durable = _durable(directory)
     size = 0
     for segment in segments:
         try:
@@ -104,7 +105,8 @@ def bases(directory: Path) -> list[int]:
 def verify(directory: Path) -> Report:
     """Check every record, every link between segments, and that no offset is missing. Changes nothing.
 
-    May run beside the writer. Raises JournalError where there is no journal or the disk cannot be read.
+    May run beside the writer. A sector that the disk cannot read is a damaged block. Raises JournalError where there is
+    no directory or the disk refuses otherwise.
     """
     records = frames = gone = torn = 0
     first = after = -1
@@ -114,7 +116,7 @@ def verify(directory: Path) -> Report:
         name = content.segment.path.name
         records += len(content.records)
         frames += int(content.records[:, COUNT].sum())
-        gone += int((content.records[:, NEXT] - content.records[:, FIRST] - content.records[:, COUNT]).clip(0).sum())
+        gone += _lost(content)
         torn += torn_bytes(content)
         first = content.segment.base if first < 0 else first
         after = content.next
@@ -126,8 +128,11 @@ def verify(directory: Path) -> Report:
             damage.append(Damage(name, 0, "block"))
         damage += [Damage(name, at, "records", *span) for at, span in _holes(content, limit)]
         previous = content
+    segments = listing(directory)
+    if not segments and (durable := _durable(directory)):
+        damage.append(Damage("HEAD", 0, "records", 0, durable))
     return Report(
-        segments=len(listing(directory)),
+        segments=len(segments),
         records=records,
         frames=frames,
         first=max(first, 0),
@@ -141,28 +146,26 @@ def verify(directory: Path) -> Report:
 def salvage(directory: Path, target: Path, *, segment_bytes: int = SEGMENT_BYTES, clock: Clock | None = None) -> Report:
     """Copy every valid record to a new journal at the same offset, with a GAP record for each stretch that is missing.
 
-    ``target`` must not hold a journal yet. Returns the report on the new journal. Raises JournalError.
+    ``target`` must not hold a journal yet. A sector that the disk cannot read is damage as any other. Returns the
+    report on the new journal. Raises JournalError; what was written until then is removed.
     """
     clock = clock or SystemClock()
     source = listing(directory)
     if not source:
         raise JournalError(f"the journal {directory} has no segments to salvage")
+    made = [path for path in (target, target / "LOCK") if not path.exists()]
     target.mkdir(parents=True, exist_ok=True)
     if listing(target):
         raise JournalError(f"{target} already holds a journal", hint=f"breadboard journal salvage {directory} NEW")
     lock = Lock(target / "LOCK")
     tail = Tail(target, SystemFiles(), clock, sync_word(directory, source), source[0].base)
     try:
-        tail.start()
-        for content, limit in _contents(directory):
-            if content.header is not None:
-                tail.epochs = tail.epochs | content.header.epochs
-            for items in _batches(_items(content, limit, clock)):
-                if tail.size >= segment_bytes:
-                    tail.start()
-                tail.write(items)
+        _copy(directory, tail, segment_bytes)
         Head.make(target / "HEAD", tail.durable, tail.base, tail.sync).close()
-    except OSError as error:
+    except BaseException as error:
+        _undo(target, made)
+        if not isinstance(error, OSError):
+            raise
         raise JournalError(f"the journal {target} cannot be written: {error}", hint=f"df -h {target}") from error
     finally:
         tail.drop()
@@ -170,23 +173,71 @@ def salvage(directory: Path, target: Path, *, segment_bytes: int = SEGMENT_BYTES
     return verify(target)
 
 
+def _copy(directory: Path, tail: Tail, segment_bytes: int) -> None:
+    """Write every valid record of a journal, and a GAP record for each hole. Raises OSError, JournalError."""
+    end = tail.durable
+    for content, limit in _contents(directory):
+        end = limit
+        if content.header is not None:
+            tail.epochs = tail.epochs | content.header.epochs
+            tail.ts_last = tail.ts_last or content.header.ts_before
+        if tail.base < 0:
+            tail.start()
+        for items in _batches(_items(content, tail.durable, tail.ts_last, tail.clock.wall())):
+            if tail.size >= segment_bytes:
+                tail.start()
+            tail.write(items)
+    if end > tail.durable:  # no record follows: what is missing may reach up to this moment
+        now = tail.clock.wall()
+        tail.write([lost(tail.sync, (tail.durable, end), (tail.ts_last, max(tail.ts_last + 1, now)), now)])
+
+
+def _undo(target: Path, made: list[Path]) -> None:
+    """Remove what a salvage that failed has written, and the directory if it was ``made`` for it."""
+    with suppress(OSError):
+        for path in [*target.glob("*.seg"), *target.glob("*.tmp"), target / "HEAD"]:
+            path.unlink(missing_ok=True)
+        if target / "LOCK" in made:
+            (target / "LOCK").unlink()
+        if target in made:
+            target.rmdir()
+
+
+def _durable(directory: Path) -> int:
+    """Return the offset before which HEAD says that everything is there; 0 without one."""
+    head = Head.find(directory / "HEAD")
+    if head is None:
+        return 0
+    durable = head.durable
+    head.close()
+    return durable
+
+
 def _contents(directory: Path) -> Iterator[tuple[Content, int]]:
-    """Yield each segment with the offset it should reach (0: not known)."""
-    head = Head.find(directory / "HEAD")  # before the listing: then the segments listed reach it
-    durable = head.durable if head is not None else 0
-    if head is not None:
-        head.close()
+    """Yield each segment with the offset it should reach (0: not known), what the disk cannot read of it as zeros."""
+    durable = _durable(directory)  # before the listing: then the segments listed reach it
     segments = listing(directory)
-    sync = sync_word(directory, segments)
-    bases = [segment.base for segment in segments[1:]]
-    for segment, limit in zip(segments, [*bases, durable], strict=True):
+    sync = sync_word(directory, segments) if segments else 0
+    limits = [*(segment.base for segment in segments[1:]), durable]
+    for segment, limit in zip(segments, limits, strict=False):
         bound = limit if segment is not segments[-1] else OFFSET_MAX
         try:
-            yield load(segment, sync, bound), limit
+            yield load(segment, sync, bound, patient=True), limit
         except FileNotFoundError:  # sealed meanwhile: its other name has the same bytes
             again = [other for other in listing(directory) if other.base == segment.base]
             if again:
-                yield load(again[0], sync, bound), limit
+                yield load(again[0], sync, bound, patient=True), limit
+
+
+def _lost(content: Content) -> int:
+    """Return how many frames the GAP records of a segment stand for that say DAMAGE: none of these is left."""
+    gone = 0
+    for row in content.records[content.records[:, KIND] == RecordKind.GAP]:
+        payload = frames_of(content.data, row[None, :], 0, 1).frame(0)
+        with suppress(msgspec.MsgspecError):
+            if msgspec.json.decode(payload, type=Gap).reason == GapReason.DAMAGE:
+                gone += int(row[NEXT] - row[FIRST])
+    return gone
 
 
 def _holes(content: Content, limit: int) -> Iterator[tuple[int, tuple[int, int]]]:
@@ -215,16 +266,16 @@ def _batches(items: Iterator[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _items(content: Content, limit: int, clock: Clock) -> Iterator[Item]:
-    """Yield a segment's records, and one for each hole, in order of offset."""
-    holes = {span[0]: span for _, span in _holes(content, limit)}
-    ts_last = content.header.ts_before if content.header else 0
-    expected = content.segment.base
+def _items(content: Content, expected: int, ts_last: int, now: int) -> Iterator[Item]:
+    """Yield a segment's records, and one for each hole before one of them, in order of offset.
+
+    ``expected`` is the offset after the last record before these, ``ts_last`` when its last frame was received (0: not
+    known). What is missing at a segment's end is left to the next: its first record says when the hole ends.
+    """
     for row in range(len(content.records)):
-        item = item_of(content, content.records[row : row + 1])
-        if expected in holes:
-            yield lost(content.sync, holes[expected], (ts_last or item.ts_last, item.ts_last), clock.wall())
+        record = content.records[row : row + 1]
+        item = item_of(content, record)
+        if record[0, FIRST] > expected:
+            yield lost_before(content, record, expected, ts_last, now)
         yield item
         expected, ts_last = item.next, item.ts_last
-    if expected in holes:
-        yield lost(content.sync, holes[expected], (ts_last, ts_last), clock.wall())

@@ -1,8 +1,13 @@
-"""The few file operations the writer needs, behind a seam where tests make them fail."""
+"""The few file operations the writer needs, behind a seam where tests make them fail; and reading a bad disk."""
 
+import errno
 import os
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+_STRETCH: Final = 1 << 20
+_SECTOR: Final = 4096
+"""What is read at once, and where that cannot be read."""
 
 
 class Files(Protocol):
@@ -107,3 +112,45 @@ def write_whole(files: Files, path: Path, data: bytes, prepared: Path | None = N
         files.close(descriptor)
         raise
     return descriptor
+
+
+def read_patiently(path: Path) -> tuple[bytes, int]:
+    """Return a file's bytes, with zeros for what the disk cannot read (EIO), and how many blocks of 4 KiB that is.
+
+    Raises OSError for anything else.
+    """
+    try:
+        return path.read_bytes(), 0
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return _read_around(descriptor, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
+
+
+def _read_around(descriptor: int, size: int) -> tuple[bytes, int]:
+    data = bytearray(size)
+    bad = 0
+    for begin in range(0, size, _STRETCH):
+        end = min(size, begin + _STRETCH)
+        if _fill(descriptor, data, begin, end):
+            continue
+        for at in range(begin, end, _SECTOR):
+            bad += not _fill(descriptor, data, at, min(end, at + _SECTOR))
+    return bytes(data), bad
+
+
+def _fill(descriptor: int, data: bytearray, begin: int, end: int) -> bool:
+    """Read ``data[begin:end]``; False where the disk cannot. What lies behind the file's end stays zeros."""
+    try:
+        while begin < end and (read := os.pread(descriptor, end - begin, begin)):
+            data[begin : begin + len(read)] = read
+            begin += len(read)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return False
+    return True

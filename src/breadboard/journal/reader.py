@@ -10,9 +10,10 @@ from breadboard.errors import JournalDamaged, JournalError
 from breadboard.journal.format import ALL_SOURCES, encode_gap
 from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.scan import COUNT, FIRST, NEXT, TS_LAST, frames_of
-from breadboard.journal.segments import Segment, listing, load, sync_word
+from breadboard.journal.segments import Segment, listing, load
 from breadboard.journal.wake import LOOK_EVERY_S
 from breadboard.journal.window import EMPTY, Window, more, whole
+from breadboard.journal.word import sync_word
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind

@@ -16,8 +16,9 @@ from breadboard.journal.format import NO_CHAIN, parse_epoch
 from breadboard.journal.head import BELIEVABLE, Head
 from breadboard.journal.items import Item, gap_item
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
-from breadboard.journal.segments import Content, Segment, listing, load, sync_word, torn_bytes
+from breadboard.journal.segments import Content, Segment, listing, load, torn_bytes
 from breadboard.journal.twins import keep_aside, settle
+from breadboard.journal.word import sync_word
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import GapReason, RecordKind
 
@@ -78,9 +79,10 @@ def _again(tail: Content, rows: NDArray[np.int64], base: int, ts_last: int, now:
     """Return these records, from offset ``base`` on, with a GAP for what never reached the disk between them."""
     items: list[Item] = []
     for row in range(len(rows)):
-        item, first = item_of(tail, rows[row : row + 1]), int(rows[row, FIRST])
-        if first > base:
-            items.append(lost(tail.sync, (base, first), (ts_last or item.ts_last, item.ts_last), now))
+        record = rows[row : row + 1]
+        item = item_of(tail, record)
+        if record[0, FIRST] > base:
+            items.append(lost_before(tail, record, base, ts_last, now))
         items.append(item)
         base, ts_last = item.next, item.ts_last
     return items
@@ -89,6 +91,16 @@ def _again(tail: Content, rows: NDArray[np.int64], base: int, ts_last: int, now:
 def lost(sync: int, span: tuple[int, int], ts: tuple[int, int], now: int) -> Item:
     """Return a GAP record in the place of offsets that cannot be read any more."""
     return gap_item(sync, span, GapReason.DAMAGE, ts, f"{span[1] - span[0]} frames at offset {span[0]}", now)
+
+
+def lost_before(content: Content, record: NDArray[np.int64], expected: int, ts_last: int, now: int) -> Item:
+    """Return a GAP record in the place of the offsets from ``expected`` on that are missing before a record.
+
+    From ``ts_last``, when the frame before them was received (0: not known), to this record's first frame.
+    """
+    stamp = int(frames_of(content.data, record, 0, 1).ts_recv[0])
+    stamp += stamp == ts_last  # a gap of no time at all would say that nothing is missing
+    return lost(content.sync, (expected, int(record[0, FIRST])), (ts_last, stamp), now)
 
 
 def _head(directory: Path) -> int:

@@ -1,5 +1,6 @@
 """Walking records, compiled: which bytes are valid records, and which frames they hold."""
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -98,6 +99,17 @@ def _scan(
     return rows, done
 
 
+@kernel
+def _opener(data: NDArray[np.uint8], at: Int, low: Int) -> Int:
+    """Return the first byte from ``at`` on where a valid record begins, whatever its first word; -1: none does."""
+    while at + _SMALLEST <= len(data):
+        word = _u32(data, at)
+        if word & np.uint32(1) and _valid(data, at, word, low, np.int64(1) << 62):
+            return np.int64(at)
+        at += 1
+    return np.int64(-1)
+
+
 @brief
 def _runs(records: NDArray[np.int64], total: NDArray[np.int64], holes: NDArray[np.int64]) -> int:
     """Fill in the frames before each record, and of all, and the rows behind which offsets do not continue."""
@@ -161,6 +173,15 @@ def scan(
     out = np.empty((max(0, len(data) - at) // _SMALLEST + 1, _WIDTH), np.int64)
     rows, done = _scan(data, at, np.uint32(sync), span[0], span[1], resync, out)
     return out[:rows].copy(), int(done)
+
+
+def openers(data: NDArray[np.uint8], base: int) -> Iterator[tuple[int, int]]:
+    """Yield ``(word, bytes)`` of every valid record with offsets from ``base`` on, whichever word opens it."""
+    at = 0
+    while (at := int(_opener(data, at, base))) >= 0:
+        word, length = int(_u32(data, at)), int(_u32(data, at + 8))
+        yield word, length
+        at += length
 
 
 def runs(records: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -103,7 +103,7 @@ def first_block(sealed: Path) -> bytes:
         data = file.read(2 * BLOCK_BYTES)
     try:
         return zstandard.ZstdDecompressor().decompressobj().decompress(data)
-    except zstandard.ZstdError:
+    except (zstandard.ZstdError, MemoryError):
         return b""
 
 
@@ -126,13 +126,26 @@ def _by_table(sealed: memoryview, sizes: list[tuple[int, int]]) -> tuple[bytes, 
     blocks: list[bytes] = []
     damaged = at = 0
     for packed, size in sizes:
-        try:
-            blocks.append(decompressor.decompress(sealed[at : at + packed], max_output_size=BLOCK_BYTES))
-        except zstandard.ZstdError:
-            blocks.append(bytes(size))
-            damaged += 1
+        block = _block(decompressor, sealed[at : at + packed], size)
+        blocks.append(bytes(size) if block is None else block)
+        damaged += block is None
         at += packed
     return b"".join(blocks), damaged
+
+
+def _block(decompressor: zstandard.ZstdDecompressor, packed: memoryview, size: int) -> bytes | None:
+    """Return the ``size`` raw bytes of one block; None where it is damaged.
+
+    The size that the block itself names is looked at first: so much memory would be asked for, and a flipped bit can
+    make it exabytes.
+    """
+    try:
+        if zstandard.frame_content_size(packed) != size:
+            return None
+        block = decompressor.decompress(packed, max_output_size=BLOCK_BYTES)
+    except (zstandard.ZstdError, MemoryError):
+        return None
+    return block if len(block) == size else None
 
 
 def _by_search(sealed: bytes) -> tuple[bytes, int]:
@@ -144,7 +157,7 @@ def _by_search(sealed: bytes) -> tuple[bytes, int]:
         block = zstandard.ZstdDecompressor().decompressobj()
         try:
             found = block.decompress(sealed[at : at + 2 * BLOCK_BYTES])
-        except zstandard.ZstdError:
+        except (zstandard.ZstdError, MemoryError):
             found = b""
         if block.eof:
             blocks.append(found)

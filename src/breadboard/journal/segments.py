@@ -1,7 +1,6 @@
 """The segment files of a journal directory: which there are, and what is in one."""
 
 import os
-import secrets
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.errors import JournalError
+from breadboard.journal.files import read_patiently
 from breadboard.journal.format import (
     CHAIN_BYTES,
     SEGMENT_HEADER,
@@ -18,7 +18,7 @@ from breadboard.journal.format import (
     parse_epoch,
     parse_segment_header,
 )
-from breadboard.journal.head import OFFSET_MAX, Head
+from breadboard.journal.head import OFFSET_MAX
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of, scan
 from breadboard.journal.sealed import decompress, first_block
 from breadboard.model.gaps import Epoch
@@ -61,7 +61,7 @@ class Content:
     records: NDArray[np.int64]
     """The table of its valid records, see ``scan``."""
     damaged_blocks: int
-    """Compressed blocks that could not be read."""
+    """Blocks that could not be read: compressed ones, or of the disk."""
 
     @property
     def next(self) -> int:
@@ -148,19 +148,21 @@ def listing(directory: Path) -> list[Segment]:
     return [found[base] for base in sorted(found)]
 
 
-def read_raw(segment: Segment) -> tuple[NDArray[np.uint8], int]:
-    """Return a segment's raw bytes, and how many compressed blocks of it could not be read.
+def read_raw(segment: Segment, *, patient: bool = False) -> tuple[NDArray[np.uint8], int]:
+    """Return a segment's raw bytes, and how many blocks of it could not be read.
 
-    Raises FileNotFoundError where it has been sealed or retired meanwhile, JournalError where the disk fails.
+    ``patient``: what the disk cannot read is zeros and counts as damaged. Raises FileNotFoundError where it has been
+    sealed or retired meanwhile, JournalError where the disk fails.
     """
     try:
-        data, damaged = segment.path.read_bytes(), 0
+        data, damaged = read_patiently(segment.path) if patient else (segment.path.read_bytes(), 0)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise JournalError(f"the journal segment {segment.path} cannot be read: {error.strerror}") from error
     if segment.sealed:
-        data, damaged = decompress(data)
+        data, bad = decompress(data)
+        damaged = max(damaged, bad)
     return np.frombuffer(data, np.uint8), damaged
 
 
@@ -187,24 +189,24 @@ def _peek(segment: Segment) -> SegmentHeader | None:
             if len(fixed) < SEGMENT_HEADER.size:
                 return None
             length = min(SEGMENT_HEADER.unpack(fixed)[2], segment.path.stat().st_size)
-            return parse_segment_header(fixed + file.read(length - len(fixed)))
+            return parse_segment_header(fixed + file.read(max(0, length - len(fixed))))
     except FileNotFoundError:
         raise
     except OSError as error:
         raise JournalError(f"the journal segment {segment.path} cannot be read: {error.strerror}") from error
 
 
-def load(segment: Segment, sync: int, limit: int = OFFSET_MAX) -> Content:
+def load(segment: Segment, sync: int, limit: int = OFFSET_MAX, *, patient: bool = False) -> Content:
     """Read and check a whole segment: every valid record with offsets in ``[base, limit)``.
 
     Of one that has both forms, the one that goes further, with more records. ``sync`` is used where the header is
-    damaged. Raises as ``read_raw`` does.
+    damaged. ``patient`` and what it raises as for ``read_raw``.
     """
-    return max((_load(form, sync, limit) for form in segment.forms()), key=lambda content: content.reach)
+    return max((_load(form, sync, limit, patient) for form in segment.forms()), key=lambda content: content.reach)
 
 
-def _load(segment: Segment, sync: int, limit: int) -> Content:
-    data, damaged = read_raw(segment)
+def _load(segment: Segment, sync: int, limit: int, patient: bool) -> Content:
+    data, damaged = read_raw(segment, patient=patient)
     header = header_of(data)
     if header is not None and header.base != segment.base:
         header = None
@@ -232,24 +234,6 @@ def _without_zeros(data: NDArray[np.uint8], end: int) -> NDArray[np.uint8]:
     block = data[max(end, last - _BLOCK) : last]
     last -= int((block[::-1] != 0).argmax()) if len(block) else 0
     return data[:last].copy() if last < len(data) - _BLOCK else data[:last]
-
-
-def sync_word(directory: Path, segments: list[Segment]) -> int:
-    """Return the journal's random word, from any intact header or HEAD; a new one for a new journal."""
-    for segment in reversed(segments[-3:] + segments[:1]):
-        try:
-            header = peek(segment)
-        except FileNotFoundError:
-            continue
-        if header is not None:
-            return header.sync
-    head = Head.find(directory / "HEAD")
-    if head is not None:
-        word = head.sync
-        head.close()
-        if 0 < word < 1 << 32:
-            return word
-    return secrets.randbits(32) | 1
 
 
 def torn_bytes(content: Content) -> int:

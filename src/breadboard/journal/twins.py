@@ -10,7 +10,8 @@ from pathlib import Path
 from breadboard.clock import SystemClock
 from breadboard.journal.files import SystemFiles
 from breadboard.journal.sealed import seal
-from breadboard.journal.segments import Segment, listing, load, segment_path, sync_word
+from breadboard.journal.segments import Segment, listing, load, segment_path
+from breadboard.journal.word import sync_word
 
 
 def compress(segment: Segment) -> None:

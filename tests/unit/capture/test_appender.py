@@ -38,6 +38,22 @@ def test_what_the_disk_refused_is_written_late_in_order_behind_a_gap() -> None:
     assert appender.frames_lost == 0
 
 
+def test_a_gap_over_which_our_clock_was_set_back_begins_before_it_ends() -> None:
+    clock, journal = ManualClock(), MemoryJournal()
+    appender = Appender(journal, clock)
+    put(appender, clock, b"a")
+    good = clock.wall()
+    appender.tick()
+    appender.tick()
+    journal.refuse = True
+    put(appender, clock, b"b")
+    clock.step(-3 * 3600 * SECOND)
+    journal.refuse = False
+    appender.tick()
+    (gap,) = journal.gaps()
+    assert (gap.ts_from, gap.ts_to) == (clock.wall(), good)
+
+
 def test_what_exceeds_the_memory_is_counted_and_told() -> None:
     clock, journal = ManualClock(), MemoryJournal(refuse=True)
     appender = Appender(journal, clock, limit=100)

@@ -145,7 +145,7 @@ def test_offsets_that_were_visible_are_never_given_again(tmp_path: Path) -> None
     assert [row[:2] for row in found[4:]] == [(4, 1), (5, RecordKind.GAP), (10, 1), (11, 1)]
     assert gap_of(found[5][2]).detail == "5 frames at offset 5"
     report = verify(tmp_path)
-    assert (report.ok, report.lost) == (True, 4)
+    assert (report.ok, report.lost) == (True, 5)
     assert report.torn_bytes > 0
 
 
@@ -252,6 +252,33 @@ def test_a_sealed_segment_is_plain_zstandard_and_survives_damage_block_by_block(
     assert decompress(packed[:-5]) == (content, 1)
     assert decompress(packed[: len(packed) // 2]) == (content[:BLOCK_BYTES], 2)
     assert decompress(b"") == (b"", 1)
+
+
+@pytest.mark.parametrize("bit", range(8))
+def test_a_bit_that_changes_what_a_block_says_of_its_size_costs_that_block(tmp_path: Path, bit: int) -> None:
+    """Byte 4 of a block says how many bytes its own size takes, and what they mean."""
+    raw = tmp_path / "raw"
+    content = np.random.default_rng(5).integers(0, 9, 2 * BLOCK_BYTES, np.uint8).tobytes()
+    raw.write_bytes(content)
+    seal(raw, tmp_path / "sealed")
+    packed = bytearray((tmp_path / "sealed").read_bytes())
+    packed[4] ^= 1 << bit
+    found, damaged = decompress(bytes(packed))
+    assert found[BLOCK_BYTES:] == content[BLOCK_BYTES:]
+    assert len(found) == len(content)
+    assert (damaged, found[:BLOCK_BYTES]) in [(1, bytes(BLOCK_BYTES)), (0, content[:BLOCK_BYTES])]
+    assert damaged or bit in {2, 4}, "without a checksum; and a bit that says nothing"
+
+
+def test_a_block_that_asks_for_all_memory_is_a_damaged_block(tmp_path: Path) -> None:
+    raw = tmp_path / "raw"
+    content = b'{"p":"100.25","q":"3"}' * 100_000
+    raw.write_bytes(content)
+    seal(raw, tmp_path / "sealed")
+    packed = bytearray((tmp_path / "sealed").read_bytes())
+    packed[4] ^= 0x40  # the size has eight bytes now: with those of the block's own data exabytes
+    packed[6:14] = (1 << 45).to_bytes(8, "little")
+    assert decompress(bytes(packed)) == (bytes(BLOCK_BYTES) + content[BLOCK_BYTES:], 1)
 
 
 def test_the_raw_segment_stays_when_the_sealed_one_reads_back_wrong(
