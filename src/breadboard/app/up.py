@@ -180,10 +180,13 @@ def _tell_market(config: Config, synthetic: bool, say: Say) -> None:
 def _tell_ways(address: str, config: Config, say: Say) -> None:
     example, curl = config.feeds[0].symbols[0], "curl -s"
     if config.api != ApiConfig(port=config.api.port):
-        from breadboard.app.access import keyed, unencrypted
+        from breadboard.app.access import elsewhere, keyed, unencrypted
 
+        theirs = elsewhere(config.api) or address
+        if config.api.tls:
+            address = theirs  # a certificate is made for a name, and here, too, no other is believed
         if keyed(config.api):
-            say(f"open       to whoever has a key; with a browser at {address}/login")
+            say(f"open       to whoever has a key; with a browser at {theirs}/login")
             curl += ' -H "Authorization: Bearer $BREADBOARD_KEY"'
         if unencrypted(config.api):
             say(f"careful    over plain HTTP keys travel to and from {config.api.host} for all between to read")

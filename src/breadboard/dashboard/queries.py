@@ -2,9 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlencode
 
 from breadboard.client import Instant
+
+_PAGE: Final = 100_000
+"""Rows of the longest page: a day of bars of a second has 86,400."""
+HOW_TO_GO_ON: Final = (
+    f"# of more than {_PAGE:,} rows the first: with `-D -` the header X-Next-Cursor says what to add, &cursor=…"
+)
+"""Beside command lines: a file shows no cursor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +34,7 @@ class BarsQuestion:
 
     def curl(self, address: str) -> str:
         """Return a command line."""
-        params = {"symbol": self.name, "interval": self.interval, "limit": 10_000}
+        params = {"symbol": self.name, "interval": self.interval, "limit": _PAGE}
         times = {"start": _minute(self.start), "end": _minute(self.end), "format": "csv"}
         return f"curl -s '{address}/api/v1/history?{urlencode(params | times, safe=':')}'"
 

@@ -221,6 +221,7 @@ TLS = {"tls_cert": "c", "tls_key": "k"}
         (ApiConfig(host="0.0.0.0"), "http://127.0.0.1:8080", ["open", "careful", "hint"]),
         (ApiConfig(host="::"), "http://[::1]:8080", ["open", "careful", "hint"]),
         (ApiConfig(host="192.0.2.1", **TLS), "https://192.0.2.1:8080", ["open"]),  # type: ignore[arg-type]
+        (ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS), "https://127.0.0.1:8080", ["open"]),  # type: ignore[arg-type]
         (ApiConfig(**TLS), "https://127.0.0.1:8080", []),  # type: ignore[arg-type]
     ],
 )
@@ -230,12 +231,19 @@ def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
     assert here(api) == address
     assert unencrypted(api) == ("careful" in said)
     assert access.keyed(api) == ("open" in said)
+    named = {
+        ApiConfig(hosts=("a.b",)): ("https://a.b", address),  # of the proxy; what this machine asks is the server
+        ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS): ("https://a.b:8080",) * 2,  # type: ignore[arg-type]
+    }
+    login, page = named.get(api, (address, address))
     lines: list[str] = []
     up._tell_ways(address, Config(api=api, feeds=(FeedConfig(venue="x", symbols=("A",)),)), lines.append)
     words = [line.split()[0] for line in lines]
     assert [word for word in words if word in ("open", "careful", "hint")] == said
     if "careful" in said:
         assert f"careful    over plain HTTP keys travel to and from {api.host} for all between to read" in lines
-    assert f"page       {address}/" in lines
+    assert f"page       {page}/" in lines
+    if "open" in said:
+        assert f"open       to whoever has a key; with a browser at {login}/login" in lines
     key = ' -H "Authorization: Bearer $BREADBOARD_KEY"' if "open" in said else ""
-    assert f"prices     curl -s{key} {address}/api/v1/stocks/A" in lines
+    assert f"prices     curl -s{key} {page}/api/v1/stocks/A" in lines

@@ -13,7 +13,7 @@ from breadboard.dashboard.analysis import candles, season, summary, unit_of
 from breadboard.dashboard.comparing import DARK, LIGHT, MOST, lines, percents
 from breadboard.dashboard.downloads import downloads
 from breadboard.dashboard.parts import badge, client, say, told
-from breadboard.dashboard.queries import BarsQuestion
+from breadboard.dashboard.queries import HOW_TO_GO_ON, BarsQuestion
 from breadboard.dashboard.reading import (
     LONGEST_SPREADS_NS,
     MOST_BARS,
@@ -194,6 +194,6 @@ for question in questions:
     downloads(client(), question)
 address = client().address
 shell, program, query = st.tabs(["curl", "Python", "SQL"])
-shell.code("\n".join(question.curl(address) for question in questions), language="bash")
+shell.code("\n".join([*(question.curl(address) for question in questions), HOW_TO_GO_ON]), language="bash")
 program.code("\n".join(question.python(address) for question in questions), language="python")
 query.code(";\n\n".join(question.sql() for question in questions), language="sql")
