@@ -41,12 +41,14 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     if not config.feeds:
         raise UsageError("there is nothing to record", hint="breadboard capture --live coinbase:BTC-USD")
     places, clock = Places(config.root).made(), SystemClock()
+    _retire(config, places, clock)  # first of all: a full disk may need the room before anything is written
     rulebook.publish(config, places)
     writer = journals.open_writer(config, places, clock)
     try:
         numbers = places.source_numbers()
         before = dict(numbers)
-        sources = planned(config, history(places.journal), numbers)
+        wanted = {source.source for source in planned(config, numbers=dict(numbers))}
+        sources = planned(config, history(places.journal, wanted), numbers)
         if numbers != before:
             places.write_source_numbers(numbers)
     except BaseException:
@@ -63,7 +65,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     memory.set_aside()
     ended = threading.Event()
-    threading.Thread(target=_retire, args=(config, places, clock, ended), name="retention", daemon=True).start()
+    threading.Thread(target=_keep_retiring, args=(config, places, clock, ended), name="retention", daemon=True).start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_record(capture))
@@ -107,12 +109,18 @@ async def _record(capture: Capture) -> None:
         watchdog.end()
 
 
-def _retire(config: Config, places: Places, clock: Clock, ended: threading.Event) -> None:
-    """Delete segments that are old enough, and that every consumer has passed, once an hour."""
-    age_ns = int(config.journal.retention_days * 86_400e9)
+def _keep_retiring(config: Config, places: Places, clock: Clock, ended: threading.Event) -> None:
+    """Retire once an hour."""
     while not ended.wait(_RETIRE_EVERY_S):
-        try:
-            for path in journal.retire(places.journal, age_ns, clock):
-                log.info("retired %s", path.name)
-        except (BreadboardError, OSError) as error:
-            log.warning("retention did not run: %s", error)
+        _retire(config, places, clock)
+
+
+def _retire(config: Config, places: Places, clock: Clock) -> None:
+    """Delete segments that are old enough, and that every consumer has passed. Never raises."""
+    try:
+        for path in journal.retire(places.journal, int(config.journal.retention_days * 86_400e9), clock):
+            log.info("retired %s", path.name)
+    except (BreadboardError, OSError) as error:
+        log.warning("retention did not run: %s", error)
+    except Exception:  # whatever it is, it must not keep capture from recording
+        log.exception("retention did not run")

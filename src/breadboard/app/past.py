@@ -1,5 +1,6 @@
 """What the journal already holds of each source: asked once, when capture starts, to begin the next gap rightly."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -35,8 +36,11 @@ class _Source:
     """Its last connection was a file."""
 
 
-def history(directory: Path) -> dict[int, History]:
+def history(directory: Path, wanted: Collection[int] | None = None) -> dict[int, History]:
     """Return, for every source of the journal, its last connection and the last moment at which it was known good.
+
+    Goes back until all is known of the sources that are ``wanted`` (None: of all). What is said of others may be too
+    early: they may have ended long ago.
 
     A source whose connection was open is good up to the journal's last record of any kind: capture, with its clock
     record every second, was alive until then. One that had lost its connection, or had not got one since capture
@@ -53,7 +57,8 @@ def history(directory: Path) -> dict[int, History]:
             if later is None or not later.known:
                 epoch, carried = (later.epoch, later.carried) if later else (0, False)
                 sources[number] = replace(source, epoch=max(source.epoch, epoch), carried=source.carried or carried)
-        if last_ts and all(source.known for source in sources.values()):
+        asked = [source for number, source in sources.items() if wanted is None or number in wanted]
+        if last_ts and all(source.known for source in asked):
             break
     if not last_ts:
         return {}

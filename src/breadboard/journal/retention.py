@@ -10,7 +10,8 @@ from typing import Final
 from breadboard.clock import Clock
 from breadboard.errors import JournalError
 from breadboard.journal.files import SystemFiles, write_whole
-from breadboard.journal.segments import Segment, listing, peek
+from breadboard.journal.segments import Segment, listing, load, peek
+from breadboard.journal.word import sync_word
 
 _TRIES: Final = 8
 _log = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ def retire(directory: Path, older_than_ns: int, clock: Clock) -> list[Path]:
 
     A segment's age is that of its successor's begin; a successor whose header cannot be read, or says that it begins
     in the future (our clock was ahead then), is passed over for the one after it. Goes from the oldest on and stops at
-    the first that must stay, so that no hole arises; the segment being written stays. Returns what was removed. Raises
-    JournalError where the disk refuses.
+    the first that must stay, so that no hole arises; the last segment that holds a record stays, and what follows it.
+    Returns what was removed. Raises JournalError where the disk refuses.
     """
     removed: list[Path] = []
     try:
@@ -94,6 +95,8 @@ def _retire(directory: Path, now: int, older_than_ns: int, removed: list[Path]) 
             begins, created = _begin(segments, index + 1, now)
         if created is None or created > now - older_than_ns:
             break
+        if segment is segments[-2] and not _has_records(directory, segments):
+            break
         holders = [name for name, floor in sorted(consumers.items()) if segments[index + 1].base > floor]
         if holders:
             _tell(f"the consumer {holders[0]} has acknowledged {consumers[holders[0]]}: {segment.path} must stay")
@@ -101,6 +104,11 @@ def _retire(directory: Path, now: int, older_than_ns: int, removed: list[Path]) 
         for form in segment.forms():
             form.path.unlink()
             removed.append(form.path)
+
+
+def _has_records(directory: Path, segments: list[Segment]) -> bool:
+    """Return whether the last segment holds anything: else the one before it says until when all was well."""
+    return len(load(segments[-1], sync_word(directory, segments)).records) > 0
 
 
 def _begin(segments: Sequence[Segment], index: int, now: int) -> tuple[int, int | None]:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from breadboard import journal
+from breadboard.app import past
 from breadboard.app.past import LOOK_BACK, history
 from breadboard.capture.planning import History, plan_sources
 from breadboard.config import FeedConfig
@@ -77,6 +78,24 @@ def test_data_after_a_gap_shows_that_the_connection_is_there_again(tmp_path: Pat
 def test_a_last_word_too_far_back_makes_the_gap_too_long_and_not_too_short(tmp_path: Path) -> None:
     quiet = [[clock(10 + at)] for at in range(LOOK_BACK)]
     assert runs(tmp_path, [up(0, 1), down(0, 5)], *quiet) == {0: History(1, T0 + 10)}
+
+
+def test_a_source_that_is_configured_no_longer_is_not_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet = [[(DATA, 1, 10 + at, b"x"), clock(10 + at)] for at in range(6)]
+    runs(tmp_path, [up(0, 1), down(0, 5), up(1, 6)], *quiet)
+    looks: list[int] = []
+    look = past._look
+
+    def counted(directory: Path, base: int, limit: int | None) -> tuple[dict[int, past._Source], tuple[int, int]]:
+        looks.append(base)
+        return look(directory, base, limit)
+
+    monkeypatch.setattr(past, "_look", counted)
+    assert history(tmp_path, {1})[1] == History(1, T0 + 15)
+    assert len(looks) == 1
+    assert history(tmp_path, {0, 1}) == history(tmp_path) == {0: History(1, T0 + 5), 1: History(1, T0 + 15)}
 
 
 @pytest.mark.parametrize("provenance", [Provenance.HISTORY, Provenance.REPLAY])

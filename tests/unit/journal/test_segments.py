@@ -23,7 +23,7 @@ from breadboard.journal import segments as segments_module
 from breadboard.journal.format import SegmentHeader
 from breadboard.journal.sealed import BLOCK_BYTES, decompress, seal
 from breadboard.journal.sealer import BUSY_BYTES, Sealer
-from breadboard.journal.segments import Segment, listing
+from breadboard.journal.segments import Segment, listing, load
 from breadboard.model.kinds import RecordKind
 from journals import T0, fill, frame_at, gap_of, rows
 
@@ -34,6 +34,11 @@ def _wait_until_sealed(directory: Path) -> None:
     deadline = time.monotonic() + 30
     while any(not segment.sealed for segment in listing(directory)[:-1]) and time.monotonic() < deadline:
         time.sleep(0.01)
+
+
+def _only_the_last_record_stays(directory: Path) -> bool:
+    segments = listing(directory)
+    return len(segments) == 1 or (len(segments) == 2 and not len(load(segments[1], 0).records))
 
 
 def _all(end: int) -> list[tuple[int, int, bytes]]:
@@ -334,7 +339,7 @@ def test_retention_keeps_what_is_young_what_is_needed_and_the_tail(tmp_path: Pat
     retire(tmp_path, 3 * DAY, clock)
     assert bases[2] < listing(tmp_path)[0].base < bases[-1]
     retire(tmp_path, 0, clock)
-    assert len(listing(tmp_path)) == 1
+    assert _only_the_last_record_stays(tmp_path)
     writer.close()
     assert verify(tmp_path).ok
 
@@ -389,7 +394,7 @@ def test_a_segment_that_cannot_be_sealed_does_not_hold_retention(
     clock.advance(100 * DAY)
     retire(tmp_path, 8 * DAY, clock)
     writer.close()
-    assert len(listing(tmp_path)) == 1
+    assert _only_the_last_record_stays(tmp_path)
 
 
 def test_what_was_retired_while_it_was_sealed_does_not_come_back(
@@ -430,7 +435,7 @@ def test_retention_looks_again_where_a_segment_was_sealed_meanwhile(
     clock.advance(100 * DAY)
     removed = retire(tmp_path, DAY, clock)
     assert removed[0].name == f"{first.path.name}.zst"
-    assert len(listing(tmp_path)) == 1
+    assert _only_the_last_record_stays(tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["damaged", "unreadable", "ahead"])
@@ -460,9 +465,22 @@ def test_one_header_that_says_no_time_does_not_hold_retention(
     clock.advance(200 * DAY)
     for _ in range(2):
         retire(tmp_path, 200 * DAY, clock)
-    assert len(listing(tmp_path)) == 1
+    assert _only_the_last_record_stays(tmp_path)
     told = [record.getMessage() for record in caplog.records if record.name.endswith("retention")]
     assert len(told) == len(set(told)) >= 1
+
+
+def test_the_last_record_stays_however_old_it_is(tmp_path: Path) -> None:
+    clock, writer = _ten_days(tmp_path)
+    writer.close()
+    Writer.open(tmp_path, clock=clock).close()
+    empty = listing(tmp_path)[-1]
+    assert not len(load(empty, 0).records)
+    clock.advance(1000 * DAY)
+    assert retire(tmp_path, DAY, clock)
+    kept = listing(tmp_path)
+    assert [segment.base for segment in kept[1:]] == [empty.base]
+    assert [row[0] for row in rows(tmp_path, kept[0].base)] == list(range(kept[0].base, 300))
 
 
 def test_segments_that_all_begin_in_the_future_stay(tmp_path: Path) -> None:
