@@ -22,6 +22,8 @@ _DAY_S: Final = DAY_NS // SECOND
 _WEEK_S: Final = 7 * _DAY_S
 UNCOUNTED: Final = {basis: IQFEED.uncounted(frozenset(basis)) for basis in "CEO"}
 """By basis; what is S is no print."""
+_AHEAD_NS: Final = 29 * 60 * SECOND
+"""Of an hour that comes twice the first is nearest to this after the tick before, unless it is a minute before that."""
 _BASES: Final = {"C": "last qualified", "E": "extended hours", "O": "other"}
 _SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
 
@@ -56,7 +58,8 @@ def _rows(body: bytes) -> tuple[list[list[str]], list[str]]:
             rows.append(fields)
     if len(rows) > MOST_ROWS:
         raise Refused(f"{len(rows)} rows in one document")
-    if len(rows) > 1 and rows[0][0] > rows[-1][0]:  # asked for newest first
+    # Asked for newest first. Where the clock is turned back one stamp of many is below the one before it.
+    if sum((later[0] > sooner[0]) - (later[0] < sooner[0]) for sooner, later in pairwise(rows)) < 0:
         rows.reverse()
     return rows, errors
 
@@ -65,9 +68,10 @@ def _ticks(name: str, rows: list[list[str]], at: At) -> Meaning:
     events: list[Event] = []
     bad = ""
     ignored = None
+    near = 0
     for place, row in enumerate(rows, 1):
         try:
-            event = _tick(name, row, at)
+            event = _tick(name, row, at, near)
         except ValueError as error:
             bad = bad or f"row {place}: {error}"
             continue
@@ -75,11 +79,14 @@ def _ticks(name: str, rows: list[list[str]], at: At) -> Meaning:
             ignored = "S"
         else:
             events.append(event)
+            near = event.ts_event + _AHEAD_NS
     return Meaning(tuple(events), ignored=ignored, refused=bad or None)
 
 
-def _tick(name: str, row: list[str], at: At) -> Event | None:
+def _tick(name: str, row: list[str], at: At, near: int) -> Event | None:
     """Return the trade of a tick; None for a settlement (basis S), which is a price that nobody paid.
+
+    ``near`` is where it may lie (ns UTC; 0: anywhere), which tells which hour it is of two that look the same.
 
     ``time,last,size,total volume,bid,ask,tick id,basis,market center,conditions[,aggressor,day code]``.
     """
@@ -100,7 +107,7 @@ def _tick(name: str, row: list[str], at: At) -> Event | None:
         flags=flags_of(UNCOUNTED[basis]),
         code=UNCOUNTED[basis],
         side=_SIDES.get(row[10], Side.NONE) if len(row) > 10 else Side.NONE,
-        ts_event=_stamp(row[0]),
+        ts_event=_stamp(row[0], near),
         sequence=tick_id,
         trade_id=tick_id,
         price=paid(row[1], row[4]),
@@ -136,13 +143,16 @@ def _bars(name: str, seconds: str, rows: list[list[str]]) -> Meaning:
     interval = int(text) if text else _spacing(rows)
     for place, row in enumerate(rows, 1):
         try:
-            bars.append(_bar(name, interval, row, shift=interval * SECOND if at_end else 0))
+            shift = interval * SECOND if at_end else 0
+            due = bars[-1].ts_open + shift + interval * SECOND if bars else 0
+            bars.append(_bar(name, interval, row, shift, due))
         except ValueError as error:
             bad = bad or f"row {place}: {error}"
     return Meaning(bars=tuple(bars), refused=bad or None)
 
 
-def _bar(name: str, interval: int, row: list[str], shift: int) -> VendorBar:
+def _bar(name: str, interval: int, row: list[str], shift: int, due: int) -> VendorBar:
+    """Return a bar; ``due`` is when its stamp is expected (ns UTC; 0: whenever). Raises ValueError."""
     daily = interval >= _DAY_S
     if len(row) < (6 if daily else 7):
         raise Refused(f"a bar of {len(row)} fields")
@@ -153,7 +163,7 @@ def _bar(name: str, interval: int, row: list[str], shift: int) -> VendorBar:
     return VendorBar(
         symbol=name,
         interval_s=interval,
-        ts_open=_monday(row[0]) if interval == _WEEK_S else _stamp(row[0]) - (0 if daily else shift),
+        ts_open=_monday(row[0]) if interval == _WEEK_S else _stamp(row[0], due) - (0 if daily else shift),
         high=paid(row[1], low),
         low=paid(low, ""),
         open=paid(row[3], low),
@@ -187,11 +197,14 @@ def _monday(text: str) -> int:
     return eastern_ns(day_number(number - (number + 3) % 7), 0, 0)  # day 0, 1970-01-01, was a Thursday
 
 
-def _stamp(text: str) -> int:
-    """Return ns UTC of ``YYYY-MM-DD[ HH:MM:SS[.ffffff]]`` in New York; a date alone is its midnight there."""
+def _stamp(text: str, near: int = 0) -> int:
+    """Return ns UTC of ``YYYY-MM-DD[ HH:MM:SS[.ffffff]]`` in New York; a date alone is its midnight there.
+
+    Of an hour that comes twice it is the time nearest to ``near`` (ns UTC), the first where that is 0.
+    """
     day = parse_day(text[:10])
     if len(text) == 10:
         return eastern_ns(day, 0, 0)
     if text[10] != " ":
         raise Refused(f"not a time: {text[:40]!r}")
-    return eastern_ns(day, parse_clock(text[11:]), 0)
+    return eastern_ns(day, parse_clock(text[11:]), near)

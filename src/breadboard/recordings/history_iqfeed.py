@@ -9,6 +9,7 @@ from datetime import datetime
 from math import gcd
 from pathlib import Path
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 from breadboard.errors import UsageError
 from breadboard.recordings.lines import printed
@@ -65,7 +66,7 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
         stamp = _stamp(row)
         # Inside a document the feed puts them right; documents it takes as they come.
         before, digits = (newest, 10) if rows else (began, 19)
-        if stamp and before and stamp[:digits] < before[:digits]:
+        if stamp and before and stamp[:digits] < before[:digits] and not (_is_twice(stamp) and _is_twice(before)):
             raise UsageError(
                 f"{path} goes back in time, from {before.decode('latin-1')} to {stamp.decode('latin-1')}",
                 hint=f"{printed(path)} | tac > oldest-first   # or ask IQFeed for the oldest first (direction 1)",
@@ -138,6 +139,15 @@ def _moment(stamp: bytes) -> datetime | None:
         return datetime.fromisoformat(stamp[:19].decode("latin-1")).replace(tzinfo=None)
     except ValueError:
         return None
+
+
+def _is_twice(stamp: bytes) -> bool:
+    """Tell whether the clock of New York shows this time twice: there it goes back though time does not."""
+    at = _moment(stamp)
+    if at is None:
+        return False
+    first, again = (at.replace(tzinfo=ZoneInfo("America/New_York"), fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and again is not None and first > again
 
 
 def _week(at: datetime) -> int:

@@ -79,6 +79,33 @@ def test_rows_newest_first_are_turned_round() -> None:
     assert [event.ts_event for event in events] == sorted(event.ts_event for event in events)
 
 
+AUTUMN = ["00:58:00", "01:50:00", "01:59:59", "01:05:00", "01:59:30", "02:00:00"]
+"""On 2026-11-01 New York turns its clock back at two: the fourth is 66 minutes after the second."""
+MIDNIGHT = 1_793_505_600
+MINUTES_S = [58 * 60, 110 * 60, 120 * 60 - 1, 125 * 60, 180 * 60 - 30, 180 * 60]
+"""After midnight."""
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+@pytest.mark.parametrize("begin", [0, 1])
+def test_the_hour_that_comes_twice_stays_in_the_order_of_the_answer(begin: int, newest_first: bool) -> None:
+    step = -1 if newest_first else 1
+    ticks = [TICK.replace("11-24 09:30:00", f"11-01 {clock}") for clock in AUTUMN[begin:]][::step]
+    events = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), "\n".join(ticks).encode(), AT).events
+    assert [event.ts_event // 10**9 - MIDNIGHT for event in events] == MINUTES_S[begin:]
+
+
+@pytest.mark.parametrize("tag", ["bars:XYZ:1800", "bars:XYZ:1800e", "bars:XYZ:"])
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_bars_of_the_hour_that_comes_twice_are_one_after_the_other(tag: str, newest_first: bool) -> None:
+    clocks = ["00:30", "01:00", "01:30", "01:00", "01:30", "02:00", "02:30"][:: -1 if newest_first else 1]
+    rows = "".join(f"2026-11-01 {clock}:00,10.9,10.1,10.2,10.8,5000,700,12,\n" for clock in clocks)
+    bars = IqfeedReader().read_document(DocumentHead(tag, "", 200), rows.encode(), AT).bars
+    shift = 1800 if tag.endswith("e") else 0
+    assert [bar.ts_open // 10**9 - MIDNIGHT + shift for bar in bars] == [1800 * place for place in range(1, 8)]
+    assert {bar.interval_s for bar in bars} == {1800}
+
+
 def test_a_row_that_cannot_be_read_is_told_and_the_rest_is_taken() -> None:
     body = f"{TICK}\n{TICK.replace('10.5,', 'ten,')}\n{TICK.replace(',C,', ',S,')}\n{TICK}\n"
     meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body.encode(), AT)

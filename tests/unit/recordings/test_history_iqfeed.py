@@ -122,6 +122,15 @@ def test_the_newest_first_is_refused_also_within_a_day_where_documents_would_com
     assert len(list(read_ticks(path, "XYZ"))) == 2
 
 
+def test_the_hour_that_comes_twice_in_autumn_does_not_go_back_in_time(tmp_path: Path) -> None:
+    first, again = (f"{TICK.replace('11-24 09:30', f'11-01 {clock}')}\n" * ROWS for clock in ("01:50", "01:05"))
+    (path, *_) = packed(tmp_path, first + again)
+    assert len(list(read_ticks(path, "XYZ"))) == 2
+    (path, *_) = packed(tmp_path, (first + again).replace("11-01", "11-02"))
+    with pytest.raises(UsageError, match="goes back in time"):
+        list(read_ticks(path, "XYZ"))
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
