@@ -1,7 +1,10 @@
 """`breadboard import`: a vendor's history by the command a person types, through journal, engine and store."""
 
 import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,8 @@ import pytest
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.cli import run
+from breadboard.recordings import Batch
+from breadboard.recordings.history import open_history
 from typed import ask, brought
 
 TICKS = [
@@ -173,3 +178,45 @@ def test_saved_trades_of_massive_are_imported_in_the_order_of_time_or_not_at_all
     assert ask(capsys, data, "select sequence n, toString(price) p, provenance from trades order by n") == [
         {"n": at, "p": str(10 + at), "provenance": "history"} for at in range(3)
     ]
+
+
+def many(path: Path, count: int) -> Path:
+    """Write so many ticks, twenty a second: more than one document."""
+    begin = datetime(2026, 11, 24, 9, 30, tzinfo=UTC)
+    times = (f"{begin + timedelta(milliseconds=50 * at):%Y-%m-%d %H:%M:%S.%f}" for at in range(count))
+    rows = (f"{time},10.{at % 90 + 10},1,{at + 1},10.49,10.51,{at + 1},C,11,01,1,4," for at, time in enumerate(times))
+    path.write_text("\n".join(rows))
+    return path
+
+
+@pytest.mark.parametrize("documents", [1, 3])
+def test_an_import_that_was_ended_goes_on_where_it_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, documents: int
+) -> None:
+    data_dir, count = tmp_path / "data", 150_000
+    file, other = many(tmp_path / "many.csv", count), tmp_path / "other.csv"
+    other.write_text("\n".join(TICKS))
+    words = ("--format", "iqfeed-ticks", "--symbol", "abc")
+    whole: Callable[..., Iterator[Batch]] = open_history
+
+    def ended(*about: object, **more: object) -> Iterator[Batch]:
+        found = whole(*about, **more)
+        yield from islice(found, 1 + documents)  # with the EPOCH before them
+        if documents == 3:
+            yield from found  # all came, and nobody noted it
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("breadboard.app.importing.open_history", ended)
+        with suppress(KeyboardInterrupt):
+            run(["import", str(file), *words, "--data-dir", str(data_dir)])
+    assert run(["import", str(other), *words, "--data-dir", str(data_dir)]) == 2
+    assert "an import of many.csv was ended half way" in capsys.readouterr().err
+    brought(capsys, data_dir, str(file), *words)
+    asked = "select count() n, uniqExact(trade_id) ids, toFloat64(sum(size)) v from trades"
+    assert ask(capsys, data_dir, asked) == [{"n": count, "ids": count, "v": float(count)}]
+    asked = "select toFloat64(sum(volume)) v, sum(trades) n from bars where interval = '1m'"
+    assert ask(capsys, data_dir, asked) == [{"v": float(count), "n": count}]
+    assert run(["import", str(file), *words, "--data-dir", str(data_dir)]) == 2
+    assert "already, as many.csv" in capsys.readouterr().err
+    brought(capsys, data_dir, str(other), *words)

@@ -1,7 +1,7 @@
 """What a data directory has imported before: history that came in twice would count twice."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,9 +10,35 @@ import msgspec
 from breadboard import journal
 from breadboard.app.places import Places
 from breadboard.errors import UsageError
+from breadboard.model.kinds import RecordKind
+from breadboard.recordings import Batch
 
 _NAME = "imports.json"
 _BLOCK = 1 << 20
+_FRAMES = 16
+"""Documents that are compared at once: each may be megabytes."""
+
+
+class What(msgspec.Struct, frozen=True):
+    """What one import brings in."""
+
+    files: dict[str, str] = {}
+    """Names by fingerprint."""
+    asked: tuple[str, int, int] | None = None
+    """Format and symbol, and the time for which a source is asked: ns, the end not included."""
+
+    def __str__(self) -> str:
+        if self.asked is None:
+            return ", ".join(self.files.values())
+        return f"{self.asked[0]} of {_times(*self.asked[1:])}"
+
+
+class UnderWay(msgspec.Struct, frozen=True):
+    """An import that has begun: where in the journal, as which source."""
+
+    what: What
+    offset: int
+    source: int
 
 
 class _Imported(msgspec.Struct):
@@ -22,6 +48,8 @@ class _Imported(msgspec.Struct):
     files: dict[str, str] = {}
     asked: dict[str, list[tuple[int, int]]] = {}
     """By format and symbol, the times for which a source was asked: ns, the end not included."""
+    begun: UnderWay | None = None
+    """What was begun last, and not noted as done: its end is not in the journal, or nobody said so."""
 
 
 def fingerprint(path: Path, *about: object) -> str:
@@ -49,24 +77,82 @@ def refuse_overlap(places: Places, about: str, begin: int, end: int) -> None:
     """Refuse to ask for a time that was asked for before. Raises UsageError."""
     for first, last in _read(places).asked.get(about, []):
         if begin < last and first < end:
-            times = " to ".join(
-                f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}" for ns in (first, last)
-            )
             raise UsageError(
-                f"{about} of {times} is in {places.root} already: it would count twice",
+                f"{about} of {_times(first, last)} is in {places.root} already: it would count twice",
                 hint="leave that time out: --from … --to …   # or --data-dir another-data",
             )
 
 
-def note(places: Places, marks: Sequence[tuple[Path, str]], asked: tuple[str, int, int] | None = None) -> None:
-    """Note what the journal now holds: files, or ``(format and symbol, begin, end)`` of what a source was asked for."""
+def under_way(places: Places, what: What) -> UnderWay | None:
+    """Return where the same import began that was ended before its end. Raises UsageError where another was.
+
+    What counts once however often it comes (bars that a source is asked for) is nothing, and goes on beside it.
+    """
+    begun = _read(places).begun
+    if what == What():
+        return None
+    if begun is not None and begun.what != what:
+        raise UsageError(
+            f"an import of {begun.what} was ended half way, and what came of it is in {places.root}",
+            hint=f"import {begun.what} again: it goes on where it ended   # or --data-dir another-data",
+        )
+    return begun
+
+
+def begin(places: Places, what: What, offset: int, source: int) -> None:
+    """Note that records of an import follow, from this place of the journal on, which is open for them."""
+    if what == What():
+        return
+    _write(places, msgspec.structs.replace(_read(places), begun=UnderWay(what, offset, source)))
+
+
+def rest(places: Places, begun: UnderWay, records: Iterator[Batch]) -> Iterator[Batch]:
+    """Yield of an import's records those that the journal has not yet: it has the first ones, as far as it came.
+
+    Raises UsageError, and the journal stays as it is, where what it has is something else: an answer that has changed.
+    """
+    for kind, frame in _there(places, begun):
+        record = next(records, None)
+        if record is None or (record.kind, record.frames[0]) != (kind, frame):
+            raise UsageError(
+                f"{begun.what} reads otherwise than when it was imported half way into {places.root}",
+                hint="--data-dir another-data   # what came of it the first time stays where it is",
+            )
+    yield from records
+
+
+def note(places: Places, what: What) -> None:
+    """Note that the journal now holds all of it."""
+    if what == What():
+        return
     before = _read(places)
-    before.files.update({mark: path.name for path, mark in marks})
-    if asked is not None:
-        about, begin, end = asked
+    before.files.update(what.files)
+    if what.asked is not None:
+        about, begin, end = what.asked
         before.asked.setdefault(about, []).append((begin, end))
+    _write(places, msgspec.structs.replace(before, begun=None))
+
+
+def _there(places: Places, begun: UnderWay) -> Iterator[tuple[RecordKind, bytes]]:
+    """Yield the records of an import that are in the journal, one frame each."""
+    reader = journal.Reader.open(places.journal, begun.offset)
+    try:
+        while (frames := reader.read(_FRAMES)) is not None:
+            for at in range(len(frames)):
+                if frames.source[at] == begun.source:
+                    yield RecordKind(int(frames.kind[at])), frames.frame(at)
+    finally:
+        reader.close()
+
+
+def _times(first: int, last: int) -> str:
+    return " to ".join(f"{datetime.fromtimestamp(ns // 10**9, UTC):%Y-%m-%dT%H:%M:%SZ}" for ns in (first, last))
+
+
+def _write(places: Places, imported: _Imported) -> None:
     temporary = places.root / f".{_NAME}"
-    temporary.write_bytes(msgspec.json.encode(_Imported(journal.identity(places.journal), before.files, before.asked)))
+    found = msgspec.structs.replace(imported, journal=journal.identity(places.journal))
+    temporary.write_bytes(msgspec.json.encode(found))
     temporary.replace(places.root / _NAME)
 
 

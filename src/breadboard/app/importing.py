@@ -6,7 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from breadboard import feeds
+from breadboard import feeds, journal
 from breadboard.app import asking, imported
 from breadboard.app.asking import Question, Window
 from breadboard.app.feeding import carry, refuse_running
@@ -73,12 +73,14 @@ def _read(job: Job) -> dict[str, Any]:
         for path in files
     ]
     imported.refuse_again(places, marks)
+    what = imported.What({mark: path.name for path, mark in marks})
+    begun = imported.under_way(places, what)
     answers, about = tuple(map(Answer, files)), _about(job, symbol, job.interval_s)
     read_through(
         answers, about
     )  # a wrong file is told before a place is made, and before the ones in front of it count
-    result = _bring_in(places, answers, about)
-    imported.note(places, marks)
+    result = _bring_in(places, answers, about, what, begun)
+    imported.note(places, what)
     return result | ({"orderbooks": checked} if checked else {})
 
 
@@ -93,22 +95,30 @@ def _ask(job: Job) -> dict[str, Any]:
     about = f"{job.format} {symbol}"
     if form.counts_twice:
         imported.refuse_overlap(places, about, asked.from_ns, asked.to_ns)
+    wanted = imported.What(asked=(about, asked.from_ns, asked.to_ns) if form.counts_twice else None)
+    begun = imported.under_way(places, wanted)
     with TemporaryDirectory(prefix="breadboard-import-") as spool:
         told = asking.ask(job.format, asked, Path(spool), clock)
-        what = _about(job, symbol, asked.interval_s or None, synthetic=told.synthetic)
-        asking.refuse_unreadable(told.answers, what)
-        result = _bring_in(places, told.answers, what)
+        read_as = _about(job, symbol, asked.interval_s or None, synthetic=told.synthetic)
+        asking.refuse_unreadable(told.answers, read_as)
+        result = _bring_in(places, told.answers, read_as, wanted, begun)
     if form.counts_twice:
-        imported.note(places, [], (about, told.asked.from_ns, told.asked.to_ns))
+        imported.note(places, imported.What(asked=(about, told.asked.from_ns, told.asked.to_ns)))
     result["notes"] = [note for note in result["notes"] if not note.keys() <= {"symbol", "empty"}]  # ``asked`` says it
     return result | {"asked": _said(told.asked, told.answers), "missing": list(told.missing)}
 
 
-def _bring_in(places: Places, answers: Sequence[Answer], about: About) -> dict[str, Any]:
-    """Carry answers through journal, engine and store."""
+def _bring_in(
+    places: Places, answers: Sequence[Answer], about: About, what: imported.What, begun: imported.UnderWay | None
+) -> dict[str, Any]:
+    """Carry answers through journal, engine and store, from where an import that was ended half way had ``begun``."""
 
     def records(source: int) -> Iterator[Batch]:
-        return open_history(answers, about, SystemClock(), source=source)
+        if begun is not None:
+            yield from imported.rest(places, begun, open_history(answers, about, SystemClock(), source=begun.source))
+            return
+        imported.begin(places, what, journal.info(places.journal).durable, source)
+        yield from open_history(answers, about, SystemClock(), source=source)
 
     notes: list[Mapping[str, Any]] = []
 
