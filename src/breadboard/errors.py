@@ -4,7 +4,8 @@ BreadboardError                 one sentence, a hint that can be pasted, an exit
 ├── UsageError                  the command or configuration is wrong (exit 2)
 │   ├── Unknown                 there is no such thing, or none that is this person's to see
 │   ├── Forbidden               it belongs to somebody else
-│   └── Taken                   something else stands in the way
+│   ├── Taken                   something else stands in the way
+│   └── Outdated                it is no longer as it was when it was read
 ├── JournalError                the journal cannot be written or read
 │   ├── JournalLocked           another process writes it
 │   └── JournalDamaged          bytes fail their checksum; nothing was changed
@@ -59,6 +60,10 @@ class Forbidden(UsageError):
 
 class Taken(UsageError):
     """Something else stands in the way: a name that is taken, a thing that is needed."""
+
+
+class Outdated(UsageError):
+    """It is no longer as it was when whoever changes it read it."""
 
 
 class JournalError(BreadboardError):

@@ -10,6 +10,9 @@ from breadboard.settings.sessions import Session
 
 Entry = dict[str, Any]
 """What is told of one thing, JSON-ready."""
+Seen = frozenset[str] | None
+"""Editions of a thing of which the one that stands must be one (``*``: any), else it is left alone: Outdated is
+raised. They are ``changed`` in ns of a watchlist, and ``number`` of a rule. None: whatever it is."""
 
 
 class Rules(Protocol):
@@ -23,11 +26,11 @@ class Rules(Protocol):
         """Return one rule with its ``history``."""
         ...
 
-    async def put(self, person: Person, name: str, tree: Mapping[str, Any]) -> Entry:
+    async def put(self, person: Person, name: str, tree: Mapping[str, Any], seen: Seen = None) -> Entry:
         """Write one rule, and return it."""
         ...
 
-    async def remove(self, person: Person, name: str) -> None:
+    async def remove(self, person: Person, name: str, seen: Seen = None) -> None:
         """Take one rule away."""
         ...
 
@@ -47,11 +50,11 @@ class Watchlists(Protocol):
         """Return one watchlist."""
         ...
 
-    async def put(self, person: Person, name: str, symbols: Sequence[str]) -> Entry:
+    async def put(self, person: Person, name: str, symbols: Sequence[str], seen: Seen = None) -> Entry:
         """Write one watchlist, and return it."""
         ...
 
-    async def remove(self, person: Person, name: str) -> None:
+    async def remove(self, person: Person, name: str, seen: Seen = None) -> None:
         """Take one watchlist away."""
         ...
 

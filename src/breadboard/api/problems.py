@@ -15,6 +15,7 @@ from starlette.responses import Response
 from breadboard.errors import (
     BreadboardError,
     Forbidden,
+    Outdated,
     QueryRefused,
     StoreError,
     Taken,
@@ -30,6 +31,7 @@ _STATUS: Final = (
     (Unknown, 404),
     (Forbidden, 403),
     (Taken, 409),
+    (Outdated, 412),
     (UsageError, 400),
     (QueryRefused, 400),
     (TookTooLong, 504),
@@ -82,7 +84,7 @@ def sensible() -> Iterator[None]:
     """Have what makes no sense in a document answered with 422, as what makes none in its form is."""
     try:
         yield
-    except (Unknown, Forbidden, Taken):
+    except (Unknown, Forbidden, Taken, Outdated):
         raise
     except UsageError as error:
         raise Problem(422, error.sentence, hint=error.hint) from None

@@ -14,7 +14,7 @@ Headers = list[tuple[bytes, bytes]]
 
 _PREFLIGHT: Final[Headers] = [
     (b"access-control-allow-methods", b"GET, POST, PUT, DELETE"),
-    (b"access-control-allow-headers", b"authorization, content-type, if-none-match"),
+    (b"access-control-allow-headers", b"authorization, content-type, if-match, if-none-match"),
     (b"access-control-max-age", b"600"),
 ]
 _EXPOSED: Final = (b"access-control-expose-headers", b"etag, retry-after, x-complete-through, x-gaps, x-next-cursor")

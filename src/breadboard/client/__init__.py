@@ -22,6 +22,7 @@ from breadboard.client.errors import (
     MissingPackage,
     NotAllowed,
     NotFound,
+    Outdated,
     Refused,
     ServerDefect,
     StreamRefused,
@@ -49,7 +50,8 @@ from breadboard.client.told import Gap, Status
 __all__ = [
     "Alert", "Ambiguous", "Anomaly", "Answer", "AsOf", "AsyncClient", "AsyncPages", "BadQuestion", "Bar", "Book",
     "BookSnapshot", "Busy", "Client", "ClientError", "Day", "Feature", "Feed", "Gap", "GapRow", "Instant", "Key", "Lag",
-    "LagTable", "LastQuote", "LastTrade", "Level", "MissingPackage", "NotAllowed", "NotFound", "Opportunity", "Pages",
+    "LagTable", "LastQuote", "LastTrade", "Level", "MissingPackage", "NotAllowed", "NotFound", "Opportunity",
+    "Outdated", "Pages",
     "Quote", "Refused", "Row", "Rule", "ServerDefect", "Status", "Stock", "Stocks", "StreamRefused", "Tick", "Ticket",
     "Trade", "Trial", "Unreachable", "Unreadable", "Watchlist",
 ]  # fmt: skip

@@ -42,11 +42,19 @@ class Ask(Generic[T]):
     read: Callable[[bytes, str | None], T]
     params: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    seen: str | None = None
+    """The entity tag that what is changed must have."""
 
     @property
     def safe(self) -> bool:
-        """Whether asking twice is asking once."""
-        return self.method in {"GET", "PUT", "DELETE"}
+        """Whether asking twice is asking once: after its own change, a thing is not as it was seen before."""
+        return self.method in {"GET", "PUT", "DELETE"} and self.seen is None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is said in the head."""
+        typed = {} if self.body is None else {"Content-Type": "application/json"}
+        return typed if self.seen is None else typed | {"If-Match": self.seen}
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,14 +225,14 @@ def watchlist(name: str) -> Ask[people.Watchlist]:
     return Ask("GET", f"/watchlists/{_part(name)}", _reader(people.Watchlist))
 
 
-def put_watchlist(name: str, symbols: Iterable[str]) -> Ask[None]:
-    """Keep these symbols under a name, in place of any before."""
-    return _put(f"/watchlists/{_part(name)}", {"symbols": list(symbols)})
+def put_watchlist(name: str, symbols: Iterable[str], seen: people.Watchlist | None) -> Ask[None]:
+    """Keep these symbols under a name, in place of any before, or of the one seen."""
+    return _put(f"/watchlists/{_part(name)}", {"symbols": list(symbols)}, _tag(seen))
 
 
-def delete_watchlist(name: str) -> Ask[None]:
+def delete_watchlist(name: str, seen: people.Watchlist | None) -> Ask[None]:
     """Forget a watchlist."""
-    return Ask("DELETE", f"/watchlists/{_part(name)}", _nothing)
+    return Ask("DELETE", f"/watchlists/{_part(name)}", _nothing, seen=_tag(seen))
 
 
 def rules() -> Ask[list[people.Rule]]:
@@ -237,14 +245,14 @@ def rule(name: str) -> Ask[people.Rule]:
     return Ask("GET", f"/rules/{_part(name)}", _reader(people.Rule))
 
 
-def put_rule(name: str, rule: Mapping[str, Any]) -> Ask[None]:
-    """Keep a rule under a name; one that is there gets another version."""
-    return _put(f"/rules/{_part(name)}", {"rule": dict(rule)})
+def put_rule(name: str, rule: Mapping[str, Any], seen: people.Rule | None) -> Ask[None]:
+    """Keep a rule under a name; one that is there, or the one seen, gets another version."""
+    return _put(f"/rules/{_part(name)}", {"rule": dict(rule)}, _tag(seen))
 
 
-def delete_rule(name: str) -> Ask[None]:
+def delete_rule(name: str, seen: people.Rule | None) -> Ask[None]:
     """Take a rule away."""
-    return Ask("DELETE", f"/rules/{_part(name)}", _nothing)
+    return Ask("DELETE", f"/rules/{_part(name)}", _nothing, seen=_tag(seen))
 
 
 def test_rule(rule: Mapping[str, Any], start: When | None, end: When | None) -> Ask[people.Trial]:
@@ -293,8 +301,16 @@ def _posted(path: str, document: Mapping[str, Any], reader: Callable[[bytes, str
     return Ask("POST", path, reader, body=msgspec.json.encode(document))
 
 
-def _put(path: str, document: Mapping[str, Any]) -> Ask[None]:
-    return Ask("PUT", path, _nothing, body=msgspec.json.encode(document))
+def _put(path: str, document: Mapping[str, Any], seen: str | None) -> Ask[None]:
+    return Ask("PUT", path, _nothing, body=msgspec.json.encode(document), seen=seen)
+
+
+def _tag(seen: people.Watchlist | people.Rule | None) -> str | None:
+    """Return the entity tag of what was seen; None for nothing, and for what is of the configuration: it has none."""
+    if seen is None:
+        return None
+    edition = seen.number if isinstance(seen, people.Rule) else seen.changed
+    return None if edition is None else f'"{int(edition)}"'
 
 
 def _part(name: str) -> str:

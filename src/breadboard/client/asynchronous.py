@@ -191,13 +191,16 @@ class AsyncClient:
         """Return one watchlist. Raises NotFound."""
         return await self._ask(asking.watchlist(name))
 
-    async def put_watchlist(self, name: str, symbols: Iterable[str]) -> None:
-        """Keep these symbols under a name, in place of any before."""
-        await self._ask(asking.put_watchlist(name, symbols))
+    async def put_watchlist(self, name: str, symbols: Iterable[str], *, seen: people.Watchlist | None = None) -> None:
+        """Keep these symbols under a name, in place of any before.
 
-    async def delete_watchlist(self, name: str) -> None:
-        """Forget a watchlist. Raises NotFound."""
-        await self._ask(asking.delete_watchlist(name))
+        ``seen`` is the watchlist as it was read: raises Outdated where somebody has changed it since.
+        """
+        await self._ask(asking.put_watchlist(name, symbols, seen))
+
+    async def delete_watchlist(self, name: str, *, seen: people.Watchlist | None = None) -> None:
+        """Forget a watchlist. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""
+        await self._ask(asking.delete_watchlist(name, seen))
 
     async def rules(self) -> list[people.Rule]:
         """Return all alert rules."""
@@ -207,13 +210,16 @@ class AsyncClient:
         """Return one rule with its versions. Raises NotFound."""
         return await self._ask(asking.rule(name))
 
-    async def put_rule(self, name: str, rule: Mapping[str, Any]) -> None:
-        """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense."""
-        await self._ask(asking.put_rule(name, rule))
+    async def put_rule(self, name: str, rule: Mapping[str, Any], *, seen: people.Rule | None = None) -> None:
+        """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense.
 
-    async def delete_rule(self, name: str) -> None:
-        """Take a rule away. Raises NotFound."""
-        await self._ask(asking.delete_rule(name))
+        ``seen`` is the rule as it was read: raises Outdated where somebody has changed it since.
+        """
+        await self._ask(asking.put_rule(name, rule, seen))
+
+    async def delete_rule(self, name: str, *, seen: people.Rule | None = None) -> None:
+        """Take a rule away. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""
+        await self._ask(asking.delete_rule(name, seen))
 
     async def test_rule(
         self, rule: Mapping[str, Any], *, start: When | None = None, end: When | None = None
@@ -267,10 +273,9 @@ class AsyncClient:
             await asyncio.sleep(wait)
 
     async def _sent(self, ask: Ask[T]) -> httpx.Response:
-        headers = {"Content-Type": "application/json"} if ask.body is not None else {}
         try:
             answer = await self._http.request(
-                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=headers
+                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=ask.headers
             )
         except httpx.RequestError as error:
             raise self._door.unreachable(error) from None

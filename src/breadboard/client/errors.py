@@ -8,6 +8,7 @@ BreadboardError                 one sentence and a hint that can be pasted
     │   ├── NotAllowed          401, 403: a key is missing, wrong, or for other things
     │   ├── NotFound            404
     │   ├── Ambiguous           409: `ids` are what to choose from
+    │   ├── Outdated            412: it is no longer as it was seen; read it again
     │   ├── Busy                429, 503: `retry_after_s` from now it may be answered; 504: it took too long
     │   └── ServerDefect        any other: the server's log has it
     ├── Unreadable              the answer is none that this client knows
@@ -66,6 +67,10 @@ class Ambiguous(Refused):
     """Several things have that name."""
 
 
+class Outdated(Refused):
+    """It is no longer as it was seen: somebody has changed it meanwhile."""
+
+
 class Busy(Refused):
     """The server has too much to do, or the question took too long."""
 
@@ -93,6 +98,7 @@ _KINDS: Final[dict[int, type[Refused]]] = {
     **dict.fromkeys((401, 403), NotAllowed),
     404: NotFound,
     409: Ambiguous,
+    412: Outdated,
     **dict.fromkeys((*_LATER, 504), Busy),
 }
 _OURS: Final = frozenset({"type", "title", "status", "detail", "hint"})

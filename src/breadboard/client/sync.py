@@ -191,13 +191,16 @@ class Client:
         """Return one watchlist. Raises NotFound."""
         return self._ask(asking.watchlist(name))
 
-    def put_watchlist(self, name: str, symbols: Iterable[str]) -> None:
-        """Keep these symbols under a name, in place of any before."""
-        self._ask(asking.put_watchlist(name, symbols))
+    def put_watchlist(self, name: str, symbols: Iterable[str], *, seen: people.Watchlist | None = None) -> None:
+        """Keep these symbols under a name, in place of any before.
 
-    def delete_watchlist(self, name: str) -> None:
-        """Forget a watchlist. Raises NotFound."""
-        self._ask(asking.delete_watchlist(name))
+        ``seen`` is the watchlist as it was read: raises Outdated where somebody has changed it since.
+        """
+        self._ask(asking.put_watchlist(name, symbols, seen))
+
+    def delete_watchlist(self, name: str, *, seen: people.Watchlist | None = None) -> None:
+        """Forget a watchlist. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""
+        self._ask(asking.delete_watchlist(name, seen))
 
     def rules(self) -> list[people.Rule]:
         """Return all alert rules."""
@@ -207,13 +210,16 @@ class Client:
         """Return one rule with its versions. Raises NotFound."""
         return self._ask(asking.rule(name))
 
-    def put_rule(self, name: str, rule: Mapping[str, Any]) -> None:
-        """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense."""
-        self._ask(asking.put_rule(name, rule))
+    def put_rule(self, name: str, rule: Mapping[str, Any], *, seen: people.Rule | None = None) -> None:
+        """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense.
 
-    def delete_rule(self, name: str) -> None:
-        """Take a rule away. Raises NotFound."""
-        self._ask(asking.delete_rule(name))
+        ``seen`` is the rule as it was read: raises Outdated where somebody has changed it since.
+        """
+        self._ask(asking.put_rule(name, rule, seen))
+
+    def delete_rule(self, name: str, *, seen: people.Rule | None = None) -> None:
+        """Take a rule away. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""
+        self._ask(asking.delete_rule(name, seen))
 
     def test_rule(self, rule: Mapping[str, Any], *, start: When | None = None, end: When | None = None) -> people.Trial:
         """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense."""
@@ -265,10 +271,9 @@ class Client:
             time.sleep(wait)
 
     def _sent(self, ask: Ask[T]) -> httpx.Response:
-        headers = {"Content-Type": "application/json"} if ask.body is not None else {}
         try:
             answer = self._http.request(
-                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=headers
+                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=ask.headers
             )
         except httpx.RequestError as error:
             raise self._door.unreachable(error) from None

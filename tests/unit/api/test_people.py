@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from breadboard.client import Client, Outdated
 from breadboard.config import ApiConfig
 from breadboard.model.rules import Rule, RuleSet
 from unit.api.keyed import Served, served
@@ -81,6 +82,73 @@ def test_a_rule_is_written_changed_and_removed_and_capture_is_left_word(here: Se
     assert client.delete("/api/v1/rules/btc up").status_code == 204
     assert client.get("/api/v1/rules/btc up").status_code == 404
     assert [rule["name"] for rule in wanted(here)["rules"]] == ["fixed"]
+
+
+def test_who_changes_a_watchlist_that_another_has_changed_is_told_and_changes_nothing(
+    here: Served, client: httpx.Client
+) -> None:
+    place = "/api/v1/watchlists/my list"
+    client.put(place, json={"symbols": ["A.SIM"]})
+    ours, theirs = (client.get(place).headers["etag"] for _ in range(2))
+    first = client.put(place, json={"symbols": ["A.SIM", "OURS.SIM"]}, headers={"If-Match": ours})
+    assert (first.status_code, client.get(place).headers["etag"]) == (200, first.headers["etag"])
+    assert first.headers["etag"] != ours, "also where the clock has not moved"
+    for answer in (
+        client.put(place, json={"symbols": ["A.SIM", "THEIRS.SIM"]}, headers={"If-Match": theirs}),
+        client.delete(place, headers={"If-Match": theirs}),
+    ):
+        assert (answer.status_code, answer.headers["content-type"]) == (412, "application/problem+json")
+        assert answer.json()["detail"] == "the watchlist 'my list' has changed since it was read"
+        assert answer.json()["hint"] == "GET /api/v1/watchlists/my%20list has it, and the ETag, as it is now"
+    assert client.get(place).json()["symbols"] == ["A.SIM", "OURS.SIM"]
+    assert wanted(here)["watchlists"]["my list"] == ["A.SIM", "OURS.SIM"]
+    weak = {"If-Match": f'"1", W/{first.headers["etag"]}'}
+    assert client.put(place, json={"symbols": ["B.SIM"]}, headers=weak).status_code == 200
+    assert client.put(place, json={"symbols": ["C.SIM"]}, headers={"If-Match": "*"}).status_code == 200
+    assert client.put(place, json={"symbols": ["D.SIM"]}).status_code == 200, "without the header as ever"
+    assert client.delete(place, headers={"If-Match": client.get(place).headers["etag"]}).status_code == 204
+    gone = client.put(place, json={"symbols": ["E.SIM"]}, headers={"If-Match": "*"})
+    assert (gone.status_code, gone.json()["detail"]) == (412, "the watchlist 'my list' is no longer there")
+    assert "etag" not in client.get("/api/v1/watchlists/venue").headers, "the configuration is changed elsewhere"
+
+
+def test_who_changes_a_rule_that_another_has_changed_is_told_and_changes_nothing(client: httpx.Client) -> None:
+    place = "/api/v1/rules/up"
+    rule = {**RISE, "symbols": ["*"]}
+    assert client.put(place, json={"rule": rule}).headers["etag"] == '"1"'
+    seen = {"If-Match": client.get(place).headers["etag"]}
+    assert client.put(place, json={"rule": {**rule, "threshold": 3}}, headers=seen).headers["etag"] == '"2"'
+    for answer in (
+        client.put(place, json={"rule": {**rule, "threshold": 4}}, headers=seen),
+        client.delete(place, headers=seen),
+    ):
+        assert answer.status_code == 412
+        assert answer.json()["detail"] == "the rule 'up' has changed since it was read"
+        assert answer.json()["hint"] == "GET /api/v1/rules/up has it, and the ETag, as it is now"
+    assert client.get(place).json()["rule"]["threshold"] == 3
+    assert client.delete(place, headers={"If-Match": '"2"'}).status_code == 204
+    assert "etag" not in client.get("/api/v1/rules/fixed").headers
+
+
+def test_the_client_says_what_it_has_seen(here: Served) -> None:
+    with Client(here.address) as ours, Client(here.address) as theirs:
+        ours.put_watchlist("mine", ["A.SIM"])
+        seen = ours.watchlist("mine")
+        ours.put_watchlist("mine", [*seen.symbols, "OURS.SIM"], seen=seen)
+        with pytest.raises(Outdated, match="the watchlist 'mine' has changed since it was read"):
+            theirs.put_watchlist("mine", [*seen.symbols, "THEIRS.SIM"], seen=seen)
+        with pytest.raises(Outdated):
+            theirs.delete_watchlist("mine", seen=seen)
+        assert theirs.watchlist("mine").symbols == ("A.SIM", "OURS.SIM")
+        theirs.delete_watchlist("mine", seen=theirs.watchlists()[0])
+        ours.put_rule("up", {"kind": "gap"})
+        rule = ours.rule("up")
+        ours.put_rule("up", {"kind": "gap", "cooldown": "5m"}, seen=rule)
+        with pytest.raises(Outdated):
+            theirs.put_rule("up", {"kind": "gap"}, seen=rule)
+        with pytest.raises(Outdated):
+            theirs.delete_rule("up", seen=rule)
+        theirs.delete_rule("up", seen=theirs.rule("up"))
 
 
 @pytest.mark.parametrize(

@@ -246,6 +246,33 @@ def test_a_watchlist_is_checked_as_it_is_pasted_and_saved(fake: Fake) -> None:
     assert ("PUT", "/watchlists/majors", {}, {"symbols": ["BTCUSDT", "NOPE", "ETHUSDT"]}) in fake.asked
 
 
+def test_a_watchlist_that_somebody_else_has_changed_is_not_written_over_unseen(fake: Fake) -> None:
+    def kept(second: int, *symbols: str) -> tuple[int, Any]:
+        return 200, {"data": [{"name": "majors", "symbols": symbols, "changed": f"2026-11-27T00:00:0{second}Z"}]}
+
+    def save(page: AppTest) -> dict[str, str]:
+        next(button for button in page.button if button.label == "Save").click().run()
+        assert not page.exception
+        methods = [method for method, *_ in fake.asked]
+        return fake.headers[len(methods) - 1 - methods[::-1].index("PUT")]
+
+    fake.answers["GET /watchlists"] = kept(1, "A")
+    page = run("settings")
+    page.text_area[0].set_value("A OURS").run()
+    fake.answers["GET /watchlists"] = kept(2, "A", "THEIRS")
+    fake.answers["PUT /watchlists/majors"] = (412, {"detail": "it has changed", "hint": "GET it"})
+    seen = Instant.of("2026-11-27T00:00:01Z")
+    assert save(page)["if-match"] == f'"{int(seen)}"', "as it was when the text was made of it"
+    assert [each.value for each in page.error] == [
+        "Somebody has changed this watchlist meanwhile. Once more, and yours is in the place of this:"
+    ]
+    assert "A\nTHEIRS" in [each.value for each in page.code]
+    assert page.text_area[0].value == "A OURS"
+    fake.answers["PUT /watchlists/majors"] = (200, {})
+    assert save(page)["if-match"] == f'"{int(seen) + 10**9}"'
+    assert not page.error
+
+
 def test_whatever_is_traded_at_a_venue_is_no_unknown_symbol(fake: Fake) -> None:
     page = run("settings")
     page.text_area[0].set_value("BTCUSDT *.KRAKEN").run()

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from breadboard.api.desk import Door
+from breadboard.api.desk import Door, Entry
 from breadboard.api.problems import sensible
-from breadboard.api.routes.answers import json
+from breadboard.api.routes.answers import IfMatch, edition, json, seen
 from breadboard.api.security_turnstile import person_of
 
 _EXAMPLE = {"kind": "rise", "threshold": 2.5, "window": "5m", "symbols": ["BTCUSDT.BINANCE"]}
@@ -47,18 +47,22 @@ def router(door: Door) -> APIRouter:
     @routes.get("/{name:path}", summary="One rule, with all that it was before")
     async def one(request: Request, name: str) -> Response:
         desk = await door.desk()
-        return json(await desk.rules.one(person_of(request.scope), name))
+        return _tagged(await desk.rules.one(person_of(request.scope), name))
 
     @routes.put("/{name:path}", summary="Write a rule, new or as another version; it holds from the next second on")
-    async def put(request: Request, name: str, body: Written) -> Response:
+    async def put(request: Request, name: str, body: Written, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
         with sensible():
-            return json(await desk.rules.put(person_of(request.scope), name, body.rule))
+            return _tagged(await desk.rules.put(person_of(request.scope), name, body.rule, seen(if_match)))
 
     @routes.delete("/{name:path}", summary="Take a rule away; its history stays", status_code=204)
-    async def remove(request: Request, name: str) -> Response:
+    async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
-        await desk.rules.remove(person_of(request.scope), name)
+        await desk.rules.remove(person_of(request.scope), name, seen(if_match))
         return Response(status_code=204)
 
     return routes
+
+
+def _tagged(entry: Entry) -> Response:
+    return edition(entry, entry["number"])

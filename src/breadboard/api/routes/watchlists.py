@@ -4,9 +4,10 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from breadboard.api.desk import Door
+from breadboard.api.desk import Door, Entry
+from breadboard.api.instants import instant
 from breadboard.api.problems import sensible
-from breadboard.api.routes.answers import json
+from breadboard.api.routes.answers import IfMatch, edition, json, seen
 from breadboard.api.security_turnstile import person_of
 from breadboard.model.rules import MOST_NAMES
 
@@ -31,18 +32,22 @@ def router(door: Door) -> APIRouter:
     @routes.get("/{name:path}", summary="One watchlist")
     async def one(request: Request, name: str) -> Response:
         desk = await door.desk()
-        return json(await desk.watchlists.one(person_of(request.scope), name))
+        return _tagged(await desk.watchlists.one(person_of(request.scope), name))
 
     @routes.put("/{name:path}", summary="Write a watchlist, new or in the place of the one before")
-    async def put(request: Request, name: str, body: Symbols) -> Response:
+    async def put(request: Request, name: str, body: Symbols, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
         with sensible():
-            return json(await desk.watchlists.put(person_of(request.scope), name, body.symbols))
+            return _tagged(await desk.watchlists.put(person_of(request.scope), name, body.symbols, seen(if_match)))
 
     @routes.delete("/{name:path}", summary="Forget a watchlist", status_code=204)
-    async def remove(request: Request, name: str) -> Response:
+    async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
-        await desk.watchlists.remove(person_of(request.scope), name)
+        await desk.watchlists.remove(person_of(request.scope), name, seen(if_match))
         return Response(status_code=204)
 
     return routes
+
+
+def _tagged(entry: Entry) -> Response:
+    return edition(entry, None if entry["changed"] is None else instant(entry["changed"]))

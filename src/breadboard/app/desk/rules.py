@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breadboard.app.desk.trials import Trials
-from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, unknown
+from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, unknown
 from breadboard.app.desk.words import is_name, rule_entry
 from breadboard.errors import Taken, UsageError
 from breadboard.model import rules as model
@@ -62,12 +63,18 @@ class RuleDesk:
         await self.add(person, [rule], {})
         return rule
 
-    async def put(self, person: Person, name: str, tree: Mapping[str, Any]) -> dict[str, Any]:
-        """Write the rule of this name, new or changed, and return it."""
+    async def put(
+        self, person: Person, name: str, tree: Mapping[str, Any], seen: frozenset[str] | None = None
+    ) -> dict[str, Any]:
+        """Write the rule of this name, new or changed, and return it.
+
+        Raises Outdated where none of ``seen`` is ``number`` of the one that stands.
+        """
         async with self._wanted.changing(person) as work:
             before = await self._found(work, name)
             if before is not None:
                 refuse_name(person, _called(name), before.owner)
+            _refuse_unseen(name, seen, before)
             rule = await self._read(work, person, {"name": name, **tree})
             if rule.name != name:
                 raise UsageError(f"the rule is called {rule.name!r}, and its place {name!r}", hint="leave its name out")
@@ -86,13 +93,14 @@ class RuleDesk:
             await rules.put(work, [rule], self._wanted.now())
         return rule
 
-    async def remove(self, person: Person, name: str) -> None:
-        """Take a rule away; its history stays."""
+    async def remove(self, person: Person, name: str, seen: frozenset[str] | None = None) -> None:
+        """Take a rule away; its history stays. Raises Outdated as ``put`` does."""
         async with self._wanted.changing(person) as work:
             before = await self._found(work, name)
             if before is None:
                 raise unknown(_called(name))
             refuse_change(person, _called(name), before.owner)
+            _refuse_unseen(name, seen, before)
             await rules.remove(work, name, self._wanted.now())
 
     async def test(self, person: Person, tree: Mapping[str, Any], begin: str | None, end: str | None) -> dict[str, Any]:
@@ -129,6 +137,11 @@ async def _seen_lists(work: AsyncConnection, person: Person) -> dict[str, tuple[
 
 def _read(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Rule:
     return model.read({"rules": [dict(tree)], "watchlists": dict(lists)}, "this").rules[0]
+
+
+def _refuse_unseen(name: str, seen: frozenset[str] | None, before: Edition | None) -> None:
+    edition = None if before is None else before.number
+    refuse_unseen(_called(name), seen, edition, f"/api/v1/rules/{quote(name, safe='')}")
 
 
 def _called(name: str) -> str:

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.engine.rule_conditions import refuse_stars, verify
-from breadboard.errors import Forbidden, Taken, Unknown, UsageError
+from breadboard.errors import Forbidden, Outdated, Taken, Unknown, UsageError
 from breadboard.model import rules as model
 from breadboard.model.rules import RuleSet
 from breadboard.settings import rules, watchlists
@@ -124,6 +124,18 @@ def refuse_name(person: Person, what: str, owner: int | None) -> None:
     """Refuse a name that somebody else's thing has: each is there once for everybody. Raises Forbidden."""
     if not person.changes(owner):
         raise Forbidden(f"the {what} is not yours to change", hint="give yours another name")
+
+
+def refuse_unseen(what: str, seen: frozenset[str] | None, edition: int | None, place: str) -> None:
+    """Refuse to change what is no longer as it was seen; None: it may be as it likes. Raises Outdated.
+
+    ``edition`` is the one that stands; None: there is none any more. To be asked in the transaction that changes it.
+    """
+    if seen is None or (edition is not None and not seen.isdisjoint({"*", str(edition)})):
+        return
+    if edition is None:
+        raise Outdated(f"the {what} is no longer there", hint=f"PUT {place} without If-Match makes it anew")
+    raise Outdated(f"the {what} has changed since it was read", hint=f"GET {place} has it, and the ETag, as it is now")
 
 
 def configured(what: str) -> Taken:

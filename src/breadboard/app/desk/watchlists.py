@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, stored, unknown
+from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, stored, unknown
 from breadboard.app.desk.words import refuse_odd_name, watchlist_entry
 from breadboard.errors import Taken, UsageError
 from breadboard.model import rules as model
@@ -39,23 +40,29 @@ class WatchlistDesk:
             raise unknown(_called(name))
         return found
 
-    async def put(self, person: Person, name: str, symbols: Sequence[str]) -> dict[str, Any]:
-        """Write a watchlist, and return it."""
+    async def put(
+        self, person: Person, name: str, symbols: Sequence[str], seen: frozenset[str] | None = None
+    ) -> dict[str, Any]:
+        """Write a watchlist, and return it. Raises Outdated where none of ``seen`` is ``changed`` of it in ns."""
         refuse_odd_name(name, "watchlist")
         async with self._wanted.changing(person) as work:
             before = await self._found(work, name)
             if before is not None:
                 refuse_name(person, _called(name), before.owner)
-            await watchlists.put(work, name, symbols, self._wanted.now(), person.user)
+            _refuse_unseen(name, seen, before)
+            now = self._wanted.now()  # never that of the one before, by which this one is told from it
+            now = now if before is None else max(now, before.changed_ns + 1)
+            await watchlists.put(work, name, symbols, now, person.user)
         return await self.one(person, name)
 
-    async def remove(self, person: Person, name: str) -> None:
-        """Take a watchlist away. Raises Taken where a rule would miss it."""
+    async def remove(self, person: Person, name: str, seen: frozenset[str] | None = None) -> None:
+        """Take a watchlist away. Raises Taken where a rule would miss it, Outdated as ``put`` does."""
         async with self._wanted.changing(person) as work:
             before = await self._found(work, name)
             if before is None:
                 raise unknown(_called(name))
             refuse_change(person, _called(name), before.owner)
+            _refuse_unseen(name, seen, before)
             await watchlists.remove(work, name)
             try:
                 model.check(await stored(work), "this")
@@ -67,6 +74,11 @@ class WatchlistDesk:
         if name in self._wanted.config.rules.watchlists:
             raise configured(_called(name))
         return await watchlists.one_of(work, name)
+
+
+def _refuse_unseen(name: str, seen: frozenset[str] | None, before: Watchlist | None) -> None:
+    edition = None if before is None else before.changed_ns
+    refuse_unseen(_called(name), seen, edition, f"/api/v1/watchlists/{quote(name, safe='')}")
 
 
 def _called(name: str) -> str:

@@ -1,10 +1,11 @@
 """Settings & Watchlist: names for groups of instruments, and keys for those who ask from elsewhere."""
 
 import re
+from collections.abc import Callable
 
 import streamlit as st
 
-from breadboard.client import Client, Key, Watchlist
+from breadboard.client import Client, Key, Outdated, Watchlist
 from breadboard.dashboard.parts import client, offered, session, told
 
 
@@ -20,13 +21,21 @@ def unknown_sentence(unknown: list[str], count: int) -> str:
 
 
 def watchlists(kept: list[Watchlist], server: Client) -> None:
-    """Show one watchlist to edit, checked as it is written."""
+    """Show one watchlist to edit, checked as it is written.
+
+    It is kept as it was when the text was made of it: what is saved takes the place of that, and of nothing newer.
+    """
     new = "New watchlist"
     lists = {each.name: each for each in kept}
     choice = st.selectbox("Watchlist", [*lists, new])
     name = choice if choice in lists else st.text_input("Name", max_chars=64)
-    text = "\n".join(lists[choice].symbols) if choice in lists else ""
-    symbols = names_in(st.text_area("Symbols", text, height=260, key=f"symbols-{choice}", help="Paste any list."))
+    text, begun = f"symbols-{choice}", f"seen-{choice}"
+    if text not in st.session_state or begun not in st.session_state:
+        st.session_state[begun] = lists.get(choice)
+    if text not in st.session_state:
+        st.session_state[text] = "\n".join(lists[choice].symbols) if choice in lists else ""
+    seen: Watchlist | None = st.session_state[begun]
+    symbols = names_in(st.text_area("Symbols", height=260, key=text, help="Paste any list."))
     if symbols:
         plain = [name for name in symbols if not name.startswith("*")]  # ``*.KRAKEN`` is whatever is traded there
         with told():
@@ -37,13 +46,23 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
             st.caption(f"{len(symbols)} symbols, all known")
     with st.container(horizontal=True):
         if st.button("Save", type="primary", icon=":material/save:", disabled=not (name and symbols)):
-            with told():
-                server.put_watchlist(name, symbols)
-            st.rerun()
+            change(lambda: server.put_watchlist(name, symbols, seen=seen), begun, lists.get(choice))
         if choice in lists and st.button("Delete", icon=":material/delete:"):
-            with told():
-                server.delete_watchlist(choice)
-            st.rerun()
+            change(lambda: server.delete_watchlist(choice, seen=seen), begun, lists[choice])
+
+
+def change(work: Callable[[], None], begun: str, now: Watchlist | None) -> None:
+    """Carry out a change; where somebody else was first, show how it is ``now``. Once more, and it is meant."""
+    with told():
+        try:
+            work()
+        except Outdated:
+            st.session_state[begun] = now
+            st.error("Somebody has changed this watchlist meanwhile. Once more, and yours is in the place of this:")
+            st.code("\n".join(now.symbols) if now else "", language=None)
+            return
+    st.session_state.pop(begun, None)
+    st.rerun()
 
 
 def row_of(key: Key) -> dict[str, str | None]:
