@@ -26,6 +26,12 @@ _TRADE: Final = int(EventKind.TRADE)
 _CLOCK: Final = int(EventKind.CLOCK)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 
+_OF_BEFORE: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT | Flag.WITHDRAWN | Flag.LATE_PRINT)
+_NEWER_NS: Final = 1_000_000_000
+"""Trades of one moment may come in any order of their times; by more than this none does."""
+_AHEAD_NS: Final = 60_000_000_000
+"""An event time counts for no more than this after its receipt, as in ``latest.py``."""
+
 Hole = tuple[int, int, bool]
 """First id, last id, and whether a gap was reported for it."""
 
@@ -37,12 +43,14 @@ def _follow(
     instrument: NDArray[np.int32],
     trade_id: NDArray[np.int64],
     ts_recv: NDArray[np.int64],
+    ts_event: NDArray[np.int64],
     size: NDArray[np.int64],
     start: int,
     followed: NDArray[np.uint8],
     first: NDArray[np.int64],
     last: NDArray[np.int64],
     recv: NDArray[np.int64],
+    event: NDArray[np.int64],
 ) -> int:
     """Take rows while every trade id follows its predecessor; return the row that does not, or the end."""
     for row in range(start, len(kind)):
@@ -64,6 +72,7 @@ def _follow(
             return row
         last[which] = number
         recv[which] = ts_recv[row]
+        event[which] = max(event[which], ts_event[row])  # one that is not said is before all
     return len(kind)
 
 
@@ -72,10 +81,11 @@ class Continuity:
 
     For feeds whose trade ids are contiguous per instrument; ``contiguous(instrument)`` says whether they are. The
     test is exact: an id in ``[first, last]`` that is in no known hole was seen, also on an earlier connection. A late
-    id inside a hole fills it (a gap with state REFILLED for that one id). Aggregated trades number themselves
-    otherwise and are left alone. Ids that grow with holes of their own (``growing``) show repetitions alone: their
-    holes are remembered and never told, the newest ``MOST_SILENT`` of them. Sets ``Flag.DUPLICATE`` in the tape's own
-    ``flags`` column, which must be writable.
+    id inside a hole fills it (a gap with state REFILLED for that one id). A venue that begins its numbers anew shows
+    that by an old number of a trade that is newer than all before it: what comes twice carries its own old time.
+    Aggregated trades number themselves otherwise and are left alone. Ids that grow with holes of their own
+    (``growing``) show repetitions alone: their holes are remembered and never told, the newest ``MOST_SILENT`` of
+    them. Sets ``Flag.DUPLICATE`` in the tape's own ``flags`` column, which must be writable.
     """
 
     def __init__(self, contiguous: Callable[[int], bool], growing: Callable[[int], bool] = lambda _: False) -> None:
@@ -86,6 +96,7 @@ class Continuity:
         self._first = np.zeros(0, np.int64)
         self._last = np.zeros(0, np.int64)
         self._recv = np.zeros(0, np.int64)
+        self._event = np.zeros(0, np.int64)
         self._holes: dict[int, list[Hole]] = {}
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
@@ -100,12 +111,14 @@ class Continuity:
                 tape.instrument,
                 tape.trade_id,
                 tape.ts_recv,
+                tape.ts_event,
                 tape.size,
                 row,
                 self._followed,
                 self._first,
                 self._last,
                 self._recv,
+                self._event,
             )
             if row == len(tape):
                 return found(rows)
@@ -121,6 +134,7 @@ class Continuity:
                 "first": self._first[known],
                 "last": self._last[known],
                 "recv": self._recv[known],
+                "event": self._event[known],
                 "holes": [[which, self._holes[which]] for which in sorted(self._holes)],
             }
         )
@@ -132,6 +146,7 @@ class Continuity:
             parts[name] for name in ("followed", "first", "last", "recv")
         )
         self._known = len(self._last)
+        self._event = parts.get("event", np.full(self._known, ABSENT))  # none in a state of an older version
         self._holes = {which: [(a, b, told) for a, b, told in holes] for which, holes in parts["holes"]}
 
     def _grow(self, count: int) -> None:
@@ -141,6 +156,7 @@ class Continuity:
         self._first = grown(self._first, count, ABSENT)
         self._last = grown(self._last, count, ABSENT)
         self._recv = grown(self._recv, count)
+        self._event = grown(self._event, count, ABSENT)
         for which in range(self._known, count):
             self._followed[which] = _DENSE if self._contiguous(which) else _SILENT if self._growing(which) else 0
         self._known = count
@@ -156,6 +172,13 @@ class Continuity:
                 rows.append(self._row(tape, row, last + 1, number - 1))
             self._last[which] = number
             self._recv[which] = tape.ts_recv[row]
+            self._event[which] = max(self._event[which], tape.ts_event[row])
+        elif self._begins_anew(tape, row, which):
+            if self._followed[which] == _DENSE:
+                rows.append(self._row(tape, row, ABSENT, ABSENT))
+            self._first[which] = self._last[which] = number
+            self._recv[which], self._event[which] = tape.ts_recv[row], tape.ts_event[row]
+            self._holes.pop(which, None)
         elif number < first:
             # Before we listened: new to us, and what lies between is unknown rather than missing.
             self._first[which] = number
@@ -167,6 +190,13 @@ class Continuity:
                 tape.flags[row] |= Flag.DUPLICATE
             elif told:
                 rows.append(self._row(tape, row, number, number, refilled=True))
+
+    def _begins_anew(self, tape: Tape, row: int, which: int) -> bool:
+        """Tell whether a number at or below the newest is of a trade after it: then the venue counts anew."""
+        its, newest = int(tape.ts_event[row]), int(self._event[which])
+        if ABSENT in (its, newest) or int(tape.flags[row]) & _OF_BEFORE:
+            return False
+        return newest + _NEWER_NS < its <= int(tape.ts_recv[row]) + _AHEAD_NS
 
     def _remember(self, which: int, hole: Hole) -> None:
         holes = self._holes.setdefault(which, [])

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from breadboard.engine import continuity as module
 from breadboard.engine.continuity import Continuity
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason
 from tapes import SECOND, T0, tape, trade
 
@@ -54,6 +55,39 @@ def test_ids_from_before_we_listened_are_new_and_then_known() -> None:
 
 def test_a_venue_that_counts_anew_loses_nothing() -> None:
     assert run([900, 901, 1, 2, 3]) == ([], [])
+
+
+def test_old_numbers_of_newer_trades_are_a_venue_that_counts_anew() -> None:
+    heard = [(number, 2 * at * SECOND) for at, number in enumerate([*range(1000, 1010), 1, 2, 5, 999, 1000, 1001])]
+    for first in (1000, 1):  # below what was heard first, and among what was heard
+        stage = Continuity(lambda _: True)
+        assert run([*range(first, 1000)], stage) == ([], [])
+        rows = tape([trade(number, when + SECOND) for number, when in heard])
+        found = stage.on_tape(rows)
+        assert found is not None
+        told = [(int(row["ts_from"]) - T0, int(row["sequence_from"]), int(row["sequence_to"])) for row in found]
+        assert told == [(19 * SECOND, ABSENT, ABSENT), (23 * SECOND, 3, 4), (25 * SECOND, 6, 998)]
+        assert not (rows.flags & Flag.DUPLICATE).any()
+
+
+def test_what_comes_again_is_no_venue_that_counts_anew() -> None:
+    stage = Continuity(lambda _: True)
+    assert run([*range(1, 4)], stage) == ([], [])
+    later = 3600 * SECOND
+    for odd in (
+        {"ts_event": T0 + 1, "ts_recv": T0 + later},  # again, with its own time
+        {"ts_event": ABSENT, "ts_recv": T0 + later},  # nobody says when it was
+        {"ts_event": T0 + 900_000_000, "ts_recv": T0 + later},  # of about the same moment
+        {"ts_event": T0 + later + 61 * SECOND, "ts_recv": T0 + later},  # a mistaken time
+        {"ts_event": T0 + later, "ts_recv": T0 + later, "flags": Flag.LAST_KNOWN},
+    ):
+        rows = tape([trade(2, 0) | odd])
+        assert stage.on_tape(rows) is None, odd
+        assert rows.flags[0] & Flag.DUPLICATE
+    before = stage.snapshot()
+    stage.restore(before)
+    assert stage.snapshot() == before
+    assert run([2], stage, ts_event=T0 + later, ts_recv=T0 + later) == ([], [(0, ABSENT, ABSENT)])
 
 
 def test_aggregated_trades_and_feeds_without_contiguous_ids_are_left_alone() -> None:
