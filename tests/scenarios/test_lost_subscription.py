@@ -1,6 +1,7 @@
-"""A subscription that the venue silently lost: found by its own list, put on record, asked for again."""
+"""A subscription that the venue silently lost, or never heard of: found, put on record, asked for again."""
 
 import asyncio
+from importlib import import_module
 
 import pytest
 
@@ -70,5 +71,56 @@ def test_a_symbol_that_the_venue_does_not_have_is_named_and_the_others_are_recor
                 told = capture.status().sources[0]
         assert (told.refused, told.refusals, told.connects) == ([wrong], 1, 1)
         assert all(any(name.lower().encode() in frame.lower() for frame in journal.frames()) for name in sim.symbols)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("venue", "simulated"),
+    [
+        ("kraken", "kraken_v1.KrakenV1"),
+        ("kraken-v2", "kraken.KrakenV2"),
+        ("okx", "okx.Okx"),
+        ("bybit", "bybit.Bybit"),
+        ("bitstamp", "bitstamp.Bitstamp"),
+        ("coinbase-advanced", "coinbase_advanced.CoinbaseAdvanced"),
+    ],
+)
+def test_what_the_venue_did_not_hear_is_asked_for_again_and_nothing_else(
+    venue: str, simulated: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("breadboard.feeds.watching.ACKNOWLEDGED_WITHIN_S", 1.0)
+    path, _, name = simulated.rpartition(".")
+    kind = getattr(import_module(f"breadboard.sim.{path}"), name)
+    unheard: list[str] = []
+    said = kind.said
+
+    def is_deaf_once(self: object, client: Client, text: str) -> None:
+        if "trade" in text.lower() and not unheard:
+            unheard.append(text)
+        else:
+            said(self, client, text)
+
+    monkeypatch.setattr(kind, "said", is_deaf_once)
+
+    async def scenario() -> None:
+        journal = MemoryJournal()
+        async with simulator(venue, rate=200, symbols=2) as sim:
+            feed = FeedConfig(
+                venue=venue, symbols=sim.symbols, channels=("trade", "book"), url=sim.url, rest_url=sim.rest_url
+            )
+            async with capturing(plan_sources([feed], FEEDS), journal) as capture:
+                await until(lambda: capture.status().sources and capture.status().sources[0].missing)
+                lost = capture.status().sources[0].missing
+                await until(lambda: not capture.status().sources[0].missing)
+                told = capture.status().sources[0].missing_told
+                seen = len(journal.frames())
+                await until(lambda: len(journal.frames()) > seen + 500)
+                source = capture.status().sources[0]
+                assert (source.missing, source.missing_told, source.connects) == ([], told, 1)
+        assert {each for each in lost if each.endswith(" trade")} == {
+            f"{symbol} trade" for symbol in sim.symbols if symbol in unheard[0]
+        }
+        assert {gap.reason for gap in journal.gaps()} == {GapReason.SUBSCRIPTION}
 
     asyncio.run(scenario())

@@ -139,6 +139,7 @@ class BitstampSession:
         """Forget the old connection's books; subscribe, one channel a message."""
         self._books.clear()
         self.subscriptions.begin()
+        self.subscriptions.asked((symbol, channel) for symbol in self.symbols for channel in self.wish.channels)
         self._heard, self._heard_s = False, None
         return [_subscribe(name + symbol) for name in self._names for symbol in self.symbols]
 
@@ -198,6 +199,7 @@ class BitstampSession:
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else; a book begins with another answer."""
         requests: list[Request] = []
+        self.subscriptions.asked(keys)
         for symbol, channel in keys:
             name = CHANNELS[channel] + symbol
             requests += [_unsubscribe(name), _subscribe(name)]
@@ -214,6 +216,9 @@ class BitstampSession:
             return []
         if said.event == "bts:request_reconnect":
             return [Reconnect("the venue asks for a reconnect")]
+        if said.event == "bts:subscription_succeeded":
+            prefixes = ((channel, name) for channel, name in CHANNELS.items() if said.channel.startswith(name))
+            self.subscriptions.acknowledged((said.channel.removeprefix(name), channel) for channel, name in prefixes)
         symbol = said.channel.removeprefix(DIFFS)
         if said.event not in (SUBSCRIBED, UNSUBSCRIBED) or not said.channel.startswith(DIFFS):
             return []

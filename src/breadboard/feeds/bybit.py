@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.conversations import Denied, Missing, Reconnect, Request, Send
+from breadboard.conversations import Missing, Reconnect, Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.reading_feed import ReadingFeed
@@ -33,6 +33,8 @@ QUIET_S: Final = 15.0
 SNAPSHOT_S: Final = 10.0
 """How long a book may wait for the snapshot that a subscription begins with."""
 LONGEST_S: Final = 3600.0
+_NO_SYMBOL: Final = re.compile(r"invalid symbol|handler not found|not exist|not support", re.IGNORECASE)
+"""In the texts of refusals that are for good, as far as they are known."""
 _TOPIC: Final = b'"topic":"'
 _SYMBOL: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,47}")
 
@@ -198,14 +200,17 @@ class BybitSession:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return []
         topics = self._asked.pop(answer.req_id, ())
-        if answer.success:
+        is_there = len(topics) == 1 and "already subscribed" in answer.ret_msg
+        if answer.success or is_there:
+            self.subscriptions.acknowledged(map(self._key, topics))
             return []
         if len(topics) == 1:
+            if _NO_SYMBOL.search(answer.ret_msg) is None:
+                return []  # it may pass: what is not acknowledged is asked for again
             book = self._books.get(topics[0])
             if book is not None and book.last is None:
                 del self._books[topics[0]]  # refused for good: there is nothing to wait for
-            name, _, symbol = topics[0].rpartition(".")
-            return [Denied(symbol, _CHANNEL_OF.get(name), answer.ret_msg[:200])]
+            return self.subscriptions.refused(*self._key(topics[0]), answer.ret_msg)
         return [self._subscribe((topic,)) for topic in topics]
 
     def _again(self, topic: str) -> list[Request]:
@@ -224,6 +229,7 @@ class BybitSession:
     def _subscribe(self, topics: tuple[str, ...]) -> Send:
         self._requests += 1
         self._asked[str(self._requests)] = topics
+        self.subscriptions.asked(map(self._key, topics))
         return _say("subscribe", topics, str(self._requests))
 
 

@@ -7,7 +7,7 @@ comes first in the stream.
 import re
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from breadboard.conversations import Request, Send
 from breadboard.feeds.book_watch import BookWatch, CheckedReader
@@ -18,6 +18,17 @@ from breadboard.ports import Capabilities, Wish
 
 Pair = tuple[str, str]
 """The venue's name of a channel, and a symbol."""
+
+
+class Answer(NamedTuple):
+    """What the venue says of one subscription: it is made, or there is no such symbol, and why."""
+
+    channel: str
+    """The venue's name of it."""
+    symbol: str
+    refused: str = ""
+
+
 NOTHING: Final = (b"", b"")
 """What a frame that is no subscription's speaks of."""
 
@@ -44,6 +55,9 @@ class Tongue:
     unsubscribe: Callable[[Sequence[Pair]], Send]
     wire: Callable[[bytes], tuple[bytes, bytes]]
     """Returns channel and symbol that a frame brings data of, without reading the rest; else anything else."""
+    answer: Callable[[bytes], Answer | None]
+    """Returns what a frame that brings no data says of a subscription. No refusal is told that may be a passing one:
+    what is not acknowledged in time is asked for again."""
     book: bytes
     """What every frame has in it that may speak of books."""
     spell: Callable[[str], str] = str.upper
@@ -65,6 +79,7 @@ class CheckedSession:
     symbols: Sequence[str] = field(init=False)
     subscriptions: Subscriptions = field(init=False)
     _names: tuple[str, ...] = field(init=False)
+    _keys: dict[Pair, Key] = field(init=False)
     _watch: BookWatch = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,10 +90,13 @@ class CheckedSession:
             can.venue, wish.symbols, pattern=tongue.pattern, example=tongue.example, spell=tongue.spell
         )
         self._names = wanted_channels(can.venue, wish.channels, tongue.channels)
-        wires: dict[Hashable, Key] = {
-            (tongue.channels[channel].encode(), symbol.encode()): (symbol, channel)
+        self._keys = {
+            (tongue.channels[channel], symbol): (symbol, channel)
             for symbol in self.symbols
             for channel in wish.channels
+        }
+        wires: dict[Hashable, Key] = {
+            (name.encode(), symbol.encode()): key for (name, symbol), key in self._keys.items()
         }
         self.subscriptions = Subscriptions(wires, self._anew, can.heartbeat_s, answers=tongue.answers)
         self._watch = BookWatch(can.venue, self.symbols, tongue.reader, self._again, self.subscriptions)
@@ -87,6 +105,7 @@ class CheckedSession:
         """Subscribe every channel of every symbol."""
         self._watch.on_connect()
         self.subscriptions.begin()
+        self.subscriptions.asked(self._keys.values())
         wanted = [(name, symbol) for name in self._names for symbol in self.symbols]
         return [self.tongue.subscribe(part) for part in self.tongue.parts(wanted)]
 
@@ -98,6 +117,8 @@ class CheckedSession:
             wire = tongue.wire(frame)
             if wire in counts:
                 counts[wire] += 1
+            elif (answer := tongue.answer(frame)) is not None:
+                requests += self._on_answer(answer)
             requests += self._watch.on_frame(frame) if tongue.book in frame else tongue.listen(frame)
         return requests
 
@@ -109,12 +130,23 @@ class CheckedSession:
         """Judge the subscriptions; return what the books call for as time passes."""
         return self.subscriptions.on_time(now_s) + self._watch.on_time(now_s)
 
+    def _on_answer(self, answer: Answer) -> list[Request]:
+        """Take an acknowledgement; do without a symbol that is none."""
+        if answer.refused:
+            known = answer.symbol in self.symbols
+            return self.subscriptions.refused(answer.symbol, None, answer.refused) if known else []
+        key = self._keys.get((answer.channel, answer.symbol))
+        if key is not None:
+            self.subscriptions.acknowledged([key])
+        return []
+
     def _again(self, symbol: str) -> list[Request]:
         return self._anew([(symbol, "book")])
 
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else."""
         tongue = self.tongue
+        self.subscriptions.asked(keys)
         wanted = [
             (name, symbol) for name in self._names for symbol, channel in keys if tongue.channels[channel] == name
         ]

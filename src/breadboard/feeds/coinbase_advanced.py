@@ -23,6 +23,7 @@ from breadboard.ports import Capabilities, Wish
 
 CHANNELS: Final = {"trade": "market_trades", "quote": "ticker", "book": "level2"}
 _TOLD_IN: Final = CHANNELS | {"book": "l2_data"}
+_ACKNOWLEDGED: Final = {channel: (CHANNELS[channel], _TOLD_IN[channel]) for channel in CHANNELS}
 _PRODUCT: Final = b'"product_id":"'
 RENEWED: Final = ("level2", "market_trades")
 """Channels that begin with a snapshot, which mends what a hole has cost."""
@@ -49,8 +50,17 @@ class _Books(msgspec.Struct, gc=False):
     events: list[_Event]
 
 
+class _Subscribed(msgspec.Struct, gc=False):
+    subscriptions: dict[str, list[str]] = {}
+
+
+class _Acknowledged(msgspec.Struct, gc=False):
+    events: list[_Subscribed]
+
+
 _head: Final = msgspec.json.Decoder(_Head)
 _books: Final = msgspec.json.Decoder(_Books)
+_acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
 
 
 @dataclass(slots=True)
@@ -117,6 +127,8 @@ class CoinbaseAdvancedSession:
                     self.subscriptions.counts[wire] += 1
                 if self._waiting and head.channel == "l2_data":
                     self._on_book(frame)
+                elif head.channel == "subscriptions":
+                    self._on_acknowledged(frame)
                 if self._numbers.take(head.sequence_num) in (Verdict.HOLE, Verdict.ANEW):
                     requests += self._on_hole()
         return requests
@@ -182,6 +194,17 @@ class CoinbaseAdvancedSession:
         for product in told:
             self.subscriptions.renewed((product, "book"))
 
+    def _on_acknowledged(self, frame: bytes) -> None:
+        """Take the venue's list of all that is subscribed by now; BTC-USDC may be in it by either of its names."""
+        try:
+            events = _acknowledged.decode(frame).events
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return
+        for channel, names in _ACKNOWLEDGED.items():
+            products = {product for event in events for name in names for product in event.subscriptions.get(name, ())}
+            products |= {f"{product}C" for product in products}
+            self.subscriptions.acknowledged((product, channel) for product in products)
+
     def _on_error(self, message: str) -> list[Request]:
         """Reconnect on an error; after three in a row live with what the venue does send."""
         self._errors += 1
@@ -189,6 +212,7 @@ class CoinbaseAdvancedSession:
 
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else."""
+        self.subscriptions.asked(keys)
         requests: list[Request] = []
         for channel, name in CHANNELS.items():
             products = [symbol for symbol, each in keys if each == channel]
@@ -199,6 +223,9 @@ class CoinbaseAdvancedSession:
 
     def _all(self, method: str, names: Sequence[str]) -> list[Request]:
         size = PRODUCTS_A_MESSAGE
+        if method == "subscribe":
+            channels = [channel for channel, name in CHANNELS.items() if name in names]
+            self.subscriptions.asked((symbol, channel) for symbol in self.symbols for channel in channels)
         parts = [self.symbols[i : i + size] for i in range(0, len(self.symbols), size)]
         return [_say(method, name, part) for name in names for part in parts]
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from breadboard.conversations import Send
-from breadboard.feeds.checked_session import NOTHING, CheckedSession, Pair, Tongue, by_channel
+from breadboard.feeds.checked_session import NOTHING, Answer, CheckedSession, Pair, Tongue, by_channel
 from breadboard.feeds.kraken_messages import KrakenReader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
@@ -20,7 +20,24 @@ PAIRS_A_MESSAGE: Final = 100
 _TAIL: Final = 80
 """Bytes from the end in which channel and pair stand."""
 PATTERN: Final = re.compile(r"[A-Za-z0-9.]{1,20}/[A-Za-z0-9.]{1,20}")
+ALREADY: Final = "Already subscribed"
+NO_PAIR: Final = "Currency pair not "
+"""So a refusal begins that is for good: the pair is not supported, or not in the form of one."""
 _TOKENISED: Final = re.compile(r"[A-Z.]{1,10}x/[A-Z]{3,5}")
+
+
+class _Subscription(msgspec.Struct):
+    name: str = ""
+
+
+class _Status(msgspec.Struct):
+    pair: str = ""
+    status: str = ""
+    error: str = msgspec.field(name="errorMessage", default="")
+    subscription: _Subscription = msgspec.field(default_factory=_Subscription)
+
+
+_status: Final = msgspec.json.Decoder(_Status)
 
 
 def spelled(symbol: str) -> str:
@@ -32,6 +49,19 @@ def _wire_of(frame: bytes) -> tuple[bytes, bytes]:
     """Return channel and pair, with which an array ends: ``…,"book-1000","XBT/USD"]``."""
     parts = frame[-_TAIL:].rsplit(b'"', 4)
     return (parts[1].partition(b"-")[0], parts[3]) if len(parts) == 5 else NOTHING
+
+
+def _answer_of(frame: bytes) -> Answer | None:
+    """Return what a status says; one of another pair or channel, or of an unsubscription, says nothing here."""
+    if not frame.startswith(b"{") or b'"subscriptionStatus"' not in frame:
+        return None
+    try:
+        told = _status.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if told.status == "subscribed" or told.error.startswith(ALREADY):
+        return Answer(told.subscription.name, told.pair)
+    return Answer("", told.pair, told.error) if told.error.startswith(NO_PAIR) else None
 
 
 def _say(event: str, wanted: Sequence[Pair]) -> Send:
@@ -50,6 +80,7 @@ TONGUE: Final = Tongue(
     subscribe=partial(_say, "subscribe"),
     unsubscribe=partial(_say, "unsubscribe"),
     wire=_wire_of,
+    answer=_answer_of,
     book=b'"book',
     spell=spelled,
 )

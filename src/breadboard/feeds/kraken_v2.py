@@ -7,8 +7,8 @@ from typing import Any, Final
 import msgspec
 
 from breadboard.conversations import Send
-from breadboard.feeds.checked_session import CheckedSession, Pair, Tongue, by_channel
-from breadboard.feeds.kraken import DEPTH, PAIRS_A_MESSAGE, PATTERN, spelled
+from breadboard.feeds.checked_session import NOTHING, Answer, CheckedSession, Pair, Tongue, by_channel
+from breadboard.feeds.kraken import DEPTH, NO_PAIR, PAIRS_A_MESSAGE, PATTERN, spelled
 from breadboard.feeds.kraken_v2_messages import KrakenV2Reader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
@@ -16,6 +16,8 @@ from breadboard.ports import Capabilities
 
 _CHANNEL: Final = b'"channel":"'
 _SYMBOL: Final = b'"symbol":"'
+LONGEST_ANSWER: Final = 2000
+"""Bytes; nothing longer is looked at as an answer to a subscription."""
 PARAMETERS: Final[dict[str, dict[str, Any]]] = {
     # The trades of a snapshot happened before we listened: they would close a hole in the numbers and be in no table.
     "trade": {"snapshot": False},
@@ -24,8 +26,45 @@ PARAMETERS: Final[dict[str, dict[str, Any]]] = {
 }
 
 
+class _Result(msgspec.Struct):
+    channel: str = ""
+    symbol: str = ""
+
+
+class _Answered(msgspec.Struct):
+    success: bool
+    method: str = ""
+    symbol: str = ""
+    error: str = ""
+    result: _Result = msgspec.field(default_factory=_Result)
+
+
+_answered: Final = msgspec.json.Decoder(_Answered)
+
+
+def _is_answer(frame: bytes) -> bool:
+    return len(frame) < LONGEST_ANSWER and b'"success"' in frame
+
+
+def _answer_of(frame: bytes) -> Answer | None:
+    """Return what an answer to a subscription says. A refusal names the pair alone, of whatever channel."""
+    if not _is_answer(frame):
+        return None
+    try:
+        told = _answered.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if told.method != "subscribe":
+        return None
+    if told.success:
+        return Answer(told.result.channel, told.result.symbol)
+    return Answer("", told.symbol, told.error) if told.error.startswith(NO_PAIR) else None
+
+
 def _wire_of(frame: bytes) -> tuple[bytes, bytes]:
     """Return the channel and the first symbol of a message, without reading the rest."""
+    if _is_answer(frame):
+        return NOTHING  # it names them, too, and brings nothing
     channel, symbol = frame.find(_CHANNEL) + len(_CHANNEL), frame.find(_SYMBOL) + len(_SYMBOL)
     return frame[channel : frame.find(b'"', channel)], frame[symbol : frame.find(b'"', symbol)]
 
@@ -55,6 +94,7 @@ TONGUE: Final = Tongue(
     subscribe=_subscribe,
     unsubscribe=_unsubscribe,
     wire=_wire_of,
+    answer=_answer_of,
     book=b'"book"',
     spell=spelled,
 )

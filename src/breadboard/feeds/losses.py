@@ -131,6 +131,17 @@ class Losses:
             return requests
         return [Missing(told.symbol, told.channel, reason, max(told.known_good_s, listed_s), detail), *requests]
 
+    def unmade(self, streams: Sequence[Stream], detail: str, now_s: float) -> list[Request]:
+        """Put on record what the venue did not acknowledge, and ask for all of it together."""
+        for stream in streams:
+            told_s = stream.known_good_s
+            stream.trouble = Trouble(GapReason.SUBSCRIPTION, told_s, now_s, PATIENCE_S, now_s, unmade=True)
+        said = self._tell(streams, detail)
+        for stream in streams:
+            if stream.trouble is not None:
+                stream.trouble.told_s = now_s
+        return [*said, *self._again([stream.key for stream in streams])]
+
     def recovered(self, stream: Stream, heard_s: float) -> list[Request]:
         """Put on record that a lost one is heard again."""
         trouble, stream.trouble = stream.trouble, None

@@ -8,8 +8,8 @@ from typing import Final
 import msgspec
 
 from breadboard.conversations import Reconnect, Request, Send
-from breadboard.feeds.checked_session import NOTHING, CheckedSession, Pair, Tongue, together
-from breadboard.feeds.okx_messages import UPGRADE, OkxReader
+from breadboard.feeds.checked_session import NOTHING, Answer, CheckedSession, Pair, Tongue, together
+from breadboard.feeds.okx_messages import NO_INSTRUMENT, UPGRADE, OkxReader
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Keepalive
@@ -20,11 +20,18 @@ _CHANNEL: Final = b'"channel":"'
 _INSTRUMENT: Final = b'"instId":"'
 _HEAD: Final = 40
 """Bytes in which an answer to a subscription says that it is one."""
+_NAMED: Final = re.compile(r"instId:([A-Za-z0-9_-]{1,120})")
 PATTERN: Final = re.compile(r"[A-Za-z0-9_]{1,20}(?:-[A-Za-z0-9_]{1,20}){1,5}")
+
+
+class _Argument(msgspec.Struct):
+    channel: str = ""
+    instId: str = ""  # noqa: N815 - the venue's spelling
 
 
 class _Notice(msgspec.Struct):
     event: str
+    arg: _Argument = msgspec.field(default_factory=_Argument)
     code: str = ""
     msg: str = ""
 
@@ -38,6 +45,20 @@ def _wire_of(frame: bytes) -> tuple[bytes, bytes]:
         return NOTHING
     channel, symbol = frame.find(_CHANNEL) + len(_CHANNEL), frame.find(_INSTRUMENT) + len(_INSTRUMENT)
     return frame[channel : frame.find(b'"', channel)], frame[symbol : frame.find(b'"', symbol)]
+
+
+def _answer_of(frame: bytes) -> Answer | None:
+    """Return what an answer to a subscription says. Of a refusal only the text names the instrument."""
+    if b'"event"' not in frame[:_HEAD]:
+        return None
+    try:
+        told = _notice.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if told.event == "subscribe":
+        return Answer(told.arg.channel, told.arg.instId)
+    named = _NAMED.search(told.msg) if told.event == "error" and told.code in NO_INSTRUMENT else None
+    return Answer("", named[1], told.msg) if named is not None else None
 
 
 def _listen(frame: bytes) -> list[Request]:
@@ -68,6 +89,7 @@ TONGUE: Final = Tongue(
     subscribe=partial(_say, "subscribe"),
     unsubscribe=partial(_say, "unsubscribe"),
     wire=_wire_of,
+    answer=_answer_of,
     book=b'"books"',
     answers=True,
     listen=_listen,

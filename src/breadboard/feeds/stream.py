@@ -35,6 +35,8 @@ class Trouble:
     """It was asked for anew for a reason of ours: not its next message ends this, but what it begins with."""
     audited: bool = False
     """Found by an audit: another one can say that it is well again."""
+    unmade: bool = False
+    """The venue did not acknowledge it: that it does says that it is well again."""
 
 
 @dataclass(slots=True)

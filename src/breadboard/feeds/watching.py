@@ -101,8 +101,10 @@ class Subscriptions:
 
     def asked(self, keys: Iterable[Key]) -> None:
         """Note that these were asked for, and that the venue acknowledges."""
+        before = len(self._unacknowledged)
         self._unacknowledged.update(keys)
-        self._progress_s = self._now_s or self._progress_s
+        if len(self._unacknowledged) != before:  # to ask once more for what waits anyway lets nothing else wait longer
+            self._progress_s = self._now_s or self._progress_s
 
     def acknowledged(self, keys: Iterable[Key]) -> None:
         """Note what the venue acknowledged."""
@@ -205,8 +207,7 @@ class Subscriptions:
                 spoke[stream.channel] = spoke.get(stream.channel, 0) + messages
                 self._never.discard(key[0])
                 self._unacknowledged.discard(key)  # what speaks was heard
-            listed = stream.trouble is not None and stream.trouble.audited and key in (self._listed or ())
-            if (messages or listed) and stream.is_well():
+            if (messages or self._is_there(key, stream)) and stream.is_well():
                 requests += self._recovered(stream, before_s)
             stream.pass_by(passed_s, messages)
         for channel, whole in self._channels.items():
@@ -222,6 +223,15 @@ class Subscriptions:
                 whole.others, whole.known_good_s = activity(self._channels.values()), before_s
         return requests
 
+    def _is_there(self, key: Key, stream: Stream) -> bool:
+        """Tell whether the venue says of what was lost that it is subscribed, in the way in which it did not before."""
+        trouble = stream.trouble
+        if trouble is None:
+            return False
+        if trouble.unmade:
+            return key not in self._unacknowledged
+        return trouble.audited and key in (self._listed or ())
+
     def _recovered(self, stream: Stream, heard_s: float) -> list[Request]:
         stream.known_good_s = heard_s
         if stream.trouble is not None:
@@ -231,7 +241,7 @@ class Subscriptions:
 
     def _suspect(self, now_s: float) -> list[Request]:
         """Look for evidence against streams that were well so far."""
-        requests = self._suspect_everything(now_s)
+        requests = self._suspect_everything(now_s) + self._suspect_unmade(now_s)
         for channel, whole in self._channels.items():
             if len(self._of_channel[channel]) == 1 or self._phase == CLOSED:
                 continue
@@ -258,10 +268,15 @@ class Subscriptions:
         leave = self._losses.leave((), f"mute: {detail}", now_s)
         return [Missing(None, None, GapReason.SUBSCRIPTION, every.known_good_s, detail), *leave] if leave else []
 
-    def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
+    def _suspect_unmade(self, now_s: float) -> list[Request]:
+        """Look for what the venue did not acknowledge, though it had the time: all of it is told and asked for now."""
         waited_s = now_s - self._progress_s
-        if key in self._unacknowledged and waited_s > ACKNOWLEDGED_WITHIN_S:
-            return GapReason.SUBSCRIPTION, f"not acknowledged for {waited_s:.0f} s"
+        if not self._unacknowledged or waited_s <= ACKNOWLEDGED_WITHIN_S:
+            return []
+        found = [each for key, each in self._streams.items() if key in self._unacknowledged and self._is_judged(each)]
+        return self._losses.unmade(found, f"not acknowledged for {waited_s:.0f} s", now_s) if found else []
+
+    def _evidence(self, key: Key, stream: Stream, now_s: float) -> tuple[GapReason, str] | None:
         if key in self._lacking:
             return GapReason.SUBSCRIPTION, "not in the venue's own list of subscriptions"
         if stream.behind_s is not None and now_s - stream.behind_s > BEHIND_S:

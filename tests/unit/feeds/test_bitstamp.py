@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from breadboard.conversations import Denied, Fetch, Reconnect, Request, Send, Session
+from breadboard.conversations import Denied, Fetch, Missing, Reconnect, Request, Send, Session
 from breadboard.engine.books import Books
 from breadboard.feeds import FEEDS
 from breadboard.feeds.bitstamp import AT_ONCE, MUTE_S, SETTLED
@@ -355,6 +355,10 @@ def acknowledged(pair: str) -> bytes:
     return ACKNOWLEDGED.replace(b"btcusd", pair.encode())
 
 
+def traded(pair: str) -> bytes:
+    return acknowledged(pair).replace(b"diff_order_book_", b"live_trades_")
+
+
 def change(number: int, pair: str = "btcusd") -> bytes:
     return DIFF.replace(b"1641343691244908", str(number).encode()).replace(b"btcusd", pair.encode())
 
@@ -376,6 +380,26 @@ def test_every_channel_of_every_pair_is_subscribed_to_in_the_venues_spelling() -
         *("live_trades_btcusd", "live_trades_ethusd"),
         *("diff_order_book_btcusd", "diff_order_book_ethusd"),
     ]
+
+
+def test_a_channel_that_the_venue_never_acknowledges_is_told_and_asked_for_again() -> None:
+    subject = session("btcusd", "ethusd")
+    subject.on_frames([acknowledged("btcusd"), acknowledged("ethusd"), traded("ethusd")])
+    told: dict[int, list[Request]] = {}
+    for second in range(32):
+        subject.on_frames([change(FIRST + second), change(FIRST + second, "ethusd")])
+        requests: list[Request] = [each for each in subject.on_time(1000.0 + second) if not isinstance(each, Fetch)]
+        told |= {second: requests} if requests else {}
+    assert list(told) == [31]
+    missing, *said = told[31]
+    assert missing == Missing("btcusd", "trade", GapReason.SUBSCRIPTION, 1000.0, "not acknowledged for 31 s")
+    assert [json.loads(each.text)["data"]["channel"] for each in said if isinstance(each, Send)] == [
+        "live_trades_btcusd"
+    ] * 2
+    subject.on_frames([traded("btcusd"), change(FIRST + 40), change(FIRST + 40, "ethusd")])
+    (over,) = subject.on_time(1032.0)
+    assert isinstance(over, Missing)
+    assert (over.symbol, over.channel, over.over) == ("btcusd", "trade", True)
 
 
 def test_a_book_is_asked_for_once_it_changes_and_again_while_the_answer_is_older() -> None:
@@ -456,7 +480,7 @@ def test_the_venue_asks_for_a_reconnect_and_a_mute_connection_is_left() -> None:
 
     def left(seconds: int) -> list[int]:
         subject.on_connect()
-        subject.on_frames([HEARTBEAT])
+        subject.on_frames([HEARTBEAT, acknowledged("btcusd"), traded("btcusd")])
         return [s for s in range(seconds) if any(isinstance(r, Reconnect) for r in subject.on_time(1000.0 + s))]
 
     assert left(62) == [MUTE_S + 1]

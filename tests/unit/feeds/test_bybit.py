@@ -265,6 +265,17 @@ def test_topics_longer_than_a_connection_takes_are_refused() -> None:
         session(*(f"{'X' * 40}{number}" for number in range(150)))
 
 
+def acknowledged(
+    subject: Session, requests: list[Request], *, success: bool = True, ret_msg: str = ""
+) -> list[Request]:
+    """Let the venue answer what is asked for; return what follows."""
+    answers = [
+        {"success": success, "ret_msg": ret_msg, "conn_id": "x", "req_id": message["req_id"], "op": "subscribe"}
+        for message in words(requests)
+    ]
+    return subject.on_frames([json.dumps(answer, separators=(",", ":")).encode() for answer in answers])
+
+
 def test_a_jump_subscribes_anew_to_that_book_alone_and_only_once() -> None:
     subject = session("BTCUSDT", "ETHUSDT")
     subject.on_connect()
@@ -291,10 +302,41 @@ def test_what_was_refused_together_is_asked_for_singly_and_then_given_up() -> No
         assert subject.on_time(1000.0 + second) == [], "there is nothing to wait for"
 
 
+def test_topics_that_the_venue_never_acknowledges_are_told_and_asked_for_again_together() -> None:
+    subject = session("BTCUSDT", "ETHUSDT", channels=("trade",))
+    (first,) = words(subject.on_connect())
+    told = {second: found for second in range(32) if (found := subject.on_time(1000.0 + second))}
+    assert list(told) == [31]
+    missing, stop, start = told[31]
+    since = Missing(None, "trade", GapReason.SUBSCRIPTION, 1000.0, "not acknowledged for 31 s")
+    assert missing == since, "of both symbols: of the whole channel"
+    assert [message["args"] for message in words([stop, start])] == [first["args"]] * 2
+    acknowledged(subject, [start])
+    over = [(each.symbol, each.since_s, each.over) for each in subject.on_time(1032.0) if isinstance(each, Missing)]
+    assert over == [("BTCUSDT", 1031.0, True), ("ETHUSDT", 1031.0, True)]
+    assert [request for second in range(33, 300) for request in subject.on_time(1000.0 + second)] == []
+
+
+@pytest.mark.parametrize(
+    ("ret_msg", "is_told"), [("error:already subscribed,topic:publicTrade.BTCUSDT", False), ("too many requests", True)]
+)
+def test_a_refusal_that_may_pass_is_no_end_and_what_is_there_already_is_made(ret_msg: str, is_told: bool) -> None:
+    subject = session(channels=("trade",))
+    assert acknowledged(subject, subject.on_connect(), success=False, ret_msg=ret_msg) == []
+    told = [request for second in range(32) for request in subject.on_time(1000.0 + second)]
+    assert [request.detail for request in told if isinstance(request, Missing)] == (
+        ["not acknowledged for 31 s"] if is_told else []
+    )
+
+
 def test_a_snapshot_that_does_not_come_is_asked_for_again_less_and_less_often() -> None:
     subject = session(channels=("book",))
-    subject.on_connect()
-    asked = [second for second in range(100) if subject.on_time(1000.0 + second)]
+    acknowledged(subject, subject.on_connect())
+    asked = []
+    for second in range(100):
+        requests = subject.on_time(1000.0 + second)
+        acknowledged(subject, requests)
+        asked += [second] if requests else []
     assert asked[0] == SNAPSHOT_S + 1
     assert len(asked) == 3
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from breadboard.conversations import Missing, Reconnect, Request, Send, Session
+from breadboard.conversations import Denied, Missing, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.book_watch import MOST_ASKED, MOST_STRIKES, SETTLED, SNAPSHOT_WITHIN_S
@@ -26,9 +26,35 @@ CHECKED: dict[str, Callable[[bytes, int], bytes]] = {
 }
 
 
+CHANNELS = {"kraken": ("trade", "spread", "book"), "kraken-v2": ("trade", "ticker", "book")}
+CHANNELS |= {"okx": ("trades", "tickers", "books")}
+MADE = {
+    "kraken": '{"channelID":9,"channelName":"%s","event":"subscriptionStatus","pair":"%s","status":"subscribed",'
+    '"subscription":{"depth":1000,"name":"%s"}}',
+    "kraken-v2": '{"method":"subscribe","result":{"channel":"%s","snapshot":true,"symbol":"%s"},"success":true,'
+    '"time_in":"2026-10-06T08:04:55.000000Z","time_out":"2026-10-06T08:04:55.000100Z"}',
+    "okx": '{"event":"subscribe","arg":{"channel":"%s","instId":"%s"},"connId":"a4d3ae55"}',
+}
+REFUSED = {
+    "kraken": '{"errorMessage":"%s","event":"subscriptionStatus","pair":"%s","status":"error",'
+    '"subscription":{"name":"%s"}}',
+    "kraken-v2": '{"error":"%s","method":"subscribe","success":false,"symbol":"%s","time_in":"2026-10-06T08:04:55Z"}',
+    "okx": '{"event":"error","code":"%s","msg":"Wrong URL or channel:%s,instId:%s doesn\'t exist.","connId":"a4"}',
+}
+"""Of OKX, whose text names the channel, with the code."""
+
+
+def made(venue: str, channel: str, symbol: str) -> bytes:
+    words = (f"{channel}-1000", symbol, channel) if venue == "kraken" else (channel, symbol)
+    return (MADE[venue] % words).encode()
+
+
 def opened(venue: str) -> Session:
+    """Return a session of which the venue has acknowledged everything."""
     session = FEEDS[venue].session(Wish([ONE[venue], OTHER[venue]], ("trade", "quote", "book"), "ws://127.0.0.1:1"))
     session.on_connect()
+    symbols = (ONE[venue], OTHER[venue])
+    assert session.on_frames([made(venue, name, symbol) for name in CHANNELS[venue] for symbol in symbols]) == []
     return session
 
 
@@ -93,6 +119,63 @@ def test_okx_is_asked_for_everything_at_once_in_messages_under_its_limit() -> No
     keepalive = FEEDS["okx"].capabilities.keepalive
     assert keepalive is not None
     assert (keepalive.text, keepalive.every_s) == ("ping", 25.0)
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_what_the_venue_never_acknowledges_is_told_and_asked_for_again_until_it_does(venue: str) -> None:
+    session = FEEDS[venue].session(Wish([ONE[venue], OTHER[venue]], ("trade", "quote"), "ws://127.0.0.1:1"))
+    session.on_connect()
+    trade, quote, _ = CHANNELS[venue]
+    refused = ("60014", trade, ONE[venue]) if venue == "okx" else ("Exceeded msg rate", ONE[venue], trade)
+    passing = REFUSED[venue] % refused[: REFUSED[venue].count("%s")]
+    there = [(trade, OTHER[venue]), (quote, ONE[venue]), (quote, OTHER[venue])]
+    assert session.on_frames([made(venue, *pair) for pair in there] + [passing.encode()]) == []
+    told = {second: found for second in range(32) if (found := session.on_time(1000.0 + second))}
+    assert list(told) == [31]
+    missing, *again = told[31]
+    assert missing == Missing(ONE[venue], "trade", GapReason.SUBSCRIPTION, 1000.0, "not acknowledged for 31 s")
+    stop, start = said(again)
+    assert "unsubscribe" in stop.values()
+    assert ONE[venue] in json.dumps(start)
+    assert OTHER[venue] not in json.dumps([stop, start])
+    session.on_frames([made(venue, trade, ONE[venue])])
+    (over,) = session.on_time(1032.0)
+    assert isinstance(over, Missing)
+    assert (over.symbol, over.channel, over.since_s, over.over) == (ONE[venue], "trade", 1031.0, True)
+    assert [request for second in range(33, 300) for request in session.on_time(1000.0 + second)] == []
+
+
+@pytest.mark.parametrize("venue", VENUES)
+def test_a_symbol_that_the_venue_does_not_have_is_named_once_and_not_waited_for(venue: str) -> None:
+    session = FEEDS[venue].session(Wish([ONE[venue], OTHER[venue]], ("trade", "quote"), "ws://127.0.0.1:1"))
+    session.on_connect()
+    for channel in CHANNELS[venue][:2]:
+        words = (
+            ("60018", channel, ONE[venue]) if venue == "okx" else ("Currency pair not supported", ONE[venue], channel)
+        )
+        no = REFUSED[venue] % words[: REFUSED[venue].count("%s")]
+        (denied,) = session.on_frames([no.encode(), made(venue, channel, OTHER[venue])])
+        assert isinstance(denied, Denied)
+        assert (denied.symbol, denied.channel) == (ONE[venue], None)
+    assert [request for second in range(300) for request in session.on_time(1000.0 + second)] == []
+
+
+def test_what_is_subscribed_already_is_made() -> None:
+    session = FEEDS["kraken"].session(Wish(["XBT/USD"], ("trade",), "ws://127.0.0.1:1"))
+    session.on_connect()
+    assert session.on_frames([(REFUSED["kraken"] % ("Already subscribed", "XBT/USD", "trade")).encode()]) == []
+    assert [request for second in range(300) for request in session.on_time(1000.0 + second)] == []
+
+
+def test_an_answer_of_kraken_v2_is_no_data_of_what_it_names() -> None:
+    session = FEEDS["kraken-v2"].session(Wish(["BTC/USD"], ("trade",), "ws://127.0.0.1:1"))
+    session.on_connect()
+    ended = made("kraken-v2", "trade", "BTC/USD").replace(b'"subscribe"', b'"unsubscribe"')
+    told = []
+    for second in range(32):
+        session.on_frames([ended])
+        told += session.on_time(1000.0 + second)
+    assert [each.detail for each in told if isinstance(each, Missing)] == ["not acknowledged for 31 s"]
 
 
 @pytest.mark.parametrize("venue", VENUES)

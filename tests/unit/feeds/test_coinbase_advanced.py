@@ -322,6 +322,32 @@ def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     assert not any(isinstance(request, Reconnect) for request in asked), "BTC-USDC is answered as BTC-USD"
 
 
+def acknowledged(number: int, **channels: list[str]) -> bytes:
+    return envelope("subscriptions", number, json.dumps([{"subscriptions": channels}], separators=(",", ":")))
+
+
+def test_a_channel_that_the_venue_never_acknowledges_is_told_and_asked_for_again() -> None:
+    subject = session("BTC-USD", "ETH-USDC")
+    subject.on_connect()
+    both = ["BTC-USD", "ETH-USD"]
+    numbers = iter(range(1000))
+    subject.on_frames([acknowledged(next(numbers), heartbeats=["heartbeats"], ticker=both)])
+    subject.on_frames([acknowledged(next(numbers), level2=["BTC-USD", "ETH-USDC"], ticker=both)])
+    told: dict[int, list[Request]] = {}
+    for second in range(32):
+        subject.on_frames([heartbeat(next(numbers))])
+        found = subject.on_time(1000.0 + second)
+        told |= {second: found} if found else {}
+    assert list(told) == [31]
+    missing, *said = told[31]
+    assert missing == Missing(None, "trade", GapReason.SUBSCRIPTION, 1000.0, "not acknowledged for 31 s")
+    asked = ["ETH-USDC", "BTC-USD"]
+    assert words(said) == [("unsubscribe", "market_trades", asked), ("subscribe", "market_trades", asked)]
+    subject.on_frames([acknowledged(next(numbers), level2=both, ticker=both, market_trades=both)])
+    over = [(each.symbol, each.since_s, each.over) for each in subject.on_time(1032.0) if isinstance(each, Missing)]
+    assert over == [("ETH-USDC", 1031.0, True), ("BTC-USD", 1031.0, True)]
+
+
 def test_without_books_and_trades_nothing_needs_to_be_renewed() -> None:
     subject = session(channels=("quote",))
     subject.on_connect()

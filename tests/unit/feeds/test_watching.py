@@ -331,6 +331,23 @@ def test_a_subscription_that_is_never_acknowledged_is_asked_for_again_and_a_slow
     assert (lost.symbol, lost.channel, lost.detail) == ("B", "book", "not acknowledged for 31 s")
 
 
+def test_all_that_is_not_acknowledged_is_told_and_asked_for_at_once_and_an_acknowledgement_ends_it() -> None:
+    fake = Fake()
+    keys = [("A", "trade"), ("A", "book"), ("B", "book")]
+    fake.watch.asked(keys)
+    lost = fake.run(31, lambda _wire: False)
+    assert [(each.symbol, each.channel, each.since_s) for each in lost if isinstance(each, Missing)] == [
+        ("A", "trade", 100.0),
+        (None, "book", 100.0),
+    ]
+    assert fake.asked == [keys]
+    fake.watch.asked(keys)  # said once more
+    fake.watch.acknowledged(keys[1:])
+    over = [each for each in fake.run(1, lambda _wire: False) if isinstance(each, Missing)]
+    assert [(each.symbol, each.channel, each.over) for each in over] == [("A", "book", True), ("B", "book", True)]
+    assert fake.watch.missing() == ["A trade"]
+
+
 def test_what_speaks_needs_no_acknowledgement() -> None:
     fake = Fake()
     fake.watch.asked([("A", "trade")])
