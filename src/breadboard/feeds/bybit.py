@@ -70,7 +70,7 @@ class _Watched:
     """When the next silence began, on the clock of ``on_time``; None: with the next tick."""
     patience_s: float = SNAPSHOT_S
     told: bool = False
-    """Its silence is on the tape; what comes next ends it."""
+    """Its silence is on the tape, and told further until its next snapshot."""
 
 
 @dataclass(slots=True)
@@ -161,15 +161,22 @@ class BybitSession:
         for topic, book in self._books.items():
             if book.heard_s is None:
                 book.heard_s = now_s
-            if now_s - book.heard_s <= book.patience_s or not (book.last is None or topic.startswith("orderbook.1.")):
-                continue
-            if book.last is not None and not book.told:
-                why = f"nothing for {now_s - book.heard_s:.0f} s, though the venue repeats it every 3 s"
-                symbol = topic.removeprefix("orderbook.1.")
-                requests.append(Missing(symbol, "quote", GapReason.SUBSCRIPTION, book.heard_s, why))
-            book.told, book.heard_s, book.patience_s = True, None, min(LONGEST_S, 2 * book.patience_s)
-            requests += self._again(topic)
+            if topic.startswith("orderbook.1."):
+                requests += self._stopped(topic, book, now_s - book.heard_s)
+            elif book.last is None and now_s - book.heard_s > book.patience_s:
+                book.heard_s, book.patience_s = None, min(LONGEST_S, 2 * book.patience_s)
+                requests += self._again(topic)
         return requests
+
+    def _stopped(self, topic: str, book: _Watched, silent_s: float) -> list[Request]:
+        """Tell of a best bid and offer that stopped or never came, once: telling and asking go on by themselves."""
+        if book.told or book.heard_s is None or silent_s <= QUIET_S:
+            return []
+        book.told = True
+        symbol, channel = key = self._key(topic)
+        why = f"nothing for {silent_s:.0f} s, though the venue repeats it every 3 s"
+        self.subscriptions.renewing([key])
+        return [Missing(symbol, channel, GapReason.SUBSCRIPTION, book.heard_s, why), *self._again(topic)]
 
     def _on_book(self, frame: bytes) -> list[Request]:
         try:
@@ -181,7 +188,7 @@ class BybitSession:
             return []
         book.heard_s = None
         if message.type == "snapshot":
-            book.last, book.told, book.patience_s = message.data.u, False, QUIET_S
+            book.last, book.told, book.patience_s = message.data.u, False, SNAPSHOT_S
             self.subscriptions.renewed(self._key(message.topic))
             return []
         if book.last is None or message.data.u == book.last:

@@ -1,6 +1,7 @@
 """What Bybit's bytes mean, what is refused with the reason, and what is said to the venue."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -357,7 +358,35 @@ def test_a_quote_that_stops_is_told_and_subscribed_to_anew_and_a_mute_connection
     assert missing.since_s == 1000.0
     assert [m["op"] for m in words([request for _, request in said[1:]])] == ["unsubscribe", "subscribe"]
     subject.on_frames([PONG])
-    mute = [request for second in range(20, 60) for request in subject.on_time(1000.0 + second)]
+    later = [request for second in range(20, 60) for request in subject.on_time(1000.0 + second)]
+    mute = [each for each in later if not isinstance(each, Missing) or each.symbol is None]
     assert isinstance(mute[0], Missing)
-    assert mute[0].symbol is None
     assert isinstance(mute[1], Reconnect)
+
+
+@pytest.mark.parametrize("began", [True, False])
+def test_a_quote_that_stops_or_never_comes_is_missing_until_it_is_heard_again(began: bool) -> None:
+    """BTCUSDT goes on all the time; ETHUSDT is silent from 1,000 s to 4,600 s."""
+    subject = session("BTCUSDT", "ETHUSDT", channels=("quote",))
+    acknowledged(subject, subject.on_connect())
+    alive, dying = (book(5, "snapshot", f"orderbook.1.{symbol}") for symbol in ("BTCUSDT", "ETHUSDT"))
+    gaps: list[tuple[float, int, bool]] = []
+    asked: list[int] = []
+    silent = 1000 - began
+    for second in range(silent, 4700):
+        subject.on_frames([alive, dying] if second >= 4600 or second < 1000 else [alive])
+        requests = subject.on_time(float(second))
+        said = [request for request in requests if isinstance(request, Send)]
+        acknowledged(subject, list[Request](said))
+        asked += [second] * bool(said)
+        for each in requests:
+            if isinstance(each, Missing):
+                assert (each.symbol, each.channel) == ("ETHUSDT", "quote")
+                gaps.append((each.since_s, second, each.over))
+    assert gaps[0] == (float(silent), silent + 16, False)
+    assert all(one[1] == other[0] for one, other in pairwise(gaps)), "without a hole"
+    assert max(end - begin for begin, end, _ in gaps) <= 61
+    assert gaps[-1][1:] == (4600, True)
+    assert [over for *_, over in gaps[:-1]] == [False] * (len(gaps) - 1)
+    assert asked[0] == silent + 16
+    assert 4 <= len(asked) < 20, "ever more seldom"
