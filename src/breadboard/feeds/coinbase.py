@@ -8,10 +8,11 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from breadboard.conversations import Reconnect, Request, Send
+from breadboard.conversations import Request, Send
 from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
+from breadboard.feeds.error_answers import ErrorAnswers
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
@@ -23,7 +24,6 @@ CHANNELS: Final = {"trade": "matches", "quote": "ticker", "book": "level2_batch"
 HEARTBEAT: Final = "heartbeat"
 PRODUCTS_A_MESSAGE: Final = 100
 """Keeps a subscription well under the size at which the venue answers "Message too big"."""
-MOST_REFUSALS: Final = 3
 UNQUOTED: Final = 4
 """Seconds with trades that may go without a ticker: the venue joins those of trades that follow each other closely."""
 
@@ -102,8 +102,7 @@ class CoinbaseSession:
     _unquoted: dict[str, int] = field(init=False, default_factory=dict)
     """Heartbeats that told of a new trade since the last ticker, by product."""
     _books: BookRenewal = field(init=False)
-    _refusals: int = field(init=False, default=0)
-    """Connections in a row that the venue answered with an error; outlives them on purpose."""
+    _errors: ErrorAnswers = field(init=False, default_factory=ErrorAnswers)
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
@@ -129,6 +128,7 @@ class CoinbaseSession:
         for numbers in (self._trades, self._told, self._unquoted):
             numbers.clear()
         self._books.on_connect()
+        self._errors.on_connect()
         self.subscriptions.begin()
         return self._subscribe(self.symbols)
 
@@ -166,6 +166,7 @@ class CoinbaseSession:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Judge the subscriptions; ask for snapshots of books that miss a message."""
+        self._errors.on_time(now_s)
         return self.subscriptions.on_time(now_s) + self._books.on_time(now_s)
 
     def _look(self, frame: bytes, form: msgspec.json.Decoder[Any]) -> None:
@@ -188,9 +189,7 @@ class CoinbaseSession:
             self._refused.add(named[1])
             rest = [symbol for symbol in self._part_of(named[1]) if symbol not in self._refused]
             return [*self.subscriptions.refused(named[1], None, error.reason), *self._subscribe(rest)]
-        self._refusals += 1
-        words = f"the venue says: {error.message} {error.reason}".strip()[:200]
-        return [Reconnect(words)] if self._refusals <= MOST_REFUSALS else []
+        return [*self._errors.answered(f"{error.message} {error.reason}")]
 
     def _on_acknowledged(self, frame: bytes) -> None:
         """Take the venue's list of all that is subscribed by now."""

@@ -14,6 +14,7 @@ import msgspec
 from breadboard.conversations import Missing, Reconnect, Request, Send
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
+from breadboard.feeds.error_answers import ErrorAnswers
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
@@ -31,7 +32,6 @@ PRODUCTS_A_MESSAGE: Final = 100
 RESUBSCRIBED_S: Final = 2.0
 SNAPSHOTS_S: Final = 20.0
 """How long the books may wait for their snapshots after a subscription."""
-MOST_ERRORS: Final = 3
 
 
 class _Event(msgspec.Struct, gc=False):
@@ -87,8 +87,7 @@ class CoinbaseAdvancedSession:
     """What is still to be put on record of the connection before."""
     _broken: bool = field(init=False, default=False)
     """The numbers had another hole meanwhile."""
-    _errors: int = field(init=False, default=0)
-    """Connections in a row that the venue answered with an error; outlives them on purpose."""
+    _errors: ErrorAnswers = field(init=False, default_factory=ErrorAnswers)
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
@@ -103,6 +102,7 @@ class CoinbaseAdvancedSession:
         self._numbers = ConnectionNumbers()
         self._waiting.clear()
         self.subscriptions.begin()
+        self._errors.on_connect()
         if self._untraded_s is not None:
             self._owed = [self._untraded(self._untraded_s, over=True)]
         self._since_s, self._broken, self._untraded_s = None, False, None
@@ -119,7 +119,7 @@ class CoinbaseAdvancedSession:
                     requests += self._on_hole()  # the decoder will say why; the book misses it
                 continue
             if head.type == "error":
-                requests += self._on_error(head.message)
+                requests += self._errors.answered(head.message)
             elif head.sequence_num is not None:
                 begin = frame.find(_PRODUCT) + len(_PRODUCT)
                 wire = (head.channel, frame[begin : frame.find(b'"', begin)])
@@ -139,6 +139,7 @@ class CoinbaseAdvancedSession:
 
     def on_time(self, now_s: float) -> list[Request]:
         """Judge the subscriptions; begin once more after another hole; leave where what is owed stays away."""
+        self._errors.on_time(now_s)
         owed, self._owed = self._owed, []
         requests = owed + self.subscriptions.on_time(now_s) + self._tell_untraded(now_s)
         if not self._waiting:
@@ -204,11 +205,6 @@ class CoinbaseAdvancedSession:
             products = {product for event in events for name in names for product in event.subscriptions.get(name, ())}
             products |= {f"{product}C" for product in products}
             self.subscriptions.acknowledged((product, channel) for product in products)
-
-    def _on_error(self, message: str) -> list[Request]:
-        """Reconnect on an error; after three in a row live with what the venue does send."""
-        self._errors += 1
-        return [Reconnect(f"the venue says: {message}"[:200])] if self._errors <= MOST_ERRORS else []
 
     def _anew(self, keys: Sequence[Key]) -> list[Request]:
         """Subscribe anew to these and nothing else."""

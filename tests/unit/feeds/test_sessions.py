@@ -229,6 +229,36 @@ def test_coinbase_is_left_after_an_error_but_not_for_ever() -> None:
     assert found == [[reconnect], [reconnect], [reconnect], [], []]
 
 
+@pytest.mark.parametrize("venue", ["coinbase", "coinbase-advanced"])
+@pytest.mark.parametrize(("seconds", "left"), [(61, [True] * 8), (30, [True] * 3 + [False] * 5)])
+def test_an_error_now_and_then_between_healthy_connections_is_no_row(
+    venue: str, seconds: int, left: list[bool]
+) -> None:
+    session = FEEDS[venue].session(Wish(["BTC-USD"], ["trade"], "", ""))
+    error = b'{"type":"error","message":"rate limit exceeded","reason":""}'
+    found, now_s = [], 0.0
+    for _ in left:
+        session.on_connect()
+        for _ in range(seconds):
+            now_s += 1.0
+            session.on_time(now_s)
+        found.append(any(isinstance(each, Reconnect) for each in session.on_frames([error])))
+    assert found == left
+
+
+@pytest.mark.parametrize("venue", ["coinbase", "coinbase-advanced"])
+def test_an_error_with_each_connection_is_lived_with_however_long_they_last(venue: str) -> None:
+    session = FEEDS[venue].session(Wish(["BTC-USD"], ["trade"], "", ""))
+    error = b'{"type":"error","message":"no such channel","reason":""}'
+    found = []
+    for _ in range(5):
+        session.on_connect()
+        found.append(bool(session.on_frames([error])))
+        for second in range(200):
+            session.on_time(float(second))
+    assert found == [True, True, True, False, False]
+
+
 @pytest.mark.parametrize("name", ["binance", "binance-usdm", "binance-coinm"])
 def test_the_books_of_the_old_connection_are_asked_for_again(name: str) -> None:
     frames = [raw for raw in recorded(name).take(slice(0, 300)).frames() if b'"depthUpdate"' in raw]
