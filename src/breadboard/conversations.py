@@ -19,6 +19,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """How fast a venue may be asked for something by one address, all its connections together."""
+
+    pace_s: float
+    """Seconds from one request to the next, on average."""
+    burst: int
+    """Requests at once, after a rest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Fetch:
     """GET this URL, not before ``delay_s`` from now, and journal the answer as a DOCUMENT under ``tag``.
 
@@ -32,6 +42,8 @@ class Fetch:
     """May hold a secret: sent, never journaled, never logged."""
     logs_in: bool = False
     """It fetches what a refused request lacked: the minute after a refusal is not for it, and ends with its success."""
+    allowed: Allowance | None = None
+    """What the venue counts; None: it is asked for seldom."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from breadboard.capture.conversation import Conversation
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
+from breadboard.capture.turns import Turnstiles
 from breadboard.capture.wire import Batch
 from breadboard.clock import ManualClock
 from breadboard.config import EngineConfig
@@ -66,7 +67,9 @@ class House:
         session = feed.session(Wish(SYMBOLS, ("trade", "quote", "book"), "ws://127.0.0.1:1"))
         source = Source(0, SYMBOLS, feed.capabilities, session)
         appender = Appender(self.journal, self.clock)
-        around = Surroundings(appender, self.clock, ClockWatch(self.clock, appender), Random(7), Pacer(self.clock))
+        around = Surroundings(
+            appender, self.clock, ClockWatch(self.clock, appender), Random(7), Pacer(self.clock), Turnstiles(self.clock)
+        )
         counters = Counters(0, "COINBASE", 2, epoch=0)
         self.recorder = Recorder(appender, self.clock, counters, 0, "COINBASE", "ws://127.0.0.1:1", SYMBOLS, 0, None)
         self.talk = Conversation(source, around, self.recorder, counters)

@@ -53,7 +53,7 @@ class Conversation:
         self._unheard: deque[bytes] = deque()
         """Recorded, and not yet looked at by the session."""
         self._unheard_bytes = 0
-        self._documents = Documents(self._on_document, around.clock, around.rng)
+        self._documents = Documents(self._on_document, around.clock, around.rng, turnstiles=around.turnstiles)
         self._kept_mono = self._asked_mono = self._phase_mono = 0
         self._unsettled_mono: int | None = None
         """Since when subscriptions are being made and what they bring may be missing; None: they are made."""

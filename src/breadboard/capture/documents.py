@@ -10,6 +10,7 @@ import httpx
 
 from breadboard.capture.backoff import Backoff, refused_wait_s
 from breadboard.capture.tls import trusted
+from breadboard.capture.turns import BANNED, Turnstiles
 from breadboard.capture.wire import PROVENANCE_HEADER
 from breadboard.clock import Clock
 from breadboard.conversations import Fetch
@@ -33,6 +34,8 @@ class Documents:
     Every attempt is answered, also one that got no HTTP answer at all: then with status 0 and an empty body, so
     that the journal shows the attempt and the session decides what to ask next. After a failure (status 0, 4xx or
     5xx) the next request of this line waits for a backoff, and for the venue's Retry-After, whatever it asked for.
+    An answer that bans the address (418, 429) holds up all lines that share ``turnstiles``; together they keep to what
+    the venue allows one address.
     After a refusal (401, 403, 451) it waits for a minute, unless it fetches what was lacking (``Fetch.logs_in``).
     What is logged or handed on of an address is without its secrets. What ``deliver`` raises goes to ``broke``, and to
     the log where that is None.
@@ -45,6 +48,7 @@ class Documents:
         rng: Random,
         client: httpx.AsyncClient | None = None,
         broke: Callable[[BaseException], None] | None = None,
+        turnstiles: Turnstiles | None = None,
     ) -> None:
         self.provenance = Provenance.LIVE
         """What the other side last said of itself; a real venue says nothing."""
@@ -52,6 +56,7 @@ class Documents:
         self._broke = broke
         self._clock = clock
         self._client = client
+        self._turnstiles = turnstiles or Turnstiles(clock)
         self._backoff = Backoff(rng)
         self._not_before = self._refused_until = 0
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -93,6 +98,8 @@ class Documents:
         while wait_s > 0:
             await asyncio.sleep(wait_s)
             wait_s = self.wait_s(0.0, logs_in=request.logs_in)  # another request may have failed while this one waited
+        turnstile = self._turnstiles.of(request.url)
+        await turnstile.turn(request.allowed)
         status, body = 0, b""
         try:
             async with asyncio.timeout(3 * TIMEOUT_S):
@@ -105,6 +112,8 @@ class Documents:
             self._refused_until = 0 if request.logs_in else self._refused_until
         else:
             self.failed(retry_after_s, refused_wait_s(status))
+            if status in BANNED:
+                turnstile.close(min(retry_after_s, LONGEST_RETRY_AFTER_S))
         # A request that the answer itself calls for must not cancel the task that delivers the answer.
         if self._tasks.get(request.tag) is asyncio.current_task():
             del self._tasks[request.tag]

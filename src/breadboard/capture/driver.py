@@ -19,6 +19,7 @@ from breadboard.capture.ruleswatch import RulesWatch
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Replaced, Status
 from breadboard.capture.tls import trusted
+from breadboard.capture.turns import Turnstiles
 from breadboard.clock import Clock, SystemClock
 from breadboard.conversations import Report
 from breadboard.errors import JournalError
@@ -74,7 +75,9 @@ class Capture:
 
         Raises JournalError when the disk refuses at the very end.
         """
-        around = Surroundings(self._appender, self._clock, self._watch, self._rng, Pacer(self._clock))
+        around = Surroundings(
+            self._appender, self._clock, self._watch, self._rng, Pacer(self._clock), Turnstiles(self._clock)
+        )
         trusted()  # reading the authorities takes a tenth of a second: before there is a socket to neglect
         for calendar in sorted({source.capabilities.calendar for source in self._sources}):
             calendars.phase(calendar, self._started_ns)  # and a calendar a whole one

@@ -10,6 +10,7 @@ from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.owner import Owner
 from breadboard.capture.status import named
+from breadboard.capture.turns import Turnstiles
 from breadboard.clock import Clock
 from breadboard.conversations import Report, Session, Watched
 from breadboard.ports import Capabilities
@@ -66,4 +67,5 @@ class Surroundings:
     watch: ClockWatch
     rng: Random
     pacer: Pacer
+    turnstiles: Turnstiles
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep

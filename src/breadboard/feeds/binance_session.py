@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from breadboard.conversations import Fetch, Reconnect, Request, Send
+from breadboard.conversations import Allowance, Fetch, Reconnect, Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import AUDIT_EVERY_S, Subscriptions
@@ -290,7 +290,7 @@ class BinanceSession:
         book.waiting = True
         pace = max(0, ahead - self.host.burst + 1) * self.host.pace_s
         url = f"{self.rest_url}?symbol={symbol}&limit={self.host.depth_limit}"
-        return Fetch(f"depth:{symbol}", url, max(delay_s, pace))
+        return Fetch(f"depth:{symbol}", url, max(delay_s, pace), allowed=Allowance(self.host.pace_s, self.host.burst))
 
 
 def _back_off(troubles: int) -> float:

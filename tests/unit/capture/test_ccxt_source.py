@@ -11,6 +11,7 @@ from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.line import Line
 from breadboard.capture.source import Source, Surroundings
+from breadboard.capture.turns import Turnstiles
 from breadboard.clock import ManualClock
 from capture_fakes import MemoryJournal, PlainSession, capabilities
 
@@ -24,7 +25,7 @@ def test_without_ccxt_its_line_says_so_and_tries_again_instead_of_ending_capture
     async def scenario() -> tuple[float, str]:
         clock = ManualClock()
         appender = Appender(MemoryJournal(), clock)
-        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock))
+        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock), Turnstiles(clock))
         line = Line(Source(0, ("BTC/USDT",), capabilities(), PlainSession("ccxt://kucoin")), around)
         return await line._once(), line.counters.last_error
 

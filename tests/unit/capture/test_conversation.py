@@ -11,6 +11,7 @@ from breadboard.capture.conversation import HEARD_AT_ONCE, MOST_UNHEARD, Convers
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
+from breadboard.capture.turns import Turnstiles
 from breadboard.clock import ManualClock
 from breadboard.conversations import Reconnect, Request
 from capture_fakes import MemoryJournal, PlainSession, capabilities
@@ -21,7 +22,7 @@ LARGE = HEARD_AT_ONCE * 2 // 3
 def conversation(session: PlainSession) -> Conversation:
     clock = ManualClock(mono_ns=1)
     appender = Appender(MemoryJournal(), clock)
-    around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock))
+    around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock), Turnstiles(clock))
     counters = Counters(0, "BINANCE", 1, epoch=0)
     recorder = Recorder(appender, clock, counters, 0, "BINANCE", "ws://v", ("BTCUSDT",), 0, None)
     return Conversation(Source(0, ("BTCUSDT",), capabilities(), session), around, recorder, counters)

@@ -12,6 +12,7 @@ from websockets.asyncio.server import ServerConnection, serve
 
 from breadboard.capture.owner import Owner
 from breadboard.capture.source import Source
+from breadboard.capture.turns import Turnstiles
 from breadboard.conversations import Reconnect
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, until
 
@@ -117,7 +118,7 @@ def waits(lived_s: float, *, dismissed: bool, single: bool = True) -> float:
     async def scenario() -> float:
         clock = ManualClock()
         appender = Appender(MemoryJournal(), clock)
-        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock))
+        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock), Turnstiles(clock))
         held: list[ServerConnection] = []
 
         async def handler(connection: ServerConnection) -> None:

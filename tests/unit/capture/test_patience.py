@@ -16,6 +16,7 @@ from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
 from breadboard.capture.line import Line
 from breadboard.capture.source import Source, Surroundings
+from breadboard.capture.turns import Turnstiles
 from breadboard.clock import ManualClock
 from breadboard.conversations import Reconnect
 from capture_fakes import MemoryJournal, PlainSession, capabilities, capturing, until
@@ -45,7 +46,7 @@ def test_a_refusal_says_how_long_to_wait(status: int, after: str, least: float, 
     async def scenario() -> float:
         clock = ManualClock()
         appender = Appender(MemoryJournal(), clock)
-        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock))
+        around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock), Turnstiles(clock))
         async with serve(nobody, "127.0.0.1", 0, process_request=refuse) as running:
             session = PlainSession(f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}/")
             return await Line(Source(0, ("A",), capabilities(), session), around)._once()
