@@ -2,6 +2,7 @@
 
 import csv
 import io
+import math
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final, Literal
 
@@ -121,8 +122,16 @@ def _csv(table: Any, *, header: bool) -> bytes:  # noqa: ANN401 - a pyarrow Tabl
     numeric = [_is_number(field.type) for field in table.schema]
     columns = [_cells(table.column(name)) for name in table.schema.names]
     for cells in zip(*columns, strict=True):
-        writer.writerow([cell if plain else harmless(_flat(cell)) for cell, plain in zip(cells, numeric, strict=True)])
+        told = zip(cells, numeric, strict=True)
+        writer.writerow([_figure(cell) if plain else harmless(_flat(cell)) for cell, plain in told])
     return out.getvalue().encode()
+
+
+def _figure(cell: Any) -> Any:  # noqa: ANN401 - a number, or decimals as text
+    """Return a number as JSON has it: 1 and not 1.0, and none for what is no number."""
+    if not isinstance(cell, float):
+        return cell
+    return repr(cell).removesuffix(".0") if math.isfinite(cell) else None
 
 
 def _flat(cell: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -152,6 +161,8 @@ def _cells(column: Any) -> list[Any]:  # noqa: ANN401 - a pyarrow array
         return dated
     if pa.types.is_list(kind):
         return _lists(column)
+    if pa.types.is_float32(kind):  # of 0.697 these are the digits that it has; widened, it is 0.6970000267028809
+        column = column.cast(pa.string()).cast(pa.float64())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return [None if value is None else value.decode("utf-8", "replace") for value in column.to_pylist()]
     values: list[Any] = column.to_pylist()

@@ -10,6 +10,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST_NS: Final = (1 << 63) - 1
 _EARLIEST_NS: Final = 10**17
 """A whole number below it (March 1973; 0 is the beginning of time) was meant to be of a coarser unit than ours."""
+_FORMS: Final = "start=2026-11-20T09:30:00Z or ns since 1970"
+_UNESCAPED: Final = re.compile(r"(\d{4}-\d\d-\d\d[T ][\d:.,]+) (\d\d:?\d\d)", re.ASCII)
+"""A zone east of Greenwich, of which the address has made a blank of the +."""
 _FRACTION: Final = re.compile(r"[.,](\d+)")
 
 
@@ -26,8 +29,16 @@ def instant(text: str) -> int:
     except (ValueError, OverflowError):
         ns = _LATEST_NS + 1
     if not -_LATEST_NS <= ns <= _LATEST_NS:
-        raise Problem(422, f"{text[:40]!r} is no time", hint="start=2026-11-20T09:30:00Z or ns since 1970")
+        unescaped = _UNESCAPED.fullmatch(text)
+        ours = f"a + in an address is %2B: {unescaped[1]}%2B{unescaped[2]}" if unescaped else _FORMS
+        raise Problem(422, f"{text[:40]!r} is no time", hint=ours)
     return ns
+
+
+def forward(start: int | None, end: int | None) -> None:
+    """Refuse a range that ends before it begins: that nothing lies in it is no answer. Raises Problem 422."""
+    if start is not None and end is not None and end < start:
+        raise Problem(422, f"start={iso(start)} is after end={iso(end)}", hint=f"start={iso(end)}&end={iso(start)}")
 
 
 def iso(ns: int) -> str:
@@ -61,7 +72,7 @@ def _meant(ns: int) -> str:
     for unit in (10**9, 10**6, 10**3):
         if _EARLIEST_NS <= ns * unit <= _LATEST_NS:
             return f"start={iso(ns * unit)} or, in ns since 1970, start={ns * unit}"
-    return "start=2026-11-20T09:30:00Z or ns since 1970"
+    return _FORMS
 
 
 def _is_whole(text: str) -> bool:

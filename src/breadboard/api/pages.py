@@ -12,6 +12,7 @@ from starlette.responses import Response
 from breadboard.api import export, past
 from breadboard.api.concurrency import Turns, client_of
 from breadboard.api.holes import Holes
+from breadboard.api.instants import forward
 from breadboard.api.kept import CLOSED_S, Answer, Kept, tag_of
 from breadboard.api.live import LiveMarket
 from breadboard.api.paging import LONG, Page, Wanted, page, page_of_json
@@ -45,7 +46,8 @@ class Pages:
         return await self._pool.run(self._ledger.now) if known is None else known
 
     async def answer(self, request: Request, wanted: Wanted, form: export.Format) -> Response:
-        """Return a page, or 304 where the client has these rows. Raises Problem 429, 503 and 504."""
+        """Return a page, or 304 where the client has these rows. Raises Problem 422, 429, 503 and 504."""
+        forward(wanted.start, wanted.end)
         reach = await self.reach()
         found = self._kept.find((wanted, form), _settled(reach))
         if found is None:

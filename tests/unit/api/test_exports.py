@@ -52,3 +52,22 @@ def test_a_list_in_a_csv_file_is_json_as_any_reader_of_it_knows(house: Stored) -
     assert json.loads(line["ask_prices"]) == []
     shown = house.client.post("/api/v1/sql", json={"query": "select [1, 2] as numbers", "format": "csv"})
     assert shown.text.splitlines() == ["numbers", '"[1,2]"']
+
+
+def test_a_share_has_the_same_digits_in_every_form(house: Stored) -> None:
+    asked = (
+        "select toFloat32(0.697) as share, toFloat32(1) as whole, 2.0 as twice, 1e20 as much, nan as none, [share] as l"
+    )
+    told = house.client.post("/api/v1/sql", json={"query": asked, "format": "json"}).json()["data"]
+    assert told == [{"share": 0.697, "whole": 1, "twice": 2, "much": 1e20, "none": None, "l": [0.697]}]
+    shown = house.client.post("/api/v1/sql", json={"query": asked, "format": "csv"})
+    assert shown.text.splitlines() == ["share,whole,twice,much,none,l", "0.697,1,2,1e+20,,[0.697]"]
+    place = f"'BINANCE', 'BTCUSDT', '1h', {AT}, {AT} + 3600, 0, 'closed', 'live'"
+    columns = "venue, symbol, interval, ts_open, ts_close, version, state, provenance"
+    for number, share in enumerate(("0.697", "1")):
+        later = place.replace(AT, f"({AT} + {3600 * number})")
+        house.insert("bar_versions", f"{columns}, completeness", f"({later}, {share})")
+    page = "history?symbol=BTCUSDT.BINANCE&kind=bars&interval=1h&columns=completeness"
+    rows = [str(row["completeness"]) for row in house.get(page).json()["data"]]
+    lines = csv.DictReader(io.StringIO(house.get(f"{page}&format=csv").text, newline=""))
+    assert rows == [line["completeness"] for line in lines] == ["0.697", "1"]

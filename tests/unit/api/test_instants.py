@@ -42,6 +42,17 @@ def test_a_number_of_a_coarser_unit_is_refused_with_the_moment_that_it_means(tex
     assert refusal.value.hint == "start=2026-11-27T13:12:00.000000000Z or, in ns since 1970, start=1795785120000000000"
 
 
+@pytest.mark.parametrize("zone", ["01:00", "0530"])
+def test_a_zone_whose_plus_became_a_blank_is_told_how_it_is_written(zone: str) -> None:
+    with pytest.raises(Problem) as refusal:
+        instant(f"2026-11-27T09:30:00.5 {zone}")
+    assert refusal.value.sentence == f"'2026-11-27T09:30:00.5 {zone}' is no time"
+    assert refusal.value.hint == f"a + in an address is %2B: 2026-11-27T09:30:00.5%2B{zone}"
+    with pytest.raises(Problem) as refusal:
+        instant(f"2026-11-27 {zone} soon")
+    assert refusal.value.hint == "start=2026-11-20T09:30:00Z or ns since 1970"
+
+
 @pytest.mark.parametrize("text", ["7", "-1795785120"])
 def test_a_number_that_is_a_moment_of_no_unit_is_refused_with_the_forms_there_are(text: str) -> None:
     with pytest.raises(Problem) as refusal:
