@@ -13,7 +13,7 @@ from typing import Final
 
 from breadboard.conversations import Denied, Missing, Request, Send
 from breadboard.feeds.book_renewal import BookRenewal
-from breadboard.feeds.iqfeed_level2 import broken_book
+from breadboard.feeds.iqfeed_level2 import AGAIN_S, SUMMARIES, broken_book
 from breadboard.feeds.iqfeed_pulse import Pulse
 from breadboard.feeds.iqfeed_words import GREETING
 from breadboard.model.kinds import GapReason
@@ -26,6 +26,8 @@ SILENT: Final = 2
 PROBES: Final = 5
 """Symbols asked for again a minute, at most; each once in ten minutes."""
 _PROBED_FOR: Final = 10
+_PATIENCE_S: Final = AGAIN_S + 2.0
+"""From a line of a summary that cannot be read until the next is asked for: for the reader it must be another one."""
 
 
 @dataclass(slots=True)
@@ -61,6 +63,8 @@ class Level2Session:
     """Up to when it is on record that books were still being asked for; 0: they are asked for."""
     _pulse: Pulse = field(init=False, default_factory=Pulse)
     _broken: BookRenewal = field(init=False)
+    _half: dict[str, float | None] = field(init=False, default_factory=dict)
+    """Books of whose summary a line could not be read, and when that was, on the clock of ``on_time``."""
 
     def __post_init__(self) -> None:
         """Watch over all books."""
@@ -76,6 +80,7 @@ class Level2Session:
         self._clock, self._minute_s, self._unasked_s = b"", 0.0, 0.0
         self._pulse.begin()
         self._broken.on_connect()
+        self._half.clear()
         greeting: list[Request] = [Send(line) for line in GREETING]
         return greeting + self._next(max(1, self.rate - len(greeting)))
 
@@ -91,7 +96,7 @@ class Level2Session:
                 if name in probed:
                     self._answered(name, frame, requests)
                 hear(name)
-                self._broken.lost(broken_book(frame))
+                self._look(frame)
             elif frame[:2] == b"T,":
                 self._clock = frame[2:19]
             elif frame[:2] in _REFUSALS:
@@ -99,7 +104,7 @@ class Level2Session:
             elif frame.startswith(b"S,SERVER "):
                 self._forget()
             elif frame.startswith(_OF_BOOKS):
-                self._broken.lost(broken_book(frame))
+                self._look(frame)
         return requests
 
     def on_document(self, _tag: str, _status: int, _body: bytes) -> list[Request]:
@@ -121,6 +126,10 @@ class Level2Session:
         if now_s - self._minute_s >= MINUTE_S:
             self._minute_s = now_s
             self._listen(now_s)
+        self._half = {symbol: now_s if since_s is None else since_s for symbol, since_s in self._half.items()}
+        for symbol in [name for name, since_s in self._half.items() if now_s - (since_s or 0.0) >= _PATIENCE_S]:
+            del self._half[symbol]
+            self._broken.lost(symbol)
         return requests + self._broken.on_time(now_s) + self._next(self.rate)
 
     def _next(self, most: int) -> list[Request]:
@@ -145,6 +154,14 @@ class Level2Session:
                 self._probed.add(name)
                 self._renew([name.decode("latin-1")])
         self._heard.clear()
+
+    def _look(self, frame: bytes) -> None:
+        """Note whose book misses a line because it cannot be read."""
+        symbol = broken_book(frame)
+        if symbol is not None and frame[:1].decode("latin-1") in SUMMARIES:
+            self._half[symbol] = None
+        elif symbol is not None:
+            self._broken.lost(symbol)
 
     def _renew(self, symbols: Sequence[str]) -> list[Request]:
         """Ask for books again, when all that waits has been said; the answer to a new watch is a fresh summary."""

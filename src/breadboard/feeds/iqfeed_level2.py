@@ -26,7 +26,8 @@ _DELTA: Final = EventKind.BOOK_DELTA
 _SNAPSHOT: Final = EventKind.BOOK_SNAPSHOT
 _SIDES: Final = {"B": BIDS, "A": ASKS}
 _FLAGS: Final = (Flag(0), Flag.DELAYED)
-_AGAIN_NS: Final = 10_000_000_000
+AGAIN_S: Final = 10.0
+_AGAIN_NS: Final = int(AGAIN_S * 1e9)
 """A summary this long after the last one of its symbol is another one."""
 
 _ORDER: Final = ("symbol", "order_id", "mmid", "side", "price", "size", "priority", "precision", "time", "date")
@@ -68,7 +69,7 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
         raise Refused(f"a line {kind!r} of {len(parts) - 1} fields, where it has {len(fields)}")
     summary = kind in SUMMARIES
     notes = depth_notes(parts, fields) if at.notes else NO_NOTES
-    if name in memory.lost and not summary:
+    if name in memory.lost and not (summary and _is_another(memory.lost[name], at)):
         return Meaning(ignored="depth of a book that is lost", notes=notes)
     by_order = fields is not _LEVEL and fields is not _LEVEL_GONE
     known = memory.books.get(name)
@@ -89,10 +90,15 @@ def read_depth(parts: list[str], memory: Memory, at: At) -> Meaning:
         _keep(memory, name, book)
     if summary:
         book.summary_ts = at.ts_recv
-        memory.lost.discard(name)
+        memory.lost.pop(name, None)
     begins = fresh or (known is None and memory.begun)
     events = _told(name, changes, _FLAGS[memory.delayed], ts_event, notes, begins, whole=fresh)
     return Meaning(events) if events else Meaning(ignored="an order that is not there", notes=notes)
+
+
+def _is_another(broken_ts: int | None, at: At) -> bool:
+    """Tell whether a summary is another one than that of which a line could not be read at ``broken_ts``."""
+    return broken_ts is None or at.ts_recv - broken_ts > _AGAIN_NS
 
 
 def _told(
@@ -141,7 +147,7 @@ def clear_depth(parts: list[str], memory: Memory) -> Meaning:
     return Meaning(events) if events else Meaning(ignored="CLEAR DEPTH of what is empty")
 
 
-def lost_depth(parts: list[str], memory: Memory) -> str | None:
+def lost_depth(parts: list[str], memory: Memory, at: At) -> str | None:
     """Forget the book that a refused line belongs to; return its symbol, None for a line that is of no book."""
     name = parts[1] if parts[0] in LINES else parts[2] if parts[:2] == ["S", "CLEAR DEPTH"] else ""
     try:
@@ -150,7 +156,7 @@ def lost_depth(parts: list[str], memory: Memory) -> str | None:
         return None
     memory.books.pop(name, None)
     if len(memory.lost) < MOST_BOOKS:
-        memory.lost.add(name)
+        memory.lost[name] = at.ts_recv if parts[0] in SUMMARIES else None
     return name
 
 
@@ -168,7 +174,7 @@ def broken_book(frame: bytes) -> str | None:
         elif parts[:2] == ["S", "CLEAR DEPTH"]:
             clear_depth(parts, memory)
     except ValueError:
-        return lost_depth(parts, memory)
+        return lost_depth(parts, memory, At(0, 0, 0))
     return None
 
 

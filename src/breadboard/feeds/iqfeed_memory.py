@@ -42,8 +42,9 @@ class Memory:
         self.last_trade: dict[str, tuple[str, str]] = {}
         """By symbol, time and tick id of the newest trade on the tape: a summary repeats it."""
         self.books: dict[str, Depth] = {}
-        self.lost: set[str] = set()
-        """Symbols of which a line could not be read: nothing is said of their books until a summary renews them."""
+        self.lost: dict[str, int | None] = {}
+        """Symbols of which a line could not be read: nothing is said of their books until a summary renews them. Where
+        that line was of a summary, when it came: what is left of that summary is no book."""
 
     def packed(self) -> list[Any]:
         """Return all of it as lists; equal memories give equal lists."""
@@ -57,7 +58,7 @@ class Memory:
             self.heard,
             [[name, *self.last_trade[name]] for name in sorted(self.last_trade)],
             [[name, *self.books[name].packed()] for name in sorted(self.books)],
-            sorted(self.lost),
+            sorted(self.lost.items()),
         ]
 
     @staticmethod
@@ -69,7 +70,7 @@ class Memory:
         memory.fundamental = tuple(fundamental)
         memory.last_trade = {name: (clock, tick_id) for name, clock, tick_id in parts[7]}
         memory.books = {name: Depth.unpacked(book) for name, *book in parts[8]}
-        memory.lost = set(parts[9])
+        memory.lost = dict((one, None) if isinstance(one, str) else one for one in parts[9])  # once names alone
         return memory
 
 

@@ -76,7 +76,7 @@ class IqfeedReader:
 
     def lost_book(self, frame: bytes, at: At) -> str | None:
         """Return whose book misses a refused line, and forget that book; None for a line of no book."""
-        return lost_depth(cut(frame.decode("latin-1")), self._memories.of(at))
+        return lost_depth(cut(frame.decode("latin-1")), self._memories.of(at), at)
 
     def snapshot(self) -> bytes:
         """Return all memory as bytes; equal memories give equal bytes."""

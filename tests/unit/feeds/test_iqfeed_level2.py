@@ -184,6 +184,26 @@ def test_a_line_that_cannot_be_read_costs_the_book_it_is_of_until_a_summary(bad:
     assert books([*lines, ORDERS[0]]) == (BookState.LIVE, [(Decimal("10.49"), Decimal(300))], [])
 
 
+def test_what_is_left_of_a_summary_of_which_a_line_cannot_be_read_is_no_book() -> None:
+    bad = order("6", "BATS", "B", "ten", "300")
+    lines = [HELLO, ORDERS[0], bad, ORDERS[1], ORDERS[2]]
+    stamps = [RECV + place for place in range(len(lines))]
+    assert books(lines, stamps)[0] == BookState.STALE
+    again = [RECV + 12 * 10**9 + place for place in range(3)]
+    assert books([*lines, *ORDERS[:3]], stamps + again) == (
+        BookState.LIVE,
+        [(Decimal("10.49"), Decimal(500))],
+        [(Decimal("10.51"), Decimal(200))],
+    )
+    reader, restored = IqfeedReader(), IqfeedReader()
+    with pytest.raises(ValueError, match="ten"):
+        reader.read(bad, AT)
+    reader.lost_book(bad, AT)
+    restored.restore(reader.snapshot())
+    assert restored.snapshot() == reader.snapshot()
+    assert restored.read(ORDERS[1], AT).ignored == "depth of a book that is lost"
+
+
 nasty = st.sampled_from(
     [
         *(

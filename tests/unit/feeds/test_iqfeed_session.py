@@ -354,7 +354,7 @@ def test_a_book_of_which_a_line_cannot_be_read_is_asked_for_again_and_ever_more_
     session.on_frames([ORDER, ORDER.replace(b"XYZ", b"ABC"), BROKEN, BROKEN.replace(b"XYZ", b"IBM")])
     assert texts(session.on_time(1001.0)) == ["ROR,XYZ", "WOR,XYZ"], "a line of a symbol that nobody wants is none"
     assert not any((session.on_frames([ORDER]), texts(session.on_time(float(now))))[1] for now in range(1002, 1100))
-    session.on_frames([b"7,@ES#,B,5000.25,many,3,2,10:30:00.000001,2026-11-24,"])
+    session.on_frames([b"8,@ES#,B,5000.25,many,3,2,10:30:00.000001,2026-11-24,"])
     assert texts(session.on_time(1100.0)) == ["RPL,@ES#", "WPL,@ES#"], "by levels, as it was asked for"
     asked = []
     for second in range(1400, 1480):
@@ -366,6 +366,18 @@ def test_a_book_of_which_a_line_cannot_be_read_is_asked_for_again_and_ever_more_
     assert texts(session.on_time(3000.0)) == [], "on a new connection every book begins anew"
     session.on_frames([b"n,XYZ", BROKEN])
     assert texts(session.on_time(3001.0)) == [], "what was refused is never asked for again"
+
+
+def test_a_summary_of_which_a_line_cannot_be_read_is_asked_for_when_it_is_surely_over() -> None:
+    session = level2()
+    session.on_connect()
+    session.on_time(1000.0)
+    session.on_frames([BROKEN.replace(b"4,", b"6,", 1), ORDER.replace(b"4,", b"6,", 1)])
+    asked = []
+    for second in range(1001, 1040):
+        session.on_frames([ORDER])
+        asked += [second] * ("WOR,XYZ" in texts(session.on_time(float(second))))
+    assert asked == [1013]
 
 
 def test_the_book_lives_again_with_what_is_asked_for_after_a_line_that_cannot_be_read() -> None:
