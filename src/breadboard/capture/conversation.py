@@ -57,8 +57,8 @@ class Conversation:
         self._kept_mono = self._asked_mono = self._phase_mono = 0
         self._unsettled_mono: int | None = None
         """Since when subscriptions are being made and what they bring may be missing; None: they are made."""
-        self._said_mono = self._unsaid = 0
-        """When the last word of these was said; how many are still to be said."""
+        self._said_mono = 0
+        """When the last word of these was said."""
 
     def begin(self, connection: Connection) -> None:
         """Begin on a new connection."""
@@ -69,7 +69,7 @@ class Conversation:
         # What brings no data subscribes to nothing.
         is_again = self._recorder.epoch > 1 and not self._source.aside
         self._unsettled_mono = self._kept_mono if is_again else None
-        self._said_mono = self._unsaid = 0
+        self._said_mono = 0
         self._act(self._ask(self._session.on_connect), settles=True)
 
     def end(self) -> None:
@@ -147,8 +147,9 @@ class Conversation:
         since = self._unsettled_mono
         if since is None:
             return
-        is_settled = is_over or (not self._unsaid and now - max(self._said_mono, since) >= SETTLED_NS)
-        if (self._said_mono or self._unsaid) and (is_settled or now - since >= TOLD_NS):
+        unsaid = self._outbox.unsaid
+        is_settled = is_over or (not unsaid and now - max(self._said_mono, since) >= SETTLED_NS)
+        if (self._said_mono or unsaid) and (is_settled or now - since >= TOLD_NS):
             detail = "the subscriptions of this connection were being made"
             self._missing(Missing(None, None, GapReason.SUBSCRIPTION, since / 1e9, detail, over=True))
             self._unsettled_mono = now
@@ -160,8 +161,7 @@ class Conversation:
         for request in requests:
             match request:
                 case Send():
-                    self._outbox.put(request.text)
-                    self._unsaid += settles
+                    self._outbox.put(request.text, settles=settles)
                 case Fetch():
                     self._documents.fetch(request)
                 case Missing():
@@ -199,11 +199,11 @@ class Conversation:
     def _send_some(self) -> None:
         """Send what the limit of messages a second allows; the rest goes with the next ticks."""
         if self.connection is not None:
+            unsaid = self._outbox.unsaid
             for text in self._outbox.due(self._clock.mono()):
                 self.connection.send(text)
-                if self._unsaid:
-                    self._unsaid -= 1
-                    self._said_mono = self._clock.mono()
+            if self._outbox.unsaid < unsaid:
+                self._said_mono = self._clock.mono()
 
     def _look_at_calendar(self, now: int) -> None:
         """Ask now and then whether the market is open, where it has hours at all."""

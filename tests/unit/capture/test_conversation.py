@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 
 from breadboard.capture.appender import Appender
@@ -13,19 +15,27 @@ from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.capture.turns import Turnstiles
 from breadboard.clock import ManualClock
-from breadboard.conversations import Reconnect, Request
+from breadboard.conversations import Reconnect, Request, Send
+from breadboard.model.kinds import GapReason, Provenance
+from breadboard.ports import Keepalive
 from capture_fakes import MemoryJournal, PlainSession, capabilities
 
 LARGE = HEARD_AT_ONCE * 2 // 3
 
 
-def conversation(session: PlainSession) -> Conversation:
-    clock = ManualClock(mono_ns=1)
-    appender = Appender(MemoryJournal(), clock)
+def conversation(
+    session: PlainSession,
+    clock: ManualClock | None = None,
+    journal: MemoryJournal | None = None,
+    epoch: int = 0,
+    **rules: object,
+) -> Conversation:
+    clock = clock or ManualClock(mono_ns=1)
+    appender = Appender(journal or MemoryJournal(), clock)
     around = Surroundings(appender, clock, ClockWatch(clock, appender), Random(7), Pacer(clock), Turnstiles(clock))
     counters = Counters(0, "BINANCE", 1, epoch=0)
-    recorder = Recorder(appender, clock, counters, 0, "BINANCE", "ws://v", ("BTCUSDT",), 0, None)
-    return Conversation(Source(0, ("BTCUSDT",), capabilities(), session), around, recorder, counters)
+    recorder = Recorder(appender, clock, counters, 0, "BINANCE", "ws://v", ("BTCUSDT",), epoch, None)
+    return Conversation(Source(0, ("BTCUSDT",), capabilities(**rules), session), around, recorder, counters)
 
 
 def hear(talk: Conversation, *frames: bytes) -> None:
@@ -58,6 +68,51 @@ def test_a_single_frame_however_large_and_many_small_ones_are_heard_at_once() ->
     hear(talk, b"x" * (4 * HEARD_AT_ONCE))
     hear(talk, *[b"y" * 100] * (HEARD_AT_ONCE // 100))
     assert len(session.seen) == 1 + HEARD_AT_ONCE // 100
+
+
+@dataclass
+class Talker:
+    """A connection that notes when what was said."""
+
+    clock: ManualClock
+    said: list[tuple[int, str]] = field(default_factory=list)
+    provenance: Provenance = Provenance.LIVE
+    dismissed: bool = False
+
+    def send(self, text: str) -> None:
+        self.said.append((self.clock.wall(), text))
+
+    def ping(self) -> bool:
+        return True
+
+    def close(self, reason: str) -> None:
+        raise AssertionError(reason)
+
+    abort = close
+
+
+def test_the_gap_of_a_new_connection_lasts_until_the_last_subscription_is_said_whatever_else_is_said_meanwhile() -> (
+    None
+):
+    clock, journal = ManualClock(mono_ns=1_000_000_000), MemoryJournal()
+    session = PlainSession("ws://v", first=[Send(f"subscribe {number}") for number in range(40)])
+    rules = {"client_messages_per_s": 2.0, "keepalive": Keepalive("alive", 1.0)}
+    talk, talker = conversation(session, clock, journal, 2, **rules), Talker(clock)
+
+    async def scenario() -> None:
+        talk.begin(talker)
+        for _ in range(60 * 4):
+            clock.advance(250_000_000)
+            talk.tick(clock.mono())
+
+    asyncio.run(scenario())
+    subscribed = [at for at, text in talker.said if text.startswith("subscribe")]
+    assert len(subscribed) == 40
+    assert sum(text == "alive" for _, text in talker.said) > 30
+    gaps = journal.gaps()
+    assert {gap.reason for gap in gaps} == {GapReason.SUBSCRIPTION}
+    assert all(one.ts_to == other.ts_from for one, other in pairwise(gaps)), "without a hole"
+    assert gaps[-1].ts_to - subscribed[-1] == 1_000_000_000, "and a second until the venue has made it"
 
 
 class Leaving(PlainSession):

@@ -36,6 +36,19 @@ def test_it_empties_as_fast_as_it_may() -> None:
     assert [len(list(outbox.due(second * S))) for second in range(4)] == [5, 5, 2, 0]
 
 
+def test_it_counts_what_of_the_subscriptions_is_still_to_be_said_and_nothing_else() -> None:
+    outbox = Outbox(2)
+    for number in range(3):
+        outbox.put(f"subscribe {number}", settles=True)
+    outbox.put("audit")
+    outbox.put("alive", urgent=True)
+    told = [(list(outbox.due(second * S)), outbox.unsaid) for second in range(3)]
+    assert told == [(["alive", "subscribe 0"], 2), (["subscribe 1", "subscribe 2"], 0), (["audit"], 0)]
+    outbox.put("subscribe", settles=True)
+    outbox.clear()
+    assert outbox.unsaid == 0
+
+
 def test_an_urgent_frame_goes_first_and_clear_forgets() -> None:
     outbox = Outbox(1)
     outbox.put("a")
