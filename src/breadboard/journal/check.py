@@ -5,11 +5,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import msgspec
+from crc32c import crc32c
 
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import JournalError
 from breadboard.journal.files import SystemFiles
-from breadboard.journal.format import RECORD_PAYLOAD_BYTES
+from breadboard.journal.format import RECORD_PAYLOAD_BYTES, RECORD_PREFIX
 from breadboard.journal.head import OFFSET_MAX, Head, Lock
 from breadboard.journal.items import Item
 from breadboard.journal.recovery import item_of, lost, lost_before
@@ -183,13 +184,23 @@ def _copy(directory: Path, tail: Tail, segment_bytes: int) -> None:
             tail.ts_last = tail.ts_last or content.header.ts_before
         if tail.base < 0:
             tail.start()
-        for items in _batches(_items(content, tail.durable, tail.ts_last, tail.clock.wall())):
+        found = _items(content, tail.durable, tail.ts_last, tail.clock.wall())
+        if content.sync != tail.sync:  # the segment comes from another journal, or from before a word was lost
+            found = (_with_word(item, tail.sync) for item in found)
+        for items in _batches(found):
             if tail.size >= segment_bytes:
                 tail.start()
             tail.write(items)
     if end > tail.durable:  # no record follows: what is missing may reach up to this moment
         now = tail.clock.wall()
         tail.write([lost(tail.sync, (tail.durable, end), (tail.ts_last, max(tail.ts_last + 1, now)), now)])
+
+
+def _with_word(item: Item, sync: int) -> Item:
+    """Return the same record as a journal with this word has it."""
+    body = b"".join(item.parts)[RECORD_PREFIX.size :]
+    crc = crc32c(body, sync)
+    return item._replace(parts=(RECORD_PREFIX.pack(sync, crc), body), crc=crc)
 
 
 def _undo(target: Path, made: list[Path]) -> None:
