@@ -280,6 +280,17 @@ def test_whatever_is_traded_at_a_venue_is_no_unknown_symbol(fake: Fake) -> None:
     assert "2 symbols, all known" in [each.value for each in page.caption]
 
 
+def test_who_may_not_see_keys_sees_the_server_all_the_same(fake: Fake) -> None:
+    sentence = "this needs a key of scope admin, and yours is read"
+    fake.answers["GET /keys"] = (403, {"detail": sentence, "hint": "breadboard keys add 'ada' --scope admin"})
+    page = run("settings")
+    assert not page.exception
+    assert [each.value for each in page.error] == []
+    assert f"{sentence}. [Sign in](/login) with another to see them." in [each.value for each in page.info]
+    assert page.subheader[-1].value == "Server"
+    assert list(page.dataframe[-1].value["Setting"]) == ["address", "feed binance-0"]
+
+
 def test_keys_are_told_with_their_state_and_times_that_can_be_read(fake: Fake) -> None:
     key = {"name": "ada", "scope": "read", "created": "2026-11-27T16:32:45.054364283Z", "holds": True}
     gone = {"revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from breadboard.client import Client, Key, Outdated, Watchlist
+from breadboard.client import Client, Key, NotAllowed, Outdated, Watchlist
 from breadboard.dashboard.parts import client, offered, session, told
 
 
@@ -74,9 +74,15 @@ def row_of(key: Key) -> dict[str, str | None]:
 
 
 def keys(server: Client) -> None:
-    """Show the API keys; a new one is shown once."""
+    """Show the API keys; a new one is shown once. Who may not see them is told so, and sees the rest of the page."""
     with told():
-        found = offered(server.keys)
+        try:
+            found = offered(server.keys)
+        except NotAllowed as error:
+            if error.status != 403:
+                raise
+            st.info(f"{error.sentence}. [Sign in](/login) with another to see them.")
+            return
     if found is None:
         st.info("This server has no API keys: it listens on this machine alone.")
         return

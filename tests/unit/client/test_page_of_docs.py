@@ -1,0 +1,28 @@
+"""The page of the documentation: what is shown there can be pasted."""
+
+import ast
+import builtins
+import re
+from pathlib import Path
+
+import pytest
+
+from breadboard import client
+
+PAGE = Path(__file__).parents[3] / "docs" / "client.md"
+PROGRAMS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_has_every_name_that_it_uses_and_takes_them_from_us(program: str) -> None:
+    nodes = list(ast.walk(ast.parse(program)))
+    taken = {one.name for node in nodes if isinstance(node, ast.ImportFrom) for one in node.names}
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    made = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    used = {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    assert used - made - taken - set(dir(builtins)) == set()
+    assert taken <= set(client.__all__)
+
+
+def test_there_are_programs() -> None:
+    assert len(PROGRAMS) == 2
