@@ -23,6 +23,9 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.config import Config
 from breadboard.environment import key_of, runtime_dir
 from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
+from breadboard.model.gaps import Gap
+from breadboard.model.kinds import GapReason, RecordKind
+from breadboard.ports import JournalWriter
 from breadboard.telemetry import logs, stacks
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,10 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         numbers = places.source_numbers()
         before = dict(numbers)
         wanted = {source.source for source in planned(config, numbers=dict(numbers))}
-        sources = planned(config, history(places.journal, wanted), numbers)
+        known = history(places.journal, wanted)
+        sources = planned(config, known, numbers)
+        gone = known.keys() - {source.source for source in sources}
+        _let_go(writer, {number: known[number] for number in gone}, clock)
         if numbers != before:
             places.write_source_numbers(numbers)
     except BaseException:
@@ -97,6 +103,20 @@ def planned(
 def named(config: Config) -> list[dict[str, Any]]:
     """Return the configured feeds, for JSON."""
     return [{"venue": feed.venue, "symbols": list(feed.symbols)} for feed in config.feeds]
+
+
+def _let_go(writer: JournalWriter, known: Mapping[int, History], clock: Clock) -> None:
+    """Tell that sources which were open when capture ended are recorded no more: nobody else ever would."""
+    why = "it is recorded no more"
+    for number, last in known.items():
+        if last.told is None or last.carried or not last.is_open:
+            continue
+        now = clock.wall()
+        begin, end = sorted((last.last_ts, now))
+        gap = Gap(number, GapReason.RESTART, begin, end, detail=why)
+        ended = msgspec.structs.replace(last.told, open=False, reason=why)
+        for kind, told in ((RecordKind.GAP, gap), (RecordKind.EPOCH, ended)):
+            writer.append(kind, number, last.epoch, [msgspec.json.encode(told)], [now], clock.mono())
 
 
 async def _record(capture: Capture) -> None:

@@ -12,7 +12,7 @@ from breadboard import journal
 from breadboard.capture.planning import History
 from breadboard.journal.format import parse_epoch
 from breadboard.model.frames import Frames
-from breadboard.model.gaps import Gap
+from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
 
 LOOK_BACK: Final = 16
@@ -34,6 +34,8 @@ class _Source:
     """Of the record that says it is not open."""
     carried: bool = False
     """Its last connection was a file."""
+    told: Epoch | None = None
+    """That connection, in the words with which it was opened."""
 
 
 def history(directory: Path, wanted: Collection[int] | None = None) -> dict[int, History]:
@@ -55,8 +57,13 @@ def history(directory: Path, wanted: Collection[int] | None = None) -> dict[int,
         for number, source in found.items():
             later = sources.get(number)
             if later is None or not later.known:
-                epoch, carried = (later.epoch, later.carried) if later else (0, False)
-                sources[number] = replace(source, epoch=max(source.epoch, epoch), carried=source.carried or carried)
+                epoch, carried, told = (later.epoch, later.carried, later.told) if later else (0, False, None)
+                sources[number] = replace(
+                    source,
+                    epoch=max(source.epoch, epoch),
+                    carried=source.carried or carried,
+                    told=told or source.told,
+                )
         asked = [source for number, source in sources.items() if wanted is None or number in wanted]
         if last_ts and all(source.known for source in asked):
             break
@@ -64,7 +71,11 @@ def history(directory: Path, wanted: Collection[int] | None = None) -> dict[int,
         return {}
     return {
         number: History(
-            source.epoch, last_ts if source.is_open else source.ts if source.known else first_ts, source.carried
+            source.epoch,
+            last_ts if source.is_open else source.ts if source.known else first_ts,
+            source.carried,
+            source.told,
+            source.is_open,
         )
         for number, source in sources.items()
     }
@@ -74,7 +85,8 @@ def _look(directory: Path, base: int, limit: int | None) -> tuple[dict[int, _Sou
     """Return what one segment says of the sources, and the receive stamps of its first and last frame (0: none)."""
     reader = journal.Reader.open(directory, base)
     found = {
-        number: _Source(epoch.epoch, carried=epoch.provenance in _FILES) for number, epoch in reader.epochs.items()
+        number: _Source(epoch.epoch, carried=epoch.provenance in _FILES, told=epoch)
+        for number, epoch in reader.epochs.items()
     }
     first = last = 0
     while limit is None or reader.position < limit:
@@ -91,7 +103,8 @@ def _hear(frames: Frames, found: dict[int, _Source]) -> None:
     """Take what a run of frames says: data comes from an open connection, an outage's gap from none."""
     for row in _telling(frames):
         kind, number, epoch, is_open = int(frames.kind[row]), int(frames.source[row]), int(frames.epoch[row]), True
-        carried = number in found and found[number].carried
+        before = found.get(number)
+        carried, told = (before.carried, before.told) if before else (False, None)
         if kind == RecordKind.EPOCH:
             told = parse_epoch(frames.frame(row))
             if told is None:
@@ -102,7 +115,8 @@ def _hear(frames: Frames, found: dict[int, _Source]) -> None:
             if not _is_outage(frames.frame(row)):
                 continue
             is_open = False
-        found[number] = _Source(epoch, known=True, is_open=is_open, ts=int(frames.ts_recv[row]), carried=carried)
+        ts = int(frames.ts_recv[row])
+        found[number] = _Source(epoch, known=True, is_open=is_open, ts=ts, carried=carried, told=told)
 
 
 def _telling(frames: Frames) -> list[int]:

@@ -11,7 +11,7 @@ second channel group of the first ``binance`` feed. Numbers are for ever, becaus
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
 from typing import Final
@@ -22,6 +22,7 @@ from breadboard.capture.owner import Owner
 from breadboard.capture.source import Source
 from breadboard.config import FeedConfig
 from breadboard.errors import UsageError
+from breadboard.model.gaps import Epoch
 from breadboard.ports import Capabilities, Feed, Wish
 
 FILL: Final = 0.75
@@ -39,6 +40,10 @@ class History:
     """The receive stamp of its last record."""
     carried: bool = False
     """Its records were brought in from files (replay, import): no connection goes on from them."""
+    told: Epoch | None = field(default=None, compare=False)
+    """Its last connection, in the journal's words."""
+    is_open: bool = field(default=False, compare=False)
+    """Whether that is not told to have ended."""
 
 
 def plan_sources(
@@ -84,7 +89,7 @@ def plan_sources(
                     can,
                     session,
                     known.epoch if known else 0,
-                    known.last_ts if known else None,
+                    known.last_ts if known else None if aside else _venue_until(can.venue, history),
                     config.subscribe_per_s,
                     owner,
                     {symbol: config.tiers[symbol] for symbol in symbols if symbol in config.tiers},
@@ -101,6 +106,12 @@ def _fresh(numbers: Mapping[str, int], history: Mapping[int, History]) -> int:
     while number in history and history[number].carried:
         number += 1
     return number
+
+
+def _venue_until(venue: str, history: Mapping[int, History]) -> int | None:
+    """Return when a venue was last known good on any connection: a new one may bring what another brought before."""
+    ours = [each for each in history.values() if each.told is not None and not each.carried]
+    return max((each.last_ts for each in ours if each.told is not None and each.told.venue == venue), default=None)
 
 
 def _refuse_addresses(config: FeedConfig) -> None:

@@ -7,11 +7,13 @@ import pytest
 
 from breadboard import journal
 from breadboard.app import past
+from breadboard.app.capture import _let_go as let_go
 from breadboard.app.past import LOOK_BACK, history
 from breadboard.capture.planning import History, plan_sources
+from breadboard.clock import ManualClock
 from breadboard.config import FeedConfig
 from breadboard.feeds import FEEDS
-from breadboard.model.gaps import Gap
+from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
 from journals import T0, epoch_frame
 
@@ -118,3 +120,36 @@ def test_a_new_journal_and_one_that_recorded_nothing_know_nothing(tmp_path: Path
     assert runs(tmp_path) == {}
     assert runs(tmp_path, []) == {}
     assert runs(tmp_path, [up(0, 1), clock(9)], [], []) == {0: History(1, T0 + 9)}
+
+
+def test_a_source_that_is_recorded_no_more_is_told_to_be_over_once(tmp_path: Path) -> None:
+    found = runs(tmp_path, [up(0, 1), up(1, 1), up(2, 1), down(2, 3), (DATA, 1, 8, b"x"), clock(9)])
+    clock_now = ManualClock(wall_ns=T0 + 60)
+    for _ in range(2):
+        writer = journal.Writer.open(tmp_path, compress=False)
+        let_go(writer, {number: found[number] for number in (1, 2)}, clock_now)
+        writer.close()
+        found = history(tmp_path)
+    reader, rows = journal.Reader.open(tmp_path), []
+    while (frames := reader.read(1)) is not None:
+        rows.append((int(frames.kind[0]), int(frames.source[0]), frames.frame(0)))
+    gap, epoch = msgspec.json.decode(rows[-2][2], type=Gap), msgspec.json.decode(rows[-1][2], type=Epoch)
+    assert [row[:2] for row in rows[6:]] == [(GAP, 1), (EPOCH, 1)], "and nothing of the one that had ended"
+    assert (gap.source, gap.reason, gap.ts_from, gap.ts_to) == (1, GapReason.RESTART, T0 + 9, T0 + 60)
+    assert (epoch.source, epoch.open, epoch.venue, epoch.reason) == (1, False, "BINANCE", "it is recorded no more")
+    assert found[1] == History(1, T0 + 60)
+
+
+def test_a_new_connection_begins_where_its_venue_was_last_known_good(tmp_path: Path) -> None:
+    found = runs(tmp_path, [up(0, 1), (DATA, 0, 8, b"x"), clock(9)])
+    numbers = {"binance/0/0/0": 0}
+    wanted = [
+        FeedConfig(venue="binance", symbols=("A", "B", "C", "D"), connections=2),
+        FeedConfig(venue="kraken", symbols=("XBT/USD",)),
+    ]
+    sources = plan_sources(wanted, FEEDS, found, numbers)
+    assert [(source.source, source.epoch, source.last_ts) for source in sources] == [
+        (0, 1, T0 + 9),
+        (1, 0, T0 + 9),
+        (2, 0, None),
+    ]
