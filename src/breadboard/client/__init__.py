@@ -51,7 +51,6 @@ __all__ = [
     "Alert", "Ambiguous", "Anomaly", "Answer", "AsOf", "AsyncClient", "AsyncPages", "BadQuestion", "Bar", "Book",
     "BookSnapshot", "Busy", "Client", "ClientError", "Day", "Feature", "Feed", "Gap", "GapRow", "Instant", "Key", "Lag",
     "LagTable", "LastQuote", "LastTrade", "Level", "MissingPackage", "NotAllowed", "NotFound", "Opportunity",
-    "Outdated", "Pages",
-    "Quote", "Refused", "Row", "Rule", "ServerDefect", "Status", "Stock", "Stocks", "StreamRefused", "Tick", "Ticket",
-    "Trade", "Trial", "Unreachable", "Unreadable", "Watchlist",
+    "Outdated", "Pages", "Quote", "Refused", "Row", "Rule", "ServerDefect", "Status", "Stock", "Stocks",
+    "StreamRefused", "Tick", "Ticket", "Trade", "Trial", "Unreachable", "Unreadable", "Watchlist",
 ]  # fmt: skip
