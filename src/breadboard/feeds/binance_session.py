@@ -49,6 +49,11 @@ class Host:
     burst: int
     """Snapshots that may be asked for at once on top of that."""
 
+    @property
+    def allowed(self) -> Allowance:
+        """What one address may ask of it."""
+        return Allowance(self.pace_s, self.burst)
+
 
 class _Numbers(msgspec.Struct, gc=False):
     symbol: str = msgspec.field(name="s")
@@ -290,7 +295,7 @@ class BinanceSession:
         book.waiting = True
         pace = max(0, ahead - self.host.burst + 1) * self.host.pace_s
         url = f"{self.rest_url}?symbol={symbol}&limit={self.host.depth_limit}"
-        return Fetch(f"depth:{symbol}", url, max(delay_s, pace), allowed=Allowance(self.host.pace_s, self.host.burst))
+        return Fetch(f"depth:{symbol}", url, max(delay_s, pace), allowed=self.host.allowed)
 
 
 def _back_off(troubles: int) -> float:

@@ -7,6 +7,7 @@ import pytest
 from breadboard.conversations import Fetch, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
+from breadboard.feeds.binance import SPOT
 from breadboard.feeds.binance_session import LONGEST_URL
 from breadboard.ports import Wish
 from feed_samples import frames_of, recorded
@@ -67,27 +68,31 @@ def test_more_streams_than_a_connection_may_have_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "url"),
+    ("name", "url", "weight", "most"),
     [
-        ("binance", "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000"),
-        ("binance-usdm", "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000"),
-        ("binance-coinm", "https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSDT&limit=1000"),
+        ("binance", "https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000", 250, 6000),
+        ("binance-usdm", "https://fapi.binance.com/fapi/v1/depth?symbol=BTCUSDT&limit=1000", 20, 2400),
+        ("binance-coinm", "https://dapi.binance.com/dapi/v1/depth?symbol=BTCUSDT&limit=1000", 20, 2400),
     ],
 )
-def test_the_first_update_of_a_book_asks_for_its_snapshot_once(name: str, url: str) -> None:
+def test_the_first_update_of_a_book_asks_for_its_snapshot_once(name: str, url: str, weight: int, most: int) -> None:
     session = FEEDS[name].session(Wish(["btcusdt"], ["book"], "", ""))
     session.on_connect()
     frames = [depth(10, 12, previous=9), depth(13, 14, previous=12)]
-    assert session.on_frames(frames) == [Fetch("depth:BTCUSDT", url, 0.0)]
+    (asked,) = session.on_frames(frames)
+    assert isinstance(asked, Fetch)
+    assert asked.allowed is not None
+    assert asked == Fetch("depth:BTCUSDT", url, 0.0, allowed=asked.allowed)
+    assert weight * (asked.allowed.burst + 60 / asked.allowed.pace_s) < most, "of an address, in a minute"
     assert session.on_frames([depth(15, 15, previous=14)]) == []
 
 
 def test_a_snapshot_that_reaches_the_stream_is_enough_and_an_older_one_is_not() -> None:
     session = spot()
     session.on_frames([depth(10, 12)])
-    assert session.on_document("depth:BTCUSDT", 200, snapshot(8))[0] == Fetch(
-        "depth:BTCUSDT", "http://127.0.0.1:2/api/v3/depth?symbol=BTCUSDT&limit=5000", 2.0
-    )
+    url = "http://127.0.0.1:2/api/v3/depth?symbol=BTCUSDT&limit=5000"
+    again = Fetch("depth:BTCUSDT", url, 2.0, allowed=SPOT.host.allowed)
+    assert session.on_document("depth:BTCUSDT", 200, snapshot(8))[0] == again
     assert session.on_document("depth:BTCUSDT", 200, snapshot(9)) == [], "9 + 1 = 10 is the next update"
 
 
