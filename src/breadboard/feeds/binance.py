@@ -63,16 +63,17 @@ def _capabilities(venue: str, rule: SequenceRule, streams: int) -> Capabilities:
     )
 
 
-# A depth answer of 5000 levels costs 250 of 6000 a minute on spot; one of 1000 levels 20 of 2400 on futures.
+# A depth answer of 5000 levels costs 250 of 6000 a minute on spot; one of 1000 levels 20 of 2400 on futures. What is asked
+# for at once and what follows within the minute is less than that together.
 SPOT = BinanceFeed(
     _capabilities("BINANCE", SequenceRule.OVERLAP, 1024),
     Host("wss://stream.binance.com:9443", "https://api.binance.com", "/api/v3/depth", 5000, 3.5, 4),
 )
 USDM = BinanceFeed(
     _capabilities("BINANCE_USDM", SequenceRule.CHAIN, 1024),
-    Host("wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1/depth", 1000, 0.6, 20),
+    Host("wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1/depth", 1000, 0.65, 20),
 )
 COINM = BinanceFeed(
     _capabilities("BINANCE_COINM", SequenceRule.CHAIN, 200),
-    Host("wss://dstream.binance.com", "https://dapi.binance.com", "/dapi/v1/depth", 1000, 0.6, 20),
+    Host("wss://dstream.binance.com", "https://dapi.binance.com", "/dapi/v1/depth", 1000, 0.65, 20),
 )
