@@ -63,8 +63,8 @@ def _capabilities(venue: str, rule: SequenceRule, streams: int) -> Capabilities:
     )
 
 
-# A depth answer of 5000 levels costs 250 of 6000 a minute on spot; one of 1000 levels 20 of 2400 on futures. What is asked
-# for at once and what follows within the minute is less than that together.
+# A depth answer of 5000 levels costs 250 of 6000 a minute on spot; one of 1000 levels 20 of 2400 on futures. What is
+# asked for at once and what follows within the minute is less than that together.
 SPOT = BinanceFeed(
     _capabilities("BINANCE", SequenceRule.OVERLAP, 1024),
     Host("wss://stream.binance.com:9443", "https://api.binance.com", "/api/v3/depth", 5000, 3.5, 4),
