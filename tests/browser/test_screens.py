@@ -84,6 +84,8 @@ def test_the_tape_has_every_trade_from_before_and_after_it_was_opened(house: Hou
     """The store is a second or two behind when it is asked, and the socket tells of nothing from before it is asked."""
     eyes = look(house.address, {"height": 4000})
     began = datetime.now(UTC)
+    if not 2 < (began.astimezone(NEW_YORK).hour * 60 + began.astimezone(NEW_YORK).minute) < 24 * 60 - 3:
+        pytest.skip("it is midnight in New York, and the tape has times without days")
     eyes.go("depth/BTCUSDT.BINANCE")
     eyes.page.locator(".print:not([hidden])").first.wait_for(timeout=60_000)
 

@@ -169,10 +169,9 @@ class House:
 
     def testimony(self) -> str:
         """What all its processes said last, and where their threads stand: for whoever reads of a failure."""
-        for name, pid in self.processes().items():
-            if name != "up":
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGUSR1)
+        for pid in self.processes().values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGUSR1)
         time.sleep(1.0)
         said = {path.stem: path.read_text(errors="replace") for path in (self._log, *self.places.run.glob("*.log"))}
         return "\n".join(f"--- {name}\n{words[-8000:]}" for name, words in said.items())

@@ -89,7 +89,7 @@ def test_a_symbol_that_the_venue_does_not_have_is_named_and_the_others_are_recor
 def test_what_the_venue_did_not_hear_is_asked_for_again_and_nothing_else(
     venue: str, simulated: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("breadboard.feeds.watching.ACKNOWLEDGED_WITHIN_S", 1.0)
+    monkeypatch.setattr("breadboard.feeds.watching.ACKNOWLEDGED_WITHIN_S", 3.0)
     path, _, name = simulated.rpartition(".")
     kind = getattr(import_module(f"breadboard.sim.{path}"), name)
     unheard: list[str] = []

@@ -177,8 +177,8 @@ def _newest(
 
 
 _LAST: Final = "ORDER BY ts_recv DESC, offset DESC, `index` DESC"
-_NAME: Final = "ifNull(trade_id, -1 - offset * 65536 - `index`)"
-"""One that no other trade of a symbol has, also where its venue gives none (and takes none back)."""
+_NAME: Final = "ifNull(trade_id, -1 - offset * 65536 - `index`), price, size"
+"""What a venue names a trade by that it takes back, as in ``kept_trades.py``: ids alone repeat. Without: its place."""
 
 
 def _newest_trade(store: Store, told: str, within: str, good: str, params: dict[str, Any]) -> bytes:

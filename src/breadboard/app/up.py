@@ -19,6 +19,7 @@ from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
 from breadboard.config import ApiConfig, Config, FeedConfig
 from breadboard.errors import INTERRUPTED, NotRunning, UsageError
+from breadboard.telemetry import stacks
 
 Say = Callable[[str], None]
 Begun = Callable[[dict[str, Any]], None]
@@ -41,6 +42,7 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     is made, for feeds or an address that cannot be had, and for what an engine would refuse to start with. Without
     configured feeds a simulated market is started, and everything that comes of it is labelled synthetic.
     """
+    stacks.tell_on_request()
     if config.feeds:
         from breadboard.app.capture import planned  # half a second of imports, which a simulated market does without
 

@@ -4,6 +4,7 @@ import asyncio
 import faulthandler
 import signal
 import sys
+import sysconfig
 import threading
 from typing import Final
 
@@ -15,8 +16,9 @@ _CRASHES: Final = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP"
 
 def tell_on_request() -> None:
     """Write every thread's stack to stderr on SIGUSR1, which changes nothing, and when native code crashes."""
-    faulthandler.enable()
-    faulthandler.register(signal.SIGUSR1)
+    told = sys.__stderr__ or sys.stderr
+    faulthandler.enable(file=told)
+    faulthandler.register(signal.SIGUSR1, file=told)
 
 
 def own_crashes() -> None:
@@ -36,12 +38,17 @@ def own_crashes() -> None:
     faulthandler.enable(file=sys.__stderr__ or sys.stderr)
 
 
+IS_WATCHED: Final = bool(sysconfig.get_config_var("HAVE_SEM_CLOCKWAIT"))
+"""Else a clock that is put forward by a minute would be taken for a loop that stands still."""
+
+
 class Watchdog:
     """Ends the process with code 1 when its event loop stands still, and says first where its threads do.
 
     For a process that somebody starts again. The one who waits is a thread of C that needs no interpreter: it ends also
-    a process whose interpreter is held for ever. Time in which the machine sleeps does not count (CLOCK_MONOTONIC);
-    time in which the process alone is stopped does. One a process.
+    a process whose interpreter is held for ever. Time in which the machine sleeps does not count, and no step of its
+    clock, where Python has ``sem_clockwait`` (glibc 2.30); elsewhere nobody is watched. Time in which the process alone
+    is stopped counts. One a process.
     """
 
     def __init__(self, hangs_s: float = HANGS_S) -> None:
@@ -50,6 +57,8 @@ class Watchdog:
 
     def watch(self, loop: asyncio.AbstractEventLoop) -> None:
         """Watch this loop from now on. Called in its thread."""
+        if not IS_WATCHED:
+            return
         faulthandler.dump_traceback_later(self._hangs_s, exit=True)
         self._next = loop.call_later(self._hangs_s / 12, self.watch, loop)
 

@@ -108,6 +108,11 @@ def test_a_trade_that_was_taken_back_by_then_is_not_the_last(house: Stored) -> N
     assert [price(n) for n in range(7)] == ["90", "91", "92", "93", "92", "91", "94"]
     told(2 * 86_400 * 10**9, "9000078", 94, int(Flag.WITHDRAWN))
     assert price(2 * 86_400 * 10**9) == "91", "days before"
+    later = 3 * 86_400 * 10**9
+    told(later, "7", 80)  # ids repeat, of other trades
+    told(later + 1, "7", 81)
+    told(later + 2, "7", 81, int(Flag.WITHDRAWN))
+    assert price(later + 2) == "80"
 
 
 def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:

@@ -6,6 +6,10 @@ import subprocess
 import sys
 import time
 
+import pytest
+
+from breadboard.telemetry.stacks import IS_WATCHED
+
 HANGING = """
 import asyncio, threading, time
 from breadboard.telemetry import stacks
@@ -29,12 +33,17 @@ def ended(then: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
+needs_a_clock = pytest.mark.skipif(not IS_WATCHED, reason="this Python waits by a clock that may be set")
+
+
+@needs_a_clock
 def test_a_loop_that_stands_still_ends_the_process_and_the_log_says_where() -> None:
     found = ended("held_up()")
     assert (found.returncode, found.stdout) == (1, "fine so far\n")
     assert "in held_up" in found.stderr
 
 
+@needs_a_clock
 def test_an_interpreter_that_is_held_for_ever_ends_the_process() -> None:
     found = ended("import ctypes; ctypes.PyDLL(None).pause()")
     assert (found.returncode, found.stdout) == (1, "fine so far\n")

@@ -110,7 +110,7 @@ export class BarFeed {
     if (this.interval === "1d" || last === open) return;
     const since = Math.max(last === undefined ? 0 : last + step, opening(open - BEHIND_MS, this.interval));
     const early = await this.all<StoredTrade>("history", { symbol: this.id, kind: "trades", start: new Date(since).toISOString() });
-    while (this.bars.at(-1)?.provisional) this.bars.pop(); // what was counted of them meanwhile is counted here
+    for (let bar = this.bars.at(-1); bar?.provisional && bar.t >= since; bar = this.bars.at(-1)) this.bars.pop(); // counted here
     this.counted.clear();
     for (const trade of early) {
       const print = fromStore(trade);

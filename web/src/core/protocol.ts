@@ -1,12 +1,12 @@
 // What `/ws/realtime` and `/api/v1` say. Prices and sizes are exact decimal strings; absent is null, never 0.
 
 /** What a change is against. */
+export type ChangeFrom = "previous_close" | "day_open" | null;
+
 /** A time of the server's in ms. Its nanoseconds are more than a number holds: rounded down they would be of the millisecond before. */
 export function millisOf(ns: number): number {
   return Math.round(ns / 1e3) / 1e3;
 }
-
-export type ChangeFrom = "previous_close" | "day_open" | null;
 
 export type Row = {
   id: string;

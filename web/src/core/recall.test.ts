@@ -2,13 +2,16 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { recalled } from "./recall";
 import type { Print } from "./tape";
 
-/** A store that has come to `ms`, and knows the trades until then. */
+/** A recording that is played again has the times of then. */
+const YEAR_MS = 31_536_000_000;
+
+/** A store that has come to `reach`, and knows the trades until then. */
 function store(trades: number[], reach: () => number): string[] {
   const asked: string[] = [];
   vi.stubGlobal("fetch", async (address: string) => {
     asked.push(address);
     const start = Date.parse(new URLSearchParams(address.split("?")[1]).get("start")!);
-    const data = trades.filter((ms) => ms >= start && ms <= reach()).map((ms) => ({ ts_event: new Date(ms).toISOString(), ts_recv: "", price: "1", size: "1", side: "buy", offset: ms, index: 0, uncounted: "", flags: 0 }));
+    const data = trades.filter((ms) => ms >= start && ms <= reach()).map((ms) => ({ ts_event: new Date(ms - YEAR_MS).toISOString(), ts_recv: new Date(ms).toISOString(), price: "1", size: "1", side: "buy", offset: ms, index: 0, uncounted: "", flags: 0 }));
     return { ok: true, json: async () => ({ data, next: null, complete_through: { offset: 0, ts_engine: reach() ? new Date(reach()).toISOString() : null } }) };
   });
   return asked;

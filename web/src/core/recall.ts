@@ -20,11 +20,11 @@ export async function recalled(id: string, now: () => number, wanted: () => bool
   let start = now() - RECALLED_MS;
   for (let wait = FIRST_WAIT_MS, waited = 0; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
     try {
-      const [found, through] = await stored(id, start, wanted);
+      const [found, until, through] = await stored(id, start, wanted);
       if (!wanted()) return false;
       take(found);
       if (through >= listening || waited >= PATIENCE_MS) return true;
-      start = (found.at(-1)?.ms ?? start) - OVERLAP_MS;
+      if (until) start = until - OVERLAP_MS; // by our clock, as the store has them in order: a venue's times may be years away
     } catch {
       return false; // the tape then begins with what comes
     }
@@ -34,8 +34,8 @@ export async function recalled(id: string, now: () => number, wanted: () => bool
   }
 }
 
-/** The stored trades from `start` on, and until when (ms) everything is among them. */
-async function stored(id: string, start: number, wanted: () => boolean): Promise<[Print[], number]> {
+/** The stored trades from `start` on, when the last of them was received, and until when everything is among them (ms). */
+async function stored(id: string, start: number, wanted: () => boolean): Promise<[Print[], number, number]> {
   const query = { symbol: id, kind: "trades", start: new Date(start).toISOString(), limit: 5000 };
   const found: StoredTrade[] = [];
   let cursor: string | null | undefined, through = 0;
@@ -45,5 +45,5 @@ async function stored(id: string, start: number, wanted: () => boolean): Promise
     cursor = page.next;
     through = Date.parse(page.complete_through?.ts_engine ?? "") || 0;
   } while (cursor && wanted());
-  return [found.map(fromStore), through];
+  return [found.map(fromStore), Date.parse(found.at(-1)?.ts_recv ?? "") || 0, through];
 }

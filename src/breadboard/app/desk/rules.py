@@ -43,8 +43,7 @@ class RuleDesk:
                 editions = [one for one in await rules.history(work, name) if person.sees(one.owner)]
         if not editions or editions[-1].removed:
             raise unknown(_called(name))
-        history = [rule_entry(one.rule, one) | {"removed": one.removed} for one in editions]
-        return {**rule_entry(editions[-1].rule, editions[-1]), "history": history}
+        return _told(editions)
 
     async def add(self, person: Person, new: Sequence[Rule], lists: Mapping[str, tuple[str, ...]]) -> None:
         """Add rules and watchlists, all or none. Raises Taken for a name that a rule has already."""
@@ -79,7 +78,8 @@ class RuleDesk:
             if rule.name != name:
                 raise UsageError(f"the rule is called {rule.name!r}, and its place {name!r}", hint="leave its name out")
             await rules.put(work, [rule], self._wanted.now(), person.user)
-        return await self.one(person, name)
+            editions = [one for one in await rules.history(work, name) if person.sees(one.owner)]
+            return _told(editions)  # as it was written: there may be another by now
 
     async def edit(self, person: Person, name: str, changes: Mapping[str, Any]) -> Rule:
         """Change some fields of a rule, None takes one away, and return it: it is another version from then on."""
@@ -142,6 +142,11 @@ def _read(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Rule
 def _refuse_unseen(name: str, seen: frozenset[str] | None, before: Edition | None) -> None:
     edition = None if before is None else before.number
     refuse_unseen(_called(name), seen, edition, f"/api/v1/rules/{quote(name, safe='')}")
+
+
+def _told(editions: Sequence[Edition]) -> dict[str, Any]:
+    history = [rule_entry(one.rule, one) | {"removed": one.removed} for one in editions]
+    return {**rule_entry(editions[-1].rule, editions[-1]), "history": history}
 
 
 def _called(name: str) -> str:

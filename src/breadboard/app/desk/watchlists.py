@@ -53,7 +53,7 @@ class WatchlistDesk:
             now = self._wanted.now()  # never that of the one before, by which this one is told from it
             now = now if before is None else max(now, before.changed_ns + 1)
             await watchlists.put(work, name, symbols, now, person.user)
-        return await self.one(person, name)
+            return watchlist_entry(name, tuple(symbols), now)  # as it was written: there may be another by now
 
     async def remove(self, person: Person, name: str, seen: frozenset[str] | None = None) -> None:
         """Take a watchlist away. Raises Taken where a rule would miss it, Outdated as ``put`` does."""
