@@ -121,7 +121,7 @@ def _let_go(writer: JournalWriter, known: Mapping[int, History], clock: Clock) -
 
 async def _record(capture: Capture) -> None:
     capture.stop_on_signals()
-    watchdog = stacks.Watchdog()
+    watchdog = stacks.Watchdog(stacks.DISK_HANGS_S)
     watchdog.watch(asyncio.get_running_loop())
     try:
         await capture.run()

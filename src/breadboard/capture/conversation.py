@@ -67,7 +67,8 @@ class Conversation:
         self._kept_mono = self._asked_mono = self._clock.mono()
         self._outbox.clear()
         # What brings no data subscribes to nothing.
-        is_again = self._recorder.epoch > 1 and not self._source.aside
+        is_known = self._recorder.epoch > 1 or self._source.last_ts is not None
+        is_again = is_known and not self._source.aside
         self._unsettled_mono = self._kept_mono if is_again else None
         self._said_mono = 0
         self._act(self._ask(self._session.on_connect), settles=True)

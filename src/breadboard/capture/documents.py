@@ -94,12 +94,14 @@ class Documents:
         self._refused_until = max(self._refused_until, now + int(refused_s * 1e9))
 
     async def _carry_out(self, request: Fetch) -> None:
-        wait_s = self.wait_s(request.delay_s, logs_in=request.logs_in)
-        while wait_s > 0:
-            await asyncio.sleep(wait_s)
-            wait_s = self.wait_s(0.0, logs_in=request.logs_in)  # another request may have failed while this one waited
         turnstile = self._turnstiles.of(request.url)
-        await turnstile.turn(request.allowed)
+        wait_s, is_let_in = self.wait_s(request.delay_s, logs_in=request.logs_in), False
+        while wait_s > 0 or not is_let_in:
+            if wait_s > 0:
+                await asyncio.sleep(wait_s)
+            await turnstile.turn(request.allowed)
+            # Another request may have failed while this one waited: then its turn was in vain.
+            wait_s, is_let_in = self.wait_s(0.0, logs_in=request.logs_in), True
         status, body = 0, b""
         try:
             async with asyncio.timeout(3 * TIMEOUT_S):
@@ -113,7 +115,7 @@ class Documents:
         else:
             self.failed(retry_after_s, refused_wait_s(status))
             if status in BANNED:
-                turnstile.close(min(retry_after_s, LONGEST_RETRY_AFTER_S))
+                turnstile.close(self.wait_s(0.0, logs_in=True))  # Retry-After, or our own patience where there is none
         # A request that the answer itself calls for must not cancel the task that delivers the answer.
         if self._tasks.get(request.tag) is asyncio.current_task():
             del self._tasks[request.tag]

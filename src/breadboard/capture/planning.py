@@ -89,7 +89,7 @@ def plan_sources(
                     can,
                     session,
                     known.epoch if known else 0,
-                    known.last_ts if known else None if aside else _venue_until(can.venue, history),
+                    (known.last_ts if known else None) if aside else _good_until(can.venue, symbols, history, known),
                     config.subscribe_per_s,
                     owner,
                     {symbol: config.tiers[symbol] for symbol in symbols if symbol in config.tiers},
@@ -108,10 +108,17 @@ def _fresh(numbers: Mapping[str, int], history: Mapping[int, History]) -> int:
     return number
 
 
-def _venue_until(venue: str, history: Mapping[int, History]) -> int | None:
-    """Return when a venue was last known good on any connection: a new one may bring what another brought before."""
-    ours = [each for each in history.values() if each.told is not None and not each.carried]
-    return max((each.last_ts for each in ours if each.told is not None and each.told.venue == venue), default=None)
+def _good_until(
+    venue: str, symbols: Sequence[str], history: Mapping[int, History], known: History | None
+) -> int | None:
+    """Return since when something of these symbols may be missing, whichever connection brought it before."""
+    ours = [
+        (each.last_ts, each.told.wanted)
+        for each in history.values()
+        if each.told is not None and each.told.venue == venue and not (each.carried or each.told.aside)
+    ]
+    newest = [max((ts for ts, wanted in ours if symbol in wanted), default=None) for symbol in symbols]
+    return min([*(ts for ts in newest if ts is not None), *([known.last_ts] if known else [])], default=None)
 
 
 def _refuse_addresses(config: FeedConfig) -> None:

@@ -48,6 +48,8 @@ class Losses:
             self._symbols[stream.channel] = self._symbols.get(stream.channel, 0) + 1
         self._early: dict[Key, bool] = {}
         """Asked for anew before the clock was told, and whether it still has to come."""
+        self._in_vain: set[Key] = set()
+        """Never heard, and a new connection did not help: for them alone there is no other. Outlives connections."""
         self._owed: list[Missing] = []
         """What is still to be put on record of the connection before."""
         self._reconnect_after_s = -inf
@@ -175,8 +177,10 @@ class Losses:
             return []
         streams = [stream for stream, _ in late]
         named = ", ".join(f"{stream.symbol} {stream.channel}" for stream in streams[:5])
-        leave = self.leave(streams, f"a new subscription does not bring back {named}", now_s)
+        is_worth_it = any(stream.pace.active_total or stream.key not in self._in_vain for stream in streams)
+        leave = self.leave(streams, f"a new subscription does not bring back {named}", now_s) if is_worth_it else []
         if leave:
+            self._in_vain.update(stream.key for stream in streams if not stream.pace.active_total)
             return leave
         for _, trouble in late:
             trouble.asked_s = now_s

@@ -206,7 +206,8 @@ def _with_word(item: Item, sync: int) -> Item:
 def _undo(target: Path, made: list[Path]) -> None:
     """Remove what a salvage that failed has written, and the directory if it was ``made`` for it."""
     with suppress(OSError):
-        for path in [*target.glob("*.seg"), *target.glob("*.tmp"), target / "HEAD"]:
+        begun = target.glob(f"{'[0-9]' * 20}.seg.tmp")
+        for path in [*(segment.path for segment in listing(target)), *begun, target / "HEAD"]:
             path.unlink(missing_ok=True)
         if target / "LOCK" in made:
             (target / "LOCK").unlink()

@@ -99,7 +99,11 @@ def _retire(directory: Path, now: int, older_than_ns: int, removed: list[Path]) 
             break
         holders = [name for name, floor in sorted(consumers.items()) if segments[index + 1].base > floor]
         if holders:
-            _tell(f"the consumer {holders[0]} has acknowledged {consumers[holders[0]]}: {segment.path} must stay")
+            place = consumers[holders[0]]
+            _tell(
+                f"the consumer {holders[0]} has acknowledged {place}: {segment.path} must stay",
+                about=str(_path(directory, holders[0])),
+            )
             break
         for form in segment.forms():
             form.path.unlink()
@@ -129,9 +133,10 @@ def _begin(segments: Sequence[Segment], index: int, now: int) -> tuple[int, int 
     return len(segments), None
 
 
-def _tell(what: str) -> None:
-    if what not in _told:
-        _told.add(what)
+def _tell(what: str, about: str = "") -> None:
+    """Log it, once for what it is ``about``: a slow consumer is another number each time."""
+    if (about or what) not in _told:
+        _told.add(about or what)
         _log.warning("%s", what)
 
 

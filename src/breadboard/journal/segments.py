@@ -77,8 +77,9 @@ class Content:
         """Return whether every valid record of ``other`` is in this one, too, and its header."""
         if self.header is None and other.header is not None:
             return False
-        columns = [FIRST, NEXT, CRC]
-        return set(map(tuple, other.records[:, columns].tolist())) <= set(map(tuple, self.records[:, columns].tolist()))
+        mine, its = self.records[:, [FIRST, NEXT, CRC]], other.records[:, [FIRST, NEXT, CRC]]
+        at = np.searchsorted(mine[:, 0], its[:, 0])
+        return bool((at < len(mine)).all() and (mine[at] == its).all())
 
     @property
     def broken(self) -> bool:

@@ -11,6 +11,8 @@ from typing import Final
 HANGS_S: Final = 60.0
 """Nothing that an event loop does itself takes a thousandth of this; to load and compile what a first request needs may
 take a slow machine seconds."""
+DISK_HANGS_S: Final = 600.0
+"""The same where the loop waits for a disk, with no room left in memory: what waits is lost with the process."""
 _CRASHES: Final = ("SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS")
 
 

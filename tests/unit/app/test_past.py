@@ -140,16 +140,23 @@ def test_a_source_that_is_recorded_no_more_is_told_to_be_over_once(tmp_path: Pat
     assert found[1] == History(1, T0 + 60)
 
 
-def test_a_new_connection_begins_where_its_venue_was_last_known_good(tmp_path: Path) -> None:
-    found = runs(tmp_path, [up(0, 1), (DATA, 0, 8, b"x"), clock(9)])
-    numbers = {"binance/0/0/0": 0}
-    wanted = [
-        FeedConfig(venue="binance", symbols=("A", "B", "C", "D"), connections=2),
-        FeedConfig(venue="kraken", symbols=("XBT/USD",)),
-    ]
-    sources = plan_sources(wanted, FEEDS, found, numbers)
-    assert [(source.source, source.epoch, source.last_ts) for source in sources] == [
-        (0, 1, T0 + 9),
-        (1, 0, T0 + 9),
-        (2, 0, None),
-    ]
+def test_a_connection_begins_where_each_of_its_symbols_was_last_known_good(tmp_path: Path) -> None:
+    def wanting(source: int, second: int, *symbols: str, opened: bool = True) -> Row:
+        told = msgspec.json.decode(epoch_frame(source, 1, opened=opened), type=Epoch)
+        return EPOCH, source, second, msgspec.json.encode(msgspec.structs.replace(told, wanted=symbols))
+
+    found = runs(
+        tmp_path,
+        [wanting(0, 1, "A", "B"), wanting(1, 1, "C"), wanting(1, 4, "C", opened=False), (DATA, 0, 8, b"x"), clock(9)],
+    )
+
+    def begins(number: int, *symbols: str) -> list[int | None]:
+        numbers = {"kraken/0/0/0": 8, "binance/0/0/0": number}
+        feeds = [FeedConfig(venue="kraken", symbols=("XBT/USD",)), FeedConfig(venue="binance", symbols=symbols)]
+        return [each.last_ts for each in plan_sources(feeds, FEEDS, found, numbers)]
+
+    assert begins(0, "A", "B") == [None, T0 + 9]
+    assert begins(0, "A", "C") == [None, T0 + 4], "C was lost before, on a connection that is no more"
+    assert begins(7, "B") == [None, T0 + 9], "a new connection"
+    assert begins(7, "NEW") == [None, None]
+    assert begins(0, "NEW") == [None, T0 + 9]

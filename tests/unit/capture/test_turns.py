@@ -1,6 +1,7 @@
 """What one address may ask of a host, by all lines together."""
 
 import asyncio
+from itertools import pairwise
 from random import Random
 
 import httpx
@@ -57,6 +58,28 @@ def test_who_gives_up_takes_no_turn_from_the_others(clock: ManualClock) -> None:
         waiting[1].cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
         assert (clock.mono() - began) / SECOND == 20
+
+    asyncio.run(scenario())
+
+
+def test_a_failure_holds_those_who_wait_in_line_already(clock: ManualClock) -> None:
+    async def scenario() -> None:
+        asked: list[float] = []
+        over = asyncio.Event()
+
+        def answer(_: httpx.Request) -> httpx.Response:
+            asked.append(clock.mono() / SECOND)
+            if len(asked) == 4:
+                over.set()
+            return httpx.Response(403)
+
+        client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+        line = Documents(lambda _head, _body: None, clock, Random(1), client)
+        for number in range(4):
+            line.fetch(Fetch(f"depth:{number}", "http://v/depth", allowed=Allowance(pace_s=0.1, burst=1)))
+        await over.wait()
+        await line.close()
+        assert [later - sooner >= 60 for sooner, later in pairwise(asked)] == [True] * 3
 
     asyncio.run(scenario())
 

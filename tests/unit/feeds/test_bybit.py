@@ -364,6 +364,21 @@ def test_a_quote_that_stops_is_told_and_subscribed_to_anew_and_a_mute_connection
     assert isinstance(mute[1], Reconnect)
 
 
+def test_a_quote_that_never_comes_is_worth_one_new_connection_and_no_more() -> None:
+    """Of a contract before its market opens there is no book, and the venue acknowledges it all the same."""
+    subject = session("BTCUSDT", "PREUSDT", channels=("quote",))
+    acknowledged(subject, subject.on_connect())
+    alive, left = book(5, "snapshot", "orderbook.1.BTCUSDT"), []
+    for second in range(6 * 3600):
+        subject.on_frames([alive])
+        requests = subject.on_time(float(second))
+        acknowledged(subject, [request for request in requests if isinstance(request, Send)])
+        if any(isinstance(request, Reconnect) for request in requests):
+            left.append(second)
+            acknowledged(subject, subject.on_connect())
+    assert len(left) == 1
+
+
 @pytest.mark.parametrize("began", [True, False])
 def test_a_quote_that_stops_or_never_comes_is_missing_until_it_is_heard_again(began: bool) -> None:
     """BTCUSDT goes on all the time; ETHUSDT is silent from 1,000 s to 4,600 s."""
