@@ -1,4 +1,4 @@
-"""A segment that is there in both forms: whatever only one of them holds is read, and is never destroyed."""
+"""A segment that is there in both forms: the one that goes further is read, and what only the other holds is kept."""
 
 import shutil
 import time
