@@ -11,7 +11,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.errors import JournalError
 from breadboard.journal.files import SystemFiles
 from breadboard.journal.format import RECORD_PAYLOAD_BYTES, RECORD_PREFIX
-from breadboard.journal.head import OFFSET_MAX, Head, Lock
+from breadboard.journal.head import OFFSET_MAX, Head, Lock, said
 from breadboard.journal.items import Item
 from breadboard.journal.recovery import item_of, lost, lost_before
 from breadboard.journal.retention import floors
@@ -75,7 +75,7 @@ class Report(msgspec.Struct, frozen=True):
 def info(directory: Path) -> Info:
     """Look at a journal from outside. Raises JournalError where there is none."""
     segments = listing(directory)
-    durable = _durable(directory)
+    durable, _ = said(directory)
     size = 0
     for segment in segments:
         try:
@@ -130,7 +130,7 @@ def verify(directory: Path) -> Report:
         damage += [Damage(name, at, "records", *span) for at, span in _holes(content, limit)]
         previous = content
     segments = listing(directory)
-    if not segments and (durable := _durable(directory)):
+    if not segments and (durable := said(directory)[0]):
         damage.append(Damage("HEAD", 0, "records", 0, durable))
     return Report(
         segments=len(segments),
@@ -215,19 +215,9 @@ def _undo(target: Path, made: list[Path]) -> None:
             target.rmdir()
 
 
-def _durable(directory: Path) -> int:
-    """Return the offset before which HEAD says that everything is there; 0 without one."""
-    head = Head.find(directory / "HEAD")
-    if head is None:
-        return 0
-    durable = head.durable
-    head.close()
-    return durable
-
-
 def _contents(directory: Path) -> Iterator[tuple[Content, int]]:
     """Yield each segment with the offset it should reach (0: not known), what the disk cannot read of it as zeros."""
-    durable = _durable(directory)  # before the listing: then the segments listed reach it
+    durable, _ = said(directory)  # before the listing: then the segments listed reach it
     segments = listing(directory)
     sync = sync_word(directory, segments) if segments else 0
     limits = [*(segment.base for segment in segments[1:]), durable]

@@ -96,6 +96,16 @@ class Head:
         os.close(self._file)
 
 
+def said(directory: Path) -> tuple[int, int]:
+    """Return what HEAD says, once: the durable next offset and the journal's word; zeros where there is none."""
+    head = Head.find(directory / "HEAD")
+    if head is None:
+        return 0, 0
+    durable, word = head.durable, head.sync
+    head.close()
+    return durable, word
+
+
 class Lock:
     """An exclusive flock on LOCK for as long as this object is open; the kernel drops it with the process."""
 

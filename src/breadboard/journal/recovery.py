@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.journal.format import NO_CHAIN, parse_epoch
-from breadboard.journal.head import BELIEVABLE, Head
+from breadboard.journal.head import BELIEVABLE, said
 from breadboard.journal.items import Item, gap_item
 from breadboard.journal.scan import BEGIN, COUNT, CRC, FIRST, KIND, LENGTH, NEXT, TS_LAST, frames_of
 from breadboard.journal.segments import Content, Segment, listing, load, torn_bytes
@@ -48,7 +48,7 @@ def recover(directory: Path, base_offset: int, now: int) -> Recovered:
         leftover.unlink()
     segments = listing(directory)
     sync = sync_word(directory, segments)
-    durable = _head(directory)
+    durable, _ = said(directory)
     if not segments:
         return Recovered(sync, max(base_offset, durable), 0, {}, NO_CHAIN, [], [])
     if segments[-1].twin is not None:  # the raw one may be replaced below
@@ -101,15 +101,6 @@ def lost_before(content: Content, record: NDArray[np.int64], expected: int, ts_l
     stamp = int(frames_of(content.data, record, 0, 1).ts_recv[0])
     stamp += stamp == ts_last  # a gap of no time at all would say that nothing is missing
     return lost(content.sync, (expected, int(record[0, FIRST])), (ts_last, stamp), now)
-
-
-def _head(directory: Path) -> int:
-    head = Head.find(directory / "HEAD")
-    if head is None:
-        return 0
-    durable = head.durable
-    head.close()
-    return durable
 
 
 def item_of(content: Content, record: NDArray[np.int64]) -> Item:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from breadboard.errors import JournalError
 from breadboard.journal.format import SEGMENT_HEADER
-from breadboard.journal.head import Head
+from breadboard.journal.head import said
 from breadboard.journal.scan import openers, scan
 from breadboard.journal.segments import Segment, peek, read_raw
 
@@ -45,11 +45,7 @@ def _of_headers(segments: Iterator[Segment]) -> int:
 
 
 def _of_head(directory: Path) -> int:
-    head = Head.find(directory / "HEAD")
-    if head is None:
-        return 0
-    word = head.sync
-    head.close()
+    _, word = said(directory)
     return word if 0 < word < 1 << 32 else 0
 
 
