@@ -16,7 +16,8 @@ from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.kinds import GapReason, Provenance, RecordKind
 
 LOOK_BACK: Final = 16
-"""Segments searched for the last word on a connection. Beyond them its gap begins too early rather than too late."""
+"""Segments searched for the last word on a connection. Of one that ended before them the gap begins with the oldest of
+them, and the time before that is on no record: to say where it ended, all of a long journal would have to be read."""
 _READ_FRAMES: Final = 65_536
 _OUTAGES: Final = frozenset({GapReason.RESTART, GapReason.DISCONNECT})
 _FILES: Final = frozenset({Provenance.REPLAY, Provenance.HISTORY})

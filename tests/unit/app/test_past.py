@@ -77,7 +77,7 @@ def test_data_after_a_gap_shows_that_the_connection_is_there_again(tmp_path: Pat
     assert found == {0: History(1, T0 + 9)}
 
 
-def test_a_last_word_too_far_back_makes_the_gap_too_long_and_not_too_short(tmp_path: Path) -> None:
+def test_of_a_last_word_too_far_back_the_gap_begins_with_what_was_looked_at(tmp_path: Path) -> None:
     quiet = [[clock(10 + at)] for at in range(LOOK_BACK)]
     assert runs(tmp_path, [up(0, 1), down(0, 5)], *quiet) == {0: History(1, T0 + 10)}
 
