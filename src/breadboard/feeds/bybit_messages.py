@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from breadboard.feeds.answers import best, unasked
+from breadboard.feeds.answers import best, converted, unasked
 from breadboard.feeds.deepest_book import DeepestBook
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
@@ -35,6 +35,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import read_rows, symbol_in, unread
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
 from breadboard.model.gaps import DocumentHead
@@ -95,7 +96,8 @@ class Prints(msgspec.Struct, frozen=True):
 
     topic: str
     ts: Count
-    data: list[Print]
+    data: list[Any]
+    """Of ``Print`` rows, each of which is read by itself."""
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -161,16 +163,17 @@ class BybitReader:
         if not isinstance(topic, str):
             raise unknown_type(topic)
         kind, _, rest = topic.partition(".")
-        depth = rest.partition(".")[0]
+        depth, _, symbol = rest.partition(".")
         if kind == "orderbook" and depth.isdecimal() and len(depth) < LONGEST_DEPTH:
-            message = typed(payload, Book)
-            if message.topic != f"orderbook.{depth}.{message.data.s}":
-                raise Refused(f"the book of {message.data.s[:40]!r} under the topic {message.topic[:60]!r}")
             if depth == "1":
-                return self._best(message, at)
+                try:
+                    return self._best(_book_of(payload, topic, depth), at)
+                except ValueError as error:
+                    return unread("quote", symbol_in({"s": symbol}, "s"), error, at)
+            message = _book_of(payload, topic, depth)
             return self._whole(message, depth, at, asks_first=comes_first(payload["data"], "a", "b"))
         if kind == "publicTrade":
-            return _prints(typed(payload, Prints))
+            return _prints(typed(payload, Prints), at)
         name = next((name for name in IGNORED if f"{topic}.".startswith(f"{name}.")), None)
         if name is not None:
             return Meaning(ignored=name)
@@ -275,14 +278,24 @@ def _changed(held: PriceSize | None, rows: list[PriceSize]) -> PriceSize | None:
     return None if held is not None and price_of(held[0]) in gone else held
 
 
-def _prints(message: Prints) -> Meaning:
+def _book_of(payload: dict[str, Any], topic: str, depth: str) -> Book:
+    """Return a message of a book. Raises Refused, also where it is of another than its topic says."""
+    message = typed(payload, Book)
+    if topic != f"orderbook.{depth}.{message.data.s}":
+        raise Refused(f"the book of {message.data.s[:40]!r} under the topic {topic[:60]!r}")
+    return message
+
+
+def _prints(message: Prints, at: At) -> Meaning:
     if not 0 < len(message.data) <= 2 * MOST_TRADES:
         raise Refused(f"{len(message.data)} trades in one message")
-    return says(*map(_print, message.data))
+    subscribed = symbol_in({"s": message.topic.partition(".")[2]}, "s")
+    return read_rows("trade", message.data, _print, lambda row: subscribed or symbol_in(row, "s"), at)
 
 
-def _print(trade: Print) -> Event:
+def _print(said: object) -> Event:
     """Return one trade. Spot numbers its trades; derivatives name them by UUIDs, which are told in the notes."""
+    trade = converted(said, Print)
     size, exponent = trade_size(trade.v)
     number = int(trade.i) if trade.i.isascii() and trade.i.isdecimal() and len(trade.i) <= 19 else ABSENT
     notes: dict[str, Any] = {"id": trade.i} if number == ABSENT or number > INT64_MAX else {}

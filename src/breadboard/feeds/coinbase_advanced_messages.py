@@ -9,11 +9,13 @@ newest first.
 
 import re
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Any, ClassVar, Final, Literal
 
 import msgspec
 
-from breadboard.feeds.answers import best, unasked
+from breadboard.feeds.answers import best, converted, unasked
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
@@ -31,6 +33,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import Rows, read_rows, symbol_in
 from breadboard.feeds.times import parse_rfc3339
 from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
 from breadboard.model.gaps import DocumentHead, Gap
@@ -51,7 +54,7 @@ class Envelope(msgspec.Struct, frozen=True):
     channel: str
     timestamp: str
     sequence_num: Count
-    events: list[dict[str, Any]]
+    events: list[Any]
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -86,7 +89,8 @@ class Trades(msgspec.Struct, frozen=True):
     """``market_trades``: what traded in the last quarter of a second, or, as a snapshot, before we listened."""
 
     type: Type
-    trades: list[Trade]
+    trades: list[Any]
+    """Of ``Trade`` rows, each of which is read by itself."""
 
 
 class Ticker(msgspec.Struct, frozen=True):
@@ -103,7 +107,8 @@ class Tickers(msgspec.Struct, frozen=True):
     """``ticker`` and ``ticker_batch``."""
 
     type: Type
-    tickers: list[Ticker]
+    tickers: list[Any]
+    """Of ``Ticker`` rows, each of which is read by itself."""
 
 
 class Heartbeat(msgspec.Struct, frozen=True):
@@ -153,14 +158,17 @@ class CoinbaseAdvancedReader:
         if isinstance(number, int) and 0 <= number <= INT64_MAX and not isinstance(number, bool):
             verdict, gaps = self._count(number, at)  # before anything can be refused: a refused message is not lost
         try:
-            meaning = _read(typed(payload, Envelope))
+            meaning = _read(typed(payload, Envelope), at)
         except ValueError as error:
             if not gaps:
                 raise
             return Meaning(gaps, refused=str(error))  # the hole before it is told all the same
         if verdict is Verdict.REPEAT:
             trades = tuple(event for event in meaning.events if event.kind is EventKind.TRADE)
-            return Meaning(trades, control=meaning.control, ignored=None if trades or meaning.control else "repeated")
+            told = trades or meaning.control or meaning.refused
+            return Meaning(
+                trades, control=meaning.control, ignored=None if told else "repeated", refused=meaning.refused
+            )
         return msgspec.structs.replace(meaning, events=gaps + meaning.events) if gaps else meaning
 
     def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
@@ -212,16 +220,19 @@ def _gap(at: At, ts_from: int, first: int | None, last: int | None, detail: str)
     return Event(kind=EventKind.GAP, symbol=None, flags=Flag.FEED_WIDE, code=reason, gap=gap)
 
 
-def _read(envelope: Envelope) -> Meaning:
+def _read(envelope: Envelope, at: At) -> Meaning:
+    timestamp = envelope.timestamp
     match envelope.channel:
         case "l2_data":
-            return Meaning(tuple(_changes(typed(event, Changes), envelope.timestamp) for event in envelope.events))
+            return read_rows(
+                "book", envelope.events, lambda event: _changes(converted(event, Changes), timestamp), _whose, at
+            )
         case "market_trades":
-            return Meaning(tuple(found for event in envelope.events for found in _trades(typed(event, Trades))))
+            return _trades(envelope, at)
         case "ticker" | "ticker_batch":
-            return _quotes(envelope)
+            return _quotes(envelope, at)
         case "heartbeats":
-            return Meaning(tuple(_heartbeat(typed(event, Heartbeat), envelope.timestamp) for event in envelope.events))
+            return Meaning(tuple(_heartbeat(converted(event, Heartbeat), timestamp) for event in envelope.events))
         case "subscriptions":
             return CONTROL
         case channel if channel in IGNORED:
@@ -251,12 +262,22 @@ def _newest(changes: list[Change]) -> int:
     return max(known, default=ABSENT)
 
 
-def _trades(message: Trades) -> list[Event]:
-    flags = Flag.LAST_KNOWN if message.type == "snapshot" else Flag(0)
-    return sorted((_trade(trade, flags) for trade in message.trades), key=lambda event: event.trade_id)
+def _whose(row: object) -> str | None:
+    """Return the product of a level 2 event, a trade or a ticker that cannot be read."""
+    return symbol_in(row, "product_id")
 
 
-def _trade(trade: Trade, flags: Flag) -> Event:
+def _trades(envelope: Envelope, at: At) -> Meaning:
+    rows, events = Rows("trade", at), []
+    for message in rows.parts(envelope.events, lambda event: converted(event, Trades)):
+        flags = Flag.LAST_KNOWN if message.type == "snapshot" else Flag(0)
+        found = rows.read(message.trades, partial(_trade, flags=flags), _whose)
+        events += sorted(found, key=attrgetter("trade_id"))
+    return rows.meaning(events)
+
+
+def _trade(said: object, flags: Flag) -> Event:
+    trade = converted(said, Trade)
     size, exponent = trade_size(trade.size)
     if not (trade.trade_id.isascii() and trade.trade_id.isdecimal()) or int(trade.trade_id[:20]) > INT64_MAX:
         raise Refused(f"not a trade id: {trade.trade_id[:40]!r}")
@@ -273,15 +294,21 @@ def _trade(trade: Trade, flags: Flag) -> Event:
     )
 
 
-def _quotes(envelope: Envelope) -> Meaning:
+def _quotes(envelope: Envelope, at: At) -> Meaning:
     """Return best bids and offers; a ticker without them (``ticker_batch``) is no quote."""
-    tickers = [ticker for event in envelope.events for ticker in typed(event, Tickers).tickers]
-    ts_event = parse_rfc3339(envelope.timestamp)
-    events = tuple(_quote(ticker, ts_event) for ticker in tickers if ticker.best_bid or ticker.best_ask)
-    return Meaning(events, ignored=None if events else envelope.channel)
+    ts_event, rows, events = parse_rfc3339(envelope.timestamp), Rows("quote", at), []
+    for message in rows.parts(envelope.events, lambda event: converted(event, Tickers)):
+        events += rows.read(message.tickers, partial(_quote, ts_event=ts_event), _whose)
+    meaning = rows.meaning(event for event in events if event is not None)
+    if meaning.events:
+        return meaning
+    return Meaning(ignored=envelope.channel)
 
 
-def _quote(ticker: Ticker, ts_event: int) -> Event:
+def _quote(said: object, ts_event: int) -> Event | None:
+    ticker = converted(said, Ticker)
+    if not (ticker.best_bid or ticker.best_ask):
+        return None
     bid = ticker.best_bid or "0", ticker.best_bid_quantity or None
     ask = ticker.best_ask or "0", ticker.best_ask_quantity or None
     return best(symbol_of(ticker.product_id), bid, ask, ts_event, Flag(0))

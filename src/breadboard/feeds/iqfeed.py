@@ -61,9 +61,10 @@ class _Iqfeed(ReadingFeed):
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> ReadingDecoder:
         """Return a decoder; without ``fast``, the reader does all the work."""
+        can = self.capabilities
         if fast:
-            return IqfeedDecoder(self.capabilities, IqfeedReader(), instruments)
-        return ReadingFeed.decoder(self, instruments)
+            return IqfeedDecoder(can, IqfeedReader(), instruments)
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, IqfeedReader(), instruments)
 
 
 IQFEED: Final = _Iqfeed(

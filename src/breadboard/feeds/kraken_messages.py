@@ -30,6 +30,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import read_rows
 from breadboard.feeds.times import parse_seconds
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import DocumentHead
@@ -107,6 +108,8 @@ class KrakenReader:
         if type(channel) is not str or type(pair) is not str:
             raise Refused("a channel or pair that is no text")
         meaning = self._channel(channel, symbol_of(pair), said[1:-2], at)
+        if meaning.refused is not None:
+            return meaning
         longer = _longer(channel.partition("-")[0], said[1:-2])
         return msgspec.structs.replace(meaning, unknown=longer) if longer else meaning
 
@@ -117,11 +120,12 @@ class KrakenReader:
             case "book":
                 return self._book(symbol, parameter, payloads, at)
             case "trade":
-                return says(*(_trade(symbol, row) for row in _rows(payload)))
+                rows = payload if type(payload) is list else [payload]
+                return read_rows("trade", rows, lambda row: _trade(symbol, row), symbol, at)
             case "spread":
-                return says(_spread(symbol, _texts(payload, 3)))
+                return read_rows("quote", [payload], lambda row: _spread(symbol, _texts(row, 3)), symbol, at)
             case "ticker":
-                return says(_ticker(symbol, payload))
+                return read_rows("quote", [payload], lambda row: _ticker(symbol, row), symbol, at)
             case "ohlc":
                 return Meaning(ignored=name)
         raise unknown_type(channel)
@@ -252,10 +256,6 @@ def _ends(rows: object) -> list[Any]:
     return [row for row in (rows[0], rows[-1]) if type(row) is list] if type(rows) is list and rows else []
 
 
-def _rows(payload: object) -> list[list[str]]:
-    return converted(payload, list[list[str]])
-
-
 def _texts(payload: object, least: int) -> list[str]:
     found = converted(payload, list[str])
     if len(found) < least:
@@ -263,7 +263,8 @@ def _texts(payload: object, least: int) -> list[str]:
     return found
 
 
-def _trade(symbol: str, row: list[str]) -> Event:
+def _trade(symbol: str, said: object) -> Event:
+    row = converted(said, list[str])
     if len(row) < 4:
         raise Refused(f"a trade of {len(row)} elements")
     price, amount, when, side = row[:4]

@@ -31,6 +31,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import REASON_LENGTH, read_rows, symbol_in, unread
 from breadboard.feeds.times import parse_rfc3339, rfc3339_or_absent
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
@@ -44,7 +45,7 @@ class _Message(msgspec.Struct, frozen=True):
     """A message of the channels ``book``, ``trade`` and ``ticker``."""
 
     type: Literal["snapshot", "update"]
-    data: list[_Row]
+    data: list[Any]
 
 
 class _Book(msgspec.Struct, frozen=True):
@@ -126,11 +127,11 @@ class KrakenV2Reader:
             case "trade":
                 message = typed(said, _Message)
                 flags = Flag.LAST_KNOWN if message.type == "snapshot" else Flag(0)
-                return says(*(_trade(converted(row, _Trade), flags) for row in message.data))
+                return read_rows("trade", message.data, lambda row: _trade(converted(row, _Trade), flags), _whose, at)
             case "ticker":
                 message = typed(said, _Message)
                 flags = Flag.SNAPSHOT if message.type == "snapshot" else Flag(0)
-                return says(*(_quote(converted(row, _Ticker), flags) for row in message.data))
+                return read_rows("quote", message.data, lambda row: _quote(converted(row, _Ticker), flags), _whose, at)
             case "heartbeat":
                 return venue_says(StatusCode.HEARTBEAT)
             case "status":
@@ -182,12 +183,23 @@ class KrakenV2Reader:
         return subscription(StatusCode.SUBSCRIBED, result.symbol)
 
     def _books(self, message: _Message, at: At) -> Meaning:
-        found = [self._book(converted(row, _Book), message.type == "snapshot", at) for row in message.data]
-        if len(found) == 1:
-            return found[0]
+        begins = message.type == "snapshot"
+        if len(message.data) == 1:
+            return self._book(converted(message.data[0], _Book), begins, at)
+        found = [self._one_of_many(row, begins, at) for row in message.data]
+        refused = "; ".join(meaning.refused for meaning in found if meaning.refused is not None)
         checks = [meaning.checked for meaning in found if meaning.checked is not None]
         events = tuple(event for meaning in found for event in meaning.events)
-        return Meaning(events, checked=all(checks) if checks else None)
+        return Meaning(events, checked=all(checks) if checks else None, refused=refused[:REASON_LENGTH] or None)
+
+    def _one_of_many(self, row: object, begins: bool, at: At) -> Meaning:
+        """Return what one of several books in a message means; one that cannot be read does not cost the others."""
+        try:
+            return self._book(converted(row, _Book), begins, at)
+        except ValueError as error:
+            symbol = _whose(row)
+            self.memory.lose(symbol or "", at)
+            return unread("book", symbol, error, at)
 
     def _book(self, said: _Book, begins: bool, at: At) -> Meaning:
         symbol, ts_event = symbol_of(said.symbol), rfc3339_or_absent(said.timestamp)
@@ -227,6 +239,10 @@ def _number(row: _Row, name: str) -> str:
     if name not in row:
         raise Refused(f"Object missing required field `{name}`")
     return digits_of(row[name])
+
+
+def _whose(row: object) -> str | None:
+    return symbol_in(row, "symbol")
 
 
 def _trade(said: _Trade, flags: Flag) -> Event:

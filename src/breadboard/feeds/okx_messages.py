@@ -8,6 +8,7 @@ books has numbers of its own: of several, the deepest is the book.
 """
 
 import re
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, Literal
 
 import msgspec
@@ -31,6 +32,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import read_rows, symbol_in
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead
@@ -67,7 +69,7 @@ class _Push(msgspec.Struct, frozen=True):
     """A push of a channel that is read here."""
 
     arg: _Arg
-    data: list[dict[str, Any]]
+    data: list[Any]
     action: Literal["snapshot", "update"] | None = None
 
 
@@ -160,9 +162,9 @@ class OkxReader:
         if channel in BOOKS:
             return self._books(push, at)
         if channel == "trades":
-            return says(*(_trade(converted(row, _Trade)) for row in push.data))
+            return read_rows("trade", push.data, lambda row: _trade(converted(row, _Trade)), _whose(push.arg), at)
         if channel == "tickers":
-            return says(*(_quote(converted(row, _Ticker)) for row in push.data))
+            return read_rows("quote", push.data, lambda row: _quote(converted(row, _Ticker)), _whose(push.arg), at)
         raise unknown_type(channel)
 
     def read_document(self, head: DocumentHead, _body: bytes, _at: At) -> Meaning:
@@ -249,6 +251,12 @@ def _follows(book: CheckedBook, before: int, number: int) -> bool:
     if book.ready and book.last not in (before, number):
         book.lose()
     return book.ready
+
+
+def _whose(arg: _Arg) -> Callable[[Any], str | None]:
+    """Return what names the symbol of a row that cannot be read: what was subscribed to says it best."""
+    subscribed = symbol_in({"instId": arg.instId}, "instId")
+    return lambda row: subscribed or symbol_in(row, "instId")
 
 
 def _number(value: int | None) -> int:

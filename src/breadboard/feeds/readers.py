@@ -19,7 +19,8 @@ from breadboard.ports import Decoded
 log = logging.getLogger(__name__)
 
 _HEAD: Final = msgspec.json.Decoder(DocumentHead)
-_MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, bytes])
+_MEMORY: Final = msgspec.msgpack.Decoder(list[bytes])
+_STAMPS: Final = msgspec.msgpack.Decoder(list[tuple[int, int, int]])
 _DATA: Final = int(RecordKind.DATA)
 _TRIES: Final = 3
 
@@ -34,6 +35,8 @@ class At(msgspec.Struct, frozen=True, gc=False):
     """Wall ns UTC; 0 where nobody knows (``breadboard decode``)."""
     notes: bool = False
     """A person asks: events are to carry notes, which nobody else wants to pay for."""
+    before: int = 0
+    """Wall ns UTC of the source's last read before this one; 0 where there was none, or the decoder is not asked."""
 
 
 class FrameReader(Protocol):
@@ -69,7 +72,10 @@ class FrameReader(Protocol):
 
 
 class ReadingDecoder:
-    """A ``ports.Decoder`` around a ``FrameReader``. A frame that trips a bug in the reader is quarantined alone."""
+    """A ``ports.Decoder`` around a ``FrameReader``. A frame that trips a bug in the reader is quarantined alone.
+
+    ``stamped``: remembers when each source was read, and tells the reader (``At.before``).
+    """
 
     guarded = True
 
@@ -80,6 +86,8 @@ class ReadingDecoder:
         frame_cap: int,
         reader: FrameReader,
         instruments: Instruments,
+        *,
+        stamped: bool = False,
     ) -> None:
         self._venue = venue
         self._rule = rule
@@ -89,19 +97,24 @@ class ReadingDecoder:
         self._instruments = instruments
         self._ids: dict[str, int] = {}
         """Ids given so far: they never change."""
+        self._stamped = stamped
+        self._stamps: dict[int, tuple[int, int]] = {}
+        """By source, when its newest read was (wall ns UTC), and the one before."""
         self.notes = False
         """Ask the reader for notes."""
 
     def snapshot(self) -> bytes:
-        """Return the reader's memory, and which new forms were told of."""
-        parts = self._reader.snapshot(), self._drift.snapshot()
+        """Return the reader's memory, which new forms were told of, and when each source was last read."""
+        stamps = [(source, *stamps) for source, stamps in sorted(self._stamps.items())]
+        parts = self._reader.snapshot(), self._drift.snapshot(), msgspec.msgpack.encode(stamps) if stamps else b""
         return msgspec.msgpack.encode(parts) if any(parts) else b""
 
     def restore(self, state: bytes) -> None:
-        """Go back to a memory that ``snapshot`` returned."""
-        memory, told = _MEMORY.decode(state) if state else (b"", b"")
+        """Go back to a memory that ``snapshot`` returned; one from before there were stamps has none."""
+        memory, told, stamps = (*(_MEMORY.decode(state) if state else ()), b"", b"", b"")[:3]
         self._reader.restore(memory)
         self._drift.restore(told)
+        self._stamps = {source: (now, before) for source, now, before in (_STAMPS.decode(stamps) if stamps else ())}
 
     def reading(self, at: At) -> Callable[[bytes], Meaning]:
         """Return the reader as a function of one frame, for who fuzzes it."""
@@ -118,7 +131,8 @@ class ReadingDecoder:
         at = None
         for row, raw, kind, source, epoch, ts_recv in _columns(frames, rows):
             if at is None or ts_recv != at.ts_recv or source != at.source or epoch != at.epoch:
-                at = At(source, epoch, ts_recv, self.notes)  # the frames of one read share it
+                # The frames of one read share it.
+                at = At(source, epoch, ts_recv, self.notes, self._before(source, ts_recv) if self._stamped else 0)
             try:
                 meaning = self._tried(raw, at, kind)
                 gathered.take(frames, row, meaning)
@@ -129,6 +143,13 @@ class ReadingDecoder:
             except Exception as error:
                 log.exception("the reader of %s tripped over a frame", self._venue)
                 gathered.refuse(frames, row, f"the decoder failed: {error!r}", self._reader.lost_book(raw, at))
+
+    def _before(self, source: int, ts_recv: int) -> int:
+        """Return when a source was read before the read of ``ts_recv``, which may be told in parts; 0 where never."""
+        newest, before = self._stamps.get(source, (0, 0))
+        if newest != ts_recv:
+            newest, before = self._stamps[source] = ts_recv, newest
+        return before
 
     def _decoded(self, frames: Frames, gathered: Gathering, tape: Tape) -> Decoded:
         data = len(frames) - gathered.control - len(gathered.quarantined)

@@ -29,4 +29,4 @@ class ReadingFeed:
         """Return a decoder; the reader does all the work, ``fast`` or not."""
         del fast
         can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, self.reader(), instruments)
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, self.reader(), instruments, stamped=True)

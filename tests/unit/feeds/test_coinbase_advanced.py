@@ -109,7 +109,7 @@ def test_conversation_is_control_and_counts_too() -> None:
         (heartbeat(0).replace(b"2023-02-09T", b"2023-02-30T"), "a time outside 2000 to 2099"),
         (trades(0, "update", (1, "SELL")).replace(b'"1"', b'"one"'), "not a trade id: 'one'"),
         (trades(0, "update", (2**63, "SELL")), "not a trade id: '9223372036854775808'"),
-        (trades(0, "update", (1, "sell")), "Trades: Invalid enum value 'sell'"),
+        (trades(0, "update", (1, "sell")), "Trade: Invalid enum value 'sell'"),
         (book(0, "update", ("bid", "0", "1")), "an impossible price: 0"),
         (book(0, "update", ("bid", "1", "NaN")), "not a decimal number: 'NaN'"),
         (book(0, "update", ("left", "1", "1")), "Changes: Invalid enum value 'left'"),
@@ -180,7 +180,11 @@ def test_a_hole_is_told_even_by_a_message_that_is_refused() -> None:
     reader = CoinbaseAdvancedReader()
     read(reader, heartbeat(0))
     meaning = read(reader, book(4, "update", ("bid", "nothing", "1")))
-    assert (kinds(meaning), meaning.refused) == ([EventKind.GAP], "not a decimal number: 'nothing'")
+    assert (kinds(meaning), meaning.refused) == ([EventKind.GAP] * 2, "not a decimal number: 'nothing'")
+    assert [(event.symbol, event.code) for event in meaning.events] == [
+        (None, GapReason.SEQUENCE),
+        ("BTC-USD", GapReason.QUARANTINE),
+    ]
 
 
 def test_its_memory_is_bytes_and_goes_on_where_it_was() -> None:
