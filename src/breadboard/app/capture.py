@@ -15,6 +15,7 @@ from breadboard.app import journals, memory, rulebook
 from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
+from breadboard.app.whereabouts import watch
 from breadboard.capture.connecting import refuse_unusable
 from breadboard.capture.driver import Capture
 from breadboard.capture.planning import History, plan_sources
@@ -22,7 +23,7 @@ from breadboard.capture.source import Source
 from breadboard.clock import Clock, SystemClock
 from breadboard.config import Config
 from breadboard.environment import key_of, runtime_dir
-from breadboard.errors import INTERRUPTED, BreadboardError, UsageError
+from breadboard.errors import INTERRUPTED, BreadboardError, JournalError, UsageError
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import JournalWriter
@@ -70,13 +71,25 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     )
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     memory.set_aside()
-    ended = threading.Event()
+    ended, lost = threading.Event(), list[JournalError]()
     threading.Thread(target=_keep_retiring, args=(config, places, clock, ended), name="retention", daemon=True).start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+
+            def stray(error: JournalError) -> None:
+                lost.append(error)
+                runner.get_loop().call_soon_threadsafe(capture.stop)
+
+            looking = (places.root, writer.astray, ended, stray)
+            threading.Thread(target=watch, args=looking, name="whereabouts", daemon=True).start()
             runner.run(_record(capture))
+    except JournalError:
+        if not lost:  # else what could not be ended well is lost anyhow
+            raise
     finally:
         ended.set()
+    if lost:
+        raise lost[0]
     if capture.broken:
         return BreadboardError.exit_code
     return INTERRUPTED if capture.interrupted else 0

@@ -84,11 +84,13 @@ def build(
     metrics: Metrics | None = None,
     lag: LagBoard | None = None,
     listener: Listener = lambda _outputs, _ts_engine: None,
+    broke: Callable[[BaseException], None] = lambda _error: None,
 ) -> House:
     """Put engine, store writer and reader together, from the newest checkpoint that the store has passed.
 
     What the store already holds is processed again from there, and writing it a second time changes nothing. ``speed``
-    hands frames to the engine at a multiple of the pace of their receive stamps.
+    hands frames to the engine at a multiple of the pace of their receive stamps. ``broke`` hears at once, in the
+    store's thread, what the store refused for good.
     """
     memory.keep_pages()
     lag = lag or LagBoard()
@@ -116,7 +118,7 @@ def build(
         engine.condemn(offset, REASON)
     # Live, a row in the store may be late, and what has just happened may not.
     turn = Yielding().turn if live else _at_once
-    sink = StoreSink(writer, passed, clock, lagging, metrics or Metrics(lag), turn)
+    sink = StoreSink(writer, passed, clock, lagging, metrics or Metrics(lag), turn, broke)
     lock = threading.Lock()
     pipeline = Pipeline(
         reader if speed is None else PacedReader(reader, speed),

@@ -12,6 +12,17 @@ from breadboard.config import Config
 from breadboard.errors import NotRunning, UsageError
 
 
+class Ended(msgspec.Struct, frozen=True):
+    """How a child process ended that should have gone on."""
+
+    ts_ns: int
+    """When it was found to have ended (wall ns)."""
+    in_row: int
+    """How often it has done so since it last ran for long."""
+    words: str
+    """Its own last sentence; empty where it had none."""
+
+
 class RunState(msgspec.Struct, frozen=True):
     """What a running ``breadboard up`` says about itself."""
 
@@ -20,6 +31,8 @@ class RunState(msgspec.Struct, frozen=True):
     started_ns: int
     children: dict[str, int]
     provenance: str
+    ended: dict[str, Ended] = {}
+    """By name, the newest end of each child that did not end because it was stopped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,12 @@ class Places:
         path = self.run / "config.json"
         write_whole(path, msgspec.json.encode(config))
         return path
+
+    def restored(self, config: Config) -> "Places":
+        """Make what processes need to start where it is gone, and return self. Raises OSError."""
+        if not (self.run / "config.json").exists():
+            self.made().write_config(config)
+        return self
 
     def config(self) -> Config:
         """Return the configuration that last ran here, or the default one. Raises UsageError for a damaged one."""

@@ -23,6 +23,7 @@ from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
+from breadboard.app.whereabouts import watch
 from breadboard.clock import SystemClock
 from breadboard.config import Config
 from breadboard.dashboard.front import front
@@ -55,17 +56,17 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     sys.setswitchinterval(SWITCH_S)
     places = Places(config.root).made()
     stop = threading.Event()
-    signals: list[int] = []
-
-    def heard(number: int, _frame: object) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heard)
+    signals = _listen(stop)
+    place = journal.Place(places.journal)
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting, watchdog = Counting(metrics), stacks.Watchdog()
+    failure: list[BaseException] = []
+
+    def broke(error: BaseException) -> None:
+        failure.append(error)  # nothing is stored any more, or nowhere: we end, and the supervisor starts us again
+        stop.set()
+
     with building.open_store(config, places) as store:
 
         def listener(outputs: Outputs, ts_engine: int) -> None:
@@ -73,7 +74,9 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             live.apply(outputs, engine.instruments, engine.latest.records, ts_engine, house.pipeline.ts_read)
             counting.take(outputs, house.engine)
 
-        house = building.build(config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener)
+        house = building.build(
+            config, places, store, clock, live=True, metrics=metrics, lag=lag, listener=listener, broke=broke
+        )
         live.epochs = house.engine.epochs
         live.restore(house.engine.instruments, house.engine.latest.records, house.engine.position)
 
@@ -104,11 +107,14 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             log.info("serving at %s", address)
             begun({"pid": os.getpid(), "data_dir": str(config.root), "address": address})
 
-        failure: list[BaseException] = []
         follower = threading.Thread(target=_follow, args=(house, stop, failure), name="engine")
         follower.start()
-        threading.Thread(target=_set_aside_again, args=(stop, live), name="memory", daemon=True).start()
-        threading.Thread(target=auditor.watch, args=(stop, lambda: live.ticked), name="audit", daemon=True).start()
+        for name, work, words in (
+            ("memory", _set_aside_again, (stop, live)),
+            ("audit", auditor.watch, (stop, lambda: live.ticked)),
+            ("whereabouts", watch, (places.root, place.astray, stop, broke)),
+        ):
+            threading.Thread(target=work, args=words, name=name, daemon=True).start()
         try:
             keyed = reaching.keyed(config.api)
             serve(create_app(services), config.api.host, config.api.port, ready, stop, keyed=keyed, tls=config.api.tls)
@@ -116,10 +122,34 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
             watchdog.end()
             stop.set()
             follower.join()
-            house.close()
+            _close(house, failure)
     if failure:
         raise failure[0]
     return INTERRUPTED if signal.SIGINT in signals else 0
+
+
+def _listen(stop: threading.Event) -> list[int]:
+    """Have SIGINT and SIGTERM set ``stop``; return the list in which they are noted."""
+    signals: list[int] = []
+
+    def heard(number: int, _frame: object) -> None:
+        signals.append(number)
+        stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, heard)
+    return signals
+
+
+def _close(house: building.House, failure: Sequence[BaseException]) -> None:
+    """Store what is left; where we end for a failure, what that leads to here is not told in its place."""
+    try:
+        house.close()
+    except Exception as error:
+        if not failure:
+            raise
+        if error not in failure:
+            log.warning("closing after a failure: %s", error)
 
 
 def _follow(house: building.House, stop: threading.Event, failure: list[BaseException]) -> None:
@@ -127,7 +157,8 @@ def _follow(house: building.House, stop: threading.Event, failure: list[BaseExce
     try:
         house.pipeline.follow(stop.is_set)
     except BaseException as error:
-        log.critical("the pipeline broke at offset %d", house.engine.position, exc_info=error)
+        if error is not house.sink.broken:  # that one was told where it happened
+            log.critical("the pipeline broke at offset %d", house.engine.position, exc_info=error)
         failure.append(error)
         stop.set()
 
@@ -144,7 +175,7 @@ def _status(house: building.House, places: Places, durable: int, audited: Sequen
     capture = places.read_status("capture")
     reasons = list(audited)
     if house.sink.broken is not None:
-        reasons.append(f"the store's writer broke: {house.sink.broken}")
+        reasons.append(f"the store's writer broke, and serving ends to begin anew: {house.sink.broken}")
     elif house.sink.refused:
         reasons.append(f"the store takes nothing, and the engine waits for it: {house.sink.refused}")
     if house.sink.unsaved:

@@ -28,8 +28,9 @@ class StoreSink:
     """Writes handovers in order, each as one batch; ``passed`` gets a checkpoint when the store has passed its offset.
 
     A store that refuses is tried again and again, with pauses, while it may help: nothing is dropped, the engine
-    waits. What cannot be helped is raised from the next ``put`` or from ``close``. ``turn`` is called in its
-    thread before each.
+    waits. What cannot be helped ends its thread: ``broke`` hears of it then and there, in that thread, because the next
+    ``put`` may be hours away where the market is closed; it is raised from that ``put``, and from ``close``. ``turn``
+    is called in its thread before each.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class StoreSink:
         lagging: Lagging,
         metrics: Metrics,
         turn: Callable[[], None] = lambda: None,
+        broke: Callable[[BaseException], None] = lambda _error: None,
     ) -> None:
         self._writer = writer
         self._passed = passed
@@ -47,6 +49,7 @@ class StoreSink:
         self._lagging = lagging
         self._metrics = metrics
         self._turn = turn
+        self._broke = broke
         self._queue: queue.Queue[Handover | None] = queue.Queue(_WAITING)
         self._broken: BaseException | None = None
         self.refused = ""
@@ -96,8 +99,11 @@ class StoreSink:
                     break
                 self._write(handover)
             self._write_lag(ending=True)
-        except BaseException as error:  # noqa: BLE001 - kept and raised where somebody hears it
+        except BaseException as error:
+            # In whole, once: whoever ends for it has a sentence and no more.
+            log.critical("the store's writer broke behind offset %d", self._writer.written, exc_info=error)
             self._broken = error
+            self._broke(error)
 
     def _write(self, handover: Handover) -> None:
         self._turn()

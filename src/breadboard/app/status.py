@@ -4,10 +4,10 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from breadboard.app import client
-from breadboard.app.places import Places
+from breadboard.app.places import Places, RunState
 from breadboard.capture.status import name_of
 from breadboard.errors import BreadboardError
 from breadboard.model.kinds import most_artificial
@@ -17,6 +17,8 @@ MOST_NAMED = 20
 """Symbols in one sentence; all of them are under ``capture``."""
 SILENT_S = 5.0
 """How old what capture tells of itself may be: it does so each second."""
+RECENT_S: Final = 60.0
+"""How long an end of a process that runs again is worth a word."""
 
 
 def read(data_dir: Path) -> dict[str, Any]:
@@ -27,6 +29,7 @@ def read(data_dir: Path) -> dict[str, Any]:
     places = Places(data_dir)
     running = places.running()
     reasons: list[str] = []
+    remarks: list[str] = []
     server: dict[str, Any] | None = None
     if running is not None:
         try:
@@ -35,8 +38,9 @@ def read(data_dir: Path) -> dict[str, Any]:
             reasons.append(error.sentence)
         if server is not None:
             reasons.extend(server.get("reasons", []))
-        missing = {"capture", "serve"} - set(running.children)
-        reasons.extend(f"{name} is not running" for name in sorted(missing))
+        of_ends, recovered = _of_ends(running)
+        reasons.extend(of_ends)
+        remarks.extend(recovered)
     capture = places.read_status("capture") if running is not None else None
     if running is not None:
         reasons.extend(_of_silence(capture, running.children.get("capture"), data_dir))
@@ -47,7 +51,7 @@ def read(data_dir: Path) -> dict[str, Any]:
     return {
         "state": state,
         "reasons": reasons,
-        "remarks": list(_unconnected(capture, asides=True)),
+        "remarks": [*remarks, *_unconnected(capture, asides=True)],
         "data_dir": str(data_dir),
         "address": running.address if running else None,
         "provenance": _provenance(capture) or (running.provenance if running else None),
@@ -55,6 +59,25 @@ def read(data_dir: Path) -> dict[str, Any]:
         "capture": capture,
         "server": server,
     }
+
+
+def _of_ends(running: RunState) -> tuple[list[str], list[str]]:
+    """Return what is to be said of processes that ended: of those that are down or end again and again; of others.
+
+    One that breaks whenever it has run for a moment runs at most moments at which somebody looks.
+    """
+    reasons, remarks = [], []
+    for name in ("capture", "serve"):
+        end = running.ended.get(name)
+        why = f": {end.words}" if end is not None and end.words else ""
+        if name not in running.children:
+            reasons.append(f"{name} is not running{why}")
+        elif end is not None and (ago_s := (time.time_ns() - end.ts_ns) / 1e9) < RECENT_S:
+            if end.in_row > 1:
+                reasons.append(f"{name} ended {end.in_row} times in a row, the last time {ago_s:.0f} s ago{why}")
+            else:
+                remarks.append(f"{name} ended {ago_s:.0f} s ago and was started again{why}")
+    return reasons, remarks
 
 
 def _provenance(capture: Mapping[str, Any] | None) -> str | None:

@@ -10,12 +10,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-from breadboard.app.places import alive
+from breadboard.app.places import Ended, alive
 
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
 _HEALTHY_S = 10.0
+_ERROR = b"error: "
+"""How the command line begins the sentence with which a process ends."""
+_LAST_BYTES = 65_536
+"""Of a log, where that sentence is looked for."""
 
 
 @dataclass
@@ -31,6 +36,10 @@ class Child:
     wait_s: float = _FIRST_WAIT_S
     started: float = 0.0
     restart_at: float = field(default=0.0)
+    log: BinaryIO | None = None
+    """Its log, read from where its own words begin: the file itself, since its path may be gone by then."""
+    ended: Ended | None = None
+    """Its newest end."""
 
 
 class Supervisor:
@@ -68,6 +77,10 @@ class Supervisor:
             child.wait_s = _FIRST_WAIT_S if healthy else min(child.wait_s * 2, _LONGEST_WAIT_S)
             child.restart_at = now + child.wait_s
             child.restarts += 1
+            in_row = 1 if healthy or child.ended is None else child.ended.in_row + 1
+            child.ended = Ended(time.time_ns(), in_row, self._last_words(child))
+        if found:
+            self._tell()
         return found
 
     def stop(self) -> None:
@@ -81,12 +94,32 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 child.process.kill()
                 child.process.wait()
+        for child in self._children:
+            if child.log is not None:
+                child.log.close()
         os.close(self._lifeline_write)
         os.close(self._lifeline_read)
 
     def pids(self) -> dict[str, int]:
         """Return the process ids by name."""
         return {child.name: child.process.pid for child in self._children if child.process is not None}
+
+    def ended(self) -> dict[str, Ended]:
+        """Return by name how children ended last, of those that did."""
+        return {child.name: child.ended for child in self._children if child.ended is not None}
+
+    def _last_words(self, child: Child) -> str:
+        """Return the sentence with which a child ended, as its log has it; empty for one that had no time for it."""
+        if child.log is None:
+            return ""
+        try:
+            size = os.fstat(child.log.fileno()).st_size
+            child.log.seek(max(child.log.tell(), size - _LAST_BYTES))
+            lines = child.log.read().splitlines()
+        except OSError:
+            return ""
+        found = next((line for line in reversed(lines) if line.startswith(_ERROR)), _ERROR)
+        return found.removeprefix(_ERROR).decode("utf-8", "replace")
 
     def _respawned(self, child: Child) -> bool:
         """Start a child again; False where the system refuses its log or its process: nobody else ends for that."""
@@ -99,7 +132,12 @@ class Supervisor:
 
     def _spawn(self, child: Child) -> None:
         environment = {**os.environ, "BREADBOARD_LIFELINE": str(self._lifeline_read)}
-        with (self._logs / f"{child.name}.log").open("ab") as log:
+        path = self._logs / f"{child.name}.log"
+        with path.open("ab") as log:
+            if child.log is not None:
+                child.log.close()
+            child.log = path.open("rb")
+            child.log.seek(0, os.SEEK_END)
             child.process = subprocess.Popen(  # noqa: S603 - our own program and arguments
                 [sys.executable, "-m", "breadboard", *child.arguments],
                 stdin=subprocess.DEVNULL,

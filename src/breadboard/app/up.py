@@ -69,9 +69,10 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     started_ns = time.time_ns()
 
     def announce(children: dict[str, int]) -> None:
-        state = RunState(os.getpid(), address, started_ns, children, "synthetic" if simulators else "live")
+        provenance = "synthetic" if simulators else "live"
+        state = RunState(os.getpid(), address, started_ns, children, provenance, supervisor.ended())
         try:
-            places.write_state(state)
+            places.restored(config).write_state(state)  # somebody may have removed or moved it all
         except OSError as error:  # a full disk: what runs goes on, `status` and `down` find it under its old pids
             say(f"{places.run} cannot be written: {error.strerror}")
 
@@ -266,6 +267,7 @@ def _first_tick(address: str, places: Places) -> str | None:
 def _tend(supervisor: Supervisor, places: Places, news: FeedNews | None, say: Say) -> None:
     for child in supervisor.tend():
         log = places.run / f"{child.name}.log"
-        say(f"{child.name} ended and is started again in {child.wait_s:.1f} s; its words are in {log}")
+        why = f" ({child.ended.words})" if child.ended is not None and child.ended.words else ""
+        say(f"{child.name} ended{why} and is started again in {child.wait_s:.1f} s; its words are in {log}")
     if news is not None:
         news.look(supervisor.pids().get("capture"))

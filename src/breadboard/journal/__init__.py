@@ -4,6 +4,7 @@
 """
 
 from breadboard.journal.check import Damage, Info, Report, bases, identity, info, salvage, verify
+from breadboard.journal.place import Place
 from breadboard.journal.reader import Reader
 from breadboard.journal.retention import acknowledge, floors, forget, retire
 from breadboard.journal.scan import warm
@@ -12,6 +13,7 @@ from breadboard.journal.writer import Writer
 __all__ = [
     "Damage",
     "Info",
+    "Place",
     "Reader",
     "Report",
     "Writer",

@@ -10,6 +10,7 @@ import numpy as np
 
 from breadboard.errors import JournalError, JournalLocked
 from breadboard.journal import wake
+from breadboard.journal.place import leads_to
 
 HEAD_BYTES: Final = 24
 OFFSET_MAX: Final = 1 << 62
@@ -74,6 +75,10 @@ class Head:
     def orphaned(self) -> bool:
         """Whether the file has been removed or replaced, so that nobody will move it again."""
         return os.fstat(self._file).st_nlink == 0
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether it is what others find under this path."""
+        return leads_to(path, self._file)
 
     def publish(self, durable: int, active: int) -> None:
         """Make everything before ``durable`` visible, and wake the readers that wait for it."""

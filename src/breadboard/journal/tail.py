@@ -12,6 +12,7 @@ from breadboard.clock import Clock
 from breadboard.journal.files import Files, write_all, write_whole
 from breadboard.journal.format import CHAIN_BYTES, NO_CHAIN, SegmentHeader, pack_segment_header
 from breadboard.journal.items import Item
+from breadboard.journal.place import leads_to
 from breadboard.journal.segments import segment_path
 from breadboard.model.gaps import Epoch
 
@@ -73,6 +74,12 @@ class Tail:
             self.prepared = False  # whatever lies behind the last record now: it is not cut off
             raise
         self._took(items)
+
+    def astray(self) -> Path | None:
+        """Return the segment's path, where it leads elsewhere. For any thread: while one begins, it may be mistaken."""
+        base, descriptor = self.base, self._descriptor
+        path = segment_path(self.directory, base)
+        return None if descriptor < 0 or leads_to(path, descriptor) else path
 
     def _write(self, items: Sequence[Item]) -> None:
         parts: list[bytes] = []

@@ -177,6 +177,15 @@ class Writer:
             reason = "the writer is closed" if reached else f"{timeout_s} s have passed"
             raise JournalError(f"offset {offset} is not durable, the journal is at {self._durable}: {reason}")
 
+    def astray(self) -> Path | None:
+        """Return the path of HEAD or of the newest segment, where it does not lead to the file that is written to.
+
+        Whoever removes or moves a journal leaves us with files that take everything and that nobody reads. While a
+        segment begins it may be mistaken, once. Not after ``close``.
+        """
+        head = self._tail.directory / "HEAD"
+        return self._tail.astray() if self._head.is_at(head) else head
+
     def close(self) -> None:
         """Make everything durable and release the lock. Raises JournalError for what the disk did not take."""
         with self._mutex:

@@ -90,6 +90,20 @@ def test_what_no_waiting_helps_is_raised_where_somebody_hears_it(monkeypatch: py
         handed(Refusing(1, 0, transient=False), monkeypatch)
 
 
+def test_what_broke_it_is_told_at_once_though_nothing_is_put_any_more() -> None:
+    heard: list[BaseException] = []
+    board, one = LagBoard(), SystemClock()
+    writer = cast("StoreWriter", Refusing(1, 0, transient=False))
+    lagging = Lagging(board, one, live=False)
+    taking = StoreSink(writer, lambda _end, _state: None, one, lagging, Metrics(board), broke=heard.append)
+    taking.put(Handover([(made.outputs(0, 30), 1)], 30, instruments=tuple(made.instruments())))
+    wait_for("a word", lambda: heard)
+    assert heard == [taking.broken]
+    assert str(heard[0]) == "too many parts"
+    with pytest.raises(StoreError, match="too many parts"):
+        taking.close()
+
+
 def test_while_a_store_refuses_the_sink_says_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sink, "_RETRY_S", (0.01,) * 4)
     writer = Refusing(10_000, 0, transient=True)
@@ -123,11 +137,17 @@ def test_a_checkpoint_that_cannot_be_written_at_all_is_raised_where_somebody_hea
 
 
 @pytest.mark.parametrize(
-    ("refused", "unsaved", "told"),
-    [("writing 3 rows to trades: no space", "", "the store takes nothing"), ("", "no space", "no checkpoint")],
+    ("broken", "refused", "unsaved", "told"),
+    [
+        (None, "writing 3 rows to trades: no space", "", "the store takes nothing"),
+        (None, "", "no space", "no checkpoint"),
+        (StoreError("no space"), "", "", "the store's writer broke, and serving ends to begin anew"),
+    ],
 )
-def test_a_store_that_refuses_is_a_reason_of_the_status(tmp_path: Path, refused: str, unsaved: str, told: str) -> None:
-    refusing = SimpleNamespace(broken=None, refused=refused, unsaved=unsaved)
+def test_a_store_that_refuses_is_a_reason_of_the_status(
+    tmp_path: Path, broken: StoreError | None, refused: str, unsaved: str, told: str
+) -> None:
+    refusing = SimpleNamespace(broken=broken, refused=refused, unsaved=unsaved)
     house = SimpleNamespace(sink=refusing, engine=SimpleNamespace(position=7), writer=SimpleNamespace(written=3))
     (reason,) = serve._status(cast("House", house), Places(tmp_path), 9, ())["reasons"]
     assert reason.startswith(told)

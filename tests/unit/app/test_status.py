@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from breadboard.app import client, status
-from breadboard.app.places import Places, RunState
+from breadboard.app.places import Ended, Places, RunState
 from breadboard.capture.status import Counters, Status
 from breadboard.errors import UsageError
 
@@ -84,6 +84,39 @@ def test_capture_that_tells_nothing_of_itself_is_a_reason_with_the_room_that_is_
     assert reasons(1, 3) == []
     assert reasons(7, 3600) == [], "what an earlier capture told"
     assert reasons(1, 3600) == [f"capture has told nothing of itself for 3,600 s; 0.0 MiB are free under {tmp_path}"]
+
+
+@pytest.mark.parametrize(
+    ("children", "ago_s", "in_row", "reasons", "remarks"),
+    [
+        ({"capture": 1}, 1, 1, ["serve is not running: the table is read-only"], []),
+        ({"capture": 1, "serve": 3}, 7, 1, [], ["serve ended 7 s ago and was started again: the table is read-only"]),
+        (
+            {"capture": 1, "serve": 3},
+            7,
+            4,
+            ["serve ended 4 times in a row, the last time 7 s ago: the table is read-only"],
+            [],
+        ),
+        ({"capture": 1, "serve": 3}, 61, 4, [], []),
+    ],
+)
+def test_a_process_that_ends_is_told_of_with_its_words_also_while_it_runs_for_a_moment(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    children: dict[str, int],
+    ago_s: int,
+    in_row: int,
+    reasons: list[str],
+    remarks: list[str],
+) -> None:
+    monkeypatch.setattr(client, "get_json", lambda *_arguments, **_options: {"reasons": []})
+    now = time.time_ns()
+    monkeypatch.setattr(time, "time_ns", lambda: now)
+    ended = {"serve": Ended(now - ago_s * 10**9, in_row, "the table is read-only")}
+    Places(tmp_path).made().write_state(RunState(os.getpid(), "http://127.0.0.1:1", 0, children, "live", ended))
+    found = status.read(tmp_path)
+    assert (found["reasons"], found["remarks"]) == (reasons, remarks)
 
 
 def test_source_numbers_are_kept_and_a_damaged_file_is_refused(tmp_path: Path) -> None:

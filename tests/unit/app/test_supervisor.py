@@ -39,6 +39,34 @@ def test_a_child_that_cannot_be_started_again_is_tried_later_and_ends_nobody(
     supervisor.stop()
 
 
+def test_a_child_that_ends_again_and_again_is_told_of_with_its_last_words(tmp_path: Path) -> None:
+    told: list[dict[str, int]] = []
+    (tmp_path / "broken.log").write_text("error: of somebody who ran before\n")
+    child = Child("broken", ["no-such-command"])  # ends by itself, at once, with a sentence
+    supervisor = Supervisor([child], tmp_path, told.append)
+    supervisor.start()
+    for in_row, wait_s in ((1, 0.4), (2, 0.8)):
+        assert child.process is not None
+        child.process.wait(30)
+        assert supervisor.tend() == [child]
+        assert child.wait_s == wait_s
+        assert told[-1] == {}, "nobody is told that it runs"
+        end = supervisor.ended()["broken"]
+        assert end.in_row == in_row
+        assert end.words == "No such command 'no-such-command'"
+        child.restart_at = 0.0
+        assert supervisor.tend() == []
+    child.started = -1e9  # it ran for long
+    assert child.process is not None
+    child.process.wait(30)
+    with (tmp_path / "broken.log").open("ab") as log:
+        log.truncate(0)
+    supervisor.tend()
+    assert supervisor.ended()["broken"].in_row == 1
+    assert supervisor.ended()["broken"].words == ""
+    supervisor.stop()
+
+
 def test_a_state_that_cannot_be_written_leaves_the_one_before_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
