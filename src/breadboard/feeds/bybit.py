@@ -8,13 +8,15 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from breadboard.conversations import Missing, Reconnect, Request, Send
 from breadboard.errors import UsageError
-from breadboard.feeds.bybit_messages import BybitReader
+from breadboard.feeds.book_renewal import BookRenewal
+from breadboard.feeds.bybit_messages import BybitReader, is_readable
+from breadboard.feeds.plain_levels import LEVELS, PlainMilliseconds
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
@@ -49,6 +51,22 @@ class _Book(msgspec.Struct, gc=False):
     data: _Numbers
 
 
+class _PlainData(_Numbers, gc=False):
+    s: str
+    b: msgspec.Raw
+    a: msgspec.Raw
+
+
+class _PlainBook(msgspec.Struct, gc=False):
+    """A book that the decoder takes for certain, where its levels are plain."""
+
+    topic: str
+    type: Literal["snapshot", "delta"]
+    data: _PlainData
+    ts: PlainMilliseconds
+    cts: PlainMilliseconds | None = None
+
+
 class _Answer(msgspec.Struct, gc=False):
     success: bool
     op: str = ""
@@ -57,6 +75,7 @@ class _Answer(msgspec.Struct, gc=False):
 
 
 _book: Final = msgspec.json.Decoder(_Book)
+_plain: Final = msgspec.json.Decoder(_PlainBook)
 _answer: Final = msgspec.json.Decoder(_Answer)
 
 
@@ -87,6 +106,8 @@ class BybitSession:
     _topics: tuple[str, ...] = field(init=False)
     _books: dict[str, _Watched] = field(init=False, default_factory=dict)
     """``orderbook`` topics, also those of depth 1."""
+    _renewal: BookRenewal = field(init=False)
+    """Of topics that miss a message which cannot be read, though its number can."""
     _asked: dict[str, tuple[str, ...]] = field(init=False, default_factory=dict)
     """By request id, the topics of subscriptions that were not yet answered."""
     _requests: int = field(init=False, default=0)
@@ -108,6 +129,7 @@ class BybitSession:
             for channel in wish.channels
         }
         self.subscriptions = Subscriptions(keys, self._anew, can.heartbeat_s)
+        self._renewal = BookRenewal(self._topics, self._renew)
         if sum(map(len, self._topics)) > ARGS_CHARACTERS:
             raise UsageError(
                 f"the {len(self._topics)} topics of {can.venue} are longer than the {ARGS_CHARACTERS} characters that "
@@ -119,6 +141,7 @@ class BybitSession:
         """Subscribe to everything, ten topics a request."""
         self._books = {topic: _Watched() for topic in self._topics if topic.startswith("orderbook.")}
         self._asked.clear()
+        self._renewal.on_connect()
         self.subscriptions.begin()
         self._requests = 0
         self._heard = True
@@ -157,7 +180,7 @@ class BybitSession:
             self._heard = True
             why = f"no book for {mute_s:.0f} s, though the venue repeats each best bid and offer every 3 s"
             return [Missing(None, None, GapReason.SUBSCRIPTION, self._mute_s, why), Reconnect(f"mute: {why}")]
-        requests = self.subscriptions.on_time(now_s)
+        requests = self.subscriptions.on_time(now_s) + self._renewal.on_time(now_s)
         for topic, book in self._books.items():
             if book.heard_s is None:
                 book.heard_s = now_s
@@ -179,14 +202,14 @@ class BybitSession:
         return [Missing(symbol, channel, GapReason.SUBSCRIPTION, book.heard_s, why), *self._again(topic)]
 
     def _on_book(self, frame: bytes) -> list[Request]:
-        try:
-            message = _book.decode(frame)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        message = _seen(frame)
+        book = None if message is None else self._books.get(message.topic)
+        if message is None or book is None:
             return []  # the decoder will say why; the next update does not follow, and the book is asked for again
-        book = self._books.get(message.topic)
-        if book is None:
-            return []
         book.heard_s = None
+        if isinstance(message, _Book) and not is_readable(frame):
+            self._on_unread(message.topic, book)
+            return []
         if message.type == "snapshot":
             book.last, book.told, book.patience_s = message.data.u, False, SNAPSHOT_S
             self.subscriptions.renewed(self._key(message.topic))
@@ -199,6 +222,19 @@ class BybitSession:
             return self._again(message.topic)
         book.last = message.data.u
         return []
+
+    def _on_unread(self, topic: str, book: _Watched) -> None:
+        """Begin a book anew of which a message cannot be read: the decoder lacks it, whatever its number.
+
+        A best bid and offer comes again by itself.
+        """
+        book.last = None
+        if not topic.startswith("orderbook.1."):
+            self._renewal.lost(topic)
+
+    def _renew(self, topics: Sequence[str]) -> list[Request]:
+        self.subscriptions.renewing(map(self._key, topics))
+        return [request for topic in topics for request in self._again(topic)]
 
     def _on_answer(self, frame: bytes) -> list[Request]:
         """Ask singly for topics that were refused together: one wrong symbol must not cost its neighbours."""
@@ -238,6 +274,21 @@ class BybitSession:
         self._asked[str(self._requests)] = topics
         self.subscriptions.asked(map(self._key, topics))
         return _say("subscribe", topics, str(self._requests))
+
+
+def _seen(frame: bytes) -> "_PlainBook | _Book | None":
+    """Return a message of a book, plain where it is; None where not even its topic and number can be read."""
+    try:
+        message = _plain.decode(frame)
+        said = message.data
+        if message.topic.endswith(f".{said.s}") and LEVELS.fullmatch(said.b) and LEVELS.fullmatch(said.a):
+            return message
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        return _book.decode(frame)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _say(op: str, topics: tuple[str, ...], req_id: str) -> Send:

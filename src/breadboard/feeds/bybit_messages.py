@@ -223,6 +223,14 @@ class BybitReader:
         return says(event)
 
 
+def is_readable(frame: bytes) -> bool:
+    """Tell whether the reader takes a frame of a book, whatever it remembers."""
+    try:
+        return BybitReader().read(frame, At(0, 0, 0)).refused is None
+    except ValueError:
+        return False
+
+
 def _said(payload: dict[str, Any]) -> Meaning:
     """Return what an answer means: conversation, and on the tape where the venue refuses what was asked for."""
     if payload.get("op") == "pong":

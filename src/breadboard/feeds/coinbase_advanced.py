@@ -5,16 +5,19 @@ change and any product a trade: level 2 and trades are subscribed to anew, which
 connection with its tickers stays. Market data needs no key.
 """
 
+import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from breadboard.conversations import Missing, Reconnect, Request, Send
-from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader
+from breadboard.feeds.book_renewal import BookRenewal
+from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader, unread_books
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.error_answers import ErrorAnswers
+from breadboard.feeds.plain_levels import PRICE, SIZE, TIME, array_of
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
@@ -30,6 +33,8 @@ RENEWED: Final = ("level2", "market_trades")
 """Channels that begin with a snapshot, which mends what a hole has cost."""
 PRODUCTS_A_MESSAGE: Final = 100
 RESUBSCRIBED_S: Final = 2.0
+MOST_LOOKED_AT: Final = 64 << 10
+"""Bytes of a level 2 message whose levels are looked at; snapshots of whole books are megabytes, and are not."""
 SNAPSHOTS_S: Final = 20.0
 """How long the books may wait for their snapshots after a subscription."""
 
@@ -50,6 +55,19 @@ class _Books(msgspec.Struct, gc=False):
     events: list[_Event]
 
 
+class _PlainChanges(msgspec.Struct, gc=False):
+    type: Literal["snapshot", "update"]
+    product_id: str
+    updates: msgspec.Raw
+
+
+class _PlainBooks(msgspec.Struct, gc=False):
+    """A message of level 2 that the decoder takes for certain, where time and levels are plain."""
+
+    timestamp: msgspec.Raw
+    events: list[_PlainChanges]
+
+
 class _Subscribed(msgspec.Struct, gc=False):
     subscriptions: dict[str, list[str]] = {}
 
@@ -60,6 +78,11 @@ class _Acknowledged(msgspec.Struct, gc=False):
 
 _head: Final = msgspec.json.Decoder(_Head)
 _books: Final = msgspec.json.Decoder(_Books)
+_plain: Final = msgspec.json.Decoder(_PlainBooks)
+_time: Final = re.compile(TIME)
+_changes: Final = array_of(
+    rb'\{"side":"(?:bid|offer|ask)","event_time":%b,"price_level":%b,"new_quantity":%b\}' % (TIME, PRICE, SIZE)
+)
 _acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
 
 
@@ -88,6 +111,10 @@ class CoinbaseAdvancedSession:
     _broken: bool = field(init=False, default=False)
     """The numbers had another hole meanwhile."""
     _errors: ErrorAnswers = field(init=False, default_factory=ErrorAnswers)
+    _renewal: BookRenewal = field(init=False)
+    """Of products whose book misses a change that cannot be read."""
+    _renewing: set[str] = field(init=False, default_factory=set)
+    """Of these, the ones whose snapshot is to come."""
 
     def __post_init__(self) -> None:
         """Check the wishes. Raises UsageError."""
@@ -95,12 +122,15 @@ class CoinbaseAdvancedSession:
         self.symbols = wanted_symbols(can.venue, wish.symbols, example="BTC-USD")
         self._names = wanted_channels(can.venue, wish.channels, CHANNELS)
         self.subscriptions = Subscriptions(_wires(self.symbols, wish.channels), self._anew, can.heartbeat_s)
+        self._renewal = BookRenewal(self.symbols if "level2" in self._names else (), self._renew)
         self.url = wish.url or "wss://advanced-trade-ws.coinbase.com"
 
     def on_connect(self) -> list[Request]:
         """Forget the old connection's numbers; ask for heartbeats first, which keep quiet channels open."""
         self._numbers = ConnectionNumbers()
         self._waiting.clear()
+        self._renewing.clear()
+        self._renewal.on_connect()
         self.subscriptions.begin()
         self._errors.on_connect()
         if self._untraded_s is not None:
@@ -125,7 +155,7 @@ class CoinbaseAdvancedSession:
                 wire = (head.channel, frame[begin : frame.find(b'"', begin)])
                 if wire in self.subscriptions.counts:
                     self.subscriptions.counts[wire] += 1
-                if self._waiting and head.channel == "l2_data":
+                if head.channel == "l2_data":
                     self._on_book(frame)
                 elif head.channel == "subscriptions":
                     self._on_acknowledged(frame)
@@ -142,6 +172,7 @@ class CoinbaseAdvancedSession:
         self._errors.on_time(now_s)
         owed, self._owed = self._owed, []
         requests = owed + self.subscriptions.on_time(now_s) + self._tell_untraded(now_s)
+        requests += self._renewal.on_time(now_s)
         if not self._waiting:
             self._since_s = None
             if self._broken:
@@ -184,7 +215,31 @@ class CoinbaseAdvancedSession:
     def _untraded(self, since_s: float, *, over: bool) -> Missing:
         return Missing(None, "trade", GapReason.SUBSCRIPTION, since_s, "trades were subscribed to anew", over=over)
 
+    def _look(self, frame: bytes) -> None:
+        """Doubt a book of which a change cannot be read: no number of the connection shows that it is missing."""
+        if len(frame) > MOST_LOOKED_AT:
+            return
+        try:
+            said = _plain.decode(frame)
+            if _time.fullmatch(said.timestamp) and all(_changes.fullmatch(each.updates) for each in said.events):
+                return
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+        for product in unread_books(frame):
+            self._renewal.lost(product)
+            self._renewal.lost(f"{product}C" if product else None)  # BTC-USDC is answered as BTC-USD
+
+    def _renew(self, products: Sequence[str]) -> list[Request]:
+        self._renewing |= set(products)
+        keys = [(product, "book") for product in products]
+        self.subscriptions.renewing(keys)
+        return self._anew(keys)
+
     def _on_book(self, frame: bytes) -> None:
+        """Look whether it can be read; note the snapshots that were asked for."""
+        self._look(frame)
+        if not (self._waiting or self._renewing):
+            return
         try:
             events = _books.decode(frame).events
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -192,6 +247,7 @@ class CoinbaseAdvancedSession:
         told = {event.product_id for event in events if event.type == "snapshot"}
         told |= {f"{product}C" for product in told}  # BTC-USDC is answered as BTC-USD
         self._waiting -= told
+        self._renewing -= told
         for product in told:
             self.subscriptions.renewed((product, "book"))
 

@@ -214,6 +214,17 @@ class CoinbaseAdvancedReader:
         return verdict, ()
 
 
+def unread_books(frame: bytes) -> set[str]:
+    """Return whose books miss a frame of level 2 because it cannot be read; "" is any of them."""
+    reader, at = CoinbaseAdvancedReader(), At(0, 0, 0)
+    try:
+        events = reader.read(frame, at).events
+    except ValueError:
+        lost = reader.lost_book(frame, at)
+        return set() if lost is None else {lost}
+    return {event.symbol or "" for event in events if event.kind is EventKind.GAP}
+
+
 def _gap(at: At, ts_from: int, first: int | None, last: int | None, detail: str) -> Event:
     reason = GapReason.SEQUENCE
     gap = Gap(at.source, reason, ts_from, at.ts_recv, sequence_from=first, sequence_to=last, detail=detail)

@@ -240,9 +240,8 @@ def words(requests: list[Request]) -> list[dict[str, Any]]:
 
 
 def book(number: int, kind: str = "delta", topic: str = "orderbook.200.BTCUSDT") -> bytes:
-    return (
-        f'{{"topic":"{topic}","type":"{kind}","ts":1,"data":{{"s":"BTCUSDT","b":[],"a":[],"u":{number},"seq":1}}}}'
-    ).encode()
+    said = f'"s":"{topic.rpartition(".")[2]}","b":[],"a":[],"u":{number},"seq":1'
+    return f'{{"topic":"{topic}","type":"{kind}","ts":1672304484978,"data":{{{said}}}}}'.encode()
 
 
 @pytest.mark.parametrize(
@@ -291,6 +290,49 @@ def test_a_jump_subscribes_anew_to_that_book_alone_and_only_once() -> None:
     assert subject.on_frames([book(1, "snapshot"), book(2), book(3)]) == [], "1: the service was restarted"
     assert subject.on_frames([book(3)]) == [], "sent once more"
     assert len(subject.on_frames([book(2)])) == 2, "an older number is no update that follows"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        (b'["30247.20","30.028"]', b'["3o247.20","30.028"]'),
+        (b'["30247.20","30.028"]', b'["0.0","30.028"]'),
+        (b'"30.028"', b'"-1"'),
+        (b'["30245.40","0"]', b'["30245.40"]'),
+        (b'"cts":1687940967464', b'"cts":1687940967'),
+        (b'"s":"BTCUSDT"', b'"s":"ETHUSDT"'),
+    ],
+)
+def test_a_book_with_a_level_that_cannot_be_read_begins_anew_within_a_second_and_then_more_seldom(
+    change: tuple[bytes, bytes],
+) -> None:
+    subject, broken = session("BTCUSDT", "ETHUSDT", channels=("book",)), DELTA.replace(*change)
+    assert refusal(broken)
+    acknowledged(subject, subject.on_connect())
+    asked: list[int] = []
+    for second in range(40):
+        subject.on_frames([book(7, "snapshot", f"orderbook.200.{symbol}") for symbol in ("BTCUSDT", "ETHUSDT")])
+        assert subject.on_frames([broken.replace(b"18521289", b"8"), book(9)]) == [], "not at once: it may go on"
+        said: list[Request] = [each for each in subject.on_time(1000.0 + second) if isinstance(each, Send)]
+        if said:
+            asked.append(second)
+            assert [(message["op"], message["args"]) for message in words(said)] == [
+                ("unsubscribe", ["orderbook.200.BTCUSDT"]),
+                ("subscribe", ["orderbook.200.BTCUSDT"]),
+            ]
+    assert asked == [0, 5, 15, 35]
+
+
+def test_a_snapshot_that_cannot_be_read_is_none_and_digits_beyond_the_plain_are_read_as_the_decoder_does() -> None:
+    subject = session("BTCUSDT", channels=("book",))
+    acknowledged(subject, subject.on_connect())
+    subject.on_frames([BOOK.replace(b"16493.50", b"16493,50"), DELTA])
+    assert len(subject.on_time(1000.0)) == 2
+    subject.on_frames([BOOK.replace(b"16493.50", b"16493.5000000000000")])
+    assert rows(BOOK.replace(b"16493.50", b"16493.5000000000000"))
+    assert subject.on_frames([DELTA]) == []
+    told = [request for second in range(1, 60) for request in subject.on_time(1000.0 + second)]
+    assert [isinstance(request, Missing) and request.over for request in told] == [True], "it is heard again"
 
 
 def test_what_was_refused_together_is_asked_for_singly_and_then_given_up() -> None:

@@ -313,6 +313,45 @@ def test_trades_missed_by_a_new_subscription_are_told_also_where_the_connection_
     assert subject.on_time(1006.0) == []
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        book(1, "update", ("bid", "nothing", "1"), product="ETH-USD"),
+        book(1, "update", ("bid", "0", "1"), product="ETH-USD"),
+        book(1, "update", ("bid", "1", "-1"), product="ETH-USD"),
+        book(1, "update", ("left", "1", "1"), product="ETH-USD"),
+        book(1, "update", ("bid", "1", "1"), product="ETH-USD").replace(b"02-09T20:32:50.714964Z", b"02-09T25:32:50Z"),
+    ],
+)
+def test_a_book_with_a_level_that_cannot_be_read_begins_anew_within_a_second_and_then_more_seldom(
+    broken: bytes,
+) -> None:
+    assert refusal(broken)
+    subject = session("BTC-USD", "ETH-USDC")
+    subject.on_connect()
+    subject.on_frames([book(0, "snapshot", *LEVELS, product="ETH-USD")])
+    asked: list[int] = []
+    for second in range(26):
+        head, tail = broken.split(b'"sequence_num":1,')
+        number = b'"sequence_num":%d,' % (2 * second + 1)
+        subject.on_frames([head + number + tail, book(2 * second + 2, "snapshot", *LEVELS, product="ETH-USD")])
+        said: list[Request] = [each for each in subject.on_time(1000.0 + second) if isinstance(each, Send)]
+        if said:
+            asked.append(second)
+            assert words(said) == [("unsubscribe", "level2", ["ETH-USDC"]), ("subscribe", "level2", ["ETH-USDC"])]
+    assert asked == [0, 5, 15]
+
+
+def test_a_book_that_was_read_to_its_end_is_not_asked_for_again() -> None:
+    subject = session()
+    subject.on_connect()
+    for number, level in enumerate([*LEVELS, ("offer", "21921.7400000000000", "1.5")]):
+        frame = book(number, "update", level)
+        assert decode("coinbase-advanced", [frame])[0].quarantined == ()
+        subject.on_frames([frame])
+    assert [subject.on_time(1000.0 + second) for second in range(3)] == [[]] * 3
+
+
 def test_a_snapshot_that_does_not_come_ends_the_connection() -> None:
     subject = session("BTC-USDC")
     subject.on_connect()
