@@ -25,11 +25,14 @@ from breadboard.feeds.bitstamp_messages import (
     UNSUBSCRIBED,
     BitstampReader,
     is_change,
+    is_readable,
 )
+from breadboard.feeds.plain_levels import SIZE, WIDE_PRICE, array_of
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Keepalive, Wish
 
@@ -52,8 +55,13 @@ _PAIR: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}")
 
 class _Book(msgspec.Struct, gc=False):
     microtimestamp: str
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
+    bids: msgspec.Raw
+    asks: msgspec.Raw
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the decoder takes its levels for certain."""
+        return _levels.fullmatch(self.bids) is not None and _levels.fullmatch(self.asks) is not None
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -66,6 +74,7 @@ class _Diff(msgspec.Struct, gc=False):
     data: _Book
 
 
+_levels: Final = array_of(rb"\[%b,%b\]" % (WIDE_PRICE, SIZE))
 _diff: Final = msgspec.json.Decoder(_Diff)
 _message: Final = msgspec.json.Decoder(_Message)
 _answer: Final = msgspec.json.Decoder(_Book)
@@ -167,7 +176,7 @@ class BitstampSession:
             return []
         book.asked, book.overdue_s = False, None
         try:
-            book.joined = status == 200 and book.is_reached_by(int(_answer.decode(body).microtimestamp), self._now_s)
+            book.joined = status == 200 and self._reaches(tag, body, book)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             book.joined = False
         if status == 404:
@@ -176,6 +185,12 @@ class BitstampSession:
         if status != 200:
             book.tries = max(book.tries, REFUSED_TRIES)
         return self._ask()
+
+    def _reaches(self, tag: str, body: bytes, book: _Begun) -> bool:
+        """Tell whether an answer begins a book. Raises ValueError, or what msgspec does, for what is no book."""
+        answer = _answer.decode(body)
+        readable = answer.is_plain or is_readable(body, DocumentHead(tag, "", 200))
+        return readable and book.is_reached_by(int(answer.microtimestamp), self._now_s)
 
     def on_time(self, now_s: float) -> list[Request]:
         """Ask for books that do not change, and again for an answer that never came; leave a mute connection."""
@@ -236,6 +251,9 @@ class BitstampSession:
         try:
             diff = _diff.decode(frame)
             symbol, number = diff.channel.removeprefix(DIFFS), int(diff.data.microtimestamp)
+            if not (diff.data.is_plain or is_readable(frame)):
+                self._lost(frame)
+                return
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
             self._lost(frame)
             return

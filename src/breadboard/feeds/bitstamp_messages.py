@@ -34,6 +34,7 @@ from breadboard.feeds.reading import (
     unknown_type,
     venue_says,
 )
+from breadboard.feeds.rows import read_rows
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.gaps import DocumentHead, Gap
 from breadboard.model.kinds import EventKind, GapReason, Side, StatusCode
@@ -110,7 +111,8 @@ class BitstampReader:
         if not isinstance(data, dict):
             raise Refused(f"{event[:40]} without data")
         if event == "trade" and channel.startswith(TRADES):
-            return says(_trade(symbol_of(channel.removeprefix(TRADES)), typed(data, Trade)))
+            symbol = symbol_of(channel.removeprefix(TRADES))
+            return read_rows("trade", [data], lambda row: _trade(symbol, typed(row, Trade)), symbol, at)
         if event == "data" and channel.startswith(DIFFS):
             return says(*self._changes(symbol_of(channel.removeprefix(DIFFS)), data, at))
         name = next((name for name in IGNORED if channel.startswith(name)), None)
@@ -196,6 +198,16 @@ def _gap(symbol: str, reason: GapReason, detail: str, at: At) -> Event:
 def is_change(frame: bytes) -> bool:
     """Tell whether a frame is, or once was, a change of a book: the channel comes last, and may be cut off."""
     return _DIFF in frame or (b'"microtimestamp"' in frame and b'"bids"' in frame and b'"channel"' not in frame)
+
+
+def is_readable(frame: bytes, head: DocumentHead | None = None) -> bool:
+    """Tell whether the reader takes a change of a book, or with a ``head`` an answer, whatever it remembers."""
+    reader, at = BitstampReader(), At(0, 0, 0)
+    try:
+        _ = reader.read(frame, at) if head is None else reader.read_document(head, frame, at)
+    except ValueError:
+        return False
+    return True
 
 
 def _said(event: str, channel: str) -> Meaning:

@@ -34,6 +34,7 @@ from breadboard.feeds.reading import (
     typed,
     unknown_type,
 )
+from breadboard.feeds.rows import read_rows
 from breadboard.feeds.times import parse_epoch
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP, parse_size
@@ -105,14 +106,14 @@ class CcxtReader:
     words: ClassVar[frozenset[str]] = frozenset()
     """The venue's own fields are among ccxt's (``info``), and may be named as they like."""
 
-    def read(self, frame: bytes, _at: At) -> Meaning:
+    def read(self, frame: bytes, at: At) -> Meaning:
         """Return what one answer of ccxt means."""
         payload = parse_numbers_as_text(frame)
-        meaning = self._read(payload)
+        meaning = self._read(payload, at)
         unknown = _unknown(payload)
         return msgspec.structs.replace(meaning, unknown=unknown) if unknown else meaning
 
-    def _read(self, payload: Mapping[str, Any]) -> Meaning:
+    def _read(self, payload: Mapping[str, Any], at: At) -> Meaning:
         channel, symbol = payload.get("channel"), payload.get("symbol")
         if channel == "hello":
             return CONTROL
@@ -124,9 +125,9 @@ class CcxtReader:
                 trades = payload.get("data")
                 if not isinstance(trades, list):
                     raise Refused("trades that are no list")
-                return Meaning(tuple(_trade(symbol, _object(trade)) for trade in trades))
+                return read_rows("trade", trades, lambda row: _trade(symbol, _object(row)), symbol, at)
             case "ticker":
-                return Meaning((_quote(symbol, _object(payload.get("data"))),))
+                return read_rows("quote", [payload.get("data")], lambda row: _quote(symbol, _object(row)), symbol, at)
             case "orderbook":
                 return Meaning((_book(symbol, _object(payload.get("data"))),))
             case "error":
@@ -200,7 +201,7 @@ class CcxtFeed:
         """Return a decoder; there is one way to read these frames."""
         del fast
         can = self.capabilities
-        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, CcxtReader(), instruments)
+        return ReadingDecoder(can.venue, can.sequence_rule, can.frame_cap, CcxtReader(), instruments, stamped=True)
 
 
 @cache

@@ -23,10 +23,13 @@ from breadboard.feeds.massive_reference import OUTSIDE, ConditionRules, read_con
 from breadboard.feeds.massive_seen import SeenTrades
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, unknown_type
+from breadboard.feeds.rows import gap_of, symbol_in
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Uncounted
 
 REASON_LENGTH: Final = 300
+_CHANNELS: Final = {"T": "trade", "Q": "quote"}
+"""What a kind of event is of, where one that cannot be read leaves a gap."""
 _CALENDAR: Final = "XNYS"
 _MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, list[tuple[int, int]], list[int]])
 
@@ -34,15 +37,24 @@ _MEMORY: Final = msgspec.msgpack.Decoder(tuple[bytes, list[tuple[int, int]], lis
 class _Frame:
     """What has been understood of one frame so far."""
 
-    __slots__ = ("bars", "events", "ignored", "market", "refused")
+    __slots__ = ("bars", "events", "ignored", "market", "refused", "unread")
 
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.bars: list[VendorBar] = []
         self.ignored: str | None = None
         self.refused: list[str] = []
+        self.unread: dict[tuple[str | None, str | None], str] = {}
+        """Symbol and channel of what could not be read (None: any), with the first reason."""
         self.market = False
         """Whether anything in it speaks of the market: it is data then, and not conversation."""
+
+    def refuse(self, place: int, element: object, error: ValueError) -> None:
+        """Take an event that cannot be understood; one of a kind that is not read here may be anything or nothing."""
+        self.refused.append(f"event {place}: {error}")
+        kind = element.get("ev") if isinstance(element, dict) else None
+        if kind in _CHANNELS or not isinstance(kind, str):
+            self.unread.setdefault((symbol_in(element, "sym"), _CHANNELS.get(str(kind))), str(error))
 
     def take(self, event: Payload) -> None:
         """Take one event. Raises ValueError with the reason it cannot be understood."""
@@ -94,7 +106,8 @@ class MassiveReader:
             try:
                 found.take(object_of(element))
             except ValueError as error:
-                found.refused.append(f"event {place}: {error}")
+                found.refuse(place, element, error)
+        found.events += [gap_of(symbol, channel, reason, at) for (symbol, channel), reason in found.unread.items()]
         if len(found.events) > MOST_EVENTS:
             raise Refused(f"a frame of {len(found.events)} events, over the {MOST_EVENTS} that one frame can number")
         return Meaning(

@@ -55,7 +55,7 @@ class Rows:
         """Return what the frame means: these events, and behind them a gap for each instrument that may lack some."""
         if not self._reasons:
             return Meaning(tuple(events))
-        gaps = (_gap(symbol, self._channel, reason, self._at) for symbol, reason in self._lost.items())
+        gaps = (gap_of(symbol, self._channel, reason, self._at) for symbol, reason in self._lost.items())
         told = [reason if self._count == 1 else f"row {place}: {reason}" for place, reason in self._reasons]
         return Meaning((*events, *gaps), refused="; ".join(told)[:REASON_LENGTH])
 
@@ -76,7 +76,7 @@ def read_rows(
 def unread(channel: str, symbol: str | None, error: ValueError, at: At) -> Meaning:
     """Return what a frame means that has one thing to say of one instrument (None: of any), and cannot be read."""
     reason = str(error)
-    return Meaning((_gap(symbol, channel, reason, at),), refused=reason)
+    return Meaning((gap_of(symbol, channel, reason, at),), refused=reason)
 
 
 def symbol_in(row: object, key: str) -> str | None:
@@ -88,8 +88,8 @@ def symbol_in(row: object, key: str) -> str | None:
         return None
 
 
-def _gap(symbol: str | None, channel: str, reason: str, at: At) -> Event:
-    """Return the gap: what is missing came between the source's last read before this one and now.
+def gap_of(symbol: str | None, channel: str | None, reason: str, at: At) -> Event:
+    """Return the gap of what cannot be read (``channel`` None: of any): it came since the source's read before this.
 
     Of a book the row alone is told, as of a frame that is refused: it makes the book stale, the quarantine says why.
     """

@@ -427,6 +427,30 @@ def test_a_book_that_was_long_in_order_is_asked_for_without_delay_when_it_breaks
     assert fetched(subject.on_frames([change(FIRST + 20)])) == [("depth:btcusd", 0.0)]
 
 
+@pytest.mark.parametrize("broken", [b'"1,15979"', b'"0"', b'"-1"', b"1.15979"])
+def test_a_book_of_which_a_level_cannot_be_read_begins_anew_with_its_next_change(broken: bytes) -> None:
+    wrong = change(FIRST + 1).replace(b'"1.15979"', broken)
+    assert refusal(wrong)
+    subject = session()
+    subject.on_frames([acknowledged("btcusd")])
+    assert fetched(subject.on_frames([change(FIRST)])) == [("depth:btcusd", 0.0)]
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST)) == []
+    assert subject.on_frames([wrong]) == []
+    assert fetched(subject.on_frames([change(FIRST + 2)])) == [("depth:btcusd", 1.0)]
+    assert fetched(subject.on_document("depth:btcusd", 200, answer(FIRST + 1))) == [("depth:btcusd", 2.0)], "too old"
+    assert subject.on_document("depth:btcusd", 200, answer(FIRST + 2)) == []
+
+
+def test_an_answer_of_which_a_level_cannot_be_read_is_asked_for_again_and_one_beyond_the_tape_is_not() -> None:
+    subject = session()
+    subject.on_frames([acknowledged("btcusd"), change(FIRST)])
+    wrong = answer(FIRST).replace(b'"993.0"', b'"993.o"')
+    assert fetched(subject.on_document("depth:btcusd", 200, wrong)) == [("depth:btcusd", 1.0)]
+    for wide in (b"9999999999.00", b"1e-3", b"1.1600100000000000"):
+        assert subject.on_document("depth:btcusd", 200, answer(FIRST).replace(b"1.16601", wide)) == []
+        subject.on_frames([change(FIRST + 1)[:-10], change(FIRST)])
+
+
 def test_a_refused_answer_is_not_asked_for_again_at_once() -> None:
     subject = session()
     subject.on_frames([acknowledged("btcusd"), change(FIRST)])

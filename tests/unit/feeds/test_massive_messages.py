@@ -17,7 +17,7 @@ from breadboard.feeds.reading import Event, Meaning
 from breadboard.model.decimals import ABSENT, size_decimal
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import EventKind, Flag, RecordKind, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side, StatusCode
 from samples.massive import (
     ADMITTED,
     BANDS,
@@ -152,6 +152,37 @@ def test_a_frame_of_several_events_has_a_row_each_in_the_order_of_the_wire() -> 
 
 
 @pytest.mark.parametrize(
+    ("bad", "symbol", "channel"),
+    [
+        (TRADE[1:-1].replace(b"114.125", b"-1.5"), "MSFT", "trade"),
+        (TRADE[1:-1].replace(b'"MSFT"', b"7"), None, "trade"),
+        (QUOTE[1:-1].replace(b'"bp":114.125', b'"bp":"114.125"'), "MSFT", "quote"),
+        (b'{"ev":"T","sym":"MSFT","p":1,"p":2}', None, None),
+        (b"17", None, None),
+    ],
+)
+def test_an_event_that_cannot_be_read_is_a_gap_of_its_symbol_and_channel_or_of_any(
+    bad: bytes, symbol: str | None, channel: str | None
+) -> None:
+    *others, told = read(frame(QUOTE, bad, bad, TRADE), at=At(3, 1, 1_700_000_000_000_000_000, before=5)).events
+    assert [event.kind for event in others] == [EventKind.QUOTE, EventKind.TRADE]
+    assert (told.kind, told.symbol, told.code, bool(told.flags & Flag.FEED_WIDE)) == (
+        *(EventKind.GAP, symbol, GapReason.QUARANTINE),
+        symbol is None,
+    )
+    gap = told.gap
+    assert gap is not None
+    assert (gap.source, gap.symbol, gap.channel) == (3, symbol, channel)
+    assert (gap.ts_from, gap.ts_to) == (5, 1_700_000_000_000_000_000)
+
+
+@pytest.mark.parametrize("bad", [b'{"ev":"XT","pair":"BTC-USD"}', SECOND.replace(b'"v":200', b'"v":-200')])
+def test_what_is_neither_trade_nor_quote_leaves_no_gap(bad: bytes) -> None:
+    meaning = read(frame(QUOTE, bad))
+    assert ([event.kind for event in meaning.events], meaning.refused is None) == ([EventKind.QUOTE], False)
+
+
+@pytest.mark.parametrize(
     ("bad", "reason"),
     [
         (b'{"ev":"T","sym":"MSFT","p":1,"p":2}', "the key 'p' is given twice"),
@@ -183,10 +214,10 @@ def test_a_bad_event_is_refused_and_its_neighbours_are_kept(bad: bytes, reason: 
     assert meaning.refused is not None
     assert meaning.refused.startswith("event 1: ")
     assert reason in meaning.refused
-    assert [event.kind for event in meaning.events] == [EventKind.QUOTE, EventKind.TRADE]
+    assert [event.kind for event in meaning.events if event.gap is None] == [EventKind.QUOTE, EventKind.TRADE]
     decoded = FEEDS["massive"].decoder(Instruments()).decode(Frames.of([raw, TRADE], [1, 2], kind=RecordKind.DATA))
     assert (decoded.data, decoded.control, [offset for offset, _ in decoded.quarantined]) == (1, 0, [0])
-    assert decoded.tape.offset.tolist() == [0, 0, 1]
+    assert decoded.tape.offset[decoded.tape.kind != EventKind.GAP].tolist() == [0, 0, 1]
 
 
 @pytest.mark.parametrize("raw", [b"[]", b"{}", b"null", b"[" * 100_000, b"\xff", b"[1" + b"0" * 5000 + b"]", b"[{]"])

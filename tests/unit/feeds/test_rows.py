@@ -18,7 +18,7 @@ from breadboard.model.gaps import Epoch, Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BookState, EventKind, GapReason, Provenance, RecordKind
 from feed_samples import content, decode, decode_frames, rows
-from samples import bybit, coinbase_advanced, kraken, kraken_v2, okx
+from samples import bitstamp, bybit, ccxt_binance, coinbase_advanced, kraken, kraken_v2, okx
 
 STAMP = 1_700_000_000_000_000_000
 JUNK: tuple[Any, ...] = (None, True, "x", [], {}, "", "-1")
@@ -268,6 +268,7 @@ def test_trades_of_a_product_keep_their_order_beside_one_that_cannot_be_read() -
         ("bybit", bybit.QUOTE.replace(b"16611.00", b"16611,00"), "BTCUSDT"),
         ("bybit", bybit.QUOTE.replace(b'"u":5,', b""), "BTCUSDT"),
         ("coinbase-advanced", coinbase_advanced.ticker(1).replace(b"21931.98", b"none"), "BTC-USD"),
+        ("ccxt-binance", ccxt_binance.TICKER.replace(b"61837.68", b"true"), "BTC/USDT"),
     ],
 )
 def test_a_quote_that_cannot_be_read_is_a_gap_of_the_quotes_of_its_instrument(
@@ -279,6 +280,24 @@ def test_a_quote_that_cannot_be_read_is_a_gap_of_the_quotes_of_its_instrument(
         (symbol, "quote", GapReason.QUARANTINE)
     ]
     assert [offset for offset, _ in decoded.quarantined] == [0]
+
+
+@pytest.mark.parametrize("broken", [b'"3802,93"', b'"-1"', b"3802.93", b"null"])
+def test_a_trade_of_bitstamp_that_cannot_be_read_is_a_gap(broken: bytes) -> None:
+    decoded, ids = decode("bitstamp", [bitstamp.TRADE, bitstamp.TRADE.replace(b'"3802.93"', broken)])
+    assert decoded.tape.kind.tolist() == [EventKind.TRADE, EventKind.GAP]
+    ((place, gap),) = decoded.tape.gaps
+    assert (place, gap.symbol, gap.channel, gap.ts_to - gap.ts_from) == (1, "btcusd", "trade", 1)
+    assert [offset for offset, _ in decoded.quarantined] == [1]
+    assert [one.symbol for one in ids] == ["btcusd"]
+
+
+@pytest.mark.parametrize("change", [(b'"side":"sell"', b'"side":"left"'), (b'"price":61837.67', b'"price":null')])
+def test_a_trade_of_ccxt_that_cannot_be_read_does_not_cost_its_neighbours(change: tuple[bytes, bytes]) -> None:
+    decoded, _ = decode("ccxt-binance", [ccxt_binance.TRADES.replace(*change)])
+    trades = rows(decoded.tape, EventKind.TRADE)
+    assert trades.price.tolist() == [61_837_700_000_000]
+    assert [(gap.symbol, gap.channel) for _, gap in decoded.tape.gaps] == [("BTC/USDT", "trade")]
 
 
 def test_quotes_of_others_in_the_same_message_are_taken() -> None:
