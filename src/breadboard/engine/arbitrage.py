@@ -68,6 +68,7 @@ class Arbitrage:
         self._worth = np.zeros((len(self.terms.rates), 2), np.int64)
         self._standing = np.zeros(routes, STANDING)
         self._held = np.zeros(routes, OPPORTUNITY)
+        self._around = np.zeros((4, 3), np.int64)
         self._found = np.zeros(1, OPPORTUNITY)
         self._dirty = np.zeros(routes, np.bool_)
         margin, suspect = round(config.min_net_bps * 10_000), int(config.suspect_clock)
@@ -116,6 +117,7 @@ class Arbitrage:
                 self.terms.reach,
                 self._standing,
                 self._held,
+                self._around,
                 self._found,
                 self._dirty,
                 self._limits,

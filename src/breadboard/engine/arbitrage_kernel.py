@@ -157,6 +157,7 @@ def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a bat
     reach: NDArray[np.int64],
     standing: NDArray[np.void],
     held: NDArray[np.void],
+    around: NDArray[np.int64],
     found: NDArray[np.void],
     dirty: NDArray[np.bool_],
     limits: NDArray[np.int64],
@@ -247,7 +248,7 @@ def run(  # noqa: C901, PLR0911, PLR0912, PLR0915 - one loop, entered once a bat
                             meter[WIDENS] = leg
                             return WIDEN, row, top, move, copy, at
                     meter[WALKED] += 1
-                    cause = look(routes[route], legs, terms, worth, limits, sides, keys, sizes, exps, found[0])
+                    cause = look(routes[route], legs, terms, worth, limits, sides, keys, sizes, exps, around, found[0])
                 told = 0
                 if cause == _NONE or standing[route].open:
                     told = conclude(route, cause, now, rate_age, legs, routes, standing, held, found[0], limits)

@@ -241,13 +241,14 @@ def look(
     keys: NDArray[np.int64],
     sizes: NDArray[np.int64],
     exps: NDArray[np.int8],
+    around: NDArray[np.int64],
     found: Record,
 ) -> int:
     """Walk the books of a route; return GONE where nothing can be taken, and NONE where ``found`` says what can."""
     if route.kind == _CROSS:
         walk_pair(route, legs, terms, worth, limits[LEAST], sides, keys, sizes, exps, found)
     else:
-        walk_triangle(route, legs, terms, limits[LEAST], sides, keys, sizes, exps, found)
+        walk_triangle(route, legs, terms, limits[LEAST], sides, keys, sizes, exps, around, found)
     return _NONE if found.size > 0 and _enough(found, route, terms) else _GONE
 
 

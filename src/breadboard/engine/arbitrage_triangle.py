@@ -131,14 +131,18 @@ def walk_triangle(  # noqa: C901 - one loop, a match a turn
     keys: NDArray[np.int64],
     sizes: NDArray[np.int64],
     exps: NDArray[np.int8],
+    around: NDArray[np.int64],
     row: Record,
 ) -> None:
-    """Go round a triangle, in sizes of A; what the middle leg yields or needs of B is matched with the book of B/C."""
+    """Go round a triangle, in sizes of A; what the middle leg yields or needs of B is matched with the book of B/C.
+
+    ``around`` is room for four numbers a leg.
+    """
     clear(row)
     back = route.back
     first, middle, last = terms[route.legs[0]], terms[route.legs[1]], terms[route.legs[2]]
-    places, left, price = np.zeros(3, np.int64), np.zeros(3, np.int64), np.zeros(3, np.int64)
-    flow = np.zeros(3, np.int64)  # of each leg's quote currency
+    around[:] = 0
+    places, left, price, flow = around[0], around[1], around[2], around[3]  # flow: of each leg's quote currency
     with_b, with_c = (2, 0) if back else (0, 2)  # the legs of B/C and of A/C
     for step in range(STEPS + 1):
         if step == STEPS or not _refill(route, price, left, places, legs, terms, sides, keys, sizes, exps):

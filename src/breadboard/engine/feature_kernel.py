@@ -106,15 +106,16 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     many: int,
     seconds: NDArray[np.int64],
     meter: NDArray[np.int64],
+    spots: NDArray[np.int64],
     out: NDArray[np.void],
 ) -> tuple[tuple[int, int, int], int]:
     """Take rows from ``cursor`` (row, mark, top) on; return where it came to and how many WINDOWs are in ``out``.
 
-    It stops before a row for which ``out`` might not suffice. ``seconds`` by source is the state of the marks so far.
+    It stops before a row for which ``out`` might not suffice. ``seconds`` by source is the state of the marks so far,
+    ``spots`` room for a place an interval.
     """
     row, mark, top = cursor
     at = 0
-    spots = np.full(INTERVALS, -1, np.int64)
     while row < len(kind):
         if len(out) - at < meter[OPEN] + INTERVALS:
             break

@@ -81,6 +81,7 @@ class Features:
         self._slots = np.zeros((0, SLOTS), SLOT)
         self._meter = np.zeros(core.METERS, np.int64)
         self._tops: tuple[NDArray[np.void], NDArray[np.void]] = (np.zeros(0, TOP), np.zeros(0, DEPTH))
+        self._spots = np.empty(INTERVALS, np.int64)
         self._out = np.zeros(0, WINDOW)
         """Where the kernel writes: room for every open window, which is too much to make anew with each tape."""
 
@@ -129,6 +130,7 @@ class Features:
                 self._known,
                 seconds,
                 self._meter,
+                self._spots,
                 self._out,
             )
             if count:

@@ -160,13 +160,14 @@ def take_gap(
     owners: NDArray[np.void],
     hours: NDArray[np.void],
     spans: NDArray[np.int64],
+    asked: NDArray[np.bool_],
     out: NDArray[np.void],
     at: int,
 ) -> int:
     """Take something that may be missing, of an instrument or of all of a source: then each rule tells of it once."""
     wide = gap.instrument < 0
     lost = gap.reason not in (_SEQUENCE, _OVERFLOW, _CHECKSUM, _OF_ORDERS)
-    asked = np.zeros(len(conds), np.bool_)
+    asked[:] = False
     for each in range(len(owners)) if wide else range(gap.instrument, gap.instrument + 1):
         owner = owners[each]
         # Who was not heard of yet misses nothing: a batch may have brought it already, and another one not.

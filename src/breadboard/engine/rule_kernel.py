@@ -20,7 +20,7 @@ from breadboard.engine.rule_events import (
     take_gap,
 )
 from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, place_of_window, slide
-from breadboard.engine.rule_state import HOLE, NEVER, STEPS
+from breadboard.engine.rule_state import NEVER, STEPS
 from breadboard.engine.rule_statuses import take_status
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
@@ -63,6 +63,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     hours: NDArray[np.void],
     spans: NDArray[np.int64],
     meter: NDArray[np.int64],
+    asked: NDArray[np.bool_],
+    spare: NDArray[np.void],
     out: NDArray[np.void],
     kind: NDArray[np.uint8],
     code: NDArray[np.uint16],
@@ -83,17 +85,18 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     """Take rows up to ``stop``, and holes up to the end, each before the row behind it or at its place.
 
     Return the next row, the next hole and how many FIRED are in ``out``, early where it might not suffice. It has room
-    for one a slot: the most that any one row can lead to.
+    for one a slot: the most that any one row can lead to. ``asked`` is room for a condition each, ``spare`` for
+    a HOLE.
     """
     at = 0
-    one = np.zeros(1, HOLE)[0]
+    one = spare[0]
     while row < stop or hole < len(holes):
         if hole < len(holes):
             gap = holes[hole]
             if row == stop or gap.offset < offset[row] or (gap.offset == offset[row] and gap.index <= index[row]):
                 if len(out) - at < len(slots):
                     break
-                at = take_gap(gap, conds, slots, owners, hours, spans, out, at)
+                at = take_gap(gap, conds, slots, owners, hours, spans, asked, out, at)
                 hole += 1
                 continue
         what, which, now = kind[row], instrument[row], ts_recv[row]
@@ -120,7 +123,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         if what == _GAP:
             one.offset, one.index, one.instrument, one.source = offset[row], index[row], which, source[row]
             one.reason, one.ts_recv, one.flags = code[row], now, flags[row]
-            at = take_gap(one, conds, slots, owners, hours, spans, out, at)
+            at = take_gap(one, conds, slots, owners, hours, spans, asked, out, at)
             row += 1
             continue
         sources[source[row]].seen = now

@@ -212,12 +212,11 @@ class Rules:
         hole, slots = 0, self._slots
         out = np.empty(len(slots.slots) + _SPARE, FIRED)
         columns = [getattr(tape, name) for name in _COLUMNS]
-        hours = self._hours
         state = (slots.conditions.rows, slots.slots, slots.rings, slots.fired, slots.owners, slots.quiet)
+        around = (self._sources, self._hours.table, self._hours.spans, self._meter)
+        room = np.empty(len(slots.conditions.rows), np.bool_), np.empty(1, HOLE)
         while row < stop or hole < len(holes):
-            row, hole, count = core.run(
-                row, hole, stop, holes, *state, self._sources, hours.table, hours.spans, self._meter, out, *columns
-            )
+            row, hole, count = core.run(row, hole, stop, holes, *state, *around, *room, out, *columns)
             yield whole.copied(out[:count])
 
     @staticmethod

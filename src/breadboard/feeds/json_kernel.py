@@ -253,7 +253,7 @@ def read_frames(
     of keys that the dialect does not know, 0 for none. An instrument not yet known stays -1. ``second_look``
     becomes True for what the caller must look at: what was left alone, an unknown instrument, unknown keys that are
     not one of ``forms``. ``layouts`` are learned on the way and change nothing but the speed. ``scratch`` is
-    ``SCRATCH`` zeros from the caller: an array made here would be freed while its pointer is in use.
+    ``SCRATCH`` zeros from the caller.
     """
     note, trace, unknown = pointer(scratch), pointer(scratch[NOTES:]), pointer(scratch[_UNKNOWN:])
     raw, filled = pointer(buffer), pointer(out)

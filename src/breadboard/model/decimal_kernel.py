@@ -63,28 +63,3 @@ def size_at(buffer: NDArray[np.uint8], begin: int, end: int) -> tuple[int, int, 
         if mantissa <= _INT64_MAX // scale:
             return mantissa * scale, -8, True
     return mantissa, -decimals, ok
-
-
-@kernel
-def prices(buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Return the prices of texts joined end to end, and which of them are right; text ``i`` ends at ``ends[i]``."""
-    values, right = np.empty(len(ends), np.int64), np.empty(len(ends), np.bool_)
-    begin = 0
-    for i in range(len(ends)):
-        values[i], right[i] = price_at(buffer, begin, ends[i])
-        begin = ends[i]
-    return values, right
-
-
-@kernel
-def sizes(
-    buffer: NDArray[np.uint8], ends: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.bool_]]:
-    """Return the sizes, their exponents, and which are right, of texts joined end to end."""
-    values, right = np.empty(len(ends), np.int64), np.empty(len(ends), np.bool_)
-    exponents = np.empty(len(ends), np.int8)
-    begin = 0
-    for i in range(len(ends)):
-        values[i], exponents[i], right[i] = size_at(buffer, begin, ends[i])
-        begin = ends[i]
-    return values, exponents, right

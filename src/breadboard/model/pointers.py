@@ -1,9 +1,7 @@
 """Arrays as bare pointers inside kernels, so that helpers can be called for every byte.
 
-An array handed from one compiled function to another is counted in and out with atomic instructions; in a parser
-that is most of the time. A pointer is indexed with the same ``p[i]`` (flat, unchecked) and costs nothing to hand on.
-The pointer does not keep the array alive. Take pointers only of arrays that were handed in from Python: one made inside
-a kernel is freed after the last use of its name, and another thread may get its memory while the pointer is in use.
+An array is handed from one compiled function to another as seven numbers and more; a pointer is one, and is indexed
+with the same ``p[i]`` (flat, unchecked). It does not keep the array alive: who called the kernel does.
 """
 
 from typing import Any, Protocol, cast

@@ -110,7 +110,10 @@ def levels(
     if len(begin) and (begin.min() < 0 or end.max() > len(of[0])):
         raise IndexError(f"a row owns levels before 0 or after {len(of[0])}")
     sides, price, size, exponent = of
-    ends, prices_, sizes_ = _levels(begin, end, np.uint8(side), sides, price, size, exponent, _POWERS)
+    ends = np.empty(len(begin), np.uint64)
+    count = _count_levels(begin, end, np.uint8(side), sides, ends)
+    prices_, sizes_ = np.empty(count, np.int64), np.empty((count, 2), np.uint64)
+    _take_levels(begin, end, np.uint8(side), sides, price, size, exponent, _POWERS, prices_, sizes_)
     return Lists(ends, Fixed(PRICE, prices_)), Lists(ends, Fixed(SIZE, sizes_))
 
 
@@ -141,7 +144,17 @@ def _widen_sum(whole: Any, fraction: Any, powers: Any, out: Any) -> None:  # noq
 
 
 @kernel
-def _levels(
+def _count_levels(begin: Any, end: Any, side: Any, sides: Any, ends: Any) -> Any:  # noqa: ANN401 - numba infers types
+    count = 0
+    for row in range(len(begin)):
+        for level in range(begin[row], end[row]):
+            count += sides[level] == side
+        ends[row] = count
+    return count
+
+
+@kernel
+def _take_levels(
     begin: Any,  # noqa: ANN401 - numba infers array types
     end: Any,  # noqa: ANN401
     side: Any,  # noqa: ANN401
@@ -150,15 +163,9 @@ def _levels(
     size: Any,  # noqa: ANN401
     exponent: Any,  # noqa: ANN401
     powers: Any,  # noqa: ANN401
-) -> Any:  # noqa: ANN401
-    ends = np.empty(len(begin), np.uint64)
-    count = 0
-    for row in range(len(begin)):
-        for level in range(begin[row], end[row]):
-            count += sides[level] == side
-        ends[row] = count
-    prices_ = np.empty(count, np.int64)
-    sizes_ = np.empty((count, 2), np.uint64)
+    prices_: Any,  # noqa: ANN401
+    sizes_: Any,  # noqa: ANN401
+) -> None:
     at = 0
     for row in range(len(begin)):
         for level in range(begin[row], end[row]):
@@ -166,4 +173,3 @@ def _levels(
                 prices_[at] = price[level]
                 sizes_[at, 1], sizes_[at, 0] = _widened(size[level], exponent[level], powers)
                 at += 1
-    return ends, prices_, sizes_

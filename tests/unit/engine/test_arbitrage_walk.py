@@ -58,7 +58,8 @@ class Bench:
     def _walk(self, walk: Any, kind: OpportunityKind, legs: list[int], more: tuple[Any, ...], back: int = 0) -> Any:  # noqa: ANN401
         route, row, pool = np.zeros(1, ROUTE), np.zeros(1, OPPORTUNITY), self.pool
         route["kind"], route["back"], route["legs"] = kind, back, legs
-        walk(route[0], self.legs, self.terms, *more, pool.sides, pool.keys, pool.sizes, pool.exps, row[0])
+        around = (np.ones((4, 3), np.int64),) if kind == OpportunityKind.TRIANGULAR else ()
+        walk(route[0], self.legs, self.terms, *more, pool.sides, pool.keys, pool.sizes, pool.exps, *around, row[0])
         return row[0]
 
 

@@ -1,12 +1,14 @@
 """The compiled decimals agree with the written ones, or say that they do not know."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breadboard.model.decimal_kernel import prices, sizes
+from breadboard.model.decimal_kernel import price_at, size_at
 from breadboard.model.decimals import parse_price, parse_size
 
 digits = st.text("0123456789", max_size=22)
@@ -18,6 +20,20 @@ texts = st.lists(st.one_of(numbers, zeroed, st.text("0123456789.-+eE ", max_size
 def joined(values: list[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     ends = np.cumsum([len(value) for value in values], dtype=np.int64)
     return np.frombuffer("".join(values).encode(), np.uint8), ends
+
+
+def prices(buffer: NDArray[np.uint8], ends: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    found = [price_at(buffer, begin, end) for begin, end in pairwise((0, *ends.tolist()))]
+    return np.array([price for price, _ in found], np.int64), np.array([ok for _, ok in found], np.bool_)
+
+
+def sizes(
+    buffer: NDArray[np.uint8], ends: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int8], NDArray[np.bool_]]:
+    found = [size_at(buffer, begin, end) for begin, end in pairwise((0, *ends.tolist()))]
+    columns = ([each[at] for each in found] for at in range(3))
+    mantissas, exponents, right = columns
+    return np.array(mantissas, np.int64), np.array(exponents, np.int8), np.array(right, np.bool_)
 
 
 def expected_price(text: str) -> int | None:
