@@ -1,8 +1,11 @@
 // One dirty flag, one animation frame. Painters run only when something came, and never while the screen is frozen.
 
+import { createMemo, createSignal } from "solid-js";
+
 const painters = new Set<(now: number) => void>();
 let dirty = true;
-let frozen = false;
+/** A signal, so that what is held by `held` is told when the screen moves again. */
+const [frozen, setFrozen] = createSignal(false);
 let frames = 0;
 const lags = new Float64Array(512);
 let lagCount = 0;
@@ -19,12 +22,19 @@ export function touch(): void {
 }
 
 export function freeze(on: boolean): void {
-  frozen = on;
+  setFrozen(on);
   dirty = true;
 }
 
 export function isFrozen(): boolean {
-  return frozen;
+  return frozen();
+}
+
+/** What `read` says, but while the screen is frozen, what it said last. */
+export function held<T>(read: () => T): () => T {
+  const NOTHING = {};
+  let last: T | typeof NOTHING = NOTHING;
+  return createMemo(() => (frozen() && last !== NOTHING ? (last as T) : ((last = read()) as T)));
 }
 
 /** Note when the server handed over what the next frame paints, in ms of its wall clock. */
@@ -35,7 +45,7 @@ export function delivered(t: number): void {
 
 function frame(now: number): void {
   frames += 1;
-  if (dirty && !frozen) {
+  if (dirty && !frozen()) {
     dirty = false;
     for (const painter of painters) painter(now);
     if (newest) after(newest);

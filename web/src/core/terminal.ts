@@ -5,7 +5,7 @@
 //   focus   the chosen instrument: each trade, and its book
 
 import { createContext, createEffect, createRoot, createSignal, onCleanup, untrack, useContext } from "solid-js";
-import { delivered, touch } from "./loop";
+import { delivered, isFrozen, touch } from "./loop";
 import { Line, realtime, STALE_MS, type LineState } from "./line";
 import { Market, PACE_EVERY_MS, SPARK_EVERY_MS } from "./market";
 import type { Alert, Book, LagRow, Message, Status } from "./protocol";
@@ -100,6 +100,11 @@ export class Terminal {
   /** How old the newest word of the server is, ms; ticks are stale beyond two seconds. */
   quiet(): number {
     return performance.now() - Math.max(this.grid.heardAt, this.board.heardAt);
+  }
+
+  /** Whether numbers hold: who asks for some on its own account does not meanwhile. */
+  get isFrozen(): boolean {
+    return isFrozen();
   }
 
   get isStale(): boolean {

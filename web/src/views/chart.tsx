@@ -48,7 +48,7 @@ export default function Chart(): JSX.Element {
 
   createEffect(() => {
     const id = terminal.selected();
-    if (terminal.second() % 2 || !id) return;
+    if (terminal.second() % 2 || !id || terminal.isFrozen) return;
     get<Stock>(`stocks/${encodeURIComponent(id)}`).then((found) => terminal.selected() === id && setStock(found), () => setStock(null));
   });
   createEffect(on(terminal.selected, () => setStock(null)));
