@@ -76,6 +76,9 @@ class _Nowhere:
         """Miss nothing."""
         return NOTHING
 
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        """Do nothing."""
+
     def written(self) -> int:
         """Nothing was ever written."""
         return 0

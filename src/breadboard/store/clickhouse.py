@@ -201,10 +201,10 @@ class ClickHouseStore:
         """Return the rows of a block that was inserted before, but is not there; see ``holding``."""
         return self._missing(table, rows)
 
-    def command(self, sql: str) -> None:
-        """Run a trusted statement that returns nothing: schema, mutations, merges."""
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        """Run a trusted statement that returns nothing: schema, mutations, merges, rows made of rows."""
         with self._write_lock, self._speaking("running a statement"):
-            self._writer.command(sql)
+            self._writer.command(sql, parameters=dict(params) if params else None)
 
     def _insert(self, table: str, piece: Block, token: str) -> bool:
         """Insert a piece; False where nothing says that it was taken."""

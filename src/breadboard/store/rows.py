@@ -223,17 +223,19 @@ def orders(tape: Tape, labels_of: Labels) -> Block:
 
 
 def latest(tape: Tape, labels_of: Labels) -> Block:
-    """Return each instrument's last trade and last quote of a tape that say what it is worth, one row each."""
-    said = ((tape.flags & _NO_LAST_TRADE) == 0) & ((tape.code & Uncounted.OPEN_CLOSE) == 0)
-    is_trade = (tape.kind == EventKind.TRADE) & said
+    """Return each instrument's last trade and last quote of a tape that say what it is worth, one row each.
+
+    Where the last word on its trades takes one back it is that row, without a price: what stands is in ``standing``.
+    """
     is_quote = (tape.kind == EventKind.QUOTE) & ((tape.flags & Flag.INELIGIBLE) == 0)
-    picked = [_last_of(tape.instrument, mask) for mask in (is_trade, is_quote)]
+    picked = [last_words(tape), _last_of(tape.instrument, is_quote)]
     places = np.concatenate(picked)
     if not len(places):
         return NOTHING
     rows = Picked(tape, places)
     quoted = np.arange(len(places)) >= len(picked[0])
-    absent = np.where(quoted, ABSENT, rows.price), np.where(quoted, ABSENT, rows.size)
+    priceless = quoted | ((rows.flags & Flag.WITHDRAWN) != 0)
+    absent = np.where(priceless, ABSENT, rows.price), np.where(priceless, ABSENT, rows.size)
     bid = np.where(quoted, rows.price, ABSENT), np.where(quoted, rows.size, ABSENT)
     return Block(
         common(rows, labels_of)
@@ -249,6 +251,13 @@ def latest(tape: Tape, labels_of: Labels) -> Block:
             "flags": integers(rows.flags),
         }
     )
+
+
+def last_words(tape: Tape) -> NDArray[np.int64]:
+    """Return where each instrument has its last trade that says what it is worth, or that takes one back after it."""
+    said = ((tape.flags & _NO_LAST_TRADE) == 0) & ((tape.code & Uncounted.OPEN_CLOSE) == 0)
+    undone = (tape.flags & (Flag.WITHDRAWN | Flag.DUPLICATE)) == Flag.WITHDRAWN
+    return _last_of(tape.instrument, (tape.kind == EventKind.TRADE) & (said | undone))
 
 
 def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -332,7 +332,7 @@ VIEWS: Final = {
     ),
     "latest_trades": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, price, size, side, flags "
-        "FROM latest FINAL WHERE kind = 'trade'"
+        "FROM latest FINAL WHERE kind = 'trade' AND price IS NOT NULL"
     ),
     "latest_quotes": (
         "SELECT venue, symbol, ts_event, ts_recv, sequence, offset, `index`, provenance, bid_price, bid_size, "

@@ -25,7 +25,7 @@ from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import BarState
 from breadboard.model.outputs import Outputs
-from breadboard.store import cut, records
+from breadboard.store import cut, records, standing
 from breadboard.store.intents import Intents
 from breadboard.store.native import Block
 from breadboard.store.rows import Quarantined
@@ -40,6 +40,7 @@ class _Store(Protocol):
     def write(self, table: str, rows: Block, token: str) -> None: ...
     def missing(self, table: str, rows: Block) -> Block: ...
     def written(self) -> int: ...
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None: ...
     def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
 
 
@@ -201,6 +202,7 @@ class StoreWriter:
             if block.num_rows:
                 self._insert(name, block, self._token(name, first, end), again=again)
                 counts[name] = block.num_rows
+        standing.restore(self._store, batch.tape, self._instruments)
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
         self._insert("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}", again=again)

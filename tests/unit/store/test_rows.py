@@ -15,7 +15,7 @@ from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Uncounted
 from breadboard.model.tape import Tape
-from breadboard.store import columns, native, records, rows, windows
+from breadboard.store import columns, native, records, rows, standing, windows
 from breadboard.store.origins import Origins
 from breadboard.telemetry.lag import LagRow
 
@@ -114,8 +114,12 @@ def test_what_is_taken_back_or_suspicious_is_not_the_latest() -> None:
             "offset": [1, 2, 3, 4, 5],
         },
     )
-    told = [(row["kind"], row["offset"]) for row in native_read.table(rows.latest(tape, labels())).to_pylist()]
-    assert told == [("trade", 1), ("quote", 4)]
+    found = native_read.table(rows.latest(tape, labels())).to_pylist()
+    assert [(row["kind"], row["offset"], row["price"]) for row in found] == [("trade", 2, None), ("quote", 4, None)]
+    assert standing.undone(tape).tolist() == [1]
+    tape.flags[1] |= Flag.DUPLICATE
+    assert native_read.table(rows.latest(tape, labels()))["offset"].to_pylist() == [1, 4]
+    assert standing.undone(tape).tolist() == []
 
 
 def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:

@@ -37,6 +37,9 @@ class MemoryStore:
             raise StoreError("the disk is full", transient=True)
         self.inserts.setdefault(token, (table, native_read.table(rows)))
 
+    def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None:
+        raise AssertionError(f"nothing is taken back here: {sql} {params}")
+
     def missing(self, table: str, rows: Block) -> Block:
         there = any(name == table and held.equals(native_read.table(rows)) for name, held in self.inserts.values())
         return NOTHING if there else rows
