@@ -1,19 +1,19 @@
 """What the pages have in common: the client, errors in sentences, and where the data comes from."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
 
 import streamlit as st
 
-from breadboard.client import Client, ClientError, NotAllowed, NotFound
+from breadboard.client import Client, ClientError, NotAllowed, NotFound, Stock
 from breadboard.dashboard.place import PLACE
 
 T = TypeVar("T")
 _CLIENT, _KEY = "_client", "_key"
 _SESSION: Final = ("breadboard_", "__Host-breadboard_")
 """How the cookies begin by which the server knows who is signed in."""
-_BADGES: Final = {"live": "green", "delayed": "orange", "replay": "violet", "synthetic": "orange", "history": "blue"}
+_BADGES: Final = {"synthetic": "orange", "live": "green", "delayed": "orange", "replay": "violet", "history": "blue"}
 
 
 def client() -> Client:
@@ -63,10 +63,18 @@ def offered(ask: Callable[[], T]) -> T | None:
         return None
 
 
-def badge(provenance: str | None) -> None:
-    """Show where data comes from, as the data itself says. Synthetic prices must never be taken for real ones."""
-    word = provenance or "no data"
-    st.badge(word.upper(), color=_BADGES.get(word, "gray"))  # type: ignore[arg-type] # of the colours that there are
+def badges(stocks: Collection[Stock]) -> None:
+    """Show where data comes from, as the data itself says: a badge for each origin that is there.
+
+    Synthetic prices must never be taken for real ones, so no instrument speaks for another.
+    """
+    found = {stock.provenance for stock in stocks} | {"delayed" for stock in stocks if stock.delayed}
+    words = sorted(
+        found - {""}, key=lambda word: (list(_BADGES).index(word) if word in _BADGES else len(_BADGES), word)
+    )
+    with st.container(horizontal=True, gap="small"):
+        for word in words or ["no data"]:
+            st.badge(word.upper(), color=_BADGES.get(word, "gray"))  # type: ignore[arg-type] # of the colours there are
 
 
 def _ask_for_key() -> None:

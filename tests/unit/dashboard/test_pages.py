@@ -1,6 +1,7 @@
 """Every page as Streamlit runs it, asked of a fake server: what it shows, what it asks, and how it says an error."""
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,6 +27,10 @@ def bar(number: int, close: str) -> dict[str, Any]:
     prices = {"open": "100", "high": "120", "low": "90", "close": close, "volume": "2"}
     names = {"venue": "BINANCE", "symbol": "BTCUSDT", "interval": "1m"}
     return {**prices, **names, "ts_open": number * MINUTE, "ts_close": (number + 1) * MINUTE}
+
+
+def stock(symbol: str, **more: object) -> dict[str, Any]:
+    return {**STOCK, "id": f"{symbol}.BINANCE", "symbol": symbol, **more}
 
 
 @pytest.fixture
@@ -92,6 +97,30 @@ def test_the_monitor_reads_of_each_row_what_it_counts(fake: Fake, monkeypatch: p
     assert [each.value for each in page.error] == []
     assert metrics(page) == {"Instruments": "3", "Live": "2", "▲ / ▼": "1 / 1", "Feeds": "1 of 1", "Gaps": "3"}
     assert any("SYNTHETIC" in each.value for each in page.markdown)
+
+
+def badges(page: AppTest) -> list[str]:
+    return [word for each in page.markdown for word in re.findall(r"-badge\[(.*?)\]", each.value)]
+
+
+@pytest.mark.parametrize("name", ["monitor", "history"])
+def test_a_badge_is_shown_for_each_origin_of_the_data_and_not_for_that_of_the_first_alone(
+    fake: Fake, name: str
+) -> None:
+    rows = [
+        stock("BTC-USD", provenance="live"),
+        stock("BTCUSDT"),
+        stock("AAPL", provenance="live", delayed=True),
+        stock("NEW", provenance=""),
+    ]
+    fake.answers["GET /stocks"] = (200, {"data": rows, "unknown": []})
+    page = run(name)
+    if name == "history":
+        page.multiselect[0].set_value([row["id"] for row in rows]).run()
+    assert not page.exception
+    assert badges(page) == ["SYNTHETIC", "LIVE", "DELAYED"]
+    fake.answers["GET /stocks"] = (200, {"data": rows[3:], "unknown": []})
+    assert badges(run(name)) == ["NO DATA"]
 
 
 def test_history_shows_figures_and_the_same_question_three_times(fake: Fake) -> None:

@@ -12,7 +12,7 @@ from breadboard.client import Bar, ClientError, GapRow, Instant, Stock
 from breadboard.dashboard.analysis import candles, season, summary, unit_of
 from breadboard.dashboard.comparing import DARK, LIGHT, MOST, lines, percents
 from breadboard.dashboard.downloads import downloads
-from breadboard.dashboard.parts import badge, client, say, told
+from breadboard.dashboard.parts import badges, client, say, told
 from breadboard.dashboard.queries import HOW_TO_GO_ON, BarsQuestion
 from breadboard.dashboard.reading import (
     LONGEST_SPREADS_NS,
@@ -163,8 +163,7 @@ def seasons(questions: list[BarsQuestion], found: Mapping[str, list[Bar]], zone:
 
 
 questions, stocks = asked()
-for origin in dict.fromkeys(stock.provenance for stock in stocks):
-    badge(origin)
+badges(stocks)
 began = time.perf_counter()
 with told():
     read = {question.name: bars_of(client(), question) for question in questions}

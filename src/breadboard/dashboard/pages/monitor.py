@@ -3,10 +3,10 @@
 import streamlit as st
 
 from breadboard.dashboard.embed import is_built, terminal
-from breadboard.dashboard.parts import badge, client, offered, told
+from breadboard.dashboard.parts import badges, client, offered, told
 
 _ALL = "All instruments"
-_COUNTED = ("state", "change", "provenance")
+_COUNTED = ("state", "change", "provenance", "delayed")
 """What is read of thousands of rows every five seconds, in the process that serves everybody."""
 
 
@@ -20,7 +20,7 @@ def tiles() -> None:
     changes = [stock.change for stock in found.data if stock.change is not None]
     cells = st.columns([1.2, 1, 1, 1, 1, 1], vertical_alignment="center")
     with cells[0]:
-        badge(next((stock.provenance for stock in found.data), None))
+        badges(found.data)
     figures = {
         "Instruments": len(states),
         "Live": states.count("live"),
