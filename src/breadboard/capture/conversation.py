@@ -33,6 +33,11 @@ MOST_UNHEARD: Final = 4 << 20
 the kernel, which holds it back."""
 NAMES_KEPT: Final = 1000
 """Refused symbols that the status file names; more are counted."""
+MOST_TOLD: Final = 20
+"""Symbols in one line of the log."""
+TAKEN_NS: Final = 300_000_000_000
+"""Of a connection after which what it was not refused is held to be taken. Some refusals are our own conclusion from a
+minute or two of silence, and long lists are asked for bit by bit."""
 
 
 class Conversation:
@@ -54,7 +59,9 @@ class Conversation:
         """Recorded, and not yet looked at by the session."""
         self._unheard_bytes = 0
         self._documents = Documents(self._on_document, around.clock, around.rng, turnstiles=around.turnstiles)
-        self._kept_mono = self._asked_mono = self._phase_mono = 0
+        self._kept_mono = self._asked_mono = self._phase_mono = self._begun_mono = 0
+        self._refused: dict[str, int] = {}
+        """What the venue refuses by name, each with the connection (epoch) that was last refused it."""
         self._unsettled_mono: int | None = None
         """Since when subscriptions are being made and what they bring may be missing; None: they are made."""
         self._said_mono = 0
@@ -64,7 +71,7 @@ class Conversation:
         """Begin on a new connection."""
         self.connection = connection
         self.wait_s = 0.0
-        self._kept_mono = self._asked_mono = self._clock.mono()
+        self._kept_mono = self._asked_mono = self._begun_mono = self._clock.mono()
         self._outbox.clear()
         # What brings no data subscribes to nothing.
         is_known = self._recorder.epoch > 1 or self._source.last_ts is not None
@@ -116,6 +123,8 @@ class Conversation:
         self._look_at_calendar(now)
         if self._unsettled_mono is not None:
             self._settle(now)
+        if self._refused and now - self._begun_mono >= TAKEN_NS:
+            self._forgive()
         keepalive = self._source.capabilities.keepalive
         if keepalive is not None and now - self._kept_mono >= keepalive.every_s * 1e9:
             self._kept_mono = now
@@ -187,15 +196,27 @@ class Conversation:
         self._recorder.missing(request, age_ns)
 
     def _denied(self, request: Denied) -> None:
-        """Name what the venue refuses, once."""
+        """Name what the venue refuses, once for as long as it does: each connection asks for everything anew."""
         name = f"{request.symbol} {request.channel}" if request.channel else request.symbol
         counters = self._counters
-        if name in counters.refused:
+        is_known = name in self._refused
+        self._refused[name] = self._recorder.epoch
+        if is_known:
             return
         counters.refusals += 1
         if len(counters.refused) < NAMES_KEPT:
             counters.refused.append(name)
         log.warning("%s: the venue refuses %s: %s", self._source.name, name, request.reason)
+
+    def _forgive(self) -> None:
+        """Name no more what an earlier connection was refused and this one was not."""
+        refused = [name for name, epoch in self._refused.items() if epoch == self._recorder.epoch]
+        if len(refused) < len(self._refused):
+            taken = [name for name, epoch in self._refused.items() if epoch != self._recorder.epoch]
+            more = f" and {len(taken) - MOST_TOLD} more" if len(taken) > MOST_TOLD else ""
+            log.warning("%s: the venue no longer refuses %s%s", self._source.name, ", ".join(taken[:MOST_TOLD]), more)
+            self._refused = dict.fromkeys(refused, self._recorder.epoch)
+            self._counters.refused = refused[:NAMES_KEPT]
 
     def _send_some(self) -> None:
         """Send what the limit of messages a second allows; the rest goes with the next ticks."""

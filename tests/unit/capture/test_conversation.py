@@ -6,16 +6,18 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
+import pytest
+
 from breadboard.capture.appender import Appender
 from breadboard.capture.backoff import Pacer
 from breadboard.capture.clockwatch import ClockWatch
-from breadboard.capture.conversation import HEARD_AT_ONCE, MOST_UNHEARD, Conversation
+from breadboard.capture.conversation import HEARD_AT_ONCE, MOST_UNHEARD, TAKEN_NS, Conversation
 from breadboard.capture.recorder import Recorder
 from breadboard.capture.source import Source, Surroundings
 from breadboard.capture.status import Counters
 from breadboard.capture.turns import Turnstiles
 from breadboard.clock import ManualClock
-from breadboard.conversations import Reconnect, Request, Send
+from breadboard.conversations import Denied, Reconnect, Request, Send
 from breadboard.model.kinds import GapReason, Provenance
 from breadboard.ports import Keepalive
 from capture_fakes import MemoryJournal, PlainSession, capabilities
@@ -113,6 +115,47 @@ def test_the_gap_of_a_new_connection_lasts_until_the_last_subscription_is_said_w
     assert {gap.reason for gap in gaps} == {GapReason.SUBSCRIPTION}
     assert all(one.ts_to == other.ts_from for one, other in pairwise(gaps)), "without a hole"
     assert gaps[-1].ts_to - subscribed[-1] == 1_000_000_000, "and a second until the venue has made it"
+
+
+def test_what_a_later_connection_is_not_refused_is_named_no_more(caplog: pytest.LogCaptureFixture) -> None:
+    clock = ManualClock(mono_ns=1)
+    session = PlainSession("ws://v")
+    talk = conversation(session, clock)
+    counters, recorder = talk._counters, talk._recorder
+
+    def connected(*refused: Request, lives_ns: int = TAKEN_NS) -> list[str]:
+        recorder.opened(Provenance.LIVE)
+        talk.begin(Talker(clock))
+        before = list(counters.refused)
+        session.due = [list(refused)]
+        clock.advance(1_000_000_000)
+        talk.tick(clock.mono())
+        assert set(before) <= set(counters.refused), "they are asked for, and nobody has answered"
+        clock.advance(lives_ns)
+        talk.tick(clock.mono())
+        talk.end()
+        return list(counters.refused)
+
+    book, new = Denied("XRPUSDT", "book", "no entitlement"), Denied("NEWUSDT", None, "no such symbol")
+
+    async def scenario() -> None:
+        assert connected(book, new, new) == ["XRPUSDT book", "NEWUSDT"]
+        assert connected(lives_ns=TAKEN_NS // 2) == ["XRPUSDT book", "NEWUSDT"], "too short to know"
+        assert connected(book) == ["XRPUSDT book"]
+        assert counters.refusals == 2, "each once for as long as it is refused"
+        assert connected(new, book) == ["XRPUSDT book", "NEWUSDT"]
+        assert counters.refusals == 3
+        assert connected() == []
+
+    asyncio.run(scenario())
+    told = [one.getMessage().partition(": ")[2] for one in caplog.records]
+    assert told == [
+        "the venue refuses XRPUSDT book: no entitlement",
+        "the venue refuses NEWUSDT: no such symbol",
+        "the venue no longer refuses NEWUSDT",
+        "the venue refuses NEWUSDT: no such symbol",
+        "the venue no longer refuses XRPUSDT book, NEWUSDT",
+    ]
 
 
 class Leaving(PlainSession):
