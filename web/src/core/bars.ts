@@ -1,6 +1,8 @@
 // Bars of the store joined with the trades of the socket. The store's bar is the truth: it replaces ours by `ts_open`,
 // and nothing is ever appended because it came later.
 
+import { shifted, unshifted } from "./eastern";
+
 export const STEPS = { "1s": 1, "5s": 5, "1m": 60, "5m": 300, "15m": 900, "1h": 3600, "1d": 86_400 } as const;
 export type Interval = keyof typeof STEPS;
 /** What the store keeps, and how many of them make one of ours. */
@@ -54,8 +56,27 @@ export function fromStored(bar: StoredBar): Bar {
   };
 }
 
-export function opening(ms: number, interval: Interval): number {
+const DAY = 86_400_000;
+
+/** Whether the bar of a day that opens at `t` is one of UTC's days. Those of an exchange begin at its own midnight. */
+export function isUtcDay(t: number): boolean {
+  return t % DAY === 0;
+}
+
+/** The date of the bar of a day, as its midnight of UTC, ms. A day has 23 to 25 hours: its noon is of no other date. */
+export function dateOf(t: number): number {
+  return Math.floor((t + DAY / 2) / DAY) * DAY;
+}
+
+/** "2026-11-27 UTC", or "2026-11-27 ET" of a day in New York. */
+export function dateSaid(t: number): string {
+  return `${new Date(dateOf(t)).toISOString().slice(0, 10)} ${isUtcDay(t) ? "UTC" : "ET"}`;
+}
+
+/** When the bar that `ms` is in opens. A day opens as the one that opens `beside` it: at midnight of UTC or of New York. */
+export function opening(ms: number, interval: Interval, beside = 0): number {
   const step = STEPS[interval] * 1000;
+  if (interval === "1d" && !isUtcDay(beside)) return unshifted(Math.floor(shifted(ms) / step) * step);
   return Math.floor(ms / step) * step;
 }
 
@@ -106,9 +127,11 @@ export function joined(ours: readonly Bar[], stored: readonly Bar[]): Bar[] {
 
 /**
  * Take a trade into the bars, in place: the newest one grows, or a new one opens. An older one is the store's to tell,
- * and so is what a trade that moves no price brings before one that does. Of what is `uncounted`, nothing is taken.
+ * and so is what a trade that moves no price brings before one that does. Of what is `uncounted`, nothing is taken. A
+ * day is the store's alone: we have not heard all of it, and it begins where its exchange says.
  */
 export function take(bars: Bar[], ms: number, price: number, size: number, interval: Interval, uncounted = ""): Bar | null {
+  if (interval === "1d") return null;
   const denied = uncounted.split(" "), moves = !denied.includes("open_close"), reaches = !denied.includes("high_low");
   if (denied.includes("volume")) size = 0;
   const t = opening(ms, interval), last = bars.at(-1);
@@ -131,16 +154,23 @@ export function take(bars: Bar[], ms: number, price: number, size: number, inter
   return last;
 }
 
-/** The openings between these bars that have no bar, at most `most`: time without a trade has its width on the axis. */
-export function empties(bars: readonly Bar[], interval: Interval, most = 20_000): number[] {
+/** The openings between these bars that have no bar: time without a trade has its width on the axis. */
+export function empties(bars: readonly Bar[], interval: Interval): number[] {
   const step = STEPS[interval] * 1000;
+  // A day after a change of clocks opens an hour earlier or later: dates are what follows each other.
+  const place = interval === "1d" ? dateOf : (t: number): number => t;
   const found: number[] = [];
   for (let at = 1; at < bars.length; at++) {
-    for (let t = bars[at - 1]!.t + step; t < bars[at]!.t; t += step) {
-      if (found.push(t) >= most) return found;
-    }
+    const end = place(bars[at]!.t);
+    for (let t = bars[at - 1]!.t + step; place(t) < end; t += step) found.push(t);
   }
   return found;
+}
+
+/** The newest of these bars that span `most` slots or fewer: of what is older, time without a trade has no width. */
+export function spacious(bars: readonly Bar[], interval: Interval, most: number): readonly Bar[] {
+  const last = bars.at(-1);
+  return last ? bars.slice(bars.findIndex((bar) => bar.t >= last.t - most * STEPS[interval] * 1000)) : bars;
 }
 
 /** The average price since the first of these bars of each New York day, weighted by size; null where nothing was traded yet. */

@@ -2,6 +2,7 @@
 
 import { opening, type Bar, type Interval } from "./bars";
 import type { Told } from "./alerts";
+import { known } from "./compare";
 import { named } from "./protocol";
 
 export type Rule = {
@@ -32,11 +33,10 @@ export function crossings(rules: readonly Rule[], id: string, lists: readonly { 
 /** Alerts of one instrument by the bar in which they happened, each once however often it came; those taken back are left out. */
 export function marks(alerts: readonly Told[], id: string, bars: readonly Bar[], interval: Interval): Mark[] {
   const withdrawn = new Set(alerts.filter((alert) => alert.state === "retracted").map((alert) => alert.key));
-  const openings = new Set(bars.map((bar) => bar.t));
   const found = new Map<number, Mark>(), seen = new Set<string>();
   for (const alert of [...alerts].sort((a, b) => a.ms - b.ms)) {
-    const t = opening(alert.ms, interval);
-    if (alert.id !== id || withdrawn.has(alert.key) || seen.has(alert.key) || !openings.has(t)) continue;
+    const t = known(bars, alert.ms)?.t;
+    if (alert.id !== id || withdrawn.has(alert.key) || seen.has(alert.key) || t === undefined || t !== opening(alert.ms, interval, t)) continue;
     seen.add(alert.key);
     const mark = found.get(t) ?? { t, names: [], count: 0 };
     mark.count += 1;

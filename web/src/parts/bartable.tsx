@@ -1,7 +1,7 @@
 import { For, Show, type JSX } from "solid-js";
 import { clock, day, utc } from "../core/eastern";
 import * as format from "../core/format";
-import { STEPS, type Bar, type Interval } from "../core/bars";
+import { dateSaid, type Bar, type Interval } from "../core/bars";
 import { hasSessions, sessionOf } from "../core/sessions";
 
 /** The chart's bars as a table, newest first: what a canvas cannot tell to everybody. */
@@ -9,11 +9,11 @@ export function BarTable(props: { bars: readonly Bar[]; decimals: number; interv
   const newest = (): Bar[] => props.bars.slice(-200).reverse();
   const keeps = (): boolean => hasSessions(props.bars);
   const price = (value: number): string => format.fixed(value, props.decimals);
-  const when = (bar: Bar): string => (STEPS[props.interval] >= 86_400 ? day(bar.t) : `${day(bar.t)} ${clock(bar.t)}`);
+  const when = (bar: Bar): string => (props.interval === "1d" ? dateSaid(bar.t) : `${day(bar.t)} ${clock(bar.t)}`);
   return (
     <div class="tablebox" tabIndex={0} role="region" aria-label="Bars as a table">
       <table>
-        <thead><tr><th scope="col" class="left">Opened, ET</th><th scope="col">UTC</th><th scope="col">Open</th><th scope="col">High</th><th scope="col">Low</th><th scope="col">Close</th><th scope="col">Volume</th><th scope="col">VWAP</th><th scope="col">Trades</th><Show when={keeps()}><th scope="col">Session</th></Show><th scope="col">State</th></tr></thead>
+        <thead><tr><th scope="col" class="left">{props.interval === "1d" ? "Day" : "Opened, ET"}</th><th scope="col">UTC</th><th scope="col">Open</th><th scope="col">High</th><th scope="col">Low</th><th scope="col">Close</th><th scope="col">Volume</th><th scope="col">VWAP</th><th scope="col">Trades</th><Show when={keeps()}><th scope="col">Session</th></Show><th scope="col">State</th></tr></thead>
         <tbody>
           <For each={newest()}>{(bar) => (
             <tr>

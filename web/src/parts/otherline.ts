@@ -1,7 +1,7 @@
 // The other instrument on a price chart: a line in percent on a scale of its own, which stands where 0 % is our price at the
 // same moment and 1 % is as tall as ours.
 
-import { LineSeries, type AutoscaleInfo, type IChartApi, type ISeriesApi } from "lightweight-charts";
+import { LineSeries, type AutoscaleInfo, type IChartApi, type ISeriesApi, type Time } from "lightweight-charts";
 import { span, type Comparison } from "../core/compare";
 import { STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
 import * as format from "../core/format";
@@ -14,6 +14,7 @@ export class OtherLine {
   private readonly line: ISeriesApi<"Line">;
   private found: Comparison | null = null;
   private ours: readonly Bar[] = [];
+  private interval: Interval = "1m";
 
   constructor(private readonly chart: IChartApi) {
     this.line = chart.addSeries(LineSeries, {
@@ -37,6 +38,7 @@ export class OtherLine {
   show(found: Comparison | null, ours: readonly Bar[], gaps: readonly GapSpan[], interval: Interval): void {
     const step = STEPS[interval] * 1000;
     this.ours = ours;
+    this.interval = interval;
     if (!found && !this.found) return;
     if (!found !== !this.found) {
       this.chart.applyOptions({ leftPriceScale: { visible: found !== null }, handleScale: { axisPressedMouseMove: { time: true, price: found === null } } });
@@ -46,7 +48,7 @@ export class OtherLine {
     this.line.setData((found?.points ?? []).map((point, at, all) => {
       const before = all[at - 1];
       const cut = before !== undefined && gaps.some((gap) => gap.from < point.t + step && gap.to > before.t + step);
-      return { time: slot(point.t), value: point.value, ...(cut ? { color: "transparent" } : {}) };
+      return { time: slot(point.t, interval), value: point.value, ...(cut ? { color: "transparent" } : {}) };
     }));
   }
 
@@ -58,7 +60,8 @@ export class OtherLine {
 
   private range(as: (percent: number) => number): AutoscaleInfo | null {
     const seen = this.chart.timeScale().getVisibleRange();
-    const both = this.found && seen && span(this.found, this.ours, unslot(seen.from), unslot(seen.to));
+    const at = (time: Time): number => unslot(time, this.interval, this.ours[0]?.t ?? 0);
+    const both = this.found && seen && span(this.found, this.ours, at(seen.from), at(seen.to));
     return both ? { priceRange: { minValue: as(both[0]), maxValue: as(both[1]) } } : null;
   }
 }

@@ -2,16 +2,16 @@
 
 import {
   AreaSeries, BarSeries, CandlestickSeries, ColorType, createChart, createSeriesMarkers, createTextWatermark, CrosshairMode, HistogramSeries, LineSeries, LineStyle,
-  type IChartApi, type IPriceLine, type ISeriesApi, type ISeriesMarkersPluginApi, type ITextWatermarkPluginApi, type Time,
+  type IChartApi, type IPriceLine, type ISeriesApi, type ISeriesMarkersPluginApi, type ITextWatermarkPluginApi, type Time, type UTCTimestamp,
 } from "lightweight-charts";
-import { empties, heikin, STEPS, vwap, type Bar, type GapSpan, type Interval } from "../core/bars";
+import { dateSaid, empties, heikin, spacious, STEPS, vwap, type Bar, type GapSpan, type Interval } from "../core/bars";
 import type { Comparison } from "../core/compare";
-import { clock, day, shifted } from "../core/eastern";
+import { clock, day } from "../core/eastern";
 import { reading, type Place, type Stretch } from "../core/measure";
 import { saidOf, type Mark } from "../core/rules";
 import { sessionSpans } from "../core/sessions";
 import { token } from "../core/settings";
-import { slot, unslot } from "./axis";
+import { slot, slotOf, unslot } from "./axis";
 import { Hatch } from "./hatch";
 import { MeasureBox } from "./measurebox";
 import { OtherLine } from "./otherline";
@@ -21,6 +21,10 @@ export type Style = "candle" | "bar" | "line" | "heikin";
 export type Level = { price: number; title: string; colour: string; solid?: boolean };
 type Main = ISeriesApi<"Candlestick"> | ISeriesApi<"Bar"> | ISeriesApi<"Area">;
 
+/** Slots that have their width on the axis, with a bar or without: the newest. Each costs whenever bars are shown anew. */
+const WIDE = 10_000;
+/** This many bars from the oldest, those before it are asked for. */
+const NEAR = 20;
 /** More marks than these have no words: they would cover each other. */
 const NAMED_MARKS = 12;
 
@@ -42,6 +46,7 @@ export class PriceChart {
   private bars: Bar[] = [];
   private drawn: Bar[] = [];
   private places = new Map<number, number>();
+  private spaces = "";
   private interval: Interval = "1m";
   private decimals = 2;
   private lines: IPriceLine[] = [];
@@ -52,7 +57,7 @@ export class PriceChart {
   /** What was asked for may be answered when the chart is no more. */
   private gone = false;
 
-  constructor(readonly element: HTMLElement, private readonly pointed: (bar: Bar | null) => void, withVolumePane = true) {
+  constructor(readonly element: HTMLElement, private readonly pointed: (bar: Bar | null) => void, private readonly begins: () => void = () => undefined, withVolumePane = true) {
     this.chart = createChart(element, {
       autoSize: true,
       layout: { attributionLogo: true, fontSize: 11, panes: { enableResize: true } },
@@ -73,6 +78,7 @@ export class PriceChart {
       const seconds = event.time as number | undefined;
       this.pointed(seconds === undefined ? null : (real(seconds, this.bars, this.places) ?? null));
     });
+    this.chart.timeScale().subscribeVisibleLogicalRangeChange((seen) => seen && this.bars.length && seen.from < NEAR && this.begins());
     this.dress();
   }
 
@@ -127,16 +133,19 @@ export class PriceChart {
       this.average.applyOptions({ priceFormat });
     }
     this.drawn = this.style === "heikin" ? heikin(bars) : bars;
-    this.places = new Map(bars.map((bar, place) => [slot(bar.t), place]));
-    if (this.style === "line") (this.main as ISeriesApi<"Area">).setData(bars.map((bar) => ({ time: slot(bar.t), value: bar.close })));
-    else (this.main as ISeriesApi<"Candlestick">).setData(this.drawn.map((bar) => ({ time: slot(bar.t), open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
-    this.shade.set(sessionSpans(bars, interval).map(({ from, to, shade }) => ({ from: slot(from), to: slot(to), shade })));
-    this.space.setData(empties(bars, interval).map((t) => ({ time: slot(t) })));
+    this.places = new Map(bars.map((bar, place) => [this.slot(bar.t), place]));
+    if (this.style === "line") (this.main as ISeriesApi<"Area">).setData(bars.map((bar) => ({ time: this.slot(bar.t), value: bar.close })));
+    else (this.main as ISeriesApi<"Candlestick">).setData(this.drawn.map((bar) => ({ time: this.slot(bar.t), open: bar.open, high: bar.high, low: bar.low, close: bar.close })));
+    const wide = spacious(bars, interval, WIDE), spaces = empties(wide, interval);
+    this.shade.set(sessionSpans(wide, interval).map(({ from, to, shade }) => ({ from: this.slot(from), to: this.slot(to), shade })));
+    const known = [interval, spaces.length, spaces[0], spaces.reduce((sum, t) => sum + t, 0)].join(" ");
+    if (known !== this.spaces) this.space.setData(spaces.map((t) => ({ time: this.slot(t) })));
+    this.spaces = known;
     this.paintVolume();
     this.chart.applyOptions({ timeScale: { secondsVisible: STEPS[interval] < 60, timeVisible: interval !== "1d" } });
     if (key !== this.fitted && bars.length) {
       this.fitted = key;
-      const shown = Math.min(bars.length + empties(bars, interval).length, 150);
+      const shown = Math.min(bars.length + spaces.length, 150);
       this.chart.timeScale().applyOptions({ barSpacing: Math.max(4, Math.min(12, this.chart.timeScale().width() / (shown + 6))) });
       this.chart.timeScale().scrollToRealTime();
     }
@@ -148,15 +157,16 @@ export class PriceChart {
     const bar = this.bars.at(-1);
     if (!bar) return;
     if (this.style === "heikin") return this.show(this.bars, this.interval, this.decimals, this.fitted);
-    this.places.set(slot(bar.t), this.bars.length - 1);
-    if (this.style === "line") (this.main as ISeriesApi<"Area">).update({ time: slot(bar.t), value: bar.close });
-    else (this.main as ISeriesApi<"Candlestick">).update({ time: slot(bar.t), open: bar.open, high: bar.high, low: bar.low, close: bar.close });
-    this.volume.update({ time: slot(bar.t), value: bar.volume, color: this.tint(bar) });
+    this.places.set(this.slot(bar.t), this.bars.length - 1);
+    if (this.style === "line") (this.main as ISeriesApi<"Area">).update({ time: this.slot(bar.t), value: bar.close });
+    else (this.main as ISeriesApi<"Candlestick">).update({ time: this.slot(bar.t), open: bar.open, high: bar.high, low: bar.low, close: bar.close });
+    this.volume.update({ time: this.slot(bar.t), value: bar.volume, color: this.tint(bar) });
   }
 
   hatched(gaps: GapSpan[]): void {
     if (this.gone) return;
-    this.hatch.set(gaps.map((gap) => ({ from: shifted(gap.from) / 1000, to: shifted(gap.to) / 1000 })), STEPS[this.interval], token("warn"));
+    const at = (ms: number): number => slotOf(ms, this.interval, this.bars[0]?.t ?? 0);
+    this.hatch.set(gaps.map((gap) => ({ from: at(gap.from), to: at(gap.to) })), this.bars.map((bar) => this.slot(bar.t)), STEPS[this.interval], token("warn"));
   }
 
   /** Show or hide the average price. The segment that would cross a gap, or a night, has no colour. */
@@ -169,7 +179,7 @@ export class PriceChart {
       const value = values[place], before = this.bars[place - 1];
       if (value == null) return [];
       const cut = before !== undefined && (day(before.t) !== day(bar.t) || gaps.some((gap) => gap.from < bar.t + step && gap.to > before.t + step));
-      return [{ time: slot(bar.t), value, ...(cut ? { color: "transparent" } : {}) }];
+      return [{ time: this.slot(bar.t), value, ...(cut ? { color: "transparent" } : {}) }];
     }));
   }
 
@@ -185,7 +195,7 @@ export class PriceChart {
   marked(marks: readonly Mark[]): void {
     if (this.gone) return;
     this.marks = marks;
-    this.markers.setMarkers(marks.map((mark) => ({ time: slot(mark.t), position: "aboveBar" as const, shape: "arrowDown" as const, color: token("warn"), size: 1, ...(marks.length <= NAMED_MARKS ? { text: saidOf(mark) } : {}) })));
+    this.markers.setMarkers(marks.map((mark) => ({ time: this.slot(mark.t), position: "aboveBar" as const, shape: "arrowDown" as const, color: token("warn"), size: 1, ...(marks.length <= NAMED_MARKS ? { text: saidOf(mark) } : {}) })));
   }
 
   /** Draw another instrument in percent, or none. */
@@ -200,7 +210,7 @@ export class PriceChart {
     const way = stretch && stretch.to.price < stretch.from.price ? "down" : "up";
     const look = { line: token(way), wash: token(`${way}-wash`), ground: token("panel"), text: token("text"), font: token("ui-family") };
     const text = stretch ? reading(stretch, this.bars, this.decimals) : "";
-    this.box.set(stretch && { from: slot(stretch.from.ms), to: slot(stretch.to.ms), low: stretch.from.price, high: stretch.to.price, text }, look);
+    this.box.set(stretch && { from: this.slot(stretch.from.ms), to: this.slot(stretch.to.ms), low: stretch.from.price, high: stretch.to.price, text }, look);
     return text;
   }
 
@@ -208,7 +218,7 @@ export class PriceChart {
   placeAt(x: number, y: number): Place | null {
     const left = this.other.isShown ? this.chart.priceScale("left").width() : 0;
     const time = this.chart.timeScale().coordinateToTime(x - left), price = this.main.coordinateToPrice(y);
-    return time === null || price === null || y > this.chart.paneSize().height ? null : { ms: unslot(time), price };
+    return time === null || price === null || y > this.chart.paneSize().height ? null : { ms: unslot(time, this.interval, this.bars[0]?.t ?? 0), price };
   }
 
   /** Whether the pointer moves the chart along. */
@@ -253,11 +263,16 @@ export class PriceChart {
 
   private paintVolume(): void {
     const up = token("up-volume"), down = token("down-volume");
-    this.volume.setData(this.bars.map((bar) => ({ time: slot(bar.t), value: bar.volume, color: bar.close >= bar.open ? up : down })));
+    this.volume.setData(this.bars.map((bar) => ({ time: this.slot(bar.t), value: bar.volume, color: bar.close >= bar.open ? up : down })));
+  }
+
+  private slot(ms: number): UTCTimestamp {
+    return slot(ms, this.interval);
   }
 
   private said(seconds: number): string {
     const bar = real(seconds, this.bars, this.places);
+    if (this.interval === "1d") return dateSaid(bar?.t ?? unslot(seconds as UTCTimestamp, "1d", this.bars[0]?.t ?? 0));
     const wall = new Date(seconds * 1000).toISOString();
     return bar ? `${day(bar.t)} ${clock(bar.t)} ET` : `${wall.slice(0, 10)} ${wall.slice(11, 19)} ET`;
   }
