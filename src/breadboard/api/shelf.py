@@ -16,9 +16,15 @@ from breadboard.telemetry.logs import Log
 
 EVERY_S: Final = 1 / 30
 REST: Final = 4
-"""After each round there is a rest of so many times as long as it took, or until the next thirtieth of a second."""
+REST_MOST_S: Final = 0.25
+"""After each round there is a rest of so many times the work that it was, or until the next thirtieth of a second.
+
+To wait for the engine is no work: it is not held up meanwhile.
+"""
 UNASKED_S: Final = 1.0
 """A book is read again after so long also where nothing seems to have happened to its instrument."""
+OLD_S: Final = 2.0
+"""A book that was read longer ago is handed to nobody: its reader waits for the engine, and it is not of now."""
 _log = Log("books")
 
 Wish = tuple[int, int]
@@ -63,16 +69,18 @@ class Shelf:
         if not wanted:
             self._wanted.pop(who, None)
             return
+        news = not self._wanted or not wanted <= self._books.keys()
         self._wanted[who] = wanted
-        self._more.set()
+        if news:
+            self._more.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="books", daemon=True)
             self._thread.start()
 
     def newer(self, wishes: Iterable[Wish], version: int) -> list[Shelved]:
         """Return those of these books that were found to be others after ``version``."""
-        found = (self._books.get(wish) for wish in wishes)
-        return [book for book in found if book is not None and book.version > version]
+        found, old = (self._books.get(wish) for wish in wishes), time.monotonic() - OLD_S
+        return [book for book in found if book is not None and book.version > version and book.read > old]
 
     def close(self) -> None:
         """Have the thread end."""
@@ -82,32 +90,42 @@ class Shelf:
     def _work(self) -> None:
         while not self._over:
             self._more.clear()  # before the look, so that no wish is slept through
-            if not self._wanted:
-                self._books = {}
-                self._more.wait(UNASKED_S)
-                continue
-            began = time.monotonic()
-            try:
-                self.look()
-            except Exception as error:  # noqa: BLE001 - one book that cannot be read must not be the last
-                _log.error("a book could not be read", error)
-            took = time.monotonic() - began
-            time.sleep(max(EVERY_S - took, REST * took))
+            began, worked = time.monotonic(), time.thread_time()
+            self.look()
+            ended = time.monotonic()
+            self._rest(ended + rest_s(ended - began, time.thread_time() - worked))
 
-    def look(self) -> None:
-        """Make one round."""
+    def _rest(self, end: float) -> None:
+        """Rest until then, but for books that are not there yet: the others keep their rest, however many come."""
+        while (left := end - time.monotonic()) > 0 and self._more.wait(left):
+            self._more.clear()
+            if self._over:
+                return
+            self.look(new=True)
+        if not self._wanted:
+            self._more.wait(UNASKED_S)
+
+    def look(self, *, new: bool = False) -> None:
+        """Make one round; of the ``new`` ones, those that are not there yet. What nobody wants is no longer there."""
         wanted = set[Wish]().union(*list(self._wanted.values()))
-        known = {wish: book for wish, book in self._books.items() if wish in wanted}
+        known = {wish: book for wish, book in list(self._books.items()) if wish in wanted}
+        self._books = known  # book by book from here on: one that waits for the engine does not make the others older
         news, version = False, self.version + 1
-        for wish in wanted:
-            found = self._read(wish, known.get(wish), version)
+        for wish in wanted - known.keys() if new else wanted:
+            found = self._try(wish, known.get(wish), version)
             if found is not None:
                 known[wish] = found
                 news = news or found.version == version
-        self._books = known  # in one piece: the event loop reads it meanwhile
         if news:
             self.version = version
             self._changed()
+
+    def _try(self, wish: Wish, before: Shelved | None, version: int) -> Shelved | None:
+        try:
+            return self._read(wish, before, version)
+        except Exception as error:  # noqa: BLE001 - one book that cannot be read must not be the last
+            _log.error("a book could not be read", error)
+            return None
 
     def _read(self, wish: Wish, before: Shelved | None, version: int) -> Shelved | None:
         """Return a book anew, where there may be need to."""
@@ -121,6 +139,12 @@ class Shelf:
         if book is None:
             return None
         told = {"id": instrument.id, **book}
-        if before is not None and told == before.told:
+        now = time.monotonic()  # it may have waited
+        if before is not None and told == before.told and now - before.read < OLD_S - EVERY_S:
             return before._replace(ts_seen=seen, read=now)
-        return Shelved(version, told, seen, now, {})
+        return Shelved(version, told, seen, now, {})  # also the same again: somebody may not have been handed it
+
+
+def rest_s(took: float, work: float) -> float:
+    """Return how long to rest after a round of so many seconds, of which so many were work."""
+    return min(max(EVERY_S - took, REST * work, 0.0), REST_MOST_S)

@@ -1,14 +1,18 @@
 """The channel of books: the best levels as they are now, read once for all who look."""
 
 import json
+import threading
+import time
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from breadboard.api import shelf as shelf_module
 from breadboard.api.fanout import Fanout
 from breadboard.api.requests import Subscribe, Unsubscribe
-from breadboard.api.shelf import Shelf
+from breadboard.api.shelf import EVERY_S, OLD_S, REST_MOST_S, Shelf, rest_s
 from breadboard.api.subscriber import Subscriber
 from unit.api.market import Market, services
 
@@ -26,6 +30,8 @@ class Venue:
         """Return a book of one level."""
         del venue, wait
         self.reads.append((symbol, depth))
+        if symbol == "BROKEN":
+            raise ValueError(symbol)
         return None if symbol == "BARE" else {"state": "live", "bids": [[self.bid, "1"]], "asks": []}
 
     def look(self) -> None:
@@ -95,3 +101,67 @@ def test_a_client_has_twenty_books_at_most(venue: Venue) -> None:
     venue.page(*names)
     venue.look()
     assert sorted(symbol for symbol, _ in venue.reads) == names[:20]
+
+
+def test_to_wait_for_the_engine_is_no_work_to_rest_from_and_no_rest_is_long() -> None:
+    assert rest_s(took=3.0, work=0.0) == 0.0
+    assert rest_s(took=3.0, work=0.01) == pytest.approx(0.04)
+    assert rest_s(took=0.001, work=0.001) == pytest.approx(EVERY_S - 0.001)
+    assert rest_s(took=3.0, work=3.0) == REST_MOST_S < 0.5
+
+
+def test_a_book_that_is_old_is_handed_to_nobody_and_told_when_it_was_read_again(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(shelf_module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    _, first = venue.page("BTCUSDT")
+    venue.look()
+    assert len(first) == 1
+    now[0] += OLD_S + 0.5  # its reader waits for the engine
+    _, newcomer = venue.page("BTCUSDT")
+    venue.fanout.tick(venue.fanout.clock())
+    assert newcomer == []
+    venue.look()
+    assert newcomer == first[:1], "the same book as before, and of now"
+    now[0] += OLD_S / 2 + 0.1
+    _, later = venue.page("BTCUSDT")
+    assert later == newcomer, "one that is not old waits for nobody"
+
+
+def test_what_nobody_wants_is_dropped_and_a_book_that_cannot_be_read_is_not_the_last(venue: Venue) -> None:
+    broken, _ = venue.page("BROKEN", "BTCUSDT")
+    venue.market.apply(venue.market.trade("1", symbol="BROKEN"))
+    broken.ask(Subscribe(("BROKEN", "BTCUSDT"), channels=("book",), hz=0))
+    idle, _ = venue.page("BTCUSDT", depth=7)
+    venue.look()
+    shelf, index = venue.fanout.shelf, venue.market.live.find("BTCUSDT")[0]
+    assert len(shelf.newer([(index, 20), (index, 7)], 0)) == 2
+    venue.fanout.remove(idle)
+    venue.look()
+    assert len(shelf.newer([(index, 20), (index, 7)], 0)) == 1
+
+
+def test_a_new_wish_wakes_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf_module, "EVERY_S", 60.0)
+    monkeypatch.setattr(shelf_module, "REST_MOST_S", 60.0)
+    venue = Venue()
+    venue.market.apply(venue.market.trade("1"), venue.market.trade("1", symbol="ETHUSDT"))
+    read = {(name, 20): threading.Event() for name in ("BTCUSDT", "ETHUSDT")}
+    book = venue.book
+
+    def told(venue_: str, symbol: str, depth: int, /, *, wait: bool = True) -> Mapping[str, Any] | None:
+        found = book(venue_, symbol, depth, wait=wait)
+        read[symbol, depth].set()
+        return found
+
+    shelf = Shelf(services(venue.market, book=told), lambda: None)
+    try:
+        for who, (name, depth) in enumerate(read):
+            shelf.want(who, [(venue.market.live.find(name)[0], depth)])
+            assert read[name, depth].wait(10.0), name
+            while not shelf.version > who:  # the round goes to its end
+                time.sleep(0.001)
+        assert venue.reads.count(("BTCUSDT", 20)) == 1, "what is there keeps its rest"
+    finally:
+        shelf.close()
