@@ -1,15 +1,23 @@
 // The bars of one instrument and interval, kept up to date: history first, trades as they come, the store's word after.
 
-import { fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
+import { coarser, fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
 import { named } from "./protocol";
 import { get, type Listed } from "./rest";
-import { storedBars } from "./storedbars";
+import { barsBefore, storedBars } from "./storedbars";
 import { fromStore, type Print, type StoredTrade } from "./tape";
 import type { Terminal } from "./terminal";
 
 const BARS = 900;
+/** Where the time of so many bars has fewer than this, older ones are shown besides: a Monday has the Friday before it. */
+const FEW = 300;
+/** What is held at the most: beyond it the oldest are let go, unless somebody went back to them, and then beyond `MOST`. */
+const HELD = 3 * BARS;
+const MOST = 12_000;
 const PAGE = 5_000;
 const GAPS_EVERY = 5;
+/** So many rounds ask for gaps after it was heard of one, a few seconds after each other: the store may be behind. */
+const GAPS_AFTER_NEWS = 4;
+const SOON_MS = 2_000;
 /** The store's bars are behind by this at the most: longer ones are not missed. */
 const BEHIND_MS = 60_000;
 
@@ -20,6 +28,12 @@ export class BarFeed {
   gaps: GapSpan[] = [];
   provenance = "";
   loaded = false;
+  private known: StoredGap[] = [];
+  private news = 0;
+  private held = HELD;
+  /** Whether the store has nothing that is older. */
+  private begun = false;
+  private goingBack = false;
   private readonly counted = new Set<string>();
   private readonly stop = new AbortController();
   private readonly silence: (() => void)[];
@@ -33,7 +47,7 @@ export class BarFeed {
     private readonly changed: (what: "all" | "last") => void,
     private readonly failed: (trouble: Trouble) => void,
   ) {
-    this.silence = [terminal.onTrades((fresh) => this.hear(fresh)), terminal.onLost(() => void this.recount())];
+    this.silence = [terminal.onTrades((fresh) => this.hear(fresh)), terminal.onLost(() => (void this.recount(), this.missed()))];
     void this.round();
   }
 
@@ -41,6 +55,34 @@ export class BarFeed {
     for (const silence of this.silence) silence();
     this.stop.abort();
     clearTimeout(this.timer);
+  }
+
+  /** More is on record as missing than before, or may soon be. */
+  missed(): void {
+    this.news = GAPS_AFTER_NEWS;
+    if (!this.timer) return; // a round is under way, and the next one comes soon
+    clearTimeout(this.timer);
+    void this.round();
+  }
+
+  /** Somebody looks at the oldest: have the store tell of those before it. */
+  async older(): Promise<void> {
+    const first = this.bars[0];
+    if (!this.loaded || !first || this.begun || this.goingBack || this.bars.length >= MOST) return;
+    this.goingBack = true;
+    try {
+      const found = await this.before(first.t);
+      this.begun = !found.length;
+      if (this.begun || this.stop.signal.aborted) return;
+      this.bars = joined(found, this.bars);
+      this.held = Math.max(this.held, this.bars.length + BARS);
+      await this.learnGaps();
+      if (!this.stop.signal.aborted) this.changed("all");
+    } catch {
+      return; // it is asked for again when the chart is moved
+    } finally {
+      this.goingBack = false;
+    }
   }
 
   private hear(fresh: Print[]): void {
@@ -66,18 +108,22 @@ export class BarFeed {
 
   /** Ask the store for the bars since the newest that it has told; the first time, for as many as are shown. */
   private async round(): Promise<void> {
-    const { interval } = this;
-    const step = STEPS[interval] * 1000;
-    const now = this.terminal.now();
-    const final = this.bars.filter((bar) => !bar.provisional).at(-2);
-    const start = this.loaded && final ? final.t : opening(now - BARS * step, interval);
+    this.timer = 0;
+    const step = STEPS[this.interval] * 1000;
+    const told = this.bars.filter((bar) => !bar.provisional);
+    const newest = (told.at(-2) ?? told.at(-1))?.t;
     try {
-      const stored = await this.stored(start);
-      if (!this.loaded) {
-        this.bars = joined([], stored);
+      if (!this.loaded || newest === undefined) {
+        const found = await this.first();
+        this.bars = joined(this.bars, found);
         await this.countOn();
-      } else if (stored.length) this.bars = joined(this.bars, stored);
-      if (this.rounds++ % GAPS_EVERY === 0) await this.learnGaps();
+      } else {
+        const found = await this.stored(newest);
+        this.bars = joined(this.bars, found);
+      }
+      this.letGo();
+      if (this.rounds++ % GAPS_EVERY === 0 || this.news > 0 || this.known.some((gap) => !gap.ts_to)) await this.learnGaps();
+      this.news = Math.max(0, this.news - 1);
       if (this.stop.signal.aborted) return;
       this.loaded = true;
       if (this.counted.size > 20_000) this.counted.clear(); // far behind the open bar
@@ -88,7 +134,31 @@ export class BarFeed {
       const said = error as Error & { hint?: string };
       this.failed({ sentence: said.message, hint: said.hint ?? "" });
     }
-    this.timer = window.setTimeout(() => void this.round(), Math.min(10_000, Math.max(2_000, step / 4)));
+    this.timer = window.setTimeout(() => void this.round(), this.news > 0 ? SOON_MS : Math.min(10_000, Math.max(SOON_MS, step / 4)));
+  }
+
+  /** A chart that is left open all night holds what it can show, and not the night. */
+  private letGo(): void {
+    if (this.bars.length <= this.held) return;
+    this.bars = this.bars.slice(BARS - this.held);
+    this.begun = false;
+  }
+
+  /** The bars of the time that is shown first, and where few were traded in it, the newest before it. */
+  private async first(): Promise<Bar[]> {
+    const start = opening(this.terminal.now() - BARS * STEPS[this.interval] * 1000, this.interval);
+    const found = await this.stored(start);
+    if (found.length >= FEW) return found;
+    // Of these we can do without; a server may keep questions in SQL to some.
+    const earlier = await this.before(found[0]?.t ?? start).catch(() => null);
+    this.begun = earlier?.length === 0 && found.length > 0;
+    return [...(earlier ?? []), ...found];
+  }
+
+  private async before(end: number): Promise<Bar[]> {
+    const found = await barsBefore(this.id, this.interval, end, BARS, this.stop.signal);
+    this.provenance ||= found.at(-1)?.provenance ?? "";
+    return coarser(found.map(fromStored), this.interval);
   }
 
   private async stored(start: number): Promise<Bar[]> {
@@ -133,7 +203,8 @@ export class BarFeed {
   private async learnGaps(): Promise<void> {
     const [symbol] = named(this.id);
     const start = new Date(this.bars[0]?.t ?? this.terminal.now() - BARS * STEPS[this.interval] * 1000).toISOString();
-    this.gaps = spans(await this.all<StoredGap>("gaps", { symbol: this.id, start }), symbol, this.terminal.now());
+    this.known = await this.all<StoredGap>("gaps", { symbol: this.id, start });
+    this.gaps = spans(this.known, symbol, this.terminal.now());
   }
 
   /** Return the rows of all pages. */

@@ -2,7 +2,7 @@
 
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
 import { BarFeed, type Trouble } from "../core/barfeed";
-import { STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
+import { dateSaid, STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
 import { clock, day, utc } from "../core/eastern";
 import * as format from "../core/format";
 import { isFrozen, paint, touch } from "../core/loop";
@@ -26,6 +26,8 @@ export type PricesProps = {
   /** What else stands under the legend. */
   children?: JSX.Element;
 };
+
+const HOUR_MS = 3_600_000;
 
 export function Prices(props: PricesProps): JSX.Element {
   const terminal = useTerminal();
@@ -74,6 +76,9 @@ export function Prices(props: PricesProps): JSX.Element {
     const mine = feed;
     onCleanup(() => mine.close());
   }));
+  // The sum of what is on record may stand still while a server starts anew, and then the connection tells.
+  const record = createMemo(() => [terminal.status()?.gaps, terminal.link().reconnects].join(" "));
+  createEffect(on(record, () => feed?.missed(), { defer: true }));
   createEffect(on([theme, ticks, origin], () => queueMicrotask(() => chart?.dress(origin() === "synthetic"))));
   createEffect(on(() => props.style ?? "candle", (style) => chart?.draw(style)));
   createEffect(on(() => props.vwap, () => { pending = "all"; touch(); }));
@@ -81,7 +86,7 @@ export function Prices(props: PricesProps): JSX.Element {
   const settle = (element: HTMLDivElement): void => {
     // The chart asks for its size at once: it is made when the element has one.
     queueMicrotask(() => {
-      chart = new PriceChart(element, (bar) => { setPointed(bar); props.onPointed?.(bar); });
+      chart = new PriceChart(element, (bar) => { setPointed(bar); props.onPointed?.(bar); }, () => void feed?.older());
       chart.draw(props.style ?? "candle");
       props.onChart?.(chart);
       pending = "all";
@@ -90,12 +95,20 @@ export function Prices(props: PricesProps): JSX.Element {
     onCleanup(() => chart?.destroy());
   };
 
+  const opened = (bar: Bar): string => (props.interval === "1d" ? dateSaid(bar.t) : `${day(bar.t)} ${clock(bar.t)} ET`);
+  /** When the newest bar is, where that is not now. */
+  const past = createMemo(() => {
+    terminal.second();
+    const last = bars().at(-1), step = STEPS[props.interval] * 1000;
+    const old = last ? terminal.now() - last.t - step : 0;
+    return last && old > Math.max(HOUR_MS, 2 * step) ? `newest bar ${opened(last)}, ${format.age(old)} ago` : "";
+  });
   const told = createMemo(() => pointed() ?? bars().at(-1) ?? null);
   const summary = createMemo(() => {
     const all = bars(), first = all[0], last = all.at(-1);
     if (!first || !last) return "No bars yet.";
     const high = Math.max(...all.map((bar) => bar.high)), low = Math.min(...all.map((bar) => bar.low)), d = decimals();
-    return `${all.length} bars of ${props.interval} from ${day(first.t)} ${clock(first.t)} to ${clock(last.t)} New York time: first ${first.open.toFixed(d)}, last ${last.close.toFixed(d)}, high ${high.toFixed(d)}, low ${low.toFixed(d)}; ${gaps().length} gaps.`;
+    return `${all.length} bars of ${props.interval} from ${opened(first)} to ${opened(last)}: first ${first.open.toFixed(d)}, last ${last.close.toFixed(d)}, high ${high.toFixed(d)}, low ${low.toFixed(d)}; ${gaps().length} gaps.`;
   });
 
   return (
@@ -106,6 +119,7 @@ export function Prices(props: PricesProps): JSX.Element {
           <Show when={gaps().length && !props.compact}>
             <span class="gapnote"><i class="hatch" aria-hidden="true" />{gaps().length} {gaps().length === 1 ? "gap" : "gaps"} on record: hatched, and nothing is drawn across</span>
           </Show>
+          <Show when={past()}><span class="gapnote">{past()}</span></Show>
           {props.children}
         </div>
         <div class="plot" ref={settle} role="group" aria-label={summary()} />
@@ -129,7 +143,7 @@ function Legend(props: { bar: Bar | null; decimals: number; interval: Interval; 
     <div class="legend" aria-hidden="true">
       <Show when={props.bar} fallback={<span>{format.NONE}</span>}>{(bar) => (
         <>
-          <span class="when">{STEPS[props.interval] >= 86_400 ? day(bar().t) : clock(bar().t)} ET<Show when={!props.compact}> <small>{utc(bar().t)} UTC</small></Show></span>
+          <span class="when"><Show when={props.interval !== "1d"} fallback={dateSaid(bar().t)}>{clock(bar().t)} ET<Show when={!props.compact}> <small>{utc(bar().t)} UTC</small></Show></Show></span>
           <For each={parts(bar())}>{([name, value]) => <span><small>{name}</small> {value}</span>}</For>
           <span class={format.tone(moved(bar()))}>{format.percent(moved(bar()))}</span>
           <Show when={props.session}><span class="tag quiet" title="Outside of the regular session">{props.session}</span></Show>

@@ -1,0 +1,130 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { BarFeed } from "./barfeed";
+import type { Interval, StoredGap } from "./bars";
+import type { Terminal } from "./terminal";
+
+const MINUTE = 60_000, HOUR = 60 * MINUTE;
+/** Monday 30 November 2026, 09:31 in New York. */
+const MONDAY = Date.UTC(2026, 10, 30, 14, 31);
+/** The last minute of the Friday before. */
+const FRIDAY = Date.UTC(2026, 10, 27, 20, 59);
+
+/** A store with a bar of a minute at each of these openings, and these gaps; what it is asked. */
+function store(openings: number[], gaps: StoredGap[] = []): { asked: string[]; openings: number[]; gaps: StoredGap[] } {
+  const kept = { asked: [] as string[], openings, gaps };
+  const told = (ms: number) => ({ ts_open: new Date(ms).toISOString(), open: "1", high: "1", low: "1", close: "1", volume: "1", vwap: "1", trades: 1, state: "final", completeness: 1, session: "", provenance: "live" });
+  const answer = (address: string, query: string): unknown[] => {
+    const [path, words] = address.replace("/api/v1/", "").split("?"), asked = new URLSearchParams(words);
+    kept.asked.push(path!);
+    if (path === "gaps") return kept.gaps.filter((gap) => gap.ts_from >= asked.get("start")!);
+    if (path === "sql") {
+      const [, end, limit] = /fromUnixTimestamp64Milli\((\d+)\).* limit (\d+)/.exec(query)!;
+      const found = kept.openings.filter((ms) => ms < Number(end)).slice(-Number(limit));
+      return [{ first: found[0] ?? 0, bars: found.length }];
+    }
+    if (asked.get("kind") !== "bars") return [];
+    const start = Date.parse(asked.get("start")!), end = Date.parse(asked.get("end") ?? "9999-01-01");
+    return kept.openings.filter((ms) => ms >= start && ms < end).map(told);
+  };
+  vi.stubGlobal("fetch", async (address: string, how: { body?: string }) => ({ ok: true, status: 200, json: async () => ({ data: answer(address, how.body ?? ""), next: null }) }));
+  return kept;
+}
+
+async function fed(interval: Interval = "1m", now = MONDAY): Promise<{ feed: BarFeed; lost: () => void; changes: string[] }> {
+  let lost = (): void => undefined;
+  const changes: string[] = [], began = Date.now();
+  const terminal = { now: () => now + Date.now() - began, tape: { prints: [] }, onTrades: () => () => undefined, onLost: (listener: () => void) => ((lost = listener), () => undefined) };
+  const feed = new BarFeed(terminal as unknown as Terminal, "AAPL.X", interval, (what) => changes.push(what), (trouble) => { if (trouble) throw new Error(trouble.sentence); });
+  await vi.advanceTimersByTimeAsync(0);
+  return { feed, lost: () => lost(), changes };
+}
+
+const series = (last: number, count: number, step = MINUTE): number[] => Array.from({ length: count }, (_, at) => last - (count - 1 - at) * step);
+
+describe("the bars of a chart", () => {
+  beforeEach(() => void (vi.useFakeTimers(), vi.stubGlobal("window", globalThis)));
+  afterEach(() => void (vi.useRealTimers(), vi.unstubAllGlobals()));
+
+  it("are those of Friday, on a Monday morning", async () => {
+    store([...series(FRIDAY, 1200), MONDAY - MINUTE]);
+    const { feed } = await fed();
+    expect([feed.bars.length, feed.bars[0]!.t, feed.bars.at(-1)!.t]).toEqual([901, FRIDAY - 899 * MINUTE, MONDAY - MINUTE]);
+    expect([feed.loaded, feed.provenance]).toEqual([true, "live"]);
+  });
+  it("are those of a recording of long ago, as many as there are", async () => {
+    const kept = store(series(Date.UTC(2024, 0, 5, 20), 40));
+    const { feed } = await fed();
+    expect([feed.bars.length, feed.bars.at(-1)!.t]).toEqual([40, Date.UTC(2024, 0, 5, 20)]);
+    await feed.older();
+    expect(feed.bars.length).toBe(40);
+    kept.asked.length = 0;
+    await feed.older(); // there is nothing before them, and that is known
+    expect(kept.asked).toEqual([]);
+  });
+  it("are joined by those before them, with the gaps of then", async () => {
+    const gap = { symbol: null, reason: "disconnect", state: "lost", ts_from: new Date(MONDAY - 1500 * MINUTE).toISOString(), ts_to: new Date(MONDAY - 1490 * MINUTE).toISOString() };
+    store(series(MONDAY - MINUTE, 3000), [gap]);
+    const { feed, changes } = await fed();
+    expect([feed.bars.length, feed.gaps.length]).toEqual([900, 0]);
+    changes.length = 0;
+    await Promise.all([feed.older(), feed.older()]); // asked for twice, told once
+    expect([feed.bars.length, feed.bars[0]!.t, feed.gaps.map((each) => each.reason), changes]).toEqual([1800, MONDAY - 1800 * MINUTE, ["disconnect"], ["all"]]);
+    expect(new Set(feed.bars.map((bar) => bar.t)).size).toBe(1800);
+  });
+  it("are of five seconds from ones of one, each of them whole", async () => {
+    const last = MONDAY - 2 * HOUR - 1000;
+    store(series(last, 6000, 1000));
+    const { feed } = await fed("5s");
+    expect(feed.bars.length).toBe(900);
+    expect(feed.bars.every((bar) => bar.trades === 5)).toBe(true);
+  });
+  it("are let go where there are too many, the oldest first, and can be had again", async () => {
+    const kept = store(series(MONDAY - MINUTE, 900));
+    const { feed } = await fed();
+    kept.openings = series(MONDAY + 3000 * MINUTE, 3901);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([feed.bars.length, feed.bars.at(-1)!.t]).toEqual([1800, MONDAY + 3000 * MINUTE]);
+    await feed.older();
+    expect([feed.bars.length, feed.bars[0]!.t]).toEqual([2700, MONDAY + 301 * MINUTE]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(feed.bars.length).toBe(2700); // who went back keeps what is looked at
+  });
+});
+
+describe("the gaps of a chart", () => {
+  beforeEach(() => void (vi.useFakeTimers(), vi.stubGlobal("window", globalThis)));
+  afterEach(() => void (vi.useRealTimers(), vi.unstubAllGlobals()));
+  const gap = (to: number | null): StoredGap => ({ symbol: "AAPL", reason: "disconnect", state: to ? "lost" : "open", ts_from: new Date(MONDAY - MINUTE).toISOString(), ts_to: to ? new Date(to).toISOString() : null });
+
+  it("are asked for when trades were lost, and until the store has them", async () => {
+    const kept = store(series(MONDAY - MINUTE, 900));
+    const { feed, lost } = await fed();
+    await vi.advanceTimersByTimeAsync(3_000);
+    expect(feed.gaps).toEqual([]);
+    lost();
+    await vi.advanceTimersByTimeAsync(1_000);
+    kept.gaps = [gap(MONDAY - 1)];
+    await vi.advanceTimersByTimeAsync(2_500);
+    expect(feed.gaps.map((each) => each.to)).toEqual([MONDAY - 1]);
+  });
+  it("are asked for when more are on record, but not all the time", async () => {
+    const kept = store(series(MONDAY - MINUTE, 900));
+    const { feed } = await fed();
+    const asked = (): number => kept.asked.filter((path) => path === "gaps").length;
+    feed.missed();
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(asked()).toBe(5);
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(asked()).toBeLessThanOrEqual(6);
+  });
+  it("go on to now while they last, and end where they end", async () => {
+    const kept = store(series(MONDAY - MINUTE, 900), [gap(null)]);
+    const { feed } = await fed();
+    expect(feed.gaps.map((each) => each.to)).toEqual([MONDAY]);
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(feed.gaps.map((each) => each.to)).toEqual([MONDAY + 10_000]);
+    kept.gaps = [gap(MONDAY + 12_000)];
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(feed.gaps.map((each) => each.to)).toEqual([MONDAY + 12_000]);
+  });
+});
