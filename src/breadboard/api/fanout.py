@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from breadboard.api.alerts import AlertTexts
+from breadboard.api.behind import Behind
 from breadboard.api.channels import Quotes
 from breadboard.api.crowd import Crowd
 from breadboard.api.deliveries import Deliveries
@@ -70,6 +71,7 @@ class Fanout:
         self._marks = self._news()
         self._second = -1
         self._feeds: tuple[float, dict[str, Any]] = (-math.inf, {})
+        self._behind = Behind(services.status)
         self.clock = time.monotonic
         """What the loop's clock counts in whole milliseconds."""
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -124,7 +126,7 @@ class Fanout:
             feeds = self.live.feeds()
             told = {
                 "feed": overall(feed["state"] if harms(feed) else "live" for feed in feeds),
-                "provenance": most_artificial(feed["provenance"] for feed in feeds),
+                "provenance": most_artificial(feed["provenance"] for feed in feeds) or self.live.provenance(),
                 "json": msgspec.Raw(msgspec.json.encode(feeds)),
                 "msgpack": msgspec.Raw(msgspec.msgpack.encode(feeds)),
             }
@@ -134,6 +136,8 @@ class Fanout:
             "feed": told["feed"],
             "feeds": told[codec],
             "provenance": told["provenance"],
+            "ready": self.live.ticked,
+            "behind_frames": self._behind.frames(now, self._loop),
             "gaps": self.live.gaps,
             "instruments": len(self.live),
             "stream": self.live.session,

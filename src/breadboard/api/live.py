@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.api.alerts import AlertRing, Alerts
-from breadboard.api.feeds import Feeds, FeedState
+from breadboard.api.feeds import Feeds, FeedState, provenance
 from breadboard.api.news import News
 from breadboard.api.ring import CAPACITY, Read, TradeRing
 from breadboard.api.state import IN_PIECES, PIECE, unknown
@@ -16,6 +16,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instrument, Instruments
+from breadboard.model.kinds import most_artificial
 from breadboard.model.outputs import Outputs
 
 if TYPE_CHECKING:
@@ -162,6 +163,13 @@ class LiveMarket:
         with self._lock:
             feeds = sorted(self._feeds.by_source.items())
             return [feed.described(now, self.epochs.get(source)) for source, feed in feeds]
+
+    def provenance(self) -> str | None:
+        """Return where the rows come from, the most artificial of them; None where there is none."""
+        with self._lock:
+            known = self._state[: len(self)]
+            flags = np.unique(known["flags"][known["updates"] > 0])
+        return most_artificial(str(provenance(each)) for each in flags.tolist())
 
     def feed(self, source: int) -> FeedState | None:
         """Return what is known of one source."""
