@@ -40,6 +40,9 @@ export class Market {
   sparkEnd = 0;
   private paceAt = new Float64Array(64);
   private paceFrom = new Float64Array(64);
+  /** Trades a minute, counted when there are any over the time since there were any: what is usual, also in a silence. */
+  usual = new Float64Array(64).fill(NaN);
+  private busyAt = new Float64Array(64);
 
   constructor() {
     for (const name of NUMBERS) this.columns[name] = new Float64Array(64).fill(NaN);
@@ -134,6 +137,8 @@ export class Market {
       const minutes = (now - this.paceAt[at]!) / 60_000, more = trades[at]! - this.paceFrom[at]!;
       // A day that begins counts anew: that is no pace.
       if (this.paceAt[at]! > 0 && minutes > 0 && more >= 0) pace[at] = more / minutes;
+      if (this.busyAt[at]! > 0 && more > 0) this.usual[at] = (more * 60_000) / (now - this.busyAt[at]!);
+      if (!(this.busyAt[at]! > 0) || more !== 0) this.busyAt[at] = now;
       this.paceAt[at] = now;
       this.paceFrom[at] = trades[at]!;
     }
@@ -149,6 +154,8 @@ export class Market {
     this.sparks = wider(this.sparks, new Float32Array(room * SPARK).fill(NaN));
     this.paceAt = wider(this.paceAt, new Float64Array(room));
     this.paceFrom = wider(this.paceFrom, new Float64Array(room));
+    this.usual = wider(this.usual, new Float64Array(room).fill(NaN));
+    this.busyAt = wider(this.busyAt, new Float64Array(room));
   }
 }
 

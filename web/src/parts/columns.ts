@@ -21,6 +21,11 @@ export type Column = {
   write(slot: Slot, place: Place): void;
 };
 
+/** Whether something is silent, ms, for longer than it usually is, by its trades a minute while it was not. */
+export function isLate(oldMs: number, usual: number): boolean {
+  return oldMs > 5_000 && oldMs > (3 * 60_000) / usual;
+}
+
 const tinted = (value: number): string => format.tone(value);
 
 export const COLUMNS: Column[] = [
@@ -67,8 +72,7 @@ export const COLUMNS: Column[] = [
   { key: "age", title: "Age", hint: "since its newest message; amber where its own pace says that it is late", sort: "recv", width: 56, share: 0.1, rank: 1,
     write: (slot, { market, at, now }) => {
       const old = now - market.columns.recv[at]!;
-      const usual = 60_000 / market.columns.pace[at]!;
-      slot.put(format.age(old), old > 5_000 && old > 3 * usual ? "warn" : "quiet");
+      slot.put(format.age(old), isLate(old, market.usual[at]!) ? "warn" : "quiet");
     } },
   { key: "flags", title: "", hint: "crossed, locked, delayed, conflated, or the state of its feed", sort: null, width: 48, share: 0, rank: 8,
     write: (slot, { market, at, feed }) => {
