@@ -22,15 +22,39 @@ export type Opportunity = {
   provenance: string;
 };
 
-export const QUERY =
-  "select id, name, kind, state, cause, opened_ts, ts_recv, lifetime_ns, currency, size, gross, fees, net, gross_bps, fees_bps, net_bps, leg_prices, leg_ages_ns, provenance " +
-  "from opportunities where ts_recv > now() - interval 1 hour order by ts_recv desc, offset desc, index desc limit 2000";
+const COLUMNS =
+  "id, name, kind, state, cause, opened_ts, ts_recv, lifetime_ns, currency, size, gross, fees, net, gross_bps, fees_bps, net_bps, leg_prices, leg_ages_ns, provenance";
+const HOUR_MS = 3_600_000;
+/** Of more in an hour, the newest are shown, and it is said. */
+export const MOST = 20_000;
+/** The hour is asked for anew once a minute: what was stored late is in it. Between, what came since, and a little more. */
+const WHOLE_EVERY = 60;
+const OVERLAP_MS = 10_000;
 
-/** The newest row of each, newest opportunity first; rows come newest first. */
-export function newest(rows: readonly Opportunity[]): Opportunity[] {
-  const found = new Map<string, Opportunity>();
-  for (const row of rows) if (!found.has(row.id)) found.set(row.id, row);
-  return [...found.values()].sort((a, b) => (a.opened_ts < b.opened_ts ? 1 : -1));
+/** The opportunities of the last hour, each as its newest row says. */
+export class LastHour {
+  private readonly found = new Map<string, Opportunity>();
+  private rounds = 0;
+  private whole = true;
+  /** Whether there are more than are shown. */
+  cut = false;
+
+  /** What to ask next, in SQL. */
+  question(): string {
+    this.whole = this.rounds++ % WHOLE_EVERY === 0 || !this.found.size;
+    const newest = Math.max(...[...this.found.values()].map((row) => Date.parse(row.ts_recv)));
+    const since = this.whole ? "now() - interval 1 hour" : `fromUnixTimestamp64Milli(${newest - OVERLAP_MS})`;
+    return `select ${COLUMNS} from opportunities where ts_recv > ${since} order by ts_recv desc, offset desc, index desc limit 1 by id limit ${MOST + 1}`;
+  }
+
+  /** Take the answer; return all, newest opportunity first. An answer that failed is taken by nobody, and asked for again. */
+  take(rows: readonly Opportunity[], now: number): Opportunity[] {
+    if (this.whole) this.found.clear();
+    for (const row of rows) this.found.set(row.id, row);
+    for (const [id, row] of this.found) if (Date.parse(row.ts_recv) < now - HOUR_MS) this.found.delete(id);
+    this.cut = this.found.size > MOST;
+    return [...this.found.values()].sort((a, b) => (a.opened_ts < b.opened_ts ? 1 : -1)).slice(0, MOST);
+  }
 }
 
 export type Filter = { net: number; size: number; age: number };

@@ -2,9 +2,10 @@ import { createMemo, createSignal, For, onCleanup, Show, type JSX } from "solid-
 import { clock } from "../core/eastern";
 import * as format from "../core/format";
 import { isFrozen } from "../core/loop";
-import { byRoute, isWanted, lives, LIVES, newest, oldest, QUERY, type Opportunity } from "../core/opportunities";
+import { byRoute, isWanted, LastHour, lives, LIVES, MOST, oldest, type Opportunity } from "../core/opportunities";
 import { poll } from "../core/rest";
 import { sql } from "../core/asked";
+import { useTerminal } from "../core/terminal";
 import { Empty, Panel } from "../parts/panel";
 
 const SHOWN = 150;
@@ -12,13 +13,22 @@ const name = (id: string): string => id.slice(0, id.lastIndexOf("."));
 const venue = (id: string): string => id.slice(id.lastIndexOf(".") + 1).replace("_", " ");
 
 export default function Arbitrage(): JSX.Element {
+  const terminal = useTerminal();
+  const hour = new LastHour();
   const [rows, setRows] = createSignal<Opportunity[] | null>(null);
   const [trouble, setTrouble] = createSignal("");
   const [net, setNet] = createSignal(0);
   const [size, setSize] = createSignal(0);
   const [age, setAge] = createSignal(1000);
-  onCleanup(poll(1_000, (signal) => sql<Opportunity>(QUERY, signal), (found) => { setTrouble(""); if (!isFrozen()) setRows(newest(found)); }, (error) => setTrouble(error.message)));
+  onCleanup(poll(1_000, (signal) => sql<Opportunity>(hour.question(), signal), (found) => {
+    setTrouble("");
+    const all = hour.take(found, terminal.now());
+    if (!isFrozen()) setRows(all);
+  }, (error) => setTrouble(error.message)));
   const shown = createMemo(() => (rows() ?? []).filter((row) => isWanted(row, { net: net(), size: size(), age: age() })));
+  /** The hour, or what of it is here. */
+  const span = (): string => (rows() && hour.cut ? `newest ${format.count(MOST)} of the last hour` : "last hour");
+  const told = (count: number): string => `${format.count(count)}${rows() && hour.cut ? "+" : ""}`;
   const open = createMemo(() => shown().filter((row) => row.state !== "closed").length);
 
   const number = (title: string, unit: string, value: () => number, set: (next: number) => void): JSX.Element => (
@@ -26,7 +36,7 @@ export default function Arbitrage(): JSX.Element {
   );
   return (
     <main class="arbpage">
-      <Panel class="opps ticks" title={<><b>Opportunities</b><span class="quiet">last hour · {open()} open</span><span class="tag warn">indicative, not executed</span></>} aside={
+      <Panel class="opps ticks" title={<><b>Opportunities</b><span class="quiet">{span()} · {told(shown().length)}, {open()} open</span><span class="tag warn">indicative, not executed</span></>} aside={
         <span class="filters">{number("net ≥", "bp", net, setNet)}{number("size ≥", "", size, setSize)}{number("leg age ≤", "ms", age, setAge)}</span>
       }>
         <div class="tablebox" tabIndex={0} role="region" aria-label="Opportunities">
@@ -38,10 +48,10 @@ export default function Arbitrage(): JSX.Element {
         <Show when={trouble()}><Empty title="Opportunities cannot be had">{trouble()}</Empty></Show>
         <Show when={!trouble() && rows() === null}><Empty title="Asking the store…" /></Show>
         <Show when={!trouble() && rows()?.length === 0}><Empty title="No opportunity in the last hour">It is looked for between the instruments that the configuration groups: <code>[engine.arbitrage]</code>, config/arbitrage.toml is one to begin with.</Empty></Show>
-        <Show when={!trouble() && rows()?.length && !shown().length}><Empty title="None passes the filters">{rows()!.length} were told in the last hour.</Empty></Show>
+        <Show when={!trouble() && rows()?.length && !shown().length}><Empty title="None passes the filters">{told(rows()!.length)} were told in the last hour.</Empty></Show>
       </Panel>
       <Panel class="lives" title={<><b>Life time</b><span class="quiet">of closed ones</span></>} aside="ms"><Lives counts={lives(shown())} /></Panel>
-      <Panel class="routes" title={<b>By route</b>} aside="last hour">
+      <Panel class="routes" title={<b>By route</b>} aside={span()}>
         <div class="tablebox" tabIndex={0} role="region" aria-label="By route"><table>
           <thead><tr><th scope="col" class="left">Route</th><th scope="col">Count</th><th scope="col">Best bp</th><th scope="col">Net, all</th></tr></thead>
           <tbody><For each={byRoute(shown())}>{(pair) => <tr><th scope="row" class="left"><Route name={pair.name} /></th><td>{format.count(pair.count)}</td><td>{format.bps(pair.best)}</td><td>{format.fixed(pair.net, 4)} <small>{pair.currency}</small></td></tr>}</For></tbody>
