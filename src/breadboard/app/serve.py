@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from breadboard import journal
@@ -17,7 +18,7 @@ from breadboard.api.server import serve
 from breadboard.api.services import Services
 from breadboard.app import access as reaching
 from breadboard.app import house as building
-from breadboard.app import memory
+from breadboard.app import memory, rulebook
 from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
@@ -57,7 +58,6 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     places = Places(config.root).made()
     stop = threading.Event()
     signals = _listen(stop)
-    place = journal.Place(places.journal)
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting, watchdog = Counting(metrics), stacks.Watchdog()
@@ -82,11 +82,14 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
 
         desk = reaching.door(config, places, clock)
         auditor = Auditor(store, config.root)
+        # The embedded engine makes a directory anew that it misses, and goes on in it without its tables.
+        held = [journal.Place(each) for each in (places.journal, store.directory) if each is not None]
+        publisher = rulebook.Publisher(config, places)
 
         def status() -> Mapping[str, Any]:
             durable = journal.info(places.journal).durable
             metrics.position(durable, house.engine.position, house.writer.written)
-            return _status(house, places, durable, auditor.reasons)
+            return _status(house, places, durable, (*auditor.reasons, *publisher.reasons))
 
         services = Services(
             live=live,
@@ -112,7 +115,8 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         for name, work, words in (
             ("memory", _set_aside_again, (stop, live)),
             ("audit", auditor.watch, (stop, lambda: live.ticked)),
-            ("whereabouts", watch, (places.root, place.astray, stop, broke)),
+            ("rules", publisher.keep, (stop,)),
+            ("whereabouts", watch, (places.root, partial(_astray, held), stop, broke)),
         ):
             threading.Thread(target=work, args=words, name=name, daemon=True).start()
         try:
@@ -139,6 +143,11 @@ def _listen(stop: threading.Event) -> list[int]:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, heard)
     return signals
+
+
+def _astray(held: Sequence[journal.Place]) -> Path | None:
+    """Return the first directory that is not where it was."""
+    return next((path for path in (one.astray() for one in held) if path is not None), None)
 
 
 def _close(house: building.House, failure: Sequence[BaseException]) -> None:
@@ -171,9 +180,9 @@ def _set_aside_again(stop: threading.Event, live: LiveMarket) -> None:
         memory.set_aside()
 
 
-def _status(house: building.House, places: Places, durable: int, audited: Sequence[str]) -> dict[str, Any]:
+def _status(house: building.House, places: Places, durable: int, told: Sequence[str]) -> dict[str, Any]:
     capture = places.read_status("capture")
-    reasons = list(audited)
+    reasons = list(told)
     if house.sink.broken is not None:
         reasons.append(f"the store's writer broke, and serving ends to begin anew: {house.sink.broken}")
     elif house.sink.refused:

@@ -26,9 +26,8 @@ def watch(
         found = astray()
         if found is not None and found == before:
             error = JournalError(
-                f"{root} was removed, moved or replaced while it was in use: {found} is not there any more, or is "
-                "another one, and what came since then is lost with it",
-                hint=f"breadboard down --data-dir {root}   # before it is moved or removed",
+                f"{found} was removed, moved or replaced while it was in use: what was written since then is nowhere",
+                hint=f"breadboard down --data-dir {root}   # before anything under it is moved or removed",
             )
             log.critical(error.sentence)
             lost(error)
