@@ -12,6 +12,7 @@ BreadboardError                 one sentence, a hint that can be pasted, an exit
 ├── FeedError                   a venue refused, or its conversation broke
 ├── StoreError                  the store cannot be opened, written or asked
 │   └── QueryRefused            the text is not a read-only query of our tables (exit 2)
+├── SettingsError               what people have set cannot be read or written
 ├── Busy                        what was asked for has to wait for something else
 ├── TookTooLong                 what was asked for was given up on
 ├── NotRunning                  a command needs `breadboard up` (exit 1)
@@ -90,6 +91,10 @@ class QueryRefused(StoreError):
     """The text is not one read-only query of our tables."""
 
     exit_code = 2
+
+
+class SettingsError(BreadboardError):
+    """What people have set cannot be read or written: their database is away, refuses, or is damaged."""
 
 
 class Busy(BreadboardError):

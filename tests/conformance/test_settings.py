@@ -1,6 +1,7 @@
 """People's settings, on both databases: every change is kept, nothing is half done, and nobody's writing is lost."""
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import Awaitable, Callable, Iterator
 from itertools import count
@@ -15,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 import postgres
 from breadboard.clock import ManualClock
-from breadboard.errors import BreadboardError
+from breadboard.errors import BreadboardError, SettingsError
 from breadboard.model.rules import Rule
 from breadboard.settings import keys, rules, sessions, watchlists
 from breadboard.settings.credentials import DAY_NS, Scope, parted
@@ -325,7 +326,124 @@ def _broken(*_: object, **__: object) -> None:
         ("postgresql+psycopg://me@host/x", "postgresql+asyncpg://me@host/x"),
         ("postgres://me@host/x", "postgresql+asyncpg://me@host/x"),
         ("sqlite:////a/b.db", "sqlite+aiosqlite:////a/b.db"),
+        ("postgresql://me@h:6432/x?connect_timeout=3&application_name=bb", "postgresql+asyncpg://me@h:6432/x"),
+        ("postgresql://me@h/x?sslmode=require&channel_binding=prefer", "postgresql+asyncpg://me@h/x?ssl=require"),
+        ("postgresql://me@/x?host=/run/pg&gssencmode=disable", "postgresql+asyncpg://me@/x?host=%2Frun%2Fpg"),
     ],
 )
 def test_urls_that_people_copy_mean_our_drivers(given: str, made: str) -> None:
     assert Database(given, ManualClock()).url.render_as_string() == made
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("postgresql://me@host/x?channel_binding=require", "channel_binding=require cannot be had from our driver"),
+        ("postgresql://me@host/x?gssencmode=require", "gssencmode=require cannot be had"),
+        ("postgresql://me@host/x?keepalives=1", "its word 'keepalives' is not understood"),
+        ("postgresql://me@host/x?password=secret", "its word 'password' is not understood"),
+        ("postgresql://me@host/x?sslmode=foo", "sslmode=foo is not known"),
+        ("postgresql://me@host/x?target_session_attrs=foo", "target_session_attrs=foo is not known"),
+        ("postgresql://me@host/x?connect_timeout=soon", "connect_timeout=soon is no whole number"),
+        ("postgresql://me@host:99999/x", "there is no port 99999"),
+        ("postgresql://me@/x?host=/run/pg&port=0", "there is no port 0"),
+        ("postgresql://me@host/x?sslrootcert=/no/such/file", "sslrootcert=/no/such/file is no file"),
+        ("sqlite://", "in memory is gone"),
+        ("sqlite:///:memory:", "in memory is gone"),
+        ("sqlite:////a/b.db?mode=ro", "'mode' means nothing to SQLite here"),
+    ],
+)
+def test_a_url_that_cannot_be_followed_is_refused_by_the_word(given: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said) as refused:
+        Database(given, ManualClock())
+    assert refused.value.hint
+    assert not refused.value.transient
+    assert "secret" not in refused.value.sentence + refused.value.hint
+
+
+async def _told(database: Database) -> tuple[str, str]:
+    async with database.reading() as work:
+        settings = "current_setting('application_name'), current_setting('search_path')"
+        found = (await work.execute(sa.text(f"SELECT {settings}"))).one()
+        return found[0], found[1]
+
+
+def test_words_that_the_server_and_the_driver_take_reach_them(tmp_path: Path, server: str) -> None:
+    words = "connect_timeout=4&application_name=bb&options=-csearch_path%3Dpublic&target_session_attrs=read-write"
+    url = server.format("postgres") + f"&sslmode=disable&{words}"
+    assert asked(url, ManualClock(), _told) == ("bb", "public")
+    odd = tmp_path / "odd.pem"
+    odd.write_text("no certificate")
+    trusting = f"{server.format('postgres')}&sslmode=verify-full&sslrootcert={odd}"
+    with pytest.raises(SettingsError, match="no certificate or crl found"):
+        asked(trusting, ManualClock(), _told)
+
+
+def test_whoever_waited_for_a_writer_sees_what_that_one_wrote(server: str) -> None:
+    """Also where the server's default is another: ten put, one after the other, and each is an edition."""
+    url = server.format("postgres") + "&options=-cdefault_transaction_isolation%3Drepeatable%5C%20read"
+
+    async def all_at_once(first: Database) -> list[str]:
+        second = Database(url, ManualClock())
+
+        async def one(database: Database, number: int) -> None:
+            async with database.writing() as work:
+                await rules.put(work, [Rule(name="up", kind="rise", threshold=1.0 + number, window="5m")], number)
+
+        done = await asyncio.gather(*(one((first, second)[at % 2], at) for at in range(10)), return_exceptions=True)
+        await second.close()
+        return [str(error) for error in done if error is not None]
+
+    do(server.format("postgres"), rules.newest)
+    assert asked(url, ManualClock(), all_at_once) == []
+    (found,) = do(server.format("postgres"), lambda work: rules.history(work, "up"))
+    assert [one.number for one in found] == [*range(1, 11)]
+
+
+def test_a_file_that_is_replaced_while_it_is_in_use_is_brought_up_to_date(tmp_path: Path) -> None:
+    path, empty = tmp_path / "settings.db", tmp_path / "empty.db"
+
+    async def four(database: Database) -> list[int]:
+        found = []
+        for step in range(4):
+            if step == 1:
+                path.unlink()
+            if step == 2:
+                empty.touch()
+                empty.replace(path)
+            async with database.writing() as work:
+                await rules.put(work, [UP if step % 2 else GAP], step)
+                found.append(len(await rules.standing(work)))
+        return found
+
+    assert asked(sqlite(path), ManualClock(), four) == [1, 1, 1, 2]
+
+
+def test_a_server_that_accepts_and_never_answers_is_given_up_on() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
+        with pytest.raises(SettingsError, match="it does not answer") as refused:
+            do(url, rules.newest)
+    assert refused.value.transient
+
+
+def test_what_may_be_over_in_a_while_is_told_from_what_will_not(
+    tmp_path: Path, server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "odd.db").write_bytes(b"this is no database" * 100)
+    path = tmp_path / "locked.db"
+    do(sqlite(path), rules.newest)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    monkeypatch.setattr("breadboard.settings.database._PATIENCE_S", 0.1)
+    for url, passes in (
+        ("postgresql://me@127.0.0.1:9/x", True),
+        ("postgresql://me@/x?host=/nowhere", True),
+        (server.format("no_such_database"), False),
+        (sqlite(tmp_path / "odd.db"), False),
+        (sqlite(path), True),
+    ):
+        with pytest.raises(SettingsError) as refused:
+            do(url, rules.newest)
+        assert refused.value.transient is passes, url
+    other.close()

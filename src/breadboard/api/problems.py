@@ -17,6 +17,7 @@ from breadboard.errors import (
     Forbidden,
     Outdated,
     QueryRefused,
+    SettingsError,
     StoreError,
     Taken,
     TookTooLong,
@@ -26,6 +27,8 @@ from breadboard.errors import (
 from breadboard.telemetry.logs import Log
 
 CONTENT_TYPE = "application/problem+json"
+AWAY_RETRY_S: Final = 5
+"""When to try again while the settings' database is away."""
 _log = Log("api")
 _STATUS: Final = (
     (Unknown, 404),
@@ -96,8 +99,8 @@ def install(app: FastAPI) -> None:
     async def on_ours(request: Request, error: Exception) -> Response:
         if not isinstance(error, BreadboardError):
             raise error
-        if isinstance(error, StoreError) and not isinstance(error, QueryRefused):
-            return _of_store(request, error)
+        if (hidden := _hidden(request, error)) is not None:
+            return hidden
         if status_of(error) == 500:
             return defect(request.method, request.url.path, error)
         members: dict[str, Any] = error.members if isinstance(error, Problem) else {}
@@ -127,9 +130,23 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_defect)
 
 
+def _hidden(request: Request, error: BreadboardError) -> Response | None:
+    """Return the answer to an error whose own sentence is not for clients; None where it is, or is a defect."""
+    if isinstance(error, StoreError) and not isinstance(error, QueryRefused):
+        return _of_store(request, error)
+    return _of_settings(request, error) if isinstance(error, SettingsError) and error.transient else None
+
+
 def _of_store(request: Request, error: StoreError) -> Response:
     """Return what a client is told of a store that fails: what the store itself says may hold paths and statements."""
     _log.error("the store failed", error, path=request.url.path)
     if error.transient:
         return response(503, "the store cannot answer now", "try again; breadboard status says more", retry_after_s=1)
     return response(500, "the store failed; the log of the serving process has it", "breadboard status")
+
+
+def _of_settings(request: Request, error: SettingsError) -> Response:
+    """Return what a client is told of a database of settings that is away: where that is, is not theirs to know."""
+    _log.warning("the settings are away", path=request.url.path, error=error.sentence)
+    told = "watchlists, rules and keys cannot be read or changed now"
+    return response(503, told, "try again; breadboard status says more", retry_after_s=AWAY_RETRY_S)

@@ -13,6 +13,7 @@ import numpy as np
 from breadboard import feeds, journal
 from breadboard.app import journals, rulebook
 from breadboard.app.asking import parsed
+from breadboard.app.followed import alone
 from breadboard.app.pipeline import STEP_FRAMES
 from breadboard.app.places import Places
 from breadboard.app.progress import Progress
@@ -150,7 +151,9 @@ def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]
         names = ", ".join(rule.name for rule in known.rules) or "none"
         raise UsageError(f"there is no rule {trial.rule!r} in {where}", hint=f"there are: {names}")
     rule = msgspec.structs.replace(rule, enabled=True)
-    return rule, RuleSet((rule,), known.watchlists)
+    found = alone([rule], known.watchlists)
+    verify(found, where, config.engine.features)  # in the database may be what this configuration cannot follow
+    return rule, found
 
 
 def span(first: tuple[str, str | None], last: tuple[str, str | None]) -> tuple[int, int]:

@@ -46,7 +46,9 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         raise UsageError("there is nothing to record", hint="breadboard capture --live coinbase:BTC-USD")
     places, clock = Places(config.root).made(), SystemClock()
     _retire(config, places, clock)  # first of all: a full disk may need the room before anything is written
-    rulebook.publish(config, places)
+    rulebook.verified(config, places)
+    ended, lost = threading.Event(), list[JournalError]()
+    rulebook.Publisher(config, places).begin(ended)
     writer = journals.open_writer(config, places, clock)
     try:
         numbers = places.source_numbers()
@@ -59,6 +61,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         if numbers != before:
             places.write_source_numbers(numbers)
     except BaseException:
+        ended.set()
         writer.close()
         raise
     capture = Capture(
@@ -71,7 +74,6 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     )
     begun({"pid": os.getpid(), "data_dir": str(places.root), "feeds": named(config)})
     memory.set_aside()
-    ended, lost = threading.Event(), list[JournalError]()
     threading.Thread(target=_keep_retiring, args=(config, places, clock, ended), name="retention", daemon=True).start()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -18,7 +18,7 @@ from breadboard.app.feed_news import FeedNews
 from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
 from breadboard.config import ApiConfig, Config, FeedConfig
-from breadboard.errors import INTERRUPTED, NotRunning, UsageError
+from breadboard.errors import INTERRUPTED, BreadboardError, NotRunning, UsageError
 from breadboard.telemetry import stacks
 
 Say = Callable[[str], None]
@@ -50,10 +50,8 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
     engine_checks.verify(config.engine)
     places = Places(config.root)
     _refuse_second(places)
-    if config.rules.rules or places.settings.exists():
-        from breadboard.app import rulebook  # capture reads them as well: here a mistake is told before anything starts
-
-        rulebook.wanted(config, places)
+    if config.rules.rules or config.settings.url or places.settings.exists():
+        _check_rules(config, places, say)
     _refuse_address(config, places)
     places.made()
     simulators = []
@@ -136,6 +134,19 @@ def _simulator(venue: str, port: int) -> Child:
 def _simulated_feed(venue: str, port: int) -> FeedConfig:
     host = f"127.0.0.1:{port}"
     return FeedConfig(venue=venue, symbols=SIMULATED[venue], url=f"ws://{host}", rest_url=f"http://{host}")
+
+
+def _check_rules(config: Config, places: Places, say: Say) -> None:
+    """Tell of mistakes before anything starts. What may be over in a while, and one rule of many, stop nobody."""
+    from breadboard.app import rulebook  # capture and serving read them as well
+
+    try:
+        for reason in rulebook.left_out(config, places):
+            say(f"careful    {reason}")
+    except BreadboardError as error:
+        if not error.transient:
+            raise
+        say(f"careful    {error.sentence}; until it can, the rules of last time hold")
 
 
 def _refuse_second(places: Places) -> None:

@@ -183,7 +183,7 @@ def test_a_star_in_a_name_that_was_taken_once_stops_nobody_and_is_taken_no_more(
         before.setattr("breadboard.app.desk.wanted.refuse_stars", lambda *_: None)
         for name in ("a", "b"):
             assert client.put(f"/api/v1/rules/{name}", json=star("KRA")).status_code == 200
-    assert [rule.name for rule in here.at_desk(lambda desk: desk.wanted.publish()).rules] == ["fixed", "a", "b"]
+    assert [rule.name for rule in here.at_desk(lambda desk: desk.wanted.publish()).ruleset.rules] == ["fixed", "a", "b"]
     refused = client.put("/api/v1/rules/c", json=star("BIN"))
     assert (refused.status_code, refused.json()["detail"]) == (422, "this: rule 'c': no instrument is called '*.BIN*'")
     assert client.put("/api/v1/rules/b", json={"rule": {"kind": "gap", "symbols": ["*.KRAKEN"]}}).status_code == 200

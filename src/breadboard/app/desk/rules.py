@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breadboard.app.desk.trials import Trials
 from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, unknown
-from breadboard.app.desk.words import is_name, rule_entry
+from breadboard.app.desk.words import is_name, refuse_odd_name, rule_entry
 from breadboard.errors import Taken, UsageError
 from breadboard.model import rules as model
 from breadboard.model.rules import Rule
@@ -46,12 +46,14 @@ class RuleDesk:
         return _told(editions)
 
     async def add(self, person: Person, new: Sequence[Rule], lists: Mapping[str, tuple[str, ...]]) -> None:
-        """Add rules and watchlists, all or none. Raises Taken for a name that a rule has already."""
+        """Add rules and watchlists, all or none. Raises Taken for a name that a rule or an unlike list has already."""
+        for name in lists:
+            refuse_odd_name(name, "watchlist")
         async with self._wanted.changing(person) as work:
             taken = {one.rule.name for one in await rules.standing(work)} | set(self._configured)
             if again := [rule.name for rule in new if rule.name in taken]:
                 raise Taken(f"there is a rule {again[0]!r} already", hint=f"breadboard rules edit {again[0]!r} …")
-            for name, symbols in lists.items():
+            for name, symbols in (await self._new(work, lists)).items():
                 await watchlists.put(work, name, symbols, self._wanted.now(), person.user)
             await rules.put(work, new, self._wanted.now(), person.user)
 
@@ -96,9 +98,9 @@ class RuleDesk:
     async def remove(self, person: Person, name: str, seen: frozenset[str] | None = None) -> None:
         """Take a rule away; its history stays. Raises Outdated as ``put`` does."""
         async with self._wanted.changing(person) as work:
-            before = await self._found(work, name)
+            before = await _standing(work, name)  # also one that the configuration has a namesake of
             if before is None:
-                raise unknown(_called(name))
+                raise configured(_called(name)) if name in self._configured else unknown(_called(name))
             refuse_change(person, _called(name), before.owner)
             _refuse_unseen(name, seen, before)
             await rules.remove(work, name, self._wanted.now())
@@ -124,11 +126,26 @@ class RuleDesk:
         """Return the rule to be changed; None where there is none. Raises Taken for one of the configuration."""
         if name in self._configured:
             raise configured(_called(name))
-        return next((one for one in await rules.standing(work) if one.rule.name == name), None)
+        return await _standing(work, name)
+
+    async def _new(self, work: AsyncConnection, lists: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        """Return those watchlists that are not there already. Raises Taken for one that others know otherwise."""
+        known = {one.name: one.symbols for one in await watchlists.all_of(work)} | self._wanted.config.rules.watchlists
+        for name, symbols in lists.items():
+            if name in known and known[name] != tuple(symbols):
+                raise Taken(
+                    f"there is a watchlist {name!r} already, and it has other symbols",
+                    hint=f"breadboard rules watch {name!r} SYM,SYM   # or give yours another name",
+                )
+        return {name: symbols for name, symbols in lists.items() if name not in known}
 
     async def _read(self, work: AsyncConnection, person: Person, tree: Mapping[str, Any]) -> Rule:
         """Return the checked rule of a tree, which may name the watchlists that this person sees."""
         return _read(tree, {**await _seen_lists(work, person), **self._wanted.config.rules.watchlists})
+
+
+async def _standing(work: AsyncConnection, name: str) -> Edition | None:
+    return next((one for one in await rules.standing(work) if one.rule.name == name), None)
 
 
 async def _seen_lists(work: AsyncConnection, person: Person) -> dict[str, tuple[str, ...]]:
@@ -136,6 +153,11 @@ async def _seen_lists(work: AsyncConnection, person: Person) -> dict[str, tuple[
 
 
 def _read(tree: Mapping[str, Any], lists: Mapping[str, tuple[str, ...]]) -> Rule:
+    """Return the checked rule of a tree. Raises UsageError."""
+    try:
+        msgspec.json.encode(tree)
+    except UnicodeEncodeError:  # half of a pair of surrogates: JSON can say it, and it is no character
+        raise UsageError("this: the rule has something in it that is no text", hint="write it as UTF-8") from None
     return model.read({"rules": [dict(tree)], "watchlists": dict(lists)}, "this").rules[0]
 
 

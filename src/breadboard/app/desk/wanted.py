@@ -1,25 +1,30 @@
 """The rules and watchlists that shall hold: those of the configuration and those of the database, as one set.
 
-A change is checked with everything that would then hold, in the transaction that writes it. Capture is left word of the
-new set, which begins to hold where capture puts it into the journal.
+What a change brings is checked in the transaction that writes it; what is there already, and cannot be followed, keeps
+nobody from changing something else. Capture is left word of the new set, which begins to hold where capture puts it
+into the journal.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from breadboard.app.followed import Followed, alone, followed
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.engine.rule_conditions import refuse_stars, verify
-from breadboard.errors import Forbidden, Outdated, Taken, Unknown, UsageError
-from breadboard.model import rules as model
-from breadboard.model.rules import RuleSet
+from breadboard.errors import BreadboardError, Forbidden, Outdated, Taken, Unknown, UsageError
+from breadboard.model.rules import MOST_RULES, Rule, RuleSet
 from breadboard.settings import rules, watchlists
 from breadboard.settings.database import Database
 from breadboard.settings.people import Person
+
+log = logging.getLogger(__name__)
 
 MOST_OF_ONE: Final = 200
 """Rules, and watchlists, of one user."""
@@ -59,46 +64,82 @@ class Wanted:
     async def changing(self, person: Person) -> AsyncIterator[AsyncConnection]:
         """Give a transaction that changes rules or watchlists, check what comes of it, and leave it for capture.
 
-        Raises UsageError, with everything as it was, for a set that nobody can follow.
+        Raises UsageError, with everything as it was, for what nobody can follow.
         """
         async with self.writing() as work:
             before = await stored(work)
             yield work
             if person.user is not None:
                 await _refuse_too_many(work, person.user)
-            after = await stored(work)
-            await self.verify(model.joined(self.config.rules, after, "this"), "this")
-            refuse_stars(_written(before, after), "this")
-        await self.publish()
+            await self._refuse_odd(before, await stored(work))
+        try:
+            await self.publish()
+        except (BreadboardError, OSError) as error:  # it is written; whoever looks again tells capture of it
+            log.warning("the rules are kept, and capture could not be told of them yet: %s", error)
+
+    async def followed(self) -> Followed:
+        """Return what can be followed of the set, and why the rest cannot. Raises BreadboardError."""
+        if not self.there:
+            return await self._followed(RuleSet())
+        async with self.reading() as work:
+            return await self._followed(await stored(work))
 
     async def ruleset(self) -> RuleSet:
-        """Return the set, checked to the last expression. Raises UsageError."""
+        """Return the set with what cannot be followed here, which is for whoever means it to find out."""
+        own = self.config.rules
         if not self.there:
-            return await self._checked(RuleSet())
+            return own
         async with self.reading() as work:
-            return await self._checked(await stored(work))
+            found = await stored(work)
+        names = {rule.name for rule in own.rules}
+        rules = (*own.rules, *(rule for rule in found.rules if rule.name not in names))
+        return RuleSet(rules, {**found.watchlists, **own.watchlists})
 
-    async def publish(self) -> RuleSet:
-        """Leave word for capture of the set; nothing where there never were any rules."""
+    async def publish(self) -> Followed:
+        """Leave word for capture of what can be followed, where that is news; nothing where there never were any."""
+        found = await self.followed()
+        if not self._is_news(found.ruleset):
+            return found
         if not self.there:
-            return self._leave(await self._checked(RuleSet()))
+            return self._leave(found)
         async with self.writing() as work:  # one at a time, so that the last word is the newest
-            return self._leave(await self._checked(await stored(work)))
+            return self._leave(await self._followed(await stored(work)))
 
     async def verify(self, ruleset: RuleSet, where: str) -> None:
         """Refuse rules that cannot be followed. Raises UsageError."""
         await asyncio.to_thread(verify, ruleset, where, self.config.engine.features)
 
-    def _leave(self, ruleset: RuleSet) -> RuleSet:
-        if ruleset.rules or self.places.rules.exists():
-            self.places.write_rules(ruleset.encoded())
-        return ruleset
+    async def _refuse_odd(self, before: RuleSet, after: RuleSet) -> None:
+        """Refuse what a change brings where it cannot be followed. Switching a rule off is always allowed."""
+        written = _written(before, after)
+        refuse_stars(written, "this")
+        lists = {**after.watchlists, **self.config.rules.watchlists}
+        off = {_enabled(rule) for rule in before.rules}
+        rules = [rule for rule in written.rules if rule.enabled or _enabled(rule) not in off]
+        brought = alone(rules, lists)
+        await self.verify(RuleSet(brought.rules, {**brought.watchlists, **written.watchlists}), "this")
+        count = len(self.config.rules.rules) + len(after.rules)
+        if count > MOST_RULES and len(after.rules) > len(before.rules):
+            raise UsageError(f"this: {count:,} rules are too many", hint=f"at most {MOST_RULES:,}")
 
-    async def _checked(self, found: RuleSet) -> RuleSet:
-        both = model.joined(self.config.rules, found, f"the configuration and {self.places.settings}")
-        await self.verify(both, f"the rules of {self.places.root}")
-        refuse_stars(self.config.rules, "the configuration")
-        return both
+    def _is_news(self, ruleset: RuleSet) -> bool:
+        try:
+            return self.places.rules.read_bytes() != ruleset.encoded()
+        except FileNotFoundError:
+            return bool(ruleset.rules)
+
+    def _leave(self, found: Followed) -> Followed:
+        if self._is_news(found.ruleset):
+            self.places.write_rules(found.ruleset.encoded())
+        return found
+
+    async def _followed(self, found: RuleSet) -> Followed:
+        own, features = self.config.rules, self.config.engine.features
+        return await asyncio.to_thread(followed, own, found, self._database.shown, features)
+
+
+def _enabled(rule: Rule) -> Rule:
+    return msgspec.structs.replace(rule, enabled=True)
 
 
 def _written(before: RuleSet, after: RuleSet) -> RuleSet:

@@ -8,8 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, stored, unknown
 from breadboard.app.desk.words import refuse_odd_name, watchlist_entry
-from breadboard.errors import Taken, UsageError
+from breadboard.errors import Taken
 from breadboard.model import rules as model
+from breadboard.model.rules import RuleSet
 from breadboard.settings import watchlists
 from breadboard.settings.people import Person
 from breadboard.settings.watchlists import Watchlist
@@ -23,7 +24,7 @@ class WatchlistDesk:
 
     async def all_of(self, person: Person) -> list[dict[str, Any]]:
         """Return every watchlist that this person sees, by name."""
-        ours = self._wanted.config.rules.watchlists
+        ours = self._ours
         found = [watchlist_entry(name, symbols) for name, symbols in ours.items()]
         if self._wanted.there:
             async with self._wanted.reading() as work:
@@ -45,6 +46,7 @@ class WatchlistDesk:
     ) -> dict[str, Any]:
         """Write a watchlist, and return it. Raises Outdated where none of ``seen`` is ``changed`` of it in ns."""
         refuse_odd_name(name, "watchlist")
+        model.check(RuleSet((), {name: tuple(symbols)}), "this")  # before it is written: it may be no text at all
         async with self._wanted.changing(person) as work:
             before = await self._found(work, name)
             if before is not None:
@@ -58,20 +60,24 @@ class WatchlistDesk:
     async def remove(self, person: Person, name: str, seen: frozenset[str] | None = None) -> None:
         """Take a watchlist away. Raises Taken where a rule would miss it, Outdated as ``put`` does."""
         async with self._wanted.changing(person) as work:
-            before = await self._found(work, name)
+            before = await watchlists.one_of(work, name)  # also one that the configuration has a namesake of
             if before is None:
-                raise unknown(_called(name))
+                raise configured(_called(name)) if name in self._ours else unknown(_called(name))
             refuse_change(person, _called(name), before.owner)
             _refuse_unseen(name, seen, before)
             await watchlists.remove(work, name)
-            try:
-                model.check(await stored(work), "this")
-            except UsageError:
-                raise Taken(f"a rule watches {name!r}", hint="breadboard rules list") from None
+            standing = (await stored(work)).rules
+            if name not in self._ours and any(f"@{name}" in rule.symbols for rule in standing):
+                raise Taken(f"a rule watches {name!r}", hint="breadboard rules list")
+
+    @property
+    def _ours(self) -> dict[str, tuple[str, ...]]:
+        """The configuration's."""
+        return self._wanted.config.rules.watchlists
 
     async def _found(self, work: AsyncConnection, name: str) -> Watchlist | None:
         """Return the watchlist to be changed; None where there is none. Raises Taken for one of the configuration."""
-        if name in self._wanted.config.rules.watchlists:
+        if name in self._ours:
             raise configured(_called(name))
         return await watchlists.one_of(work, name)
 
