@@ -44,17 +44,20 @@ class Ask(Generic[T]):
     body: bytes | None = None
     seen: str | None = None
     """The entity tag that what is changed must have."""
+    new: bool = False
+    """Nothing may be there yet."""
 
     @property
     def safe(self) -> bool:
         """Whether asking twice is asking once: after its own change, a thing is not as it was seen before."""
-        return self.method in {"GET", "PUT", "DELETE"} and self.seen is None
+        return self.method in {"GET", "PUT", "DELETE"} and self.seen is None and not self.new
 
     @property
     def headers(self) -> dict[str, str]:
         """What is said in the head."""
         typed = {} if self.body is None else {"Content-Type": "application/json"}
-        return typed if self.seen is None else typed | {"If-Match": self.seen}
+        before = {} if self.seen is None else {"If-Match": self.seen}
+        return typed | before | ({"If-None-Match": "*"} if self.new else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +228,9 @@ def watchlist(name: str) -> Ask[people.Watchlist]:
     return Ask("GET", f"/watchlists/{_part(name)}", _reader(people.Watchlist))
 
 
-def put_watchlist(name: str, symbols: Iterable[str], seen: people.Watchlist | None) -> Ask[None]:
-    """Keep these symbols under a name, in place of any before, or of the one seen."""
-    return _put(f"/watchlists/{_part(name)}", {"symbols": list(symbols)}, _tag(seen))
+def put_watchlist(name: str, symbols: Iterable[str], seen: people.Watchlist | None, new: bool) -> Ask[None]:
+    """Keep these symbols under a name, in place of any before, or of the one seen, or of none (``new``)."""
+    return _put(f"/watchlists/{_part(name)}", {"symbols": list(symbols)}, _tag(seen), new)
 
 
 def delete_watchlist(name: str, seen: people.Watchlist | None) -> Ask[None]:
@@ -245,9 +248,9 @@ def rule(name: str) -> Ask[people.Rule]:
     return Ask("GET", f"/rules/{_part(name)}", _reader(people.Rule))
 
 
-def put_rule(name: str, rule: Mapping[str, Any], seen: people.Rule | None) -> Ask[None]:
-    """Keep a rule under a name; one that is there, or the one seen, gets another version."""
-    return _put(f"/rules/{_part(name)}", {"rule": dict(rule)}, _tag(seen))
+def put_rule(name: str, rule: Mapping[str, Any], seen: people.Rule | None, new: bool) -> Ask[None]:
+    """Keep a rule under a name; one that is there, or the one seen, gets another version; of a ``new`` one is none."""
+    return _put(f"/rules/{_part(name)}", {"rule": dict(rule)}, _tag(seen), new)
 
 
 def delete_rule(name: str, seen: people.Rule | None) -> Ask[None]:
@@ -301,8 +304,8 @@ def _posted(path: str, document: Mapping[str, Any], reader: Callable[[bytes, str
     return Ask("POST", path, reader, body=msgspec.json.encode(document))
 
 
-def _put(path: str, document: Mapping[str, Any], seen: str | None) -> Ask[None]:
-    return Ask("PUT", path, _nothing, body=msgspec.json.encode(document), seen=seen)
+def _put(path: str, document: Mapping[str, Any], seen: str | None, new: bool) -> Ask[None]:
+    return Ask("PUT", path, _nothing, body=msgspec.json.encode(document), seen=seen, new=new)
 
 
 def _tag(seen: people.Watchlist | people.Rule | None) -> str | None:

@@ -44,6 +44,8 @@ class Trial(Row, frozen=True, kw_only=True):
     by_symbol: dict[str, int] = msgspec.field(default_factory=dict)
     held: int = 0
     """How often something held it back."""
+    retracted: int = 0
+    """How often a trade that had fired it was taken back later."""
     first: Instant | None = None
     last: Instant | None = None
     alerts: tuple[dict[str, Any], ...] = ()

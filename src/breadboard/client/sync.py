@@ -191,12 +191,15 @@ class Client:
         """Return one watchlist. Raises NotFound."""
         return self._ask(asking.watchlist(name))
 
-    def put_watchlist(self, name: str, symbols: Iterable[str], *, seen: people.Watchlist | None = None) -> None:
+    def put_watchlist(
+        self, name: str, symbols: Iterable[str], *, seen: people.Watchlist | None = None, new: bool = False
+    ) -> None:
         """Keep these symbols under a name, in place of any before.
 
-        ``seen`` is the watchlist as it was read: raises Outdated where somebody has changed it since.
+        ``seen`` is the watchlist as it was read: raises Outdated where somebody has changed it since. A ``new`` one
+        has a name that none has yet: raises Outdated, from a server that knows ``If-None-Match``, where one has.
         """
-        self._ask(asking.put_watchlist(name, symbols, seen))
+        self._ask(asking.put_watchlist(name, symbols, seen, new))
 
     def delete_watchlist(self, name: str, *, seen: people.Watchlist | None = None) -> None:
         """Forget a watchlist. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""
@@ -210,12 +213,15 @@ class Client:
         """Return one rule with its versions. Raises NotFound."""
         return self._ask(asking.rule(name))
 
-    def put_rule(self, name: str, rule: Mapping[str, Any], *, seen: people.Rule | None = None) -> None:
+    def put_rule(
+        self, name: str, rule: Mapping[str, Any], *, seen: people.Rule | None = None, new: bool = False
+    ) -> None:
         """Keep a rule; one that is there gets another version. Raises BadQuestion for one that makes no sense.
 
-        ``seen`` is the rule as it was read: raises Outdated where somebody has changed it since.
+        ``seen`` is the rule as it was read: raises Outdated where somebody has changed it since. ``new`` is as with
+        a watchlist.
         """
-        self._ask(asking.put_rule(name, rule, seen))
+        self._ask(asking.put_rule(name, rule, seen, new))
 
     def delete_rule(self, name: str, *, seen: people.Rule | None = None) -> None:
         """Take a rule away. Raises NotFound, and Outdated where it is no longer as it was ``seen``."""

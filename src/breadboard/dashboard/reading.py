@@ -19,8 +19,13 @@ MOST_ALERTS: Final = 200
 LONGEST_SPREADS_NS: Final = 31 * 86_400 * 10**9
 """Of quotes no longer time is read for one page."""
 _ALERTS: Final = (
-    "select ts_event, ts_recv, rule, venue, symbol, message, value, threshold, provenance from alerts "
+    "select alert_id, state, ts_event, ts_recv, rule, venue, symbol, message, value, threshold, provenance from alerts "
     "where ts_recv >= now() - interval 1 day order by ts_recv desc limit {limit}"
+)
+# Of the table itself, in which a bar may be more than once: the view `bars` would make millions of them one each.
+_RECORDED: Final = (
+    "select uniqExact(ts_open) as minutes, min(ts_open) as first, max(ts_close) as last "
+    "from bar_versions where interval = '1m' and provenance != 'history' and ts_open >= now() - interval {days} day"
 )
 
 
@@ -64,6 +69,21 @@ def newest_alerts(client: Client) -> Some[dict[str, Any]]:
     """Return the newest alerts of the last day, the newest first: no list of the API begins at that end."""
     found = client.sql(_ALERTS.format(limit=MOST_ALERTS + 1)).data
     return Some(found[:MOST_ALERTS], len(found) > MOST_ALERTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What was recorded of some days: minutes of which there is a bar of any instrument, between two moments."""
+
+    minutes: int
+    first: Instant
+    last: Instant
+
+
+def recorded(client: Client, days: int) -> Recorded:
+    """Return what was recorded of the last days."""
+    (row,) = client.sql(_RECORDED.format(days=days)).data
+    return Recorded(int(row["minutes"]), Instant.of(row["first"]), Instant.of(row["last"]))
 
 
 def spreads(client: Client, questions: Sequence[BarsQuestion], unit: str, zone: str) -> list[dict[str, Any]]:

@@ -24,11 +24,13 @@ from breadboard.client import (
     MissingPackage,
     NotAllowed,
     NotFound,
+    Outdated,
     ServerDefect,
     Stock,
     Trade,
     Unreachable,
     Unreadable,
+    asking,
     frames,
 )
 from breadboard.client.asking import Kind
@@ -258,18 +260,39 @@ def test_watchlists_and_rules_are_kept_read_and_forgotten(fake: Fake) -> None:
     assert ("POST", "/rules/test", {}, {"rule": {"kind": "rise"}, "start": "5"}) in fake.asked
 
 
+def test_what_is_new_says_that_nothing_may_have_its_name(fake: Fake) -> None:
+    there = (412, {"detail": "there is a watchlist 'mine'", "hint": "give yours another name"})
+    fake.answers = {"PUT /watchlists/mine": [(200, {}), there], "PUT /rules/up": [(200, {}), there]}
+
+    async def other() -> None:
+        async with AsyncClient(fake.address) as client:
+            with pytest.raises(Outdated, match="there is a watchlist 'mine'"):
+                await client.put_watchlist("mine", ["X.Y"], new=True)
+            with pytest.raises(Outdated):
+                await client.put_rule("up", {"kind": "rise"}, new=True)
+
+    with Client(fake.address) as client:
+        client.put_watchlist("mine", ["X.Y"], new=True)
+        client.put_rule("up", {"kind": "rise"}, new=True)
+    asyncio.run(other())
+    assert [headers["if-none-match"] for headers in fake.headers] == ["*"] * 4
+    assert not any("if-match" in headers for headers in fake.headers)
+    assert asking.put_rule("up", {}, None, new=False).safe
+    assert not asking.put_rule("up", {}, None, new=True).safe, "after its own change it is not new"
+
+
 def test_what_the_server_says_of_rules_and_keys_is_told(fake: Fake) -> None:
     fake.answers = {
         "GET /rules": (200, {"data": [{"name": "up", "from": "configuration", "enabled": False}]}),
         "GET /keys": (200, {"data": [{"id": "1", "revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}]}),
-        "POST /rules/test": (200, {"fires": 3, "days": 1, "by_symbol": {"X.Y": 3}, "held": 2}),
+        "POST /rules/test": (200, {"fires": 3, "days": 1, "by_symbol": {"X.Y": 3}, "held": 2, "retracted": 1}),
     }
     with Client(fake.address) as client:
         (rule,), (key,) = client.rules(), client.keys()
         trial = client.test_rule({"kind": "rise"}, start=START, end=Instant(START + 1))
     assert (rule.source, rule.enabled) == ("configuration", False)
     assert (str(key.revoked), key.holds) == ("2026-11-27T16:50:04.652558831Z", False)
-    assert (trial.days, trial.by_symbol, trial.held) == (1, {"X.Y": 3}, 2)
+    assert (trial.days, trial.by_symbol, trial.held, trial.retracted) == (1, {"X.Y": 3}, 2, 1)
     times = {"start": "2023-11-14T22:13:20.000000000Z", "end": "2023-11-14T22:13:20.000000001Z"}
     assert ("POST", "/rules/test", {}, {"rule": {"kind": "rise"}, **times}) in fake.asked
 

@@ -1,83 +1,15 @@
 """Every page as Streamlit runs it, asked of a fake server: what it shows, what it asks, and how it says an error."""
 
 import json
-import re
-import sys
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
-from typing import Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
-from breadboard import dashboard
 from breadboard.client import Instant
 from breadboard.dashboard.comparing import DARK
 from breadboard.dashboard.place import PLACE
-from unit.client.fake import Fake, serving
-
-PAGES = Path(dashboard.__file__).parent / "pages"
-STOCK = {"id": "BTCUSDT.BINANCE", "symbol": "BTCUSDT", "venue": "BINANCE", "state": "live", "provenance": "synthetic"}
-FEED = {"feed": "binance-0", "state": "live", "provenance": "synthetic"}
-MINUTE = 60 * 10**9
-
-
-def bar(number: int, close: str) -> dict[str, Any]:
-    prices = {"open": "100", "high": "120", "low": "90", "close": close, "volume": "2"}
-    names = {"venue": "BINANCE", "symbol": "BTCUSDT", "interval": "1m"}
-    return {**prices, **names, "ts_open": number * MINUTE, "ts_close": (number + 1) * MINUTE}
-
-
-def stock(symbol: str, **more: object) -> dict[str, Any]:
-    return {**STOCK, "id": f"{symbol}.BINANCE", "symbol": symbol, **more}
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    answers: dict[str, Any] = {
-        "GET /stocks": (200, {"data": [{**STOCK, "change": "1"}], "unknown": []}),
-        "GET /status": (
-            200,
-            {"feeds": [{"feed": "binance-0", "state": "live", "provenance": "synthetic"}], "gaps": 3, "reasons": []},
-        ),
-        "GET /watchlists": (200, {"data": [{"name": "majors", "symbols": ["BTCUSDT.BINANCE"]}]}),
-        "GET /history": (200, {"data": [bar(0, "100"), bar(1, "110"), bar(2, "99")], "next": None}),
-        "GET /gaps": (200, {"data": [], "next": None}),
-        "POST /sql": (200, {"columns": [], "data": [], "count": 0}),
-        "GET /rules": (
-            200,
-            {"data": [{"name": "up", "version": "abc", "sentence": "Tell me.", "rule": {"kind": "rise"}}]},
-        ),
-        "GET /rules/up": (200, {"name": "up", "version": "abc", "history": []}),
-        "GET /keys": (200, {"data": []}),
-    }
-    with serving(Fake(answers)) as fake:
-        monkeypatch.setattr(PLACE, "address", fake.address)
-        yield fake
-
-
-OPEN: list[AppTest] = []
-
-
-def run(name: str) -> AppTest:
-    OPEN.append(AppTest.from_file(str(PAGES / f"{name}.py"), default_timeout=60))
-    return OPEN[-1].run()
-
-
-@pytest.fixture(autouse=True)
-def _closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    # A page that runs is `__main__`, and processes that later tests spawn would run it first.
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    yield
-    while OPEN:
-        state = OPEN.pop().session_state
-        if "_client" in state:
-            state["_client"].close()
-
-
-def metrics(page: AppTest) -> dict[str, str]:
-    return {each.label: each.value for each in page.metric}
+from unit.client.fake import Fake
+from unit.dashboard.opened import STOCK, badges, bar, metrics, run, stock
 
 
 def test_the_monitor_counts_and_says_that_prices_are_synthetic(fake: Fake) -> None:
@@ -99,10 +31,6 @@ def test_the_monitor_reads_of_each_row_what_it_counts(fake: Fake, monkeypatch: p
     assert any("SYNTHETIC" in each.value for each in page.markdown)
 
 
-def badges(page: AppTest) -> list[str]:
-    return [word for each in page.markdown for word in re.findall(r"-badge\[(.*?)\]", each.value)]
-
-
 @pytest.mark.parametrize("name", ["monitor", "history"])
 def test_a_badge_is_shown_for_each_origin_of_the_data_and_not_for_that_of_the_first_alone(
     fake: Fake, name: str
@@ -121,6 +49,25 @@ def test_a_badge_is_shown_for_each_origin_of_the_data_and_not_for_that_of_the_fi
     assert badges(page) == ["SYNTHETIC", "LIVE", "DELAYED"]
     fake.answers["GET /stocks"] = (200, {"data": rows[3:], "unknown": []})
     assert badges(run(name)) == ["NO DATA"]
+
+
+def test_the_monitor_shows_all_instruments_until_a_watchlist_is_chosen_whatever_it_is_called(
+    fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("All instruments", "*", "majors")
+    lists = [{"name": name, "symbols": [f"A{at}.SIM"]} for at, name in enumerate(names)]
+    fake.answers["GET /watchlists"] = (200, {"data": lists})
+    shown: list[tuple[str, ...]] = []
+    monkeypatch.setattr("breadboard.dashboard.embed.terminal", lambda _, symbols: shown.append(tuple(symbols)))
+    page = run("monitor")
+    assert not page.exception
+    (choice,) = page.button_group
+    assert choice.options == ["(All instruments)", *names]
+    choice.set_value("All instruments").run()
+    page.button_group[0].set_value("(All instruments)").run()
+    page.button_group[0].set_value("*").run()
+    assert not page.exception
+    assert shown == [("*",), ("A0.SIM",), ("*",), ("A1.SIM",)]
 
 
 def test_history_shows_figures_and_the_same_question_three_times(fake: Fake) -> None:
@@ -220,116 +167,6 @@ def test_spreads_are_read_when_they_are_asked_for(fake: Fake) -> None:
     page.run()
     assert [each.value for each in page.error] == ["it took too long"]
     assert len(page.code) == 4, "the rest of the page is there"
-
-
-def test_the_newest_alerts_are_shown_and_how_many(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("breadboard.dashboard.reading.MOST_ALERTS", 2)
-    names = {"rule": "up", "venue": "BINANCE", "symbol": "BTCUSDT", "value": 1.5, "threshold": 1, "provenance": "live"}
-    alerts = [
-        {**names, "ts_event": None, "ts_recv": f"2026-11-26T01:00:0{at}.5Z", "message": f"it rose {at}"}
-        for at in (3, 2, 1)
-    ]
-    fake.answers["POST /sql"] = (200, {"columns": [], "data": alerts, "count": 3})
-    page = run("alerts")
-    assert not page.exception
-    shown = page.dataframe[-1].value
-    assert list(shown["What"]) == ["it rose 3", "it rose 2"]
-    assert next(iter(shown["Time (UTC)"])).startswith("2026-11-26 01:00:03")
-    assert any(each.value == "the newest 2 of the last 24 hours" for each in page.caption)
-    assert not [path for _, path, _, _ in fake.asked if path == "/alerts"]
-
-
-def test_a_rule_is_tried_before_it_can_be_saved(fake: Fake) -> None:
-    fake.answers["POST /rules/test"] = (200, {"sentence": "Tell me when it rises.", "fires": 37})
-    fake.answers["PUT /rules/my rule"] = (200, {})
-    page = run("alerts")
-    assert not page.exception
-    assert "Save" not in [button.label for button in page.button]
-    next(button for button in page.button if button.label == "Back-test").click().run()
-    assert metrics(page) == {"Fires in 7 days": "37"}
-    assert any("Tell me when it rises." in each.value for each in page.markdown)
-    next(button for button in page.button if button.label == "Save").click().run()
-    saved = [body for method, _, _, body in fake.asked if method == "PUT"]
-    rule = {"name": "my rule", "kind": "rise", "threshold": 3.0, "window": "5m", "symbols": ["*"], "cooldown": "15m"}
-    assert saved == [{"rule": rule}]
-    page.number_input[0].set_value(5.0).run()
-    assert "Save" not in [button.label for button in page.button]
-
-
-def test_a_rule_that_makes_no_sense_is_told_with_the_hint(fake: Fake) -> None:
-    fake.answers["POST /rules/test"] = (422, {"detail": "a rule of kind rise needs a window", "hint": 'window = "5m"'})
-    page = run("alerts")
-    next(button for button in page.button if button.label == "Back-test").click().run()
-    assert [each.value for each in page.error] == ["a rule of kind rise needs a window"]
-    assert [each.value for each in page.code] == ['window = "5m"']
-
-
-def test_a_watchlist_is_checked_as_it_is_pasted_and_saved(fake: Fake) -> None:
-    fake.answers["GET /stocks"] = (200, {"data": [], "unknown": ["NOPE"]})
-    fake.answers["PUT /watchlists/majors"] = (200, {})
-    page = run("settings")
-    assert not page.exception
-    page.text_area[0].set_value("BTCUSDT, NOPE\nBTCUSDT;ETHUSDT").run()
-    assert [each.value for each in page.warning] == ["1 of 3 unknown: NOPE"]
-    next(button for button in page.button if button.label == "Save").click().run()
-    assert ("PUT", "/watchlists/majors", {}, {"symbols": ["BTCUSDT", "NOPE", "ETHUSDT"]}) in fake.asked
-
-
-def test_a_watchlist_that_somebody_else_has_changed_is_not_written_over_unseen(fake: Fake) -> None:
-    def kept(second: int, *symbols: str) -> tuple[int, Any]:
-        return 200, {"data": [{"name": "majors", "symbols": symbols, "changed": f"2026-11-27T00:00:0{second}Z"}]}
-
-    def save(page: AppTest) -> dict[str, str]:
-        next(button for button in page.button if button.label == "Save").click().run()
-        assert not page.exception
-        methods = [method for method, *_ in fake.asked]
-        return fake.headers[len(methods) - 1 - methods[::-1].index("PUT")]
-
-    fake.answers["GET /watchlists"] = kept(1, "A")
-    page = run("settings")
-    page.text_area[0].set_value("A OURS").run()
-    fake.answers["GET /watchlists"] = kept(2, "A", "THEIRS")
-    fake.answers["PUT /watchlists/majors"] = (412, {"detail": "it has changed", "hint": "GET it"})
-    seen = Instant.of("2026-11-27T00:00:01Z")
-    assert save(page)["if-match"] == f'"{int(seen)}"', "as it was when the text was made of it"
-    assert [each.value for each in page.error] == [
-        "Somebody has changed this watchlist meanwhile. Once more, and yours is in the place of this:"
-    ]
-    assert "A\nTHEIRS" in [each.value for each in page.code]
-    assert page.text_area[0].value == "A OURS"
-    fake.answers["PUT /watchlists/majors"] = (200, {})
-    assert save(page)["if-match"] == f'"{int(seen) + 10**9}"'
-    assert not page.error
-
-
-def test_whatever_is_traded_at_a_venue_is_no_unknown_symbol(fake: Fake) -> None:
-    page = run("settings")
-    page.text_area[0].set_value("BTCUSDT *.KRAKEN").run()
-    assert [params["symbols"] for _, path, params, _ in fake.asked if path == "/stocks"][-1] == "BTCUSDT"
-    assert "2 symbols, all known" in [each.value for each in page.caption]
-
-
-def test_who_may_not_see_keys_sees_the_server_all_the_same(fake: Fake) -> None:
-    sentence = "this needs a key of scope admin, and yours is read"
-    fake.answers["GET /keys"] = (403, {"detail": sentence, "hint": "breadboard keys add 'ada' --scope admin"})
-    page = run("settings")
-    assert not page.exception
-    assert [each.value for each in page.error] == []
-    assert f"{sentence}. [Sign in](/login) with another to see them." in [each.value for each in page.info]
-    assert page.subheader[-1].value == "Server"
-    assert list(page.dataframe[-1].value["Setting"]) == ["address", "feed binance-0"]
-
-
-def test_keys_are_told_with_their_state_and_times_that_can_be_read(fake: Fake) -> None:
-    key = {"name": "ada", "scope": "read", "created": "2026-11-27T16:32:45.054364283Z", "holds": True}
-    gone = {"revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}
-    fake.answers["GET /keys"] = (200, {"data": [{**key, "id": "1"}, {**key, "id": "2", **gone}, {**key, "id": "3"}]})
-    page = run("settings")
-    assert not page.exception
-    table = page.dataframe[0].value
-    assert table["State"].tolist() == ["holds", "revoked", "holds"]
-    assert set(table["Made (UTC)"]) == {"2026-11-27 16:32:45"}
-    assert next(box for box in page.selectbox if box.label == "Revoke").options == ["1", "3"]
 
 
 @pytest.mark.parametrize("name", ["monitor", "history", "alerts", "settings"])

@@ -1,11 +1,13 @@
 """Real-time Monitor: how the feeds are, and the terminal's monitor with its own socket."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
+from breadboard.dashboard.changing import apart
 from breadboard.dashboard.embed import is_built, terminal
 from breadboard.dashboard.parts import badges, client, offered, told
 
-_ALL = "All instruments"
 _COUNTED = ("state", "change", "provenance", "delayed")
 """What is read of thousands of rows every five seconds, in the process that serves everybody."""
 
@@ -55,8 +57,9 @@ def tiles() -> None:
 tiles()
 with told():
     lists = {each.name: each.symbols for each in offered(client().watchlists) or ()}
-wanted = "*"
+symbols: Sequence[str] = ("*",)
 if lists:
-    choice = st.segmented_control("Watchlist", [_ALL, *lists], default=_ALL, label_visibility="collapsed")
-    wanted = choice if choice in lists else "*"
-terminal("monitor", lists.get(wanted, ("*",)))
+    every = apart("All instruments", lists)
+    choice = st.segmented_control("Watchlist", [every, *lists], default=every, label_visibility="collapsed")
+    symbols = lists.get(choice or every, symbols)
+terminal("monitor", symbols)

@@ -1,12 +1,19 @@
 """Settings & Watchlist: names for groups of instruments, and keys for those who ask from elsewhere."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from typing import Final
+from urllib.parse import quote
 
 import streamlit as st
 
 from breadboard.client import Client, Key, NotAllowed, Outdated, Watchlist
+from breadboard.dashboard.changing import apart, change
 from breadboard.dashboard.parts import client, offered, session, told
+
+MOST_OF_AN_ADDRESS: Final = 3_500
+"""Bytes of names in one question: an address has at most 4,096."""
+_CHOICE, _MADE = "_watchlist", "_made_watchlist"
 
 
 def names_in(text: str) -> list[str]:
@@ -20,48 +27,81 @@ def unknown_sentence(unknown: list[str], count: int) -> str:
     return f"{len(unknown)} of {count} unknown: {shown}"
 
 
+def parts_of(names: Sequence[str]) -> Iterator[list[str]]:
+    """Yield names in parts that an address holds: a name may have 128 characters, and each of them nine of its own."""
+    part: list[str] = []
+    length = 0
+    for name in names:
+        own = len(quote(f"{name},", safe=""))
+        if part and length + own > MOST_OF_AN_ADDRESS:
+            yield part
+            part, length = [], 0
+        part.append(name)
+        length += own
+    if part:
+        yield part
+
+
 def watchlists(kept: list[Watchlist], server: Client) -> None:
     """Show one watchlist to edit, checked as it is written.
 
     It is kept as it was when the text was made of it: what is saved takes the place of that, and of nothing newer.
     """
-    new = "New watchlist"
     lists = {each.name: each for each in kept}
-    choice = st.selectbox("Watchlist", [*lists, new])
-    name = choice if choice in lists else st.text_input("Name", max_chars=64)
+    new = apart("New watchlist", lists)
+    if made := st.session_state.pop(_MADE, None):
+        st.session_state[_CHOICE] = made if made in lists else new  # what was made is what is shown
+    choice = st.selectbox("Watchlist", [*lists, new], key=_CHOICE)
+    name = choice if choice in lists else st.text_input("Name", max_chars=64).strip()
     text, begun = f"symbols-{choice}", f"seen-{choice}"
     if text not in st.session_state or begun not in st.session_state:
         st.session_state[begun] = lists.get(choice)
     if text not in st.session_state:
         st.session_state[text] = "\n".join(lists[choice].symbols) if choice in lists else ""
-    seen: Watchlist | None = st.session_state[begun]
     symbols = names_in(st.text_area("Symbols", height=260, key=text, help="Paste any list."))
-    if symbols:
-        plain = [name for name in symbols if not name.startswith("*")]  # ``*.KRAKEN`` is whatever is traded there
-        with told():
-            unknown = [part for at in range(0, len(plain), 100) for part in server.stocks(plain[at : at + 100]).unknown]
-        if unknown:
-            st.warning(unknown_sentence(unknown, len(symbols)))
-        else:
-            st.caption(f"{len(symbols)} symbols, all known")
+    check(symbols, server)
     with st.container(horizontal=True):
-        if st.button("Save", type="primary", icon=":material/save:", disabled=not (name and symbols)):
-            change(lambda: server.put_watchlist(name, symbols, seen=seen), begun, lists.get(choice))
-        if choice in lists and st.button("Delete", icon=":material/delete:"):
-            change(lambda: server.delete_watchlist(choice, seen=seen), begun, lists[choice])
+        save = st.button("Save", type="primary", icon=":material/save:", disabled=not (name and symbols))
+        delete = choice in lists and st.button("Delete", icon=":material/delete:")
+    if save and choice not in lists:
+        make(name, symbols, server, taken=name in lists)
+    elif save or delete:
+        seen: Watchlist | None = st.session_state[begun]
+
+        def work() -> None:
+            server.put_watchlist(name, symbols, seen=seen) if save else server.delete_watchlist(name, seen=seen)
+
+        if change(work, lists[name], name):
+            st.session_state.pop(begun, None)
+            st.rerun()
+        st.session_state[begun] = lists[name]
 
 
-def change(work: Callable[[], None], begun: str, now: Watchlist | None) -> None:
-    """Carry out a change; where somebody else was first, show how it is ``now``. Once more, and it is meant."""
+def check(symbols: Sequence[str], server: Client) -> None:
+    """Show which names nobody knows. ``*.KRAKEN`` is whatever is traded there."""
+    if not symbols:
+        return
+    with told():
+        parts = parts_of([name for name in symbols if not name.startswith("*")])
+        unknown = [name for part in parts for name in server.stocks(part).unknown]
+    if unknown:
+        st.warning(unknown_sentence(unknown, len(symbols)))
+    else:
+        st.caption(f"{len(symbols)} symbols, all known")
+
+
+def make(name: str, symbols: Sequence[str], server: Client, *, taken: bool) -> None:
+    """Keep a watchlist under a name that none has, also none that somebody has made just now."""
     with told():
         try:
-            work()
+            if not taken:
+                server.put_watchlist(name, symbols, new=True)
         except Outdated:
-            st.session_state[begun] = now
-            st.error("Somebody has changed this watchlist meanwhile. Once more, and yours is in the place of this:")
-            st.code("\n".join(now.symbols) if now else "", language=None)
-            return
-    st.session_state.pop(begun, None)
+            taken = True
+    if taken:
+        st.error(f"There is a watchlist {name!r} already. Choose it above to change it, or give yours another name.")
+        return
+    st.session_state[_MADE] = name
     st.rerun()
 
 
