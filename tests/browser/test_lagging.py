@@ -1,5 +1,9 @@
 """Lag & health with lags that a test makes up: the tail that the target is about, and how lags are distributed."""
 
+from datetime import datetime, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pytest
 
@@ -48,3 +52,34 @@ def test_the_tail_and_the_distribution_of_a_hop_are_told(stage: Stage, look: Ope
     eyes.page.get_by_label("Of which feed").select_option("sim-1")
     wait_for("nothing", lambda: "Nothing was measured yet" in eyes.page.locator(".histogram").inner_text())
     assert eyes.page.evaluate("document.documentElement.scrollWidth") <= how.get("width", 1440)
+
+
+def test_a_distribution_has_room_for_its_words_and_one_window_for_its_time(stage: Stage, look: Opener) -> None:
+    board, now = stage.services.lag, stage.market.live.now()
+    board.rows(now)
+    lags = [int(float(f"{step}e{power}")) for power in range(3, 11) for step in (1, 2, 5)]
+    counts = [1] * len(lags)
+    counts[9] = 20_000
+    board.add("SIM", "sim-0", "network", "synthetic", np.repeat(lags, counts))
+    board.rows(now + WINDOW_NS)
+    eyes = look(stage.address, {"deskless": True})
+    written = "window.said = []; const fill = CanvasRenderingContext2D.prototype.fillText;"
+    note = "{ window.said.push(words[0]); return fill.apply(this, words); }"
+    eyes.page.add_init_script(f"{written} CanvasRenderingContext2D.prototype.fillText = function (...words) {note};")
+    eyes.go("lag")
+    wait_for("the bars", lambda: eyes.page.locator(".histogram .bars > div").count() > 20)
+    for words in ("b", "small"):
+        script = (
+            f"[...document.querySelectorAll('.histogram .bars {words}')].filter(word => word.innerText).map(word => {{"
+        )
+        script += "const seen = document.createRange(); seen.selectNodeContents(word);"
+        script += "const box = seen.getBoundingClientRect(); return [box.left, box.right]; })"
+        edges: list[tuple[float, float]] = eyes.page.evaluate(script)
+        assert len(edges) > 15
+        assert all(before[1] <= after[0] + 0.5 for before, after in pairwise(edges)), (words, edges)
+    wait_for("one window", lambda: "One is here" in eyes.page.locator(".timeline").inner_text())
+    moments = "window.said.filter(word => /^\\d\\d:\\d\\d/.test(word))"
+    told: list[str] = wait_for("the axis", lambda: eyes.page.evaluate(moments))
+    newest = datetime.fromtimestamp((now + WINDOW_NS) // 1_000_000_000, ZoneInfo("America/New_York"))
+    around = {f"{newest + timedelta(seconds=away):%H:%M}" for away in range(-75, 76)}
+    assert {word[:5] for word in told} <= around

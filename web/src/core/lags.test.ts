@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { buckets, together } from "./lags";
+import { around, brief, buckets, together, windows } from "./lags";
 import type { LagRow } from "./protocol";
 
 const row = (feed: string, count: number, p50_ms: number, p95_ms: number, more: Partial<LagRow> = {}): LagRow => ({ venue: "", feed, hop: "network", provenance: "live", ts_recv: 0, count, p50_ms, p95_ms, p99_ms: 2 * p95_ms, max_ms: 100, min_ms: 0, clock_suspect: false, ...more });
@@ -25,5 +25,22 @@ describe("a distribution", () => {
   });
   it("of nothing is empty", () => {
     expect([of(), of([0, 0, 0, 0, 0, 0])]).toEqual([[], []]);
+  });
+});
+
+describe("the time line of lags", () => {
+  const stored = (ts_recv: string, count: number, p50: number, p99: number) => ({ ts_recv, count, p50_ns: p50 * 1e6, p99_ns: String(p99 * 1e6) });
+  it("begins with the windows of the store, all feeds of one together", () => {
+    expect(windows([stored("2026-11-28T00:31:10.000000000Z", 30, 2, 10), stored("2026-11-28T00:31:10.000000000Z", 10, 6, 40), stored("2026-11-28T00:31:00.000000000Z", 1, 5, 5)])).toEqual([
+      { t: Date.UTC(2026, 10, 28, 0, 31) / 1000, p50: 5, p95: NaN, p99: 5 }, { t: Date.UTC(2026, 10, 28, 0, 31, 10) / 1000, p50: 3, p95: NaN, p99: 40 },
+    ]);
+    expect(windows([])).toEqual([]);
+  });
+  it("has two minutes where it has one point", () => {
+    expect(around({ t: 1000, p50: 1, p95: 1, p99: 1 })).toEqual([940, 1060]);
+  });
+  it("and a distribution have short words where there is little room", () => {
+    expect(["≤ 0", "≤ 0.05", "≤ 500", "≤ 1,000", "≤ 50,000", "> 100,000"].map((label) => brief(label))).toEqual(["≤0", "≤0.05", "≤500", "≤1s", "≤50s", ">100s"]);
+    expect(["≤ 0.05", "≤ 5,000", "> 100,000"].map((label) => brief(label, 24))).toEqual(["0.05", "5s", ">100s"]);
   });
 });

@@ -2,7 +2,7 @@
 
 import { createEffect, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
 import * as format from "../core/format";
-import { buckets, HOPS, type Bucket, type Distribution } from "../core/lags";
+import { brief, buckets, HOPS, type Bucket, type Distribution } from "../core/lags";
 import { isFrozen } from "../core/loop";
 import { get, poll } from "../core/rest";
 import { Empty, Panel } from "./panel";
@@ -21,7 +21,7 @@ export function LagHistogram(props: { feeds: readonly string[] }): JSX.Element {
   }));
   const total = (): number => (found() ?? []).reduce((sum, bucket) => sum + bucket.count, 0);
   return (
-    <Panel class="histogram" title={<><b>Distribution</b><span class="quiet">{format.shortNumber(total())} events, ms</span></>} aside={
+    <Panel class="histogram" title={<><b>Distribution</b><span class="quiet">% of {format.shortNumber(total())} events, ms</span></>} aside={
       <>
         <select class="find small" aria-label="Of which feed" onChange={(event) => setFeed(event.currentTarget.value)}>
           <option value="">all feeds</option>
@@ -43,7 +43,7 @@ function Bars(props: { buckets: readonly Bucket[] }): JSX.Element {
   return (
     <div class="bars many" role="img" aria-label={props.buckets.map((bucket) => `${bucket.label} ms: ${share(bucket)}`).join(", ")}>
       <For each={props.buckets}>{(bucket) => (
-        <div title={`${bucket.label} ms: ${format.count(bucket.count)} events`}><b>{bucket.count ? share(bucket) : ""}</b><i style={{ "--share": bucket.share / most() }} /><small>{bucket.label}</small></div>
+        <div title={`${bucket.label} ms: ${format.count(bucket.count)} events`}><b>{bucket.count ? share(bucket).replace(/ /g, "").replace("%", "") : ""}</b><i style={{ "--share": bucket.share / most() }} /><small>{brief(bucket.label, props.buckets.length)}</small></div>
       )}</For>
     </div>
   );

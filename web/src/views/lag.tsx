@@ -3,7 +3,8 @@ import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import * as format from "../core/format";
 import { clock } from "../core/eastern";
-import { HOPS, together } from "../core/lags";
+import { sql } from "../core/asked";
+import { around, HOPS, LATELY, together, windows, type Point, type StoredLag } from "../core/lags";
 import { isFrozen } from "../core/loop";
 import type { LagRow } from "../core/protocol";
 import { get, poll } from "../core/rest";
@@ -16,7 +17,6 @@ const TARGETS = [50, 100] as const;
 const KEPT = 180;
 
 type Lags = { data: LagRow[]; total: LagRow[] };
-type Point = { t: number; p50: number; p95: number; p99: number };
 
 export default function Lag(): JSX.Element {
   const terminal = useTerminal();
@@ -35,9 +35,13 @@ export default function Lag(): JSX.Element {
     const now = found && together(found.data, "network"), end = found?.data[0]?.ts_recv;
     if (!now || end === undefined) return;
     const t = end / 1e9;
-    if (points().at(-1)?.t === t) return;
+    if ((points().at(-1)?.t ?? 0) >= t) return;
     setPoints((old) => [...old, { t, p50: now.p50, p95: now.p95, p99: now.p99 }].slice(-KEPT));
   }));
+  // What was before is the store's to tell; without it, the line begins here.
+  const leaving = new AbortController();
+  onCleanup(() => leaving.abort());
+  sql<StoredLag>(LATELY, leaving.signal).then((rows) => setPoints((own) => [...windows(rows).filter((point) => point.t < (own[0]?.t ?? Infinity)), ...own].slice(-KEPT)), () => undefined);
   const feeds = createMemo(() => [...new Set((lags()?.total ?? []).map((row) => row.feed))].sort(), [], { equals: (a, b) => a.join() === b.join() });
   const judged = (value: number | undefined, target: number): string => (value === undefined || Number.isNaN(value) ? "quiet" : value <= target ? "ok" : value <= 2 * target ? "warn" : "bad");
   const ms = (value: number | undefined): JSX.Element => <>{format.millis(value ?? NaN)} <small>ms</small></>;
@@ -53,7 +57,7 @@ export default function Lag(): JSX.Element {
         <Tile name="Messages" value={<>{format.count(terminal.rate())} <small>/s</small></>} note={`peak ${format.count(peak())} /s since opened`} />
         <Tile name="Gaps" value={format.count(terminal.status()?.gaps ?? NaN)} tone={terminal.status()?.gaps ? "warn" : "ok"} note="on record, since start" />
       </div>
-      <Panel class="timeline" title={<><b>Network lag</b><span class="quiet">ten-second windows since this page was opened</span></>} aside={Number.isFinite(network()?.p95) ? "P50 · P95 · P99, ms" : "P50 · P99, ms"}>
+      <Panel class="timeline" title={<><b>Network lag</b><span class="quiet">ten-second windows</span></>} aside={Number.isFinite(network()?.p95) ? "P50 · P95 · P99, ms" : "P50 · P99, ms"}>
         <LagPlot points={points()} />
         <Show when={points().length < 2}><Empty title="Collecting">A point comes every ten seconds. {points().length ? "One is here." : ""}</Empty></Show>
       </Panel>
@@ -168,7 +172,7 @@ function LagPlot(props: { points: Point[] }): JSX.Element {
     const line = (label: string, colour: string, dash?: number[]): uPlot.Series => ({ label, stroke: token(colour), width: 1.6, value: (_, value) => (value == null ? "–" : `${format.millis(value)} ms`), ...(dash ? { dash } : {}), points: { show: props.points.length < 8 } });
     plot = new uPlot({
       width: box.clientWidth, height: box.clientHeight - 34,
-      scales: { x: { range: (_, low, high) => (low !== null && low === high ? [low - 60, low + 60] : [low, high]) }, y: { range: (_, __, high) => [0, Math.max(10, high * 1.15)] } },
+      scales: { x: { range: (_, low, high) => (props.points.length > 1 ? [low, high] : around(props.points[0])) }, y: { range: (_, __, high) => [0, Math.max(10, high * 1.15)] } },
       axes: [{ ...axis, space: 76, values: (_, ticks) => ticks.map((tick) => clock(tick * 1000).replace(/:00$/, "")) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((tick) => (tick < 1000 ? `${tick} ms` : `${tick / 1000} s`)) }],
       series: [{ label: "ET", value: (_, value) => (value == null ? "–" : clock(value * 1000)) }, line("P50", "up"), line("P95", "warn"), line("P99", "down", [5, 3])],
       hooks: { draw: [targets] },
