@@ -41,6 +41,8 @@ class Past:
         self.first = (now // MINUTE_MS - 125) * MINUTE_MS
         self._sessions = sessions
         self.rules = RULES
+        self.openings = [self.first + at * MINUTE_MS for at in range(len(sessions))]
+        self.gaps: list[dict[str, Any]] = []
 
     def close(self, symbol: str, at: int) -> float:
         """100 to 103.57 in thirds of a saw, or from 50 to 53.57."""
@@ -50,6 +52,15 @@ class Past:
     def serve(self, eyes: Eyes) -> None:
         """Answer a page's questions of the past."""
         eyes.page.route(re.compile("/api/v1/(history|gaps|alerts|rules|watchlists)"), self._answer)
+        eyes.page.route(re.compile("/api/v1/sql"), self._newest)
+
+    def _newest(self, route: "Route") -> None:
+        """Say where the newest bars before a moment begin."""
+        asked = re.search(r"fromUnixTimestamp64Milli\((\d+)\).* limit (\d+)", route.request.post_data or "")
+        end, most = (int(word) for word in asked.groups()) if asked else (0, 0)
+        found = [ms for ms in self.openings if ms < end][-most:]
+        row = {"first": found[0] if found else 0, "bars": len(found)}
+        route.fulfill(content_type="application/json", body=json.dumps({"columns": [], "data": [row], "count": 1}))
 
     def _answer(self, route: "Route") -> None:
         asked = urlsplit(route.request.url)
@@ -60,8 +71,9 @@ class Past:
     def _history(self, query: dict[str, str]) -> list[dict[str, Any]]:
         if query["kind"] != "bars":
             return []
-        bars = [self._bar(query["symbol"], at) for at in range(len(self._sessions))]
-        return [bar for bar in bars if datetime.fromisoformat(bar["ts_open"]) >= datetime.fromisoformat(query["start"])]
+        bars = [self._bar(query["symbol"], at) for at in range(len(self.openings))]
+        start, end = (datetime.fromisoformat(query.get(name, "9999-01-01T00:00Z")) for name in ("start", "end"))
+        return [bar for bar in bars if start <= datetime.fromisoformat(bar["ts_open"]) < end]
 
     def _bar(self, symbol: str, at: int) -> dict[str, Any]:
         close = self.close(symbol, at)
@@ -70,15 +82,16 @@ class Past:
         more = {"volume": "10", "vwap": told["close"], "trades": 3, "state": "final", "completeness": 1}
         session = self._sessions[at]
         return {
-            "ts_open": iso(self.first + at * MINUTE_MS),
+            "ts_open": iso(self.openings[at]),
             **told,
             **more,
             "session": session,
             "provenance": "synthetic",
         }
 
-    def _gaps(self, _: dict[str, str]) -> list[dict[str, Any]]:
-        return []
+    def _gaps(self, query: dict[str, str]) -> list[dict[str, Any]]:
+        start = datetime.fromisoformat(query["start"])
+        return [gap for gap in self.gaps if datetime.fromisoformat(gap["ts_from"]) >= start]
 
     def _rules(self, _: dict[str, str]) -> list[dict[str, Any]]:
         return self.rules
@@ -272,6 +285,72 @@ def test_a_stretch_is_measured_with_shift_by_a_drag_and_by_two_clicks(stage: Sta
     mouse.up()
     assert measured(eyes) == ""
     wait_for("the chart moves again", lambda: runs(eyes) != before)
+
+
+def shown(stage: Stage, look: Opener, past: Past) -> Eyes:
+    eyes = opened(stage, look, "about")
+    past.serve(eyes)
+    eyes.page.reload()
+    eyes.go("chart/CORN.SIM")
+    wait_for("the bars", lambda: "C 1" in legend(eyes))
+    return eyes
+
+
+@pytest.mark.parametrize(("opens", "zone"), [("00:00", "UTC"), ("05:00", "ET")])
+def test_a_day_has_the_date_of_where_its_midnight_is(stage: Stage, look: Opener, opens: str, zone: str) -> None:
+    past = Past(("",) * 20)
+    first = int(datetime.fromisoformat(f"2026-01-05T{opens}Z").timestamp()) * 1000
+    past.openings = [first + at * 86_400_000 for at in range(20)]
+    eyes = opened(stage, look, "about")
+    past.serve(eyes)
+    eyes.page.reload()
+    eyes.go("chart/CORN.SIM")
+    eyes.page.get_by_role("button", name="1d", exact=True).click()
+    wait_for("the newest day", lambda: f"2026-01-24 {zone} O" in legend(eyes))
+    assert f"newest bar 2026-01-24 {zone}, " in legend(eyes)
+    summary = eyes.page.locator(".plot").get_attribute("aria-label") or ""
+    assert f"20 bars of 1d from 2026-01-05 {zone} to 2026-01-24 {zone}" in summary
+    eyes.page.keyboard.press("T")
+    days = eyes.page.locator(".chart tbody th").all_inner_texts()
+    assert days[:2] == [f"2026-01-24 {zone}", f"2026-01-23 {zone}"]
+
+
+def test_a_gap_that_goes_on_after_the_newest_bar_is_hatched(stage: Stage, look: Opener) -> None:
+    past = Past(("",) * 120)
+    eyes = shown(stage, look, past)
+    eyes.page.wait_for_timeout(300)
+    assert len({colour for colour, _ in runs(eyes)}) == 1
+    names = {"symbol": "CORN", "reason": "disconnect", "state": "open"}
+    past.gaps = [{**names, "ts_from": iso(past.first + 122 * MINUTE_MS), "ts_to": None}]
+    eyes.page.reload()
+    wait_for("the note", lambda: "1 gap on record: hatched" in legend(eyes))
+
+    def hatched() -> bool:
+        found = runs(eyes)
+        empty, width = found[0][0], sum(long for _, long in found)
+        return found[-1][0] != empty and 0 < width - found[0][1] < 40
+
+    wait_for("the hatching at the right edge", hatched)
+
+
+def test_a_chart_of_old_bars_says_so_and_goes_back_to_those_before_with_their_gaps(stage: Stage, look: Opener) -> None:
+    past = Past(("",) * 2000)
+    last = past.first - 3 * 1440 * MINUTE_MS
+    past.openings = [last - (1999 - at) * MINUTE_MS for at in range(2000)]
+    gap = {"symbol": "CORN", "reason": "disconnect", "state": "lost"}
+    past.gaps = [{**gap, "ts_from": iso(last - 1500 * MINUTE_MS), "ts_to": iso(last - 1480 * MINUTE_MS)}]
+    eyes = shown(stage, look, past)
+    summary = eyes.page.locator(".plot")
+    assert re.search(r"newest bar 20\d\d-\d\d-\d\d \d\d:\d\d:00 ET, 3 d ago", legend(eyes))
+    assert (summary.get_attribute("aria-label") or "").startswith("900 bars of 1m")
+    eyes.page.keyboard.press("Home")
+    wait_for("older ones", lambda: (summary.get_attribute("aria-label") or "").startswith("1800 bars of 1m"))
+    assert (summary.get_attribute("aria-label") or "").endswith("; 1 gaps.")
+    assert "1 on record" in eyes.page.locator(".gaps .title, .gaps header").first.inner_text()
+    for _ in range(40):
+        eyes.page.keyboard.press("-")
+    wait_for("all", lambda: (summary.get_attribute("aria-label") or "").startswith("2000 bars of 1m"))
+    kept(eyes, "16-chart-back")
 
 
 def test_a_phone_has_room_for_a_comparison(stage: Stage, look: Opener) -> None:
