@@ -165,11 +165,17 @@ class Pipeline:
 
 
 def _quarantined(frames: Frames, outputs: Outputs, engine: Engine) -> list[Quarantined]:
-    """Return the frames that nobody understood, with the beginning of their bytes, for the table ``quarantine``."""
-    found = []
+    """Return the frames that nobody understood, with the beginning of their bytes, for the table ``quarantine``.
+
+    One of which several rows could not be read has a gap for each, and is told of once, with all their reasons.
+    """
+    found: list[Quarantined] = []
     for offset, _, gap in outputs.gaps:
         row = int(np.searchsorted(frames.offset, offset))
         if gap.reason is not GapReason.QUARANTINE or row == len(frames) or frames.offset[row] != offset:
+            continue
+        if found and found[-1].offset == offset:
+            found[-1] = found[-1]._replace(reason=f"{found[-1].reason}; {gap.detail}")
             continue
         raw = frames.frame(row)[:RAW_EXCERPT]
         found.append(Quarantined(offset, gap.source, engine.venues.get(gap.source, ""), gap.ts_from, gap.detail, raw))

@@ -27,9 +27,10 @@ def gap_list(
     """Return all gaps of a run.
 
     ``found`` has the FOUND rows of each stage, ``quarantined`` what could not be read: offset, source, ``ts_recv``
-    (ns UTC) and why.
+    (ns UTC) and why. It is a gap of the whole source, unless the decoder said whose rows they are.
     """
     placed: list[tuple[int, int, int, int, Gap]] = []
+    told = {offset for offset, gap in tape.gaps if gap.reason is GapReason.QUARANTINE}
     for (offset, gap), (index, instrument) in zip(tape.gaps, _rows_of(tape), strict=True):
         placed.append((offset, index, 0, instrument, gap))
     for rank, rows in enumerate(found, 1):
@@ -37,6 +38,8 @@ def gap_list(
             where = (int(row["offset"]), int(row["index"]), rank, int(row["instrument"]))
             placed.append((*where, as_gap(row, instruments)))
     for offset, source, ts_recv, reason in quarantined:
+        if offset in told:
+            continue
         gap = Gap(source, GapReason.QUARANTINE, ts_recv, ts_recv, detail=reason)
         placed.append((offset, 0, _QUARANTINED, NO_INSTRUMENT, gap))
     placed.sort(key=lambda place: place[:3])

@@ -13,7 +13,8 @@ from breadboard.clock import SystemClock
 from breadboard.config import EngineConfig
 from breadboard.engine.core import Engine
 from breadboard.model.frames import Frames
-from breadboard.model.kinds import RecordKind
+from breadboard.model.gaps import Epoch
+from breadboard.model.kinds import Provenance, RecordKind
 
 T0 = 1_700_000_000_000_000_000
 
@@ -86,3 +87,23 @@ def test_the_time_at_which_frames_were_read_is_known_to_who_listens() -> None:
     one.step()
     [(ts_read, ts_engine)] = seen
     assert before <= ts_read <= ts_engine <= time.time_ns()
+
+
+def test_a_frame_of_which_rows_cannot_be_read_is_told_of_once_with_all_reasons() -> None:
+    told = b'{"channel":"trade","type":"update","data":[{"symbol":"ETH/USD"},{"symbol":"BTC/USD","qty":0}]}'
+    frames = Frames.of([b"no JSON", told], [T0, T0 + 1], kind=RecordKind.DATA)
+    engine, sink = Engine(feeds.by_venue, EngineConfig()), Kept()
+    engine.adopt(
+        [Epoch(0, 1, feeds.by_name("kraken-v2").capabilities.venue, "wss://x", (), Provenance.LIVE, open=True)]
+    )
+    reads = iter([frames, None])
+    reader = SimpleNamespace(read=lambda _: next(reads), position=2)
+    one = Pipeline(reader, engine, sink, SystemClock(), lock=threading.Lock())
+    one.step()
+    one.hand_over()
+    (handover,) = sink.handovers
+    ((outputs, _),) = handover.taken
+    assert [(offset, gap.symbol) for offset, _, gap in outputs.gaps] == [(0, None), (1, "ETH/USD"), (1, "BTC/USD")]
+    first, second = handover.quarantined
+    assert (first.offset, second.offset, second.raw) == (0, 1, told)
+    assert second.reason == "; ".join(gap.detail for offset, _, gap in outputs.gaps if offset == 1)
