@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as Asked
 
 from breadboard.api import problems, sign_in_page
-from breadboard.api.access import Access
+from breadboard.api.access import Access, host_of
 from breadboard.api.security_keys import KeyRing
 from breadboard.api.security_lines import Lines
 from breadboard.api.security_origins import Headers, Origins, named
 from breadboard.api.security_pages import is_by_browser, way_in
-from breadboard.api.security_scopes import FORMS, LOGIN, SAFE
+from breadboard.api.security_scopes import FORMS, LOGIN, SAFE, changes_keys, is_long
 from breadboard.api.security_turnstile import PERSON, Refusal, Turnstile, person_of
 from breadboard.api.services import Limits
 
@@ -31,6 +31,8 @@ HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+LONG_BODY: Final = 1536 * 1024
+"""Bytes of a watchlist, or a rule: 10,000 symbols of 128 characters, with what is around each."""
 CLOSED: Final = b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 """The content security policy of everything that is not a page."""
 
@@ -43,6 +45,7 @@ class Guard:
         self._limits = limits
         self._access = access
         self._origins = Origins(access)
+        self._ring = ring
         self._turnstile = Turnstile(access, ring)
         self._lines = Lines(access.lines)
 
@@ -62,7 +65,7 @@ class Guard:
             await send({"type": "http.response.start", "status": 204, "headers": [*preflight, *HEADERS]})
             await send({"type": "http.response.body"})
         else:
-            await self._serve(scope, _Body(receive, self._limits.body), sending)
+            await self._serve(scope, _Body(receive, self._most(scope)), sending)
 
     async def _serve(self, scope: Asked, receive: Receive, send: Send) -> None:
         """Serve, and answer a defect of ours here, where answers get their headers and connections stay."""
@@ -71,6 +74,8 @@ class Guard:
         async def sending(message: Message) -> None:
             nonlocal begun
             begun = True
+            if changes_keys(scope["method"], scope["path"]):
+                self._ring.changed()  # before whoever did it hears of it, and goes on with the new key
             await send(message)
 
         try:
@@ -85,7 +90,8 @@ class Guard:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
         if not self._access.is_ours(host):
-            hint = f'[api] hosts = ["{host.partition(":")[0][:100]}"]   # or: curl http://127.0.0.1:8080/'
+            name = host_of(host) or host
+            hint = f'[api] hosts = ["{name[:100]}"]   # or: curl http://127.0.0.1:8080/'
             return Refusal(403, f"this server is not for {host[:100]!r}", hint)
         if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > self._limits.url:
             return Refusal(
@@ -99,14 +105,17 @@ class Guard:
             return Refusal(
                 403, f"a page of {foreign[:100]!r} may not use this server", "open the page at its own address"
             )
-        return self._wrong_body(scope["path"], headers) if scope["type"] == "http" and not preflight else None
+        return self._wrong_body(scope, headers) if scope["type"] == "http" and not preflight else None
 
-    def _wrong_body(self, path: str, headers: dict[bytes, str]) -> Refusal | None:
+    def _most(self, scope: Asked) -> int:
+        """Return how many bytes a body may have."""
+        return LONG_BODY if is_long(scope["method"], scope["path"]) else self._limits.body
+
+    def _wrong_body(self, scope: Asked, headers: dict[bytes, str]) -> Refusal | None:
+        path, most = scope["path"], self._most(scope)
         length = headers.get(b"content-length", "0")
-        if not length.isdecimal() or int(length) > self._limits.body:
-            return Refusal(
-                413, f"a body of more than {self._limits.body} bytes", "breadboard sql reads longer questions"
-            )
+        if not length.isdecimal() or int(length) > most:
+            return Refusal(413, f"a body of more than {most} bytes", "breadboard sql reads longer questions")
         kind = headers.get(b"content-type")
         empty = length == "0" and b"transfer-encoding" not in headers
         form = path in FORMS and (kind or "").startswith("application/x-www-form-urlencoded")

@@ -7,26 +7,28 @@ from urllib.parse import parse_qs
 from starlette.types import Scope as Asked
 
 from breadboard.api.access import Access
+from breadboard.api.security_looks import Looks
 from breadboard.api.security_sessions import Sessions
 from breadboard.api.security_tickets import Tickets
 from breadboard.settings.credentials import ApiKey, Scope, hashed, parted
 from breadboard.settings.people import OPERATOR, Person
 
 FRESH_NS: Final = 2 * 10**9
-"""How old what we know of keys may be: one that is revoked is refused after that at the latest."""
+"""How old what we know of keys may be: one that is revoked elsewhere is refused after that at the latest."""
+NEW_NS: Final = 2 * 10**8
+"""How old it may be for a key that we do not know: it may have just been made. Guesses ask no more often than that."""
 _HOUSE: Final = Person(None, "operator", Scope.ADMIN, "house")
 _NOBODYS: Final = hashed("")
 
 
 class KeyRing:
-    """Knows the keys that hold. Raises BreadboardError where they cannot be read: then nobody has one."""
+    """Knows the keys that hold. Raises SettingsError where they cannot be read in time: then nobody has one."""
 
     def __init__(self, access: Access, tickets: Tickets) -> None:
         self._access = access
         self._tickets = tickets
         self.sessions = Sessions(access)
-        self._known: dict[str, ApiKey] = {}
-        self._asked_ns: int | None = None
+        self._known: Looks[dict[str, ApiKey]] = Looks(self._read, {}, access.clock)
 
     @property
     def needed(self) -> bool:
@@ -54,13 +56,13 @@ class KeyRing:
             return True
         if person.session and await self.sessions.find(person.session) is None:
             return False
-        key = (await self._keys()).get(person.key)
+        key = await self._find(person.key)
         return key is not None and key.holds(self._access.clock.wall())
 
     async def holder(self, text: str) -> Person | None:
         """Return whose key this is; None for one that does not hold, and for what is none."""
         number, secret = parted(text) or ("", "")
-        key = (await self._keys()).get(number)
+        key = await self._find(number)
         # The same work for a key that is not there: its absence shall not be told by the time that it takes.
         if not hmac.compare_digest(key.hash if key else _NOBODYS, hashed(secret)) or key is None:
             return None
@@ -77,14 +79,21 @@ class KeyRing:
 
     async def _of_session(self, asked: Asked) -> Person | None:
         session = await self.sessions.shown(asked)
-        key = None if session is None else (await self._keys()).get(session.key)
+        key = None if session is None else await self._find(session.key)
         if session is None or key is None:  # revoked; and none outlasts its key
             return None
         return Person(key.user, key.name, key.scope, key.id, session.hash)
 
-    async def _keys(self) -> dict[str, ApiKey]:
-        now = self._access.clock.mono()
-        if self._access.keys is not None and (self._asked_ns is None or now - self._asked_ns >= FRESH_NS):
-            self._known = {key.id: key for key in await self._access.keys()}
-            self._asked_ns = now
-        return self._known
+    def changed(self) -> None:
+        """Take note that keys were made or revoked here: whoever asks next is answered by what holds now."""
+        self._known.outdated()
+
+    async def _find(self, number: str) -> ApiKey | None:
+        """Return the key with this id; None for one that does not hold."""
+        if not number:
+            return None
+        return (await self._known.fresh(FRESH_NS)).get(number) or (await self._known.fresh(NEW_NS)).get(number)
+
+    async def _read(self) -> dict[str, ApiKey]:
+        assert self._access.keys is not None
+        return {key.id: key for key in await self._access.keys()}

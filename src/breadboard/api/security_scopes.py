@@ -13,7 +13,19 @@ FORMS: Final = frozenset({LOGIN, LOGOUT})
 """What a page posts to without a script."""
 _ASKING: Final = frozenset({"/api/v1/sql", "/api/v1/rules/test", "/api/v1/tickets", LOGOUT})
 """Posted, and yet they change nothing."""
+_TRIAL: Final = "/api/v1/rules/test"
+_LONG: Final = ("/api/v1/watchlists/", "/api/v1/rules/")
 _KEYS: Final = "/api/v1/keys"
+
+
+def changes_keys(method: str, path: str) -> bool:
+    """Tell whether a request makes or revokes a key."""
+    return path.startswith(_KEYS) and method not in SAFE
+
+
+def is_long(method: str, path: str) -> bool:
+    """Tell whether what a request writes may be long: it may hold as many symbols as a watchlist may."""
+    return path == _TRIAL or (method == "PUT" and path.startswith(_LONG))
 
 
 def wanted(method: str, path: str) -> Scope | None:

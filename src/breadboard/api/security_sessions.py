@@ -5,12 +5,12 @@ reads it (``HttpOnly``), no page of another site sends it (``SameSite=Strict``),
 never leaves it (``Secure``), under a name that no other host can set (``__Host-``).
 """
 
-import asyncio
 from typing import Final
 
 from starlette.types import Scope as Asked
 
 from breadboard.api.access import Access
+from breadboard.api.security_looks import Looks
 from breadboard.api.security_origins import named
 from breadboard.settings.credentials import hashed
 from breadboard.settings.sessions import Session
@@ -21,13 +21,11 @@ _SECURE: Final = "__Host-"
 
 
 class Sessions:
-    """Knows the sessions that hold. Raises BreadboardError where they cannot be read, begun, or ended."""
+    """Knows the sessions that hold. Raises SettingsError where they cannot be read in time, begun, or ended."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._known: dict[str, Session] = {}
-        self._asked_ns: int | None = None
-        self._one_reads = asyncio.Lock()
+        self._known: Looks[dict[str, Session]] = Looks(self._read, {}, access.clock)
 
     async def shown(self, asked: Asked) -> Session | None:
         """Return the session of a request; None for none that holds."""
@@ -36,15 +34,17 @@ class Sessions:
 
     async def find(self, number: str) -> Session | None:
         """Return the session of this hash; None for one that is over, ended, or never was."""
-        found = (await self._holding()).get(number)
+        if self._access.sessions is None:
+            return None
+        found = (await self._known.fresh(FRESH_NS)).get(number)
         return found if found is not None and self._access.clock.wall() < found.expires_ns else None
 
     async def begin(self, key: str, asked: Asked) -> str:
         """Begin a session of the key with this id, and return the cookie. Raises Unknown where it no longer holds."""
         assert self._access.sessions is not None
         text, session = await (await self._access.sessions()).begin(key)
-        async with self._one_reads:  # after whoever reads now, and may not have seen it
-            self._known[session.hash] = session
+        self._known.abandon()  # whoever reads now may not have seen it
+        self._known.found[session.hash] = session
         seconds = (session.expires_ns - self._access.clock.wall()) // 10**9
         return self._cookie(text, seconds, secure=came_by_tls(asked))
 
@@ -52,21 +52,17 @@ class Sessions:
         """End a session."""
         assert self._access.sessions is not None
         await (await self._access.sessions()).end(session.hash)
-        async with self._one_reads:
-            self._known.pop(session.hash, None)
+        self._known.abandon()
+        self._known.found.pop(session.hash, None)
 
     def forgotten(self, asked: Asked) -> list[str]:
         """Return the cookies that make a browser forget those that it showed."""
         shown = _cookies(asked)
         return [self._cookie("", 0, secure=secure) for secure in (True, False) if self._name(secure=secure) in shown]
 
-    async def _holding(self) -> dict[str, Session]:
-        async with self._one_reads:
-            now = self._access.clock.mono()
-            if self._access.sessions is not None and (self._asked_ns is None or now - self._asked_ns >= FRESH_NS):
-                self._known = {one.hash: one for one in await (await self._access.sessions()).holding()}
-                self._asked_ns = now
-            return self._known
+    async def _read(self) -> dict[str, Session]:
+        assert self._access.sessions is not None
+        return {one.hash: one for one in await (await self._access.sessions()).holding()}
 
     def _text(self, asked: Asked) -> str | None:
         """Return what a browser shows; None for nothing, and for two things, of which a stranger may have set one."""

@@ -62,30 +62,36 @@ class Turnstile:
         )
         if scope is None:
             guesses = asked["path"] == LOGIN and asked["method"] not in SAFE
-            return self._too_often(None, asked) if guesses else None
+            return self._too_often("sign-in", asked) if guesses else None
         try:
             person = await self._ring.person(asked)
         except BreadboardError:
             return Refusal(503, "the keys cannot be looked up now", "breadboard status", 5)
         if person is not None:
             asked[PERSON] = person
-        return self._too_often(person, asked) or _too_little(person, scope)
+        if person is None:
+            return self._too_often("peer", asked) or _too_little(person, scope)
+        return self._of_key(person, asked) or _too_little(person, scope)
 
     def staying(self, asked: Asked, receive: Receive, send: Send) -> Receive:
         """Return how a WebSocket receives that ends when its key is over or revoked."""
         return _Stays(receive, send, self._ring, asked[PERSON]) if self._ring.needed else receive
 
-    def _too_often(self, person: Person | None, asked: Asked) -> Refusal | None:
-        if person is not None and (person.user is None or asked["path"].startswith(_FILES)):
-            return None  # commands on this machine; what a page is made of, some sixty files
+    def _too_often(self, what: str, asked: Asked) -> Refusal | None:
+        """Count by address, each thing for itself: a page whose session is over asks on, and locks nobody out."""
         peer = (asked.get("client") or ("nobody",))[0]
-        by_page = person is not None and bool(person.session)
-        rates = self._pages if by_page else self._rates
-        wait = rates.wait_s(f"peer {peer}" if person is None else f"key {person.key}")
-        if not wait:
-            return None
-        most = self._access.per_minute * (PAGES if by_page else 1)
-        return Refusal(429, f"more than {most} requests a minute", f"wait {wait} s", wait)
+        return self._counted(self._rates, f"{what} {peer}", 1)
+
+    def _of_key(self, person: Person, asked: Asked) -> Refusal | None:
+        if person.user is None or asked["path"].startswith(_FILES):
+            return None  # commands on this machine; what a page is made of, some sixty files
+        by_page = bool(person.session)
+        return self._counted(self._pages if by_page else self._rates, f"key {person.key}", PAGES if by_page else 1)
+
+    def _counted(self, rates: Rates, name: str, times: int) -> Refusal | None:
+        wait = rates.wait_s(name)
+        sentence = f"more than {self._access.per_minute * times} requests a minute"
+        return Refusal(429, sentence, f"wait {wait} s", wait) if wait else None
 
 
 def _too_little(person: Person | None, scope: Scope) -> Refusal | None:

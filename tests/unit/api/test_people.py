@@ -222,6 +222,32 @@ def test_keys_are_made_listed_and_revoked(client: httpx.Client) -> None:
         assert client.post("/api/v1/keys", json=body).status_code == 422
 
 
+def test_what_is_no_text_is_told_and_not_a_defect(client: httpx.Client) -> None:
+    kind = {"Content-Type": "application/json"}
+    for path, body in (
+        ("/api/v1/watchlists/odd", b'{"symbols":["\\ud800.X"]}'),
+        ("/api/v1/rules/odd", b'{"rule":{"kind":"gap","symbols":["\\ud800.X"]}}'),
+        ("/api/v1/rules/odd", b'{"rule":{"kind":"expression","window":"1m","expression":"close > 1.0 \\ud800"}}'),
+        ("/api/v1/rules/odd", b'{"rule":{"kind":"gap","\\ud800":1}}'),
+    ):
+        answer = client.put(path, content=body, headers=kind)
+        assert answer.status_code == 422, answer.text
+    answer = client.post("/api/v1/rules/test", content=b'{"rule":{"kind":"gap","\\ud800":1}}', headers=kind)
+    assert answer.status_code == 422, answer.text
+
+
+def test_a_watchlist_may_be_as_long_as_one_may_be(client: httpx.Client) -> None:
+    longest = [f"{at:0>120}.BINANCE" for at in range(10_000)]
+    written = client.put("/api/v1/watchlists/long", json={"symbols": longest})
+    assert (written.status_code, written.json()["symbols"]) == (200, longest)
+    rule = {"rule": {"kind": "gap", "symbols": longest}}
+    assert client.put("/api/v1/rules/long", json=rule).status_code == 200
+    assert client.put("/api/v1/watchlists/long", content=b" " * (1536 * 1024 + 1)).status_code == 413
+    assert client.post("/api/v1/keys", content=b" " * 70_000).status_code == 413
+    assert client.delete("/api/v1/rules/long").status_code == 204
+    assert client.delete("/api/v1/watchlists/long").status_code == 204
+
+
 def test_who_asks_too_often_waits_and_nobody_else_does(tmp_path: Path) -> None:
     with served(tmp_path, ApiConfig(hosts=("desk.example.com",))) as here:
         keys = [here.key("ada"), here.key("bob")]

@@ -430,6 +430,15 @@ def test_guessing_is_throttled_and_said_on_the_page(tmp_path: Path) -> None:
             assert posted(client, "/login", key=good).status_code == 303
 
 
+def test_a_page_whose_session_is_over_locks_nobody_at_its_address_out_of_signing_in(tmp_path: Path) -> None:
+    with served(tmp_path, ApiConfig(host="0.0.0.0", requests_per_minute=60, burst=20)) as here:
+        good = here.key("ada")
+        with browser(here, Cookie=f"{COOKIE}=stale") as tab, browser(here) as client:
+            asked = [tab.get("/api/v1/stocks").status_code for _ in range(30)]
+            assert asked == [401] * 20 + [429] * 10
+            assert [posted(client, "/login", key=good).status_code for _ in range(21)] == [303] * 20 + [429]
+
+
 def test_pages_that_ask_by_themselves_are_counted_apart_and_counted(tmp_path: Path) -> None:
     with served(tmp_path, ApiConfig(host="0.0.0.0", requests_per_minute=6, burst=2)) as here:
         key = here.key("ada")
