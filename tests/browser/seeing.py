@@ -143,7 +143,14 @@ class Stage:
         self.market = Market()
         self.port = free_port()
         lag = LagBoard()
-        self.services = Services(self.market.live, Blank(), lag, Metrics(lag), book=self._book)
+        self.services = Services(
+            self.market.live, Blank(), lag, Metrics(lag), book=self._book, status=lambda: self.house
+        )
+        self.book: dict[str, Any] = {"state": "live", "sequence": 7, "bids": [["10.00", "3"]], "asks": [["10.02", "5"]]}
+        """What every instrument's book is, but for what ``books`` says of some."""
+        self.books: dict[str, dict[str, Any]] = {}
+        self.house: dict[str, Any] = {}
+        """What the status of the house is."""
         self._open = ExitStack()
 
     @property
@@ -159,9 +166,9 @@ class Stage:
         self._open.close()
         self._open = ExitStack()
 
-    def _book(self, _venue: str, _symbol: str, _depth: int, /, *, wait: bool = True) -> dict[str, Any]:
+    def _book(self, _venue: str, symbol: str, _depth: int, /, *, wait: bool = True) -> dict[str, Any]:
         del wait
-        return {"state": "live", "sequence": 7, "bids": [["10.00", "3"]], "asks": [["10.02", "5"]]}
+        return self.book | self.books.get(symbol, {})
 
 
 class Blank(MemoryStore):

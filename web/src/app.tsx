@@ -1,9 +1,12 @@
 // The shell: bars, navigation, the screen that the address names, and the keys that work everywhere.
 
 import { createEffect, createSignal, For, lazy, on, onCleanup, Show, Switch, Match, type JSX } from "solid-js";
+import { setOnlyChosen } from "./core/alerts";
+import { catchingUp } from "./core/feeds";
 import { bind, listen } from "./core/keys";
-import { freeze, touch } from "./core/loop";
+import { freeze, isFrozen, touch } from "./core/loop";
 import { createRoute, go, type Page } from "./core/route";
+import { comeBack, isSignedOut, wayIn } from "./core/session";
 import { setTheme, theme } from "./core/settings";
 import { speak, speakInto } from "./core/speak";
 import { Terminal, TerminalContext } from "./core/terminal";
@@ -23,11 +26,16 @@ const NAV: [Page, string, string][] = [
   ["monitor", "Watch", "m"], ["chart", "Chart", "c"], ["depth", "Depth", "d"], ["lag", "Lag", "l"], ["arbitrage", "Arb", "a"], ["alerts", "Alerts", "n"],
 ];
 
+/** So long is said that a frozen screen moves again. */
+const THAWED_MS = 3_000;
+
 export function App(): JSX.Element {
   const terminal = new Terminal();
   const route = createRoute();
   const [open, setOpen] = createSignal<"help" | "looks" | null>(null);
   const [frozenAt, setFrozenAt] = createSignal<number | null>(null);
+  const [thawed, setThawed] = createSignal(false);
+  let moving = 0;
   void learnLists();
 
   // The address and the choice follow each other; moving along a list leaves no trail behind.
@@ -38,7 +46,7 @@ export function App(): JSX.Element {
     touch();
   });
   createEffect(() => (document.title = `${terminal.selected() ?? "Breadboard"} · ${route().page}`));
-  createEffect(on(() => feedWord(terminal.link(), terminal.status()?.feed)[0].replace(/[\d.]+ ?[smh]?/g, "").trim(), (word, before) => before !== undefined && word !== before && speak(`feed ${word}`)));
+  createEffect(on(() => feedWord(terminal.link(), terminal.status()?.feed, catchingUp(terminal.status()))[0].replace(/[\d.,]+ ?[smh]?/g, "").trim(), (word, before) => before !== undefined && word !== before && speak(`feed ${word}`)));
   createEffect(() => {
     const stale = terminal.link().quietMs > 2_000;
     document.documentElement.classList.toggle("cut", stale);
@@ -49,7 +57,12 @@ export function App(): JSX.Element {
     freeze(next !== null);
     document.documentElement.classList.toggle("held", next !== null);
     speak(next === null ? "the screen moves again" : "the screen is frozen");
+    clearTimeout(moving);
+    setThawed(next === null);
+    moving = window.setTimeout(() => setThawed(false), THAWED_MS);
   };
+  // What is held is of one instrument and one screen: under the name of another it would be a lie.
+  createEffect(on([terminal.selected, () => route().page], () => isFrozen() && toggleFreeze(), { defer: true }));
   const frozenFor = (): number | null => {
     terminal.second();
     const at = frozenAt();
@@ -57,10 +70,11 @@ export function App(): JSX.Element {
   };
   const goTo = (page: Page): void => go(page, terminal.selected());
   onCleanup(listen());
+  onCleanup(comeBack());
   onCleanup(bind({
     ...Object.fromEntries(NAV.map(([page, , key]) => [`g ${key}`, () => goTo(page)])),
     "g h": () => void location.assign("/"),
-    b: () => goTo("alerts"),
+    b: () => (setOnlyChosen(true), goTo("alerts")),
     p: toggleFreeze, P: toggleFreeze,
     "?": () => setOpen(open() === "help" ? null : "help"),
     ",": () => setOpen("looks"),
@@ -69,7 +83,7 @@ export function App(): JSX.Element {
 
   return (
     <TerminalContext.Provider value={terminal}>
-      <TopBar alerts={terminal.alerts().length} frozen={frozenFor()} onHelp={() => setOpen("help")} onSettings={() => setOpen("looks")} />
+      <TopBar alerts={terminal.alerts().length} frozen={frozenFor()} thawed={thawed()} onHelp={() => setOpen("help")} onSettings={() => setOpen("looks")} />
       <nav class="side" aria-label="Screens">
         <For each={NAV}>{([page, name, key]) => (
           <a href={`#/${page}`} aria-current={route().page === page ? "page" : undefined} title={`${name} (g ${key})`} onClick={(event) => { event.preventDefault(); goTo(page); }}>{name}</a>
@@ -84,6 +98,9 @@ export function App(): JSX.Element {
         <Match when={true}><Monitor /></Match>
       </Switch>
       <BottomBar />
+      <Show when={isSignedOut()}>
+        <p class="signin" role="alert">The session is over, and what is shown is old. <a target="_top" href={(terminal.second(), wayIn((window.top ?? window).location))}>Sign in</a></p>
+      </Show>
       <div class="sr" role="status" aria-live="polite" ref={speakInto} />
       <Show when={open() === "help"}><Help onClose={() => setOpen(null)} /></Show>
       <Show when={open() === "looks"}><Looks onClose={() => setOpen(null)} /></Show>

@@ -1,8 +1,12 @@
 // Alerts from the socket and from the store, each once, newest first.
 
+import { createSignal } from "solid-js";
 import { day } from "./eastern";
 import { Refused } from "./rest";
 import { millisOf, type Alert } from "./protocol";
+
+/** Whether only alerts of the chosen instrument are shown; the key `b` wants that. */
+export const [onlyChosen, setOnlyChosen] = createSignal(false);
 
 export type Told = { key: string; ms: number; firedMs: number; lagMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
 
@@ -29,20 +33,27 @@ export function told(alert: Alert): Told {
   };
 }
 
+/** Whether the trade that fired an alert was taken back by its venue: then it fired for nothing. */
+export function isTakenBack(alert: Told): boolean {
+  return alert.state === "retracted";
+}
+
+/** Each once, newest first. One that was taken back is that, whichever of its two rows comes from where. */
 export function merged(live: readonly Alert[], stored: readonly Alert[]): Told[] {
   const found = new Map<string, Told>();
   for (const alert of [...live, ...stored]) {
-    const one = told(alert);
-    if (!found.has(one.key)) found.set(one.key, one);
+    const one = told(alert), before = found.get(one.key);
+    if (!before || isTakenBack(before)) found.set(one.key, before ? { ...one, state: before.state } : one); // as it was when it fired
+    else if (isTakenBack(one)) before.state = one.state;
   }
   return [...found.values()].sort((a, b) => b.ms - a.ms);
 }
 
-/** How many are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there may be more. */
+/** How many stand that are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there may be more. */
 export function ofDay(all: readonly Told[], stored: readonly Alert[] | null, now: number): { count: number; whole: boolean } {
   const date = day(now);
   const whole = stored !== null && (stored.length < ASKED || stored.some((alert) => day(time(alert.ts_recv)) !== date));
-  return { count: all.filter((alert) => day(alert.ms) === date).length, whole };
+  return { count: all.filter((alert) => !isTakenBack(alert) && day(alert.ms) === date).length, whole };
 }
 
 /** The newest `most` of what was known and of what is new, each once: one that is taken back comes again, as retracted. */

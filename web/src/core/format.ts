@@ -30,7 +30,8 @@ export function short(text: string | null | undefined): string {
   if (text.length <= 6) return group(text);
   if (size >= 1000) return group(size.toFixed(0));
   if (size >= 1) return group(String(Number(size.toPrecision(5))));
-  return size >= 0.0001 ? size.toFixed(4) : size.toExponential(0);
+  if (size >= 0.0001 || !(size > 0)) return size.toFixed(4);
+  return size.toFixed(1 - Math.floor(Math.log10(size))).replace(/0+$/, ""); // two figures, longer than six
 }
 
 export function shortNumber(value: number): string {

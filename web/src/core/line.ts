@@ -2,10 +2,14 @@
 // for what was wanted, and goes on with the trades where it was cut off.
 
 import type { Message, Subscription } from "./protocol";
+import { get } from "./rest";
+import { isSignedOut } from "./session";
 
 const FIRST_MS = 500;
 const LONGEST_MS = 8_000;
 const SILENT_MS = 5_000;
+/** The close code of a connection whose key holds no more; also of one that asked too often. */
+const NOT_ALLOWED = 1008;
 export const STALE_MS = 2_000;
 
 /** How long to wait before attempt `n` (0 is the first): doubling to 8 s, half of it by chance, so that a crowd of pages spreads out. */
@@ -14,7 +18,7 @@ export function backoff(attempt: number, chance: number): number {
   return full / 2 + (full / 2) * chance;
 }
 
-export type LineState = "connecting" | "open" | "waiting" | "closed";
+export type LineState = "connecting" | "open" | "waiting" | "closed" | "refused";
 
 export class Line {
   state: LineState = "connecting";
@@ -52,6 +56,7 @@ export class Line {
   }
 
   private open(): void {
+    if (isSignedOut()) return void (this.state = "refused");
     this.state = "connecting";
     const socket = (this.socket = new WebSocket(this.url));
     socket.onopen = () => {
@@ -62,7 +67,9 @@ export class Line {
       if (this.resume) socket.send(`{"op":"hello","resume":${this.resume.next},"stream":${this.resume.stream}}`);
     };
     socket.onmessage = (event: MessageEvent<string>) => this.hear(event.data);
-    socket.onclose = () => {
+    socket.onclose = (event: CloseEvent) => {
+      // Of a handshake that was refused a page learns nothing: whether it is for want of a session, a question tells.
+      if (this.socket === socket && (this.state === "connecting" || event.code === NOT_ALLOWED)) get("feeds").catch(() => undefined);
       if (this.socket === socket) this.again();
     };
   }
@@ -87,6 +94,7 @@ export class Line {
   private again(): void {
     if (this.state === "closed") return;
     this.socket = null;
+    if (isSignedOut()) return void (this.state = "refused");
     this.state = "waiting";
     this.reconnects += 1;
     const wait = backoff(this.attempt++, Math.random());

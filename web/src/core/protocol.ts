@@ -77,7 +77,12 @@ export type Status = {
   t: number;
   feed: string;
   feeds: Feed[];
-  provenance: string;
+  /** Of the feeds; where there is none, of the rows; null where there are no rows, either. */
+  provenance: string | null;
+  /** Whether a trade or a quote was taken since the server began. */
+  ready?: boolean;
+  /** Frames of the journal that it has still to take; null where it does not follow one. */
+  behind_frames?: number | null;
   gaps: number;
   instruments: number;
   stream: number;

@@ -9,7 +9,16 @@ export type Route = { page: Page; symbol: string | null };
 export function parse(hash: string): Route {
   const [page = "", symbol = ""] = hash.replace(/^#?\/?/, "").split("/");
   const known = (PAGES as readonly string[]).includes(page) ? (page as Page) : "monitor";
-  return { page: known, symbol: symbol ? decodeURIComponent(symbol) : null };
+  return { page: known, symbol: symbol ? decoded(symbol) : null };
+}
+
+/** An address that is cut off in the middle of a letter (`%E0%A4`) is taken as it stands: no instrument has that name. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 export function createRoute(): () => Route {

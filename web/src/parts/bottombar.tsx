@@ -1,15 +1,18 @@
 import { createMemo, createSignal, createEffect, Show, type JSX } from "solid-js";
+import { catchingUp } from "../core/feeds";
 import { age, count, millis, signed } from "../core/format";
 import { STALE_MS } from "../core/line";
 import { pace, type Pace } from "../core/loop";
 import { useTerminal } from "../core/terminal";
 
 /** What state the feed is in, in one word; with the next attempt where there is none. */
-export function feedWord(link: { state: string; quietMs: number; retryMs: number }, feed: string | undefined): [word: string, tone: string] {
+export function feedWord(link: { state: string; quietMs: number; retryMs: number }, feed: string | undefined, behind: number | null = null): [word: string, tone: string] {
   if (link.state === "waiting") return [`reconnecting · next try ${age(link.retryMs)}`, "warn"];
   if (link.state === "connecting" && !Number.isFinite(link.quietMs)) return ["connecting", "warn"];
+  if (link.state === "refused") return ["signed out", "bad"];
   if (link.state === "closed") return ["closed", "bad"];
   if (link.quietMs > STALE_MS) return [`stale ${Math.floor(link.quietMs / 1000)} s`, "warn"];
+  if (behind !== null) return [`catching up, ${count(behind)} frames behind`, "warn"];
   return [feed ?? "waiting", feed === "live" ? "ok" : feed === "down" ? "bad" : "warn"];
 }
 
@@ -32,13 +35,13 @@ export function BottomBar(): JSX.Element {
     at = now;
     setSpeed(pace());
   });
-  const feed = createMemo(() => feedWord(terminal.link(), terminal.status()?.feed));
+  const feed = createMemo(() => feedWord(terminal.link(), terminal.status()?.feed, catchingUp(terminal.status())));
   const conflated = createMemo(() => (terminal.second(), terminal.conflated.grid + terminal.conflated.focus));
   const offset = createMemo(() => (terminal.second(), terminal.skew));
   return (
     <footer class="bottom">
       <span class="state" data-tone={feed()[1]}><i class="dot" aria-hidden="true" />feed {feed()[0]}</span>
-      <span title="Intervals on record in which something may be missing">gaps <b>{count(terminal.status()?.gaps ?? NaN)}</b></span>
+      <span title="Intervals on record in which something may be missing">gaps <b>{count(catchingUp(terminal.status()) === null ? (terminal.status()?.gaps ?? NaN) : NaN)}</b></span>
       <span title="Trades of the chosen instrument that were not sent here; they are stored all the same">dropped <b>{count((terminal.second(), terminal.dropped))}</b></span>
       <span class="wide" title="Updates that a newer one replaced before this page was due">conflated <b>{count(conflated())}</b></span>
       <span class="wide" title="Frames a second">{Math.round(speed().fps) || "–"} fps</span>

@@ -104,7 +104,7 @@ function between(found: Shape | null, decimals: number): [string, string, string
   const price = (value: number | undefined, more = 0): string => format.fixed(value ?? NaN, decimals + more);
   const lean = found?.imbalance ?? NaN;
   return [
-    ["spread", price(found?.spread), ""], ["bp", format.fixed(found?.bps ?? NaN, 2), ""], ["mid", price(found?.mid, 1), ""], ["microprice", price(found?.micro, 1), ""],
+    ["spread", price(found?.spread), ""], ["bp", format.bps(found?.bps ?? NaN), ""], ["mid", price(found?.mid, 1), ""], ["microprice", price(found?.micro, 1), ""],
     ["imbalance", (lean > 0 ? "+" : "") + format.fixed(lean, 2), format.tone(lean)],
   ];
 }

@@ -1,6 +1,6 @@
 // Time & sales: as many rows as there is room for, written again with each frame that brought something.
 
-import { createSignal, onCleanup, Show, type JSX } from "solid-js";
+import { createMemo, createSignal, onCleanup, Show, type JSX } from "solid-js";
 import { clock } from "../core/eastern";
 import { group, padded, short } from "../core/format";
 import { paint, touch } from "../core/loop";
@@ -14,6 +14,8 @@ const SAID = { buy: "bought at the ask", sell: "sold at the bid" } as const;
 export function TapeList(props: { least?: number; venue?: boolean }): JSX.Element {
   const terminal = useTerminal();
   const [any, setAny] = createSignal(false);
+  /** Before the first rows come nobody can tell. */
+  const known = createMemo(() => (terminal.second(), !terminal.selected() || !terminal.market.size || terminal.market.place.has(terminal.selected()!)));
   let box!: HTMLDivElement;
   const lines: Line[] = [];
 
@@ -66,7 +68,11 @@ export function TapeList(props: { least?: number; venue?: boolean }): JSX.Elemen
   return (
     <div class="tape ticks">
       <div class="tapebox" role="table" aria-label="Time and sales, newest first" ref={(element) => { box = element; touch(); }} />
-      <Show when={!any()}><div class="empty small"><b>No trade yet</b><span>Silence is normal for a thin name.</span></div></Show>
+      <Show when={!any()}><div class="empty small">
+        <Show when={known()} fallback={<><b>Nobody here knows {terminal.selected()}</b><span>No feed has named it, and nothing of it is kept. <kbd>/</kbd> finds what there is.</span></>}>
+          <b>No trade yet</b><span>Silence is normal for a thin name.</span>
+        </Show>
+      </div></Show>
     </div>
   );
 }

@@ -1,5 +1,6 @@
 import { createMemo, Show, type JSX } from "solid-js";
 import { clock, session } from "../core/eastern";
+import { catchingUp, origin } from "../core/feeds";
 import { count, millis } from "../core/format";
 import { STALE_MS } from "../core/line";
 import { go } from "../core/route";
@@ -9,7 +10,7 @@ import { Finder } from "./finder";
 const SESSIONS = { pre: "pre-market", regular: "regular", after: "after hours", closed: "closed" } as const;
 
 /** The top bar: where the data comes from, the exchange's clock, how late it is, and the symbol box. */
-export function TopBar(props: { alerts: number; frozen: number | null; onHelp: () => void; onSettings: () => void }): JSX.Element {
+export function TopBar(props: { alerts: number; frozen: number | null; thawed: boolean; onHelp: () => void; onSettings: () => void }): JSX.Element {
   const terminal = useTerminal();
   const lag = createMemo(() => worst(terminal));
   const now = createMemo(() => (terminal.second(), terminal.now()));
@@ -27,7 +28,9 @@ export function TopBar(props: { alerts: number; frozen: number | null; onHelp: (
       <span class="pill wider" title={lag().title}>{lag().name} <b class="figures" classList={{ warn: lag().value > 100 }}>{millis(lag().value)}</b> ms</span>
       <span class="pill wider" title="Events of all feeds, over the last second"><b class="figures">{count(terminal.rate())}</b> msg/s</span>
       <button class="pill wider" onClick={() => go("alerts")} title="Alerts since this page was opened (g n)">alerts <b class="figures">{count("alert" in terminal.unavailable() ? NaN : props.alerts)}</b></button>
+      <Show when={catchingUp(terminal.status())}>{(behind) => <span class="badge behind" title="What is shown is as old as the server's place in its journal">CATCHING UP<span class="wide"> · {count(behind())} behind</span></span>}</Show>
       <Show when={props.frozen !== null}><span class="badge frozen" role="status">FROZEN {props.frozen} s</span></Show>
+      <Show when={props.thawed}><span class="badge moving">MOVES AGAIN</span></Show>
       <Show when={stale()}><span class="badge stale">STALE {Math.floor(terminal.link().quietMs / 1000)} s</span></Show>
       <span class="space" />
       <Finder label="Symbol" word="Symbol" cap="/" list="symbols" onChoose={(id) => terminal.select(id)} />
@@ -40,12 +43,7 @@ export function TopBar(props: { alerts: number; frozen: number | null; onHelp: (
 /** Where the data comes from, said by the data. What is not live cannot be taken for it. */
 function Provenance(): JSX.Element {
   const terminal = useTerminal();
-  const said = createMemo(() => {
-    const status = terminal.status();
-    if (!status || !status.feeds.length) return { kind: "none", text: "NO DATA" };
-    if (status.provenance === "live" && status.feeds.some((feed) => feed.delayed)) return { kind: "delayed", text: "DELAYED" };
-    return { kind: status.provenance, text: status.provenance.toUpperCase() };
-  });
+  const said = createMemo(() => origin(terminal.status()));
   return <span class="badge provenance" data-kind={said().kind} title="Said by the rows themselves, not by a setting">{said().text}</span>;
 }
 

@@ -1,6 +1,7 @@
 // The grid of instruments: some forty rows that are moved and written again, however many instruments there are.
 
 import { createEffect, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
+import { feedStates } from "../core/feeds";
 import { go } from "../core/route";
 import { bind } from "../core/keys";
 import { paint, touch } from "../core/loop";
@@ -90,7 +91,7 @@ export function Watchlist(): JSX.Element {
     const many = Math.min(order.length - first, Math.ceil(scroller.clientHeight / rowHeight) + 2 * SPARE);
     while (lines.length < many) lines.push(make());
     const now = terminal.now(), selected = terminal.selected(), shape = columns();
-    const states = new Map(terminal.status()?.feeds.map((feed) => [feed.venue, feed.aside && feed.state === "down" ? "live" : feed.state]));
+    const stateOf = feedStates(terminal.status());
     const visible: string[] = [];
     for (let row = 0; row < lines.length; row++) {
       const line = lines[row]!;
@@ -98,7 +99,7 @@ export function Watchlist(): JSX.Element {
       const place = first + ((row - (first % lines.length) + lines.length) % lines.length);
       line.element.hidden = place >= first + many;
       if (place >= first + many) continue;
-      const at = order[place]!, id = market.ids[at]!, feed = states.get(market.venues[at]!);
+      const at = order[place]!, id = market.ids[at]!, feed = stateOf(market.venues[at]!);
       visible.push(id);
       const { element } = line;
       element.style.transform = `translateY(${place * rowHeight}px)`;
@@ -106,7 +107,7 @@ export function Watchlist(): JSX.Element {
       element.setAttribute("aria-rowindex", String(place + 2));
       element.setAttribute("aria-selected", String(id === selected));
       element.classList.toggle("odd", place % 2 === 1);
-      element.classList.toggle("stale", feed !== undefined && feed !== "live");
+      element.classList.toggle("stale", feed !== "live");
       for (let column = 0; column < shape.length; column++) shape[column]!.write(line.slots[column]!, { market, at, now, feed });
     }
     terminal.show(visible.sort());

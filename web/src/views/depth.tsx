@@ -1,7 +1,10 @@
 import { createMemo, createSignal, For, onCleanup, Show, type JSX } from "solid-js";
+import { BookAge, standing } from "../core/bookage";
+import { feedStates } from "../core/feeds";
 import * as format from "../core/format";
 import { bind } from "../core/keys";
-import { touch } from "../core/loop";
+import { STALE_MS } from "../core/line";
+import { held, touch } from "../core/loop";
 import { named, type Book } from "../core/protocol";
 import { useTerminal } from "../core/terminal";
 import { DepthStrip } from "../parts/depthstrip";
@@ -16,7 +19,8 @@ export default function Depth(): JSX.Element {
   const ladder = new LadderState();
   const [span, setSpan] = createSignal(30_000);
   const [least, setLeast] = createSignal(0);
-  const [told, setTold] = createSignal<{ book: Book; t: number } | null>(null);
+  const [newest, setNewest] = createSignal<Book | null>(null);
+  const bookAge = new BookAge();
   let filter!: HTMLInputElement;
   const name = (): string => named(terminal.selected() ?? "").join(" · ").replace("_", " ");
   const decimals = createMemo(() => {
@@ -24,10 +28,18 @@ export default function Depth(): JSX.Element {
     const at = terminal.market.place.get(terminal.selected() ?? "");
     return at === undefined ? 2 : Math.max(2, terminal.market.hints[at]!);
   });
-  const age = createMemo(() => (terminal.second(), told() ? terminal.now() - told()!.t : NaN));
+  const told = held(() => {
+    terminal.second();
+    const book = newest();
+    if (!book) return null;
+    const [word, tone] = standing(book, feedStates(terminal.status())(named(book.id)[1]), terminal.link().quietMs > STALE_MS);
+    const { ms, atLeast } = bookAge.of(terminal.now());
+    return { word, tone, age: `${atLeast ? "≥ " : ""}${format.age(ms)}`, sequence: book.sequence };
+  });
   const take = (book: Book | null, t: number): void => {
     ladder.take(book, t);
-    setTold(book && { book, t });
+    bookAge.take(book, t);
+    setNewest(book);
     touch();
   };
   onCleanup(bind({ t: () => filter.focus() }));
@@ -40,8 +52,8 @@ export default function Depth(): JSX.Element {
         <DepthStrip spanMs={span()} onBook={take} />
         <footer class="key"><i class="ramp" aria-hidden="true" /><span>small → large</span><span class="bid">bid line</span><span class="ask">ask line</span><span>● area is size, colour is who crossed</span></footer>
       </Panel>
-      <Panel class="ladderbox" title={<b>Ladder</b>} aside={
-        <Show when={told()} fallback="waiting">{(now) => <span class="figures"><span class={now().book.state === "live" ? "ok" : "warn"}>{now().book.state}</span> · {format.age(age())} · seq {now().book.sequence === null ? "–" : format.count(now().book.sequence!)}</span>}</Show>
+      <Panel class="ladderbox" title={<><b>Ladder</b><span class="quiet narrow">{name()}</span></>} aside={
+        <Show when={told()} fallback="waiting">{(now) => <span class="figures"><span class={now().tone}>{now().word}</span> · <span title="Since the venue says that it was so; where it says nothing, since it changed last">{now().age}</span> · seq {now().sequence === null ? "–" : format.count(now().sequence!)}</span>}</Show>
       }>
         <Ladder state={ladder} decimals={decimals()} />
       </Panel>

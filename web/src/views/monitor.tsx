@@ -1,5 +1,6 @@
-import { createMemo, type JSX } from "solid-js";
+import type { JSX } from "solid-js";
 import { count } from "../core/format";
+import { held } from "../core/loop";
 import { breadth } from "../core/market";
 import { named } from "../core/protocol";
 import { useTerminal } from "../core/terminal";
@@ -32,7 +33,7 @@ export default function Monitor(): JSX.Element {
 /** How the whole market stands, once a second. */
 function Breadth(): JSX.Element {
   const terminal = useTerminal();
-  const found = createMemo(() => (terminal.second(), {  ...breadth(terminal.market, terminal.now()), of: terminal.market.size }));
+  const found = held(() => (terminal.second(), { ...breadth(terminal.market, terminal.now()), of: terminal.market.size }));
   const share = (part: number): string => `${(100 * part) / Math.max(1, found().up + found().down + found().flat)}%`;
   return (
     <div class="breadth" role="group" aria-label="The market as a whole">
