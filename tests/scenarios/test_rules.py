@@ -140,6 +140,28 @@ def test_rules_are_added_edited_and_taken_away(tmp_path: Path, rules: Path, caps
     assert "majors" in refused(capsys, "rules", "watch", "majors", *data), "a rule names it"
 
 
+def test_rules_are_where_the_configuration_says_before_anything_has_run(
+    tmp_path: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "house.toml"
+    url = f"sqlite:///{tmp_path}/shared.db"
+    file.write_text(f'data_dir = "{tmp_path}/data"\n[engine]\nfeatures = ["ofi"]\n[settings]\nurl = "{url}"\n')
+    where = ("--config", file)
+    flow = ("--kind", "expression", "--expression", "ofi > 5.0", "--window", "5s")
+    assert [one["name"] for one in said(capsys, "rules", "add", "flow", *flow, *where)["added"]] == ["flow"]
+    said(capsys, "rules", "add", "--rules", rules, *where)
+    said(capsys, "rules", "edit", "flow", "--disabled", *where)
+    said(capsys, "rules", "watch", "mine", "A.SIM", *where)
+    said(capsys, "rules", "watch", "mine", *where)
+    said(capsys, "rules", "remove", "61,700", *where)
+    listed = {one["name"]: one["enabled"] for one in said(capsys, "rules", "list", *where)["rules"]}
+    assert listed == {"above its average": True, "flow": False, "majors rise": True}
+    assert (tmp_path / "shared.db").exists()
+    assert not (tmp_path / "data" / "settings.db").exists()
+    wanted = json.loads((tmp_path / "data" / "rules.json").read_bytes())
+    assert {rule["name"] for rule in wanted["rules"]} == set(listed)
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

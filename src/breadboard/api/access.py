@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -45,9 +46,18 @@ class Access:
 def host_of(netloc: str) -> str | None:
     """Return the host of ``host`` or ``host:port``; None where there is none."""
     try:
-        return urlsplit(f"//{netloc}").hostname
+        found = urlsplit(f"//{netloc}").hostname
     except ValueError:
         return None
+    return None if found is None else plain(found)
+
+
+def plain(host: str) -> str:
+    """Return a name or an address as names are compared here: in small letters, without a last dot, and as short."""
+    try:
+        return ip_address(host).compressed
+    except ValueError:
+        return host.lower().removesuffix(".")
 
 
 def is_loopback(netloc: str) -> bool:

@@ -1,12 +1,15 @@
 """Who may reach the API of a data directory: this machine alone without keys, or whoever has one."""
 
+import re
 import secrets
 import ssl
+from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from breadboard.api.access import LOOPBACK, Access, is_loopback
+from breadboard.api.access import LOOPBACK, Access, is_loopback, plain
 from breadboard.api.desk import Door, Sessions
 from breadboard.app.places import Places
 from breadboard.clock import Clock
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 
 _EVERY_ADDRESS: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what is compared, and nowhere bound
 
+_LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
+
 
 def keyed(api: ApiConfig) -> bool:
     """Tell whether keys are needed: elsewhere than on loopback, and behind a proxy, which makes everybody local."""
@@ -27,7 +33,8 @@ def keyed(api: ApiConfig) -> bool:
 
 def here(api: ApiConfig) -> str:
     """Return the address at which this machine itself reaches the server."""
-    return f"http{'s' * bool(api.tls)}://{_bracketed(_EVERY_ADDRESS.get(api.host, api.host))}:{api.port}"
+    host = plain(api.host)
+    return f"http{'s' * bool(api.tls)}://{_bracketed(_EVERY_ADDRESS.get(host, host))}:{api.port}"
 
 
 def elsewhere(api: ApiConfig) -> str | None:
@@ -39,7 +46,7 @@ def elsewhere(api: ApiConfig) -> str | None:
         return None
     if not api.hosts:
         return here(api)
-    name = _bracketed(api.hosts[0])
+    name = _bracketed(_plain(api.hosts[0]))
     if is_loopback(_bracketed(api.host)) and not api.tls:
         return f"https://{name}"
     return f"http{'s' * bool(api.tls)}://{name}:{api.port}"
@@ -47,6 +54,9 @@ def elsewhere(api: ApiConfig) -> str | None:
 
 def refuse_open(config: Config, places: Places) -> None:
     """Refuse to serve elsewhere than here while nobody has a key. Raises UsageError."""
+    for name in config.api.hosts:
+        _refuse_odd_host("hosts", name, _unbracketed(name))
+    _refuse_odd_host("host", config.api.host, config.api.host)
     for origin in config.api.origins:
         _refuse_odd_origin(origin)
     if config.api.tls is not None:
@@ -91,7 +101,7 @@ def access(config: Config, places: Places, way: Door, clock: Clock) -> Access:
 
     key = secrets.token_urlsafe(32)
     places.write_house_key(key)
-    named = {host.lower() for host in api.hosts} | ({api.host} - set(_EVERY_ADDRESS))
+    named = {_plain(host) for host in api.hosts} | ({plain(api.host)} - set(_EVERY_ADDRESS))
     return Access(
         keys=holding,
         sessions=sessions,
@@ -134,6 +144,32 @@ def _refuse_odd_certificate(cert: str, key: str) -> None:
 
 def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _unbracketed(name: str) -> str:
+    return name[1:-1] if name.startswith("[") and name.endswith("]") else name
+
+
+def _plain(name: str) -> str:
+    """Return a configured name as a browser sends it."""
+    try:
+        return plain(_unbracketed(name)).encode("idna").decode()
+    except UnicodeError:
+        return plain(name)
+
+
+def _refuse_odd_host(key: str, given: str, bare: str) -> None:
+    """Refuse what no browser sends as a host, without its port: it would be configured and never be asked for."""
+    if ":" in bare or "/" in bare or not _NAME.fullmatch(_plain(bare)):
+        with suppress(ValueError):
+            ip_address(bare)
+            return
+        meant = None
+        with suppress(ValueError):
+            meant = urlsplit(given if "//" in given else f"//{given}").hostname
+        good = meant if meant and _NAME.fullmatch(meant) else "desk.example.com"
+        example = f'hosts = ["{good}"]' if key == "hosts" else 'host = "0.0.0.0", hosts = ["desk.example.com"]'
+        raise UsageError(f"[api] {key}: {given[:100]!r} is no name and no address", hint=example)
 
 
 def _refuse_odd_origin(origin: str) -> None:

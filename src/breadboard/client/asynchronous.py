@@ -9,7 +9,7 @@ import httpx
 
 from breadboard.client import asking, frames, people, recorded, rows
 from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks, Within
-from breadboard.client.door import Door, pause_s
+from breadboard.client.door import TIMEOUT_S, Door, pause_s
 from breadboard.client.errors import ClientError, refused
 from breadboard.client.instants import When
 
@@ -41,7 +41,7 @@ class AsyncClient:
         api_key: str | None = None,
         *,
         certificate: str = "",
-        timeout_s: float = 60.0,
+        timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._door = Door.of(address, api_key, certificate=certificate)
         self._http = httpx.AsyncClient(timeout=timeout_s, **self._door.options)

@@ -10,6 +10,8 @@ from breadboard.environment import environment
 from breadboard.errors import UsageError
 
 ADDRESS: Final = "http://127.0.0.1:8080"
+TIMEOUT_S: Final = 75.0
+"""How long an answer may take; longer than a server tries a rule (60 s), which then says what helps."""
 TRIES: Final = 3
 """Of a question that may be asked again."""
 LONGEST_WAIT_S: Final = 5.0

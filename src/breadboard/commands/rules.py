@@ -1,21 +1,18 @@
 """`breadboard rules`: what to be told of, and what it would have told."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
 from breadboard.commands.options import data_dir_option, emit, json_option
+from breadboard.commands.where import Where, at_desk, configured, where_options
 from breadboard.errors import UsageError
 from breadboard.settings.people import OPERATOR
 
-if TYPE_CHECKING:
-    from breadboard.app.desk import Desk
-
 F = TypeVar("F", bound=Callable[..., Any])
-T = TypeVar("T")
 
 _FIELDS: Final = {
     "kind": "rise, drop, cross, spread, volume, no_data, lag, gap, halt, arbitrage, anomaly or expression.",
@@ -28,6 +25,7 @@ _FIELDS: Final = {
     "once_per": "At most one alert of an instrument per session, day or hour.",
     "session": "Look in regular or extended hours only.",
 }
+_OLDEST_FIRST: Final = "history counts in full where the oldest is imported first."
 _NUMBERS: Final = ("threshold", "rearm")
 _LISTS: Final = {
     "symbols": "BTCUSDT.BINANCE,…; *.BINANCE for all of a venue, @name for a watchlist; all without it.",
@@ -70,11 +68,11 @@ def rules() -> None:
 
 
 @rules.command(name="list")
-@data_dir_option
+@where_options
 @json_option
-def list_(data_dir: Path, as_json: bool) -> None:
+def list_(as_json: bool, **where: Path | None) -> None:
     """Show the rules of a data directory, with their versions, in plain words."""
-    found = _at_desk(data_dir, lambda desk: desk.rules.all_of(OPERATOR))
+    found = at_desk(where, lambda desk: desk.rules.all_of(OPERATOR))
     kept = ("name", "version", "number", "from", "enabled")
     rows = [{**{name: one[name] for name in kept}, "says": one["sentence"]} for one in found]
     emit({"rules": rows}, as_json, lambda result: _table(result["rules"]))
@@ -84,22 +82,29 @@ def list_(data_dir: Path, as_json: bool) -> None:
 @click.argument("name", required=False)
 @click.option("--rules", "file", type=click.Path(path_type=Path, dir_okay=False), help="Add all of a file.")
 @_fields
-@data_dir_option
+@where_options
 @json_option
-def add(name: str | None, file: Path | None, data_dir: Path, as_json: bool, **given: str | None) -> None:
+def add(
+    name: str | None,
+    file: Path | None,
+    data_dir: Path | None,
+    config_path: Path | None,
+    as_json: bool,
+    **given: str | None,
+) -> None:
     """Add the rule NAME, or those of a file, to the database."""
     from breadboard.app import rulebook
-    from breadboard.app.places import Places
 
+    where: Where = {"data_dir": data_dir, "config_path": config_path}
     if (name is None) == (file is None):
         raise UsageError("a rule has a name, or comes from a file", hint="breadboard rules add 'btc up' --kind rise …")
     if file is not None:
-        found = rulebook.check(file, Places(data_dir).config().engine.features)
+        found = rulebook.check(file, configured(where)[0].engine.features)
         new = list(found.rules)
-        _at_desk(data_dir, lambda desk: desk.rules.add(OPERATOR, new, found.watchlists))
+        at_desk(where, lambda desk: desk.rules.add(OPERATOR, new, found.watchlists))
     else:
         tree = {"name": name, **_tree(given)}
-        new = [_at_desk(data_dir, lambda desk: desk.rules.create(OPERATOR, tree))]
+        new = [at_desk(where, lambda desk: desk.rules.create(OPERATOR, tree))]
     emit({"added": [_said(rule) for rule in new]}, as_json, lambda result: _table(result["added"]))
 
 
@@ -107,41 +112,49 @@ def add(name: str | None, file: Path | None, data_dir: Path, as_json: bool, **gi
 @click.argument("name")
 @_fields
 @click.option("--enabled/--disabled", default=None, help="Switch it on or off.")
-@data_dir_option
+@where_options
 @json_option
-def edit(name: str, enabled: bool | None, data_dir: Path, as_json: bool, **given: str | None) -> None:
+def edit(
+    name: str,
+    enabled: bool | None,
+    data_dir: Path | None,
+    config_path: Path | None,
+    as_json: bool,
+    **given: str | None,
+) -> None:
     """Change the rule NAME of the database; an empty word takes a field away. It is a new version from then on."""
     changes: dict[str, Any] = {key: value or None for key, value in _tree(given).items()}
     if enabled is not None:
         changes["enabled"] = enabled
     if not changes:
         raise UsageError(f"nothing of {name!r} is to be changed", hint=f"breadboard rules edit {name!r} --threshold 2")
-    changed = _at_desk(data_dir, lambda desk: desk.rules.edit(OPERATOR, name, changes))
+    where: Where = {"data_dir": data_dir, "config_path": config_path}
+    changed = at_desk(where, lambda desk: desk.rules.edit(OPERATOR, name, changes))
     emit({"changed": [_said(changed)]}, as_json, lambda result: _table(result["changed"]))
 
 
 @rules.command(name="remove")
 @click.argument("name")
-@data_dir_option
+@where_options
 @json_option
-def remove(name: str, data_dir: Path, as_json: bool) -> None:
+def remove(name: str, as_json: bool, **where: Path | None) -> None:
     """Take the rule NAME out of the database; its versions stay there."""
-    _at_desk(data_dir, lambda desk: desk.rules.remove(OPERATOR, name))
+    at_desk(where, lambda desk: desk.rules.remove(OPERATOR, name))
     emit({"removed": name}, as_json, lambda result: f"removed {result['removed']}")
 
 
 @rules.command(name="watch")
 @click.argument("name")
 @click.argument("symbols", required=False, default="")
-@data_dir_option
+@where_options
 @json_option
-def watch(name: str, symbols: str, data_dir: Path, as_json: bool) -> None:
+def watch(name: str, symbols: str, as_json: bool, **where: Path | None) -> None:
     """Keep SYMBOLS (BTCUSDT.BINANCE,…) as the watchlist NAME, which rules call @NAME; without any, forget it."""
     kept = [one.strip() for one in symbols.split(",") if one.strip()]
     if kept:
-        _at_desk(data_dir, lambda desk: desk.watchlists.put(OPERATOR, name, kept))
+        at_desk(where, lambda desk: desk.watchlists.put(OPERATOR, name, kept))
     else:
-        _at_desk(data_dir, lambda desk: desk.watchlists.remove(OPERATOR, name))
+        at_desk(where, lambda desk: desk.watchlists.remove(OPERATOR, name))
     emit({"watchlist": name, "symbols": kept}, as_json, lambda _: f"@{name}: {', '.join(kept) or 'forgotten'}")
 
 
@@ -163,6 +176,11 @@ def check(file: Path, features: str, as_json: bool) -> None:
 @click.option("--from", "begin", help="Tell of alerts from this day, or moment, on (UTC): 2026-11-02T09:30.")
 @click.option("--to", "end", help="Until the end of this day, or this moment.")
 @click.option("--features", default="", help="Features to tell besides those configured, e.g. vwap,ofi.")
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A configuration file; without it the configuration that ran last there.",
+)
 @click.option("--given", is_flag=True, hidden=True)
 @data_dir_option
 @json_option
@@ -172,6 +190,7 @@ def test(
     begin: str | None,
     end: str | None,
     features: str,
+    config: Path | None,
     given: bool,
     data_dir: Path,
     as_json: bool,
@@ -180,15 +199,7 @@ def test(
     from breadboard.app import backtest
 
     told = tuple(name for name in features.replace(" ", "").split(",") if name)
-    emit(backtest.run(backtest.Trial(rule, data_dir, file, begin, end, told, given)), as_json, _verdict)
-
-
-def _at_desk(data_dir: Path, work: Callable[["Desk"], Awaitable[T]]) -> T:
-    from breadboard.app import desk
-    from breadboard.app.places import Places
-
-    places = Places(data_dir)
-    return desk.at(places.config(), places, work)
+    emit(backtest.run(backtest.Trial(rule, data_dir, file, begin, end, told, given, config)), as_json, _verdict)
 
 
 def _said(rule: Any) -> dict[str, Any]:  # noqa: ANN401 - a Rule, whose module is not loaded for other commands
@@ -210,6 +221,13 @@ def _verdict(result: dict[str, Any]) -> str:
         lines.append(f"… the first {len(result['alerts']):,} of {result['fired']:,}; --json has the counts by symbol")
     held = f"; {result['held']:,} more were held back by cooldown or once_per" if result["held"] else ""
     back = f"; {result['retracted']:,} were taken back" if result["retracted"] else ""
+    if result["late"]:
+        late = (
+            "1 trade is older than one before it"
+            if result["late"] == 1
+            else f"{result['late']:,} trades are older than ones before them"
+        )
+        lines += ["", f"{late}, and moved nothing: {_OLDEST_FIRST}"]
     times = "once" if result["fired"] == 1 else f"{result['fired']:,} times"
     lines.append(f"It would have fired {times}{back}{held}. ({result['events']:,} events, {result['seconds']} s)")
     return "\n".join(lines)

@@ -125,6 +125,53 @@ def test_s1_loopback_needs_no_key_and_no_database(tmp_path: Path, host: str) -> 
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("api", "asked"),
+    [
+        (ApiConfig(host="Desk.local"), "desk.local:8080"),
+        (ApiConfig(host="2001:DB8::5"), "[2001:db8::5]:8080"),
+        (ApiConfig(host="fd00:0::1"), "[fd00::1]:8080"),
+        (ApiConfig(host="0.0.0.0", hosts=("[fd00::1]",)), "[FD00:0::1]:8080"),
+        (ApiConfig(host="0.0.0.0", hosts=("Desk.example.com.",)), "desk.example.com"),
+        (ApiConfig(host="0.0.0.0", hosts=("desk.example.com",)), "DESK.example.com.:8080"),
+        (ApiConfig(host="0.0.0.0", hosts=("börse.example",)), "xn--brse-5qa.example:8080"),
+    ],
+)
+def test_s1_a_name_of_ours_is_one_however_it_is_written(tmp_path: Path, api: ApiConfig, asked: str) -> None:
+    here = Served(tmp_path, api)
+    with pytest.raises(UsageError, match="there is no API key that holds"):  # and nothing else is wrong
+        refuse_open(here.config, here.places)
+    assert here.services().access.is_ours(asked)
+    if api.hosts or ":" in api.host:
+        assert here.services().access.is_ours(urlsplit(elsewhere(api) or "").netloc)
+
+
+@pytest.mark.parametrize(
+    ("api", "hint"),
+    [
+        (ApiConfig(hosts=("desk.example.com:8443",)), 'hosts = ["desk.example.com"]'),
+        (ApiConfig(hosts=("https://desk.example.com",)), 'hosts = ["desk.example.com"]'),
+        (ApiConfig(hosts=("*.example.com",)), 'hosts = ["desk.example.com"]'),
+        (ApiConfig(hosts=("a.b", "")), 'hosts = ["desk.example.com"]'),
+        (ApiConfig(hosts=("a b",)), 'hosts = ["desk.example.com"]'),
+        (ApiConfig(host="0.0.0.0:8080"), 'host = "0.0.0.0"'),
+        (ApiConfig(host="[::1]"), 'host = "0.0.0.0"'),
+        (ApiConfig(host=""), 'host = "0.0.0.0"'),
+    ],
+)
+def test_s1_what_no_browser_asks_for_is_no_name(tmp_path: Path, api: ApiConfig, hint: str) -> None:
+    config = Config(data_dir=str(tmp_path), api=api)
+    with pytest.raises(UsageError, match="is no name and no address") as refused:
+        refuse_open(config, Places(config.root))
+    assert hint in refused.value.hint
+
+
+def test_s1_the_hint_names_an_address_as_a_whole(here: Served) -> None:
+    refused = httpx.get(f"{here.address}/health", headers={"Host": "[fd00:0::7]:8080"})
+    assert refused.status_code == 403
+    assert refused.json()["hint"].startswith('[api] hosts = ["fd00::7"]')
+
+
 @pytest.mark.parametrize("origin", ["*", "https://*.example.com", "https://a.example/", "a.example", "null", ""])
 def test_s1_what_no_page_has_as_its_origin_is_no_configuration(tmp_path: Path, origin: str) -> None:
     config = Config(data_dir=str(tmp_path), api=ApiConfig(origins=(origin,)))
