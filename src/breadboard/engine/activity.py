@@ -164,7 +164,7 @@ class ActivityBars:
             self._state["gapped"][which] = 1
         else:
             mine = (
-                np.full(len(self._known), fill_value=True)
+                self._known["source"] >= 0  # not of those whom a later row of this batch brings
                 if source == EVERY_SOURCE
                 else self._known["source"] == source
             )

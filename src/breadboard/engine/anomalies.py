@@ -25,7 +25,8 @@ them. Times of day are blocks of four hours, or, for a venue with a calendar, th
 the first minute and the five after the close is an auction's and is neither judged nor learned.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import numpy as np
@@ -52,6 +53,7 @@ from breadboard.engine.anomaly_state import (
 )
 from breadboard.engine.book_kernel import TOP
 from breadboard.engine.state import grown, pack, unpack
+from breadboard.engine.voices import Voice, first_venues
 from breadboard.engine.watermarks import Watermarks
 from breadboard.model import whole
 from breadboard.model.anomalies import ANOMALY, BY_NAME
@@ -69,7 +71,8 @@ class Anomalies:
     """Stage: ``ANOMALY`` rows, in the order in which they were concluded.
 
     ``kinds`` chooses what is told and not what is learned. ``calendar`` gives an instrument's exchange calendar (empty:
-    always open), ``silence_s`` how long a source may say nothing, None where that proves nothing. Nothing is concluded
+    always open), ``silence_s`` how long a venue may say nothing, None where that proves nothing, ``venues`` those of
+    sources. Nothing is concluded
     across a GAP, a FEED_DOWN, a STALE or MAINTENANCE row, a halt, a hole in the trades, or where one history ends and
     another begins: windows, prints before, best bid and offer begin anew there, what is usual stays. In a minute after
     a halt nothing is judged. DUPLICATE, LAST_KNOWN, WITHDRAWN and LATE_PRINT trades are no news, INELIGIBLE ones count
@@ -89,10 +92,12 @@ class Anomalies:
         lateness_ms: int,
         idle_s: float,
         calendar: Callable[[int], str] = lambda _: "",
-        silence_s: Callable[[int], float | None] = lambda _: None,
+        silence_s: Callable[[str], float | None] = lambda _: None,
+        venues: Mapping[int, str] = MappingProxyType({}),
     ) -> None:
         self._limits = _table(kinds, limits)
-        self._calendar, self._silence_s = calendar, silence_s
+        self._calendar, self._silence_s, self._venues = calendar, silence_s, venues
+        self._voices: Sequence[Voice] = ()
         self._watermarks = Watermarks(lateness_ms, idle_s)
         self._known = 0
         self._owners = np.zeros(0, OWNER)
@@ -106,16 +111,47 @@ class Anomalies:
         self._holes: NDArray[np.void] | None = None
         self._out = np.zeros(0, ANOMALY)
 
-    def expect(self, tops: NDArray[np.void], holes: NDArray[np.void] | None) -> None:
-        """Learn of the next tape what became of the books (``TOP`` rows) and where trades are missing (``FOUND``)."""
-        self._tops, self._holes = tops, holes
+    def expect(
+        self,
+        tops: NDArray[np.void],
+        holes: NDArray[np.void] | None,
+        voices: Sequence[Voice] = (),
+    ) -> None:
+        """Learn of the next tape: the books (``TOP`` rows), missing trades (``FOUND``), and who speaks through what."""
+        self._tops, self._holes, self._voices = tops, holes, voices
 
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return what was found, or None."""
+        if not self._voices:
+            return self._segment(tape)
+        tops, holes, parts, begin = self._tops, self._holes, [], 0
+        spoken = first_venues(self._voices)
+        for voice in (*self._voices, None):
+            end = len(tape) if voice is None else int(np.searchsorted(tape.offset, voice.offset))
+            if end > begin:
+                mine: Any = whole.copied(tops[(tops["row"] >= begin) & (tops["row"] < end)])
+                mine["row"] -= begin
+                self._tops, self._holes = mine, holes
+                parts.append(self._segment(tape.take(slice(begin, end)), spoken))
+            if voice is not None:
+                spoken[voice.source] = voice.venue
+                if voice.source < len(self._sources):
+                    self._sources["silence"][voice.source] = self._rule(voice.venue)
+            begin = end
+        self._voices = ()
+        found = [part for part in parts if part is not None]
+        return whole.joined(found) if found else None
+
+    def _rule(self, venue: str) -> int:
+        told = self._silence_s(venue)
+        return _UNMET if told is None else int(told * SECOND)
+
+    def _segment(self, tape: Tape, spoken: Mapping[int, str] = MappingProxyType({})) -> NDArray[np.void] | None:
+        """Take rows between which no source begins to speak for another venue."""
         named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops["instrument"]))
         self._grow(max(named) + 1)
         timely, marks = self._watermarks.on_tape(tape)
-        self._meet(self._watermarks.sources)
+        self._meet(self._watermarks.sources, spoken)
         holes = self._holed(tape)
         room = self._known * core.A_WINDOW + len(self._sources) + core.A_ROW
         if len(self._out) < 2 * room:
@@ -229,17 +265,15 @@ class Anomalies:
             self._bounds = np.append(self._bounds, len(self._hours))
         return self._calendars.index(calendar)
 
-    def _meet(self, count: int) -> None:
-        """Make room for sources not met before, and ask for the rules of those that have none yet."""
+    def _meet(self, count: int, spoken: Mapping[int, str] = MappingProxyType({})) -> None:
+        """Make room for sources not met before; ``spoken`` are venues where they are not those of now."""
         before = len(self._sources)
-        if count > before:
-            self._sources = np.concatenate((self._sources, np.zeros(count - before, SOURCE)))
-            self._sources["seen"][before:] = ABSENT
-            self._sources["silence"][before:] = _UNMET
-        for source in np.flatnonzero(self._sources["silence"] == _UNMET).tolist():
-            told = self._silence_s(source)
-            if told is not None:
-                self._sources["silence"][source] = int(told * SECOND)
+        if count <= before:
+            return
+        self._sources = np.concatenate((self._sources, np.zeros(count - before, SOURCE)))
+        self._sources["seen"][before:] = ABSENT
+        venues = [spoken.get(each, self._venues.get(each, "")) for each in range(before, count)]
+        self._sources["silence"][before:] = [self._rule(venue) for venue in venues]
 
 
 def _table(kinds: Sequence[str], limits: AnomalyConfig) -> NDArray[np.void]:

@@ -33,6 +33,7 @@ from breadboard.engine.rules import Rules, holes_of
 from breadboard.engine.sessions import Sessions
 from breadboard.engine.state import pack, unpack
 from breadboard.engine.summary import Tally, summary
+from breadboard.engine.voices import Voice
 from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
 from breadboard.model.frames import Frames
@@ -70,7 +71,7 @@ class Engine:
         self._config = config
         self._given = rules
         self._router = Router(feeds, self.instruments, config.instruments)
-        self._promises = Promises(self._router.feed, self._router.venues, self.instruments)
+        self._promises = Promises(self._router.feed, self.instruments)
         self._begin()
 
     def _begin(self) -> None:
@@ -97,7 +98,7 @@ class Engine:
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest(self.sessions)
-        self.rules = Rules(self.instruments, promises.venue_calendar, self._router.venues, self._given)
+        self.rules = Rules(self.instruments, promises.calendar, self._router.venues, self._given)
         self._digest = Digest()
         self._tally = Tally()
 
@@ -154,7 +155,7 @@ class Engine:
         self.clock_skew.on_tape(tape)
         self.latest.on_tape(tape)
         self.activity.expect(holes)
-        anomalies = self._anomalies(tape, holes)
+        anomalies = self._anomalies(tape, holes, routed.voices)
         found = {
             "nbbo": nbbo,
             "anomalies": anomalies,
@@ -254,11 +255,13 @@ class Engine:
         found = self.features.on_tape(tape)
         return None if found is None else in_order(found)
 
-    def _anomalies(self, tape: Tape, holes: NDArray[np.void] | None) -> NDArray[np.void] | None:
+    def _anomalies(
+        self, tape: Tape, holes: NDArray[np.void] | None, voices: Sequence[Voice]
+    ) -> NDArray[np.void] | None:
         """Run the anomalies beside the books' moments, where any are asked for."""
         if self.anomalies is None:
             return None
-        self.anomalies.expect(self.books.tops, holes)
+        self.anomalies.expect(self.books.tops, holes, voices)
         return self.anomalies.on_tape(tape)
 
     def _alerts(
@@ -279,11 +282,11 @@ class Engine:
             if at not in told
         ]
         concluded = NO_BARS if bars is None else bars
-        return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules)
+        return self.rules.on_tape(tape, holes_of(found, unread), concluded, streams, routed.rules, routed.voices)
 
     def _anomalies_of(self, config: EngineConfig) -> Anomalies:
-        calendar, silence_s = self._promises.calendar, self._promises.source_silence_s
-        return Anomalies(config.anomalies, config.anomaly, config.lateness_ms, config.idle_s, calendar, silence_s)
+        asked = self._promises.calendar, self._promises.silence_s, self._router.venues
+        return Anomalies(config.anomalies, config.anomaly, config.lateness_ms, config.idle_s, *asked)
 
     def _books_of(self, config: EngineConfig) -> Books | PartedBooks:
         watched = (

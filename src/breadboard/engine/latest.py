@@ -47,6 +47,8 @@ class Latest:
         self._spans = always_open(0)
         self._edges = np.zeros(0, EDGE)
         """Of all calendars met, each calendar's in order."""
+        self._back = np.zeros(1, np.int64)
+        """By how much our clock has been set back in all, ns."""
         self._calendars: dict[str, tuple[int, int]] = {}
         """From where to where they are a calendar's."""
 
@@ -67,18 +69,19 @@ class Latest:
 
     def snapshot(self) -> bytes:
         """Return all state as bytes."""
-        return pack({"records": self.records, "closes": self._closes[: self._known]})
+        return pack({"records": self.records, "closes": self._closes[: self._known], "back": self._back})
 
     def restore(self, state: bytes) -> None:
         """Go back to a state that ``snapshot`` returned."""
         parts = unpack(state)
         self._records, self._closes = parts["records"], parts["closes"]
+        self._back[0] = parts["back"][0] if "back" in parts else 0  # older checkpoints did not keep it
         self._known = len(self._records)
         self._spans = always_open(self._known)
         self._settle(0)
 
     def _take(self, tape: Tape, begin: int, stop: int) -> None:
-        keep(begin, stop, self._records, self._closes, self._spans, self._edges, *_COLUMNS(tape))
+        keep(begin, stop, self._records, self._closes, self._spans, self._edges, self._back, *_COLUMNS(tape))
 
     def _holes(self, tape: Tape) -> Iterator[tuple[int, Gap]]:
         """Return the gaps that may hide trades, each with its row; none where nobody keeps hours."""

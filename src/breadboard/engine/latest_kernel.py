@@ -17,6 +17,7 @@ _QUOTE: Final = int(EventKind.QUOTE)
 _BOOK_SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _STATUS: Final = int(EventKind.STATUS)
+_CLOCK: Final = int(EventKind.CLOCK)
 _LISTING: Final = int(StatusCode.LISTING)
 _NOT_THE_LAST: Final = int(Uncounted.OPEN_CLOSE)
 _NOT_THE_CLOSE: Final = int(Uncounted.DAY_OPEN_CLOSE)
@@ -59,9 +60,9 @@ def add_split(whole: int, fraction: int, more_whole: int, more_fraction: int) ->
 
 
 @kernel
-def _when(ts_event: int, ts_recv: int) -> int:
+def _when(ts_event: int, ts_recv: int, ahead: int) -> int:
     """Return the time by which a trade is older or newer than another; ABSENT, before everything, for no trade."""
-    return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + _AHEAD_NS)
+    return ts_recv if ts_event == ABSENT else min(ts_event, ts_recv + ahead)
 
 
 @inlined
@@ -87,9 +88,9 @@ def _into_day(record: Record, when: int, price: int, size: int, exponent: int, c
 
 
 @kernel
-def _lose_last(record: Record, price: int, when: int, trade: int) -> None:
+def _lose_last(record: Record, price: int, when: int, trade: int, ahead: int) -> None:
     """Take a print back: where it was the last trade, none is known until the next that is not older."""
-    last = _when(record.trade_ts_event, record.trade_ts_recv)
+    last = _when(record.trade_ts_event, record.trade_ts_recv, ahead)
     if price == record.price and is_taken(when, trade, last, record.trade_id):
         record.price = record.size = record.trade_id = ABSENT
         record.size_exp, record.side = SIZE_EXP, 0
@@ -111,6 +112,7 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
     closes: NDArray[np.void],
     spans: NDArray[np.void],
     table: NDArray[np.void],
+    back: NDArray[np.int64],
     kind: NDArray[np.uint8],
     flags: NDArray[np.uint16],
     code: NDArray[np.uint16],
@@ -131,11 +133,16 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
     """Keep the newest trade and quote of each instrument, the day's statistics, and the closes of sessions.
 
     Who has no calendar is not looked up: what its venue says of its closes and hours is kept where it says it.
+    ``back`` is one number: by how much our clock has been set back in all; the venues' clocks were not.
     """
     some = len(table) > 0
+    ahead = _AHEAD_NS + back[0]
     for row in range(begin, stop):
         which = instrument[row]
         if which < 0:
+            if kind[row] == _CLOCK and size[row] != ABSENT:
+                back[0] = max(0, back[0] - size[row])
+                ahead = _AHEAD_NS + back[0]
             continue
         if kind[row] > _BOOK_SNAPSHOT and kind[row] != _ORDER:
             if kind[row] == _STATUS and code[row] == _LISTING:
@@ -147,7 +154,7 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
         if kind[row] != _QUOTE and kind[row] != _TRADE:
             continue
         dated = some and spans[which].first < spans[which].last
-        when = _when(ts_event[row], ts_recv[row]) if dated or kind[row] == _TRADE else 0
+        when = _when(ts_event[row], ts_recv[row], ahead) if dated or kind[row] == _TRADE else 0
         if dated:
             turn(spans[which], when, table)
         if kind[row] == _QUOTE and flags[row] & _INELIGIBLE:
@@ -159,7 +166,7 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
         elif flags[row] & _NOT_NEW:
             if flags[row] & _DUPLICATE:
                 continue
-            _lose_last(record, price[row], when, trade_id[row])
+            _lose_last(record, price[row], when, trade_id[row], ahead)
             if dated:
                 take_back(closes[which], price[row], when, trade_id[row])
                 record.previous_close = compared_with(closes[which])
@@ -169,7 +176,8 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
         else:
             if not flags[row] & _AGGREGATED:
                 closes[which].raw = 1
-            newest = when >= _when(record.trade_ts_event, record.trade_ts_recv) and not code[row] & _NOT_THE_LAST
+            last = _when(record.trade_ts_event, record.trade_ts_recv, ahead)
+            newest = when >= last and not code[row] & _NOT_THE_LAST
             if newest:
                 record.price, record.size, record.size_exp = price[row], size[row], size_exp[row]
                 record.side, record.trade_id = side[row], trade_id[row]

@@ -1,6 +1,6 @@
-"""What stages ask of instruments, sources and venues: how numbers run, which calendar holds, what silence is."""
+"""What stages ask of instruments and venues: how numbers run, which calendar holds, what silence is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from breadboard.engine.partitions import key_group
 from breadboard.model.instruments import Instruments
@@ -9,14 +9,13 @@ from breadboard.ports import Capabilities, Feed
 
 
 class Promises:
-    """Answers for the stages, which know instruments and sources by number alone, mostly by what feeds say.
+    """Answers for the stages, which know instruments by number alone, mostly by what feeds say.
 
-    ``feed`` returns a venue's feed, or None where there is none; ``venues`` is a living view of the sources'. Of what
-    nobody knows nothing is promised.
+    ``feed`` returns a venue's feed, or None where there is none. Of what nobody knows nothing is promised.
     """
 
-    def __init__(self, feed: Callable[[str], Feed | None], venues: Mapping[int, str], instruments: Instruments) -> None:
-        self._feed, self._venues, self._instruments = feed, venues, instruments
+    def __init__(self, feed: Callable[[str], Feed | None], instruments: Instruments) -> None:
+        self._feed, self._instruments = feed, instruments
 
     def sequence_rule(self, instrument: int) -> SequenceRule:
         """Return how the numbers of an instrument's book run."""
@@ -46,20 +45,10 @@ class Promises:
         told = self._of(instrument)
         return "" if told is None else told.calendar_of(self._instruments[instrument].symbol)
 
-    def venue_calendar(self, venue: str) -> str:
-        """Return the trading calendar of most of a venue's instruments; empty: around the clock."""
-        told = self._told(venue)
-        return "" if told is None else told.calendar
-
     def silence_s(self, venue: str) -> float | None:
         """Return after how many seconds without a word a venue is silent; None where it does not say."""
         told = self._told(venue)
         return None if told is None else told.heartbeat_s
-
-    def source_silence_s(self, source: int) -> float | None:
-        """Return the same of a source; None where its venue is not known."""
-        venue = self._venues.get(source)
-        return None if venue is None else self.silence_s(venue)
 
     def _of(self, instrument: int) -> Capabilities | None:
         return self._told(self._instruments[instrument].venue)

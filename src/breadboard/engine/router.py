@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from breadboard.engine import lanes
 from breadboard.engine.journal_records import BAD_RECORD, clock_step, epoch_of, gap_of, rules_of
 from breadboard.engine.lanes import Lane, Part
+from breadboard.engine.voices import Voice
 from breadboard.errors import BreadboardError
 from breadboard.model import whole
 from breadboard.model.bars import NO_BARS
@@ -75,6 +76,8 @@ class Routed:
     quarantined: list[Quarantined]
     rules: list[tuple[int, RuleSet]]
     """The alert rules that hold from an offset on."""
+    voices: list[Voice]
+    """Where another venue begins to speak through a source."""
 
 
 @brief
@@ -104,6 +107,7 @@ class Router:
         self._spoken: list[str | None] = [None]
         self._details: Details = {}
         self._rules: list[tuple[int, RuleSet]] = []
+        self._voices: list[Voice] = []
         self.counts = Counts()
         self._condemned: dict[int, tuple[str, bool]] = {}
         """Frames to be quarantined unread, by offset: why, and whether a GAP row stands in their place."""
@@ -139,7 +143,7 @@ class Router:
         self._flags[:] = 0
         self._speakers[:] = 0
         del self._spoken[1:]
-        self._details, self._rules = {}, []
+        self._details, self._rules, self._voices = {}, [], []
         self.counts = Counts()
 
     def route(self, frames: Frames) -> Routed:
@@ -152,7 +156,8 @@ class Router:
         tape = Tape.merge([lanes.mapped(part, self._instruments) for part in parts])
         details, self._details = self._details, {}
         rules, self._rules = self._rules, []
-        return Routed(tape, lanes.bars(parts), details, bad, rules)
+        voices, self._voices = self._voices, []
+        return Routed(tape, lanes.bars(parts), details, bad, rules, voices)
 
     def state(self) -> dict[str, Any]:
         """Return all state for ``pack``."""
@@ -293,6 +298,13 @@ class Router:
         lane = self._lane(venue)
         return lane.feed.capabilities.sequence_rule if lane else SequenceRule.NONE
 
+    def _speaks(self, offset: int, epoch: Epoch) -> None:
+        """Take an EPOCH record; note where another venue begins to speak."""
+        before = self.venues.get(epoch.source, "")
+        self.adopt(epoch)
+        if epoch.venue != before:
+            self._voices.append(Voice(offset, epoch.source, before, epoch.venue))
+
     def _own(self, frames: Frames, at: NDArray[np.int64], bad: list[Quarantined]) -> list[Part]:
         """Return the tape rows of the journal's own records; an EPOCH takes effect here."""
         rows: list[tuple[int, ...]] = []
@@ -310,7 +322,7 @@ class Router:
             elif kind == RecordKind.CLOCK:
                 rows.append((*stamp, EventKind.CLOCK, source, 0, 0, clock_step(frames.frame(row))))
             elif kind == RecordKind.EPOCH and (epoch := epoch_of(frames.frame(row))) is not None:
-                self.adopt(epoch)
+                self._speaks(stamp[0], epoch)
                 code = StatusCode.FEED_UP if epoch.open else StatusCode.FEED_DOWN
                 rows.append((*stamp, EventKind.STATUS, epoch.source, Flag.FEED_WIDE, code, ABSENT))
             elif kind == RecordKind.GAP and (gap := gap_of(frames.frame(row))) is not None:

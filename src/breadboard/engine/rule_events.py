@@ -1,4 +1,4 @@
-"""What is not of every row: gaps, silences, trades taken back; and how an alert begins."""
+"""What is not of every row: gaps, silences, a clock that is set; and how an alert begins."""
 
 from typing import Final
 
@@ -7,17 +7,17 @@ from numpy.typing import NDArray
 
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
-from breadboard.engine.rule_state import IN_EXTENDED, MOST_FIRED, NEVER
+from breadboard.engine.rule_state import IN_EXTENDED, NEVER
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import EventKind, Flag, GapReason
 from breadboard.model.rules import RuleKind
 
-NOW, DUE, HEARD, LATE, IMPLAUSIBLE = range(5)
+NOW, DUE, HEARD, LATE, IMPLAUSIBLE, BACK = range(6)
 """Slots of ``meter``: our time so far; when some silence may be too long; the last CLOCK row; trades older than one
-before them; event times beyond belief."""
-METERS: Final = 5
+before them; event times beyond belief; by how much our clock has been set back in all (ns)."""
+METERS: Final = 6
 
 _RESTART: Final = int(GapReason.RESTART)
 _SEQUENCE: Final = int(GapReason.SEQUENCE)
@@ -28,14 +28,13 @@ _HISTORY: Final = int(Flag.HISTORY)
 _SNAPSHOT: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _OF_GAPS: Final = int(RuleKind.GAP)
+_OF_LAGS: Final = int(RuleKind.LAG)
+_OF_SILENCE: Final = int(RuleKind.NO_DATA)
 _FIRED: Final = int(AlertState.FIRED)
-_RETRACTED: Final = int(AlertState.RETRACTED)
 _QUIET: Final = int(Silence.QUIET)
 _SOURCE_SILENT: Final = int(Silence.SOURCE)
 _SOURCE_DOWN: Final = int(Silence.DOWN)
 _SECOND: Final = 1_000_000_000
-_SAME_NS: Final = 1_000_000
-"""Trades without an id are the same within a millisecond, as for bars."""
 
 
 @kernel
@@ -147,6 +146,18 @@ def shift(
 
 
 @kernel
+def set_clock(by: int, conds: NDArray[np.void], slots: NDArray[np.void], meter: NDArray[np.int64]) -> None:
+    """Follow our clock where it was set: cooldowns that run by it go on, and the venues' clocks were not set."""
+    meter[NOW] += by
+    meter[DUE] = meter[NOW]
+    meter[BACK] = max(0, meter[BACK] - by)
+    for place in range(len(slots)):
+        slot = slots[place]
+        if slot.until != ABSENT and conds[slot.condition].kind in (_OF_LAGS, _OF_GAPS, _OF_SILENCE):
+            slot.until += by
+
+
+@kernel
 def is_of(owner: Record, source: int) -> bool:
     """Tell whether a source brings an instrument's trades, or brought its last row: they may be two."""
     return bool(owner.source == source or owner.traded == source)  # noqa: PLR1714 - a tuple of unlike types
@@ -182,79 +193,14 @@ def take_gap(
             cond = conds[slot.condition]
             if cond.kind != _OF_GAPS or asked[slot.condition]:
                 continue
-            asked[slot.condition] = True  # the slot of its first instrument stands for the source
             session = place_of(cond, owner.calendar, gap.ts_recv, hours, spans)
-            if session != CLOSED and judge(cond, slot, 1.0, 1.0, np.inf, gap.ts_recv, session):
+            if session == CLOSED:
+                continue
+            asked[slot.condition] = True  # the slot of its first instrument that is in hours stands for the source
+            if judge(cond, slot, 1.0, 1.0, np.inf, gap.ts_recv, session):
                 told = out[at]
                 begin(told, slot, gap.offset, gap.index, ABSENT, gap.ts_recv, ABSENT)
                 told.instrument, told.source, told.flags = gap.instrument, gap.source, gap.flags | owner.flags
                 told.value, told.cause, told.gapped = 1.0, gap.reason, 1
                 at += 1
-    return at
-
-
-@kernel
-def remember(
-    slot: Record,
-    fired: NDArray[np.void],
-    when: int,
-    trade_id: int,
-    price: int,
-    size: int,
-    size_exp: int,
-    offset: int,
-    index: int,
-) -> None:
-    """Remember a trade that fired, in place of the oldest."""
-    trade = fired[slot.next]
-    trade.when, trade.trade_id, trade.price = when, trade_id, price
-    trade.size, trade.size_exp = size, size_exp
-    trade.offset, trade.index, trade.told = offset, index, 1
-    slot.next = (slot.next + 1) % MOST_FIRED
-
-
-@kernel
-def _find(fired: NDArray[np.void], when: int, trade_id: int, price: int, size: int, size_exp: int) -> int:
-    """Return the place of the trade that the venue takes back, as bars find theirs (``kept_trades``); -1 for none."""
-    found, least = -1, 0
-    for place in range(len(fired)):
-        trade = fired[place]
-        if not trade.told or trade.trade_id != trade_id or trade.price != price:
-            continue
-        away = abs(trade.when - when)
-        if trade.size != size or trade.size_exp != size_exp or (trade_id == ABSENT and away >= _SAME_NS):
-            continue
-        if found < 0 or away < least:
-            found, least = place, away
-    return found
-
-
-@kernel
-def retract(
-    owner: Record,
-    slots: NDArray[np.void],
-    fired: NDArray[np.void],
-    trade: tuple[int, int, int, int],
-    where: tuple[int, int],
-    when: tuple[int, int],
-    source: int,
-    flags: int,
-    out: NDArray[np.void],
-    at: int,
-) -> int:
-    """Take back the alerts that a trade (id, price, size, its exponent) fired; their ids are those of what fired."""
-    trade_id, price, size, size_exp = trade
-    event = when[1] if when[0] == ABSENT else when[0]
-    for place in range(owner.trade, owner.quote):
-        slot = slots[place]
-        which = _find(fired[slot.fired], event, trade_id, price, size, size_exp)
-        if which >= 0:
-            its = fired[slot.fired][which]
-            told = out[at]
-            begin(told, slot, where[0], where[1], when[0], when[1], ABSENT)
-            told.state, told.source, told.flags, told.price = _RETRACTED, source, flags, price
-            told.value, told.reference_offset = np.nan, its.offset
-            told.id_offset, told.id_index = its.offset, its.index
-            its.told = 0
-            at += 1
     return at

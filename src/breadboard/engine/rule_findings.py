@@ -71,7 +71,8 @@ class Findings:
         """Return what anomalies fired."""
         for row in rows if self._of[RuleKind.ANOMALY] else ():
             which, source = int(row["instrument"]), int(row["source"])
-            of = self._of_instrument(which) if which >= 0 else self._conditions.of_venue(hours.venues.get(source, ""))
+            speaker = "" if which >= 0 else hours.venue(source, int(row["offset"]))
+            of = self._of_instrument(which) if which >= 0 else self._conditions.of_venue(speaker)
             when = int(row["ts_recv"] if row["ts_event"] == ABSENT else row["ts_event"])
             for at in of:
                 wanted = self._conditions.watched[at].rule.of

@@ -1,6 +1,6 @@
 """The sessions of the venues' calendars, as the loops look them up. Loaded only where a rule asks for hours."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -8,14 +8,16 @@ import numpy as np
 from breadboard import calendars
 from breadboard.engine.rule_conditions import Conditions
 from breadboard.engine.rule_state import HOURS, ONCE_SESSION
+from breadboard.engine.voices import Voice
 from breadboard.model.rules import RuleKind
 
 
 class Hours:
-    """``calendar_of(venue)`` names a venue's calendar, empty for one that is always open; ``venues`` is by source."""
+    """``calendar_of(instrument)`` names its calendar, empty where it is always open; ``venues`` is by source."""
 
-    def __init__(self, calendar_of: Callable[[str], str], venues: Mapping[int, str]) -> None:
+    def __init__(self, calendar_of: Callable[[int], str], venues: Mapping[int, str]) -> None:
         self.venues = venues
+        self._voices: Sequence[Voice] = ()
         self.table = np.zeros(0, HOURS)
         """``HOURS`` rows of all calendars met, each calendar's in order."""
         self.spans = np.zeros((0, 3), np.int64)
@@ -23,11 +25,22 @@ class Hours:
         self._calendar_of = calendar_of
         self._numbers: dict[str, int] = {}
 
-    def number(self, venue: str, conditions: Conditions) -> int:
-        """Return the number of a venue's calendar; -1 where it has none, or no rule asks."""
+    def hear(self, voices: Sequence[Voice]) -> None:
+        """Learn where sources begin to speak for another venue in the rows under way; ``venues`` are those behind."""
+        self._voices = voices
+
+    def venue(self, source: int, offset: int) -> str:
+        """Return the venue that speaks through a source at a row under way."""
+        for voice in self._voices:
+            if voice.source == source and offset < voice.offset:
+                return voice.before
+        return self.venues.get(source, "")
+
+    def number(self, instrument: int, conditions: Conditions) -> int:
+        """Return the number of an instrument's calendar; -1 where it has none, or no rule asks."""
         rows = conditions.rows
         asked = (rows["session"] != 0) | (rows["once"] == ONCE_SESSION) | (rows["kind"] == RuleKind.NO_DATA)
-        name = self._calendar_of(venue) if asked.any() else ""
+        name = self._calendar_of(instrument) if asked.any() else ""
         if not name:
             return -1
         if name not in self._numbers:

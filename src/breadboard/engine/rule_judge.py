@@ -14,7 +14,8 @@ OPEN: Final = -1
 CLOSED: Final = -2
 AHEAD: Final = 60_000_000_000
 """An event time counts for no more than this after its receipt, as in ``latest.py``: a mistaken one must not blind."""
-_RISING, _FALLING = 1, 2
+RISING, FALLING = 1, 2
+"""Bits of ``armed`` of a price that may be crossed either way."""
 _HOUR: Final = 3_600_000_000_000
 _DAY: Final = 24 * _HOUR
 _SHORTEST_DAY: Final = 23 * _HOUR
@@ -93,6 +94,7 @@ def _may_tell(cond: Record, slot: Record, when: int, place: int) -> bool:
     if when < slot.until or (cond.once and key == slot.once):
         slot.held += 1
         return False
+    slot.was_until, slot.was_once = slot.until, slot.once
     slot.until = when + cond.cooldown
     slot.once = key
     return True
@@ -117,15 +119,15 @@ def judge(cond: Record, slot: Record, x: float, limit: float, back: float, when:
 @kernel
 def crosses(cond: Record, slot: Record, price: int, when: int, place: int) -> bool:
     """Take a price that may be crossed either way; return whether an alert is due. ``armed`` has a bit for each way."""
-    rises, falls = slot.armed & _RISING and price >= cond.limit, slot.armed & _FALLING and price <= cond.limit
+    rises, falls = slot.armed & RISING and price >= cond.limit, slot.armed & FALLING and price <= cond.limit
     if rises:
-        slot.armed &= _FALLING
+        slot.armed &= FALLING
     elif price < cond.limit:
-        slot.armed |= _RISING
+        slot.armed |= RISING
     if falls:
-        slot.armed &= _RISING
+        slot.armed &= RISING
     elif price > cond.limit:
-        slot.armed |= _FALLING
+        slot.armed |= FALLING
     return _may_tell(cond, slot, when, place) if rises or falls else False
 
 
@@ -150,3 +152,19 @@ def slide(slot: Record, ring: NDArray[np.void], step: int, when: int, price: int
         count += 1
     slot.head, slot.count = head, count
     slot.a, slot.b, slot.c = bucket * step, ring[head].price, ring[(head + count - 1) % RING].price
+
+
+@kernel
+def drop(slot: Record, ring: NDArray[np.void], bucket: int, price: int) -> None:
+    """Take the price of a step out of a window, where it is there; the next price finds the lowest of what is left."""
+    head, count = int(slot.head), int(slot.count)
+    for at in range(count):
+        entry = ring[(head + at) % RING]
+        if entry.bucket != bucket or entry.price != price:
+            continue
+        for each in range(at, count - 1):
+            left, right = ring[(head + each) % RING], ring[(head + each + 1) % RING]
+            left.bucket, left.price, left.offset = right.bucket, right.price, right.offset
+        slot.count = count - 1
+        slot.a = ABSENT
+        return

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.rule_events import (
+    BACK,
     DUE,
     HEARD,
     IMPLAUSIBLE,
@@ -13,8 +14,7 @@ from breadboard.engine.rule_events import (
     NOW,
     begin,
     is_heard,
-    remember,
-    retract,
+    set_clock,
     shift,
     silences,
     take_gap,
@@ -22,6 +22,7 @@ from breadboard.engine.rule_events import (
 from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, place_of_window, slide
 from breadboard.engine.rule_state import NEVER, STEPS
 from breadboard.engine.rule_statuses import take_status
+from breadboard.engine.rule_undoing import begin_history, remember, retract, take_back
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag
@@ -37,7 +38,8 @@ _AGGREGATED: Final = int(Flag.AGGREGATED)
 _INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
-_LEFT_OUT: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
+_NEVER_IN: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
+"""A trade with one of these counts for no rule, and none that is taken back with it did."""
 _NO_LAG: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SNAPSHOT | Flag.HISTORY)
 _NOT_HEARD: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT)
 _HISTORY: Final = int(Flag.HISTORY)
@@ -107,8 +109,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             break
         if what == _CLOCK and size[row] != ABSENT:
             shift(size[row], owners, slots, quiet, sources)
-            meter[NOW] += size[row]
-            meter[DUE] = meter[NOW]
+            set_clock(size[row], conds, slots, meter)
         elif meter[HEARD] != ABSENT and now - meter[NOW] > _UNHEARD and meter[NOW] != ABSENT:
             shift(now - meter[NOW], owners, slots, quiet, sources)
             meter[DUE] = now
@@ -127,8 +128,9 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             row += 1
             continue
         sources[source[row]].seen = now
+        latest = now + meter[BACK] + AHEAD
         if what == _STATUS:
-            record, times = (offset[row], index[row], sequence[row]), (ts_event[row], now)
+            record, times = (offset[row], index[row], sequence[row]), (ts_event[row], now, latest)
             said = (code[row], which, source[row], flags[row])
             at = take_status(said, record, times, conds, slots, owners, sources, hours, spans, out, at)
             row += 1
@@ -165,7 +167,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             bid, ask = price[row], ask_price[row]
             if bid > 0 and ask > 0:
                 x = (float(ask) - float(bid)) * 20_000.0 / (float(ask) + float(bid))
-                when = now if ts_event[row] == ABSENT else min(ts_event[row], now + AHEAD)
+                when = now if ts_event[row] == ABSENT else min(ts_event[row], latest)
                 for place in range(owner.quote, owner.late):
                     slot = slots[place]
                     cond = conds[slot.condition]
@@ -179,29 +181,36 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         elif what == _TRADE and owner.trade < owner.quote:
             if flags[row] & (_WITHDRAWN | _DUPLICATE) == _WITHDRAWN:
                 its = (trade_id[row], price[row], size[row], size_exp[row])
-                where, times = (offset[row], index[row]), (ts_event[row], now)
-                at = retract(owner, slots, fired, its, where, times, source[row], flags[row], out, at)
-            plain = flags[row] & _AGGREGATED == 0
-            if flags[row] & _LEFT_OUT or (owner.raw and not plain) or price[row] == ABSENT:
+                where, stamps = (offset[row], index[row]), (ts_event[row], now)
+                at = retract(owner, conds, slots, fired, its, where, stamps, source[row], flags[row], out, at)
+            plain, history = flags[row] & _AGGREGATED == 0, flags[row] & _HISTORY != 0
+            if (owner.raw and not plain) or price[row] == ABSENT or flags[row] & _NEVER_IN:
                 row += 1
                 continue
-            owner.raw |= plain
-            owner.traded = source[row]
             when = now if ts_event[row] == ABSENT else ts_event[row]
-            if when > now + AHEAD and flags[row] & _HISTORY == 0:
-                when = now + AHEAD
+            if flags[row] & _WITHDRAWN:
+                take_back(owner, conds, slots, rings, trade_id[row], price[row], when)
+                row += 1
+                continue
+            if when > latest and not history:
+                when = latest
                 meter[IMPLAUSIBLE] += 1
+            if when < owner.newest and owner.traded != source[row] and (history or owner.aged):
+                begin_history(owner, conds, slots, fired)
+            owner.raw |= plain
+            owner.traded, owner.aged = source[row], history
             if when < owner.newest:
                 meter[LATE] += 1
                 row += 1
                 continue
-            owner.newest = when
+            owner.was_newest, owner.newest = owner.newest, when
             after_gap = owner.gapping
             if after_gap:
                 owner.gap_at, owner.gapping = when, 0
             for place in range(owner.trade, owner.quote):
                 slot = slots[place]
                 cond = conds[slot.condition]
+                slot.before = slot.armed
                 session = place_of(cond, owner.calendar, when, hours, spans)
                 signed = cond.sign * price[row]
                 base = owner.price
@@ -236,6 +245,8 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     its = (trade_id[row], price[row], size[row], size_exp[row])
                     remember(slot, fired[slot.fired], event, its[0], its[1], its[2], its[3], offset[row], index[row])
                     at += 1
+            owner.was_price, owner.was_offset = owner.price, owner.price_offset
             owner.price, owner.price_offset = price[row], offset[row]
+            owner.trade_id, owner.undo = trade_id[row], 1
         row += 1
     return row, hole, at

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.rule_conditions import BAR, GROUP, HALT, LATE, QUIET, QUOTE, TRADE, Conditions
-from breadboard.engine.rule_state import FIRED_BY, INSTRUMENT, LOOK_BACK, MOST_FIRED, RING, SLOT, STEP
+from breadboard.engine.rule_state import FIRED_BEFORE, FIRED_BY, INSTRUMENT, LOOK_BACK, MOST_FIRED, RING, SLOT, STEP
 from breadboard.engine.state import grown
 from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
@@ -171,4 +171,15 @@ class Slots:
         self.slots[:] = parts["slots"].view(SLOT)
         self.rings[:] = parts["rings"].view(STEP).reshape(-1, RING)
         self.volumes[:] = parts["volumes"]
-        self.fired[:] = parts["fired"].view(FIRED_BY).reshape(-1, MOST_FIRED)
+        self.fired[:] = _fired(parts["fired"], len(self.fired)).reshape(-1, MOST_FIRED)
+
+
+def _fired(state: NDArray[np.uint8], slots: int) -> NDArray[np.void]:
+    """Return ``FIRED_BY`` rows, also of a checkpoint that did not keep all of them."""
+    if len(state) == slots * MOST_FIRED * FIRED_BY.itemsize:
+        return state.view(FIRED_BY)
+    rows: Any = np.zeros(slots * MOST_FIRED, FIRED_BY)
+    before: Any = state.view(FIRED_BEFORE)
+    for name in FIRED_BEFORE.names or ():
+        rows[name] = before[name]
+    return rows  # type: ignore[no-any-return]  # numpy types no columns

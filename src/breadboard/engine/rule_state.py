@@ -44,7 +44,8 @@ SLOT: Final = np.dtype(
         ("head", np.uint8),
         ("count", np.uint8),
         ("next", np.uint8),  # which of them the next one replaces
-        ("spare", np.uint8, (4,)),
+        ("before", np.uint8),  # armed, as it was before the newest trade
+        ("spare", np.uint8, (3,)),
         # Of the kind's own. Rise and drop: where the newest step begins, the lowest price of the window and of the
         # step, times ``sign``; lag: where the window begins, its lowest lag, and the offset of that; no_data: when it
         # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete.
@@ -55,7 +56,9 @@ SLOT: Final = np.dtype(
         ("until", np.int64),  # no alert before this time
         ("once", np.int64),  # the session, day or hour of the last alert
         ("held", np.int64),  # crossings that cooldown or once_per kept from being told
-        ("spares", np.int64, (3,)),
+        ("was_until", np.int64),  # the two as they were before the last alert
+        ("was_once", np.int64),
+        ("spares", np.int64),
     ]
 )
 """One condition of one instrument."""
@@ -75,10 +78,15 @@ FIRED_BY: Final = np.dtype(
         ("index", np.uint16),
         ("size_exp", np.int8),
         ("told", np.uint8),  # 1: it fired, and was not taken back
-        ("spare", np.uint8, (4,)),
+        ("known", np.uint8),  # 1: the two below are
+        ("spare", np.uint8, (3,)),
+        ("until", np.int64),  # of its slot, as they were before it fired
+        ("once", np.int64),
     ]
 )
 """One of them."""
+FIRED_BEFORE: Final = np.dtype([(name, FIRED_BY[name]) for name in (FIRED_BY.names or ())[:-2]])
+"""The same in checkpoints of before the last two were kept."""
 
 INSTRUMENT: Final = np.dtype(
     [
@@ -99,13 +107,18 @@ INSTRUMENT: Final = np.dtype(
         ("raw", np.uint8),  # it has had trades that join no others
         ("halted", np.uint8),
         ("gapping", np.uint8),  # something may be missing since its last trade
-        ("spare", np.uint8, (3,)),
+        ("undo", np.uint8),  # 1: its newest trade can be taken back, and what was before it is known
+        ("aged", np.uint8),  # 1: its newest trade is of a history
+        ("spare", np.uint8),
         ("price", np.int64),  # of its newest trade, 1e-9
         ("price_offset", np.int64),
         ("gap_at", np.int64),  # event time of the first trade after the last gap
         ("traded", np.int32),  # the source of its trades; -1 before the first
         ("halted_by", np.int32),  # the source that said so
-        ("spares", np.int32, (8,)),  # a row begins where a line of the processor's cache does
+        ("trade_id", np.int64),  # of its newest trade
+        ("was_price", np.int64),  # price, its offset and the event time as they were before its newest trade
+        ("was_offset", np.int64),
+        ("was_newest", np.int64),  # a row begins where a line of the processor's cache does
     ]
 )
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.rule_events import begin, is_of
-from breadboard.engine.rule_judge import AHEAD, CLOSED, judge, place_of
+from breadboard.engine.rule_judge import CLOSED, judge, place_of
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 from breadboard.model.kinds import StatusCode
@@ -24,7 +24,7 @@ _OF_HALTS: Final = int(RuleKind.HALT)
 def take_status(
     its: tuple[int, int, int, int],
     where: tuple[int, int, int],
-    when: tuple[int, int],
+    when: tuple[int, int, int],
     conds: NDArray[np.void],
     slots: NDArray[np.void],
     owners: NDArray[np.void],
@@ -37,7 +37,7 @@ def take_status(
     """Take a STATUS row and return how many FIRED are in ``out`` then, one a slot at most.
 
     ``its`` are its code, instrument (-1: all of the source), source and flags, ``where`` its offset, index and
-    sequence, ``when`` the venue's time and ours.
+    sequence, ``when`` the venue's time, ours, and up to when the venue's is believed.
     """
     code, instrument, source, flags = its
     if code in (_UP, _DOWN):
@@ -69,7 +69,7 @@ def _tell_halt(
     source: int,
     flags: int,
     where: tuple[int, int, int],
-    when: tuple[int, int],
+    when: tuple[int, int, int],
     conds: NDArray[np.void],
     slots: NDArray[np.void],
     hours: NDArray[np.void],
@@ -77,8 +77,8 @@ def _tell_halt(
     out: NDArray[np.void],
     at: int,
 ) -> int:
-    its, now = when
-    believed = now if its == ABSENT else min(its, now + AHEAD)
+    its, now, latest = when
+    believed = now if its == ABSENT else min(its, latest)
     for place in range(owner.halt, owner.bar):
         slot = slots[place]
         cond = conds[slot.condition]

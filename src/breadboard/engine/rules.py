@@ -27,6 +27,7 @@ from breadboard.engine.rule_hours import Hours
 from breadboard.engine.rule_slots import Slots
 from breadboard.engine.rule_state import FIRED, HOLE, NEVER, SOURCE
 from breadboard.engine.state import pack, unpack
+from breadboard.engine.voices import Voice
 from breadboard.model import whole
 from breadboard.model.alerts import ALERT, RuleVersion, alert_id
 from breadboard.model.decimals import ABSENT
@@ -48,7 +49,7 @@ _NO_ROWS: Final = np.zeros(0, FEATURE)
 class Rules:
     """Stage of its own kind: takes the tape and what other stages told of it; returns ``ALERT`` rows.
 
-    ``calendar_of(venue)`` names the calendar of a venue, ``venues`` is by source. ``given`` holds whatever the journal
+    ``calendar_of(instrument)`` names the calendar of one, ``venues`` is by source. ``given`` holds whatever the journal
     says: how a rule is tried over history. Bounded: a slot for each rule and instrument, a ring of steps for each that
     has a window of prices.
     """
@@ -56,7 +57,7 @@ class Rules:
     def __init__(
         self,
         instruments: Instruments,
-        calendar_of: Callable[[str], str],
+        calendar_of: Callable[[int], str],
         venues: Mapping[int, str],
         given: RuleSet | None = None,
     ) -> None:
@@ -79,14 +80,17 @@ class Rules:
         bars: NDArray[np.void],
         streams: Mapping[str, NDArray[np.void] | None],
         changes: Sequence[tuple[int, RuleSet]] = (),
+        voices: Sequence[Voice] = (),
     ) -> NDArray[np.void] | None:
         """Take the next rows; return the alerts they led to, in journal order, or None.
 
         ``holes`` are ``HOLE`` rows by ``(offset, index)``; ``streams`` may have ``features``, ``anomalies`` and
-        ``opportunities``; ``changes`` are rules by the offset of the record that brings them.
+        ``opportunities``; ``changes`` are rules by the offset of the record that brings them; ``voices`` are sources
+        that begin to speak for another venue.
         """
         if not self.ruleset.rules and not changes:
             return None
+        self._hours.hear(voices)
         parts: list[NDArray[np.void]] = []
         bounds = [(offset, ruleset) for offset, ruleset in changes if self._given is None]
         row, since = 0, ABSENT
@@ -146,14 +150,15 @@ class Rules:
         self._slots.unpacked(parts)
         self._findings.unpacked(parts["findings"])
         self._sources[parts["numbers"]] = parts["sources"]
-        self._meter, self._held = parts["meter"], parts["held"]
+        self._meter[: len(parts["meter"])] = parts["meter"]  # an older one has fewer
+        self._held = parts["held"]
 
     def _clear(self) -> None:
         """Know nothing of any instrument."""
         conditions = Conditions(_NOTHING, self.registry)
         self._slots, self._findings = Slots(conditions), Findings(conditions, self._instruments)
         self._sources = np.zeros(1 << 16, SOURCE)
-        self._meter = np.array([ABSENT, NEVER, ABSENT, 0, 0], np.int64)
+        self._meter = np.array([ABSENT, NEVER, ABSENT, 0, 0, 0], np.int64)
 
     def _begin(self, ruleset: RuleSet) -> None:
         """Let a set of rules hold from here on. Rules that are as they were go on as if nothing had been said."""
@@ -179,7 +184,7 @@ class Rules:
         """Make slots for instruments up to a dense id."""
         for which in range(len(self._slots.owners), count):
             one = self._instruments[which]
-            self._slots.extend(one.venue, one.symbol, self._hours.number(one.venue, self._slots.conditions))
+            self._slots.extend(one.venue, one.symbol, self._hours.number(which, self._slots.conditions))
 
     def _segment(
         self,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.activity_kernel import MOST_BRICKS
 from breadboard.engine.continuity import Continuity
+from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.errors import UsageError
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -132,6 +133,19 @@ def test_bars_in_which_trades_may_be_missing_say_so() -> None:
     rows: Rows = [trade(1, 0), trade(2, 1), trade(3, 2), lost, trade(4, 3), book, trade(5, 4), trade(6, 5), down]
     bars = concluded(subject, tape([*rows, trade(7, 6), trade(8, 7)], gaps=[(3, gap)]))
     assert [int(bar["gapped"]) for bar in bars] == [0, 1, 0, 1]
+
+
+@pytest.mark.parametrize("cuts", [(), (2,), (3,)])
+def test_a_gap_of_every_source_is_in_no_bar_of_whom_it_came_before(cuts: tuple[int, ...]) -> None:
+    subject, begin, found = stage("tick:2"), 0, []
+    gap = {"kind": EventKind.GAP, "code": GapReason.DAMAGE, "instrument": -1, "source": EVERY_SOURCE}
+    later = [trade(n, 10 * n, instrument=1) for n in (3, 4)]
+    whole = tape([trade(1, 0), gap, *later, trade(5, 90)])
+    for end in (*cuts, len(whole)):
+        bars = subject.on_tape(whole.take(slice(begin, end)))
+        found += [] if bars is None else [(int(bar["instrument"]), int(bar["gapped"])) for bar in bars]
+        begin = end
+    assert found == [(1, 0), (0, 1)]
 
 
 def test_of_the_gaps_that_one_frame_tells_of_one_may_hide_trades() -> None:

@@ -2,11 +2,13 @@
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import plainfeed
 from breadboard import feeds
 from breadboard.cli import run
 from breadboard.config import AnomalyConfig, EngineConfig
@@ -16,9 +18,11 @@ from breadboard.errors import UsageError
 from breadboard.model.anomalies import BY_NAME
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
-from breadboard.model.kinds import Flag, Provenance, RecordKind
+from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind
+from breadboard.model.rules import Rule, RuleSet
 from feed_samples import frames_of
 from recordings import recording
+from tapes import SECOND, T0
 
 BTC = "binance/btcusdt_20240808.gz"
 TOUCHY = AnomalyConfig(warmup=16, cooldown_s=5.0, jump_tails=1.0, jump_bps=0.1, burst_tails=0.5, burst_ratio=1.0)
@@ -98,6 +102,36 @@ def test_a_silent_venue_is_told_by_its_own_rule(frames: Frames) -> None:
     rows = engine("stale_venue").process(Frames.join([some, late])).anomalies
     assert (rows["threshold"].tolist(), rows["instrument"].tolist(), rows["offset"].tolist()) == ([20.0], [-1], [200])
     assert set(rows["flags"].tolist()) == {int(Flag.REPLAYED)}
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_source_that_begins_to_speak_for_another_venue_does_so_at_its_record(size: int) -> None:
+    """PLAIN is silent after 3 s, OTHER after 10: 5 s without a word are an anomaly of the first alone."""
+    known = {
+        name: plainfeed.PlainFeed(replace(plainfeed.CAPABILITIES, venue=name, heartbeat_s=heartbeat_s))
+        for name, heartbeat_s in (("PLAIN", 3.0), ("OTHER", 10.0))
+    }
+    records: list[plainfeed.Record] = [
+        (RecordKind.EPOCH, 0, plainfeed.epoch()),
+        (RecordKind.DATA, 0, plainfeed.row("A", EventKind.TRADE, price=100 * 10**9, size=10**8)),
+        (RecordKind.CLOCK, 0xFFFF, b"{}"),
+        (RecordKind.EPOCH, 0, plainfeed.epoch(up=False)),
+        (RecordKind.EPOCH, 0, plainfeed.epoch(venue="OTHER")),
+        (RecordKind.DATA, 0, plainfeed.row("A", EventKind.TRADE, price=100 * 10**9, size=10**8)),
+        (RecordKind.CLOCK, 0xFFFF, b"{}"),
+        (RecordKind.CLOCK, 0xFFFF, b"{}"),
+    ]
+    frames = plainfeed.journal(records)
+    frames.ts_recv[:] = T0 + np.array([0, 1, 6, 7, 7, 8, 13, 19]) * SECOND
+    rules = RuleSet(tuple(Rule(name=name, kind="anomaly", symbols=(f"*.{name}",)) for name in known))
+    subject = Engine(known.__getitem__, EngineConfig(anomalies=("stale_venue",)), rules)
+    found, alerts = [], []
+    for at in range(0, len(frames), size):
+        outputs = subject.process(frames.take(slice(at, at + size)))
+        found += [(int(row["offset"]), float(row["threshold"])) for row in outputs.anomalies]
+        alerts += [(int(row["offset"]), subject.rules.registry[row["rule"]].name) for row in outputs.alerts]
+    assert found == [(2, 3.0), (7, 10.0)]
+    assert alerts == [(2, "PLAIN"), (7, "OTHER")]
 
 
 def test_an_import_is_judged_by_its_venues_hours() -> None:

@@ -19,6 +19,7 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import Epoch
 from breadboard.model.kinds import EventKind, Flag, Provenance, RecordKind
 from breadboard.model.outputs import Outputs
+from breadboard.model.rules import Rule, RuleSet
 from breadboard.recordings.history_iqfeed import read_bars, read_ticks
 from breadboard.recordings.lines import document
 from recordings import recording
@@ -166,3 +167,22 @@ def test_the_interval_is_found_where_nobody_says_it() -> None:
         *(1_940_000_000, 1_970_000_000, 1_740_000_000, 1_740_000_000)
     ]
     assert int(first["volume_whole"]) == 18_991_055
+
+
+def test_rules_look_in_the_hours_of_the_symbols_own_exchange() -> None:
+    """The venue says its calendar by symbol. In March 2021 regular hours were 14:30 to 21:00 UTC until the 14th."""
+    sessions = ("", "regular", "extended")
+    rules = [
+        Rule(name=session or "always", kind="rise", threshold=0.5, window="1m", session=session) for session in sessions
+    ]
+    engine = Engine(feeds.by_venue, EngineConfig(), RuleSet(tuple(rules)))
+    ticks = journal(read_ticks(recording("iqfeed/ticks_oldest.zip"), "NEPT"))
+    fired: dict[str, list[int]] = {rule.name: [] for rule in rules}
+    for row in engine.process(ticks).alerts:
+        fired[engine.rules.registry[row["rule"]].name].append(int(row["ts_event"]))
+    day, minute = 86_400 * 10**9, 60 * 10**9
+    opens, closes = 14 * 60 + 30, 21 * 60
+    assert any(when % day < opens * minute for when in fired["always"])
+    assert fired["regular"]
+    assert [when for when in fired["regular"] if not opens <= when % day // minute < closes] == []
+    assert len(fired["regular"]) < len(fired["extended"]) <= len(fired["always"])

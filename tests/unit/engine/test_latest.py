@@ -1,5 +1,7 @@
 """Latest: the newest trade and quote, and the day so far."""
 
+import pytest
+
 from breadboard.engine.latest import Latest
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, Uncounted
@@ -41,6 +43,24 @@ def test_a_duplicate_counts_for_nothing_and_a_last_known_trade_only_shows() -> N
     stage.on_tape(tape([trade(1, 0, 100, flags=Flag.LAST_KNOWN), trade(9, 5, 55, flags=Flag.DUPLICATE)]))
     last = stage.records[0]
     assert (last["price"], last["trades"], last["volume_whole"], last["day"]) == (100 * 10**9, 0, 0, -1)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_clock_of_ours_that_is_set_back_leaves_the_last_trade_the_last(restarted: bool) -> None:
+    hour = 3600 * SECOND
+    stage = Latest()
+    set_back = {"kind": EventKind.CLOCK, "instrument": -1, "size": -hour, "ts_recv": T0 + 2 * SECOND - hour}
+    stage.on_tape(tape([trade(1, SECOND, 100), set_back]))
+    if restarted:
+        before, stage = stage, Latest()
+        stage.restore(before.snapshot())
+    stage.on_tape(tape([trade(2, 3 * SECOND, 110, ts_recv=T0 + 3 * SECOND - hour)]))
+    assert (stage.records[0]["price"], stage.records[0]["trade_id"]) == (110 * 10**9, 2)
+    stage.on_tape(tape([trade(3, 10 * hour, 999, ts_recv=T0 + 4 * SECOND - hour)]))
+    stage.on_tape(tape([trade(4, 5 * SECOND, 120, ts_recv=T0 + 70 * SECOND)]))
+    assert stage.records[0]["price"] == 999 * 10**9, "mistaken, and no more than a minute ahead of what our clock was"
+    stage.on_tape(tape([trade(5, 66 * SECOND, 130, ts_recv=T0 + 66 * SECOND - hour)]))
+    assert stage.records[0]["price"] == 130 * 10**9
 
 
 def test_the_last_quote_keeps_a_missing_side_absent() -> None:

@@ -17,8 +17,9 @@ from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.engine.bars import Bars
 from breadboard.engine.hiding import EVERY_SOURCE
-from breadboard.engine.rule_state import HOLE
+from breadboard.engine.rule_state import FIRED_BEFORE, FIRED_BY, HOLE
 from breadboard.engine.rules import Rules
+from breadboard.engine.state import pack, unpack
 from breadboard.model.alerts import ALERT, AlertState, Silence
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
@@ -296,6 +297,116 @@ def test_a_trade_without_an_id_is_taken_back_by_its_time() -> None:
     assert found["id"][2] == found["id"][0]
 
 
+WITHDRAWN = int(Flag.WITHDRAWN)
+
+
+def states(found: NDArray[np.void]) -> list[tuple[int, AlertState]]:
+    return [(int(row["offset"]), AlertState(int(row["state"]))) for row in found]
+
+
+@pytest.mark.parametrize("bound", [{"once_per": "day"}, {"cooldown": "1h"}, {}], ids=str)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_an_alert_that_is_taken_back_uses_up_no_cooldown(bound: dict[str, str], restarted: bool) -> None:
+    one = rule("rise", threshold=5, window="1h", **bound)
+    misprint = trade(2, 2 * SECOND, 150)
+    early = [trade(1, SECOND, 100), misprint]
+    late = [misprint | {"flags": WITHDRAWN}, trade(3, 4 * SECOND, 100), trade(4, 600 * SECOND, 110)]
+    subject = stage(one)
+    assert states(alerts(subject, early)) == [(1, AlertState.FIRED)]
+    if restarted:
+        before, subject = subject, stage(one)
+        subject.restore(before.snapshot())
+    found = alerts(subject, tape(late, first=2))
+    assert states(found) == [(2, AlertState.RETRACTED), (4, AlertState.FIRED)]
+    assert found["value"][1] == pytest.approx(10.0)
+    assert subject.counters()["held"] == 0
+
+
+def test_cooldown_after_an_alert_that_is_taken_back_is_that_of_the_alerts_that_stand() -> None:
+    one = rule("cross", threshold=100, direction="up", cooldown="10s")
+    path = [trade(n, n * 6 * SECOND, 101 if n % 2 else 90) for n in range(8)]
+    found = alerts(stage(one), path)
+    assert states(found) == [(at, AlertState.FIRED) for at in (1, 3, 5, 7)]
+    # Of 18 s and of 30 s, in either order: the next may be told from 16 s on, which is 10 s after the one that stands.
+    for gone in ((3, 5), (5, 3)):
+        rows = [*path[:6], *(path[at] | {"flags": WITHDRAWN} for at in gone), trade(9, 31 * SECOND, 90)]
+        rows.append(trade(10, 31 * SECOND + 1, 102))
+        told = [AlertState.FIRED] * 3 + [AlertState.RETRACTED] * 2 + [AlertState.FIRED]
+        assert [state for _, state in states(alerts(stage(one), rows))] == told
+    # The last one stands, at 30 s: it holds the next back, whatever is taken back before it.
+    rows = [*path[:6], path[3] | {"flags": WITHDRAWN}, trade(9, 31 * SECOND, 90), trade(10, 32 * SECOND, 102)]
+    subject = stage(one)
+    assert states(alerts(subject, rows))[-1] == (6, AlertState.RETRACTED)
+    assert subject.counters()["held"] == 1
+
+
+def test_a_checkpoint_from_before_cooldowns_could_be_given_back_is_taken() -> None:
+    subject = stage(UP)
+    path = up_and_down(*range(1, 5))
+    alerts(subject, path)
+    parts = unpack(subject.snapshot())
+    kept = np.zeros(len(parts["fired"]) // FIRED_BY.itemsize, FIRED_BEFORE)
+    for name in FIRED_BEFORE.names or ():
+        kept[name] = parts["fired"].view(FIRED_BY)[name]
+    kept["known"] = 0
+    old = {name: part for name, part in parts.items() if name not in {"fired", "meter"}}
+    after = stage()
+    after.restore(pack(old | {"fired": kept.view(np.uint8), "meter": parts["meter"][:5]}))
+    found = alerts(after, tape([taken_back(path[3]), trade(9, 5 * SECOND, 90), trade(10, 6 * SECOND, 100)], first=20))
+    assert states(found) == [(20, AlertState.RETRACTED), (22, AlertState.FIRED)]
+
+
+def test_a_price_that_is_taken_back_is_no_lowest_of_a_window() -> None:
+    one = rule("rise", threshold=5, window="1h")
+    low = trade(2, 2 * SECOND, 10)
+    gone = low | {"flags": WITHDRAWN, "ts_recv": low["ts_recv"] + 1}
+    path = [trade(1, SECOND, 100), low, gone, trade(3, 3 * SECOND, 100)]
+    assert said(alerts(stage(one), path)) == []
+    told = alerts(stage(one), [*path[:3], trade(4, 60 * SECOND, 110)])
+    assert told["offset"].tolist() == [3]
+    assert told["value"] == pytest.approx([10.0])
+    later = [path[0], low, trade(3, 3 * SECOND, 101), gone, trade(4, 60 * SECOND, 102), trade(5, 61 * SECOND, 110)]
+    found = alerts(stage(one), later)
+    assert [(int(row["offset"]), float(row["reference"])) for row in found] == [(2, 10.0), (5, 101.0)]
+
+
+def test_a_price_that_is_taken_back_has_crossed_nothing_and_left_nothing() -> None:
+    up, both = rule("cross", threshold=100, direction="up"), rule("cross", threshold=100)
+    low = trade(2, 2 * SECOND, 50)
+    gone = low | {"flags": WITHDRAWN, "ts_recv": low["ts_recv"] + 1}
+    path = [trade(1, SECOND, 120), low, gone, trade(3, 3 * SECOND, 121)]
+    assert said(alerts(stage(up), path)) == []
+    assert states(alerts(stage(both), path)) == [(1, AlertState.FIRED), (2, AlertState.RETRACTED)]
+    # A misprint was told as the crossing, and the real one came before the misprint was taken back.
+    high = trade(2, 2 * SECOND, 150)
+    gone = high | {"flags": WITHDRAWN, "ts_recv": high["ts_recv"] + 1}
+    rows = [trade(1, SECOND, 99), high, trade(3, 3 * SECOND, 110), gone, trade(4, 4 * SECOND, 111)]
+    for one in (up, both):
+        told = [(1, AlertState.FIRED), (3, AlertState.RETRACTED), (4, AlertState.FIRED)]
+        assert states(alerts(stage(one), rows)) == told
+
+
+def test_a_history_that_goes_back_in_time_begins_anew() -> None:
+    rise = rule("rise", threshold=5, window="30s", cooldown="1m")
+    cross = msgspec.structs.replace(UP, name="cross", cooldown="1m", once_per="day")
+    day = 86_400 * SECOND
+    rows: Rows = []
+    for source, begins in enumerate((0, -day)):
+        prices = [100 if n % 20 < 10 else 110 for n in range(20)]
+        more = {"source": source, "flags": int(Flag.HISTORY), "ts_recv": T0 + day}
+        rows += [trade(100 * source + n, begins + n * SECOND, price, **more) for n, price in enumerate(prices)]
+    rows += [trade(500 + n, (30 + n) * SECOND, 100 + 10 * n, source=5, ts_recv=T0 + day) for n in range(2)]
+    subject = stage(rise, msgspec.structs.replace(cross, threshold=105))
+    found = [offset for offset, *_ in said(alerts(subject, rows))]
+    assert found == [10, 10, 30, 30, 41, 41]
+    assert subject.counters()["late"] == 0
+    forth = stage(rise, msgspec.structs.replace(cross, threshold=105))
+    assert [offset for offset, *_ in said(alerts(forth, tape([*rows[20:40], *rows[:20]])))] == [10, 10, 30, 30]
+    live = [row | {"flags": 0} for row in rows[:40]]
+    alerts(other := stage(rise), live)
+    assert other.counters()["late"] == 20, "two live sources of one instrument are one market"
+
+
 # --- gaps, halts, silence ---
 
 
@@ -427,6 +538,29 @@ NEW_YORK_OPEN = 1_700_058_600 * SECOND - T0
 """2023-11-15 09:30 in New York, ns after T0."""
 
 
+def test_a_clock_of_ours_that_is_set_back_blinds_nobody() -> None:
+    hour = 3600 * SECOND
+    watched = (rule("rise", threshold=5, window="10s"), rule("gap", cooldown="1m"), rule("halt", cooldown="1m"))
+    subject = stage(*watched)
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1}
+    halts = [status(n * SECOND, code) for n, code in enumerate((StatusCode.HALTED, StatusCode.RESUMED), 90)]
+    early = [trade(1, 0), gap | {"ts_recv": T0 + 1}, *[one | {"ts_event": one["ts_recv"]} for one in halts]]
+    set_back = clock(100 * SECOND - hour) | {"size": -hour}
+    later = [
+        trade(2, 200 * SECOND, 100, ts_recv=T0 + 200 * SECOND - hour),
+        trade(3, 205 * SECOND, 110, ts_recv=T0 + 205 * SECOND - hour),
+        gap | {"ts_recv": T0 + 206 * SECOND - hour},
+        status(207 * SECOND - hour, StatusCode.HALTED) | {"ts_event": T0 + 207 * SECOND},
+    ]
+    found = alerts(subject, [*early, set_back, *later])
+    assert [offset for offset, *_ in said(found)] == [1, 2, 6, 7, 8]
+    assert subject.counters() == {"held": 0, "late": 0, "implausible": 0}
+    forth = clock(300 * SECOND) | {"size": hour}
+    mistaken = [trade(4, 400 * SECOND + hour, 100, ts_recv=T0 + 400 * SECOND)]
+    alerts(subject, tape([forth, *mistaken], first=20))
+    assert subject.counters()["implausible"] == 1, "set forth again, a minute is what is believed"
+
+
 def test_hours_are_those_of_the_venues_calendar() -> None:
     one = rule("cross", threshold=100, direction="up", session="regular")
     early, late = NEW_YORK_OPEN - 60 * SECOND, NEW_YORK_OPEN + 60 * SECOND
@@ -438,6 +572,19 @@ def test_hours_are_those_of_the_venues_calendar() -> None:
     night = [trade(1, early), *[clock(early + n * 4 * SECOND) for n in range(1, 180)]]
     found = alerts(stage(quiet, calendar="XNYS"), [clock(0), *night])
     assert [offset for offset, *_ in said(found)] == [1 + 660 // 4], "silence counts from the opening on"
+
+
+def test_a_gap_of_a_source_is_told_where_any_of_its_instruments_is_in_hours() -> None:
+    instruments = Instruments()
+    for each in range(2):
+        instruments.intern("VENUE", f"S{each}")
+    calendars = {0: "XNYS", 1: ""}
+    subject = Rules(instruments, calendars.__getitem__, {0: "VENUE"}, RuleSet((rule("gap", session="regular"),)))
+    night = NEW_YORK_OPEN - 6 * 3600 * SECOND
+    gap = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "ts_recv": T0 + night + 2}
+    found = alerts(subject, [trade(1, night), trade(1, night + 1, instrument=1), gap])
+    assert said(found) == [(2, 0, -1, 1.0)]
+    assert len(alerts(stage(rule("gap", session="regular"), calendar="XNYS"), [trade(1, night), gap])) == 0
 
 
 def test_a_window_of_lags_is_in_the_hours_in_which_it_begins() -> None:
