@@ -103,6 +103,37 @@ def test_the_pages_do_what_the_key_allows_and_a_link_elsewhere_asks_for_none(key
     page.get_by_role("heading", name="Breadboard API").wait_for()
 
 
+def test_a_tab_whose_session_has_ended_goes_on_where_it_was_with_the_next(keyed: Keyed, chromium: "Browser") -> None:
+    from playwright.sync_api import expect
+
+    def sign_out() -> None:
+        other.goto(f"{keyed.address}/logout")
+        other.get_by_role("button", name="Sign out").click()
+        other.get_by_role("heading", name="Sign in").wait_for()
+
+    context = chromium.new_context(ignore_https_errors=True)  # no Eyes: a page at its own address says 404 before it is
+    page = context.new_page()
+    page.goto(keyed.address)
+    sign_in(page, keyed.key)
+    page.get_by_role("link", name="Settings & Watchlist").click(timeout=60_000)
+    expect(page.get_by_text("You are signed in")).to_be_visible(timeout=60_000)
+    other = context.new_page()
+    sign_out()
+    sign_in(other, keyed.key)  # in that tab: this one has the cookie that it came with
+    other.get_by_role("link", name="Settings & Watchlist").wait_for(timeout=60_000)
+    page.get_by_role("link", name="Alerts & Notifications").click()
+    page.get_by_role("link", name="load this page again").click(timeout=60_000)
+    expect(page.get_by_role("heading", name="New rule")).to_be_visible(timeout=60_000)
+    sign_out()
+    page.get_by_role("link", name="Settings & Watchlist").click()
+    page.get_by_role("link", name="Sign in").click(timeout=60_000)
+    page.get_by_role("heading", name="Sign in").wait_for()
+    sign_in(page, keyed.key)
+    expect(page.get_by_text("You are signed in")).to_be_visible(timeout=60_000)
+    assert page.url == f"{keyed.address}/settings"
+    context.close()
+
+
 def test_signing_in_needs_no_script_and_a_wrong_key_is_said(keyed: Keyed, chromium: "Browser") -> None:
     context = chromium.new_context(java_script_enabled=False, ignore_https_errors=True)
     page = context.new_page()

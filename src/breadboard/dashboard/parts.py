@@ -1,8 +1,9 @@
 """What the pages have in common: the client, errors in sentences, and where the data comes from."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, TypeVar
+from urllib.parse import quote, urlsplit
 
 import streamlit as st
 
@@ -10,19 +11,25 @@ from breadboard.client import Client, ClientError, NotAllowed, NotFound, Stock
 from breadboard.dashboard.place import PLACE
 
 T = TypeVar("T")
-_CLIENT, _KEY = "_client", "_key"
+_CLIENT, _KEY, _SHOWN = "_client", "_key", "_session"
 _SESSION: Final = ("breadboard_", "__Host-breadboard_")
 """How the cookies begin by which the server knows who is signed in."""
-_BADGES: Final = {"synthetic": "orange", "live": "green", "delayed": "orange", "replay": "violet", "history": "blue"}
+_BADGES: Final = {"synthetic": "orange", "replay": "violet", "history": "blue", "delayed": "orange", "live": "green"}
 
 
 def client() -> Client:
-    """Return the client of this visitor. It may no more than the visitor: these pages have no key of their own."""
+    """Return the client of this visitor. It may no more than the visitor: these pages have no key of their own.
+
+    A tab that comes back, after somebody has signed in anew in another, shows another session than its client does:
+    it gets another client.
+    """
+    key = st.session_state.get(_KEY) or ""  # and never the environment's
+    shown = "" if key else session()
+    if st.session_state.get(_SHOWN) != shown and _CLIENT in st.session_state:
+        st.session_state.pop(_CLIENT).close()
     if _CLIENT not in st.session_state:
-        key = st.session_state.get(_KEY) or ""  # and never the environment's
-        st.session_state[_CLIENT] = Client(
-            PLACE.address, key, cookies="" if key else session(), certificate=PLACE.certificate
-        )
+        st.session_state[_SHOWN] = shown
+        st.session_state[_CLIENT] = Client(PLACE.address, key, cookies=shown, certificate=PLACE.certificate)
     found: Client = st.session_state[_CLIENT]
     return found
 
@@ -63,22 +70,33 @@ def offered(ask: Callable[[], T]) -> T | None:
         return None
 
 
-def badges(stocks: Collection[Stock]) -> None:
+def origins(stocks: Iterable[Stock]) -> set[str]:
+    """Return where the prices of instruments come from: no instrument speaks for another."""
+    found = set()
+    for stock in stocks:
+        found |= {stock.provenance, "delayed"} if stock.delayed else {stock.provenance}
+    return found
+
+
+def badges(words: Collection[str]) -> None:
     """Show where data comes from, as the data itself says: a badge for each origin that is there.
 
-    Synthetic prices must never be taken for real ones, so no instrument speaks for another.
+    Synthetic prices must never be taken for real ones.
     """
-    found = {stock.provenance for stock in stocks} | {"delayed" for stock in stocks if stock.delayed}
-    words = sorted(
-        found - {""}, key=lambda word: (list(_BADGES).index(word) if word in _BADGES else len(_BADGES), word)
-    )
+    known = [word for word in _BADGES if word in words]
     with st.container(horizontal=True, gap="small"):
-        for word in words or ["no data"]:
+        for word in [*known, *sorted(set(words) - {*known, ""})] or ["no data"]:
             st.badge(word.upper(), color=_BADGES.get(word, "gray"))  # type: ignore[arg-type] # of the colours there are
 
 
 def _ask_for_key() -> None:
-    st.markdown("[Sign in](/login), or use a key here:")
+    # Links of Markdown open a tab of their own, and this one would go on with the cookie that it came with.
+    here = quote(urlsplit(st.context.url or "").path or "/")
+    st.markdown(
+        f'<a href="/login?next={here}" target="_self">Sign in</a>. If you have done so in another tab, '
+        '<a href="?" target="_self">load this page again</a>. Or use a key here:',
+        unsafe_allow_html=True,
+    )
     with st.form("key"):
         key = st.text_input("API key", type="password", help="It stays in this tab, and is gone with it.")
         if st.form_submit_button("Use this key") and key:

@@ -79,6 +79,16 @@ def spread_sql(questions: Sequence[BarsQuestion], start: Instant, end: Instant, 
     return "\n".join(lines)
 
 
+def stored_sql(question: BarsQuestion) -> str:
+    """Return a query for the intervals of which there are bars of an instrument, and from when to when."""
+    lines = (
+        "select interval, count() as bars, min(ts_open) as first, max(ts_close) as last from bars",
+        f"where symbol = {_quoted(question.symbol)} and venue = {_quoted(question.venue)}",
+        "group by interval order by last desc, interval",
+    )
+    return "\n".join(lines)
+
+
 def _quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 

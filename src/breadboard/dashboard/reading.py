@@ -7,7 +7,7 @@ from typing import Any, Final, Generic, TypeVar
 from breadboard.client import Bar, Client, GapRow, Instant
 from breadboard.client.rows import Row
 from breadboard.client.sync import Pages
-from breadboard.dashboard.queries import BarsQuestion, spread_sql
+from breadboard.dashboard.queries import BarsQuestion, spread_sql, stored_sql
 
 T = TypeVar("T")
 R = TypeVar("R", bound=Row)
@@ -69,6 +69,25 @@ def newest_alerts(client: Client) -> Some[dict[str, Any]]:
     """Return the newest alerts of the last day, the newest first: no list of the API begins at that end."""
     found = client.sql(_ALERTS.format(limit=MOST_ALERTS + 1)).data
     return Some(found[:MOST_ALERTS], len(found) > MOST_ALERTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The bars of one instrument and interval that are stored: how many, and from when to when."""
+
+    interval: str
+    bars: int
+    first: Instant
+    last: Instant
+    """Where the newest ends."""
+
+
+def stored(client: Client, question: BarsQuestion) -> list[Stored]:
+    """Return of which intervals there are bars of an instrument at all, the one with the newest first."""
+    return [
+        Stored(row["interval"], int(row["bars"]), Instant.of(row["first"]), Instant.of(row["last"]))
+        for row in client.sql(stored_sql(question)).data
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from breadboard.client import Instant
 from breadboard.dashboard.comparing import DARK
 from breadboard.dashboard.place import PLACE
 from unit.client.fake import Fake
-from unit.dashboard.opened import STOCK, badges, bar, metrics, run, stock
+from unit.dashboard.opened import STOCK, badges, bar, metrics, press, run, stock
 
 
 def test_the_monitor_counts_and_says_that_prices_are_synthetic(fake: Fake) -> None:
@@ -46,7 +46,7 @@ def test_a_badge_is_shown_for_each_origin_of_the_data_and_not_for_that_of_the_fi
     if name == "history":
         page.multiselect[0].set_value([row["id"] for row in rows]).run()
     assert not page.exception
-    assert badges(page) == ["SYNTHETIC", "LIVE", "DELAYED"]
+    assert badges(page) == ["SYNTHETIC", "DELAYED", "LIVE"]
     fake.answers["GET /stocks"] = (200, {"data": rows[3:], "unknown": []})
     assert badges(run(name)) == ["NO DATA"]
 
@@ -101,6 +101,51 @@ def test_history_reads_no_more_than_it_says(fake: Fake, monkeypatch: pytest.Monk
     assert metrics(page)["Gaps"] == "3+"
     assert any("the first 3 gaps of BTCUSDT.BINANCE" in each.value for each in page.caption)
     assert len([path for _, path, _, _ in fake.asked if path == "/gaps"]) == 2
+
+
+def test_bars_say_themselves_where_they_come_from(fake: Fake) -> None:
+    fake.answers["GET /stocks"] = (200, {"data": [stock("BTCUSDT", provenance="live")], "unknown": []})
+    data = [{**bar(0, "100"), "provenance": "history"}, {**bar(1, "100"), "provenance": "synthetic"}]
+    fake.answers["GET /history"] = (200, {"data": data, "next": None})
+    assert badges(run("history")) == ["SYNTHETIC", "HISTORY", "LIVE"]
+
+
+def test_where_a_range_has_no_bars_it_is_said_of_when_there_are_and_the_newest_are_offered(fake: Fake) -> None:
+    def stored(interval: str) -> dict[str, str]:
+        times = {"first": "2026-11-01T00:00:00Z", "last": "2026-11-20T15:59:01Z"}
+        return {"interval": interval, "bars": "1234", **times}
+
+    fake.answers["GET /history"] = (200, {"data": [], "next": None})
+    fake.answers["POST /sql"] = (200, {"columns": [], "data": [stored("15s"), stored("5m"), stored("1m")], "count": 3})
+    page = run("history")
+    assert not page.exception
+    none = "No 1m bars of BTCUSDT at BINANCE in this range are stored."
+    assert [each.value for each in page.info] == [
+        f"{none} There are 1,234 of 1m, from 2026-11-01 00:00 to 2026-11-20 15:59 (UTC)."
+    ]
+    fake.answers["GET /history"] = (200, {"data": [bar(0, "100")], "next": None})
+    press(page, "Show the newest")
+    assert not page.exception
+    asked = [params for _, path, params, _ in fake.asked if path == "/history"][-1]
+    assert (asked["start"][:19], asked["end"][:19]) == ("2026-11-20T15:00:00", "2026-11-20T16:00:00"), (
+        "an hour, as before"
+    )
+    assert page.button_group[0].value == "Custom"
+    assert not page.info
+    assert metrics(page)["Bars"] == "1"
+
+    fake.answers["GET /history"] = (200, {"data": [], "next": None})
+    fake.answers["POST /sql"] = (200, {"columns": [], "data": [stored("15s"), stored("1d")], "count": 2})
+    page = press(run("history"), "Show the newest")
+    assert not page.exception
+    asked = [params for _, path, params, _ in fake.asked if path == "/history"][-1]
+    assert (asked["interval"], asked["start"][:19]) == ("1d", "2026-11-01T00:00:00"), "all of another interval"
+    fake.answers["POST /sql"] = (200, {"columns": [], "data": [], "count": 0})
+    assert [each.value for each in run("history").info] == [f"{none} There are none of any time."]
+    fake.answers["POST /sql"] = (504, {"detail": "it took too long", "hint": ""})
+    page = run("history")
+    assert not page.exception
+    assert [each.value for each in page.info] == [none]
 
 
 def test_several_symbols_are_told_beside_each_other(fake: Fake) -> None:
@@ -192,7 +237,24 @@ def test_a_page_shows_the_server_the_visitors_session_and_no_other_cookie_and_no
         assert headers["cookie"] == "breadboard_8080=abc; __Host-breadboard_8080=def"
         assert headers["sec-fetch-site"] == "same-origin"
         assert "authorization" not in headers
-    assert any("[Sign out](/logout)" in each.value for each in page.markdown)
+    assert any('<a href="/logout" target="_self">' in each.value for each in page.markdown)
+
+
+def test_a_tab_that_comes_back_with_another_session_shows_that_one(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
+    cookies = {"breadboard_1": "old"}
+    monkeypatch.setattr("streamlit.runtime.context.ContextProxy.cookies", property(lambda _: cookies))
+    page = run("settings")
+    client = page.session_state["_client"]
+    page.run()
+    assert page.session_state["_client"] is client, "the same session is the same client"
+    before = len(fake.headers)
+    cookies["breadboard_1"] = "new"
+    page.run()
+    assert not page.exception
+    assert {headers["cookie"] for headers in fake.headers[:before]} == {"breadboard_1=old"}
+    assert {headers["cookie"] for headers in fake.headers[before:]} == {"breadboard_1=new"}
+    with pytest.raises(RuntimeError, match="closed"):
+        client.status()
 
 
 def test_a_key_that_is_typed_goes_before_the_session(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +262,9 @@ def test_a_key_that_is_typed_goes_before_the_session(fake: Fake, monkeypatch: py
     answers = dict(fake.answers)
     fake.answers = dict.fromkeys(answers, (401, {"detail": "this needs a key that holds", "hint": "a key"}))
     page = run("settings")
-    assert any("[Sign in](/login)" in each.value for each in page.markdown)
+    (links,) = (each.value for each in page.markdown if "Sign in" in each.value)
+    assert '<a href="/login?next=/" target="_self">' in links, "in this tab: it keeps the cookie that it came with"
+    assert '<a href="?" target="_self">load this page again</a>' in links
     page.text_input[0].set_value("bb_mine")
     next(button for button in page.button if button.label == "Use this key").click().run()
     fake.answers, fake.headers = answers, []

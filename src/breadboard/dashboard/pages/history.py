@@ -12,22 +12,26 @@ from breadboard.client import Bar, ClientError, GapRow, Instant, Stock
 from breadboard.dashboard.analysis import candles, season, summary, unit_of
 from breadboard.dashboard.comparing import DARK, LIGHT, MOST, lines, percents
 from breadboard.dashboard.downloads import downloads
-from breadboard.dashboard.parts import badges, client, say, told
+from breadboard.dashboard.parts import badges, client, origins, say, told
 from breadboard.dashboard.queries import HOW_TO_GO_ON, BarsQuestion
 from breadboard.dashboard.reading import (
     LONGEST_SPREADS_NS,
     MOST_BARS,
     MOST_GAPS,
     Some,
+    Stored,
     bars_of,
     gaps_of,
     regular,
     spreads,
+    stored,
 )
 
+_MINUTE_NS: Final = 60 * 10**9
 _RANGES: Final = {"1 h": 1 / 24, "1 d": 1, "5 d": 5, "1 m": 30, "6 m": 182, "1 y": 365, "5 y": 1826}
 _OWN: Final = "Custom"
 _INTERVALS: Final = ["1s", "1m", "5m", "1h", "1d"]
+_RANGE, _INTERVAL, _FROM, _TO = "_range", "_interval", "_from", "_to"
 
 
 def asked() -> tuple[list[BarsQuestion], list[Stock]]:
@@ -39,8 +43,11 @@ def asked() -> tuple[list[BarsQuestion], list[Stock]]:
         st.stop()
     cells = st.columns([2.6, 3.4, 2], vertical_alignment="bottom")
     names = cells[0].multiselect(f"Symbols, up to {MOST}", sorted(stocks), sorted(stocks)[:1], max_selections=MOST)
-    span = cells[1].segmented_control("Range", [*_RANGES, _OWN], default="1 h") or "1 h"
-    interval = cells[2].segmented_control("Interval", _INTERVALS, default="1m") or "1m"
+    # Without a default of the control's own: what is stored, and offered below, is set in its place.
+    st.session_state.setdefault(_RANGE, "1 h")
+    st.session_state.setdefault(_INTERVAL, "1m")
+    span = cells[1].segmented_control("Range", [*_RANGES, _OWN], key=_RANGE) or "1 h"
+    interval = cells[2].segmented_control("Interval", _INTERVALS, key=_INTERVAL) or "1m"
     start, end = between(span)
     if not names:
         st.info("Choose a symbol.")
@@ -55,14 +62,45 @@ def between(span: str) -> tuple[Instant, Instant]:
     if span != _OWN:
         return Instant.of(now - timedelta(days=_RANGES[span])), Instant.of(now)
     cells = st.columns(2)
-    begun = st.session_state.setdefault("_own_range", now.replace(second=0, tzinfo=None))  # a default that stays
-    first = cells[0].datetime_input("From (UTC)", begun - timedelta(days=1), step=60)
-    last = cells[1].datetime_input("To (UTC), not in it", begun, step=60)
-    if first is None or last is None or first >= last:
+    begun = now.replace(second=0, tzinfo=None)
+    st.session_state.setdefault(_FROM, begun - timedelta(days=1))
+    st.session_state.setdefault(_TO, begun)
+    first = cells[0].datetime_input("From (UTC)", key=_FROM, step=60)
+    last = cells[1].datetime_input("To (UTC), not in it", key=_TO, step=60)
+    if first >= last:
         st.error(f"From {first} to {last} is no time.")
         st.caption("From has to be before To.")
         st.stop()
     return Instant.of(first), Instant.of(last)
+
+
+def say_what_is_stored(question: BarsQuestion) -> None:
+    """Say of which time there are bars where in the range there are none, and offer the newest of them."""
+    none = f"No {question.interval} bars of {question.symbol} at {question.venue} in this range are stored."
+    try:
+        found = {each.interval: each for each in stored(client(), question)}
+    except ClientError:
+        st.info(none)
+        return
+    there = found.get(question.interval) or next((found[each] for each in found if each in _INTERVALS), None)
+    if there is None:
+        st.info(f"{none} There are none of any time.")
+        return
+    between = f"from {str(there.first)[:16]} to {str(there.last)[:16]}".replace("T", " ")
+    st.info(f"{none} There are {there.bars:,} of {there.interval}, {between} (UTC).")
+    lasts = question.end - question.start
+    args = (there, lasts if there.interval == question.interval else max(lasts, there.last - there.first))
+    st.button(
+        "Show the newest", on_click=show_newest, args=args, key=f"newest-{question.name}", icon=":material/update:"
+    )
+
+
+def show_newest(there: Stored, lasts_ns: int) -> None:
+    """Set the page to as long a time as is shown, up to where the newest bar ends, by the minute."""
+    last = -(-there.last // _MINUTE_NS) * _MINUTE_NS
+    st.session_state[_RANGE], st.session_state[_INTERVAL] = _OWN, there.interval
+    st.session_state[_TO] = Instant(last).datetime.replace(tzinfo=None)
+    st.session_state[_FROM] = Instant(last - lasts_ns).datetime.replace(tzinfo=None, second=0, microsecond=0)
 
 
 def gaps_or_none(question: BarsQuestion) -> Some[GapRow]:
@@ -163,13 +201,13 @@ def seasons(questions: list[BarsQuestion], found: Mapping[str, list[Bar]], zone:
 
 
 questions, stocks = asked()
-badges(stocks)
 began = time.perf_counter()
 with told():
     read = {question.name: bars_of(client(), question) for question in questions}
 took_ms = (time.perf_counter() - began) * 1000
 holes = {question.name: gaps_or_none(question) for question in questions}
 found = {name: some.rows for name, some in read.items()}
+badges(origins(stocks) | {bar.provenance for bars in found.values() for bar in bars})
 calendared = {name for name, bars in found.items() if any(bar.session for bar in bars)}
 if calendared and st.segmented_control("Session", ["All hours", "Regular"], default="All hours") == "Regular":
     # What has no calendar is always open.
@@ -178,7 +216,7 @@ if calendared and st.segmented_control("Session", ["All hours", "Regular"], defa
     st.caption("Bars that lie wholly in the regular session; downloads, curl and Python have those of all hours.")
 for question in questions:
     if not found[question.name]:
-        st.info(f"No {question.interval} bars of {question.symbol} at {question.venue} in this range are stored.")
+        say_what_is_stored(question)
 if not any(found.values()):
     st.stop()
 if len(questions) == 1:

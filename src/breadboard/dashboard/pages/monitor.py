@@ -6,7 +6,7 @@ import streamlit as st
 
 from breadboard.dashboard.changing import apart
 from breadboard.dashboard.embed import is_built, terminal
-from breadboard.dashboard.parts import badges, client, offered, told
+from breadboard.dashboard.parts import badges, client, offered, origins, told
 
 _COUNTED = ("state", "change", "provenance", "delayed")
 """What is read of thousands of rows every five seconds, in the process that serves everybody."""
@@ -22,7 +22,7 @@ def tiles() -> None:
     changes = [stock.change for stock in found.data if stock.change is not None]
     cells = st.columns([1.2, 1, 1, 1, 1, 1], vertical_alignment="center")
     with cells[0]:
-        badges(found.data)
+        badges(origins(found.data))
     figures = {
         "Instruments": len(states),
         "Live": states.count("live"),

@@ -167,4 +167,5 @@ with right:
     ]
     st.dataframe(rows, hide_index=True)
     if session():
-        st.markdown("You are signed in, and these pages do what your key allows. [Sign out](/logout)")
+        out = '<a href="/logout" target="_self">Sign out</a>'
+        st.markdown(f"You are signed in, and these pages do what your key allows. {out}", unsafe_allow_html=True)
