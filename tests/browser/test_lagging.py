@@ -13,6 +13,20 @@ from browser.test_screens import PICTURES
 from browser.test_watching import opened
 from scenarios.house import wait_for
 
+EDGES = """which => [...document.querySelectorAll(which)].filter(word => word.innerText).map(word => {
+    const range = document.createRange();
+    range.selectNodeContents(word);
+    const { left, right } = range.getBoundingClientRect();
+    return [left, right];
+})"""
+"""From where to where each of these words goes."""
+NOTED = """window.said = [];
+    const fill = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (...words) {
+        window.said.push(words[0]);
+        return fill.apply(this, words);
+    };"""
+"""Note what is written on canvases."""
 LOOKS: list[Look] = [{"color_scheme": "dark"}, {"color_scheme": "light", "width": 390, "height": 844}]
 
 
@@ -63,18 +77,11 @@ def test_a_distribution_has_room_for_its_words_and_one_window_for_its_time(stage
     board.add("SIM", "sim-0", "network", "synthetic", np.repeat(lags, counts))
     board.rows(now + WINDOW_NS)
     eyes = look(stage.address, {"deskless": True})
-    written = "window.said = []; const fill = CanvasRenderingContext2D.prototype.fillText;"
-    note = "{ window.said.push(words[0]); return fill.apply(this, words); }"
-    eyes.page.add_init_script(f"{written} CanvasRenderingContext2D.prototype.fillText = function (...words) {note};")
+    eyes.page.add_init_script(NOTED)
     eyes.go("lag")
     wait_for("the bars", lambda: eyes.page.locator(".histogram .bars > div").count() > 20)
     for words in ("b", "small"):
-        script = (
-            f"[...document.querySelectorAll('.histogram .bars {words}')].filter(word => word.innerText).map(word => {{"
-        )
-        script += "const seen = document.createRange(); seen.selectNodeContents(word);"
-        script += "const box = seen.getBoundingClientRect(); return [box.left, box.right]; })"
-        edges: list[tuple[float, float]] = eyes.page.evaluate(script)
+        edges: list[tuple[float, float]] = eyes.page.evaluate(EDGES, f".histogram .bars {words}")
         assert len(edges) > 15
         assert all(before[1] <= after[0] + 0.5 for before, after in pairwise(edges)), (words, edges)
     wait_for("one window", lambda: "One is here" in eyes.page.locator(".timeline").inner_text())

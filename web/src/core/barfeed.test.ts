@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { BarFeed } from "./barfeed";
 import type { Interval, StoredGap } from "./bars";
+import { OtherFeed } from "./otherfeed";
 import type { Terminal } from "./terminal";
 
 const MINUTE = 60_000, HOUR = 60 * MINUTE;
@@ -77,6 +78,15 @@ describe("the bars of a chart", () => {
     const { feed } = await fed("5s");
     expect(feed.bars.length).toBe(900);
     expect(feed.bars.every((bar) => bar.trades === 5)).toBe(true);
+  });
+  it("are there of what it is compared with, too", async () => {
+    store([...series(FRIDAY, 1200), MONDAY - MINUTE]);
+    const other = new OtherFeed("AAPL.X", "1m", () => MONDAY, () => undefined, (trouble) => expect(trouble).toBeNull());
+    await vi.advanceTimersByTimeAsync(0);
+    expect([other.bars.length, other.bars[0]!.t]).toEqual([901, FRIDAY - 899 * MINUTE]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(other.bars.length).toBe(901);
+    other.close();
   });
   it("are let go where there are too many, the oldest first, and can be had again", async () => {
     const kept = store(series(MONDAY - MINUTE, 900));

@@ -5,9 +5,11 @@ import type { Trouble } from "./barfeed";
 import { coarser, fromStored, joined, opening, spans, STEPS, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
 import { named } from "./protocol";
 import { get, type Listed } from "./rest";
-import { storedBars } from "./storedbars";
+import { barsBefore, storedBars } from "./storedbars";
 
 const BARS = 900;
+/** Where there are fewer, older ones are shown besides, as of the instrument that it is compared with. */
+const FEW = 300;
 const GAPS_EVERY = 5;
 
 export class OtherFeed {
@@ -30,8 +32,9 @@ export class OtherFeed {
     const step = STEPS[this.interval] * 1000;
     const start = this.bars.at(-2)?.t ?? opening(this.now() - BARS * step, this.interval);
     try {
-      const stored = await storedBars(this.id, this.interval, start, 2 * BARS, this.stop.signal);
-      this.bars = joined(this.bars, coarser(stored.map(fromStored), this.interval));
+      const stored = coarser((await storedBars(this.id, this.interval, start, 2 * BARS, this.stop.signal)).map(fromStored), this.interval);
+      const earlier = this.bars.length || stored.length >= FEW ? [] : await barsBefore(this.id, this.interval, stored[0]?.t ?? start, BARS, this.stop.signal).catch(() => []);
+      this.bars = joined(this.bars, [...coarser(earlier.map(fromStored), this.interval), ...stored]);
       if (this.rounds++ % GAPS_EVERY === 0) await this.learnGaps();
       if (this.stop.signal.aborted) return;
       this.failed(null);

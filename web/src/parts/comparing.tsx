@@ -2,7 +2,7 @@
 
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
 import type { Trouble } from "../core/barfeed";
-import { STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
+import { dateSaid, type Bar, type GapSpan, type Interval } from "../core/bars";
 import { compared, standing, type Comparison } from "../core/compare";
 import { clock, day } from "../core/eastern";
 import * as format from "../core/format";
@@ -60,7 +60,7 @@ export function Standing(props: { compare: Compare; bars: readonly Bar[]; pointe
     const found = props.compare.found(), bar = props.pointed ?? props.bars.at(-1);
     return found && bar ? { ...standing(found, props.bars, bar.t), since: found.since } : null;
   });
-  const when = (ms: number): string => (STEPS[props.interval] >= 86_400 ? day(ms) : `${day(ms).slice(5)} ${clock(ms)}`);
+  const when = (ms: number): string => (props.interval === "1d" ? dateSaid(ms) : `${day(ms).slice(5)} ${clock(ms)}`);
   return (
     <Show when={props.compare.id()}>{(id) => (
       <span class="legend standing">
