@@ -5,6 +5,7 @@ before. What is left out is told, and nobody's.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -26,6 +27,14 @@ def followed(own: RuleSet, stored: RuleSet, where: str, features: Sequence[str])
 
     ``where`` is what the database is called. Of one name, what the configuration says holds.
     """
+    return _followed(own.encoded(), stored.encoded(), where, tuple(features))
+
+
+@lru_cache(
+    maxsize=1
+)  # whoever looks for news asks the same every few seconds, and a thousand expressions take their time
+def _followed(own_rules: bytes, stored_rules: bytes, where: str, features: tuple[str, ...]) -> Followed:
+    own, stored = (msgspec.json.decode(body, type=RuleSet) for body in (own_rules, stored_rules))
     left_out: list[str] = []
     lists = {**dict(_lists(own, stored, where, left_out)), **own.watchlists}
     names = {rule.name for rule in own.rules}

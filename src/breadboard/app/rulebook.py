@@ -88,7 +88,8 @@ class Publisher:
         try:
             found = publish(self._config, self._places)
         except (BreadboardError, OSError) as error:
-            self._tell((f"the rules cannot be looked up, and those of last time hold: {error}",))
+            # Status is for everybody who may read: why, which says where, is for who runs it.
+            self._tell(("the rules cannot be looked up, and those of last time hold",), f": {error}")
             return False
         except Exception:  # whatever it is, it must not keep capture from recording
             log.exception("the rules could not be looked up, and those of last time hold")
@@ -117,20 +118,20 @@ class Publisher:
         while not ended.wait(LOOK_EVERY_S):
             self.look()
 
-    def _tell(self, reasons: tuple[str, ...]) -> None:
+    def _tell(self, reasons: tuple[str, ...], why: str = "") -> None:
         for reason in reasons:
             if reason not in self.reasons:
-                log.warning("%s", reason)
+                log.warning("%s%s", reason, why)
         self.reasons = reasons
 
     def _file(self) -> tuple[int, int, int] | None:
-        """Return what tells one state of our own database from another; None for one of others, or none."""
+        """Return what tells one state of our own database from another; None for a database that others have."""
         if self._config.settings.url:
             return None
         try:
             stat = self._places.settings.stat()
         except OSError:
-            return None
+            return 0, 0, 0  # nobody has made one
         return stat.st_ino, stat.st_mtime_ns, stat.st_size
 
 

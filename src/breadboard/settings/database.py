@@ -71,6 +71,11 @@ class Database:
         return plain.render_as_string(hide_password=True)
 
     @property
+    def called(self) -> str:
+        """What it is called where others read it, who need not know where it is."""
+        return f"the PostgreSQL database {self.url.database!r}" if self._file is None else str(self._file)
+
+    @property
     def there(self) -> bool:
         """Whether there may be anything: a file of SQLite's that nobody has made yet is empty, and need not be made."""
         return self._file is None or self._file.exists()

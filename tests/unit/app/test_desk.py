@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ def publish(config: Config) -> Any:  # noqa: ANN401 - sentences
     return rulebook.publish(config, Places(config.root).made())
 
 
-async def _added(rule: Rule, lists: dict[str, tuple[str, ...]], here: Desk) -> None:
+async def _added(rule: Rule, lists: Mapping[str, tuple[str, ...]], here: Desk) -> None:
     await here.rules.add(OPERATOR, [rule], lists)
 
 
@@ -89,8 +89,8 @@ def test_of_one_name_the_configurations_holds_and_the_databases_can_be_taken_awa
     own = RuleSet((Rule(name="plain", kind="gap", symbols=("@small",)),), {"small": ("A.SIM",)})
     now = house(tmp_path, "ours", rules=own)
     said = " ".join(publish(now))
-    assert "the watchlist 'small' of sqlite:///" in said
-    assert "the rule 'plain' of sqlite:///" in said
+    assert f"the watchlist 'small' of {tmp_path}/shared.db is left out" in said
+    assert f"the rule 'plain' of {tmp_path}/shared.db is left out" in said
     assert json.loads(Places(now.root).rules.read_bytes()) == {
         "rules": [{"name": "plain", "kind": "gap", "symbols": ["@small"]}],
         "watchlists": {"small": ["A.SIM"]},
@@ -141,7 +141,7 @@ def test_while_the_database_is_away_the_rules_of_last_time_hold_and_those_of_now
     publisher = rulebook.Publisher(away, Places(away.root))
     assert not publisher.look()
     (reason,) = publisher.reasons
-    assert "the rules cannot be looked up, and those of last time hold" in reason
+    assert reason == "the rules cannot be looked up, and those of last time hold", "and nothing of where"
     assert left(ours) == ["plain"]
     with pytest.raises(SettingsError) as refused:
         publish(away)
@@ -150,6 +150,26 @@ def test_while_the_database_is_away_the_rules_of_last_time_hold_and_those_of_now
     back = rulebook.Publisher(ours, Places(ours.root))
     assert back.look()
     assert (back.reasons, left(ours)) == ((), ["news", "plain"])
+
+
+def test_our_own_database_is_looked_into_when_it_was_written_to_and_not_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, looks = Config(data_dir=str(tmp_path / "ours")), []
+    found = rulebook.publish
+
+    def counted(config: Config, places: Places) -> tuple[str, ...]:
+        looks.append(places.settings.exists())
+        return found(config, places)
+
+    monkeypatch.setattr(rulebook, "publish", counted)
+    publisher = rulebook.Publisher(ours, Places(ours.root).made())
+    assert [publisher.look() for _ in range(3)] == [True] * 3
+    assert looks == [False]
+    at(ours, lambda here: here.rules.create(OPERATOR, PLAIN))
+    Places(ours.root).rules.unlink()  # as if nobody had been left word of it
+    assert [publisher.look() for _ in range(3)] == [True] * 3
+    assert (looks, left(ours)) == ([False, True], ["plain"])
 
 
 def test_capture_records_while_the_database_is_away(tmp_path: Path) -> None:

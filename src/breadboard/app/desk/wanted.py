@@ -135,7 +135,7 @@ class Wanted:
 
     async def _followed(self, found: RuleSet) -> Followed:
         own, features = self.config.rules, self.config.engine.features
-        return await asyncio.to_thread(followed, own, found, self._database.shown, features)
+        return await asyncio.to_thread(followed, own, found, self._database.called, features)
 
 
 def _enabled(rule: Rule) -> Rule:
