@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +12,7 @@ import msgspec
 import numpy as np
 
 from breadboard import feeds, journal
-from breadboard.app import journals, rulebook
+from breadboard.app import engine_checks, journals, rulebook, suspects
 from breadboard.app.asking import parsed
 from breadboard.app.followed import alone
 from breadboard.app.pipeline import STEP_FRAMES
@@ -19,9 +20,11 @@ from breadboard.app.places import Places
 from breadboard.app.progress import Progress
 from breadboard.clock import moment
 from breadboard.config import Config
+from breadboard.config_file import load
 from breadboard.engine.core import Engine
+from breadboard.engine.retries import Retrying
 from breadboard.engine.rule_conditions import needs_no_more, verify
-from breadboard.errors import UsageError
+from breadboard.errors import BreadboardError, UsageError
 from breadboard.model.alerts import AlertState
 from breadboard.model.decimals import ABSENT, INT64_MAX, price_text
 from breadboard.model.rule_words import cause, sentence, told
@@ -50,6 +53,8 @@ class Trial:
     """Told besides those of the configuration that ran last."""
     given: bool = False
     """The rule, and the watchlists that it names, come on stdin, as a set of that one."""
+    config: Path | None = None
+    """A configuration file; None: the configuration that ran last."""
 
 
 @dataclass
@@ -89,28 +94,34 @@ def run(trial: Trial) -> dict[str, Any]:
     """Return when and how often a rule would have fired, had it held from the beginning of the journal.
 
     It is known by name. Ids are those that live alerts of the same rule have. What was held back is counted in the
-    same times, give or take some hundred frames where they begin and end. Raises UsageError.
+    same times, give or take some hundred frames where they begin and end, and so are trades ``late``: older than one
+    before them, which moved nothing. Raises UsageError.
     """
     places = Places(trial.data_dir)
-    config = places.config()
+    config, named = _config(trial, places)
     features = tuple(dict.fromkeys((*config.engine.features, *trial.features)))
     config = msgspec.structs.replace(config, engine=msgspec.structs.replace(config.engine, features=features))
     rule, ruleset = _found(trial, config, places)
-    needs_no_more(ruleset, f"the configuration that ran last under {places.root}", config.engine)
+    needs_no_more(ruleset, named, config.engine)
     begin, end = span(("--from", trial.begin), ("--to", trial.end))
     started = time.perf_counter()
-    reader = journal.Reader.open(journals.directory(trial.data_dir))
+    recorded = journals.directory(trial.data_dir)
+    reader = journal.Reader.open(recorded)
     engine = Engine(feeds.by_venue, config.engine, ruleset)
+    for offset in suspects.condemned(places.suspects, journal.identity(recorded)):
+        engine.condemn(offset, suspects.REASON)
     engine.adopt(reader.epochs.values())
-    tally, events, held = _Tally(), 0, 0
+    taking = Retrying(engine, _rewinder(engine, recorded))
+    tally, events, missed = _Tally(), 0, dict.fromkeys(("held", "late"), 0)
     step = STEP_FRAMES if trial.begin is trial.end is None else min(STEP_FRAMES, _FEW_FRAMES)
     alerts: list[dict[str, Any]] = []
     with Progress("frames") as progress:
         while (frames := reader.read(step)) is not None:
-            before = engine.rules.counters()["held"]
-            outputs = engine.process(frames)
+            before = engine.rules.counters()
+            outputs = taking.process(frames)
             if _within(outputs.tape, begin, end):
-                held += engine.rules.counters()["held"] - before
+                after = engine.rules.counters()
+                missed = {name: count + after[name] - before[name] for name, count in missed.items()}
             engine.position = max(engine.position, reader.position)
             events += len(outputs.tape)
             progress.add(len(frames))
@@ -130,11 +141,40 @@ def run(trial: Trial) -> dict[str, Any]:
         "from": trial.begin,
         "to": trial.end,
         **tally.described(),
-        "held": held,
+        **missed,
         "events": events,
         "seconds": round(time.perf_counter() - started, 3),
         "alerts": alerts,
     }
+
+
+def _config(trial: Trial, places: Places) -> tuple[Config, str]:
+    """Return the configuration to follow, and what to call it. Raises UsageError."""
+    if trial.config is None:
+        return places.config(), f"the configuration that ran last under {places.root}"
+    config = load(trial.config, {"data_dir": str(trial.data_dir)})
+    engine_checks.verify(config.engine)
+    return config, str(trial.config)
+
+
+def _rewinder(engine: Engine, recorded: Path) -> Callable[[int], None]:
+    """Return what puts the engine to where it stood before an offset: from the beginning, as it has no checkpoint."""
+
+    def rewind(position: int) -> None:
+        engine.restart()
+        reader = journal.Reader.open(recorded)
+        try:
+            engine.adopt(reader.epochs.values())
+            while engine.position < position:
+                frames = reader.read(min(STEP_FRAMES, position - engine.position))
+                if frames is None:
+                    raise BreadboardError(f"the journal {recorded} ends before offset {position}")
+                engine.process(frames)
+                engine.position = max(engine.position, reader.position)  # a GAP record stands for many offsets
+        finally:
+            reader.close()
+
+    return rewind
 
 
 def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]:

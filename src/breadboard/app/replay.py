@@ -88,6 +88,8 @@ def run(job: Job) -> dict[str, Any]:
             yield batch
 
     records = None if job.format == "breadboard" else recorded
+    if job.config is not None or not places.config().feeds:  # an `up` that ran here is asked for by others
+        places.made().write_config(config)
     return carry(records, config, places.made(), speed=job.speed, batch=job.batch)
 
 

@@ -100,6 +100,12 @@ class Suspects:
         write_whole(self._path, msgspec.json.encode(self._kept))
 
 
+def condemned(path: Path, journal: int) -> tuple[int, ...]:
+    """Return the offsets of frames of a journal (its identity) that are not taken any more; changes nothing."""
+    kept = _read(path)
+    return kept.condemned if kept.journal in {0, journal} else ()
+
+
 def copy_condemned(source: Path, target: Path) -> None:
     """Condemn in one data directory what another does not take any more, so that both conclude the same."""
     kept = _read(source)

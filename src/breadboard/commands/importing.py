@@ -67,6 +67,13 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
         if book["different"]:
             first = book["wrong"][0]
             notes.append(f"the book differs from {book['file']} after {book['different']:,} messages, first {first}")
+    late = result["not_in_bars"]["too_late"]
+    if late:
+        notes.append(
+            f"{data_dir} holds what is newer than {late:,} trades of these (counted for each length of bars):"
+            " they are in no bar, and in no feature or alert of one\n"
+            f"hint: import the oldest first, or into a data directory of its own: --data-dir {result['symbol']}-data"
+        )
     asked = result.get("asked")
     if asked is not None and asked["empty"] == asked["answers"]:
         notes.append(f"{result['venue']} has nothing of {result['symbol']} there")
