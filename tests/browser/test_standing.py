@@ -218,3 +218,20 @@ def test_a_window_whose_session_is_over_asks_no_more_and_leads_to_where_one_sign
     time.sleep(5.0)
     assert len(asked) == before
     eyes.complaints[:] = [each for each in eyes.complaints if "401" not in each]
+
+
+def test_the_words_of_a_server_that_catches_up_have_room_on_a_phone(stage: Stage, look: Opener) -> None:
+    before = Market()
+    before.apply(before.trade("10.00", symbol="BEPT", venue="SIM"))
+    stage.market.live.restore(before.instruments, before.latest.records, before.offset)
+    stage.house = {"behind_frames": 123_456_789}
+    eyes = look(stage.address, {"width": 390, "height": 844, "has_touch": True, "deskless": True})
+    eyes.go("lag/BEPT.SIM")
+    out = "document.querySelector('header.top').scrollWidth"
+    eyes.page.locator(".badge.behind").wait_for()
+    assert eyes.page.evaluate(out) <= 390
+    stage.close()
+    badge = eyes.page.locator(".badge.stale")
+    wait_for("an age of two digits", lambda: badge.count() == 1 and re.fullmatch(r"STALE \d\d s", badge.inner_text()))
+    assert eyes.page.evaluate(out) <= 390
+    assert eyes.page.locator(".badge.behind").count() == 0

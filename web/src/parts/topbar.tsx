@@ -28,7 +28,7 @@ export function TopBar(props: { alerts: number; frozen: number | null; thawed: b
       <span class="pill wider" title={lag().title}>{lag().name} <b class="figures" classList={{ warn: lag().value > 100 }}>{millis(lag().value)}</b> ms</span>
       <span class="pill wider" title="Events of all feeds, over the last second"><b class="figures">{count(terminal.rate())}</b> msg/s</span>
       <button class="pill wider" onClick={() => go("alerts")} title="Alerts since this page was opened (g n)">alerts <b class="figures">{count("alert" in terminal.unavailable() ? NaN : props.alerts)}</b></button>
-      <Show when={catchingUp(terminal.status())}>{(behind) => <span class="badge behind" title="What is shown is as old as the server's place in its journal">CATCHING UP<span class="wide"> · {count(behind())} behind</span></span>}</Show>
+      <Show when={!stale() && catchingUp(terminal.status())}>{(behind) => <span class="badge behind" title="What is shown is as old as the server's place in its journal">CATCHING UP<span class="wide"> · {count(behind())} behind</span></span>}</Show>
       <Show when={props.frozen !== null}><span class="badge frozen" role="status">FROZEN {props.frozen} s</span></Show>
       <Show when={props.thawed}><span class="badge moving">MOVES AGAIN</span></Show>
       <Show when={stale()}><span class="badge stale">STALE {Math.floor(terminal.link().quietMs / 1000)} s</span></Show>
