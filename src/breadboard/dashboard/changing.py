@@ -31,7 +31,7 @@ def _say(now: Kept | None, name: str) -> None:
             st.code("\n".join(now.symbols), language=None)
         case Rule():
             st.error("Somebody has changed this rule meanwhile. Once more, and what you do is done to this:")
-            st.code(now.sentence, language=None)
+            st.code(now.sentence, language=None, wrap_lines=True)
         case None:
             st.error(f"Somebody has made or removed {name!r} meanwhile.")
             st.caption("Once more, and what you do is done to what is there now.")

@@ -65,7 +65,7 @@ def build(rules: Mapping[str, Rule]) -> None:
     standing: Rule | None = st.session_state.setdefault(_BEGUN, rules.get(rule["name"]))
     if standing is not None:
         st.caption(f"There is a rule {standing.name!r}: saved, this is the next version of it, in the place of")
-        st.code(standing.sentence, language=None)
+        st.code(standing.sentence, language=None, wrap_lines=True)
     if st.button("Save", type="primary", icon=":material/save:"):
 
         def save() -> None:
