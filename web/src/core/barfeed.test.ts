@@ -88,6 +88,19 @@ describe("the bars of a chart", () => {
     expect(other.bars.length).toBe(901);
     other.close();
   });
+  it("are shown anew where something is new, and only there", async () => {
+    const kept = store(series(MONDAY - 10 * MINUTE, 900));
+    const { feed, changes } = await fed();
+    expect(changes).toEqual(["all"]);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(changes).toEqual(["all"]);
+    kept.openings = [...kept.openings, MONDAY - MINUTE];
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect([changes, feed.bars.length]).toEqual([["all", "all"], 892]);
+    kept.gaps = [{ symbol: "AAPL", reason: "disconnect", state: "lost", ts_from: new Date(MONDAY - MINUTE).toISOString(), ts_to: new Date(MONDAY).toISOString() }];
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([changes, feed.gaps.length]).toEqual([["all", "all", "all"], 1]);
+  });
   it("are let go where there are too many, the oldest first, and can be had again", async () => {
     const kept = store(series(MONDAY - MINUTE, 900));
     const { feed } = await fed();

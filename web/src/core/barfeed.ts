@@ -1,6 +1,6 @@
 // The bars of one instrument and interval, kept up to date: history first, trades as they come, the store's word after.
 
-import { coarser, fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
+import { alike, coarser, fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
 import { named } from "./protocol";
 import { get, type Listed } from "./rest";
 import { barsBefore, storedBars } from "./storedbars";
@@ -112,14 +112,15 @@ export class BarFeed {
     const step = STEPS[this.interval] * 1000;
     const told = this.bars.filter((bar) => !bar.provisional);
     const newest = (told.at(-2) ?? told.at(-1))?.t;
+    const before = [this.bars, this.loaded, this.provenance, JSON.stringify(this.gaps)];
     try {
       if (!this.loaded || newest === undefined) {
         const found = await this.first();
         this.bars = joined(this.bars, found);
         await this.countOn();
       } else {
-        const found = await this.stored(newest);
-        this.bars = joined(this.bars, found);
+        const found = await this.stored(newest), all = joined(this.bars, found);
+        if (!alike(all, this.bars)) this.bars = all;
       }
       this.letGo();
       if (this.rounds++ % GAPS_EVERY === 0 || this.news > 0 || this.known.some((gap) => !gap.ts_to)) await this.learnGaps();
@@ -128,7 +129,9 @@ export class BarFeed {
       this.loaded = true;
       if (this.counted.size > 20_000) this.counted.clear(); // far behind the open bar
       this.failed(null);
-      this.changed("all");
+      // Where nothing is new nothing is drawn anew: at night that is all night.
+      const after = [this.bars, this.loaded, this.provenance, JSON.stringify(this.gaps)];
+      if (after.some((each, at) => each !== before[at])) this.changed("all");
     } catch (error) {
       if (this.stop.signal.aborted) return;
       const said = error as Error & { hint?: string };

@@ -125,6 +125,12 @@ export function joined(ours: readonly Bar[], stored: readonly Bar[]): Bar[] {
   return found.concat(ours.slice(at));
 }
 
+/** Whether these are the same bars with the same figures. */
+export function alike(some: readonly Bar[], others: readonly Bar[]): boolean {
+  const same = (one: Bar, other: Bar): boolean => one === other || (Object.keys(one) as (keyof Bar)[]).every((name) => one[name] === other[name]);
+  return some.length === others.length && some.every((bar, at) => same(bar, others[at]!));
+}
+
 /**
  * Take a trade into the bars, in place: the newest one grows, or a new one opens. An older one is the store's to tell,
  * and so is what a trade that moves no price brings before one that does. Of what is `uncounted`, nothing is taken. A
