@@ -97,6 +97,12 @@ export class Terminal {
     return Date.now() + this.skew;
   }
 
+  /** Whether anybody here knows the chosen instrument; before the first rows come nobody can tell. */
+  isKnown(): boolean {
+    const id = (this.second(), this.selected());
+    return !id || !this.market.size || this.market.place.has(id);
+  }
+
   /** How old the newest word of the server is, ms; ticks are stale beyond two seconds. */
   quiet(): number {
     return performance.now() - Math.max(this.grid.heardAt, this.board.heardAt);

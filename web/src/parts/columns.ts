@@ -56,7 +56,7 @@ export const COLUMNS: Column[] = [
   { key: "spread", title: "Spr", unit: "bp", hint: "best offer less best bid, in basis points of their middle", sort: "spread", width: 48, share: 0.1, rank: 7,
     write: (slot, { market, at }) => {
       const wide = market.spreadBps(at);
-      slot.put(Number.isNaN(wide) ? format.NONE : wide < 10 ? wide.toFixed(2) : wide.toFixed(0), wide <= 0 ? "warn" : "");
+      slot.put(Number.isNaN(wide) ? format.NONE : wide < 10 ? format.bps(wide) : format.fixed(wide, 0), wide <= 0 ? "warn" : "");
     } },
   { key: "volume", title: "Volume", hint: "of the day, in shares or coins", sort: "volume", width: 62, share: 0.3, rank: 6,
     write: (slot, { market, at }) => slot.put(format.short(market.texts.volume[at])) },

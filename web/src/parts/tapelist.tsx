@@ -14,8 +14,7 @@ const SAID = { buy: "bought at the ask", sell: "sold at the bid" } as const;
 export function TapeList(props: { least?: number; venue?: boolean }): JSX.Element {
   const terminal = useTerminal();
   const [any, setAny] = createSignal(false);
-  /** Before the first rows come nobody can tell. */
-  const known = createMemo(() => (terminal.second(), !terminal.selected() || !terminal.market.size || terminal.market.place.has(terminal.selected()!)));
+  const known = createMemo(() => terminal.isKnown());
   let box!: HTMLDivElement;
   const lines: Line[] = [];
 

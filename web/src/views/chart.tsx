@@ -107,7 +107,7 @@ export default function Chart(): JSX.Element {
       <div class="column">
         <Panel class="facts" title={<b>Day</b>} aside={<span>{stock()?.day?.date ?? ""} UTC</span>}><Facts stock={stock()} /></Panel>
         <Panel class="facts gaps" title={<b>Gaps</b>} aside={<span>{gaps().length} on record</span>}>
-          <Show when={gaps().length} fallback={<p class="note"><span class="ok">✓</span> none is on record for this instrument</p>}>
+          <Show when={gaps().length} fallback={<p class="note">{terminal.isKnown() ? <><span class="ok">✓</span> none is on record for this instrument</> : "nothing is kept of this instrument"}</p>}>
             <ul class="list" tabIndex={0} aria-label="Gaps">
               <For each={[...gaps()].reverse().slice(0, 50)}>{(gap) => (
                 <li><span class="figures">{day(gap.from).slice(5)} {clock(gap.from)} → {clock(gap.to)}</span><span class="warn">{format.age(gap.to - gap.from)}</span><span class="quiet">{gap.reason.replaceAll("_", " ")}</span></li>
