@@ -12,7 +12,8 @@ Entry = dict[str, Any]
 """What is told of one thing, JSON-ready."""
 Seen = frozenset[str] | None
 """Editions of a thing of which the one that stands must be one (``*``: any), else it is left alone: Outdated is
-raised. They are ``changed`` in ns of a watchlist, and ``number`` of a rule. None: whatever it is."""
+raised. They are ``changed`` in ns of a watchlist, and ``number`` of a rule. Empty: there is to be none. None: whatever
+it is."""
 
 
 class Rules(Protocol):

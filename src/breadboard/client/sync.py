@@ -197,7 +197,7 @@ class Client:
         """Keep these symbols under a name, in place of any before.
 
         ``seen`` is the watchlist as it was read: raises Outdated where somebody has changed it since. A ``new`` one
-        has a name that none has yet: raises Outdated, from a server that knows ``If-None-Match``, where one has.
+        has a name that none has yet: raises Outdated where one has.
         """
         self._ask(asking.put_watchlist(name, symbols, seen, new))
 

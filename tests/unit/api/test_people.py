@@ -112,6 +112,21 @@ def test_who_changes_a_watchlist_that_another_has_changed_is_told_and_changes_no
     assert "etag" not in client.get("/api/v1/watchlists/venue").headers, "the configuration is changed elsewhere"
 
 
+@pytest.mark.parametrize(
+    ("place", "body"),
+    [("watchlists/my list", {"symbols": ["A.SIM"]}), ("rules/up", {"rule": {**RISE, "symbols": ["*"]}})],
+)
+def test_what_is_to_be_new_takes_nothings_place(client: httpx.Client, place: str, body: dict[str, Any]) -> None:
+    new = {"If-None-Match": "*"}
+    first = client.put(f"/api/v1/{place}", json=body, headers=new)
+    assert first.status_code == 200
+    again = client.put(f"/api/v1/{place}", json=body, headers=new)
+    assert again.status_code == 412
+    assert again.json()["detail"].endswith("is there already")
+    assert client.get(f"/api/v1/{place}").headers["etag"] == first.headers["etag"]
+    assert client.put(f"/api/v1/{place}", json=body, headers={"If-None-Match": '"1"'}).status_code == 422
+
+
 def test_who_changes_a_rule_that_another_has_changed_is_told_and_changes_nothing(client: httpx.Client) -> None:
     place = "/api/v1/rules/up"
     rule = {**RISE, "symbols": ["*"]}

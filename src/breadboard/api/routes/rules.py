@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from breadboard.api.desk import Door, Entry
 from breadboard.api.problems import sensible
-from breadboard.api.routes.answers import IfMatch, edition, json, seen
+from breadboard.api.routes.answers import IfMatch, IfNoneMatch, edition, json, seen
 from breadboard.api.security_turnstile import person_of
 
 _EXAMPLE = {"kind": "rise", "threshold": 2.5, "window": "5m", "symbols": ["BTCUSDT.BINANCE"]}
@@ -50,10 +50,13 @@ def router(door: Door) -> APIRouter:
         return _tagged(await desk.rules.one(person_of(request.scope), name))
 
     @routes.put("/{name:path}", summary="Write a rule, new or as another version; it holds from the next second on")
-    async def put(request: Request, name: str, body: Written, if_match: IfMatch = None) -> Response:
+    async def put(
+        request: Request, name: str, body: Written, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
+    ) -> Response:
         desk = await door.desk()
+        editions = seen(if_match, if_none_match)
         with sensible():
-            return _tagged(await desk.rules.put(person_of(request.scope), name, body.rule, seen(if_match)))
+            return _tagged(await desk.rules.put(person_of(request.scope), name, body.rule, editions))
 
     @routes.delete("/{name:path}", summary="Take a rule away; its history stays", status_code=204)
     async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:

@@ -7,7 +7,7 @@ from starlette.responses import Response
 from breadboard.api.desk import Door, Entry
 from breadboard.api.instants import instant
 from breadboard.api.problems import sensible
-from breadboard.api.routes.answers import IfMatch, edition, json, seen
+from breadboard.api.routes.answers import IfMatch, IfNoneMatch, edition, json, seen
 from breadboard.api.security_turnstile import person_of
 from breadboard.model.rules import MOST_NAMES
 
@@ -35,10 +35,13 @@ def router(door: Door) -> APIRouter:
         return _tagged(await desk.watchlists.one(person_of(request.scope), name))
 
     @routes.put("/{name:path}", summary="Write a watchlist, new or in the place of the one before")
-    async def put(request: Request, name: str, body: Symbols, if_match: IfMatch = None) -> Response:
+    async def put(
+        request: Request, name: str, body: Symbols, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
+    ) -> Response:
         desk = await door.desk()
+        editions = seen(if_match, if_none_match)
         with sensible():
-            return _tagged(await desk.watchlists.put(person_of(request.scope), name, body.symbols, seen(if_match)))
+            return _tagged(await desk.watchlists.put(person_of(request.scope), name, body.symbols, editions))
 
     @routes.delete("/{name:path}", summary="Forget a watchlist", status_code=204)
     async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:

@@ -170,10 +170,15 @@ def refuse_name(person: Person, what: str, owner: int | None) -> None:
 def refuse_unseen(what: str, seen: frozenset[str] | None, edition: int | None, place: str) -> None:
     """Refuse to change what is no longer as it was seen; None: it may be as it likes. Raises Outdated.
 
-    ``edition`` is the one that stands; None: there is none any more. To be asked in the transaction that changes it.
+    ``edition`` is the one that stands; None: there is none. Empty ``seen``: nor is there to be one. To be asked in the
+    transaction that changes it.
     """
     if seen is None or (edition is not None and not seen.isdisjoint({"*", str(edition)})):
         return
+    if not seen:
+        if edition is None:
+            return
+        raise Outdated(f"the {what} is there already", hint=f"GET {place} has it, and the ETag to change it by")
     if edition is None:
         raise Outdated(f"the {what} is no longer there", hint=f"PUT {place} without If-Match makes it anew")
     raise Outdated(f"the {what} has changed since it was read", hint=f"GET {place} has it, and the ETag, as it is now")
