@@ -9,6 +9,8 @@ from breadboard.telemetry.logs import Log
 
 EVERY_S: Final = 0.9
 """So long it is told as it was: who looks at the journal looks at its files."""
+OLD_S: Final = 3.0
+"""What was found longer ago is told to nobody: nobody had asked since, or the house does not answer."""
 _log = Log("behind")
 
 
@@ -18,7 +20,7 @@ class Behind:
     def __init__(self, status: Callable[[], Mapping[str, Any]]) -> None:
         self._status = status
         self._frames: int | None = None
-        self._asked = -math.inf
+        self._asked = self._found = -math.inf
         self._asking: asyncio.Future[None] | None = None
 
     def frames(self, now: float, loop: asyncio.AbstractEventLoop | None) -> int | None:
@@ -29,12 +31,12 @@ class Behind:
         idle = self._asking is None or self._asking.done()
         if loop is not None and idle and not self._asked <= now < self._asked + EVERY_S:
             self._asked = now
-            self._asking = loop.run_in_executor(None, self._learn)
-        return self._frames
+            self._asking = loop.run_in_executor(None, self._learn, now)
+        return self._frames if now - self._found < OLD_S else None
 
-    def _learn(self) -> None:
+    def _learn(self, now: float) -> None:
         try:
-            self._frames = self._status().get("behind_frames")
+            self._frames, self._found = self._status().get("behind_frames"), now
         except Exception as error:  # noqa: BLE001 - the heart beats on without it
             self._frames = None
             _log.error("how far serving is behind cannot be told", error)

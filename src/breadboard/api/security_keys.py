@@ -63,7 +63,8 @@ class KeyRing:
         """Return whose key this is; None for one that does not hold, and for what is none."""
         number, secret = parted(text) or ("", "")
         key = await self._find(number)
-        # The same work for a key that is not there: its absence shall not be told by the time that it takes.
+        # The same work where there is no such key: how much of a secret is right shall not be told by time. That there
+        # is none may be, since it is looked for in the database: a key's id is no secret.
         if not hmac.compare_digest(key.hash if key else _NOBODYS, hashed(secret)) or key is None:
             return None
         return Person(key.user, key.name, key.scope, key.id) if key.holds(self._access.clock.wall()) else None

@@ -29,7 +29,8 @@ class Looks(Generic[T]):
 
     async def fresh(self, age_ns: int) -> T:
         """Return what is no older than that. Raises SettingsError where the database does not say it in time."""
-        while self._asked_ns is None or self._clock.mono() - self._asked_ns >= age_ns:
+        since = self._clock.mono() - age_ns  # of when it was asked: a look that takes longer than that is new enough
+        while self._asked_ns is None or self._asked_ns <= since:
             await self._look()
         return self.found
 

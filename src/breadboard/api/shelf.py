@@ -16,7 +16,7 @@ from breadboard.telemetry.logs import Log
 
 EVERY_S: Final = 1 / 30
 REST: Final = 4
-REST_MOST_S: Final = 0.25
+REST_MOST_S: Final = 1.0
 """After each round there is a rest of so many times the work that it was, or until the next thirtieth of a second.
 
 To wait for the engine is no work: it is not held up meanwhile.
@@ -50,7 +50,11 @@ class Shelved(NamedTuple):
 
 
 class Shelf:
-    """The books that are wanted now. ``changed`` is called on the thread that reads, after a round with news."""
+    """The books that are wanted now. ``changed`` is called on the thread that reads, where there are news.
+
+    That is after each round, and each thirtieth of a second of one that takes longer: what was read first must not be
+    old when it is told.
+    """
 
     def __init__(self, services: Services, changed: Callable[[], None]) -> None:
         self._services = services
@@ -61,7 +65,7 @@ class Shelf:
         self._over = False
         self._thread: threading.Thread | None = None
         self.version = 0
-        """Counts the rounds that found something."""
+        """Counts how often there were news."""
 
     def want(self, who: object, wishes: Iterable[Wish]) -> None:
         """Keep these books for somebody, and no others; nothing: none."""
@@ -110,15 +114,21 @@ class Shelf:
         wanted = set[Wish]().union(*list(self._wanted.values()))
         known = {wish: book for wish, book in list(self._books.items()) if wish in wanted}
         self._books = known  # book by book from here on: one that waits for the engine does not make the others older
-        news, version = False, self.version + 1
+        news, told = False, time.monotonic()
         for wish in wanted - known.keys() if new else wanted:
-            found = self._try(wish, known.get(wish), version)
+            found = self._try(wish, known.get(wish), self.version + 1)
             if found is not None:
                 known[wish] = found
-                news = news or found.version == version
+                news = news or found.version > self.version
+            if news and time.monotonic() - told >= EVERY_S:
+                self._tell()
+                news, told = False, time.monotonic()
         if news:
-            self.version = version
-            self._changed()
+            self._tell()
+
+    def _tell(self) -> None:
+        self.version += 1
+        self._changed()
 
     def _try(self, wish: Wish, before: Shelved | None, version: int) -> Shelved | None:
         try:

@@ -55,6 +55,28 @@ def test_guesses_look_into_the_database_no_more_often_than_that(tmp_path: Path) 
     assert looks == 5, "in a second"
 
 
+@pytest.mark.parametrize("takes_s", [0.3, 3])
+def test_an_answer_that_takes_longer_than_it_is_believed_is_one_all_the_same(tmp_path: Path, takes_s: float) -> None:
+    here, looks = Served(tmp_path), 0
+    here.key("ada")
+    access = here.services().access
+
+    async def asked() -> None:
+        async def slow() -> list[ApiKey]:
+            nonlocal looks
+            looks += 1
+            if looks > 9:
+                raise AssertionError("it is asked for ever")
+            here.clock.advance(round(takes_s * 1e9))
+            return await access.keys()
+
+        ring = KeyRing(replace(access, keys=slow), Tickets(here.clock))
+        assert await ring.holder("bb_0123456789ab_guess") is None
+
+    asyncio.run(asked())
+    assert looks <= 2
+
+
 def test_a_database_that_does_not_answer_is_waited_for_once_and_not_for_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
