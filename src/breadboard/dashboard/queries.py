@@ -80,10 +80,15 @@ def spread_sql(questions: Sequence[BarsQuestion], start: Instant, end: Instant, 
 
 
 def stored_sql(question: BarsQuestion) -> str:
-    """Return a query for the intervals of which there are bars of an instrument, and from when to when."""
+    """Return a query for the intervals of which there are bars of an instrument, and from when to when.
+
+    Of the table itself, in which a bar may be more than once: the view ``bars`` would make millions of them one each.
+    One that was withdrawn later counts with what it was before.
+    """
     lines = (
-        "select interval, count() as bars, min(ts_open) as first, max(ts_close) as last from bars",
-        f"where symbol = {_quoted(question.symbol)} and venue = {_quoted(question.venue)}",
+        "select interval, uniqExact(ts_open) as bars, min(ts_open) as first,",
+        "  max(ts_open) as newest, max(ts_close) as last from bar_versions",
+        f"where symbol = {_quoted(question.symbol)} and venue = {_quoted(question.venue)} and state != 'withdrawn'",
         "group by interval order by last desc, interval",
     )
     return "\n".join(lines)

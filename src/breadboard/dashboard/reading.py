@@ -78,6 +78,8 @@ class Stored:
     interval: str
     bars: int
     first: Instant
+    newest: Instant
+    """Where the newest begins."""
     last: Instant
     """Where the newest ends."""
 
@@ -85,7 +87,7 @@ class Stored:
 def stored(client: Client, question: BarsQuestion) -> list[Stored]:
     """Return of which intervals there are bars of an instrument at all, the one with the newest first."""
     return [
-        Stored(row["interval"], int(row["bars"]), Instant.of(row["first"]), Instant.of(row["last"]))
+        Stored(row["interval"], int(row["bars"]), *(Instant.of(row[name]) for name in ("first", "newest", "last")))
         for row in client.sql(stored_sql(question)).data
     ]
 

@@ -8,6 +8,8 @@ import pytest
 from breadboard.client import Instant
 from breadboard.dashboard.comparing import DARK
 from breadboard.dashboard.place import PLACE
+from breadboard.dashboard.queries import BarsQuestion, stored_sql
+from breadboard.store import guard
 from unit.client.fake import Fake
 from unit.dashboard.opened import STOCK, badges, bar, metrics, press, run, stock
 
@@ -112,7 +114,8 @@ def test_bars_say_themselves_where_they_come_from(fake: Fake) -> None:
 
 def test_where_a_range_has_no_bars_it_is_said_of_when_there_are_and_the_newest_are_offered(fake: Fake) -> None:
     def stored(interval: str) -> dict[str, str]:
-        times = {"first": "2026-11-01T00:00:00Z", "last": "2026-11-20T15:59:01Z"}
+        newest = "2026-11-19T15:59:01Z" if interval == "1d" else "2026-11-20T15:58:01Z"
+        times = {"first": "2026-11-01T00:00:00Z", "newest": newest, "last": "2026-11-20T15:59:01Z"}
         return {"interval": interval, "bars": "1234", **times}
 
     fake.answers["GET /history"] = (200, {"data": [], "next": None})
@@ -146,6 +149,50 @@ def test_where_a_range_has_no_bars_it_is_said_of_when_there_are_and_the_newest_a
     page = run("history")
     assert not page.exception
     assert [each.value for each in page.info] == [none]
+
+
+@pytest.mark.parametrize(
+    ("interval", "there", "times", "read"),
+    [
+        ("1d", "1d", ("01 00:00:00", "19 00:00:00", "20 00:00:00"), ("19T00:00", "20T00:00")),
+        ("1d", "1m", ("01 00:00:00", "19 23:59:00", "20 00:00:00"), ("06T02:40", "20T00:00")),
+        ("1d", "1m", ("18 00:00:00", "19 23:59:00", "20 00:00:00"), ("18T00:00", "20T00:00")),
+        ("1m", "1s", ("01 00:00:00", "19 23:59:02", "19 23:59:03"), ("19T18:26", "20T00:00")),
+    ],
+)
+def test_the_newest_that_are_offered_are_among_those_that_the_page_reads_then(
+    fake: Fake, interval: str, there: str, times: tuple[str, ...], read: tuple[str, str]
+) -> None:
+    moments = (f"2026-11-{at.replace(' ', 'T')}Z" for at in times)
+    row = {"interval": there, "bars": "9", **dict(zip(("first", "newest", "last"), moments, strict=True))}
+    fake.answers["GET /history"] = (200, {"data": [], "next": None})
+    fake.answers["POST /sql"] = (200, {"columns": [], "data": [row], "count": 1})
+    page = run("history")
+    page.button_group[1].set_value(interval).run()
+    assert not page.exception
+    press(page, "Show the newest")
+    assert not page.exception
+    asked = [params for _, path, params, _ in fake.asked if path == "/history"][-1]
+    found = tuple(asked[name][8:16] for name in ("start", "end"))
+    assert (asked["interval"], found) == (there, read)
+
+
+def test_what_is_stored_at_all_is_asked_once_and_not_whenever_the_page_is_drawn(fake: Fake) -> None:
+    fake.answers["GET /history"] = (200, {"data": [], "next": None})
+    for answer in ((200, {"columns": [], "data": [], "count": 0}), (504, {"detail": "it took too long", "hint": ""})):
+        fake.answers["POST /sql"] = answer
+        before = len([path for _, path, _, _ in fake.asked if path == "/sql"])
+        page = run("history").run().run()
+        assert not page.exception
+        assert len(page.info) == 1
+        assert len([path for _, path, _, _ in fake.asked if path == "/sql"]) == before + 1
+
+
+def test_what_is_stored_is_asked_of_the_table_itself_and_may_be_asked() -> None:
+    text = guard.check(stored_sql(BarsQuestion("O'X", "SIM", "1m", Instant(0), Instant(1))))
+    assert "from bar_versions" in text
+    assert guard.table_of(text) == "bar_versions"
+    assert "symbol = 'O\\'X' and venue = 'SIM' and state != 'withdrawn'" in text
 
 
 def test_several_symbols_are_told_beside_each_other(fake: Fake) -> None:

@@ -32,6 +32,9 @@ _RANGES: Final = {"1 h": 1 / 24, "1 d": 1, "5 d": 5, "1 m": 30, "6 m": 182, "1 y
 _OWN: Final = "Custom"
 _INTERVALS: Final = ["1s", "1m", "5m", "1h", "1d"]
 _RANGE, _INTERVAL, _FROM, _TO = "_range", "_interval", "_from", "_to"
+_STORED: Final = "_stored"
+"""What is stored of each instrument that was asked for in vain, and when that was asked."""
+_STORED_S: Final = 60.0
 
 
 def asked() -> tuple[list[BarsQuestion], list[Stock]]:
@@ -77,30 +80,55 @@ def between(span: str) -> tuple[Instant, Instant]:
 def say_what_is_stored(question: BarsQuestion) -> None:
     """Say of which time there are bars where in the range there are none, and offer the newest of them."""
     none = f"No {question.interval} bars of {question.symbol} at {question.venue} in this range are stored."
-    try:
-        found = {each.interval: each for each in stored(client(), question)}
-    except ClientError:
+    answer = stored_or_none(question)
+    if answer is None:
         st.info(none)
         return
+    found = {each.interval: each for each in answer}
     there = found.get(question.interval) or next((found[each] for each in found if each in _INTERVALS), None)
     if there is None:
         st.info(f"{none} There are none of any time.")
         return
     between = f"from {str(there.first)[:16]} to {str(there.last)[:16]}".replace("T", " ")
     st.info(f"{none} There are {there.bars:,} of {there.interval}, {between} (UTC).")
-    lasts = question.end - question.start
-    args = (there, lasts if there.interval == question.interval else max(lasts, there.last - there.first))
+    shown = there.newest if there.interval == question.interval else there.first
+    args = (there, question.end - question.start, shown)
     st.button(
         "Show the newest", on_click=show_newest, args=args, key=f"newest-{question.name}", icon=":material/update:"
     )
 
 
-def show_newest(there: Stored, lasts_ns: int) -> None:
-    """Set the page to as long a time as is shown, up to where the newest bar ends, by the minute."""
-    last = -(-there.last // _MINUTE_NS) * _MINUTE_NS
+def stored_or_none(question: BarsQuestion) -> list[Stored] | None:
+    """Return what is stored of an instrument; None where that could not be asked.
+
+    It is about all that there is, and takes its time: a page that is drawn anew within a minute does not ask again.
+    """
+    kept: dict[str, tuple[float, list[Stored] | None]] = st.session_state.setdefault(_STORED, {})
+    now = time.monotonic()
+    if question.name not in kept or now - kept[question.name][0] > _STORED_S:
+        try:
+            found = stored(client(), question)
+        except ClientError:
+            found = None
+        kept[question.name] = now, found
+    return kept[question.name][1]
+
+
+def show_newest(there: Stored, lasts_ns: int, shown: Instant) -> None:
+    """Set the page to as long a time as is shown, or from ``shown`` on, up to where the newest bar ends, by the minute.
+
+    A page reads the first so many bars of a range: of more, those that come before the newest of them are left out.
+    """
+    last = _minute_after(there.last)
+    most = there.last - MOST_BARS * (there.last - there.newest)
+    first = max(min(last - lasts_ns, shown) // _MINUTE_NS * _MINUTE_NS, _minute_after(most))
     st.session_state[_RANGE], st.session_state[_INTERVAL] = _OWN, there.interval
     st.session_state[_TO] = Instant(last).datetime.replace(tzinfo=None)
-    st.session_state[_FROM] = Instant(last - lasts_ns).datetime.replace(tzinfo=None, second=0, microsecond=0)
+    st.session_state[_FROM] = Instant(first).datetime.replace(tzinfo=None)
+
+
+def _minute_after(ns: int) -> int:
+    return -(-ns // _MINUTE_NS) * _MINUTE_NS
 
 
 def gaps_or_none(question: BarsQuestion) -> Some[GapRow]:
