@@ -24,6 +24,7 @@ from breadboard.settings.database import Database, asked, sqlite
 from breadboard.settings.migrating import newest
 from breadboard.settings.schema import HEAD, METADATA
 from breadboard.settings.sessions import MOST, Session
+from breadboard.settings.urls import made
 
 T = TypeVar("T")
 UP = Rule(name="up", kind="rise", threshold=1.0, window="5m")
@@ -320,7 +321,7 @@ def _broken(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "made"),
+    ("given", "ours"),
     [
         ("postgresql://me@host/x?sslmode=require", "postgresql+asyncpg://me@host/x?ssl=require"),
         ("postgresql+psycopg://me@host/x", "postgresql+asyncpg://me@host/x"),
@@ -329,10 +330,24 @@ def _broken(*_: object, **__: object) -> None:
         ("postgresql://me@h:6432/x?connect_timeout=3&application_name=bb", "postgresql+asyncpg://me@h:6432/x"),
         ("postgresql://me@h/x?sslmode=require&channel_binding=prefer", "postgresql+asyncpg://me@h/x?ssl=require"),
         ("postgresql://me@/x?host=/run/pg&gssencmode=disable", "postgresql+asyncpg://me@/x?host=%2Frun%2Fpg"),
+        (
+            "postgresql://u:p@/db?host=h1,h2&port=5432,5433&target_session_attrs=primary",
+            "postgresql+asyncpg://u:***@/db?host=h1%2Ch2&port=5432%2C5433",
+        ),
+        ("postgresql://me@/x?host=h1:5432&host=h2:5433", "postgresql+asyncpg://me@/x?host=h1%3A5432&host=h2%3A5433"),
+        ("postgresql://me@host/x?sslmode=verify-full&sslrootcert=system", "postgresql+asyncpg://me@host/x"),
+        ("postgresql://me@host/x?sslrootcert=system", "postgresql+asyncpg://me@host/x"),
     ],
 )
-def test_urls_that_people_copy_mean_our_drivers(given: str, made: str) -> None:
-    assert Database(given, ManualClock()).url.render_as_string() == made
+def test_urls_that_people_copy_mean_our_drivers(given: str, ours: str) -> None:
+    assert Database(given, ManualClock()).url.render_as_string() == ours
+
+
+def test_the_systems_authorities_are_trusted_and_the_host_is_still_verified() -> None:
+    for given in ("sslmode=verify-full&sslrootcert=system", "sslrootcert=system"):
+        url, words = made(f"postgresql://me@host/x?{given}")
+        assert words == {"timeout": 5.0, "ssl": True}, "the driver's word for the system's, with the name of the host"
+        assert url.query == {}, "where sslmode would go before it, and look for a file in the home directory"
 
 
 @pytest.mark.parametrize(
@@ -347,7 +362,11 @@ def test_urls_that_people_copy_mean_our_drivers(given: str, made: str) -> None:
         ("postgresql://me@host/x?connect_timeout=soon", "connect_timeout=soon is no whole number"),
         ("postgresql://me@host:99999/x", "there is no port 99999"),
         ("postgresql://me@/x?host=/run/pg&port=0", "there is no port 0"),
+        ("postgresql://me@/x?host=h1,h2&port=5432,99999", "there is no port 99999"),
+        ("postgresql://me@/x?host=h1,h2,h3&port=5432,5433", "it has 3 hosts and 2 ports"),
+        ("postgresql://me@/x?host=h1,h2", "it has 2 hosts and 0 ports"),
         ("postgresql://me@host/x?sslrootcert=/no/such/file", "sslrootcert=/no/such/file is no file"),
+        ("postgresql://me@host/x?sslmode=require&sslrootcert=system", "sslmode=require is too weak for sslrootcert"),
         ("sqlite://", "in memory is gone"),
         ("sqlite:///:memory:", "in memory is gone"),
         ("sqlite:////a/b.db?mode=ro", "'mode' means nothing to SQLite here"),

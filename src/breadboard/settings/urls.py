@@ -22,6 +22,8 @@ _SESSIONS: Final = ("any", "primary", "standby", "read-write", "read-only", "pre
 _SETTINGS: Final = ("application_name", "options")
 """Words that the server itself takes."""
 _FILES: Final = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_SYSTEM: Final = "system"
+"""What ``sslrootcert`` says of the authorities that the system trusts: libpq's word for no file."""
 _IF_POSSIBLE: Final = {"channel_binding": ("disable", "prefer"), "gssencmode": ("disable", "prefer")}
 """What our driver cannot do, and need not where these are the values."""
 
@@ -43,14 +45,26 @@ def made(url: str) -> tuple[sa.URL, dict[str, Any]]:
         if given:
             raise _odd(f"{min(given)!r} means nothing to SQLite here", f"sqlite:///{found.database}")
         return found, {}
-    ports = [found.port] if found.port is not None else [_number("port", given["port"])] if "port" in given else []
-    if any(not 0 < port < 65536 for port in ports):
-        raise _odd(f"there is no port {ports[0]:g}", "postgresql://user@host:5432/breadboard")
+    _refuse_odd_places(found, given)
     return _postgresql(found, given)
+
+
+def _refuse_odd_places(found: sa.URL, given: Mapping[str, str]) -> None:
+    """Refuse ports that there are not, and more or fewer of them than hosts: ``host=h1,h2&port=5432,5433``."""
+    listed = [_number("port", port) for port in given["port"].split(",")] if "port" in given else []
+    for port in [*listed, *([] if found.port is None else [found.port])]:
+        if not 0 < port < 65536:
+            raise _odd(f"there is no port {port:g}", "postgresql://user@host:5432/breadboard")
+    hosts = given.get("host", "").split(",")
+    if max(len(hosts), len(listed)) > 1 and len(listed) != len(hosts):
+        raise _odd(f"it has {len(hosts)} hosts and {len(listed)} ports", "host=h1,h2&port=5432,5433")
 
 
 def _postgresql(found: sa.URL, given: Mapping[str, str]) -> tuple[sa.URL, dict[str, Any]]:
     words: dict[str, Any] = {"timeout": CONNECT_S}
+    if given.get("sslrootcert") == _SYSTEM:
+        words["ssl"] = _trusting_the_system(given)
+        given = {word: value for word, value in given.items() if word not in ("sslrootcert", "sslmode", "ssl")}
     kept = {word: found.query[word] for word in ("host", "port") if word in given}
     files = []
     for word, value in given.items():
@@ -73,6 +87,19 @@ def _postgresql(found: sa.URL, given: Mapping[str, str]) -> tuple[sa.URL, dict[s
     if files:  # the driver takes them in a text of this form alone
         words["dsn"] = sa.URL.create("postgresql", query=dict(files)).render_as_string(hide_password=False)
     return found.set(query=kept), words
+
+
+def _trusting_the_system(given: Mapping[str, str]) -> bool:
+    """Tell the driver to trust the system's authorities, which it does for ``True`` alone: with the host's name.
+
+    Without a mode that is what libpq does; a weaker one it refuses.
+    """
+    mode = given.get("sslmode", given.get("ssl", "verify-full"))
+    if mode != "verify-full":
+        raise _odd(f"sslmode={mode[:40]} is too weak for sslrootcert=system", "sslmode=verify-full")
+    if files := [word for word in _FILES if word in given and given[word] != _SYSTEM]:
+        raise _odd(f"{files[0]} cannot be had from our driver with sslrootcert=system", "sslrootcert=/path/to/root.crt")
+    return True
 
 
 def _refuse_needed(word: str, value: str) -> None:
