@@ -1,7 +1,8 @@
 """What of the rules that people want can be followed here: one that cannot keeps no other from being followed.
 
 A database may be shared by houses of unlike configurations, and a configuration changes under rules that were written
-before. What is left out is told, and nobody's.
+before. What is left out is told to everybody who reads status: of a watchlist, which may be one user's alone, not what
+it is called.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +53,7 @@ def _followed(own_rules: bytes, stored_rules: bytes, where: str, features: tuple
     if (surplus := len(both.rules) - MOST_RULES) > 0:
         left_out.append(f"the last {surplus:,} rules of {where} are left out: there are more than {MOST_RULES:,}")
         both = RuleSet(both.rules[:MOST_RULES], lists)
-    return Followed(both, tuple(left_out))
+    return Followed(both, tuple(dict.fromkeys(left_out)))
 
 
 def alone(rules: Sequence[Rule], lists: Mapping[str, tuple[str, ...]]) -> RuleSet:
@@ -65,13 +66,12 @@ def _lists(own: RuleSet, stored: RuleSet, where: str, left_out: list[str]) -> It
     for name, symbols in stored.watchlists.items():
         if name in own.watchlists:
             if symbols != own.watchlists[name]:
-                why = "the configuration has another of this name"
-                left_out.append(f"the watchlist {name!r} of {where} is left out: {why}")
+                left_out.append(f"a watchlist of {where} is left out: the configuration has another of its name")
             continue
         try:
             verify(RuleSet((), {name: symbols}), where, ())
-        except UsageError as error:
-            left_out.append(f"left out: {error.sentence}")
+        except UsageError:
+            left_out.append(f"a watchlist of {where} is left out: it cannot be followed here")
         else:
             yield name, symbols
 

@@ -92,7 +92,10 @@ class Publisher:
             self._tell(("the rules cannot be looked up, and those of last time hold",), f": {error}")
             return False
         except Exception:  # whatever it is, it must not keep capture from recording
-            log.exception("the rules could not be looked up, and those of last time hold")
+            reason = "the rules cannot be read by this version, and those of last time hold"
+            if reason not in self.reasons:  # it is looked every few seconds
+                log.exception("%s", reason)
+            self.reasons = (reason,)
             return False
         self._mark = mark
         self._tell(found)

@@ -73,7 +73,7 @@ class Database:
     @property
     def called(self) -> str:
         """What it is called where others read it, who need not know where it is."""
-        return f"the PostgreSQL database {self.url.database!r}" if self._file is None else str(self._file)
+        return f"the PostgreSQL database {self.url.database!r}" if self._file is None else "the settings' database"
 
     @property
     def there(self) -> bool:

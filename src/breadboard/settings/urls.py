@@ -79,9 +79,7 @@ def _postgresql(found: sa.URL, given: Mapping[str, str]) -> tuple[sa.URL, dict[s
         elif word == "target_session_attrs":
             words[word] = _one_of(word, value, _SESSIONS)
         elif word in _FILES:
-            if not Path(value).is_file():
-                raise _odd(f"{word}={value} is no file", f"ls -l {value}")
-            files.append((word, value))
+            files.append((word, _file(word, value)))
         else:
             _refuse_needed(word, value)
     if files:  # the driver takes them in a text of this form alone
@@ -115,6 +113,12 @@ def _number(word: str, value: str) -> float:
     if not (value.isascii() and value.isdecimal()):
         raise _odd(f"{word}={value[:40]} is no whole number", f"{word}=5")
     return float(value)
+
+
+def _file(word: str, value: str) -> str:
+    if not Path(value).is_file():
+        raise _odd(f"{word}={value} is no file", f"ls -l {value}")
+    return value
 
 
 def _one_of(word: str, value: str, known: tuple[str, ...]) -> str:

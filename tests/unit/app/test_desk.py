@@ -70,7 +70,7 @@ def test_a_rule_that_one_house_cannot_follow_is_left_out_there_and_blocks_no_cha
     at(ours, lambda here: here.rules.create(OPERATOR, PLAIN))
     assert left(ours) == ["plain"]
     (reason,) = publish(ours)
-    assert "shared.db: rule 'flow': the feature 'ofi' is not told" in reason
+    assert "the settings' database: rule 'flow': the feature 'ofi' is not told" in reason
     assert publish(theirs) == ()
     assert left(theirs) == ["flow", "plain"], "that a database says more is found out by looking"
     at(ours, lambda here: here.watchlists.put(OPERATOR, "mine", ["A.SIM"]))
@@ -89,8 +89,10 @@ def test_of_one_name_the_configurations_holds_and_the_databases_can_be_taken_awa
     own = RuleSet((Rule(name="plain", kind="gap", symbols=("@small",)),), {"small": ("A.SIM",)})
     now = house(tmp_path, "ours", rules=own)
     said = " ".join(publish(now))
-    assert f"the watchlist 'small' of {tmp_path}/shared.db is left out" in said
-    assert f"the rule 'plain' of {tmp_path}/shared.db is left out" in said
+    assert "a watchlist of the settings' database is left out: the configuration has another of its name" in said
+    assert "the rule 'plain' of the settings' database is left out" in said
+    assert str(tmp_path) not in said, "every reader of status is told"
+    assert "small" not in said, "it may be a watchlist that nobody else sees"
     assert json.loads(Places(now.root).rules.read_bytes()) == {
         "rules": [{"name": "plain", "kind": "gap", "symbols": ["@small"]}],
         "watchlists": {"small": ["A.SIM"]},
@@ -150,6 +152,23 @@ def test_while_the_database_is_away_the_rules_of_last_time_hold_and_those_of_now
     back = rulebook.Publisher(ours, Places(ours.root))
     assert back.look()
     assert (back.reasons, left(ours)) == ((), ["news", "plain"])
+
+
+def test_rules_that_nobody_can_read_are_told_in_status_and_logged_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_config: Config, _places: Places) -> tuple[str, ...]:
+        raise ValueError("a kind of rule that a later version has")
+
+    ours = house(tmp_path, "ours")
+    publisher = rulebook.Publisher(ours, Places(ours.root).made())
+    with monkeypatch.context() as patch:
+        patch.setattr(rulebook, "publish", broken)
+        assert [publisher.look() for _ in range(3)] == [False] * 3
+    assert publisher.reasons == ("the rules cannot be read by this version, and those of last time hold",)
+    assert [record.levelname for record in caplog.records if record.name == rulebook.log.name] == ["ERROR"]
+    assert publisher.look()
+    assert not publisher.reasons
 
 
 def test_our_own_database_is_looked_into_when_it_was_written_to_and_not_before(
