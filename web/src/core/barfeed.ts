@@ -34,6 +34,8 @@ export class BarFeed {
   /** Whether the store has nothing that is older. */
   private begun = false;
   private goingBack = false;
+  /** What was there when it was said last that all is new. */
+  private told: unknown[] = [];
   private readonly counted = new Set<string>();
   private readonly stop = new AbortController();
   private readonly silence: (() => void)[];
@@ -59,8 +61,10 @@ export class BarFeed {
 
   /** More is on record as missing than before, or may soon be. */
   missed(): void {
+    const asking = this.news > 0;
     this.news = GAPS_AFTER_NEWS;
-    if (!this.timer) return; // a round is under way, and the next one comes soon
+    // A round is under way, or the next one comes soon: however often it is heard of one, that is the pace.
+    if (!this.timer || asking) return;
     clearTimeout(this.timer);
     void this.round();
   }
@@ -68,16 +72,20 @@ export class BarFeed {
   /** Somebody looks at the oldest: have the store tell of those before it. */
   async older(): Promise<void> {
     const first = this.bars[0];
-    if (!this.loaded || !first || this.begun || this.goingBack || this.bars.length >= MOST) return;
+    if (this.terminal.isFrozen || !this.loaded || !first || this.begun || this.goingBack || this.bars.length >= MOST) return;
     this.goingBack = true;
     try {
       const found = await this.before(first.t);
+      if (this.stop.signal.aborted || this.bars[0]?.t !== first.t) return; // the oldest were let go meanwhile: these are not those before
       this.begun = !found.length;
-      if (this.begun || this.stop.signal.aborted) return;
+      if (this.begun) return;
       this.bars = joined(found, this.bars);
       this.held = Math.max(this.held, this.bars.length + BARS);
-      await this.learnGaps();
-      if (!this.stop.signal.aborted) this.changed("all");
+      try {
+        await this.learnGaps();
+      } finally {
+        if (!this.stop.signal.aborted) this.tell(); // without their gaps, too, if need be
+      }
     } catch {
       return; // it is asked for again when the chart is moved
     } finally {
@@ -112,7 +120,6 @@ export class BarFeed {
     const step = STEPS[this.interval] * 1000;
     const told = this.bars.filter((bar) => !bar.provisional);
     const newest = (told.at(-2) ?? told.at(-1))?.t;
-    const before = [this.bars, this.loaded, this.provenance, JSON.stringify(this.gaps)];
     try {
       if (!this.loaded || newest === undefined) {
         const found = await this.first();
@@ -129,15 +136,21 @@ export class BarFeed {
       this.loaded = true;
       if (this.counted.size > 20_000) this.counted.clear(); // far behind the open bar
       this.failed(null);
-      // Where nothing is new nothing is drawn anew: at night that is all night.
-      const after = [this.bars, this.loaded, this.provenance, JSON.stringify(this.gaps)];
-      if (after.some((each, at) => each !== before[at])) this.changed("all");
+      this.tell();
     } catch (error) {
       if (this.stop.signal.aborted) return;
       const said = error as Error & { hint?: string };
       this.failed({ sentence: said.message, hint: said.hint ?? "" });
     }
     this.timer = window.setTimeout(() => void this.round(), this.news > 0 ? SOON_MS : Math.min(10_000, Math.max(SOON_MS, step / 4)));
+  }
+
+  /** Where nothing is new since it was told, nothing is drawn anew: at night that is all night. A round that failed told nothing. */
+  private tell(): void {
+    const now = [this.bars, this.loaded, this.provenance, JSON.stringify(this.gaps)];
+    if (now.every((each, at) => each === this.told[at])) return;
+    this.told = now;
+    this.changed("all");
   }
 
   /** A chart that is left open all night holds what it can show, and not the night. */

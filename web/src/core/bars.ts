@@ -84,7 +84,7 @@ export function opening(ms: number, interval: Interval, beside = 0): number {
 export function coarser(bars: readonly Bar[], interval: Interval): Bar[] {
   const made: Bar[] = [];
   for (const bar of bars) {
-    const t = opening(bar.t, interval), last = made.at(-1);
+    const t = opening(bar.t, interval, bar.t), last = made.at(-1); // a day is the day that the store says
     if (!last || last.t !== t) made.push({ ...bar, t });
     else {
       last.high = Math.max(last.high, bar.high);
