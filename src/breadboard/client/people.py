@@ -30,6 +30,8 @@ class Rule(Row, frozen=True, kw_only=True):
     """``configuration``, and it is changed there, or ``database``."""
     enabled: bool = True
     changed: Instant | None = None
+    left_out: str | None = None
+    """Why it does not hold although it is there, of a rule among all: the configuration has one of this name."""
     history: tuple[dict[str, Any], ...] = ()
     """Its versions, of a single rule only."""
 

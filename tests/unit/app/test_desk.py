@@ -97,6 +97,11 @@ def test_of_one_name_the_configurations_holds_and_the_databases_can_be_taken_awa
         "rules": [{"name": "plain", "kind": "gap", "symbols": ["@small"]}],
         "watchlists": {"small": ["A.SIM"]},
     }
+    both = at(now, lambda here: here.rules.all_of(OPERATOR))
+    assert [(one["name"], one["from"], one["left_out"]) for one in both] == [
+        ("plain", "configuration", None),
+        ("plain", "database", "the configuration has one of this name"),
+    ]
     at(now, lambda here: here.rules.remove(OPERATOR, "plain"))
     at(now, lambda here: here.watchlists.remove(OPERATOR, "small"))
     assert publish(now) == ()

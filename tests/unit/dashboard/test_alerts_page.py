@@ -56,6 +56,27 @@ def test_an_alert_that_was_taken_back_does_not_look_like_one_that_fired(fake: Fa
     assert "4 of the last 24 hours: 3 fired, 1 taken back" in [each.value for each in page.caption]
 
 
+def test_a_rule_that_is_left_out_hides_none_that_holds_and_alone_can_be_removed(fake: Fake) -> None:
+    holds = {**UP, "number": None, "version": "own", "sentence": "Tell me.", "from": "configuration"}
+    left_out = {
+        **UP,
+        "sentence": "Tell them.",
+        "from": "database",
+        "left_out": "the configuration has one of this name",
+    }
+    fake.answers["GET /rules"] = rules(holds, left_out)
+    fake.answers["DELETE /rules/up"] = (200, {})
+    page = run("alerts")
+    assert not page.exception
+    assert [each.label for each in page.expander] == ["**up** · own", "**up** · abc"]
+    first, second = ([each.value for each in box.caption] for box in page.expander)
+    assert first == ["of the configuration, and changed there"]
+    assert second == ["left out: the configuration has one of this name"]
+    assert [button.label for button in page.button].count("Remove") == 1
+    press(page, "Remove")
+    assert [head["if-match"] for head in sent(fake, "DELETE")] == ['"3"']
+
+
 def test_a_rule_is_tried_before_it_can_be_saved_and_is_then_among_the_rules(fake: Fake) -> None:
     fake.answers["POST /rules/test"] = (200, {"sentence": "Tell me when it rises.", "fires": 37})
     fake.answers["POST /sql"] = stored(RECORDED)

@@ -1,7 +1,7 @@
 """Rules, for a person."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +17,8 @@ from breadboard.settings import rules, watchlists
 from breadboard.settings.people import Person
 from breadboard.settings.rules import Edition
 
+_NAMESAKE: Final = "the configuration has one of this name"
+
 
 class RuleDesk:
     """Sees and changes rules. Raises UsageError: Unknown also for what is not this person's to see."""
@@ -26,11 +28,18 @@ class RuleDesk:
         self._trials = Trials(wanted)
 
     async def all_of(self, person: Person) -> list[dict[str, Any]]:
-        """Return every rule that this person sees, by name, with its version and what it says."""
-        found = [rule_entry(rule, None) for rule in self._configured.values()]
+        """Return every rule that this person sees, by name, with its version and what it says.
+
+        Of one name there may be two, the configuration's first, which holds; ``left_out`` of the other says why.
+        """
+        ours = self._configured
+        found = [rule_entry(rule, None) | {"left_out": None} for rule in ours.values()]
         if self._wanted.there:
             async with self._wanted.reading() as work:
-                found += [rule_entry(one.rule, one) for one in await rules.standing(work) if person.sees(one.owner)]
+                theirs = [one for one in await rules.standing(work) if person.sees(one.owner)]
+            found += [
+                rule_entry(one.rule, one) | {"left_out": _NAMESAKE if one.rule.name in ours else None} for one in theirs
+            ]
         return sorted(found, key=lambda one: str(one["name"]))
 
     async def one(self, person: Person, name: str) -> dict[str, Any]:

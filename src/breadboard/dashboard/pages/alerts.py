@@ -1,6 +1,6 @@
 """Alerts & Notifications: what to be told of, how often that would have been, and what was told."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ _BEGUN: Final = "_standing_rule"
 _SHOWN: Final = "_shown_rules"
 """The rules as somebody has them before them."""
 _SAID: Final = "_said"
+_CONFIGURATION: Final = "configuration"
 _RETRACTED: Final = "retracted"
 
 
@@ -101,18 +102,27 @@ def show(days: int, trial: Trial, heard: Recorded | None) -> None:
             st.caption(f"the first {len(trial.alerts):,}")
 
 
-def kept(rules: Mapping[str, Rule]) -> None:
-    """Show the rules, with their versions where somebody asks. One is removed as it was shown."""
+def kept(rules: Sequence[Rule]) -> None:
+    """Show the rules, with their versions where somebody asks. One is removed as it was shown.
+
+    Of one name there may be two: the configuration's, which is changed there, and one that is left out.
+    """
     if not rules:
         st.caption("No rules yet.")
     seen: dict[str, Rule] = st.session_state.get(_SHOWN, {})
-    st.session_state[_SHOWN] = dict(rules)
+    st.session_state[_SHOWN] = {rule.name: rule for rule in rules if rule.source != _CONFIGURATION}
     unsaid = st.container()  # of a rule that has changed the place below is another one
-    for name, rule in rules.items():
+    for rule in rules:
+        name = rule.name
         with st.expander(f"**{name}** · {rule.version}"):
+            if rule.left_out:
+                st.caption(f"left out: {rule.left_out}")
             st.write(rule.sentence)
             st.json(rule.rule, expanded=False)
-            if st.toggle("Versions", key=f"versions-{name}"):
+            if rule.source == _CONFIGURATION:  # it has no versions, and removing would take its namesake away
+                st.caption("of the configuration, and changed there")
+                continue
+            if not rule.left_out and st.toggle("Versions", key=f"versions-{name}"):
                 with told():
                     history = offered(lambda name=name: client().rule(name).history)  # type: ignore[misc] # the default binds it
                 if history:
@@ -169,7 +179,7 @@ if said := st.session_state.pop(_SAID, None):
     st.toast(said)
 with told():
     answered = offered(client().rules)
-rules = {rule.name: rule for rule in answered or ()}
+rules = {rule.name: rule for rule in answered or () if not rule.left_out}
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("New rule")
@@ -179,6 +189,6 @@ with left:
         build(rules)
 with right:
     st.subheader("Rules")
-    kept(rules)
+    kept(answered or ())
 st.subheader("Alerts")
 feed()
