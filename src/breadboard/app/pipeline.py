@@ -175,8 +175,9 @@ def _quarantined(frames: Frames, outputs: Outputs, engine: Engine) -> list[Quara
         if gap.reason is not GapReason.QUARANTINE or row == len(frames) or frames.offset[row] != offset:
             continue
         if found and found[-1].offset == offset:
-            found[-1] = found[-1]._replace(reason=f"{found[-1].reason}; {gap.detail}")
+            reasons = f"{found[-1].reason}; {gap.detail}"
+            found[-1] = found[-1]._replace(reason=reasons)
             continue
-        raw = frames.frame(row)[:RAW_EXCERPT]
-        found.append(Quarantined(offset, gap.source, engine.venues.get(gap.source, ""), gap.ts_from, gap.detail, raw))
+        venue, ts_recv = engine.venues.get(gap.source, ""), int(frames.ts_recv[row])
+        found.append(Quarantined(offset, gap.source, venue, ts_recv, gap.detail, frames.frame(row)[:RAW_EXCERPT]))
     return found

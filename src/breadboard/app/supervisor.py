@@ -16,7 +16,8 @@ from breadboard.app.places import Ended, alive
 
 _FIRST_WAIT_S = 0.2
 _LONGEST_WAIT_S = 5.0
-_HEALTHY_S = 10.0
+_HEALTHY_S = 300.0
+"""Who ran for so long ends for another reason than the last time; to open a store and catch up takes a while of it."""
 _ERROR = b"error: "
 """How the command line begins the sentence with which a process ends."""
 _LAST_BYTES = 65_536

@@ -264,7 +264,7 @@ class Bars:
         source, now = int(tape.source[row]), int(tape.ts_recv[row])
         if kind == EventKind.GAP and tape.code[row] not in OF_BOOKS:
             sources = np.flatnonzero(self._clocks["recv"]).tolist() if source == EVERY_SOURCE else [source]
-            for gap in (gap for at, gap in tape.gaps if at == offset and gap.channel in {None, "trade"}):
+            for gap in (gap for gap in tape.gaps_at(offset) if gap.channel in {None, "trade"}):
                 for each in sources:
                     key = f"s{each}" if tape.instrument[row] < 0 else f"i{tape.instrument[row]}"
                     self._cover.add(key, gap.ts_from + self._shift(each), gap.ts_to + self._shift(each))

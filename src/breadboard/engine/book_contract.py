@@ -150,7 +150,7 @@ class BookContract:
     def _gap(self, tape: Tape, at: int) -> None:
         """Excuse what follows, in every book of which something may be missing."""
         source, which = int(tape.source[at]), int(tape.instrument[at])
-        channels = [gap.channel for offset, gap in tape.gaps if offset == tape.offset[at]] or [None]
+        channels = [gap.channel for gap in tape.gaps_at(tape.offset[at])] or [None]
         if tape.code[at] in _OTHERS or not any(channel in {None, "book"} for channel in channels):
             return
         for each, life in self._lives.items():

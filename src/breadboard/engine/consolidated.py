@@ -37,8 +37,8 @@ from breadboard.model.kinds import EventKind, GapReason
 from breadboard.model.nbbo import NBBO, Group, blank
 from breadboard.model.tape import Tape
 
-_NOT_OF_QUOTES: Final = (GapReason.TRADE_ID, GapReason.QUARANTINE, GapReason.CHECKSUM)
-"""Gaps of trades and books. A frame that nobody could read leaves a row on the tape only where it was a book's."""
+_NOT_OF_QUOTES: Final = (GapReason.TRADE_ID, GapReason.CHECKSUM)
+"""Gaps of trades and books."""
 _WHY: Final = {NOTHING: "nothing is known", STALE: "stale", GAPPED: "gapped"}
 _COLUMNS: Final = (
     *("kind", "flags", "code", "source", "instrument", "offset", "index", "ts_event", "ts_recv"),
@@ -213,6 +213,8 @@ class Consolidated:
         which, source = int(tape.instrument[row]), int(tape.source[row])
         if tape.kind[row] != EventKind.GAP or tape.code[row] in _NOT_OF_QUOTES or not may_hide(tape, row, "quote"):
             return
+        if tape.code[row] == GapReason.QUARANTINE and not tape.gaps_at(tape.offset[row]):
+            return  # a book's: of anything else that could not be read a gap says what it was
         leg = int(self._leg_of[which]) if which >= 0 else -1
         if which < 0 or leg >= 0:
             every = which < 0 and source == EVERY_SOURCE

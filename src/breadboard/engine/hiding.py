@@ -17,7 +17,7 @@ def may_hide(tape: Tape, row: int, channel: str) -> bool:
 
     One of a subscription that is heard again does not: the book was lost when the loss was told, and renewed since.
     """
-    gaps = [gap for offset, gap in tape.gaps if offset == tape.offset[row]]
+    gaps = tape.gaps_at(tape.offset[row])
     if gaps and all(gap.reason in _TOLD_BEFORE and gap.state == GapState.LOST for gap in gaps):
         return False
     channels = [gap.channel for gap in gaps]

@@ -136,13 +136,13 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
     ``back`` is one number: by how much our clock has been set back in all; the venues' clocks were not.
     """
     some = len(table) > 0
-    ahead = _AHEAD_NS + back[0]
+    ahead = _AHEAD_NS + max(0, back[0])
     for row in range(begin, stop):
         which = instrument[row]
         if which < 0:
             if kind[row] == _CLOCK and size[row] != ABSENT:
-                back[0] = max(0, back[0] - size[row])
-                ahead = _AHEAD_NS + back[0]
+                back[0] -= size[row]  # below 0 where it was set forward
+                ahead = _AHEAD_NS + max(0, back[0])
             continue
         if kind[row] > _BOOK_SNAPSHOT and kind[row] != _ORDER:
             if kind[row] == _STATUS and code[row] == _LISTING:

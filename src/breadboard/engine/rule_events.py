@@ -150,7 +150,7 @@ def set_clock(by: int, conds: NDArray[np.void], slots: NDArray[np.void], meter: 
     """Follow our clock where it was set: cooldowns that run by it go on, and the venues' clocks were not set."""
     meter[NOW] += by
     meter[DUE] = meter[NOW]
-    meter[BACK] = max(0, meter[BACK] - by)
+    meter[BACK] -= by  # below 0 where it was set forward: setting that right again puts nothing back
     for place in range(len(slots)):
         slot = slots[place]
         if slot.until != ABSENT and conds[slot.condition].kind in (_OF_LAGS, _OF_GAPS, _OF_SILENCE):

@@ -128,7 +128,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             row += 1
             continue
         sources[source[row]].seen = now
-        latest = now + meter[BACK] + AHEAD
+        latest = now + max(0, meter[BACK]) + AHEAD
         if what == _STATUS:
             record, times = (offset[row], index[row], sequence[row]), (ts_event[row], now, latest)
             said = (code[row], which, source[row], flags[row])

@@ -71,9 +71,10 @@ def _untell(cond: Record, slot: Record, fired: NDArray[np.void], which: int) -> 
     slot.until, slot.once = its.until, its.once
     if cond.sign != 0 or cond.kind != _CROSS:
         slot.armed = 1  # as it was: what has come since may be the real crossing
-    elif its.price > cond.limit:
+        return
+    if its.price >= cond.limit:
         slot.armed |= RISING
-    elif its.price < cond.limit:
+    if its.price <= cond.limit:
         slot.armed |= FALLING
 
 

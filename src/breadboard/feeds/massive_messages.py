@@ -23,7 +23,7 @@ from breadboard.feeds.massive_reference import OUTSIDE, ConditionRules, read_con
 from breadboard.feeds.massive_seen import SeenTrades
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, unknown_type
-from breadboard.feeds.rows import gap_of, symbol_in
+from breadboard.feeds.rows import MOST_LOST, gap_of, symbol_in
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Uncounted
 
@@ -107,7 +107,10 @@ class MassiveReader:
                 found.take(object_of(element))
             except ValueError as error:
                 found.refuse(place, element, error)
-        found.events += [gap_of(symbol, channel, reason, at) for (symbol, channel), reason in found.unread.items()]
+        lost = found.unread
+        if len(lost) > MOST_LOST:
+            lost = {(None, channel): reason for (_, channel), reason in lost.items()}
+        found.events += [gap_of(symbol, channel, reason, at) for (symbol, channel), reason in lost.items()]
         if len(found.events) > MOST_EVENTS:
             raise Refused(f"a frame of {len(found.events)} events, over the {MOST_EVENTS} that one frame can number")
         return Meaning(

@@ -12,7 +12,8 @@ PRICE: Final = rb'"(?!0*\.?0*")[0-9]{1,9}(?:\.[0-9]{1,9})?"'
 """A price above zero that the tape can hold, in its quotation marks."""
 WIDE_PRICE: Final = rb'"(?!0*\.?0*")[0-9]{1,12}(?:\.[0-9]{1,9})?"'
 """The same where the tape need not hold it: the decoder tells it in the notes (``checked_book.level_of``)."""
-SIZE: Final = rb'"[0-9]{1,9}(?:\.[0-9]{1,9})?"'
+SIZE: Final = rb'"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?|[0-9]{10,14}(?:\.[0-9]{1,4})?)"'
+"""A size of 18 digits at most, as of coins of which thousands of millions are offered at a price."""
 TIME: Final = (
     rb'"(?:20[0-9]{2}-(?!02-29|02-3|0[469]-31|11-31)(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])'
     rb"T(?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}(?:\.[0-9]{1,9})?Z"

@@ -12,6 +12,8 @@ E = TypeVar("E")
 
 REASON_LENGTH: Final = 300
 """Characters of what is told of all rows of a frame that could not be read."""
+MOST_LOST: Final = 8
+"""Instruments of one frame of which a gap tells singly; of more, its whole source may lack some."""
 _MOST_REASONS: Final = 20
 """Rows of which a reason is kept: one frame may have thousands."""
 
@@ -55,7 +57,8 @@ class Rows:
         """Return what the frame means: these events, and behind them a gap for each instrument that may lack some."""
         if not self._reasons:
             return Meaning(tuple(events))
-        gaps = (gap_of(symbol, self._channel, reason, self._at) for symbol, reason in self._lost.items())
+        lost = self._lost if len(self._lost) <= MOST_LOST else {None: next(iter(self._lost.values()))}
+        gaps = (gap_of(symbol, self._channel, reason, self._at) for symbol, reason in lost.items())
         told = [reason if self._count == 1 else f"row {place}: {reason}" for place, reason in self._reasons]
         return Meaning((*events, *gaps), refused="; ".join(told)[:REASON_LENGTH])
 

@@ -1,9 +1,10 @@
 """The tape: market events as columns, one row an event, in journal order."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from breadboard.model.instruments import NO_INSTRUMENT
 from breadboard.model.kernels import brief
 from breadboard.model.kinds import EventKind
 
+_OFFSET: Final = itemgetter(0)
 _LAST_OF_MARKET: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 EVENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
@@ -173,6 +175,11 @@ class Tape:
         kept = set(columns["offset"].tolist()) if self.gaps else set()
         levels = {name: getattr(self, name) for name in LEVEL_COLUMNS}
         return Tape(**columns, **levels, gaps=tuple(pair for pair in self.gaps if pair[0] in kept))
+
+    def gaps_at(self, offset: int | np.integer[Any]) -> list[Gap]:
+        """Return the gaps that the frame at an offset tells of, in its order; ``gaps`` are in journal order."""
+        begin = bisect_left(self.gaps, offset, key=_OFFSET)
+        return [gap for _, gap in self.gaps[begin : bisect_right(self.gaps, offset, lo=begin, key=_OFFSET)]]
 
     @staticmethod
     def merge(parts: Sequence["Tape"]) -> "Tape":

@@ -48,8 +48,8 @@ WRITING: Final[dict[str, Any]] = {"max_threads": 1, "max_insert_threads": 1, "in
 
 _NO_SPACE: Final = 243
 _TIMEOUT: Final = 159
-_TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, 252, 319, 425, 999})
-"""ClickHouse error codes after which trying again may help: time, memory, network, too many parts or queries."""
+_TRANSIENT: Final = frozenset({159, 202, 209, 210, 241, 242, _NO_SPACE, 252, 319, 425, 999})
+"""ClickHouse error codes after which trying again may help: time, memory, room, network, too many parts or queries."""
 
 
 class ClickHouseStore:

@@ -12,13 +12,16 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.errors import TookTooLong
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag
 from breadboard.model.tape import Tape
 from breadboard.store.rows import last_words
 
-_NEAR_NS: Final = (600 * 10**9, 86_400 * 10**9, None)
+_NEAR_NS: Final = (600 * 10**9, 86_400 * 10**9, 7 * 86_400 * 10**9, None)
 """How far back is looked, one after the other: mostly there was a trade just before, and a day of them is dear."""
+_PATIENCE_S: Final = 5.0
+"""How long one of them may take: who writes the store waits for it. Behind that no trade is known to stand."""
 _TAKEN_BACK: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN)}) != 0"
 _GOOD: Final = (
     f"bitAnd(flags, {int(Flag.WITHDRAWN | Flag.LAST_KNOWN)}) = 0 "
@@ -34,7 +37,7 @@ _SINCE: Final = "fromUnixTimestamp64Nano({since:Int64}, 'UTC')"
 
 
 class _Store(Protocol):
-    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
+    def query(self, sql: str, params: Mapping[str, Any] | None = None, *, within_s: float | None = None) -> Any: ...  # noqa: ANN401 - a pyarrow.Table
     def command(self, sql: str, params: Mapping[str, Any] | None = None) -> None: ...
 
 
@@ -55,7 +58,10 @@ def restore(store: _Store, tape: Tape, instruments: Sequence[Instrument]) -> Non
     for row in undone(tape).tolist():
         one = instruments[tape.instrument[row]]
         for params in _places(one, int(tape.ts_recv[row]), int(tape.offset[row]), int(tape.index[row])):
-            found = store.query(_question(since="since" in params), params).to_pylist()
+            try:
+                found = store.query(_question(since="since" in params), params, within_s=_PATIENCE_S).to_pylist()
+            except TookTooLong:
+                break
             if found:
                 store.command(_COPY, {**params, **found[0]})
                 break

@@ -91,7 +91,7 @@ def test_the_time_at_which_frames_were_read_is_known_to_who_listens() -> None:
 
 def test_a_frame_of_which_rows_cannot_be_read_is_told_of_once_with_all_reasons() -> None:
     told = b'{"channel":"trade","type":"update","data":[{"symbol":"ETH/USD"},{"symbol":"BTC/USD","qty":0}]}'
-    frames = Frames.of([b"no JSON", told], [T0, T0 + 1], kind=RecordKind.DATA)
+    frames = Frames.of([b"no JSON", told], [T0, T0 + 10**9], kind=RecordKind.DATA)
     engine, sink = Engine(feeds.by_venue, EngineConfig()), Kept()
     engine.adopt(
         [Epoch(0, 1, feeds.by_name("kraken-v2").capabilities.venue, "wss://x", (), Provenance.LIVE, open=True)]
@@ -106,4 +106,5 @@ def test_a_frame_of_which_rows_cannot_be_read_is_told_of_once_with_all_reasons()
     assert [(offset, gap.symbol) for offset, _, gap in outputs.gaps] == [(0, None), (1, "ETH/USD"), (1, "BTC/USD")]
     first, second = handover.quarantined
     assert (first.offset, second.offset, second.raw) == (0, 1, told)
+    assert (first.ts_recv, second.ts_recv) == (T0, T0 + 10**9), "when it came, not since when something may be missing"
     assert second.reason == "; ".join(gap.detail for offset, _, gap in outputs.gaps if offset == 1)

@@ -56,6 +56,15 @@ def written(fake: Fake) -> list[tuple[str, Any]]:
     return [(path, body) for method, path, _, body in fake.asked if method in ("PUT", "DELETE")]
 
 
+def test_a_watchlist_of_the_configuration_is_not_changed_here_nor_is_its_namesake(fake: Fake) -> None:
+    own = {"name": "majors", "symbols": ["BTCUSDT.BINANCE"], "from": "configuration", "changed": None}
+    fake.answers["GET /watchlists"] = (200, {"data": [own]})
+    page = run("settings")
+    assert not page.exception
+    assert "of the configuration, and changed there" in [each.value for each in page.caption]
+    assert not {"Save", "Delete"} & {button.label for button in page.button}
+
+
 def test_a_new_watchlist_takes_no_name_that_another_has(fake: Fake) -> None:
     page = run("settings")
     page.selectbox[0].set_value("New watchlist").run()

@@ -63,6 +63,15 @@ def test_a_clock_of_ours_that_is_set_back_leaves_the_last_trade_the_last(restart
     assert stage.records[0]["price"] == 130 * 10**9
 
 
+def test_a_clock_of_ours_that_was_wrong_and_is_right_again_believes_no_venue_more_than_before() -> None:
+    hour, stage = 3600 * SECOND, Latest()
+    for by, now in ((hour, T0 + hour + SECOND), (-hour, T0 + 2 * SECOND)):
+        stage.on_tape(tape([{"kind": EventKind.CLOCK, "instrument": -1, "size": by, "ts_recv": now}]))
+    stage.on_tape(tape([trade(1, hour, 999, ts_recv=T0 + 3 * SECOND)]))
+    stage.on_tape(tape([trade(2, 70 * SECOND, 110, ts_recv=T0 + 70 * SECOND)]))
+    assert stage.records[0]["price"] == 110 * 10**9, "a minute ahead of our clock at most"
+
+
 def test_the_last_quote_keeps_a_missing_side_absent() -> None:
     stage = Latest()
     stage.on_tape(tape([{"kind": EventKind.QUOTE, "price": 5, "size": 6, "ts_event": T0}]))

@@ -251,6 +251,16 @@ def test_each_instrument_of_a_frame_has_its_gap_and_a_row_without_a_name_costs_a
     assert reason.startswith("row 1: a trade of size 0; row 2: expected a number, found str; row 3: Trade: Invalid")
 
 
+def test_of_a_frame_with_many_instruments_that_cannot_be_read_the_source_may_lack_some() -> None:
+    told = [_kraken_v2(0) | {"symbol": f"S{n}/USD", "price": "7"} for n in range(5000)]
+    decoded, _ = decode("kraken-v2", [encoded(NAMED["kraken-v2"].frame([*told, _kraken_v2(1)]))])
+    assert [(gap.symbol, gap.channel) for _, gap in decoded.tape.gaps] == [(None, "trade")]
+    assert len(rows(decoded.tape, EventKind.TRADE)) == 1
+    massive = [{"ev": kind, "sym": f"S{n}", "p": "7", "bp": "7"} for n in range(500) for kind in "TQ"]
+    decoded, _ = decode("massive", [encoded(massive)])
+    assert [(gap.symbol, gap.channel) for _, gap in decoded.tape.gaps] == [(None, "trade"), (None, "quote")]
+
+
 def test_trades_of_a_product_keep_their_order_beside_one_that_cannot_be_read() -> None:
     told = [_coinbase(3), _coinbase(2) | {"size": "none"}, _coinbase(1)]
     tape = decode("coinbase-advanced", [encoded(NAMED["coinbase-advanced"].frame(told))])[0].tape

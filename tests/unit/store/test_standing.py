@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from breadboard.api import past
-from breadboard.errors import StoreError
+from breadboard.errors import StoreError, TookTooLong
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
 from breadboard.model.instruments import Instruments
@@ -182,3 +183,32 @@ def test_what_ended_before_the_standing_trade_was_written_is_made_good(
     desk.write(*last)
     assert desk.writer.written == 3
     assert desk.latest() == [("S0", Decimal(100), 2, 0)]
+
+
+def test_who_writes_does_not_wait_for_one_that_is_not_found_in_time(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.write(0, 1, Print(0, 0, 7, 100))
+    desk.write(1, 2, Print(1, 0, 8, 101))
+    query = ClickHouseStore.query
+
+    def slow(self: ClickHouseStore, sql: str, *args: Any, within_s: float | None = None) -> Any:  # noqa: ANN401
+        if within_s is not None:
+            raise TookTooLong("a trade that stands")
+        return query(self, sql, *args)
+
+    monkeypatch.setattr(ClickHouseStore, "query", slow)
+    desk.write(2, 3, Print(2, 0, 8, 101, Flag.WITHDRAWN))
+    assert desk.writer.written == 3
+    assert desk.latest() == [], "none stands that is known of"
+
+
+def test_a_disk_without_room_passes_also_for_rows_made_of_rows(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DatabaseError("Cannot reserve 1.00 MiB, not enough space", code=243)
+
+    monkeypatch.setattr(desk.store._writer, "command", full)
+    with pytest.raises(StoreError, match="not enough space") as caught:
+        desk.store.command("INSERT INTO latest SELECT * FROM latest")
+    assert caught.value.transient
+    assert caught.value.hint.startswith("df -h ")

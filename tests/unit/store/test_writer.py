@@ -48,8 +48,8 @@ class MemoryStore:
         ends = [rows["end"][0].as_py() for table, rows in self.inserts.values() if table == "batches"]
         return max(ends, default=0)
 
-    def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
-        del sql, params
+    def query(self, sql: str, params: Mapping[str, Any] | None = None, *, within_s: float | None = None) -> pa.Table:
+        del sql, params, within_s
         return pa.table({"venue": pa.array([], pa.string()), "symbol": [], "provenance": []})
 
     def offsets(self, table: str) -> list[int]:
@@ -169,9 +169,11 @@ def test_outputs_already_written_are_passed_over(tmp_path: Path) -> None:
 @pytest.mark.parametrize("provenance", list(Provenance))
 def test_a_store_that_holds_rows_of_any_provenance_is_opened_again(tmp_path: Path, provenance: Provenance) -> None:
     class Held(MemoryStore):
-        def query(self, sql: str, params: Mapping[str, Any] | None = None) -> pa.Table:
+        def query(
+            self, sql: str, params: Mapping[str, Any] | None = None, *, within_s: float | None = None
+        ) -> pa.Table:
             if "FROM latest" not in sql:
-                return super().query(sql, params)
+                return super().query(sql, params, within_s=within_s)
             return pa.table({"venue": ["IQFEED"], "symbol": ["NEPT"], "provenance": [str(provenance)]})
 
     writer = StoreWriter(Held(), tmp_path)

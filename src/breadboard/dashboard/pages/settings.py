@@ -60,6 +60,9 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
         st.session_state[text] = "\n".join(lists[choice].symbols) if choice in lists else ""
     symbols = names_in(st.text_area("Symbols", height=260, key=text, help="Paste any list."))
     check(symbols, server)
+    if choice in lists and lists[choice].source == "configuration":  # removing would take its namesake away
+        st.caption("of the configuration, and changed there")
+        return
     with st.container(horizontal=True):
         save = st.button("Save", type="primary", icon=":material/save:", disabled=not (name and symbols))
         delete = choice in lists and st.button("Delete", icon=":material/delete:")
