@@ -4,7 +4,7 @@ import { createEffect, createSignal, For, lazy, on, onCleanup, Show, Switch, Mat
 import { setOnlyChosen } from "./core/alerts";
 import { catchingUp } from "./core/feeds";
 import { bind, listen } from "./core/keys";
-import { freeze, isFrozen, touch } from "./core/loop";
+import { chosen, freeze, isFrozen, touch } from "./core/loop";
 import { createRoute, go, type Page } from "./core/route";
 import { comeBack, isSignedOut, wayIn } from "./core/session";
 import { setTheme, theme } from "./core/settings";
@@ -61,8 +61,8 @@ export function App(): JSX.Element {
     setThawed(next === null);
     moving = window.setTimeout(() => setThawed(false), THAWED_MS);
   };
-  // What is held is of one instrument and one screen: under the name of another it would be a lie.
-  createEffect(on([terminal.selected, () => route().page], () => isFrozen() && toggleFreeze(), { defer: true }));
+  // What is held is of one instrument, interval and screen: under the name of another it would be a lie.
+  createEffect(on([terminal.selected, () => route().page, chosen], () => isFrozen() && toggleFreeze(), { defer: true }));
   const frozenFor = (): number | null => {
     terminal.second();
     const at = frozenAt();

@@ -28,7 +28,6 @@ export class BarFeed {
   gaps: GapSpan[] = [];
   provenance = "";
   loaded = false;
-  private known: StoredGap[] = [];
   private news = 0;
   private held = HELD;
   /** Whether the store has nothing that is older. */
@@ -130,7 +129,7 @@ export class BarFeed {
         if (!alike(all, this.bars)) this.bars = all;
       }
       this.letGo();
-      if (this.rounds++ % GAPS_EVERY === 0 || this.news > 0 || this.known.some((gap) => !gap.ts_to)) await this.learnGaps();
+      if (this.rounds++ % GAPS_EVERY === 0 || this.news > 0) await this.learnGaps();
       this.news = Math.max(0, this.news - 1);
       if (this.stop.signal.aborted) return;
       this.loaded = true;
@@ -219,8 +218,7 @@ export class BarFeed {
   private async learnGaps(): Promise<void> {
     const [symbol] = named(this.id);
     const start = new Date(this.bars[0]?.t ?? this.terminal.now() - BARS * STEPS[this.interval] * 1000).toISOString();
-    this.known = await this.all<StoredGap>("gaps", { symbol: this.id, start });
-    this.gaps = spans(this.known, symbol, this.terminal.now());
+    this.gaps = spans(await this.all<StoredGap>("gaps", { symbol: this.id, start }), symbol);
   }
 
   /** Return the rows of all pages. */

@@ -203,13 +203,13 @@ export function heikin(bars: readonly Bar[]): Bar[] {
 }
 
 export type GapSpan = { from: number; to: number; reason: string };
-export type StoredGap = { symbol: string | null; reason: string; state: string; ts_from: string; ts_to: string | null; channel?: string | null };
+export type StoredGap = { symbol: string | null; reason: string; state: string; ts_from: string; ts_to: string; channel?: string | null };
 
 /** The spans in which something may be missing of `symbol`, in order, those that touch joined. */
-export function spans(gaps: readonly StoredGap[], symbol: string, now: number): GapSpan[] {
+export function spans(gaps: readonly StoredGap[], symbol: string): GapSpan[] {
   const own = gaps
     .filter((gap) => (gap.symbol === null || gap.symbol === "" || gap.symbol === symbol) && gap.state !== "verified")
-    .map((gap) => ({ from: Date.parse(gap.ts_from), to: gap.ts_to ? Date.parse(gap.ts_to) : now, reason: gap.reason }))
+    .map((gap) => ({ from: Date.parse(gap.ts_from), to: Date.parse(gap.ts_to), reason: gap.reason }))
     .sort((a, b) => a.from - b.from);
   const found: GapSpan[] = [];
   for (const span of own) {

@@ -66,7 +66,7 @@ describe("bars", () => {
   });
   it("have gaps that join where they touch", () => {
     const gap = (from: number, to: number): Parameters<typeof spans>[0][number] => ({ symbol: null, reason: "disconnect", state: "open", ts_from: new Date(from).toISOString(), ts_to: new Date(to).toISOString() });
-    expect(spans([gap(5000, 7000), gap(1000, 5000), gap(9000, 9500)], "X", 0).map((each) => [each.from, each.to])).toEqual([[1000, 7000], [9000, 9500]]);
+    expect(spans([gap(5000, 7000), gap(1000, 5000), gap(9000, 9500)], "X").map((each) => [each.from, each.to])).toEqual([[1000, 7000], [9000, 9500]]);
   });
 });
 

@@ -30,6 +30,16 @@ export function isFrozen(): boolean {
   return frozen();
 }
 
+const [choices, setChoices] = createSignal(0);
+
+/** Say that something else is to be shown: what a frozen screen holds is not that. */
+export function choose(): void {
+  setChoices((count) => count + 1);
+}
+
+/** How often something else was chosen to be shown, but for symbols and screens. */
+export const chosen = choices;
+
 /** What `read` says, but while the screen is frozen, what it said last. */
 export function held<T>(read: () => T): () => T {
   const NOTHING = {};

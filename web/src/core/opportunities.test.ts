@@ -33,7 +33,26 @@ describe("the opportunities of the last hour", () => {
     hour.take([row("b", 5_000), row("a", 3_599_000)], NOW);
     const asked = Array.from({ length: 60 }, () => hour.question());
     expect(asked.map((each) => each.includes("interval 1 hour"))).toEqual([...Array<boolean>(59).fill(false), true]);
+    hour.take([row("b", 5_000), row("a", 3_599_000)], NOW);
     hour.question();
     expect(hour.take([], NOW + 2_000).map((each) => each.id)).toEqual(["b"]);
+  });
+  it("are the same array where nothing is new", () => {
+    const hour = new LastHour();
+    hour.question();
+    const first = hour.take([row("b", 5_000), row("a", 60_000)], NOW);
+    hour.question();
+    expect(hour.take([row("b", 5_000)], NOW)).toBe(first);
+    expect(hour.take([row("b", 4_000, { state: "closed" })], NOW).map((each) => each.state)).toEqual(["closed", "opened"]);
+    expect(hour.question()).toContain(`fromUnixTimestamp64Milli(${NOW - 14_000})`);
+  });
+  it("are asked for again as a whole where that failed", () => {
+    const hour = new LastHour();
+    hour.question();
+    hour.take([row("b", 5_000)], NOW);
+    const asked = Array.from({ length: 62 }, () => hour.question().includes("interval 1 hour"));
+    expect(asked.slice(58)).toEqual([false, true, true, true]);
+    hour.take([row("b", 5_000)], NOW);
+    expect(hour.question()).not.toContain("interval 1 hour");
   });
 });

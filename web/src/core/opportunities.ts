@@ -33,7 +33,10 @@ const OVERLAP_MS = 10_000;
 
 /** The opportunities of the last hour, each as its newest row says. */
 export class LastHour {
-  private readonly found = new Map<string, Opportunity>();
+  /** Each with when it was told, ms: a row is read once, however often it is asked for another. */
+  private readonly found = new Map<string, { ms: number; row: Opportunity }>();
+  private all: Opportunity[] = [];
+  private newest = -Infinity;
   private rounds = 0;
   private whole = true;
   /** Whether there are more than are shown. */
@@ -41,19 +44,36 @@ export class LastHour {
 
   /** What to ask next, in SQL. */
   question(): string {
-    this.whole = this.rounds++ % WHOLE_EVERY === 0 || !this.found.size;
-    const newest = Math.max(...[...this.found.values()].map((row) => Date.parse(row.ts_recv)));
-    const since = this.whole ? "now() - interval 1 hour" : `fromUnixTimestamp64Milli(${newest - OVERLAP_MS})`;
+    this.whole = this.rounds % WHOLE_EVERY === 0 || !this.found.size;
+    if (!this.whole) this.rounds += 1; // a whole hour that fails is asked for again: it counts when it is taken
+    const since = this.whole ? "now() - interval 1 hour" : `fromUnixTimestamp64Milli(${this.newest - OVERLAP_MS})`;
     return `select ${COLUMNS} from opportunities where ts_recv > ${since} order by ts_recv desc, offset desc, index desc limit 1 by id limit ${MOST + 1}`;
   }
 
-  /** Take the answer; return all, newest opportunity first. An answer that failed is taken by nobody, and asked for again. */
+  /**
+   * Take the answer; return all, newest opportunity first, and the same array where nothing is new. An answer that failed
+   * is taken by nobody, and asked for again.
+   */
   take(rows: readonly Opportunity[], now: number): Opportunity[] {
-    if (this.whole) this.found.clear();
-    for (const row of rows) this.found.set(row.id, row);
-    for (const [id, row] of this.found) if (Date.parse(row.ts_recv) < now - HOUR_MS) this.found.delete(id);
+    let fresh = this.whole;
+    if (this.whole) {
+      this.found.clear();
+      this.newest = -Infinity;
+      this.rounds += 1;
+    }
+    for (const row of rows) {
+      const own = this.found.get(row.id)?.row;
+      if (own && own.ts_recv === row.ts_recv && JSON.stringify(own) === JSON.stringify(row)) continue;
+      const ms = Date.parse(row.ts_recv);
+      this.found.set(row.id, { ms, row });
+      this.newest = Math.max(this.newest, ms);
+      fresh = true;
+    }
+    for (const [id, { ms }] of this.found) if (ms < now - HOUR_MS) fresh = this.found.delete(id) || fresh;
+    if (!fresh) return this.all;
     this.cut = this.found.size > MOST;
-    return [...this.found.values()].sort((a, b) => (a.opened_ts < b.opened_ts ? 1 : -1)).slice(0, MOST);
+    const sorted = [...this.found.values()].map(({ row }) => row).sort((a, b) => (a.opened_ts < b.opened_ts ? 1 : -1));
+    return (this.all = sorted.slice(0, MOST));
   }
 }
 

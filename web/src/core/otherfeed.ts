@@ -52,6 +52,6 @@ export class OtherFeed {
     const first = this.bars[0];
     if (!first) return;
     const found: Listed<StoredGap> = await get("gaps", { symbol: this.id, start: new Date(first.t).toISOString(), limit: 5_000 }, this.stop.signal);
-    this.gaps = spans(found.data, named(this.id)[0], this.now());
+    this.gaps = spans(found.data, named(this.id)[0]);
   }
 }

@@ -1,6 +1,7 @@
 import { createSignal, For, onCleanup, type JSX } from "solid-js";
 import { STEPS, type Bar, type Interval } from "../core/bars";
 import { bind } from "../core/keys";
+import { choose as chosen } from "../core/loop";
 
 const ALL = Object.keys(STEPS) as Interval[];
 
@@ -22,6 +23,7 @@ export function createInterval(): [value: () => Interval, set: (next: Interval) 
   let settled = false;
   const choose = (next: Interval): void => {
     settled = true;
+    if (next !== value()) chosen();
     set(next);
   };
   const suit = (bars: readonly Bar[]): void => {
