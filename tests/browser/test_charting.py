@@ -315,13 +315,13 @@ def test_a_day_has_the_date_of_where_its_midnight_is(stage: Stage, look: Opener,
     assert days[:2] == [f"2026-01-24 {zone}", f"2026-01-23 {zone}"]
 
 
-def test_a_gap_that_goes_on_after_the_newest_bar_is_hatched(stage: Stage, look: Opener) -> None:
+def test_a_gap_up_to_now_after_the_newest_bar_is_hatched(stage: Stage, look: Opener) -> None:
     past = Past(("",) * 120)
     eyes = shown(stage, look, past)
     eyes.page.wait_for_timeout(300)
     assert len({colour for colour, _ in runs(eyes)}) == 1
-    names = {"symbol": "CORN", "reason": "disconnect", "state": "open"}
-    past.gaps = [{**names, "ts_from": iso(past.first + 122 * MINUTE_MS), "ts_to": None}]
+    names = {"symbol": "CORN", "reason": "disconnect", "state": "lost"}
+    past.gaps = [{**names, "ts_from": iso(past.first + 122 * MINUTE_MS), "ts_to": iso(past.first + 125 * MINUTE_MS)}]
     eyes.page.reload()
     wait_for("the note", lambda: "1 gap on record: hatched" in legend(eyes))
 
