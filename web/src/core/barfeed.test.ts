@@ -175,6 +175,23 @@ describe("the bars of a chart", () => {
     await feed.older();
     expect([feed.bars.length, changes]).toEqual([1800, ["all"]]);
   });
+  it("are counted anew at once where trades were lost, and every two seconds at the most", async () => {
+    const kept = store(series(MONDAY - MINUTE, 5));
+    const { lost } = await fed();
+    const trades = () => kept.asked.filter((path) => path === "history").length;
+    await vi.advanceTimersByTimeAsync(1);
+    const before = trades();
+    lost();
+    await vi.advanceTimersByTimeAsync(0);
+    expect(trades() - before).toBeGreaterThan(0);
+    kept.asked.length = 0;
+    for (let at = 0; at < 600; at++) {
+      lost();
+      await vi.advanceTimersByTimeAsync(100);
+    }
+    expect(trades()).toBeLessThanOrEqual(3 * 31); // a recount, and the two questions of a round
+    expect(trades()).toBeGreaterThan(30);
+  });
   it("are not gone back to while the screen is frozen", async () => {
     const kept = store(series(MONDAY - MINUTE, 3000));
     const { feed, terminal } = await fed();

@@ -33,6 +33,8 @@ export class BarFeed {
   /** Whether the store has nothing that is older. */
   private begun = false;
   private goingBack = false;
+  private lost = false;
+  private recounting = false;
   /** What was there when it was said last that all is new. */
   private told: unknown[] = [];
   private readonly counted = new Set<string>();
@@ -204,15 +206,23 @@ export class BarFeed {
     for (const print of this.terminal.tape.prints) if (print.ms >= since) this.count(print);
   }
 
-  /** Trades did not come here: what the store has not told yet is counted anew. */
+  /** Trades did not come here: what the store has not told yet is counted anew, once however often that is heard meanwhile. */
   private async recount(): Promise<void> {
-    if (!this.loaded) return;
+    this.lost = true;
+    if (!this.loaded || this.recounting) return;
+    this.recounting = true;
     try {
-      await this.countOn();
+      while (this.lost && !this.stop.signal.aborted) {
+        this.lost = false;
+        await this.countOn();
+        this.changed("all");
+        await new Promise((resume) => setTimeout(resume, SOON_MS));
+      }
     } catch {
-      return; // the next round says what is wrong
+      // The next round says what is wrong.
+    } finally {
+      this.recounting = false;
     }
-    this.changed("all");
   }
 
   private async learnGaps(): Promise<void> {
