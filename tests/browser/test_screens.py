@@ -41,7 +41,7 @@ def test_a_screen_opens_without_an_error_and_bars_nobody(
 ) -> None:
     eyes = shown(house, look, screen, {"color_scheme": theme})
     assert eyes.page.locator("html").get_attribute("data-theme") == theme
-    assert eyes.page.locator(".badge.provenance").inner_text() == "SYNTHETIC"
+    eyes.page.locator(".badge.provenance", has_text="SYNTHETIC").wait_for()  # the screen may be there before the status
     eyes.page.evaluate(AXE.read_text(encoding="utf-8"))
     asked = f"axe.run(document, {{runOnly: {RULES}}})"
     found = eyes.page.evaluate(
