@@ -470,4 +470,4 @@ def test_what_may_be_over_in_a_while_is_told_from_what_will_not(
 
 def test_what_a_database_is_called_where_others_read_it_says_nothing_of_where_it_is() -> None:
     assert Database("postgresql://me:secret@host/desk", ManualClock()).called == "the PostgreSQL database 'desk'"
-    assert Database("sqlite:////a/b.db", ManualClock()).called == "/a/b.db"
+    assert Database("sqlite:////a/b.db", ManualClock()).called == "the settings' database"
