@@ -18,13 +18,14 @@ from breadboard.app.followed import alone
 from breadboard.app.pipeline import STEP_FRAMES
 from breadboard.app.places import Places
 from breadboard.app.progress import Progress
+from breadboard.app.rewinding import follow
 from breadboard.clock import moment
 from breadboard.config import Config
 from breadboard.config_file import load
 from breadboard.engine.core import Engine
 from breadboard.engine.retries import Retrying
 from breadboard.engine.rule_conditions import needs_no_more, verify
-from breadboard.errors import BreadboardError, UsageError
+from breadboard.errors import UsageError
 from breadboard.model.alerts import AlertState
 from breadboard.model.decimals import ABSENT, INT64_MAX, price_text
 from breadboard.model.rule_words import cause, sentence, told
@@ -165,12 +166,7 @@ def _rewinder(engine: Engine, recorded: Path) -> Callable[[int], None]:
         reader = journal.Reader.open(recorded)
         try:
             engine.adopt(reader.epochs.values())
-            while engine.position < position:
-                frames = reader.read(min(STEP_FRAMES, position - engine.position))
-                if frames is None:
-                    raise BreadboardError(f"the journal {recorded} ends before offset {position}")
-                engine.process(frames)
-                engine.position = max(engine.position, reader.position)  # a GAP record stands for many offsets
+            follow(reader, engine, position, recorded)
         finally:
             reader.close()
 

@@ -1,6 +1,7 @@
 """Back to where the engine stood: the newest checkpoint before, and the journal from there."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from breadboard.app.places import Places
 from breadboard.engine import checkpoint
@@ -23,13 +24,21 @@ def rewinder(engine: Engine, places: Places) -> Callable[[int], None]:
         reader = Reader.open(places.journal, engine.position)
         try:
             engine.adopt(epoch for source, epoch in reader.epochs.items() if source not in engine.epochs)
-            while engine.position < position:
-                frames = reader.read(min(_STEP_FRAMES, position - engine.position))
-                if frames is None:
-                    raise BreadboardError(f"the journal {places.journal} ends before offset {position}")
-                engine.process(frames)
-                engine.position = max(engine.position, reader.position)  # a GAP record stands for many offsets
+            follow(reader, engine, position, places.journal)
         finally:
             reader.close()
 
     return rewind
+
+
+def follow(reader: Reader, engine: Engine, position: int, recorded: Path) -> None:
+    """Have an engine take what a reader of the journal ``recorded`` has up to an offset.
+
+    Raises BreadboardError where the journal ends before.
+    """
+    while engine.position < position:
+        frames = reader.read(min(_STEP_FRAMES, position - engine.position))
+        if frames is None:
+            raise BreadboardError(f"the journal {recorded} ends before offset {position}")
+        engine.process(frames)
+        engine.position = max(engine.position, reader.position)  # a GAP record stands for many offsets

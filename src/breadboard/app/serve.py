@@ -22,6 +22,7 @@ from breadboard.app import memory, rulebook
 from breadboard.app.auditing import Auditor
 from breadboard.app.books import book_of
 from breadboard.app.counting import Counting
+from breadboard.app.ending import listen
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
 from breadboard.app.whereabouts import watch
@@ -57,7 +58,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     sys.setswitchinterval(SWITCH_S)
     places = Places(config.root).made()
     stop = threading.Event()
-    signals = _listen(stop)
+    signals = listen(stop)
     clock, lag = SystemClock(), LagBoard()
     metrics, live = Metrics(lag, partial(places.read_status, "capture")), LiveMarket(clock)
     counting, watchdog = Counting(metrics), stacks.Watchdog()
@@ -130,19 +131,6 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     if failure:
         raise failure[0]
     return INTERRUPTED if signal.SIGINT in signals else 0
-
-
-def _listen(stop: threading.Event) -> list[int]:
-    """Have SIGINT and SIGTERM set ``stop``; return the list in which they are noted."""
-    signals: list[int] = []
-
-    def heard(number: int, _frame: object) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heard)
-    return signals
 
 
 def _astray(held: Sequence[journal.Place]) -> Path | None:

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from breadboard.app import client, engine_checks
+from breadboard.app.ending import listen
 from breadboard.app.feed_news import FeedNews
 from breadboard.app.places import Places, RunState
 from breadboard.app.supervisor import Child, Supervisor
@@ -75,7 +76,7 @@ def run(config: Config, say: Say, stop: threading.Event, begun: Begun = lambda _
             say(f"{places.run} cannot be written: {error.strerror}")
 
     supervisor = Supervisor([*_core(places.write_config(config)), *simulators], places.run, announce)
-    signals = _listen(stop)
+    signals = listen(stop)
     # A simulated venue is a child of ours: what becomes of it is told anyhow, and a hint would lead nowhere.
     news = None if simulators else FeedNews(places, say)
     tend = partial(_tend, supervisor, places, news, say)
@@ -217,19 +218,6 @@ def _place(places: Places, address: str, config: Config, synthetic: bool) -> dic
     provenance = "synthetic" if synthetic else "live"
     place = {"address": address, "pid": os.getpid(), "data_dir": str(places.root)}
     return {**place, "provenance": provenance, "feeds": feeds}
-
-
-def _listen(stop: threading.Event) -> list[int]:
-    """Have SIGINT and SIGTERM set ``stop``; return the list in which they are noted."""
-    signals: list[int] = []
-
-    def heard(number: int, _frame: object) -> None:
-        signals.append(number)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, heard)
-    return signals
 
 
 def _answers(address: str, tend: Callable[[], None], stop: threading.Event) -> bool:
