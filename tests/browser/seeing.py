@@ -34,6 +34,10 @@ class Look(TypedDict, total=False):
     ignore_https_errors: bool
 
 
+STOPPED: set[str] = set()
+"""Hosts and ports that a test has stopped: what they were asked at that moment gets no answer."""
+
+
 class Eyes:
     """One page of the browser."""
 
@@ -101,13 +105,15 @@ class Eyes:
         if (
             message.type in ("error", "warning")
             and not (self._deskless and urlsplit(url).path in OF_A_DESK)
-            and not self._is_cut(message.text)
+            and not self._is_cut(message.text, urlsplit(url).netloc)
         ):
             self.complaints.append(f"{message.type}: {message.text} {url}")
 
     @staticmethod
-    def _is_cut(text: str) -> bool:
-        """A server that is stopped refuses: the browser says so, and the page shows it."""
+    def _is_cut(text: str, host: str) -> bool:
+        """A server that is stopped refuses, or resets what it was asked: the browser says so, and the page shows it."""
+        if host in STOPPED and ("ERR_CONNECTION_RESET" in text or "ERR_EMPTY_RESPONSE" in text):
+            return True
         return "ERR_CONNECTION_REFUSED" in text or "WebSocket connection to" in text
 
     def _request(self, request: "Request") -> None:
@@ -163,6 +169,7 @@ class Stage:
 
     def close(self) -> None:
         """Serve no more."""
+        STOPPED.add(urlsplit(self.address).netloc)
         self._open.close()
         self._open = ExitStack()
 
