@@ -2,6 +2,8 @@
 
 The second time round, trade and update numbers and times are those that would follow: they are rewritten in place,
 digit by digit, so that no pass looks to the engine like one it has seen. Prices and sizes repeat.
+
+A frame is a line, and a read is cut into frames as our text feeds cut it (``capture/textline.py``).
 """
 
 import re
@@ -42,7 +44,7 @@ def _add(text: NDArray[np.uint8], numbers: Numbers) -> None:
 
 @dataclass(slots=True)
 class Wire:
-    """Frames of one pass in one buffer, and what moves them on to the next. ``documents`` are of the first alone."""
+    """Lines of one pass in one buffer, and what moves them on to the next. ``documents`` are of the first alone."""
 
     documents: list[Frame]
     text: NDArray[np.uint8]
@@ -62,7 +64,7 @@ class Wire:
         texts, ends, stamps, numbers, size = [], [], [], [], 0
         for begin in range(0, len(data), READ_FRAMES):
             bodies, times = zip(*data[begin : begin + READ_FRAMES], strict=True)
-            block, inside = b"".join(bodies), np.cumsum([len(body) for body in bodies])
+            block, inside = b"\n".join((*bodies, b"")), np.cumsum([len(body) + 1 for body in bodies])
             fields = _numbers(block, inside, steps)
             for number in range(clones):
                 texts.append(Run.renamed(block, number))
@@ -89,13 +91,10 @@ class Wire:
 
     def _reads(self) -> Iterator[Read]:
         for begin in range(0, len(self), READ_FRAMES):
-            ends = self.ends[begin : begin + READ_FRAMES].tolist()
             first = int(self.ends[begin - 1]) if begin else 0
-            read = self.text[first : ends[-1]].tobytes()
-            starts = [0, *(end - first for end in ends[:-1])]
-            frames = [read[a : b - first] for a, b in zip(starts, ends, strict=True)]
             stamps: Any = self.stamps[begin : begin + READ_FRAMES]  # the journal takes what numpy takes
-            yield RecordKind.DATA, frames, stamps
+            last = int(self.ends[begin + len(stamps) - 1]) - 1
+            yield RecordKind.DATA, self.text[first:last].tobytes().split(b"\n"), stamps
 
 
 def _widened(match: re.Match[bytes]) -> bytes:

@@ -148,8 +148,7 @@ class Anomalies:
 
     def _segment(self, tape: Tape, spoken: Mapping[int, str] = MappingProxyType({})) -> NDArray[np.void] | None:
         """Take rows between which no source begins to speak for another venue."""
-        named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops["instrument"]))
-        self._grow(max(named) + 1)
+        self._grow(max(tape.contents.instruments, int(self._tops["instrument"].max(initial=-1)) + 1))
         timely, marks = self._watermarks.on_tape(tape)
         self._meet(self._watermarks.sources, spoken)
         holes = self._holed(tape)

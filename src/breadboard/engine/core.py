@@ -275,7 +275,8 @@ class Engine:
         """Run the rules over what the other stages found, where there are any."""
         if not self.rules.ruleset.rules and not routed.rules:
             return None
-        told = set(tape.offset[tape.kind == EventKind.GAP].tolist())  # a decoder may have left a row for it
+        # A decoder may have left a row for what was quarantined.
+        told = set(tape.offset[tape.kind == EventKind.GAP].tolist()) if routed.quarantined else set()
         unread = [
             (at, source, when, int(GapReason.QUARANTINE))
             for at, source, when, _ in routed.quarantined

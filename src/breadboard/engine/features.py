@@ -96,11 +96,10 @@ class Features:
     def on_tape(self, tape: Tape) -> NDArray[np.void] | None:
         """Take the next rows; return the features of windows that are over, in order, or None."""
         # Not only the tape's: a row of a whole source has the books tell of instruments that are not on it.
-        named = (int(each.max(initial=-1)) for each in (tape.instrument, self._tops[0]["instrument"]))
-        self.grow(max(named) + 1)
+        self.grow(max(tape.contents.instruments, int(self._tops[0]["instrument"].max(initial=-1)) + 1))
+        self._watermarks.meet(tape)
         seconds = self._watermarks.seconds
         timely, marks = self._watermarks.on_tape(tape)
-        seconds = np.concatenate((seconds, np.full(len(self._watermarks.seconds) - len(seconds), ABSENT)))
         cursor, parts = (0, 0, 0), []
         while cursor[0] < len(tape):
             room = int(self._meter[core.OPEN]) + 64 * INTERVALS

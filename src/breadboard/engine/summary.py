@@ -17,6 +17,7 @@ from breadboard.engine.router import Counts
 from breadboard.model.decimals import price_decimals, price_text, size_text
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
+from breadboard.model.kernels import brief
 from breadboard.model.kinds import BookState, EventKind, Flag, GapState, StatusCode
 from breadboard.model.tape import Tape
 
@@ -38,6 +39,15 @@ _UP: Final = int(StatusCode.FEED_UP)
 _DOWN: Final = int(StatusCode.FEED_DOWN)
 
 
+@brief
+def _again(kind: NDArray[np.uint8], flags: NDArray[np.uint16]) -> int:
+    """Count the trades that were seen before."""
+    count = 0
+    for row in range(len(kind)):
+        count += kind[row] == _TRADE and (flags[row] & _DUPLICATE) != 0
+    return count
+
+
 @dataclass
 class Tally:
     """Running counts of events, gaps and bars."""
@@ -57,11 +67,11 @@ class Tally:
         """Count what came of the next frames."""
         kinds = tape.contents.kinds
         for name, kind in _COUNTED.items():
-            self.events[name] += kinds[kind]
-        if kinds[_TRADE] and (tape.flags & _DUPLICATE).any():
-            again = int(np.count_nonzero((tape.kind == _TRADE) & (tape.flags & _DUPLICATE != 0)))
-            self.events["trade"] -= again
-            self.duplicates += again
+            if kinds[kind]:
+                self.events[name] += kinds[kind]
+        again = _again(tape.kind, tape.flags)
+        self.events["trade"] -= again
+        self.duplicates += again
         if kinds[_STATUS]:
             ours = (tape.code == _UP) | (tape.code == _DOWN)
             self.events["status"] -= int(np.count_nonzero((tape.kind == _STATUS) & ours))

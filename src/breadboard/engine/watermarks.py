@@ -104,13 +104,15 @@ class Watermarks:
         self._known = 0
         self._clocks = np.zeros(0, CLOCKS)
 
+    def meet(self, tape: Tape) -> None:
+        """Make room for the sources of the next tape."""
+        self._grow(max(1, tape.contents.sources))
+
     def on_tape(self, tape: Tape) -> tuple[NDArray[np.bool_], NDArray[np.void]]:
         """Return which rows have an event time to be believed, and the ``MARK`` rows, in order."""
-        # The source of a GAP in the journal itself is none, and it has no clock.
-        self._grow(int(tape.source[tape.kind != _GAP].max(initial=0)) + 1)
+        self.meet(tape)
         timely = np.zeros(len(tape), np.bool_)
-        clocks = int(np.count_nonzero(tape.kind == _CLOCK))
-        marks = np.zeros(2 * len(tape) + clocks * self._known, MARK)
+        marks = np.zeros(2 * len(tape) + tape.contents.kinds[_CLOCK] * self._known, MARK)
         count = _run(
             tape.kind,
             tape.code,

@@ -131,6 +131,7 @@ def test_a_feed_is_what_its_rows_say_one_by_one(rows: list[dict[str, Any]], cuts
 @given(ROWS)
 def test_a_tape_knows_what_is_on_it(rows: list[dict[str, Any]]) -> None:
     made = tape(rows)
-    kinds, instruments = made.contents
+    kinds, instruments, sources = made.contents
     assert [kinds[kind] for kind in EventKind] == [int((made.kind == kind).sum()) for kind in EventKind]
     assert instruments == int(made.instrument.max(initial=-1)) + 1
+    assert sources == max(made.source[made.kind != EventKind.GAP].tolist(), default=-1) + 1
