@@ -3,7 +3,7 @@
 The second time round, trade and update numbers and times are those that would follow: they are rewritten in place,
 digit by digit, so that no pass looks to the engine like one it has seen. Prices and sizes repeat.
 
-A frame is a line, and a read is cut into frames as our text feeds cut it (``capture/textline.py``).
+A frame is a line here, whatever it is at the venue: a read is cut with one split, as ``capture/textline.py`` begins.
 """
 
 import re

@@ -35,7 +35,7 @@ class Look(TypedDict, total=False):
 
 
 STOPPED: set[str] = set()
-"""Hosts and ports that a test has stopped: what they were asked at that moment gets no answer."""
+"""Hosts and ports that a test has stopped, also if it began them again: what they were asked then gets no answer."""
 
 
 class Eyes:

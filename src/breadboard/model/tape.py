@@ -20,6 +20,7 @@ _OFFSET: Final = itemgetter(0)
 _LAST_OF_MARKET: Final = int(EventKind.BOOK_SNAPSHOT)
 _ORDER: Final = int(EventKind.ORDER)
 _GAP: Final = int(EventKind.GAP)
+_CLOCK: Final = int(EventKind.CLOCK)
 EVENT_COLUMNS: Final[dict[str, tuple[type[np.generic], int]]] = {
     "kind": (np.uint8, 0),
     "flags": (np.uint16, 0),
@@ -74,7 +75,8 @@ class Contents(NamedTuple):
     instruments: int
     """One more than the highest dense id."""
     sources: int
-    """One more than the highest source that is heard of: that of a GAP in the journal itself is none."""
+    """One more than the highest source that says something. A CLOCK row and a GAP in the journal itself are of none:
+    the highest number there is stands for it, and whoever made room for that many would look through 65,536."""
 
 
 @brief
@@ -86,7 +88,7 @@ def _look(
     for row in range(len(kind)):
         kinds[min(kind[row], len(kinds) - 1)] += 1
         instruments = max(instruments, instrument[row] + 1)
-        if kind[row] != _GAP:
+        if kind[row] != _GAP and kind[row] != _CLOCK:
             sources = max(sources, source[row] + 1)
     return instruments, sources
 
