@@ -149,7 +149,7 @@ class Tape:
 
     @cached_property
     def contents(self) -> Contents:
-        """What is on it; right as long as nobody writes to its kinds and instruments."""
+        """What is on it; right as long as nobody writes to its kinds, instruments and sources."""
         kinds = np.zeros(len(EventKind) + 2, np.int64)
         instruments, sources = _look(self.kind, self.instrument, self.source, kinds)
         return Contents(kinds.tolist(), instruments, sources)

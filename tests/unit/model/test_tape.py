@@ -1,12 +1,14 @@
 """The tape keeps rows whole through cuts and merges."""
 
+from dataclasses import FrozenInstanceError, replace
+
 import pytest
 
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, GapReason, RecordKind, SequenceRule
-from breadboard.model.tape import Tape
+from breadboard.model.tape import EVENT_COLUMNS, LEVEL_COLUMNS, Tape
 
 
 def book(offset: int, prices: list[int]) -> Tape:
@@ -40,6 +42,20 @@ def test_a_column_of_another_name_or_length_is_refused() -> None:
         Tape.of(1, {"colour": [1]})
     with pytest.raises(ValueError, match="price has 2 rows"):
         Tape.of(1, {"price": [1, 2]})
+
+
+def test_a_tape_has_all_its_columns_none_besides_and_stays_as_it_was_made() -> None:
+    made = book(7, [1, 2])
+    columns = {name: getattr(made, name) for name in (*EVENT_COLUMNS, *LEVEL_COLUMNS)}
+    with pytest.raises(TypeError, match="'price'"):
+        Tape(**{name: column for name, column in columns.items() if name != "price"})
+    with pytest.raises(TypeError, match="'worth'"):
+        Tape(**columns, worth=made.price)
+    with pytest.raises(FrozenInstanceError):
+        made.price = made.size  # type: ignore[misc]  # that is what is refused
+    assert made.contents.instruments == 0
+    other = replace(made, instrument=made.instrument + 3)
+    assert (other.contents.instruments, made.contents.instruments) == (3, 0), "what is on it is looked at anew"
 
 
 def test_frames_join_over_one_buffer() -> None:
