@@ -178,6 +178,19 @@ def test_the_key_b_shows_the_alerts_of_the_chosen_symbol_alone(stage: Stage, loo
     wait_for("all", lambda: rows.count() == 2)
 
 
+def test_keys_that_a_busy_page_hears_all_at_once_lead_through_each_screen(stage: Stage, look: Opener) -> None:
+    eyes = opened(stage, look, "monitor/CORN.SIM")
+    alert(stage, 1.0)
+    alert(stage, 2.0, "CORN")
+    eyes.page.keyboard.press("b")
+    rows = eyes.page.locator(".feed tbody tr")
+    wait_for("one of it", lambda: rows.count() == 1 and "CORN" in rows.inner_text())
+    eyes.page.evaluate(
+        "keys => [...keys].forEach(key => document.dispatchEvent(new KeyboardEvent('keydown', {key})))", "gmgn"
+    )
+    wait_for("all, as if the page had been left for long", lambda: rows.count() == 2)
+
+
 def test_alerts_stay_to_be_read_when_the_server_is_cut_off_and_do_not_come_by_socket(
     stage: Stage, look: Opener
 ) -> None:

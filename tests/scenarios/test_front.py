@@ -22,7 +22,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def test_only_a_page_of_ours_may_open_the_socket_of_the_pages(house: House) -> None:
     address = f"ws://127.0.0.1:{house.port}/_stcore/stream"
     with connect(address, origin=Origin(house.address)) as socket:
-        assert socket.ping().wait(10)
+        assert socket.ping().wait(60)
     for origin in ("http://evil.example", "null", f"http://127.0.0.1:{house.port + 1}"):
         with pytest.raises(InvalidStatus) as refusal, connect(address, origin=Origin(origin)):
             pass

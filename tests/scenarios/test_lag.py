@@ -30,7 +30,7 @@ def test_all_hops_to_a_client_are_in_metrics_and_table_and_say_that_they_are_syn
             socket.send(json.dumps({"op": "sub", "symbols": ["*"], "channels": ["quote"]}))
             until = time.monotonic() + 4.0  # deliveries are added up, and the store is written, once a second
             while time.monotonic() < until:
-                socket.recv(timeout=5)
+                socket.recv(timeout=60)
         text = client.get(address, "/metrics")[1].decode()
         told = set(re.findall(r'breadboard_lag_seconds_count\{.*?hop="(\w+)".*?provenance="(\w+)"', text))
         told |= set(re.findall(r'breadboard_lag_seconds_bucket\{.*?hop="(\w+)".*?provenance="(\w+)"', text))

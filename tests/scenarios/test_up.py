@@ -143,13 +143,13 @@ def test_a_websocket_client_gets_a_snapshot_then_updates_and_trades(house: House
     wanted = ["BTCUSDT.BINANCE", "BTC-USD.COINBASE"]
     with connect(f"ws://127.0.0.1:{house.port}/ws/realtime") as socket:
         socket.send(json.dumps({"op": "sub", "symbols": wanted, "channels": ["quote", "trade", "status"]}))
-        answer, snapshot = (json.loads(socket.recv(10)) for _ in range(2))
+        answer, snapshot = (json.loads(socket.recv(60)) for _ in range(2))
         assert (answer["type"], sorted(answer["symbols"])) == ("subscribed", sorted(wanted))
         assert (snapshot["type"], {row["id"] for row in snapshot["data"]}) == ("snapshot", set(wanted))
         seen: dict[str, list[dict[str, Any]]] = {}
         deadline = time.monotonic() + 20
         while not {"quote", "trade", "status"} <= set(seen) and time.monotonic() < deadline:
-            message = json.loads(socket.recv(10))
+            message = json.loads(socket.recv(60))
             seen.setdefault(message["type"], []).append(message)
     assert {row["provenance"] for row in snapshot["data"]} == {"synthetic"}
     assert seen["quote"][0]["seq"] > snapshot["seq"]

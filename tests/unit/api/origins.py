@@ -74,7 +74,7 @@ def opened(address: str, origin: str | None = None, *, ticket: str = "") -> int:
     try:
         with connect(where, additional_headers=headers) as socket:
             socket.send("{}")
-            assert "error" in str(socket.recv(timeout=10))
+            assert "error" in str(socket.recv(timeout=60))
             return 101
     except InvalidStatus as refused:
         return refused.response.status_code

@@ -179,7 +179,7 @@ def test_a_new_wish_wakes_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         for who, (name, depth) in enumerate(read):
             shelf.want(who, [(venue.market.live.find(name)[0], depth)])
-            assert read[name, depth].wait(10.0), name
+            assert read[name, depth].wait(60.0), name
             while not shelf.version > who:  # the round goes to its end
                 time.sleep(0.001)
         assert venue.reads.count(("BTCUSDT", 20)) == 1, "what is there keeps its rest"

@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import httpx
 import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.server import running
 from breadboard.engine.latest import Latest
@@ -59,7 +59,7 @@ def everywhere(market: Market, name: str) -> dict[str, Any]:
                 rows += snapshot["data"]
         return rows
 
-    with running(create_app(services(market))) as address, httpx.Client(base_url=address) as client:
+    with running(create_app(services(market))) as address, patient.Client(base_url=address) as client:
         stock = client.get(f"/api/v1/stocks/{name}").json()
         (listed,) = client.get("/api/v1/stocks", params={"symbols": name}).json()["data"]
         rows = asyncio.run(told(address))
@@ -97,7 +97,7 @@ def test_a_stocks_change_is_against_the_close_before_and_says_so(market: Stocks)
 
 def test_the_day_of_a_stock_keeps_its_own_change_beside_its_open(market: Stocks) -> None:
     market.apply(market.print_(23, 15, 59, "160"), market.print_(24, 9, 30, "158"), market.print_(24, 10, 0, "159.58"))
-    with running(create_app(services(market))) as address, httpx.Client(base_url=address) as client:
+    with running(create_app(services(market))) as address, patient.Client(base_url=address) as client:
         stock = client.get("/api/v1/stocks/AAPL").json()
     assert (stock["change"], stock["change_percent"], stock["change_from"]) == ("-0.42", "-0.2625", "previous_close")
     day = {name: stock["day"][name] for name in ("open", "change", "change_percent")}

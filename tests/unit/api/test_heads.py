@@ -4,11 +4,11 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 from websockets.sync.client import connect
 
+import patient
 from breadboard.api.heads import LONGEST
 from breadboard.api.server import running
 
@@ -130,7 +130,7 @@ def test_requests_of_one_connection_are_counted_by_themselves(line: socket.socke
 
 def test_bodies_are_not_counted(address: str, line: socket.socket) -> None:
     large = b"a" * 5_000_000
-    with httpx.Client(base_url=address, trust_env=False) as asks:
+    with patient.Client(base_url=address, trust_env=False) as asks:
         assert asks.post("/one", content=large).text == "5000000 /one"
         assert asks.post("/two", content=iter([large[:100_000]] * 50)).text == "5000000 /two"
     line.sendall(POST + b"1\r\na\r\n" * 50_000 + b"0\r\nX-Trailer: some\r\n\r\n" + head(LONGEST))

@@ -18,6 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.instants import iso
 from breadboard.api.listings import LISTINGS
@@ -176,7 +177,7 @@ def house() -> Iterator[House]:
     market = Market(ManualClock())
     market.apply(market.trade("1"))
     app = create_app(services(market, house.store))
-    with running(app) as address, httpx.Client(base_url=address) as house.client:
+    with running(app) as address, patient.Client(base_url=address) as house.client:
         yield house
 
 
@@ -343,14 +344,14 @@ def test_the_real_store_answers_the_same_questions(tmp_path: Path) -> None:
         app = create_app(services(Market(ManualClock()), store))
         with running(app) as address:
             path = f"{address}/api/v1/history?symbol=BTCUSDT.BINANCE&kind=trades&limit=2"
-            (_, second) = httpx.get(f"{path}&columns=price").json()["data"]
+            (_, second) = patient.get(f"{path}&columns=price").json()["data"]
             assert second == {"ts_recv": iso(int(stamps[1])), "offset": 0, "index": 1, "price": "0.02"}
-            found = httpx.get(path).json()["data"]
+            found = patient.get(path).json()["data"]
             assert [(row["price"], row["size"], row["ts_event"]) for row in found] == [
                 ("0.01", "0.00000001", None),
                 ("0.02", "0.00000001", None),
             ]
-            refused = httpx.post(f"{address}/api/v1/sql", json={"query": "SELECT * FROM file('/etc/hostname')"})
+            refused = patient.post(f"{address}/api/v1/sql", json={"query": "SELECT * FROM file('/etc/hostname')"})
             assert refused.status_code == 400
-            asked = httpx.post(f"{address}/api/v1/sql", json={"query": "SELECT count() AS n FROM trades"})
+            asked = patient.post(f"{address}/api/v1/sql", json={"query": "SELECT count() AS n FROM trades"})
             assert asked.json()["data"] == [{"n": 40}]

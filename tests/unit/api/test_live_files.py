@@ -8,6 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+import patient
 from breadboard.api import live_files, problems
 from breadboard.api.server import running
 
@@ -29,7 +30,7 @@ def _serving(home: Path) -> Iterator[httpx.Client]:
     app = FastAPI()
     problems.install(app)
     app.include_router(live_files.router(home))
-    with running(app) as address, httpx.Client(base_url=address) as client:
+    with running(app) as address, patient.Client(base_url=address) as client:
         yield client
 
 

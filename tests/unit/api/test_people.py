@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+import patient
 from breadboard.client import Client, Outdated
 from breadboard.config import ApiConfig
 from breadboard.model.rules import Rule, RuleSet
@@ -282,8 +283,8 @@ def test_who_asks_too_often_waits_and_nobody_else_does(tmp_path: Path) -> None:
 def test_names_of_ours_are_those_that_are_configured(tmp_path: Path) -> None:
     with served(tmp_path, ApiConfig(host="0.0.0.0", hosts=("desk.example.com",))) as here:
         for host, status in (("desk.example.com", 200), ("DESK.example.com:443", 200), ("evil.example", 403)):
-            assert httpx.get(f"{here.address}/health", headers={"Host": host}).status_code == status
-        refused = httpx.get(f"{here.address}/health", headers={"Host": "10.0.0.7:8080"})
+            assert patient.get(f"{here.address}/health", headers={"Host": host}).status_code == status
+        refused = patient.get(f"{here.address}/health", headers={"Host": "10.0.0.7:8080"})
         assert refused.json()["hint"].startswith('[api] hosts = ["10.0.0.7"]')
 
 

@@ -3,21 +3,24 @@
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import httpx
 import msgspec
 import numpy as np
 import pytest
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.server import running
 from breadboard.api.services import Busy
 from breadboard.clock import ManualClock
 from breadboard.errors import StoreError
 from unit.api.market import Market, MemoryStore, services
+
+if TYPE_CHECKING:
+    import httpx
 
 
 class House:
@@ -41,7 +44,7 @@ class House:
 @pytest.fixture
 def house() -> Iterator[House]:
     house = House()
-    with running(create_app(house.services)) as address, httpx.Client(base_url=address) as house.client:
+    with running(create_app(house.services)) as address, patient.Client(base_url=address) as house.client:
         yield house
 
 
@@ -258,7 +261,7 @@ def test_a_path_that_is_there_for_other_methods_names_them_and_one_that_is_not_i
     front: Front | None,
 ) -> None:
     app = create_app(replace(services(Market(ManualClock())), front=front))
-    with running(app) as address, httpx.Client(base_url=address) as client:
+    with running(app) as address, patient.Client(base_url=address) as client:
         for method, path, allowed in (
             ("POST", "/api/v1/stocks", "GET, HEAD"),
             ("DELETE", "/api/v1/history", "GET, HEAD"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.server import running
 from breadboard.clock import ManualClock
@@ -20,7 +21,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def client(address: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address) as client:
+    with patient.Client(base_url=address) as client:
         yield client
 
 

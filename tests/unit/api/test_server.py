@@ -12,6 +12,7 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 from websockets.typing import Origin
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.pool import StorePool
 from breadboard.api.problems import Problem
@@ -48,12 +49,12 @@ def test_the_server_listens_on_loopback_only_and_ends_when_told() -> None:
     while not addresses and time.monotonic() < deadline:
         time.sleep(0.01)
     assert addresses[0].startswith("http://127.0.0.1:")
-    assert httpx.get(f"{addresses[0]}/health").json() == {"status": "ok"}
+    assert patient.get(f"{addresses[0]}/health").json() == {"status": "ok"}
     stop.set()
     thread.join(10)
     assert not thread.is_alive()
     with pytest.raises(httpx.ConnectError):
-        httpx.get(f"{addresses[0]}/health")
+        patient.get(f"{addresses[0]}/health")
 
 
 def test_a_refused_socket_is_no_error_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount, Route, WebSocketRoute
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.security_scopes import FORMS, PUBLIC, PUBLIC_UNDER, wanted
 from breadboard.app.access import elsewhere, keyed, refuse_open
@@ -167,7 +168,7 @@ def test_s1_what_no_browser_asks_for_is_no_name(tmp_path: Path, api: ApiConfig, 
 
 
 def test_s1_the_hint_names_an_address_as_a_whole(here: Served) -> None:
-    refused = httpx.get(f"{here.address}/health", headers={"Host": "[fd00:0::7]:8080"})
+    refused = patient.get(f"{here.address}/health", headers={"Host": "[fd00:0::7]:8080"})
     assert refused.status_code == 403
     assert refused.json()["hint"].startswith('[api] hosts = ["fd00::7"]')
 
@@ -213,8 +214,8 @@ def test_s2_two_answers_to_who_it_is_are_none(here: Served) -> None:
             answer = client.get("/api/v1/stocks", headers=[(b"authorization", header.encode())])
             assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     twice = [("Authorization", f"Bearer {good}"), ("Authorization", "Bearer x")]
-    assert httpx.get(f"{here.address}/api/v1/stocks", headers=twice).status_code == 401
-    assert httpx.get(f"{here.address}/api/v1/stocks?key={good}&ticket={good}").status_code == 401
+    assert patient.get(f"{here.address}/api/v1/stocks", headers=twice).status_code == 401
+    assert patient.get(f"{here.address}/api/v1/stocks?key={good}&ticket={good}").status_code == 401
 
 
 def test_s2_a_key_does_what_its_scope_says_and_no_more(here: Served) -> None:
@@ -307,7 +308,7 @@ def test_s3_a_ticket_is_good_for_nothing_but_a_socket_and_ends_with_its_key(here
     here.clock.mono_ns += 2 * 10**9
     with here.client(made["key"]) as client:
         ticket = client.post("/api/v1/tickets").json()["ticket"]
-    assert httpx.get(f"{here.address}/api/v1/stocks?ticket={ticket}").status_code == 401
+    assert patient.get(f"{here.address}/api/v1/stocks?ticket={ticket}").status_code == 401
     here.at_desk(lambda desk: desk.keys.revoke(made["id"]))
     here.clock.mono_ns += 2 * 10**9
     assert opened(here.address, ticket=ticket) == 401

@@ -73,11 +73,11 @@ def relaying(target: str) -> Iterator[Relay]:
     relay = Relay(target)
     thread = threading.Thread(target=relay._loop.run_forever)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(relay._listen(), relay._loop).result(5)
+    server = asyncio.run_coroutine_threadsafe(relay._listen(), relay._loop).result(60)
     try:
         yield relay
     finally:
-        asyncio.run_coroutine_threadsafe(relay._end(server), relay._loop).result(10)
+        asyncio.run_coroutine_threadsafe(relay._end(server), relay._loop).result(60)
         relay._loop.call_soon_threadsafe(relay._loop.stop)
         thread.join()
         relay._loop.close()

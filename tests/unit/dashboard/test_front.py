@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from websockets.sync.client import connect
 
+import patient
 from breadboard.api.app import create_app
 from breadboard.api.server import running
 from breadboard.client import Bar, GapRow, Instant
@@ -56,7 +57,7 @@ def test_no_request_is_logged_after_the_first_page_and_no_ticket_with_it(
         assert httpx.get(f"{address}/", timeout=60).status_code == 200
         caplog.clear()  # where Streamlit was here before the server, it had that tell of its start
         for path in ("nothing", "ws/realtime"):
-            httpx.get(f"{address}/{path}?ticket=secret")
+            patient.get(f"{address}/{path}?ticket=secret")
         with connect(f"{address.replace('http', 'ws')}/ws/realtime?ticket=secret"):
             pass
         logging.getLogger("uvicorn.error").error("something went wrong")

@@ -21,14 +21,18 @@ function decoded(text: string): string {
   }
 }
 
+const [route, set] = createSignal<Route>(parse(""));
+const changed = (): void => void set(parse(location.hash));
+
 export function createRoute(): () => Route {
-  const [route, set] = createSignal(parse(location.hash));
-  const changed = (): void => void set(parse(location.hash));
+  changed();
   window.addEventListener("hashchange", changed);
   onCleanup(() => window.removeEventListener("hashchange", changed));
   return route;
 }
 
+/** Go there at once: a busy browser tells of two changes of the address when both were made, and the first is never seen. */
 export function go(page: Page, symbol?: string | null): void {
   location.hash = `#/${page}${symbol ? "/" + encodeURIComponent(symbol) : ""}`;
+  changed();
 }
