@@ -14,6 +14,7 @@ from breadboard.api.problems import Problem
 from breadboard.api.reach import Reach
 from breadboard.model.kinds import Flag
 from breadboard.ports import Store
+from breadboard.store.rows import OPENS_OR_CLOSES
 
 T = TypeVar("T")
 _NEAR_NS: Final = 86_400 * 1_000_000_000
@@ -23,7 +24,7 @@ _PARTS: Final = {
     "trade": (
         "trades",
         ("trade_id", "price", "size", "side"),
-        f"NOT ({_TAKEN_BACK}) AND NOT has(splitByChar(' ', toString(uncounted)), 'open_close')",
+        f"NOT ({_TAKEN_BACK}) AND {OPENS_OR_CLOSES}",
     ),
     "quote": (
         "quotes",
@@ -194,8 +195,8 @@ def _newest_trade(store: Store, told: str, within: str, good: str, params: dict[
     What takes a trade back comes after it: only where such a row is the newest of all, others have to be looked for.
     """
     either = f"WHERE ({good}) OR ({_TAKEN_BACK})"
-    newest = f"SELECT * FROM trades {within} {either} {_LAST} LIMIT 1"  # noqa: S608 - our words
-    first = store.lines(f"SELECT {_TAKEN_BACK} AS undone, {told} FROM ({newest})", params, few=True)  # noqa: S608 - our words
+    newest = f"SELECT {_TAKEN_BACK} AS undone, {told} FROM trades {within} {either} {_LAST} LIMIT 1"  # noqa: S608 - our words
+    first = store.lines(newest, params, few=True)
     if not first.startswith(b'{"undone":1'):
         return first
     last_words = f"SELECT * FROM trades {within} {either} {_LAST} LIMIT 1 BY {_NAME}"  # noqa: S608 - our words

@@ -29,6 +29,8 @@ UNCOUNTED: Final = tuple(
     " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(2 * Uncounted.JOINS)
 )
 """What a trade's ``code`` says that it does not count for."""
+OPENS_OR_CLOSES: Final = "concat(' ', uncounted, ' ') NOT LIKE '% open_close %'"
+"""What holds of a stored trade that may open or close a bar: so put, each text is looked at once, and not each row."""
 
 
 class Quarantined(NamedTuple):

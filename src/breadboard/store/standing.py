@@ -16,17 +16,14 @@ from breadboard.errors import TookTooLong
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import Flag
 from breadboard.model.tape import Tape
-from breadboard.store.rows import last_words
+from breadboard.store.rows import OPENS_OR_CLOSES, last_words
 
 _NEAR_NS: Final = (600 * 10**9, 86_400 * 10**9, 7 * 86_400 * 10**9, None)
 """How far back is looked, one after the other: mostly there was a trade just before, and a day of them is dear."""
 _PATIENCE_S: Final = 5.0
 """How long one of them may take: who writes the store waits for it. Behind that no trade is known to stand."""
 _TAKEN_BACK: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN)}) != 0"
-_GOOD: Final = (
-    f"bitAnd(flags, {int(Flag.WITHDRAWN | Flag.LAST_KNOWN)}) = 0 "
-    "AND NOT has(splitByChar(' ', toString(uncounted)), 'open_close')"
-)
+_GOOD: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN | Flag.LAST_KNOWN)}) = 0 AND {OPENS_OR_CLOSES}"
 """What holds of a trade that says what an instrument is worth, as ``rows.latest`` takes it."""
 _NAME: Final = "ifNull(trade_id, -1 - offset * 65536 - `index`), price, size"
 """What a venue names a trade by; without an id: its place."""
