@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
-from breadboard.model import whole
 from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
@@ -28,6 +27,7 @@ from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, standing
 from breadboard.store.intents import Intents
 from breadboard.store.native import Block
+from breadboard.store.open_bars import changed
 from breadboard.store.rows import Quarantined
 from breadboard.store.tables import CODES, Tables
 from breadboard.telemetry.lag import LagRow
@@ -73,6 +73,8 @@ class StoreWriter:
         self._parts: list[Outputs] = []
         self._buffered = 0
         self._open_bars, self._open_at = np.empty(0, BAR), -1
+        self._told_bars = self._open_bars
+        """Bars that were open at the last flush, as it wrote them or one before."""
         self._lag: list[tuple[int, Block]] = []
         self._run = self._clock.wall()
         self._quarantined: list[Quarantined] = []
@@ -117,7 +119,8 @@ class StoreWriter:
     ) -> None:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
 
-        ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional.
+        ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional, but
+        for those that are as it last wrote them.
         ``instruments`` are all that are known, by their dense ids. Outputs below ``written`` are passed over. Raises
         StoreError where outputs would leave a hole, or the store refuses: then call it again with the same.
         """
@@ -210,6 +213,7 @@ class StoreWriter:
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
         self._tables.learn(batch)
+        self._told_bars = self._open_bars
         self._instruments_written = len(self._instruments)
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
 
@@ -225,7 +229,7 @@ class StoreWriter:
 
     def _provisional(self) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
-        bars = whole.copied(self._open_bars)
+        bars = changed(self._open_bars, self._told_bars)
         bars["state"] = BarState.PROVISIONAL
         bars["offset"] = self._open_at
         return bars

@@ -284,3 +284,30 @@ def test_cutting_and_joining_gives_the_same_outputs(first: int, middle: int) -> 
     np.testing.assert_array_equal(joined.tape.offset, whole.tape.offset)
     np.testing.assert_array_equal(joined.bars, whole.bars)
     np.testing.assert_array_equal(joined.ts_journal, whole.ts_journal)
+
+
+def test_an_open_bar_is_written_again_when_it_has_changed_and_not_before(tmp_path: Path) -> None:
+    store = MemoryStore()
+    writer = StoreWriter(store, tmp_path)
+    bars = np.repeat(made.open_bars(10), 3)
+    bars["instrument"], bars["interval"] = [0, 0, 1], [60, 3600, 60]
+    for end, moves in ((10, [0, 0, 0]), (20, [0, 1, 0]), (30, [0, 0, 0]), (40, [1, 0, 1])):
+        bars = bars.copy()
+        bars["close"] += moves
+        bars["offset"] = end - 1
+        writer.write(made.outputs(end - 10, end), bars, made.instruments())
+        if end == 20:
+            store.fail_at = 4
+            with pytest.raises(StoreError):  # in the middle of a flush, which is not one then
+                writer.flush()
+        writer.flush()
+    found = {
+        token: [(row["symbol"], row["interval"], row["offset"]) for row in rows.to_pylist()]
+        for token, (table, rows) in store.inserts.items()
+        if table == "bar_versions"
+    }
+    assert found == {
+        "bar_versions:0:10": [("BTCUSDT", "1m", 9), ("BTCUSDT", "1h", 9), ("ETHUSDT", "1m", 9)],
+        "bar_versions:10:20": [("BTCUSDT", "1h", 19)],
+        "bar_versions:30:40": [("BTCUSDT", "1m", 39), ("ETHUSDT", "1m", 39)],
+    }
