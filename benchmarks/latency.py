@@ -1,11 +1,12 @@
 """From a venue's socket to a WebSocket client of ours: how long a trade takes, hop by hop.
 
-``breadboard bench latency --json``; ``--case 13000`` for one of the cases alone. A fake Binance sends trades, best
-prices and books of 300 instruments at a fixed rate, whatever becomes of them (``latency_venue.py``); ``breadboard up``
-records, processes, stores and serves them; a client has subscribed to every trade without conflation (``hz`` 0), and
-one more to what a screen shows (``latency_client.py``). All of these are processes of their own on one machine, and all
-stamps are of its wall clock. Each trade's time counts from the millisecond in which it was due, not from when it was
-sent. The hops, each counted from the one before:
+``breadboard bench latency --json``; ``--case 13000`` for one of the cases alone, ``13000-full`` for that with every
+feature and anomaly told as well. A fake Binance sends trades, best prices and books of 300 instruments at a fixed rate,
+whatever becomes of them (``latency_venue.py``); ``breadboard up`` records, processes, stores and serves them; a client
+has subscribed to every trade without conflation (``hz`` 0), and one more to what a screen shows
+(``latency_client.py``). All of these are processes of their own on one machine, and all stamps are of its wall clock.
+Each trade's time counts from the millisecond in which it was due, not from when it was sent. The hops, each counted
+from the one before:
 
 =======  ===============================================================================
 send     with the kernel, by the venue (a late venue is counted, not forgiven)
@@ -48,10 +49,13 @@ from processes import Watch, machine, pids, until, up
 
 from breadboard.app.places import Places
 from breadboard.errors import UsageError
+from breadboard.model.features import BY_NAME
 
 Case = dict[str, Any]
 
-RATES = (4200, 13_000, 50_000)
+CASES = {"4200": (4200, False), "13000": (13_000, False), "50000": (50_000, False), "13000-full": (13_000, True)}
+"""Messages a second, and whether every feature and anomaly is told as well."""
+FULL = f"[engine]\nfeatures = {json.dumps(list(BY_NAME))}\nanomalies = ['all']\n"
 RUNS = 3
 LEAD_S = 3.0
 """What is sent before anything counts."""
@@ -66,15 +70,15 @@ HOPS = ("send", "receive", "durable", "read", "engine", "push", "client")
 def run(recording: Path | None, seconds: float, case: str = "") -> dict[str, Any]:
     """Run every case, or the one that is named, for about ``seconds`` each; return the report."""
     del recording
-    rates = [rate for rate in RATES if case in ("", str(rate))]
-    if not rates:
-        raise UsageError(f"latency has no case {case!r}", hint=f"breadboard bench latency --case {RATES[1]}")
+    if case and case not in CASES:
+        raise UsageError(f"latency has no case {case!r}", hint="breadboard bench latency --case 13000")
     repeats = RUNS if seconds >= RUNS else 1
     cases = []
-    for rate in rates:
-        pairs = [(_measured(rate, seconds), _floor(rate, seconds)) for _ in range(repeats)]
+    for name in [case] if case else CASES:
+        rate, full = CASES[name]
+        pairs = [(_measured(rate, seconds, full=full), _floor(rate, seconds)) for _ in range(repeats)]
         ours, floors = zip(*pairs, strict=True)
-        cases.append({**_median(ours), "floor": _median(floors)})
+        cases.append({"case": name, **_median(ours), "floor": _median(floors)})
     return {"name": "latency", "machine": machine(), "cases": cases}
 
 
@@ -84,7 +88,7 @@ def _median(runs: Sequence[Case]) -> Case:
     return {**ordered[len(ordered) // 2], "p99_ms_of_runs": [each["p99_ms"] for each in runs]}
 
 
-def _measured(rate: int, seconds: float) -> Case:
+def _measured(rate: int, seconds: float, *, full: bool) -> Case:
     """Start a venue, a house and a client; let the venue send; return what came of it."""
     with (
         tempfile.TemporaryDirectory(prefix="latency-") as directory,
@@ -92,7 +96,7 @@ def _measured(rate: int, seconds: float) -> Case:
     ):
         url, rest_url, symbols = venue.recv()
         root, config = Path(directory) / "data", Path(directory) / "config.toml"
-        config.write_text(_config(url, rest_url, symbols))
+        config.write_text(_config(url, rest_url, symbols) + (FULL if full else ""))
         with up(root, config) as address:
             streams = MARKET + 2 * len(symbols)
             until("every stream to be asked for", lambda: _asked(venue, "streams") == streams, 0.1)
@@ -104,11 +108,10 @@ def _measured(rate: int, seconds: float) -> Case:
                 watch.end()
                 seen, missing, ages = _asked(client, len(sent))
             venue.send("that is all")
-    return {**_told(rate, sent, seen, ages, watch.alone), "missing": missing, "cpu_percent": watch.percent()}
+    return {**_told(sent, seen, ages, watch.alone), "missing": missing, "cpu_percent": watch.percent()}
 
 
 def _told(
-    rate: int,
     sent: NDArray[np.void],
     seen: NDArray[np.void],
     ages: NDArray[np.int64],
@@ -120,7 +123,6 @@ def _told(
     total = _spread(stamps[-1] - stamps[0])
     undisturbed = alone(stamps[0], OTHERS)
     return {
-        "case": str(rate),
         "value": total["p99_ms"],
         "unit": "ms",
         **total,
