@@ -141,6 +141,24 @@ def test_ticks_of_three_days_are_those_that_the_gateway_holds(
     assert ask(tmp_path, "select distinct provenance from trades") == [{"provenance": "synthetic"}]
 
 
+def test_a_bar_is_as_complete_as_what_was_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def bars() -> list[tuple[Any, ...]]:
+        sql = "SELECT interval, state, completeness FROM bars WHERE interval IN ('1h', '1d') ORDER BY interval, ts_open"
+        return [(row["interval"], row["state"], round(row["completeness"], 6)) for row in ask(tmp_path, sql)]
+
+    with fake() as feed:
+        for begin, end in (("10:00", "10:15"), ("10:15", "10:30"), ("00:00", "10:00")):
+            times = ("--from", f"{MONDAY}T{begin}", "--to", f"{MONDAY}T{end}")
+            assert run(words(feed.wire, "iqfeed-ticks", tmp_path, *times)) == 0
+            if begin == "10:00":
+                assert bars() == [("1d", "final", round(15 / 1440, 6)), ("1h", "final", 0.25)]
+            elif begin == "10:15":
+                assert bars() == [("1d", "corrected", round(30 / 1440, 6)), ("1h", "corrected", 0.5)]
+    days = [completeness for interval, _, completeness in bars() if interval == "1d"]
+    assert days == [round(630 / 1440, 6)]
+    capsys.readouterr()
+
+
 def test_the_vendors_own_bars_and_days_are_kept_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     minutes, days = tmp_path / "minutes", tmp_path / "days"
     with fake() as made:

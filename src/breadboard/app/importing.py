@@ -1,7 +1,7 @@
 """`breadboard import`: a vendor's history becomes a journal, and goes through the same pipeline as a live market."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -99,7 +99,8 @@ def _ask(job: Job) -> dict[str, Any]:
     begun = imported.under_way(places, wanted)
     with TemporaryDirectory(prefix="breadboard-import-") as spool:
         told = asking.ask(job.format, asked, Path(spool), clock)
-        read_as = _about(job, symbol, asked.interval_s or None, synthetic=told.synthetic)
+        its = told.asked.from_ns, told.asked.to_ns
+        read_as = replace(_about(job, symbol, asked.interval_s or None), synthetic=told.synthetic, asked=its)
         asking.refuse_unreadable(told.answers, read_as)
         result = _bring_in(places, told.answers, read_as, wanted, begun)
     if form.counts_twice:
@@ -129,9 +130,9 @@ def _bring_in(
     return {"symbol": about.symbol, "venue": about.venue, "notes": notes} | found
 
 
-def _about(job: Job, symbol: str, interval_s: int | None, *, synthetic: bool = False) -> About:
+def _about(job: Job, symbol: str, interval_s: int | None) -> About:
     venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
-    return About(job.format, symbol, interval_s, venue, job.day, synthetic)
+    return About(job.format, symbol, interval_s, venue, job.day)
 
 
 def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:

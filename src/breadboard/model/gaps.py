@@ -1,5 +1,7 @@
 """Gaps and connection epochs: what the journal says about itself."""
 
+from typing import Final
+
 import msgspec
 
 from breadboard.model.kinds import GapReason, GapState, Provenance
@@ -26,6 +28,10 @@ class Gap(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+NO_TIME: Final = (0, 0)
+"""What a history that holds no trades was asked for."""
+
+
 class Epoch(msgspec.Struct, frozen=True):
     """One connection of one source, written when it opens (``open``) and when it ends."""
 
@@ -44,6 +50,8 @@ class Epoch(msgspec.Struct, frozen=True):
     """The channel that it carries where that brings no data (``ports.Capabilities.asides``); empty for data."""
     synthetic: bool = False
     """History of a market that never was: what was asked said that it is a simulator."""
+    asked: tuple[int, int] | None = None
+    """Of history: which trades were asked for (ns UTC, end not included); ``NO_TIME`` for none, None where nobody knows."""
 
 
 class DocumentHead(msgspec.Struct, frozen=True):

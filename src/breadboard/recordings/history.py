@@ -14,7 +14,7 @@ import msgspec
 
 from breadboard.clock import Clock
 from breadboard.errors import UsageError
-from breadboard.model.gaps import DocumentHead, Epoch
+from breadboard.model.gaps import NO_TIME, DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
 from breadboard.recordings import Batch
 from breadboard.recordings import history_lean as lean
@@ -38,6 +38,8 @@ class Format:
     """Of a document that holds nothing, with the symbol and the seconds to be filled in."""
     counts_twice: bool = False
     """Rows that came in a second time would be there twice; a bar takes the place of the one before."""
+    trades: bool = False
+    """It holds trades, of which bars are made."""
     dated: bool = False
     """Its rows have times of day, and the file's name the day."""
 
@@ -73,15 +75,17 @@ class Answer:
 
 
 FORMATS: Final[Mapping[str, Format]] = {
-    "iqfeed-ticks": Format("iqfeed", read_ticks, "ticks:{symbol}", counts_twice=True),
+    "iqfeed-ticks": Format("iqfeed", read_ticks, "ticks:{symbol}", counts_twice=True, trades=True),
     "iqfeed-bars": Format("iqfeed", read_bars, "bars:{symbol}:{seconds}"),
     "yahoo-chart": Format("yahoo", read_chart, "chart:{symbol}"),
     "massive-aggs": Format("massive", massive.read_aggregates, "aggs:{symbol}:{seconds}"),
-    "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True),
+    "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True, trades=True),
     "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True),
-    "lean-trades": Format("lean", lean.read_trades, "trades:{symbol}", counts_twice=True, dated=True),
+    "lean-trades": Format("lean", lean.read_trades, "trades:{symbol}", counts_twice=True, trades=True, dated=True),
     "lean-quotes": Format("lean", lean.read_quotes, "quotes:{symbol}", counts_twice=True, dated=True),
-    "lobster": Format("lobster", lobster.read_messages, "messages:{symbol}", counts_twice=True, dated=True),
+    "lobster": Format(
+        "lobster", lobster.read_messages, "messages:{symbol}", counts_twice=True, trades=True, dated=True
+    ),
     "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
     "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
     "massive-conditions": Format("massive", massive.read_conditions, "conditions:{symbol}"),
@@ -102,6 +106,8 @@ class About:
     """Of rows that have times alone, where the file does not say it."""
     synthetic: bool = False
     """They come from a simulator, which said so."""
+    asked: tuple[int, int] | None = None
+    """From when to when the source was asked (ns UTC, the end not included); None: they are files."""
 
 
 def read_through(answers: Sequence[Answer], about: About) -> None:
@@ -146,6 +152,7 @@ def open_history(answers: Sequence[Answer], about: About, clock: Clock, *, sourc
         said = Epoch(
             *(source, 1, about.venue, answers[0].origin, (about.symbol,), Provenance.HISTORY, is_open, reason),
             synthetic=about.synthetic,
+            asked=about.asked if FORMATS[about.format].trades else NO_TIME,
         )
         return record(RecordKind.EPOCH, msgspec.json.encode(said), answers[0].ts_recv if is_open else 0)
 
