@@ -51,7 +51,7 @@ class Epoch(msgspec.Struct, frozen=True):
     synthetic: bool = False
     """History of a market that never was: what was asked said that it is a simulator."""
     asked: tuple[int, int] | None = None
-    """Of history: which trades were asked for (ns UTC, end not included); ``NO_TIME`` for none, None where nobody knows."""
+    """Of history: which trades were asked for, ns UTC, end not included; ``NO_TIME`` for none. None: nobody knows."""
 
 
 class DocumentHead(msgspec.Struct, frozen=True):
