@@ -10,7 +10,10 @@ from zoneinfo import ZoneInfo
 
 from breadboard.client import Bar, GapRow, Instant
 
-YEAR_NS: Final = 365.25 * 86_400e9
+_DAY_NS: Final = 86_400e9
+YEAR_NS: Final = 365.25 * _DAY_NS
+EXCHANGE_ZONE: Final = "America/New_York"
+"""Of every exchange that has a calendar: its days and hours are told by this clock."""
 _NONE: Final = "-"
 """What ECharts takes for no value."""
 
@@ -26,6 +29,7 @@ class Summary:
     drawdown_percent: float | None
     """The deepest fall of a close below the highest close before it."""
     volume_a_day: float | None
+    """Of 24 hours; of an exchange that is not always open, of a day on which there are bars."""
 
 
 def summary(bars: Sequence[Bar]) -> Summary:
@@ -40,7 +44,6 @@ def summary(bars: Sequence[Bar]) -> Summary:
     for close in closes:
         peak = max(peak, close)
         deepest = min(deepest, close / peak - 1)
-    days = (bars[-1].ts_close - bars[0].ts_open) / 86_400e9
     return Summary(
         bars=len(bars),
         change_percent=100 * (closes[-1] / float(bars[0].open) - 1) if bars[0].open > 0 else None,
@@ -48,8 +51,19 @@ def summary(bars: Sequence[Bar]) -> Summary:
         if len(steps) > 1
         else None,
         drawdown_percent=100 * deepest,
-        volume_a_day=float(sum(bar.volume for bar in bars)) / days,
+        volume_a_day=float(sum(bar.volume for bar in bars)) / _days(bars),
     )
+
+
+def _days(bars: Sequence[Bar]) -> float:
+    """Return how many days bars are of: by the clock, and for an exchange with sessions those on which there are any.
+
+    Nights and weekends are no time in which it might have traded.
+    """
+    if not any(bar.session for bar in bars):
+        return (bars[-1].ts_close - bars[0].ts_open) / _DAY_NS
+    place = ZoneInfo(EXCHANGE_ZONE)
+    return len({bar.ts_open.datetime.astimezone(place).date() for bar in bars})
 
 
 def unit_of(bars: Sequence[Bar]) -> str:

@@ -89,9 +89,10 @@ def _sign(bar: Record, side: int, price: int) -> int:
 
 @kernel
 def _add(bar: Record, price: int, size: int, exponent: int, side: int, when: int, priced: bool) -> None:
-    """Take one trade into the open bar."""
+    """Take one trade into the open bar, which is as old as its oldest trade: they come in any order of event time."""
     if bar.trades == 0:
-        bar.ts_open, bar.open = when, ABSENT
+        bar.ts_open = bar.ts_close = when
+        bar.open = ABSENT
         bar.whole = bar.fraction = bar.imbalance = 0
         bar.notional = 0.0
     if priced:
@@ -105,7 +106,7 @@ def _add(bar: Record, price: int, size: int, exponent: int, side: int, when: int
     if size > 0:
         bar.notional += price * 1e-9 * (size * 10.0**exponent)
     bar.trades += 1
-    bar.ts_close = when
+    bar.ts_open, bar.ts_close = min(bar.ts_open, when), max(bar.ts_close, when)
 
 
 @kernel

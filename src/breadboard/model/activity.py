@@ -32,8 +32,8 @@ ACTIVITY_BAR: Final = np.dtype(
         ("kind", np.uint8),  # Activity
         ("threshold", np.float64),  # as configured: trades, units, quote currency, expected trades, or price
         ("number", np.int64),  # counts the bars of an instrument, kind and threshold, from 1
-        ("ts_open", np.int64),  # ts_event of the first trade, ns UTC; of its receipt where the venue told none
-        ("ts_close", np.int64),  # of the last one, which is in the bar
+        ("ts_open", np.int64),  # the earliest ts_event of its trades, ns UTC; of its receipt where the venue told none
+        ("ts_close", np.int64),  # the latest
         ("open", np.int64),  # 1e-9
         ("high", np.int64),
         ("low", np.int64),

@@ -1,10 +1,12 @@
-"""The candles of a page: a place for each bar, and one for what is missing where there is no bar."""
+"""The candles of a page, with a place for each bar and one for what is missing where there is none; and figures."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from breadboard.client import Bar, GapRow, Instant
-from breadboard.dashboard.analysis import between, candles
+from breadboard.dashboard.analysis import between, candles, summary
 
 MINUTE = 60 * 10**9
 
@@ -61,3 +63,44 @@ def test_quiet_is_no_gap_and_no_bars_have_no_places() -> None:
     assert drawn([0, 60]) == (["00:00", "01:00"], [], [])
     assert between([], [gap(1, 2)]) == {}
     assert between([bar(0), bar(1)], [gap(0.5, 1.5)]) == {}, "there is no time between them"
+
+
+def sold(session: str, *hours: tuple[int, int], lasts: int = 1, volume: int = 1200) -> list[Bar]:
+    """Return bars at a day of May 2022 and an hour of New York."""
+    place = ZoneInfo("America/New_York")
+    opened = [Instant.of(datetime(2022, 5, day, hour, tzinfo=place)) for day, hour in hours]
+    prices = dict.fromkeys(("open", "high", "low", "close"), Decimal(1))
+    return [
+        Bar(
+            ts_open=at,
+            ts_close=Instant(at + lasts * 60 * MINUTE),
+            volume=Decimal(volume),
+            session=session,
+            **prices,  # type: ignore[arg-type] # a mapping of them
+        )
+        for at in opened
+    ]
+
+
+def test_the_volume_of_a_day_of_an_exchange_is_what_traded_on_it_and_not_that_of_24_hours() -> None:
+    pre, regular, post = (
+        sold(name, *((10, hour) for hour in hours))
+        for name, hours in (("pre", range(4, 9)), ("regular", range(9, 16)), ("post", range(16, 20)))
+    )
+    assert summary(pre + regular + post).volume_a_day == 16 * 1200
+    assert summary(regular).volume_a_day == 7 * 1200
+
+
+def test_weekends_are_no_days_of_an_exchange() -> None:
+    fortnight = sold("regular", *((day, 0) for day in (9, 10, 11, 12, 13, 16, 17, 18, 19, 20)), lasts=24, volume=300)
+    assert summary(fortnight).volume_a_day == 300
+
+
+def test_an_evening_in_new_york_is_of_its_day_though_it_is_the_next_one_in_utc() -> None:
+    assert summary(sold("post", (10, 18), (10, 19), (10, 20))).volume_a_day == 3 * 1200
+    assert summary(sold("post", (10, 19), (11, 19))).volume_a_day == 1200
+
+
+def test_without_a_calendar_a_day_has_24_hours() -> None:
+    assert summary(sold("", *((10, hour) for hour in range(12)))).volume_a_day == 24 * 1200
+    assert summary(sold("", (10, 0), (12, 23))).volume_a_day == 2 * 1200 / 3, "the day between them counts"

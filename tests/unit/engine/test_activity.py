@@ -193,7 +193,9 @@ def reference(rows: Rows, word: str) -> Iterator[tuple[Any, ...]]:
             priced = [one["price"] for one in bar if not one["flags"] & Flag.VOLUME_ONLY]
             fill = {"tick": len(bar), "volume": volume, "dollar": notional}[kind]
             if priced and fill >= Fraction(amount):
-                yield which, number, priced[0], max(priced), min(priced), priced[-1], volume, len(bar)
+                when = [one["ts_event"] for one in bar]
+                moved = (priced[0], max(priced), min(priced), priced[-1])
+                yield which, number, min(when), max(when), *moved, volume, len(bar)
                 bar, number = [], number + 1
 
 
@@ -211,7 +213,8 @@ TRADES = st.lists(
 
 def made(drawn: list[tuple[int, int, tuple[int, int], int, int]]) -> Rows:
     return [
-        trade(n, n, price, instrument=which) | {"size": size, "size_exp": exp, "flags": flags, "side": side}
+        # Of any four the last happened first.
+        trade(n, n ^ 3, price, instrument=which) | {"size": size, "size_exp": exp, "flags": flags, "side": side}
         for n, (which, price, (size, exp), flags, side) in enumerate(drawn)
     ]
 
@@ -227,7 +230,10 @@ def test_any_trades_in_any_batches_are_the_bars_of_a_plain_computation(
     bars = [bar for part in parts if part is not None for bar in part]
     found = sorted(
         (
-            *(int(bar[name]) for name in ("instrument", "number", "open", "high", "low", "close")),
+            *(
+                int(bar[name])
+                for name in ("instrument", "number", "ts_open", "ts_close", "open", "high", "low", "close")
+            ),
             int(bar["volume_whole"]) + Fraction(int(bar["volume_fraction"]), 10**18),
             int(bar["trades"]),
         )
@@ -274,3 +280,27 @@ def test_a_bar_that_cannot_be_filled_is_a_usage_error(word: str) -> None:
 def test_a_trade_without_an_event_time_is_in_its_bar_by_its_receipt() -> None:
     (bar,) = concluded(stage("tick:1"), [trade(1, 5) | {"ts_event": ABSENT}])
     assert int(bar["ts_open"]) == T0 + 5
+
+
+def times(bars: NDArray[np.void]) -> list[tuple[int, int]]:
+    return [(int(bar["ts_open"]) - T0, int(bar["ts_close"]) - T0) for bar in bars]
+
+
+def test_a_bar_lasts_from_its_earliest_trade_to_its_latest_in_whatever_order_they_came() -> None:
+    rows = [trade(n, when, ts_recv=T0 + 90 + n) for n, when in enumerate((10, 7, 12, 11, 30, 20))]
+    assert times(concluded(stage("tick:3"), rows)) == [(7, 12), (11, 30)]
+    assert times(concluded(stage("tick:2"), rows)) == [(7, 10), (11, 12), (20, 30)]
+    assert times(concluded(stage("tick:1"), rows)) == [(n, n) for n in (10, 7, 12, 11, 30, 20)], "of no bar before"
+
+
+def test_a_trade_of_which_only_the_receipt_is_known_is_as_late_as_that() -> None:
+    rows = [trade(1, 10), trade(2, 5) | {"ts_event": ABSENT}, trade(3, 40) | {"ts_event": ABSENT}]
+    assert times(concluded(stage("tick:3"), rows)) == [(5, 40)]
+    assert times(concluded(stage("tick:3"), rows[::-1])) == [(5, 40)]
+
+
+def test_bricks_that_a_trade_makes_follow_each_other_also_if_it_happened_before_others() -> None:
+    rows = [trade(n, when, price) for n, (when, price) in enumerate(((9, 100), (20, 101), (15, 106), (30, 108)))]
+    bars = concluded(stage("renko:2"), rows)
+    assert [int(bar["trades"]) for bar in bars] == [3, 0, 0, 1]
+    assert times(bars) == [(9, 20), (20, 20), (20, 20), (30, 30)]

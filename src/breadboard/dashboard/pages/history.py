@@ -9,7 +9,7 @@ from typing import Any, Final
 import streamlit as st
 
 from breadboard.client import Bar, ClientError, GapRow, Instant, Stock
-from breadboard.dashboard.analysis import candles, season, summary, unit_of
+from breadboard.dashboard.analysis import EXCHANGE_ZONE, candles, season, summary, unit_of
 from breadboard.dashboard.comparing import DARK, LIGHT, MOST, lines, percents
 from breadboard.dashboard.downloads import downloads
 from breadboard.dashboard.parts import badges, client, origins, say, told
@@ -96,6 +96,12 @@ def say_what_is_stored(question: BarsQuestion) -> None:
     st.button(
         "Show the newest", on_click=show_newest, args=args, key=f"newest-{question.name}", icon=":material/update:"
     )
+
+
+def say_none_is_regular(question: BarsQuestion, some: Some[Bar]) -> None:
+    """Say that there are bars in the range, and that the choice of a session leaves none of them."""
+    said = f"Of {some.counted} {question.interval} bars of {question.symbol} at {question.venue} in this range"
+    st.info(f"{said} none lies wholly in the regular session.")
 
 
 def stored_or_none(question: BarsQuestion) -> list[Stored] | None:
@@ -243,15 +249,18 @@ if calendared and st.segmented_control("Session", ["All hours", "Regular"], defa
     questions = [replace(each, session="regular") if each.name in calendared else each for each in questions]
     st.caption("Bars that lie wholly in the regular session; downloads, curl and Python have those of all hours.")
 for question in questions:
-    if not found[question.name]:
+    if not read[question.name].rows:
         say_what_is_stored(question)
-if not any(found.values()):
+    elif not found[question.name]:
+        say_none_is_regular(question, read[question.name])
+if not any(some.rows for some in read.values()):
     st.stop()
-if len(questions) == 1:
-    show_one(questions[0], found[questions[0].name], holes[questions[0].name])
-else:
-    show_several(found, holes)
-seasons(questions, found, "America/New_York" if calendared else "UTC")
+if any(found.values()):
+    if len(questions) == 1:
+        show_one(questions[0], found[questions[0].name], holes[questions[0].name])
+    else:
+        show_several(found, holes)
+    seasons(questions, found, EXCHANGE_ZONE if calendared else "UTC")
 counts = ", ".join(f"{some.counted} bars and {holes[name].counted} gaps of {name}" for name, some in read.items())
 limits = f"a page reads at most {MOST_BARS:,} bars and {MOST_GAPS:,} gaps of each"
 st.caption(f"{counts} (table bars, {questions[0].interval}) read in {took_ms:,.0f} ms; {limits}")
