@@ -25,10 +25,24 @@ def json_text(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
 
 
 def rows(table: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - a pyarrow Table or RecordBatch
-    """Return JSON-ready rows: decimals as plain digits without trailing zeros, times as ISO 8601 with nanoseconds."""
-    names = table.schema.names
-    columns = [_cells(table.column(name)) for name in names]
+    """Return JSON-ready rows: decimals as plain digits without trailing zeros, times as ISO 8601 with nanoseconds.
+
+    Raises QueryRefused where two columns have one name.
+    """
+    refuse_doubles(table, "json")
+    names, columns = table.schema.names, list(map(_cells, table.columns))
     return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+
+
+def refuse_doubles(table: Any, form: Format) -> None:  # noqa: ANN401 - a pyarrow Table or RecordBatch
+    """Raise QueryRefused where the form tells columns by name, and two have the same.
+
+    Call it with the first batch, while the answer can still be a problem document.
+    """
+    if form == "json":
+        from breadboard.store import formats
+
+        formats.refuse_doubles(table.schema.names)
 
 
 def render(table: Any, form: Format) -> Iterator[bytes]:  # noqa: ANN401 - a pyarrow.Table
@@ -120,7 +134,7 @@ def _csv(table: Any, *, header: bool) -> bytes:  # noqa: ANN401 - a pyarrow Tabl
     if header:
         writer.writerow([harmless(name) for name in table.schema.names])
     numeric = [_is_number(field.type) for field in table.schema]
-    columns = [_cells(table.column(name)) for name in table.schema.names]
+    columns = map(_cells, table.columns)
     for cells in zip(*columns, strict=True):
         told = zip(cells, numeric, strict=True)
         writer.writerow([_figure(cell) if plain else harmless(_flat(cell)) for cell, plain in told])

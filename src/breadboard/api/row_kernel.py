@@ -24,6 +24,7 @@ from breadboard.api.value_kernel import (
     TYPES,
     WHOLE,
     WORD,
+    WORDS,
     places_of,
     provenance_of,
     put,
@@ -63,6 +64,8 @@ BEGIN, LENGTH, TOLD = 0, 1, 2
 ) = range(len(PIECES), len(ROW_FIELDS))  # fmt: skip
 _MOST_HOURS, _MOST_TYPES = len(MARKET_HOURS), len(QUOTE_TYPES)
 _QUOTE_TYPE, _MARKET_HOURS = PIECES.index("quote_type"), PIECES.index("market_hours")
+_NOBODY_SAYS: Final = WORDS.index('""')
+"""The provenance where no row has come, as of imported bars alone: no flags are those of a live row, too."""
 _FLAG_DELAYED, _FLAG_CONFLATED = int(Flag.DELAYED), int(Flag.CONFLATED)
 _LOWEST: Final = np.uint64(1 << 63)
 """How far ABSENT lies from 0."""
@@ -104,7 +107,7 @@ def _word_of(record: Record, code: int) -> int:
     if code == _SIDE:
         return side_of(record.side)
     if code == _PROVENANCE:
-        return provenance_of(record.flags)
+        return provenance_of(record.flags) if record.updates != 0 else _NOBODY_SAYS
     if code == _CHANGE_FROM:
         if record.previous_close != ABSENT:
             return OF_CLOSE

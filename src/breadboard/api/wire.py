@@ -87,7 +87,8 @@ _ROW: Final[dict[str, Callable[[Instrument, Any, int], Any]]] = {
     "ts_recv": lambda _, record, __: _known(record.ts_recv),
     "ts_engine": lambda _, record, __: _known(record.ts_engine),
     "lag_ms": lambda _, record, __: _lag_ms(record.ts_event, record.ts_recv),
-    "provenance": lambda _, record, __: str(provenance(record.flags)),
+    # Where no row has come, as of imported bars alone, nobody says: no flags are those of a live row, too.
+    "provenance": lambda _, record, __: str(provenance(record.flags)) if record.updates else "",
     "delayed": lambda _, record, __: bool(record.flags & _DELAYED),
     "conflated": lambda _, record, __: bool(record.flags & _CONFLATED),
 }

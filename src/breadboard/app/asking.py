@@ -340,19 +340,26 @@ def _http(url: str) -> str:
 
 
 def parsed(option: str, word: str, zone: ZoneInfo, *, end: bool = False) -> int:
-    """Return ns of a day's begin (or ``end``: of the next one's), or of a moment. Raises UsageError."""
+    """Return ns of a day's begin (or ``end``: of the next one's), or of a moment. Raises UsageError.
+
+    They may be more than 64 bits hold. Of the last day that a date can tell, the next one begins a day later.
+    """
+    beyond = False
     try:
         if len(word) == len("2026-11-02"):
-            day = date.fromisoformat(word) + timedelta(days=1 if end else 0)
+            day = date.fromisoformat(word)
+            beyond = end and day == date.max
+            day += timedelta(days=1 if end and not beyond else 0)
             at = datetime(day.year, day.month, day.day, tzinfo=zone)
         else:
             at = datetime.fromisoformat(word)
             at = at if at.tzinfo else at.replace(tzinfo=zone)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise UsageError(
             f"{option} takes a day or a moment, not {word!r}", hint=f"{option} 2026-11-02   # or 2026-11-02T09:30"
         ) from None
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1) * 1000
+    since = at - datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=1 if beyond else 0)
+    return since // timedelta(microseconds=1) * 1000
 
 
 def _midnight(ns: int, zone: ZoneInfo, days: int = 0) -> int:

@@ -91,6 +91,53 @@ class _Tally:
         }
 
 
+@dataclass
+class _Heard:
+    """What the journal has of the times asked for, by event times where the venue tells them."""
+
+    begin: int
+    end: int
+    events: int = 0
+    """Of these times."""
+    of_instruments: int = 0
+    """Of these, those that say something of an instrument. What a source says of itself has the time at which it came,
+    and history may have come years later."""
+    first: int = INT64_MAX
+    last: int = -INT64_MAX
+    """From when to when the whole journal has something of instruments."""
+
+    def take(self, tape: Tape) -> bool:
+        """Count some rows; tell whether any is of these times."""
+        when = np.where(tape.ts_event == ABSENT, tape.ts_recv, tape.ts_event)
+        within, named = (self.begin <= when) & (when < self.end), tape.instrument >= 0
+        self.events += int(np.count_nonzero(within))
+        self.of_instruments += int(np.count_nonzero(within & named))
+        self.first = min(self.first, int(when[named].min(initial=INT64_MAX)))
+        self.last = max(self.last, int(when[named].max(initial=-INT64_MAX)))
+        return bool(within.any())
+
+    def reach(self) -> dict[str, str] | None:
+        """Return from when to when the journal reaches; None where it has nothing of an instrument."""
+        return {"from": moment(self.first), "to": moment(self.last)} if self.first <= self.last else None
+
+    def missed(self, begin: str | None, end: str | None) -> str:
+        """Return a sentence where nothing is recorded of the times asked for, with a hint; nothing where something is.
+
+        Without it, no data reads as a rule that has never fired.
+        """
+        if self.of_instruments:
+            return ""
+        reach = self.reach()
+        if reach is None:
+            return "nothing is recorded of any instrument yet"
+        times = f"from {begin} to {end}" if begin and end else f"from {begin} on" if begin else f"until {end}"
+        first, last = reach["from"], reach["to"]
+        return (
+            f"nothing is recorded of any instrument {times}: the journal reaches from {first} to {last}\n"
+            f"hint: --from {first[:10]} --to {last[:10]}"
+        )
+
+
 def run(trial: Trial) -> dict[str, Any]:
     """Return when and how often a rule would have fired, had it held from the beginning of the journal.
 
@@ -113,18 +160,17 @@ def run(trial: Trial) -> dict[str, Any]:
         engine.condemn(offset, suspects.REASON)
     engine.adopt(reader.epochs.values())
     taking = Retrying(engine, _rewinder(engine, recorded))
-    tally, events, missed = _Tally(), 0, dict.fromkeys(("held", "late"), 0)
+    tally, heard, missed = _Tally(), _Heard(begin, end), dict.fromkeys(("held", "late"), 0)
     step = STEP_FRAMES if trial.begin is trial.end is None else min(STEP_FRAMES, _FEW_FRAMES)
     alerts: list[dict[str, Any]] = []
     with Progress("frames") as progress:
         while (frames := reader.read(step)) is not None:
             before = engine.rules.counters()
             outputs = taking.process(frames)
-            if _within(outputs.tape, begin, end):
+            if heard.take(outputs.tape):
                 after = engine.rules.counters()
                 missed = {name: count + after[name] - before[name] for name, count in missed.items()}
             engine.position = max(engine.position, reader.position)
-            events += len(outputs.tape)
             progress.add(len(frames))
             for row in outputs.alerts:
                 when = int(row["ts_recv"] if row["ts_event"] == ABSENT else row["ts_event"])
@@ -135,6 +181,8 @@ def run(trial: Trial) -> dict[str, Any]:
                 if len(alerts) < _TOLD:
                     alerts.append(_shown(row, rule, name, when))
     reader.close()
+    if note := heard.missed(trial.begin, trial.end):
+        sys.stderr.write(f"note: {note}\n")
     return {
         "rule": rule.name,
         "version": rule.version,
@@ -143,7 +191,8 @@ def run(trial: Trial) -> dict[str, Any]:
         "to": trial.end,
         **tally.described(),
         **missed,
-        "events": events,
+        "events": heard.events,
+        "recorded": heard.reach(),
         "seconds": round(time.perf_counter() - started, 3),
         "alerts": alerts,
     }
@@ -193,20 +242,22 @@ def _found(trial: Trial, config: Config, places: Places) -> tuple[Rule, RuleSet]
 
 
 def span(first: tuple[str, str | None], last: tuple[str, str | None]) -> tuple[int, int]:
-    """Return ns from the begin of one day or moment to the end of another. Raises UsageError with the names given."""
+    """Return ns from the begin of one day or moment to the end of another, as far as 64 bits hold them.
+
+    Raises UsageError with the names given. Only what was given is compared, and as it was given.
+    """
     zone = ZoneInfo("UTC")
-    begin = parsed(*first, zone) if first[1] else -INT64_MAX  # type: ignore[arg-type]
-    end = parsed(*last, zone, end=True) if last[1] else INT64_MAX  # type: ignore[arg-type]
-    if begin >= end:
+    begin = parsed(first[0], first[1], zone) if first[1] else None
+    end = parsed(last[0], last[1], zone, end=True) if last[1] else None
+    if begin is not None and end is not None and begin >= end:
         hint = f"{first[0]} 2026-11-02 {last[0]} 2026-11-02   # all of that day"
         raise UsageError(f"{first[0]} {first[1]} is not before {last[0]} {last[1]}", hint=hint)
-    return begin, end
+    return _held(-INT64_MAX if begin is None else begin), _held(INT64_MAX if end is None else end)
 
 
-def _within(tape: Tape, begin: int, end: int) -> bool:
-    """Tell whether any event is of these times."""
-    when = np.where(tape.ts_event == ABSENT, tape.ts_recv, tape.ts_event)
-    return bool(((begin <= when) & (when < end)).any())
+def _held(ns: int) -> int:
+    """Return the nearest time that 64 bits hold."""
+    return max(-INT64_MAX, min(ns, INT64_MAX))
 
 
 def _named(row: np.void, engine: Engine) -> str:

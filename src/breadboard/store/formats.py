@@ -3,7 +3,8 @@
 import csv
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final
@@ -12,13 +13,15 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from breadboard.errors import UsageError
+from breadboard.errors import QueryRefused, UsageError
 
 FORMATS: Final = ("table", "json", "csv", "arrow")
+_LONGEST_NAME: Final = 60
+"""Of a column's name so much is told: one that nobody gave is the whole expression."""
 
 
 def render(batches: Iterable[pa.RecordBatch], form: str) -> Iterator[bytes]:
-    """Yield an answer's bytes. ``form`` is one of ``FORMATS``; UsageError for another.
+    """Yield an answer's bytes. ``form`` is one of ``FORMATS``; UsageError for another. See ``refuse_doubles``.
 
     ``json`` is one object as ClickHouse's JSON format has it: ``{"meta": [{"name", "type"}], "data": [{…}], "rows"}``,
     decimals as strings. ``csv`` has a header and RFC 4180 quoting, NULL is empty. ``arrow`` is an IPC stream.
@@ -27,7 +30,23 @@ def render(batches: Iterable[pa.RecordBatch], form: str) -> Iterator[bytes]:
     if form not in FORMATS:
         raise UsageError(f"there is no format {form!r}", hint=f"one of {' '.join(FORMATS)}")
     table = pa.Table.from_batches(list(batches))
+    if form == "json":
+        refuse_doubles(table.schema.names)
     return {"json": _json, "csv": _csv, "arrow": _arrow, "table": _table}[form](table)
+
+
+def refuse_doubles(names: Sequence[str]) -> None:
+    """Raise QueryRefused where two columns have one name: a row of JSON holds its values by name, and would lose one.
+
+    All other forms have columns by their place, and take them as they come.
+    """
+    name, times = next(iter(Counter(names).most_common(1)), ("", 1))
+    if times > 1:
+        shown = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
+        raise QueryRefused(
+            f"{'two' if times == 2 else times} columns are called {shown!r}, and JSON tells columns by name",
+            hint="SELECT … AS another   # or csv or arrow, which tell them by place",
+        )
 
 
 def decimal_text(value: Decimal) -> str:

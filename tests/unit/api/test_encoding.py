@@ -21,7 +21,7 @@ from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.instruments import Instrument
-from breadboard.model.kinds import Uncounted
+from breadboard.model.kinds import Flag, Uncounted
 
 SIZES = ("size_exp", "bid_size_exp", "ask_size_exp")
 
@@ -168,6 +168,22 @@ def test_instruments_may_come_at_any_time_and_have_names_of_any_length() -> None
         assert bytes(trades.body(told)) == b",".join(trades_by_reference(names, told))
         names.append(Instrument("BINANCE", "Ü" * (number * 40)) if number % 50 == 0 else Instrument("X", f"S{number}"))
         made.learn()
+
+
+def test_where_no_row_has_come_nobody_says_where_it_comes_from() -> None:
+    names = Names([Instrument("BINANCE", symbol) for symbol in "ABC"])
+    records = unknown(3)
+    records["updates"][1:], records["flags"][2] = 1, int(Flag.SYNTHETIC)
+    fields = ("provenance", "id")
+    told = bytes(JsonRows(texts(names), fields).body(np.arange(3), records, 1))
+    assert told == (
+        b'{"provenance":"","id":"A.BINANCE"},{"provenance":"live","id":"B.BINANCE"},'
+        b'{"provenance":"synthetic","id":"C.BINANCE"}'
+    )
+    assert told == b",".join(rows_by_reference(names, records, fields))
+    packed = msgspec.msgpack.Decoder(dict[str, str])
+    rows = [PackedRows(names, fields).body(np.array([index]), records, 1) for index in range(3)]
+    assert [packed.decode(row)["provenance"] for row in rows] == ["", "live", "synthetic"]
 
 
 @pytest.mark.parametrize("index", [-1, 1, 2**31 - 1])

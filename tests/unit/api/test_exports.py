@@ -4,9 +4,14 @@ import csv
 import io
 import json
 
+import httpx
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import outputs_made as made
+from breadboard.api.export import rows
+from breadboard.errors import QueryRefused
 from unit.api.stored import Stored, house
 
 __all__ = ["house"]
@@ -71,3 +76,33 @@ def test_a_share_has_the_same_digits_in_every_form(house: Stored) -> None:
     rows = [str(row["completeness"]) for row in house.get(page).json()["data"]]
     lines = csv.DictReader(io.StringIO(house.get(f"{page}&format=csv").text, newline=""))
     assert rows == [line["completeness"] for line in lines] == ["0.697", "1"]
+
+
+def test_two_columns_of_one_name_are_refused_in_json_and_in_no_other_form(house: Stored) -> None:
+    def asked(query: str, form: str) -> httpx.Response:
+        return house.client.post("/api/v1/sql", json={"query": query, "format": form})
+
+    for query, name in (
+        ("select 1, 1", "1"),
+        ("select symbol, symbol from trades limit 1", "symbol"),
+        ("select 1, 1 where 0", "1"),
+    ):
+        refused = asked(query, "json")
+        assert (refused.status_code, refused.headers["content-type"]) == (400, "application/problem+json")
+        assert refused.json()["detail"] == f"two columns are called '{name}', and JSON tells columns by name"
+        assert refused.json()["hint"].startswith("SELECT … AS another")
+    both = "select symbol, symbol from trades order by offset limit 1"
+    (symbol,) = asked("select symbol from trades order by offset limit 1", "json").json()["data"][0].values()
+    assert symbol
+    assert asked(both, "csv").text.splitlines() == ["symbol,symbol", f"{symbol},{symbol}"]
+    streamed = pa.ipc.open_stream(asked(both, "arrow").content).read_all()
+    filed = pq.ParquetFile(io.BytesIO(asked(both, "parquet").content)).read()
+    for table in (streamed, filed):
+        assert [column.to_pylist() for column in table.columns] == [[symbol], [symbol]]
+    assert asked("select 1, 1 as one", "json").json()["data"] == [{"1": 1, "one": 1}]
+
+
+def test_rows_by_name_are_not_made_of_two_columns_of_one_name() -> None:
+    table = pa.table([pa.array([1]), pa.array([2])], names=["a", "a"])
+    with pytest.raises(QueryRefused, match="two columns are called 'a'"):
+        rows(table)

@@ -17,6 +17,7 @@ from breadboard.api.server import running
 from breadboard.api.services import Busy
 from breadboard.clock import ManualClock
 from breadboard.errors import StoreError
+from breadboard.model.kinds import Flag
 from unit.api.market import Market, MemoryStore, services
 
 if TYPE_CHECKING:
@@ -93,6 +94,22 @@ def test_a_symbol_on_two_venues_is_ambiguous_and_the_answer_names_both(house: Ho
     assert answer.json()["ids"] == ["BTCUSDT.BINANCE", "BTCUSDT.BINANCE_USDM"]
     assert answer.json()["hint"] == "GET /api/v1/stocks/BTCUSDT.BINANCE"
     assert house.client.get("/api/v1/stocks/BTCUSDT.BINANCE_USDM").json()["price"] == "2.00"
+
+
+def test_of_an_instrument_without_a_row_nobody_says_that_it_is_live(house: House) -> None:
+    market = house.market
+    market.instruments.intern("YAHOO", "AAPL")  # as an import of a vendor's bars does
+    market.apply(market.trade("1", flags=0))
+
+    def told() -> dict[str, str]:
+        listed = house.client.get("/api/v1/stocks").json()["data"]
+        alone = [house.client.get(f"/api/v1/stocks/{row['id']}").json() for row in listed]
+        assert [row["provenance"] for row in alone] == [row["provenance"] for row in listed]
+        return {row["id"]: row["provenance"] for row in listed}
+
+    assert told() == {"AAPL.YAHOO": "", "BTCUSDT.BINANCE": "live"}
+    market.apply(market.trade("2", symbol="AAPL", venue="YAHOO", flags=int(Flag.HISTORY)))
+    assert told() == {"AAPL.YAHOO": "history", "BTCUSDT.BINANCE": "live"}
 
 
 def test_many_stocks_are_listed_or_chosen_and_unknown_names_are_told(house: House) -> None:

@@ -4,16 +4,20 @@ import gzip
 import json
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from breadboard.app import backtest, suspects
+from breadboard.app.asking import Window, parsed, question
 from breadboard.app.places import Places
 from breadboard.cli import run
+from breadboard.clock import ManualClock
 from breadboard.engine.rules import Rules
 from breadboard.errors import UsageError
 from breadboard.journal import identity
+from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.kinds import EventKind
 from breadboard.model.tape import Tape
 from typed import brought
@@ -71,6 +75,84 @@ def test_a_frame_on_which_a_stage_raises_costs_itself_alone(data: Path, monkeypa
 
     monkeypatch.setattr(Rules, "on_tape", planted)
     assert [one["offset"] for one in tried(data)["alerts"]] == [whole[0], whole[2]]
+
+
+def test_times_are_told_as_they_were_given_and_held_by_64_bits() -> None:
+    def span(begin: str | None, end: str | None) -> tuple[int, int]:
+        return backtest.span(("--from", begin), ("--to", end))
+
+    assert span(None, None) == (-INT64_MAX, INT64_MAX)
+    assert span("1970-01-02", "1970-01-02") == (86_400 * 10**9, 2 * 86_400 * 10**9)
+    assert span("2300-01-01", None) == (INT64_MAX, INT64_MAX)
+    assert span(None, "1600-01-01") == (-INT64_MAX, -INT64_MAX)
+    assert span("0001-01-01", "9999-12-31") == (-INT64_MAX, INT64_MAX)
+    assert span("2300-01-01", "2300-01-01") == (INT64_MAX, INT64_MAX)
+    with pytest.raises(UsageError, match=r"^--from 2301-01-01 is not before --to 2300-01-01$"):
+        span("2301-01-01", "2300-01-01")
+    with pytest.raises(UsageError, match=r"^--to takes a day or a moment, not '9999-12-32'$"):
+        span(None, "9999-12-32")
+
+
+@pytest.mark.parametrize(("zone", "west_s"), [("UTC", 0), ("America/New_York", 5 * 3600)])
+def test_the_last_day_that_dates_can_tell_has_an_end(zone: str, west_s: int) -> None:
+    begin, end = (parsed("--to", "9999-12-31", ZoneInfo(zone), end=end) for end in (False, True))
+    assert (begin, end) == ((253_402_214_400 + west_s) * 10**9, (253_402_300_800 + west_s) * 10**9)
+    before = parsed("--to", "9999-12-30", ZoneInfo(zone), end=True)
+    assert before == begin
+    asked = question("massive-trades", "ABC", None, Window("2023-01-03", "9999-12-31"), "", "", ManualClock())
+    assert asked.to_ns == asked.now_ns, "an import is asked for until now at the latest"
+
+
+NOTHING = "note: nothing is recorded of any instrument"
+REACH = "the journal reaches from 2026-11-23T14:30:00.000000000Z to 2026-11-25T14:30:01.000000000Z"
+REACH_HINT = "hint: --from 2026-11-23 --to 2026-11-25"
+
+
+def test_events_are_those_of_the_times_asked_for(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    recorded = {"from": "2026-11-23T14:30:00.000000000Z", "to": "2026-11-25T14:30:01.000000000Z"}
+    minute = tried(data, begin=f"{DAYS[1]}T14:30", end=f"{DAYS[1]}T14:31")
+    assert (minute["fired"], minute["events"], minute["recorded"]) == (1, 2, recorded)
+    second = tried(data, begin=f"{DAYS[0]}T14:30:01", end=f"{DAYS[1]}T14:30:01")
+    assert (second["fired"], second["events"], second["recorded"]) == (1, 2, recorded)
+    whole = tried(data)
+    assert (whole["fired"], whole["recorded"]) == (3, recorded)
+    # What the source says of itself has the time of the import.
+    assert whole["events"] == 6 + 2 * len(DAYS)
+    assert capsys.readouterr().err == ""
+
+
+def test_where_nothing_is_recorded_that_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    for begin, end, times in (
+        ("2300-01-01", None, "from 2300-01-01 on"),
+        ("2020-01-01", "2020-01-02", "from 2020-01-01 to 2020-01-02"),
+        (None, "2020-01-02", "until 2020-01-02"),
+        ("2026-11-24T14:30:02", "2026-11-24T14:30:03", "from 2026-11-24T14:30:02 to 2026-11-24T14:30:03"),
+    ):
+        found = tried(data, begin=begin, end=end)
+        assert (found["fired"], found["events"], found["from"], found["to"]) == (0, 0, begin, end)
+        assert capsys.readouterr().err == f"{NOTHING} {times}: {REACH}\n{REACH_HINT}\n"
+    words = ["rules", "test", "up", "--rules", str(data.parent / "rules.toml"), "--data-dir", str(data)]
+    assert run([*words, "--from", "2020-01-01", "--to", "2020-01-01"]) == 0
+    told = capsys.readouterr()
+    assert "It would have fired 0 times. (0 events, " in told.out
+    assert told.err.startswith(f"{NOTHING} from 2020-01-01 to 2020-01-01: {REACH}\n")
+
+
+def test_what_a_source_says_of_itself_is_no_record_of_an_instrument() -> None:
+    """It has the time at which it came: that of an import, not of the history in it."""
+    heard = backtest._Heard(10, 30)
+    assert (heard.reach(), heard.missed(None, None)) == (None, "nothing is recorded of any instrument yet")
+    kinds = [int(EventKind.STATUS), int(EventKind.TRADE)]
+    times = {"ts_event": [ABSENT, 2 * 10**9], "ts_recv": [20, 20]}
+    assert heard.take(Tape.of(2, {"kind": kinds, "instrument": [-1, 0], **times}))
+    assert (heard.events, heard.of_instruments) == (1, 0)
+    assert heard.reach() == dict.fromkeys(("from", "to"), "1970-01-01T00:00:02.000000000Z")
+    assert heard.missed("A", None).startswith("nothing is recorded of any instrument from A on: the journal reaches")
+    assert heard.take(Tape.of(1, {"kind": kinds[1:], "instrument": [0], "ts_event": [29], "ts_recv": [1]}))
+    assert (heard.events, heard.of_instruments, heard.missed("A", None)) == (2, 1, "")
+    assert not heard.take(Tape.of(0, {}))
 
 
 def test_the_configuration_is_that_of_the_replay_or_of_a_file(

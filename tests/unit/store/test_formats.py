@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from breadboard.errors import UsageError
+from breadboard.errors import QueryRefused, UsageError
 from breadboard.store.formats import decimal_text, render
 
 BATCH = pa.record_batch(
@@ -63,6 +63,28 @@ def test_arrow_comes_back_equal() -> None:
 def test_an_unknown_format_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="xml"):
         render([BATCH], "xml")
+
+
+DOUBLES = pa.RecordBatch.from_arrays([pa.array([1]), pa.array(["a"]), pa.array([True])], names=["1", "1", "x"])
+
+
+def test_json_refuses_two_columns_of_one_name_before_its_first_byte() -> None:
+    with pytest.raises(QueryRefused, match="two columns are called '1', and JSON tells columns by name") as refused:
+        render([DOUBLES], "json")
+    assert refused.value.exit_code == 2
+    assert refused.value.hint == "SELECT … AS another   # or csv or arrow, which tell them by place"
+    triple = pa.RecordBatch.from_arrays([pa.array([1])] * 4, names=["x" * 61, "y", "x" * 61, "x" * 61])
+    with pytest.raises(QueryRefused, match=f"^3 columns are called '{'x' * 59}…', and"):
+        render([triple], "json")
+
+
+def test_other_forms_have_two_columns_of_one_name_by_their_place() -> None:
+    assert b"".join(render([DOUBLES], "csv")) == b"1,1,x\n1,a,True\n"
+    lines = b"".join(render([DOUBLES], "table")).decode().splitlines()
+    assert [line.split() for line in (lines[0], lines[2])] == [["1", "1", "x"], ["1", "a", "True"]]
+    told = pa.ipc.open_stream(b"".join(render([DOUBLES], "arrow"))).read_all()
+    assert told.schema.names == ["1", "1", "x"]
+    assert [column.to_pylist() for column in told.columns] == [[1], ["a"], [True]]
 
 
 @settings(deadline=None)

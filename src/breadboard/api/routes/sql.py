@@ -35,6 +35,8 @@ def router(services: Services, pool: StorePool, turns: Turns) -> APIRouter:
         with turn:
             batches = pool.iterate(await pool.run(lambda: iter(services.store.ask(question.query))))
             first = await anext(batches, None)  # a refusal comes now, while the answer can still be a problem document
+            if first is not None:
+                export.refuse_doubles(first, question.format)
             stream = export.stream(_held(turn.pop_all(), first, batches), question.format)
         headers = {"Cache-Control": "no-store"}
         if question.format != "json":
