@@ -230,7 +230,10 @@ class AsyncClient:
     async def test_rule(
         self, rule: Mapping[str, Any], *, start: When | None = None, end: When | None = None
     ) -> people.Trial:
-        """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense."""
+        """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense.
+
+        A ``date`` is a day and not its midnight, so that the day of ``end`` is included.
+        """
         return await self._ask(asking.test_rule(rule, start, end))
 
     async def keys(self) -> list[people.Key]:

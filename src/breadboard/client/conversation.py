@@ -27,8 +27,11 @@ class Conversation:
         self.subscribed: messages.Subscribed | None = None
         """What the server last agreed to tell."""
         self._stream: int | None = None
+        """Which one this connection tells, since it was agreed."""
         self._next: dict[str, int] = {}
         """By channel, the first sequence that was not told yet."""
+        self._of: dict[str, int | None] = {}
+        """By channel, of which stream that number was when the last connection was lost."""
         self._newest: dict[str, recorded.Trade | recorded.Alert] = {}
         self._held: dict[str, list[Trades | Alerts]] = {}
         """By channel, what came before the server said whether it goes on where that ended."""
@@ -36,13 +39,15 @@ class Conversation:
     def opened(self) -> list[str]:
         """Return what to say on a new connection."""
         said: list[msgspec.Struct] = [self._wanted]
-        going = [name for name in SEQUENCED if name in self._wanted.channels and name in self._next]
-        resumed: dict[str, int] = {name: self._next[name] for name in going}
+        # What is held still was never answered: its number is of the stream that gave it, whatever was agreed since.
+        self._of.update({name: self._stream for name in self._next if name not in self._held})
+        going = {name: self._next[name] for name in SEQUENCED if name in self._wanted.channels and name in self._next}
         # The server begins with what is new, and goes back when it has read our second message.
-        self._held = {name: [] for name in resumed}
-        if resumed:
+        self._held = {name: [] for name in going}
+        for stream in dict.fromkeys(self._of[name] for name in going):  # two, if a cut fell between two answers
+            resumed: dict[str, int] = {name: at for name, at in going.items() if self._of[name] == stream}
             only_trades = resumed.keys() == {"trade"}  # one number, which servers of any age know
-            said.append(messages.Hello(resumed["trade"] if only_trades else resumed, self._stream))
+            said.append(messages.Hello(resumed["trade"] if only_trades else resumed, stream))
         return [msgspec.json.encode(each).decode() for each in said]
 
     def take(self, data: str | bytes) -> Sequence[told.StreamRow]:

@@ -3,7 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from breadboard.client.errors import ClientError, Unreachable
 from breadboard.environment import environment
@@ -40,15 +40,16 @@ class Door:
         key that no request can carry.
         """
         said = environment(_ADDRESS, _KEY)
-        address = (address or said.get(_ADDRESS) or ADDRESS).rstrip("/")
-        place = urlsplit(address)
-        if place.scheme not in {"http", "https"} or not place.hostname or place.username is not None:
-            shown = f"{place.scheme}://…@{place.hostname}" if place.username is not None else repr(address[:100])
+        address = address or said.get(_ADDRESS) or ADDRESS
+        place = _place(address)
+        if place is None:
+            _, password, rest = address.rpartition("@")
+            shown = f"…@{rest[:100]}" if password else repr(address[:100])
             raise UsageError(f"{shown} is not the address of a server", hint=f"Client('{ADDRESS}')")
         key = (said.get(_KEY, "") if key is None else key).strip() or None
         if key and not (key.isascii() and key.isprintable()):
             raise UsageError("the API key has signs that no request can carry", hint=f"export {_KEY}=bb_…")
-        return Door(address, key, cookies, certificate)
+        return Door(place.geturl().rstrip("/"), key, cookies, certificate)
 
     @property
     def base(self) -> str:
@@ -87,6 +88,18 @@ class Door:
             ours = f"Client({self.address!r}, certificate=open('desk.pem').read())  # the file of [api] tls_cert"
             return Unreachable(f"the certificate of {self.address} is not believed: {why}", hint=ours, transient=False)
         return Unreachable(f"{self.address} does not answer: {str(error) or type(error).__name__}")
+
+
+def _place(address: str) -> SplitResult | None:
+    """Return the parts of a server's address, its scheme in small letters; None where nobody can be asked at it."""
+    try:
+        place = urlsplit(address.strip())
+        (place.hostname or "").encode("idna")  # as whoever connects does, and fails as late as that
+        _ = place.port  # read for its ValueError alone
+    except ValueError:
+        return None
+    known = place.scheme in {"http", "https"} and place.hostname and place.username is None
+    return place if known and place.geturl().isprintable() else None
 
 
 def _doubt(error: BaseException | None) -> ssl.SSLCertVerificationError | None:

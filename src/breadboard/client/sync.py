@@ -228,7 +228,10 @@ class Client:
         self._ask(asking.delete_rule(name, seen))
 
     def test_rule(self, rule: Mapping[str, Any], *, start: When | None = None, end: When | None = None) -> people.Trial:
-        """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense."""
+        """Return what a rule would have told, keeping nothing. Raises BadQuestion for one that makes no sense.
+
+        A ``date`` is a day and not its midnight, so that the day of ``end`` is included.
+        """
         return self._ask(asking.test_rule(rule, start, end))
 
     def keys(self) -> list[people.Key]:

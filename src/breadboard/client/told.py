@@ -27,7 +27,8 @@ class Status(Row, frozen=True, kw_only=True):
 class Gap(Row, frozen=True, kw_only=True):
     """Something of a stream is missing here, between what came before and what comes next.
 
-    ``history(kind="trades", start=gap.ts_from, end=gap.ts_to)`` has it where the server stored it.
+    ``history(kind="trades", start=gap.ts_from, end=gap.ts_to)`` has it where the server stored it; while ``ts_to`` is
+    None, the row of this channel that comes next says when it ends.
     """
 
     channel: str
@@ -35,8 +36,11 @@ class Gap(Row, frozen=True, kw_only=True):
     missing: int | None = None
     """How many were left out; None where nobody knows. After a loss they are those of any instrument."""
     ts_from: Instant | None = None
-    """Our time of receipt of the last row before the gap, and of the first behind it; None where there is none."""
+    """Our time of receipt of the last row before the gap; None where none came before it."""
     ts_to: Instant | None = None
+    """Of the first row behind it, where that came with it. None where the server had only the loss to tell, as after
+    its restart: a gap is told at once, before anybody knows what follows. As ``end`` of a question, None is no bound.
+    """
 
 
 StreamRow = Tick | Trade | Alert | Book | Lag | Status | Gap

@@ -208,10 +208,17 @@ def test_what_the_server_no_longer_has_is_a_gap_in_its_place() -> None:
 
 def test_more_trades_than_the_pace_takes_are_a_gap_that_says_how_many() -> None:
     with listening("trade", 1) as (market, _, stream):
-        market_waits = threading.Timer(0.3, lambda: market.apply(*(market.trade(str(n)) for n in range(1, 1001))))
-        market_waits.start()
+
+        def trade_once_it_listens() -> None:
+            until = time.monotonic() + 60
+            while stream.subscribed is None and time.monotonic() < until:
+                time.sleep(0.01)
+            market.apply(*(market.trade(str(n)) for n in range(1, 1001)))
+
+        worker = threading.Thread(target=trade_once_it_listens)
+        worker.start()
         gap, trade = next(stream), next(stream)
-        market_waits.join()
+        worker.join()
     assert isinstance(gap, Gap)
     assert isinstance(trade, Trade)
     assert (gap.missing, trade.price) == (800, Decimal(801))
