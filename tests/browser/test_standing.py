@@ -178,6 +178,18 @@ def test_the_key_b_shows_the_alerts_of_the_chosen_symbol_alone(stage: Stage, loo
     wait_for("all", lambda: rows.count() == 2)
 
 
+def test_a_freeze_lasts_on_the_way_to_where_one_is(stage: Stage, look: Opener) -> None:
+    eyes = opened(stage, look, "monitor/CORN.SIM")
+    freeze(eyes)
+    eyes.page.evaluate(f"({NOTED})('{MOVING}')")
+    eyes.page.keyboard.press("g")
+    eyes.page.keyboard.press("m")
+    eyes.page.locator("nav.side a", has_text="Watch").click()
+    eyes.page.wait_for_timeout(300)
+    assert eyes.page.locator(FROZEN).count() == 1
+    assert not eyes.page.evaluate("window.noted")
+
+
 def test_keys_that_a_busy_page_hears_all_at_once_lead_through_each_screen(stage: Stage, look: Opener) -> None:
     eyes = opened(stage, look, "monitor/CORN.SIM")
     alert(stage, 1.0)

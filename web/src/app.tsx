@@ -1,6 +1,6 @@
 // The shell: bars, navigation, the screen that the address names, and the keys that work everywhere.
 
-import { createEffect, createSignal, For, lazy, on, onCleanup, Show, Switch, Match, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Switch, Match, type JSX } from "solid-js";
 import { setOnlyChosen } from "./core/alerts";
 import { catchingUp } from "./core/feeds";
 import { bind, listen } from "./core/keys";
@@ -32,6 +32,7 @@ const THAWED_MS = 3_000;
 export function App(): JSX.Element {
   const terminal = new Terminal();
   const route = createRoute();
+  const screen = createMemo(() => route().page);
   const [open, setOpen] = createSignal<"help" | "looks" | null>(null);
   const [frozenAt, setFrozenAt] = createSignal<number | null>(null);
   const [thawed, setThawed] = createSignal(false);
@@ -62,7 +63,7 @@ export function App(): JSX.Element {
     moving = window.setTimeout(() => setThawed(false), THAWED_MS);
   };
   // What is held is of one instrument, interval and screen: under the name of another it would be a lie.
-  createEffect(on([terminal.selected, () => route().page, chosen], () => isFrozen() && toggleFreeze(), { defer: true }));
+  createEffect(on([terminal.selected, screen, chosen], () => isFrozen() && toggleFreeze(), { defer: true }));
   const frozenFor = (): number | null => {
     terminal.second();
     const at = frozenAt();

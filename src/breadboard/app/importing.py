@@ -17,6 +17,7 @@ from breadboard.config import Config, FeedConfig
 from breadboard.environment import key_of
 from breadboard.errors import UsageError
 from breadboard.feeds.wishes import wanted_symbols
+from breadboard.model.gaps import EARLIEST_NS, LATEST_NS
 from breadboard.model.outputs import Outputs
 from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
@@ -99,7 +100,7 @@ def _ask(job: Job) -> dict[str, Any]:
     begun = imported.under_way(places, wanted)
     with TemporaryDirectory(prefix="breadboard-import-") as spool:
         told = asking.ask(job.format, asked, Path(spool), clock)
-        its = told.asked.from_ns, told.asked.to_ns
+        its = max(told.asked.from_ns, EARLIEST_NS), min(told.asked.to_ns, LATEST_NS)
         read_as = replace(_about(job, symbol, asked.interval_s or None), synthetic=told.synthetic, asked=its)
         asking.refuse_unreadable(told.answers, read_as)
         result = _bring_in(places, told.answers, read_as, wanted, begun)

@@ -15,14 +15,16 @@ def unasked(epochs: Mapping[int, Epoch], source: int) -> list[Span]:
     """Return the spans (ns UTC) just before, within and behind a history's time that its symbol was not asked for.
 
     What an earlier source asked for the same symbol is there already: a later part of a day completes it. Nothing is
-    told where one of them was a file, of which nobody knows what it leaves out. Later sources do not count, whether
-    they are known yet or not: what is told is the same however far the journal has been read.
+    told where one of them was a file, of which nobody knows what it leaves out, nor where anything was heard live
+    before: history fills the holes of such a market. Later sources do not count, whether they are known yet or not:
+    what is told is the same however far the journal has been read.
     """
     its = epochs.get(source)
     if its is None or its.asked is None or its.asked == NO_TIME:
         return []
-    known = [one.asked for number, one in epochs.items() if number <= source and _is_of(one, its)]
-    if None in known:
+    before = [one for number, one in epochs.items() if number <= source]
+    known = [one.asked for one in before if (one.venue, one.wanted) == (its.venue, its.wanted)]
+    if None in known or any(one.provenance is not Provenance.HISTORY for one in before):
         return []
     begin, end = its.asked[0] - _BESIDE_NS, its.asked[1] + _BESIDE_NS
     spans, at = [], begin
@@ -33,8 +35,3 @@ def unasked(epochs: Mapping[int, Epoch], source: int) -> list[Span]:
         at = max(at, asked_to)
     spans.append((at, end))
     return [span for span in spans if span[0] < span[1]]
-
-
-def _is_of(one: Epoch, its: Epoch) -> bool:
-    """Tell whether both are history of the same symbol."""
-    return one.provenance is Provenance.HISTORY and (one.venue, one.wanted) == (its.venue, its.wanted)

@@ -1,6 +1,6 @@
 """Gaps and connection epochs: what the journal says about itself."""
 
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -28,6 +28,9 @@ class Gap(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+EARLIEST_NS, LATEST_NS = -(1 << 62), 1 << 62
+"""What a time that was asked for is held by, so that days can be added to it."""
+_Moment = Annotated[int, msgspec.Meta(ge=EARLIEST_NS, le=LATEST_NS)]
 NO_TIME: Final = (0, 0)
 """What a history that holds no trades was asked for."""
 
@@ -50,7 +53,7 @@ class Epoch(msgspec.Struct, frozen=True):
     """The channel that it carries where that brings no data (``ports.Capabilities.asides``); empty for data."""
     synthetic: bool = False
     """History of a market that never was: what was asked said that it is a simulator."""
-    asked: tuple[int, int] | None = None
+    asked: tuple[_Moment, _Moment] | None = None
     """Of history: which trades were asked for, ns UTC, end not included; ``NO_TIME`` for none. None: nobody knows."""
 
 

@@ -10,23 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model import whole
-from breadboard.model.bars import BAR
+from breadboard.model.bars import BAR, NO_BARS
 
 _SECOND: Final = 1_000_000_000
 _BYTES: Final = BAR.fields["offset"][1] if BAR.fields else 0
 """How long a row is before its offset, which comes last."""
 
 
-def changed(now: NDArray[np.void], before: NDArray[np.void]) -> NDArray[np.void]:
+def changed(now: NDArray[np.void], before: NDArray[np.void], concluded: NDArray[np.void] = NO_BARS) -> NDArray[np.void]:
     """Return copies of the open bars that are not among those of ``before``, whatever their offsets.
 
-    Both are ``BAR`` rows by instrument, interval and time.
+    All are ``BAR`` rows; the first two by instrument, interval and time. Of what was ``concluded`` meanwhile every bar
+    counts as changed: one whose only trade was taken back is withdrawn, and may be open again just as it was.
     """
     if not len(before):
         return whole.copied(now)
-    at = np.searchsorted(_places(before), _places(now)).clip(max=len(before) - 1)
+    places = _places(now)
+    at = np.searchsorted(_places(before), places).clip(max=len(before) - 1)
     same = (_values(now) == _values(before)[at]).all(axis=1)
-    return whole.picked(now, ~same)
+    return whole.picked(now, ~same | np.isin(places, _places(concluded)))
 
 
 def _places(bars: NDArray[np.void]) -> NDArray[np.int64]:

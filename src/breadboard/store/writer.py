@@ -200,7 +200,9 @@ class StoreWriter:
             self._pending.insert(0, (first, end))
         counts: dict[str, int] = {}
         quarantined = [one for one in self._quarantined if one.offset < end]
-        blocks = self._tables.of(batch, self._provisional(), self._instruments, self._unwritten(), quarantined)
+        blocks = self._tables.of(
+            batch, self._provisional(batch.bars), self._instruments, self._unwritten(), quarantined
+        )
         for name, block in blocks.items():
             if block.num_rows:
                 self._insert(name, block, self._token(name, first, end), again=again)
@@ -213,7 +215,8 @@ class StoreWriter:
         self._pending.pop(0)
         self._parts, self._buffered = [], 0
         self._tables.learn(batch)
-        self._told_bars = self._open_bars
+        # A flush that came again may have found rows of the first attempt, of bars as they were at another offset.
+        self._told_bars = np.empty(0, BAR) if again else self._open_bars
         self._instruments_written = len(self._instruments)
         self._quarantined = [one for one in self._quarantined if one.offset >= end]
 
@@ -227,9 +230,9 @@ class StoreWriter:
         if again and (lost := self._store.missing(table, rows)).num_rows:
             self._store.write(table, lost, f"{token}:{self._run}")
 
-    def _provisional(self) -> NDArray[np.void]:
+    def _provisional(self, concluded: NDArray[np.void]) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
-        bars = changed(self._open_bars, self._told_bars)
+        bars = changed(self._open_bars, self._told_bars, concluded)
         bars["state"] = BarState.PROVISIONAL
         bars["offset"] = self._open_at
         return bars

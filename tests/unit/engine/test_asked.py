@@ -2,7 +2,8 @@
 
 from breadboard.engine.asked import unasked
 from breadboard.engine.cover import Span
-from breadboard.model.gaps import NO_TIME, Epoch
+from breadboard.model.decimals import INT64_MAX
+from breadboard.model.gaps import EARLIEST_NS, LATEST_NS, NO_TIME, Epoch
 from breadboard.model.kinds import Provenance
 
 DAY = 86_400 * 10**9
@@ -35,7 +36,18 @@ def test_what_was_asked_for_earlier_is_there_and_what_will_be_later_is_not_yet()
 def test_of_a_file_nobody_knows_what_it_leaves_out() -> None:
     assert told(history(1, None), source=1) == []
     assert told(history(1, None), history(2, (NOON, NOON + 60)), source=2) == []
+    assert told(history(1, None, "AAPL"), history(2, (NOON, NOON + 60)), source=2) != []
     assert told(source=7) == []
+
+
+def test_history_beside_what_was_heard_live_fills_its_holes() -> None:
+    live = history(1, None, "AAPL", how=Provenance.LIVE)
+    assert told(live, history(2, (NOON, NOON + 60)), source=2) == []
+
+
+def test_all_of_time_may_be_asked_for() -> None:
+    wide = history(1, (EARLIEST_NS, LATEST_NS))
+    assert all(-INT64_MAX < at < INT64_MAX for span in told(wide, source=1) for at in span)
 
 
 def test_quotes_and_splits_say_nothing_of_trades() -> None:

@@ -14,14 +14,18 @@ from hypothesis import strategies as st
 
 import native_read
 import outputs_made as made
+from breadboard.engine.bars import Bars
 from breadboard.errors import StoreError
-from breadboard.model.kinds import Provenance
+from breadboard.model.bars import INTERVALS, NO_BARS
+from breadboard.model.kinds import Flag, Provenance
+from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records
 from breadboard.store.intents import Intents
 from breadboard.store.native import NOTHING, Block
 from breadboard.store.rows import Quarantined
 from breadboard.store.writer import StoreWriter
 from breadboard.telemetry.lag import LagRow
+from tapes import tape, trade
 
 
 class MemoryStore:
@@ -309,5 +313,25 @@ def test_an_open_bar_is_written_again_when_it_has_changed_and_not_before(tmp_pat
     assert found == {
         "bar_versions:0:10": [("BTCUSDT", "1m", 9), ("BTCUSDT", "1h", 9), ("ETHUSDT", "1m", 9)],
         "bar_versions:10:20": [("BTCUSDT", "1h", 19)],
+        "bar_versions:20:30": [("BTCUSDT", "1m", 29), ("BTCUSDT", "1h", 29), ("ETHUSDT", "1m", 29)],
         "bar_versions:30:40": [("BTCUSDT", "1m", 39), ("ETHUSDT", "1m", 39)],
     }
+
+
+def test_a_bar_that_is_open_again_as_it_was_after_its_trade_was_taken_back_is_there(tmp_path: Path) -> None:
+    store, stage = MemoryStore(), Bars(2000, 5.0, lambda _: True)
+    writer = StoreWriter(store, tmp_path)
+    gone = {"flags": int(Flag.WITHDRAWN)}
+    for first, rows in ((0, [trade(1, 0, 10)]), (1, [trade(1, 0, 10) | gone, trade(2, 0, 10)])):
+        taken = tape(rows, first=first)
+        bars = stage.on_tape(taken)
+        outputs = Outputs(first, first + len(rows), taken, NO_BARS if bars is None else bars, (), taken.ts_recv)
+        writer.write(outputs, stage.open_bars(), made.instruments())
+        store.command = lambda *_, **__: None  # type: ignore[method-assign]
+        writer.flush()
+    newest: dict[str, tuple[int, str]] = {}
+    for table, held in store.inserts.values():
+        for row in held.to_pylist() if table == "bar_versions" else ():
+            newest[row["interval"]] = max(newest.get(row["interval"], (0, "")), (row["version"], row["state"]))
+    assert {state for _, state in newest.values()} == {"provisional"}
+    assert len(newest) == len(INTERVALS)
