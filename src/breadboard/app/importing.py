@@ -100,7 +100,7 @@ def _ask(job: Job) -> dict[str, Any]:
     begun = imported.under_way(places, wanted)
     with TemporaryDirectory(prefix="breadboard-import-") as spool:
         told = asking.ask(job.format, asked, Path(spool), clock)
-        its = max(told.asked.from_ns, EARLIEST_NS), min(told.asked.to_ns, LATEST_NS)
+        its = _held(told.asked.from_ns), _held(told.asked.to_ns)
         read_as = replace(_about(job, symbol, asked.interval_s or None), synthetic=told.synthetic, asked=its)
         asking.refuse_unreadable(told.answers, read_as)
         result = _bring_in(places, told.answers, read_as, wanted, begun)
@@ -149,3 +149,8 @@ def _spelled(job: Job, key: str) -> str:
         return wanted_symbols(feed.capabilities.venue, (job.symbol,), example="IBM")[0]
     wish = Wish((job.symbol,), feed.capabilities.channels[:1], key=key)
     return next(iter(feed.session(wish).symbols))
+
+
+def _held(ns: int) -> int:
+    """Return the nearest time that a connection can say that it was asked for."""
+    return max(EARLIEST_NS, min(ns, LATEST_NS))

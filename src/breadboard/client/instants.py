@@ -64,7 +64,7 @@ def asked(when: When | None) -> str | None:
     if when is None or isinstance(when, str):
         return when
     ns = _instant(when)
-    return str(int(ns)) if _is_plain(when) else str(ns)
+    return str(int(ns)) if _is_plain(when) else _text(ns)
 
 
 def said(when: When | None) -> str | None:
@@ -77,7 +77,7 @@ def said(when: When | None) -> str | None:
     if when is None or isinstance(when, str) or not _is_plain(when):
         return asked(when)
     ns = _instant(when)
-    return str(ns) if ns >= _EARLIEST_NS else str(int(ns))
+    return _text(ns) if ns >= _EARLIEST_NS else str(int(ns))
 
 
 def _is_plain(when: SupportsIndex | datetime | date) -> bool:
@@ -88,5 +88,12 @@ def _is_plain(when: SupportsIndex | datetime | date) -> bool:
 def _instant(when: SupportsIndex | datetime | date) -> Instant:
     try:
         return Instant.of(when)
-    except (TypeError, ValueError):  # ValueError: NaT is a datetime, too
+    except (TypeError, ValueError, OverflowError):  # ValueError: NaT is a datetime, too
         raise UsageError(f"{repr(when)[:100]} is no time", hint=_FORMS) from None
+
+
+def _text(ns: Instant) -> str:
+    try:
+        return str(ns)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{int(ns)} ns are beyond the year 9999, or before the year 1", hint=_FORMS) from None

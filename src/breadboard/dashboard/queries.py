@@ -15,9 +15,6 @@ HOW_TO_GO_ON: Final = (
 """Beside command lines: a file shows no cursor."""
 _HISTORY: Final = 4096
 """The flag HISTORY, of a row that was fetched or imported after the fact; the client has no names for flags."""
-_TOLD_OF: Final = f"if(bitAnd(flags, {_HISTORY}) != 0, ifNull(ts_event, ts_recv), ts_recv)"
-"""The moment that a quote is of: its receipt, for not every venue tells an event time. What was fetched after the fact
-was received when somebody asked for it, and is of its event time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +66,24 @@ class BarsQuestion:
 def spread_sql(questions: Sequence[BarsQuestion], start: Instant, end: Instant, unit: str, zone: str) -> str:
     """Return a query for the median quoted spread by ``unit`` (``hour`` of the day, ``minute`` of the hour) in a zone.
 
-    In basis points of the mid; quotes of one side, and crossed ones, have none. Nothing is received before it happens:
-    the days of receipt before ``start``, of which the store has files of their own, are not read.
+    In basis points of the mid; quotes of one side, and crossed ones, have none. A quote is of its receipt, for not
+    every venue tells an event time; what was fetched after the fact was received when somebody asked for it, and is of
+    its event time. Nothing is received before it happens. The two are asked for apart: of each day of receipt the
+    store has files of their own, and those of other days are not read for what was heard live.
     """
     names = ", ".join(f"({_quoted(each.symbol)}, {_quoted(each.venue)})" for each in questions)
     bid, ask = "toFloat64(bid_price)", "toFloat64(ask_price)"
     since, before = _quoted(_minute(start, " ")), _quoted(_minute(end, " "))
+    of_each = f"(symbol, venue) in ({names}) and bid_price > 0 and ask_price >= bid_price and ts_recv >= {since}"
     lines = (
-        f"select symbol, venue, to{unit.title()}(toTimeZone({_TOLD_OF}, {_quoted(zone)})) as at,",
-        f"  quantile(0.5)(20000 * ({ask} - {bid}) / ({ask} + {bid})) as spread_bps, count() as quotes",
-        f"from quotes where (symbol, venue) in ({names})",
-        f"  and ts_recv >= {since} and {_TOLD_OF} >= {since} and {_TOLD_OF} < {before}",
-        "  and bid_price > 0 and ask_price >= bid_price",
+        f"select symbol, venue, to{unit.title()}(toTimeZone(moment, {_quoted(zone)})) as at,",
+        f"  quantile(0.5)(20000 * ({ask} - {bid}) / ({ask} + {bid})) as spread_bps, count() as quotes from (",
+        "    select symbol, venue, ts_recv as moment, bid_price, ask_price from quotes",
+        f"    where {of_each} and ts_recv < {before} and bitAnd(flags, {_HISTORY}) = 0",
+        "  union all",
+        "    select symbol, venue, ifNull(ts_event, ts_recv) as moment, bid_price, ask_price from quotes",
+        f"    where {of_each} and bitAnd(flags, {_HISTORY}) != 0 and moment >= {since} and moment < {before}",
+        "  )",
         "group by symbol, venue, at order by symbol, venue, at",
     )
     return "\n".join(lines)

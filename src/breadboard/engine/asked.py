@@ -14,17 +14,15 @@ _BESIDE_NS: Final = 2 * 86_400 * 1_000_000_000
 def unasked(epochs: Mapping[int, Epoch], source: int) -> list[Span]:
     """Return the spans (ns UTC) just before, within and behind a history's time that its symbol was not asked for.
 
-    What an earlier source asked for the same symbol is there already: a later part of a day completes it. Nothing is
-    told where one of them was a file, of which nobody knows what it leaves out, nor where anything was heard live
-    before: history fills the holes of such a market. Later sources do not count, whether they are known yet or not:
-    what is told is the same however far the journal has been read.
+    ``epochs`` are those that have begun so far. What an earlier one asked for the same symbol is there already: a later
+    part of a day completes it. Nothing is told where one of them was a file, of which nobody knows what it leaves out,
+    nor where the symbol was heard live before: history fills the holes of that.
     """
     its = epochs.get(source)
     if its is None or its.asked is None or its.asked == NO_TIME:
         return []
-    before = [one for number, one in epochs.items() if number <= source]
-    known = [one.asked for one in before if (one.venue, one.wanted) == (its.venue, its.wanted)]
-    if None in known or any(one.provenance is not Provenance.HISTORY for one in before):
+    known = [one.asked for one in epochs.values() if one.venue == its.venue and _tells_of(one, its.wanted)]
+    if None in known:
         return []
     begin, end = its.asked[0] - _BESIDE_NS, its.asked[1] + _BESIDE_NS
     spans, at = [], begin
@@ -35,3 +33,10 @@ def unasked(epochs: Mapping[int, Epoch], source: int) -> list[Span]:
         at = max(at, asked_to)
     spans.append((at, end))
     return [span for span in spans if span[0] < span[1]]
+
+
+def _tells_of(one: Epoch, wanted: tuple[str, ...]) -> bool:
+    """Tell whether a connection may bring rows of a symbol: one that was asked for nothing by name may bring any."""
+    if one.provenance is Provenance.HISTORY:
+        return one.wanted == wanted
+    return not one.wanted or "*" in one.wanted or not set(wanted).isdisjoint(one.wanted)

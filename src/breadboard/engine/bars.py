@@ -11,7 +11,7 @@ before it is a mistake, and neither closes bars nor is in one, unless so many fo
 fetched after the fact (HISTORY) has no lag, and is only a mistake where it lies in the future.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -50,7 +50,7 @@ class Bars:
     what a print does not count for is in its ``code`` (``Uncounted``), and a bar without an open or a high is none.
     Open and close are the first and last trade by ``(ts_event, trade_id)``. ``completeness`` is the share of the bar's
     time that no gap covers, that is not before the source was first seen, and of a history that it was asked for
-    (``unasked`` returns by source what it was not). Of instruments whose venue ``withdraws``
+    (``unasked`` has by source what it was not). Of instruments whose venue ``withdraws``
     trades these are remembered, and a WITHDRAWN row takes one out: the bar is CORRECTED, or itself WITHDRAWN where
     nothing is left. ``sessions`` says whose days begin elsewhere than at UTC's midnight.
     """
@@ -61,12 +61,12 @@ class Bars:
         idle_s: float,
         withdraws: Callable[[int], bool] = lambda _: False,
         sessions: Sessions | None = None,
-        unasked: Callable[[int], Iterable[Span]] = lambda _: (),
+        unasked: Mapping[int, Sequence[Span]] | None = None,
     ) -> None:
         self._sessions = sessions or Sessions()
         self._days = self._sessions.table()
         self._withdraws = withdraws
-        self._unasked = unasked
+        self._unasked = {} if unasked is None else unasked
         self._kept = KeptTrades()
         self._keeps = False
         """Trades of some instrument are remembered."""
@@ -277,7 +277,7 @@ class Bars:
             self._cover.down(f"s{source}", now + self._shift(source))
         elif kind == EventKind.STATUS and tape.code[row] == StatusCode.FEED_UP:
             self._cover.up(f"s{source}", now + self._shift(source))
-            for begin, end in self._unasked(source):
+            for begin, end in self._unasked.get(source, ()):
                 self._cover.add(f"s{source}", begin, end)
 
     def _shift(self, source: int) -> int:

@@ -1,7 +1,6 @@
 """The engine: journal frames in, everything concluded from them out. Pure: the same journal, the same state."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -12,7 +11,6 @@ from breadboard.config import EngineConfig
 from breadboard.engine.activity import ActivityBars, Spec
 from breadboard.engine.anomalies import Anomalies
 from breadboard.engine.arbitrage import Arbitrage
-from breadboard.engine.asked import unasked
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.engine.clock_skew import ClockSkew
@@ -96,8 +94,7 @@ class Engine:
         )
         """None where the configuration does not ask for it: then legs and books tell nothing row by row for it."""
         self.sessions = Sessions(promises.calendar)
-        not_asked = partial(unasked, self._router.epochs)
-        self.bars = Bars(config.lateness_ms, config.idle_s, promises.withdraws, self.sessions, not_asked)
+        self.bars = Bars(config.lateness_ms, config.idle_s, promises.withdraws, self.sessions, self._router.unasked)
         self.activity = ActivityBars([Spec.of(word) for word in config.bars])
         self.clock_skew = ClockSkew()
         self.latest = Latest(self.sessions)

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine import lanes
+from breadboard.engine.asked import unasked
 from breadboard.engine.journal_records import BAD_RECORD, clock_step, epoch_of, gap_of, rules_of
 from breadboard.engine.lanes import Lane, Part
 from breadboard.engine.voices import Voice
@@ -24,6 +25,9 @@ from breadboard.model.kinds import EventKind, Flag, GapReason, Provenance, Recor
 from breadboard.model.rules import RuleSet
 from breadboard.model.tape import Tape
 from breadboard.ports import Decoded, Feed
+
+if TYPE_CHECKING:
+    from breadboard.engine.cover import Span
 
 _FLAGS: Final = {
     Provenance.LIVE: 0,
@@ -100,6 +104,8 @@ class Router:
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
         self.epochs: dict[int, Epoch] = {}
+        self.unasked: dict[int, list[Span]] = {}
+        """By source, what of a history's time nobody had asked for when it began."""
         self.venues: dict[int, str] = {}
         self._flags = np.zeros(1 << 16, np.uint16)
         self._speakers = np.zeros(1 << 16, np.int16)
@@ -302,6 +308,8 @@ class Router:
         """Take an EPOCH record; note where another venue begins to speak."""
         before = self.venues.get(epoch.source, "")
         self.adopt(epoch)
+        if epoch.open:
+            self.unasked[epoch.source] = unasked(self.epochs, epoch.source)
         if epoch.venue != before:
             self._voices.append(Voice(offset, epoch.source, before, epoch.venue))
 

@@ -76,7 +76,7 @@ class Tables:
             "quotes": rows.quotes(batch.tape, self._labels),
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
             "orders": rows.orders(batch.tape, self._labels),
-            "bar_versions": windows.bars(versions, self._labels, self._origin(versions)),
+            "bar_versions": self.bars(versions),
             "features": self._concluded("features", batch),
             "anomalies": self._concluded("anomalies", batch),
             "gaps": records.gaps(batch.gaps, instruments, self._origins, batch.tape),
@@ -90,6 +90,10 @@ class Tables:
             "nbbo": self._concluded("nbbo", batch),
             "alerts": self._concluded("alerts", batch),
         }
+
+    def bars(self, versions: NDArray[np.void]) -> Block:
+        """Return versions of bars of instruments that were seen."""
+        return windows.bars(versions, self._labels, self._origin(versions))
 
     def learn(self, batch: Outputs) -> None:
         """Remember the newest rows of each source; call when the batch is written, and not before."""

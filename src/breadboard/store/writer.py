@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
+from breadboard.model import whole
 from breadboard.model.bars import BAR
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
@@ -177,7 +178,14 @@ class StoreWriter:
         """Flush, and close the intent file. The store stays open."""
         with self._lock:
             self.flush()
+            self._settle()
             self._intents.close()
+
+    def _settle(self) -> None:
+        """Write every open bar as of the end: a store at rest says the same, whatever was flushed when."""
+        if len(self._open_bars) and self._open_at == self._written - 1:
+            block = self._tables.bars(self._as_open(whole.copied(self._open_bars)))
+            self._store.write("bar_versions", block, f"bar_versions:open:{self._written}")
 
     def _edge(self) -> int | None:
         """Where the next flush must end at the latest, because an earlier attempt ended or began there."""
@@ -232,7 +240,9 @@ class StoreWriter:
 
     def _provisional(self, concluded: NDArray[np.void]) -> NDArray[np.void]:
         """Return the open bars as versions of the offset at which they were open; later conclusions replace them."""
-        bars = changed(self._open_bars, self._told_bars, concluded)
+        return self._as_open(changed(self._open_bars, self._told_bars, concluded))
+
+    def _as_open(self, bars: NDArray[np.void]) -> NDArray[np.void]:
         bars["state"] = BarState.PROVISIONAL
         bars["offset"] = self._open_at
         return bars

@@ -162,7 +162,7 @@ def test_a_wire_that_breaks_before_the_gap_after_a_restart_hides_nothing(
         again.apply(again.trade("42"))
         rows.append(next(news))
     assert summary(rows) == TOLD
-    assert relay.connections == 3
+    assert relay.connections >= 3
 
 
 @pytest.mark.parametrize("answers", [0, 1])
@@ -181,4 +181,4 @@ def test_nor_does_it_on_an_event_loop(monkeypatch: pytest.MonkeyPatch, answers: 
 
     with restarting(monkeypatch, answers) as (market, again, relay, second):
         assert summary(asyncio.run(listen(market, again, relay, second))) == TOLD
-        assert relay.connections == 3
+        assert relay.connections >= 3

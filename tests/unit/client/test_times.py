@@ -1,7 +1,7 @@
 """Times as callers have them: whatever they are kept in, the server hears of every nanosecond."""
 
 import asyncio
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -59,6 +59,12 @@ def test_what_is_no_time_is_refused_with_how_one_is_said(when: Any) -> None:  # 
             way(when)
         assert refusal.value.sentence == f"{when!r} is no time"
         assert refusal.value.hint == "ns since 1970 as an int, '2026-11-20T09:30:00Z', a datetime or a date"
+
+
+@pytest.mark.parametrize("when", [10**30, datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=9)))])
+def test_times_that_no_calendar_has_are_refused_in_a_sentence(when: Any) -> None:  # noqa: ANN401 - whatever it is
+    with pytest.raises(UsageError):
+        said(when)
 
 
 def test_both_clients_ask_for_the_very_nanosecond() -> None:

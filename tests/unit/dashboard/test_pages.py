@@ -235,7 +235,7 @@ def test_spreads_are_read_when_they_are_asked_for(fake: Fake) -> None:
     page.toggle[0].set_value(True).run()
     assert not page.exception
     (query,) = [body["query"] for _, path, _, body in fake.asked if path == "/sql"]
-    assert "toMinute(toTimeZone(if(" in query
+    assert "toMinute(toTimeZone(moment, " in query
     assert ", 'UTC')) as at," in query
     assert "(symbol, venue) in (('BTCUSDT', 'BINANCE'))" in query
     assert any("7 quotes of the range, at all hours" in each.value for each in page.caption)

@@ -1,5 +1,7 @@
 """What of the time around a history was not asked for, said of made connections."""
 
+import msgspec
+
 from breadboard.engine.asked import unasked
 from breadboard.engine.cover import Span
 from breadboard.model.decimals import INT64_MAX
@@ -26,10 +28,11 @@ def test_what_was_asked_for_earlier_is_there_and_what_will_be_later_is_not_yet()
     before, its = history(1, (NOON - 100, NOON - 40)), history(3, (NOON, NOON + 60))
     far = history(2, (NOON - 9 * DAY, NOON - 8 * DAY))
     later, other = history(4, (NOON - 40, NOON)), history(0, (NOON - 40, NOON), "AAPL")
-    live = history(5, None, how=Provenance.LIVE)
+    live = history(5, None, "AAPL", how=Provenance.LIVE)
     end = NOON + 60 + 2 * DAY
     wanted = [(NOON - 2 * DAY, NOON - 100), (NOON - 40, NOON), (NOON + 60, end)]
-    assert told(before, far, its, later, other, live, source=3) == wanted
+    elsewhere = msgspec.structs.replace(live, source=6, venue="BINANCE", wanted=())
+    assert told(before, far, its, other, elsewhere, source=3) == wanted
     assert told(before, its, later, source=4) == [(NOON - 40 - 2 * DAY, NOON - 100), (NOON + 60, NOON + 2 * DAY)]
 
 
@@ -41,8 +44,11 @@ def test_of_a_file_nobody_knows_what_it_leaves_out() -> None:
 
 
 def test_history_beside_what_was_heard_live_fills_its_holes() -> None:
-    live = history(1, None, "AAPL", how=Provenance.LIVE)
-    assert told(live, history(2, (NOON, NOON + 60)), source=2) == []
+    its = history(2, (NOON, NOON + 60))
+    live = history(1, None, how=Provenance.LIVE)
+    for wanted in (("AAPL", "NEPT"), (), ("*",)):
+        assert told(msgspec.structs.replace(live, wanted=wanted), its, source=2) == []
+    assert told(msgspec.structs.replace(live, wanted=("AAPL",)), its, source=2) == told(its, source=2)
 
 
 def test_all_of_time_may_be_asked_for() -> None:
