@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -335,3 +336,20 @@ def test_a_bar_that_is_open_again_as_it_was_after_its_trade_was_taken_back_is_th
             newest[row["interval"]] = max(newest.get(row["interval"], (0, "")), (row["version"], row["state"]))
     assert {state for _, state in newest.values()} == {"provisional"}
     assert len(newest) == len(INTERVALS)
+
+
+def test_a_store_that_was_closed_in_order_has_each_open_bar_as_of_the_end(tmp_path: Path) -> None:
+    def written(*ends: int) -> dict[str, tuple[int, str]]:
+        store, folder = MemoryStore(), tmp_path / f"{len(ends)}"
+        folder.mkdir()
+        writer = StoreWriter(store, folder)
+        for begin, end in pairwise((0, *ends)):
+            bars = made.open_bars(1)  # never changes
+            bars["offset"] = end - 1
+            writer.write(made.outputs(begin, end), bars, made.instruments())
+            writer.flush()
+        writer.close()
+        rows = [row for table, rows in store.inserts.values() if table == "bar_versions" for row in rows.to_pylist()]
+        return {row["interval"]: max((each["version"], each["state"]) for each in rows) for row in rows}
+
+    assert written(10, 20, 40) == written(40) == {"1s": (39 * 4 + 1, "provisional")}
