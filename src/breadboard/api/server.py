@@ -267,6 +267,7 @@ def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
         ws=Sockets,
         ssl_certfile=cert,
         ssl_keyfile=key,
+        timeout_keep_alive=30,  # uvicorn shuts a line after 5 s; a busy browser asks on it just then, and gives up
         ws_max_size=64 * 1024,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
