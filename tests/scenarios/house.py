@@ -23,10 +23,9 @@ from breadboard.engine.core import Engine
 from breadboard.errors import BreadboardError, NotRunning
 from breadboard.journal import Reader, identity
 from breadboard.model.frames import Frames
+from patient import PATIENCE_S
 
 T = TypeVar("T")
-
-PATIENCE_S = 60.0
 
 
 def free_port() -> int:

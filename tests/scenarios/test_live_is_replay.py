@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from patient import PATIENCE_S
 from recordings import recording
-from scenarios.house import PATIENCE_S, House, Simulator, ask, engine_at_rest, replayed, stored, wait_for
+from scenarios.house import House, Simulator, ask, engine_at_rest, replayed, stored, wait_for
 
 BTC = "binance/btcusdt_20240808.gz"
 COINBASE = "coinbase/COINBASE.ws.28.0"

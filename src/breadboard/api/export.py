@@ -40,7 +40,7 @@ def refuse_doubles(table: Any, form: Format) -> None:  # noqa: ANN401 - a pyarro
     Call it with the first batch, while the answer can still be a problem document.
     """
     if form == "json":
-        from breadboard.store import formats
+        from breadboard.store import formats  # it loads pyarrow, which this module never does by itself
 
         formats.refuse_doubles(table.schema.names)
 

@@ -121,7 +121,7 @@ class _Heard:
         return {"from": moment(self.first), "to": moment(self.last)} if self.first <= self.last else None
 
     def missed(self, begin: str | None, end: str | None) -> str:
-        """Return a sentence where nothing is recorded of the times asked for, with a hint; nothing where something is.
+        """Return a sentence where nothing is recorded of the times asked for; nothing where something is.
 
         Without it, no data reads as a rule that has never fired.
         """
@@ -131,11 +131,8 @@ class _Heard:
         if reach is None:
             return "nothing is recorded of any instrument yet"
         times = f"from {begin} to {end}" if begin and end else f"from {begin} on" if begin else f"until {end}"
-        first, last = reach["from"], reach["to"]
-        return (
-            f"nothing is recorded of any instrument {times}: the journal reaches from {first} to {last}\n"
-            f"hint: --from {first[:10]} --to {last[:10]}"
-        )
+        whole = f"from {reach['from']} to {reach['to']}"
+        return f"nothing is recorded of any instrument {times}: the journal reaches {whole}"
 
 
 def run(trial: Trial) -> dict[str, Any]:
@@ -181,8 +178,6 @@ def run(trial: Trial) -> dict[str, Any]:
                 if len(alerts) < _TOLD:
                     alerts.append(_shown(row, rule, name, when))
     reader.close()
-    if note := heard.missed(trial.begin, trial.end):
-        sys.stderr.write(f"note: {note}\n")
     return {
         "rule": rule.name,
         "version": rule.version,
@@ -193,6 +188,7 @@ def run(trial: Trial) -> dict[str, Any]:
         **missed,
         "events": heard.events,
         "recorded": heard.reach(),
+        "note": heard.missed(trial.begin, trial.end),
         "seconds": round(time.perf_counter() - started, 3),
         "alerts": alerts,
     }

@@ -50,6 +50,8 @@ class Trial(Row, frozen=True, kw_only=True):
     """How often a trade that had fired it was taken back later."""
     first: Instant | None = None
     last: Instant | None = None
+    note: str = ""
+    """That nothing is recorded in the times asked for, and how far the journal reaches; empty where something is."""
     alerts: tuple[dict[str, Any], ...] = ()
 
 

@@ -228,6 +228,10 @@ def _verdict(result: dict[str, Any]) -> str:
             else f"{result['late']:,} trades are older than ones before them"
         )
         lines += ["", f"{late}, and moved nothing: {_OLDEST_FIRST}"]
+    if result["note"]:
+        lines += ["", result["note"]]
+    if result["note"] and (reach := result["recorded"]):
+        lines.append(f"hint: --from {reach['from'][:10]} --to {reach['to'][:10]}")
     times = "once" if result["fired"] == 1 else f"{result['fired']:,} times"
     lines.append(f"It would have fired {times}{back}{held}. ({result['events']:,} events, {result['seconds']} s)")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """The head of a request ends, or the connection does: at the real server, before anybody is asked for a key."""
 
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -126,6 +127,15 @@ def test_requests_of_one_connection_are_counted_by_themselves(line: socket.socke
     while got.count(b"0 /some") < 10:
         got += line.recv(65_536)
     assert got.count(b"HTTP/1.1 200 OK") == 10
+
+
+def test_a_connection_that_rests_for_some_seconds_is_still_there(line: socket.socket) -> None:
+    for _ in range(2):
+        line.sendall(head(1_000))
+        assert answer(line) == (b"HTTP/1.1 200 OK", b"0 /some")
+        time.sleep(7)
+    line.sendall(head(1_000))
+    assert answer(line) == (b"HTTP/1.1 200 OK", b"0 /some")
 
 
 def test_bodies_are_not_counted(address: str, line: socket.socket) -> None:

@@ -103,7 +103,7 @@ def test_the_last_day_that_dates_can_tell_has_an_end(zone: str, west_s: int) -> 
     assert asked.to_ns == asked.now_ns, "an import is asked for until now at the latest"
 
 
-NOTHING = "note: nothing is recorded of any instrument"
+NOTHING = "nothing is recorded of any instrument"
 REACH = "the journal reaches from 2026-11-23T14:30:00.000000000Z to 2026-11-25T14:30:01.000000000Z"
 REACH_HINT = "hint: --from 2026-11-23 --to 2026-11-25"
 
@@ -119,7 +119,7 @@ def test_events_are_those_of_the_times_asked_for(data: Path, capsys: pytest.Capt
     assert (whole["fired"], whole["recorded"]) == (3, recorded)
     # What the source says of itself has the time of the import.
     assert whole["events"] == 6 + 2 * len(DAYS)
-    assert capsys.readouterr().err == ""
+    assert minute["note"] == second["note"] == whole["note"] == ""
 
 
 def test_where_nothing_is_recorded_that_is_said(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,12 +132,12 @@ def test_where_nothing_is_recorded_that_is_said(data: Path, capsys: pytest.Captu
     ):
         found = tried(data, begin=begin, end=end)
         assert (found["fired"], found["events"], found["from"], found["to"]) == (0, 0, begin, end)
-        assert capsys.readouterr().err == f"{NOTHING} {times}: {REACH}\n{REACH_HINT}\n"
+        assert found["note"] == f"{NOTHING} {times}: {REACH}"
     words = ["rules", "test", "up", "--rules", str(data.parent / "rules.toml"), "--data-dir", str(data)]
     assert run([*words, "--from", "2020-01-01", "--to", "2020-01-01"]) == 0
     told = capsys.readouterr()
     assert "It would have fired 0 times. (0 events, " in told.out
-    assert told.err.startswith(f"{NOTHING} from 2020-01-01 to 2020-01-01: {REACH}\n")
+    assert f"\n{NOTHING} from 2020-01-01 to 2020-01-01: {REACH}\n{REACH_HINT}\nIt would have" in told.out
 
 
 def test_what_a_source_says_of_itself_is_no_record_of_an_instrument() -> None:

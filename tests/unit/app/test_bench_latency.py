@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from breadboard.cli import run
+from breadboard.config_file import load
+from breadboard.model.anomalies import BY_NAME as ANOMALIES
+from breadboard.model.features import BY_NAME
 
 BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 
@@ -18,6 +21,16 @@ BENCHMARKS = Path(__file__).resolve().parents[3] / "benchmarks"
 def latency(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(str(BENCHMARKS))
     return importlib.import_module("latency")
+
+
+def test_the_full_case_is_of_a_house_that_tells_every_feature_and_anomaly(latency: ModuleType, tmp_path: Path) -> None:
+    rate, full = latency.CASES["13000-full"]
+    assert (rate, full) == (13_000, True)
+    path = tmp_path / "breadboard.toml"
+    path.write_text(latency._config("ws://127.0.0.1:1", "http://127.0.0.1:1", ["BTCUSDT"]) + latency.FULL)
+    engine = load(path).engine
+    assert engine.features == tuple(BY_NAME)
+    assert engine.anomalies == tuple(ANOMALIES)
 
 
 def test_the_latency_benchmark_prints_its_case_and_hops(capsys: pytest.CaptureFixture[str]) -> None:

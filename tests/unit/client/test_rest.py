@@ -285,7 +285,10 @@ def test_what_the_server_says_of_rules_and_keys_is_told(fake: Fake) -> None:
     fake.answers = {
         "GET /rules": (200, {"data": [{"name": "up", "from": "configuration", "enabled": False}]}),
         "GET /keys": (200, {"data": [{"id": "1", "revoked": "2026-11-27T16:50:04.652558831Z", "holds": False}]}),
-        "POST /rules/test": (200, {"fires": 3, "days": 1, "by_symbol": {"X.Y": 3}, "held": 2, "retracted": 1}),
+        "POST /rules/test": (
+            200,
+            {"fires": 3, "days": 1, "by_symbol": {"X.Y": 3}, "held": 2, "retracted": 1, "note": "none"},
+        ),
     }
     with Client(fake.address) as client:
         (rule,), (key,) = client.rules(), client.keys()
@@ -293,6 +296,7 @@ def test_what_the_server_says_of_rules_and_keys_is_told(fake: Fake) -> None:
     assert (rule.source, rule.enabled) == ("configuration", False)
     assert (str(key.revoked), key.holds) == ("2026-11-27T16:50:04.652558831Z", False)
     assert (trial.days, trial.by_symbol, trial.held, trial.retracted) == (1, {"X.Y": 3}, 2, 1)
+    assert trial.note == "none"
     times = {"start": "2023-11-14T22:13:20.000000000Z", "end": "2023-11-14T22:13:20.000000001Z"}
     assert ("POST", "/rules/test", {}, {"rule": {"kind": "rise"}, **times}) in fake.asked
 

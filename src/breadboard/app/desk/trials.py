@@ -79,7 +79,7 @@ def _tried(words: list[str], ruleset: bytes) -> dict[str, Any]:
 
 
 def _answer(found: Mapping[str, Any]) -> dict[str, Any]:
-    same = ("version", "retracted", "held", "by_symbol", "events", "seconds", "days", "first", "last")
+    same = ("version", "retracted", "held", "by_symbol", "events", "seconds", "days", "first", "last", "note")
     alerts = found["alerts"][:MOST_TOLD]
     return {
         "sentence": found["says"],
