@@ -114,6 +114,36 @@ def test_the_tape_has_every_trade_from_before_and_after_it_was_opened(house: Hou
     wait_for("every trade between those and the newest", is_whole)
 
 
+PAINTED = """ago => {
+    const map = document.querySelector('.map canvas'), { width, height } = map;
+    const copy = Object.assign(document.createElement('canvas'), { width, height });
+    const pen = copy.getContext('2d', { willReadFrequently: true });
+    pen.drawImage(map, 0, 0);
+    const ratio = width / map.clientWidth, wide = map.clientWidth - 62;
+    return [...pen.getImageData(Math.floor((1 - ago / 120) * wide * ratio), 3, 1, 1).data].slice(0, 3).join();
+}"""
+UNSEEN = "11,14,20"
+
+
+def test_resting_size_is_shown_from_before_it_was_opened_where_the_store_keeps_depth(
+    house: House, look: Opener
+) -> None:
+    eyes = look(house.address)
+
+    def kept() -> list[float]:
+        query: dict[str, str | float | bool] = {"symbol": "BTCUSDT.BINANCE", "kind": "books"}
+        query["start"] = (datetime.now(UTC) - timedelta(seconds=30)).isoformat()
+        found = eyes.page.request.get(f"{house.address}/api/v1/history", params=query)
+        rows = found.json()["data"] if found.ok else []
+        return [datetime.fromisoformat(row["ts_recv"][:26] + "Z").timestamp() for row in rows if row["state"] == "live"]
+
+    wait_for("books in the store", lambda: len(kept()) > 3)
+    before = kept()[0] + 0.3
+    eyes.go("depth/BTCUSDT.BINANCE")
+    eyes.page.get_by_role("button", name="2 m", exact=True).click()
+    wait_for("a book of before", lambda: eyes.page.evaluate(PAINTED, time.time() - before) != UNSEEN)
+
+
 def test_a_phone_shows_opportunities_below_their_filters(house: House, look: Opener) -> None:
     eyes = shown(house, look, "arbitrage", {"width": 390, "height": 844, "has_touch": True})
     table = eyes.page.locator(".opps .tablebox").bounding_box()

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { recalled } from "./recall";
-import type { Print } from "./tape";
+import type { StoredTrade } from "./tape";
 
 /** A recording that is played again has the times of then. */
 const YEAR_MS = 31_536_000_000;
@@ -17,6 +17,8 @@ function store(trades: number[], reach: () => number): string[] {
   return asked;
 }
 
+const TRADES = { id: "A.X", kind: "trades" } as const;
+
 describe("the trades from before we listened", () => {
   afterEach(() => void (vi.useRealTimers(), vi.unstubAllGlobals()));
 
@@ -25,7 +27,7 @@ describe("the trades from before we listened", () => {
     const now = 1_000_000, found = new Set<string>();
     let reach = now - 3_000;
     const asked = store([now - 60_000, now - 3_500, now - 2_000, now - 1_000], () => reach);
-    const whole = recalled("A.X", () => now, () => true, (prints: Print[]) => prints.forEach((print) => found.add(print.key)));
+    const whole = recalled<StoredTrade>(TRADES, now - 120_000, () => now, () => true, (rows) => rows.forEach((row) => found.add(`${row.offset}:${row.index}`)));
     await vi.advanceTimersByTimeAsync(0);
     expect([...found]).toEqual([`${now - 60_000}:0`, `${now - 3_500}:0`]);
     for (let at = 0; at < 80; at++) (reach += 100), await vi.advanceTimersByTimeAsync(100);
@@ -38,10 +40,10 @@ describe("the trades from before we listened", () => {
     vi.useFakeTimers();
     let wanted = true;
     const asked = store([], () => 0);
-    const left = recalled("A.X", () => 1_000_000, () => wanted, () => void (wanted = false));
+    const left = recalled(TRADES, 880_000, () => 1_000_000, () => wanted, () => void (wanted = false));
     await vi.advanceTimersByTimeAsync(60_000);
     expect([await left, asked.length]).toEqual([false, 1]);
-    const quiet = recalled("A.X", () => 1_000_000, () => true, () => undefined);
+    const quiet = recalled(TRADES, 880_000, () => 1_000_000, () => true, () => undefined);
     await vi.advanceTimersByTimeAsync(70_000);
     expect([await quiet, asked.length]).toEqual([true, 18]);
   });

@@ -1,9 +1,8 @@
-// The trades from before we listened. The store has them, a second or more after the socket would have told of them.
+// What was from before we listened. The store has it, a second or more after the socket would have told of it.
 
+import type { StoredGap } from "./bars";
 import { get, type Listed } from "./rest";
-import { fromStore, type Print, type StoredTrade } from "./tape";
 
-const RECALLED_MS = 120_000;
 /** So long after it is asked for, the socket tells of an instrument at the latest. */
 const LISTENS_MS = 1_000;
 const FIRST_WAIT_MS = 700, LONGEST_WAIT_MS = 5_000;
@@ -11,22 +10,28 @@ const FIRST_WAIT_MS = 700, LONGEST_WAIT_MS = 5_000;
 const PATIENCE_MS = 60_000;
 const OVERLAP_MS = 5_000;
 
+/** What is asked for: of an instrument, rows of `history`. Each column costs the store more than its rows do. */
+export type Past = { id: string; kind: "trades" | "books"; columns?: string };
+/** Rows in order, the gaps on record among them, and until when (ms) everything is there. */
+export type Told<Row> = (rows: Row[], gaps: StoredGap[], through: number) => void;
+type Page<Row> = Listed<Row> & { gaps?: StoredGap[] };
+
 /**
- * Ask the store for the last minutes of an instrument, again until it has all from before we listened, as long as they
- * are `wanted`; `take` gets some twice. False where they are no longer wanted, or cannot be had.
+ * Ask the store for the rows since `start`, again until it has all from before we listened, as long as they are
+ * `wanted`; `take` gets some twice. False where they are no longer wanted, or cannot be had.
  */
-export async function recalled(id: string, now: () => number, wanted: () => boolean, take: (found: Print[]) => void): Promise<boolean> {
+export async function recalled<Row extends { ts_recv: string }>(past: Past, start: number, now: () => number, wanted: () => boolean, take: Told<Row>): Promise<boolean> {
   const listening = now() + LISTENS_MS;
-  let start = now() - RECALLED_MS;
   for (let wait = FIRST_WAIT_MS, waited = 0; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
     try {
-      const [found, until, through] = await stored(id, start, wanted);
+      const [rows, gaps, through] = await stored<Row>(past, start, wanted);
       if (!wanted()) return false;
-      take(found);
+      take(rows, gaps, through);
       if (through >= listening || waited >= PATIENCE_MS) return true;
+      const until = Date.parse(rows.at(-1)?.ts_recv ?? "");
       if (until) start = until - OVERLAP_MS; // by our clock, as the store has them in order: a venue's times may be years away
     } catch {
-      return false; // the tape then begins with what comes
+      return false; // then it begins with what comes
     }
     await new Promise((resolve) => setTimeout(resolve, wait));
     waited += wait;
@@ -34,16 +39,17 @@ export async function recalled(id: string, now: () => number, wanted: () => bool
   }
 }
 
-/** The stored trades from `start` on, when the last of them was received, and until when everything is among them (ms). */
-async function stored(id: string, start: number, wanted: () => boolean): Promise<[Print[], number, number]> {
-  const query = { symbol: id, kind: "trades", start: new Date(start).toISOString(), limit: 5000 };
-  const found: StoredTrade[] = [];
+/** The stored rows from `start` on, the gaps among them, and until when everything is there (ms). */
+async function stored<Row>({ id, kind, columns }: Past, start: number, wanted: () => boolean): Promise<[Row[], StoredGap[], number]> {
+  const query = { symbol: id, kind, columns, start: new Date(start).toISOString(), limit: 5000 };
+  const found: Row[] = [], gaps: StoredGap[] = [];
   let cursor: string | null | undefined, through = 0;
   do {
-    const page: Listed<StoredTrade> = await get("history", { ...query, ...(cursor ? { cursor } : {}) });
+    const page: Page<Row> = await get("history", { ...query, ...(cursor ? { cursor } : {}) });
     found.push(...page.data);
+    gaps.push(...(page.gaps ?? []));
     cursor = page.next;
     through = Date.parse(page.complete_through?.ts_engine ?? "") || 0;
   } while (cursor && wanted());
-  return [found.map(fromStore), Date.parse(found.at(-1)?.ts_recv ?? "") || 0, through];
+  return [found, gaps, through];
 }

@@ -10,7 +10,10 @@ import { Line, realtime, STALE_MS, type LineState } from "./line";
 import { Market, PACE_EVERY_MS, SPARK_EVERY_MS } from "./market";
 import type { Alert, Book, LagRow, Message, Status } from "./protocol";
 import { recalled } from "./recall";
-import { fromSocket, Tape, type Print } from "./tape";
+import { fromSocket, fromStore, Tape, type Print, type StoredTrade } from "./tape";
+
+/** So much of the past the tape begins with. */
+const RECALLED_MS = 120_000;
 
 export const HZ = 10;
 const BOARD_FIELDS = ["price", "price_hint", "change", "change_percent", "bid", "ask", "volume", "trades", "ts_recv", "lag_ms"];
@@ -251,8 +254,8 @@ export class Terminal {
   /** Fill the tape with the last minutes of an instrument; when all is there, whoever counts trades counts anew. */
   private async recall(id: string): Promise<void> {
     const turn = ++this.recalls;
-    const whole = await recalled(id, () => this.now(), () => turn === this.recalls && this.selected() === id, (found) => {
-      this.tape.recall(found);
+    const whole = await recalled<StoredTrade>({ id, kind: "trades" }, this.now() - RECALLED_MS, () => this.now(), () => turn === this.recalls && this.selected() === id, (found) => {
+      this.tape.recall(found.map(fromStore));
       touch();
     });
     if (whole) for (const listener of this.lostListeners) listener();

@@ -1,15 +1,18 @@
 // The heat map of the chosen instrument's book, and what to say where there is none.
 
-import { createEffect, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
+import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
 import { follow } from "../core/books";
 import * as format from "../core/format";
 import { paint, touch } from "../core/loop";
-import type { Book } from "../core/protocol";
+import { named, type Book } from "../core/protocol";
+import { recalled } from "../core/recall";
+import { SeenBooks, type StoredBook } from "../core/seenbooks";
 import { theme, ticks } from "../core/settings";
 import { useTerminal } from "../core/terminal";
 import { HeatMap } from "./heatmap";
 import { Empty } from "./panel";
 
+const COLUMNS = "ts_recv,state,bid_prices,bid_sizes,ask_prices,ask_sizes";
 /** The colours of lines and bubbles lie on a dark frame in both themes. */
 const ON_DARK = {
   blue: { up: "#4cc2ff", down: "#ff9a4d" }, classic: { up: "#3ddc97", down: "#ff6b7a" }, redup: { up: "#ff6b7a", down: "#3ddc97" },
@@ -19,37 +22,47 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   const terminal = useTerminal();
   const [missing, setMissing] = createSignal<string | null>(null);
   const [summary, setSummary] = createSignal("Waiting for a book.");
-  let map: HeatMap | null = null;
+  const seen = new SeenBooks();
+  const reconnects = createMemo(() => terminal.link().reconnects);
   let drawnAt = 0;
 
   createEffect(on(terminal.selected, (id) => {
-    map?.clear();
+    seen.clear();
     setMissing(null);
     props.onBook?.(null, 0);
     if (!id) return;
     onCleanup(follow(terminal, id, (book, t) => {
       setMissing(null);
-      map?.take(book, t);
+      seen.take(book, t);
       props.onBook?.(book, t);
       touch();
     }, setMissing));
   }));
-  createEffect(on([() => props.spanMs, theme, ticks], ([span]) => {
-    if (map) map.span = span;
+  createEffect(on([terminal.selected, () => props.spanMs, reconnects], ([id, span]) => {
+    if (!id) return;
+    let wanted = true;
+    onCleanup(() => (wanted = false));
+    void recalled<StoredBook>({ id, kind: "books", columns: COLUMNS }, terminal.now() - span, () => terminal.now(), () => wanted, (books, gaps, through) => {
+      seen.recall(named(id)[0], books, gaps, through);
+      drawnAt = 0;
+      touch();
+    });
+  }));
+  createEffect(on([() => props.spanMs, theme, ticks], () => {
     drawnAt = 0;
     touch();
   }));
 
   const settle = (canvas: HTMLCanvasElement): void => {
-    map = new HeatMap(canvas, props.spanMs);
+    const map = new HeatMap(canvas);
     onCleanup(paint((now) => {
-      if (now - drawnAt < 120 || !map) return; // a book comes four to ten times a second; more pictures tell no more
+      if (now - drawnAt < 120) return; // a book comes four to ten times a second; more pictures tell no more
       drawnAt = now;
       const at = terminal.market.place.get(terminal.selected() ?? "") ?? -1;
       const decimals = at < 0 ? 2 : Math.max(2, terminal.market.hints[at]!);
       const dress = ON_DARK[ticks()];
-      const found = map.draw(terminal.now(), terminal.tape.prints, { ...dress, text: "#9aa6b8", line: "#262d3b" }, decimals);
-      if (found && map.columns % 20 === 0) setSummary(`Resting size at ${found.rows} price levels from ${found.low.toFixed(decimals)} to ${found.high.toFixed(decimals)} over the last ${format.age(props.spanMs)}.`);
+      const found = map.draw(seen.list, props.spanMs, terminal.now(), terminal.tape.prints, { ...dress, text: "#9aa6b8", line: "#262d3b" }, decimals);
+      if (found && seen.list.length % 20 === 0) setSummary(`Resting size at ${found.rows} price levels from ${found.low.toFixed(decimals)} to ${found.high.toFixed(decimals)} over the last ${format.age(props.spanMs)}.`);
     }));
   };
 

@@ -1,9 +1,7 @@
 // Resting size over time: x is time, y is price, colour is size on a log scale. Nothing is drawn where no book was seen.
 
-import type { Book } from "../core/protocol";
+import type { Seen } from "../core/seenbooks";
 import type { Print } from "../core/tape";
-
-export type Seen = { t: number; book: Book };
 
 /** Dark, violet, orange, cream: the same in both themes, inside a dark frame. */
 const STOPS: [number, number, number][] = [[13, 16, 28], [34, 22, 70], [86, 32, 112], [150, 50, 108], [210, 78, 78], [246, 132, 62], [252, 192, 108], [252, 244, 214]];
@@ -18,26 +16,26 @@ const UNSEEN = 0xff140e0b;
 
 export type Frame = { low: number; high: number; rows: number; step: number; from: number; to: number };
 
-/** The price window of a picture: the middle of the newest book, and about as far as its levels go. */
-export function frame(seen: readonly Seen[], height: number, spanMs: number, now: number): Frame | null {
-  const book = seen.at(-1)?.book;
-  const bid = book?.bids[0], ask = book?.asks[0];
-  if (!book || !bid || !ask) return null;
-  const mid = (Number(bid[0]) + Number(ask[0])) / 2;
-  let reach = 0;
-  for (const { book: each } of seen.slice(-40)) {
-    const [far, near] = [each.bids.at(-1), each.asks.at(-1)];
-    if (far) reach = Math.max(reach, mid - Number(far[0]));
-    if (near) reach = Math.max(reach, Number(near[0]) - mid);
+/** The price window of a picture: about as far as the newest books' levels go, and wherever the best prices were. */
+export function frame(seen: readonly Seen[], height: number, from: number, to: number): Frame | null {
+  const newest = seen.at(-1);
+  if (!newest?.bids.length || !newest.asks.length) return null;
+  const mid = (newest.bids[0]! + newest.asks[0]!) / 2, tick = newest.tick;
+  let reach = tick * 6;
+  for (const { bids, asks } of seen.slice(-40)) {
+    if (bids.length) reach = Math.max(reach, (mid - bids.at(-2)!) * 1.05);
+    if (asks.length) reach = Math.max(reach, (asks.at(-2)! - mid) * 1.05);
   }
-  const text = bid[0];
-  const tick = 10 ** -(text.includes(".") ? text.length - text.indexOf(".") - 1 : 0);
-  reach = Math.max(reach * 1.05, tick * 6);
+  let lowest = mid - reach, highest = mid + reach;
+  for (const { bids, asks } of seen) {
+    lowest = Math.min(lowest, (bids[0] ?? lowest) - reach / 4);
+    highest = Math.max(highest, (asks[0] ?? highest) + reach / 4);
+  }
   const room = Math.max(24, Math.floor(height / 5));
-  const step = Math.max(tick, Math.ceil((2 * reach) / room / tick) * tick);
-  const low = Math.floor((mid - reach) / step) * step;
-  const rows = Math.max(1, Math.ceil((mid + reach - low) / step));
-  return { low, high: low + rows * step, rows, step, from: now - spanMs, to: now };
+  const step = Math.max(tick, Math.ceil((highest - lowest) / room / tick) * tick);
+  const low = Math.floor(lowest / step) * step;
+  const rows = Math.max(1, Math.ceil((highest - low) / step));
+  return { low, high: low + rows * step, rows, step, from, to };
 }
 
 /** The colour index, 0 to 255, of a size where the largest on screen is `most`. */
@@ -46,31 +44,23 @@ export function heat(size: number, most: number): number {
   return Math.max(18, Math.min(255, Math.round((Math.log1p((size / most) * 400) / Math.log1p(400)) * 255)));
 }
 
+/** The place of the first book that is seen after `from`. */
+function first(seen: readonly Seen[], from: number): number {
+  let low = 0, high = seen.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (seen[middle]!.until > from) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
 export class HeatMap {
   private readonly buffer = document.createElement("canvas");
-  private readonly seen: Seen[] = [];
 
-  constructor(private readonly canvas: HTMLCanvasElement, private spanMs: number) {}
+  constructor(private readonly canvas: HTMLCanvasElement) {}
 
-  set span(ms: number) {
-    this.spanMs = ms;
-  }
-
-  clear(): void {
-    this.seen.length = 0;
-  }
-
-  take(book: Book, t: number): void {
-    this.seen.push({ t, book });
-    // One column more than is shown: the leftmost part of the picture is of the one before it.
-    while (this.seen.length > 2 && this.seen[1]!.t < t - 1_800_000) this.seen.shift();
-  }
-
-  get columns(): number {
-    return this.seen.length;
-  }
-
-  draw(now: number, prints: readonly Print[], colours: { up: string; down: string; text: string; line: string }, decimals: number): Frame | null {
+  draw(seen: readonly Seen[], spanMs: number, now: number, prints: readonly Print[], colours: { up: string; down: string; text: string; line: string }, decimals: number): Frame | null {
     const ratio = devicePixelRatio, { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return null;
     if (this.canvas.width !== Math.round(width * ratio)) this.canvas.width = Math.round(width * ratio);
@@ -81,9 +71,10 @@ export class HeatMap {
     pen.fillRect(0, 0, width, height);
     const axis = width > 300 ? 62 : 0, foot = height > 220 ? 18 : 0;
     const wide = width - axis, tall = height - foot;
-    const found = frame(this.seen, tall, this.spanMs, now);
+    const shown = seen.slice(first(seen, now - spanMs));
+    const found = frame(shown, tall, now - spanMs, now);
     if (!found) return null;
-    this.cells(found, Math.min(wide, 900));
+    this.cells(shown, found, Math.floor(Math.min(wide, 900)));
     pen.imageSmoothingEnabled = false;
     pen.drawImage(this.buffer, 0, 0, wide, tall);
     const x = (t: number): number => ((t - found.from) / (found.to - found.from)) * wide;
@@ -92,8 +83,8 @@ export class HeatMap {
     pen.beginPath();
     pen.rect(0, 0, wide, tall);
     pen.clip();
-    this.tops(pen, "asks", x, y, colours.down, now);
-    this.tops(pen, "bids", x, y, colours.up, now);
+    this.tops(pen, shown, "asks", x, y, colours.down);
+    this.tops(pen, shown, "bids", x, y, colours.up);
     this.bubbles(pen, prints, found, x, y, colours);
     pen.restore();
     if (axis) this.prices(pen, found, wide, tall, y, decimals);
@@ -101,57 +92,46 @@ export class HeatMap {
     return found;
   }
 
-  private cells(found: Frame, columns: number): void {
-    const { buffer, seen } = this, rows = found.rows;
-    columns = Math.floor(columns);
+  private cells(seen: readonly Seen[], found: Frame, columns: number): void {
+    const { buffer } = this, rows = found.rows;
     if (buffer.width !== columns) buffer.width = columns;
     if (buffer.height !== rows) buffer.height = rows;
     const pen = buffer.getContext("2d")!;
     const image = pen.createImageData(columns, rows), cells = new Uint32Array(image.data.buffer);
     cells.fill(UNSEEN);
-    let most = 0;
-    const sums = new Float64Array(rows), first = seen.findIndex((_, at) => (seen[at + 1]?.t ?? Infinity) > found.from);
-    for (const { book } of seen.slice(first)) for (const side of [book.bids, book.asks]) for (const level of side) most = Math.max(most, Number(level[1]));
-    for (let at = Math.max(0, first); at < seen.length; at++) {
-      const { t, book } = seen[at]!, next = seen[at + 1]?.t ?? found.to;
-      // A picture is only of what was seen: after five seconds without a book there is a hole, and not the last book.
-      const left = Math.max(0, Math.floor(((t - found.from) / (found.to - found.from)) * columns));
-      const right = Math.min(columns, Math.ceil(((Math.min(next, t + 5_000) - found.from) / (found.to - found.from)) * columns));
-      if (right <= left) continue;
+    const most = Math.max(...seen.map((each) => each.most), 0), sums = new Float64Array(rows);
+    const column = (t: number): number => ((t - found.from) / (found.to - found.from)) * columns;
+    const begin = (t: number): number => Math.max(0, Math.floor(column(t)));
+    seen.forEach(({ t, until, bids, asks }, at) => {
+      const left = begin(t), right = Math.min(columns, Math.ceil(column(until)));
+      const next = seen[at + 1];
+      if (right <= left || (next && begin(next.t) === left)) return; // of half an hour many books are of one column: the last is seen
       sums.fill(0);
-      for (const side of [book.bids, book.asks]) for (const level of side) {
-        const row = Math.floor((found.high - Number(level[0])) / found.step - 1e-6);
-        if (row >= 0 && row < rows) sums[row]! += Number(level[1]);
+      for (const side of [bids, asks]) for (let level = 0; level < side.length; level += 2) {
+        const row = Math.floor((found.high - side[level]!) / found.step - 1e-6);
+        if (row >= 0 && row < rows) sums[row]! += side[level + 1]!;
       }
       for (let row = 0; row < rows; row++) {
         const colour = sums[row]! > 0 ? RAMP[heat(sums[row]!, most)]! : DARK;
         cells.fill(colour, row * columns + left, row * columns + right);
       }
-    }
+    });
     pen.putImageData(image, 0, 0);
   }
 
-  private tops(pen: CanvasRenderingContext2D, side: "bids" | "asks", x: (t: number) => number, y: (price: number) => number, colour: string, now: number): void {
+  private tops(pen: CanvasRenderingContext2D, seen: readonly Seen[], side: "bids" | "asks", x: (t: number) => number, y: (price: number) => number, colour: string): void {
     pen.strokeStyle = colour;
     pen.lineWidth = 1.4;
     pen.beginPath();
-    let before = -Infinity, last = NaN;
-    for (const { t, book } of this.seen) {
-      const top = book[side][0];
-      if (!top) {
-        before = -Infinity;
-        continue;
-      }
-      const level = y(Number(top[0]));
-      if (t - before > 5_000) pen.moveTo(x(t), level);
-      else {
-        pen.lineTo(x(t), last);
-        pen.lineTo(x(t), level);
-      }
-      before = t;
-      last = level;
+    let ended = -Infinity;
+    for (const each of seen) {
+      if (!each[side].length) continue;
+      const level = y(each[side][0]!);
+      if (each.t > ended) pen.moveTo(x(each.t), level);
+      else pen.lineTo(x(each.t), level);
+      pen.lineTo(x(each.until), level);
+      ended = each.until;
     }
-    if (now - before < 5_000) pen.lineTo(x(now), last);
     pen.stroke();
   }
 
