@@ -309,19 +309,20 @@ def _of_tops(  # noqa: C901 - a window is played from its first row to its last
         for change in best.between(first, closed[window][0]):
             mine = change["when"] is not None and change["row"] in timely and change["when"] // span == window
             new = change["top"]
-            if mine and since is not None and change["when"] > since:
-                assert top is not None
-                area += (top[2] - top[0]) / 1e9 * (change["when"] - since)
-                time += change["when"] - since
-                since = change["when"]
+            if mine:  # what is told late holds from where the window had come to: no time counts twice
+                come = change["when"] if since is None else max(since, change["when"])
+                if top is not None:
+                    assert since is not None
+                    area += (top[2] - top[0]) / 1e9 * (come - since)
+                    time += come - since
+                since = come
             if new is None and (mine or (change["when"] is None and last is not None)):
-                since = end = None
+                top = end = None
             elif new is None:
                 pass
             elif change["when"] is None and last is not None and (new[0] != last[0] or new[2] != last[2]):
-                since = end = None
+                top = end = None
             elif mine:
-                since = change["when"] if since is None else since
                 if last is not None and not change["anew"]:
                     e = _flow(new, last)
                     flow, flows = (flow + e, flows + 1) if math.isfinite(e) else (flow, flows)
@@ -331,8 +332,7 @@ def _of_tops(  # noqa: C901 - a window is played from its first row to its last
                 top = end = new
                 first_mid = _mid(new) if first_mid is None else first_mid
             last = new
-        if since is not None and since < close:
-            assert top is not None
+        if top is not None and since is not None and since < close:
             area += (top[2] - top[0]) / 1e9 * (close - since)
             time += close - since
         if time:

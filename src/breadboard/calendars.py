@@ -23,6 +23,8 @@ BEFORE_NS: Final = int(5.5 * _HOUR_NS)
 """Extended hours begin at 04:00 New York time, the regular session at 09:30."""
 AFTER_NS: Final = 4 * _HOUR_NS
 """They end at 20:00, four hours after the close; after an early close (13:00) at 17:00."""
+FIRSTS: Final = ("1990-01-02", "2000-01-03")
+"""The first days that are asked for, one after the other: the calendars of some exchanges begin later."""
 AUCTION_NS: Final = _HOUR_NS // 12
 """For so long after the close, prints may be those of its auction."""
 
@@ -61,12 +63,25 @@ def session_at(calendar: str, wall_ns: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @cache
 def sessions(calendar: str) -> tuple[Any, Any]:
-    """Return the openings and closings of all sessions, ns UTC, as sorted arrays."""
-    import exchange_calendars
-
-    known = exchange_calendars.get_calendar(calendar)
+    """Return the openings and closings of all sessions that are known, ns UTC, as sorted arrays."""
+    known = _known(calendar)
     opens, closes = (
         times.dt.tz_localize(None).to_numpy().astype("datetime64[ns]").astype("int64")
         for times in (known.opens, known.closes)
     )
     return opens, closes
+
+
+def _known(calendar: str) -> Any:  # noqa: ANN401 - the package has no types
+    """Return a calendar with all of its days. By itself it begins twenty years before today.
+
+    What is concluded of an old day would then depend on when its replay is run.
+    """
+    import exchange_calendars
+
+    for first in FIRSTS:
+        try:
+            return exchange_calendars.get_calendar(calendar, start=first)
+        except ValueError:  # it begins later
+            continue
+    return exchange_calendars.get_calendar(calendar)

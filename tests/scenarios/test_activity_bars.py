@@ -52,6 +52,27 @@ def test_a_recording_gives_the_configured_bars_and_the_same_ones_in_other_batche
     assert same == [{"n": trades // 1000}], "each is concluded by a trade at its closing price"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--bars", "tick:2,volume:500,renko:0.5"),
+        ("--bars", "tick:2", "--bars", "volume:500", "--bars", "renko:0.5"),
+        ("--bars", "tick:2, volume:500,", "--bars", "renko:0.5,tick:2"),
+    ],
+    ids=("commas", "once each", "both, and one twice"),
+)
+def test_bars_are_named_with_commas_or_once_each(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    path, told = tmp_path / "20131007_trade.csv", ("--format", "lean-trades", "--symbol", "IBM")
+    path.write_text("".join(f"{34_200_000 + at},{1_000_000 + at % 2 * 5_000},100,N,0,0\n" for at in range(6)))
+    assert run(["import", str(path), *told, "--data-dir", str(tmp_path / "a")]) == 0
+    assert run(["replay", str(tmp_path / "a"), *words, "--data-dir", str(tmp_path / "b")]) == 0
+    capsys.readouterr()
+    found = ask(capsys, tmp_path / "b", "select kind, count() n from activity_bars group by kind order by kind")
+    assert [(row["kind"], row["n"]) for row in found] == [("renko:0.5", 1), ("tick:2", 3), ("volume:500", 1)]
+
+
 def test_a_bar_that_cannot_be_filled_is_told_in_a_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["replay", str(recording("binance/btcusdt_20240808.gz")), *BINANCE, "--bars", "tick:0"]
     assert run([*words, "--data-dir", str(tmp_path / "d")]) == 2

@@ -56,6 +56,79 @@ def test_ticks_become_trades_and_bars_that_are_final(
         assert ask(capsys, data_dir, marks.format(table)) == [{"provenance": "history"}], table
 
 
+def test_a_refusal_among_rows_costs_itself_alone_and_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, data_dir = tmp_path / "ticks.csv", tmp_path / "data"
+    path.write_text("\n".join([*TICKS, "B,E,Unauthorized user ID.,,", "B,!ENDMSG!,"]))
+    words = ["import", str(path), "--format", "iqfeed-ticks", "--symbol", "abc", "--data-dir", str(data_dir), "--json"]
+    assert run(words) == 3
+    captured = capsys.readouterr()
+    result = json.loads(captured.out)
+    assert (result["events"]["trade"], result["events"]["status"], result["quarantined"]) == (4, 1, 0)
+    assert result["missing"] == ["IQFEED refused request B: Unauthorized user ID."]
+    assert captured.err == "note: not all of it: IQFEED refused request B: Unauthorized user ID.\n"
+    asked = "select status, symbol, detail from statuses where status = 'venue_error'"
+    assert ask(capsys, data_dir, asked) == [
+        {"status": "venue_error", "symbol": "ABC", "detail": '{"refused":["request B: Unauthorized user ID."]}'}
+    ]
+    assert ask(capsys, data_dir, "select min(completeness) c from bars") == [{"c": 1}], "nothing is missing of these"
+
+
+BARS = "2026-11-24 09:31:00,10.9,10.1,10.2,10.8,5000,700,12,\n2026-11-24 09:32:00,10.9,10.1,10.3,10.8,5900,900,12,\n"
+
+
+def test_bars_stamped_at_their_ends_begin_an_interval_before(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, words = tmp_path / "bars.csv", ("--format", "iqfeed-bars", "--symbol", "abc")
+    path.write_text(BARS)
+    query = "select toUnixTimestamp(ts_open) at, toString(open) o from bars where interval = '1m' order by at"
+    for stamped, late in ((), 60), (("--stamped-at", "begin"), 60), (("--stamped-at", "end"), 0):
+        data_dir = tmp_path / f"data{len(stamped)}{late}"
+        brought(capsys, data_dir, str(path), *words, *stamped)
+        opened = OPENED_NS // 1_000_000_000 + late
+        assert ask(capsys, data_dir, query) == [{"at": opened, "o": "10.2"}, {"at": opened + 60, "o": "10.3"}], stamped
+    assert run(["import", str(path), *words, "--stamped-at", "end", "--data-dir", str(data_dir)]) == 2
+    assert "already, as bars.csv" in capsys.readouterr().err
+    brought(capsys, tmp_path / "data060", "--stamped-at", "end", str(path), *words)
+    assert run(["import", str(path), *words, "--stamped-at", "begin", "--data-dir", str(tmp_path / "data060")]) == 2
+    assert "already, as bars.csv" in capsys.readouterr().err, "which is what it is without the word"
+
+
+def test_days_stamped_at_their_ends_are_the_days_that_they_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, data_dir = tmp_path / "days.csv", tmp_path / "data"
+    path.write_text("2026-11-23,10.9,10.1,10.2,10.8,5000,0,\n2026-11-24,10.9,10.1,10.2,10.8,5000,0,\n")
+    brought(capsys, data_dir, str(path), "--format", "iqfeed-bars", "--symbol", "abc", "--stamped-at", "end")
+    days = "select toString(toDate(ts_open, 'America/New_York')) day from bars order by day"
+    assert ask(capsys, data_dir, days) == [{"day": "2026-11-23"}, {"day": "2026-11-24"}]
+
+
+def test_an_import_ended_half_way_goes_on_with_the_same_stamps_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, data_dir = tmp_path / "bars.csv", tmp_path / "data"
+    path.write_text(BARS)
+    words = [str(path), "--format", "iqfeed-bars", "--symbol", "abc"]
+    whole: Callable[..., Iterator[Batch]] = open_history
+
+    def ended(*about: object, **more: object) -> Iterator[Batch]:
+        yield from islice(whole(*about, **more), 1)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("breadboard.app.importing.open_history", ended)
+        with suppress(KeyboardInterrupt):
+            run(["import", *words, "--stamped-at", "end", "--data-dir", str(data_dir)])
+    assert run(["import", *words, "--data-dir", str(data_dir)]) == 2
+    assert "an import of bars.csv was ended half way" in capsys.readouterr().err
+    brought(capsys, data_dir, *words, "--stamped-at", "end")
+    first = "select min(toUnixTimestamp(ts_open)) at from bars"
+    assert ask(capsys, data_dir, first) == [{"at": OPENED_NS // 1_000_000_000}]
+
+
 def test_what_came_from_files_never_shares_a_source_number_with_a_connection(
     tmp_path: Path, ticks: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -127,6 +200,17 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         (["iqfeed-ticks", *FROM, "--interval", "1m"], "iqfeed-ticks has no bars", "leave --interval out"),
         (["iqfeed-bars", *FROM, "--interval", "1wk"], "nobody says when bars of 604800 s begin", "--interval 1h"),
         (["massive-aggs", *FROM], "MASSIVE asks for a key, and MASSIVE_API_KEY is not set", "export MASSIVE_API_KEY="),
+        (
+            ["yahoo-chart", "FILE", "--stamped-at", "begin"],
+            "is about bars of iqfeed-bars, not of yahoo-chart",
+            "leave out",
+        ),
+        (
+            ["iqfeed-bars", *FROM, "--stamped-at", "end"],
+            "is about files, and without one iqfeed-bars",
+            "leave out --stam",
+        ),
+        (["iqfeed-bars", "FILE", "--stamped-at", "middle"], "'middle' is not one of 'begin', 'end'", "--help"),
         (["lean-trades", *FROM], "lean-trades is files, and nobody can be asked", "import FILE --format lean-trades"),
         (["csv", *FROM], "'csv' is not one of 'iqfeed-ticks'", "breadboard import --help"),
     ],

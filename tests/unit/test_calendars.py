@@ -34,7 +34,8 @@ def at(text: str) -> int:
         ("2025-03-10T09:30:00", REGULAR),
         ("2025-11-03T04:00:00", EXTENDED),
         ("2025-11-03T03:59:59", CLOSED),
-        ("1999-07-01T12:00:00", REGULAR),
+        pytest.param("1999-07-05T12:00:00", CLOSED, id="more than twenty years ago"),
+        ("1989-07-01T03:00:00", REGULAR),
         ("2099-07-01T03:00:00", REGULAR),
     ],
 )

@@ -66,6 +66,19 @@ def response(status: int, detail: str, hint: str = "", *, retry_after_s: int = 0
     return Response(body(status, detail, hint, **members), status, headers, CONTENT_TYPE)
 
 
+def whole(status: int, detail: str, hint: str = "", *, retry_after_s: int = 0) -> bytes:
+    """Return an answer as it goes over the line, which is closed then: for who does not get to the application."""
+    told = body(status, detail, hint)
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        f"content-type: {CONTENT_TYPE}",
+        f"content-length: {len(told)}",
+        *([f"retry-after: {retry_after_s}"] if retry_after_s else []),
+        "connection: close",
+    ]
+    return "\r\n".join((*lines, "", "")).encode() + told
+
+
 def status_of(error: BreadboardError) -> int:
     """Return the HTTP status that an error means."""
     if isinstance(error, Problem):

@@ -2,153 +2,36 @@
 
 import asyncio
 import errno
+import logging
 import socket
-import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final
 
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Opcode
-from websockets.protocol import State
 
 from breadboard.api.access import is_loopback
+from breadboard.api.doorway import Bounds, Doorway
 from breadboard.api.heads import Heads
-from breadboard.api.routes.realtime import CUT, POLICY, PUSH, STRAIGHT, Budget, retry_hint
+from breadboard.api.sockets import Sockets
 from breadboard.errors import UsageError
 
-AGAIN = 1012
-SEND_BUFFER = 128 << 10
-"""Bytes that the kernel keeps for a WebSocket client (and as much again for its own accounts). Left alone it takes
-megabytes for one that does not read: they are in no figure of ours, 2,000 such clients have all sockets of the machine
-squeezed, and a client that reads again is told an old story first, where it could have had the newest state."""
-FRAMES_PER_S = 200
-"""Frames of one WebSocket client, pings and pieces of messages with them. Each takes the loop 20 µs from all others."""
-_BITE = 1 << 10
-"""Bytes of which the frames are counted before more are looked at: a socket gives 40,000 small ones at once."""
-_TEXT, _BINARY = 0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY
-_HEAD_16, _HEAD_64 = struct.Struct("!BBH").pack, struct.Struct("!BBQ").pack
-_LAST_WORDS_S = 1.0
 _DRAIN_S = 5
-
-
-class Sockets(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket protocol, with a short way into a socket, and a way out of a full one.
-
-    Sending goes through five coroutines, which copy a message five times, and decode it to encode it again; ``push``
-    puts a frame's head before it, and no more, and ``descriptor`` is for who does that without the interpreter. Closing
-    politely queues a close frame behind what the client does not read, and then waits for it without end; ``cut`` says
-    why, waits a second, and drops the connection with all of it.
-
-    Frames that are no message (pings, pieces without end) would be counted by nobody, and read without a pause.
-    """
-
-    _descriptor = -1
-    _flooded = False
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin with a full budget of frames."""
-        super().connection_made(transport)
-        self._frames = Budget(FRAMES_PER_S)
-
-    def data_received(self, data: bytes) -> None:
-        """Take what came in small bites, until there are too many frames in it."""
-        for at in range(0, len(data), _BITE):
-            if self._flooded or self.transport.is_closing():
-                return
-            super().data_received(data[at : at + _BITE])
-
-    def handle_events(self) -> None:
-        """Take the frames of a bite; where they are too many, end, also where a polite end is under way."""
-        if self._frames.take(len(self.conn.events)):
-            super().handle_events()
-            return
-        self._flooded = True
-        self.transport.pause_reading()
-        if self.close_sent or self.conn.state is not State.OPEN:  # an end is under way, or nothing has begun
-            self.transport.abort()
-        else:
-            self.cut(POLICY, f"more than {FRAMES_PER_S} frames a second")
-
-    async def run_asgi(self) -> None:
-        """Offer ``push``, ``cut`` and the socket to the application."""
-        line = self.transport.get_extra_info("socket")
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
-        if self.transport.get_extra_info("sslcontext") is None:  # else what goes to the socket is not what we say
-            self._descriptor = line.fileno()
-        extensions = cast("dict[str, Any]", self.scope["extensions"])
-        extensions[PUSH], extensions[CUT], extensions[STRAIGHT] = self.push, self.cut, self
-        await super().run_asgi()
-
-    async def send(self, message: Any) -> None:  # noqa: ANN401 - an ASGI message
-        """Send as uvicorn does; a refusal that is told whole is an end like others, and no error of the application.
-
-        Else each of them would be a line in the log, for whoever likes to fill it.
-        """
-        await super().send(message)
-        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
-            self.handshake_complete = True
-
-    def push(self, message: bytes, *, text: bool) -> bool:
-        """Send a whole message, and return True; False, with nothing sent, where the socket is full or closing."""
-        if not self._open():
-            return False
-        self.transport.write(frame_head(len(message), text=text) + message)
-        return True
-
-    @property
-    def descriptor(self) -> int:
-        """The socket, where a frame may be written to it: nothing is left that has to go before. Else, -1."""
-        return -1 if not self._open() or self.transport.get_write_buffer_size() else self._descriptor
-
-    def finish(self, rest: bytes) -> None:
-        """Send the end of a frame of which ``descriptor`` took the beginning."""
-        self.transport.write(rest)
-
-    def _open(self) -> bool:
-        if not self.writable.is_set() or self.close_sent or self.conn.state is not State.OPEN:
-            return False
-        return not self.disconnected and not self.transport.is_closing()  # the long way tells the client's task
-
-    def shutdown(self) -> None:
-        """Say that the server begins anew (1012), and when to come back: not all clients at once.
-
-        What it was told before, a client can go on from: the heartbeat's ``next`` and ``stream``.
-        """
-        if self.handshake_complete and not self.close_sent and self.conn.state is State.OPEN:
-            self.stop_keepalive()
-            self.queue.put_nowait({"type": "websocket.disconnect", "code": AGAIN})
-            self.conn.send_close(AGAIN, retry_hint())
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.close_sent = True
-            self.transport.close()
-            self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
-        else:
-            super().shutdown()
-
-    def cut(self, code: int, reason: str) -> None:
-        """End the connection, even if its socket is full."""
-        if self.disconnected or self.close_sent:
-            return
-        if self.conn.state is not State.OPEN:  # the client has ended it, and nothing may be said any more
-            self.transport.abort()
-            return
-        self.conn.send_close(code, reason)
-        self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
-        self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
-
-
-def frame_head(size: int, *, text: bool) -> bytes:
-    """Return what comes before an unfragmented message of so many bytes (RFC 6455, 5.2)."""
-    first = _TEXT if text else _BINARY
-    if size < 126:
-        return bytes((first, size))
-    return _HEAD_16(first, 126, size) if size < 1 << 16 else _HEAD_64(first, 127, size)
+MESSAGE: Final = 256 << 10
+"""Bytes of a WebSocket client's message: 5,000 names of 48 characters, with what is around each. Whoever sends names a
+longer list than that is told by the list, and not by the end of the connection."""
+_BY_CLIENTS: Final = frozenset(
+    {
+        "Invalid HTTP request received.",
+        "Unsupported upgrade request.",
+        "Invalid UTF-8 sequence received from client.",
+    }
+)
+"""What uvicorn logs of clients, some of it with a traceback: the client is answered, and needs no key to fill a log."""
 
 
 def bind(host: str, port: int, *, keyed: bool = False) -> socket.socket:
@@ -186,16 +69,18 @@ def serve(
     *,
     keyed: bool = False,
     tls: tuple[str, str] | None = None,
+    bounds: Bounds | None = None,
 ) -> None:
     """Serve until ``stop`` is set (or for ever), then let requests end for up to five seconds.
 
     Runs its own event loop in the calling thread and installs no signal handlers. ``ready`` is called once, with the
-    address, when connections are accepted. ``tls``: certificate and key, PEM files. Raises UsageError as ``bind`` does.
+    address, when connections are accepted. ``tls``: certificate and key, PEM files. Without ``bounds``, those of the
+    process count as it is now. Raises UsageError as ``bind`` does.
     """
     listener = bind(host, port, keyed=keyed)
     name, number = listener.getsockname()[:2]
     address = f"http{'s' * bool(tls)}://" + (f"[{name}]:{number}" if ":" in name else f"{name}:{number}")
-    server = _Server(_config(app, tls), lambda: ready(address), stop)
+    server = _Server(_config(app, tls), lambda: ready(address), stop, bounds or Bounds())
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(server.serve([listener]))
 
@@ -208,6 +93,7 @@ def running(
     *,
     keyed: bool = False,
     tls: tuple[str, str] | None = None,
+    bounds: Bounds | None = None,
 ) -> Iterator[str]:
     """Serve in a thread for the length of a ``with`` block; gives the address."""
     started, stop = threading.Event(), threading.Event()
@@ -219,7 +105,7 @@ def running(
 
     def work() -> None:
         try:
-            serve(app, host, port, ready, stop, keyed=keyed, tls=tls)
+            serve(app, host, port, ready, stop, keyed=keyed, tls=tls, bounds=bounds)
         except BaseException as error:  # noqa: BLE001 - it is raised again in the thread that waits for it
             outcome.append(error)
         finally:
@@ -239,28 +125,45 @@ def running(
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without signal handlers: who calls decides what a signal means."""
+    """uvicorn without signal handlers: who calls decides what a signal means; and with a doorway of our own."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event | None) -> None:
+    _doorway: Doorway | None = None
+
+    def __init__(
+        self, config: uvicorn.Config, ready: Callable[[], None], stop: threading.Event | None, bounds: Bounds
+    ) -> None:
         super().__init__(config)
         self._ready = ready
         self._stop = stop
+        self._bounds = bounds
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
+        await super().startup([])
+        if self.started and sockets:
+            make = partial(Heads, self.config, self.server_state, self.lifespan.state)
+            lines = self.server_state.connections
+            self._doorway = Doorway(sockets[0], make, lines, self.config.ssl, self._bounds)
+            self._doorway.open()
             self._ready()
 
     async def on_tick(self, counter: int) -> bool:
+        if self._doorway is not None:
+            self._doorway.look()
         return await super().on_tick(counter) or (self._stop is not None and self._stop.is_set())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._doorway is not None:
+            self._doorway.close()
+        await super().shutdown(sockets)
 
 
 def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
     cert, key = tls or (None, None)
+    logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
         app,
         http=Heads,
@@ -268,7 +171,7 @@ def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
         ssl_certfile=cert,
         ssl_keyfile=key,
         timeout_keep_alive=30,  # uvicorn shuts a line after 5 s; a busy browser asks on it just then, and gives up
-        ws_max_size=64 * 1024,
+        ws_max_size=MESSAGE,
         ws_ping_interval=20.0,
         ws_ping_timeout=20.0,
         ws_per_message_deflate=False,  # costs more CPU than a loopback saves
@@ -277,3 +180,7 @@ def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_S,
     )
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    return record.msg not in _BY_CLIENTS

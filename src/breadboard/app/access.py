@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import shlex
 import ssl
 from contextlib import suppress
 from ipaddress import ip_address
@@ -132,14 +133,45 @@ def unencrypted(api: ApiConfig) -> bool:
 
 def _refuse_odd_certificate(cert: str, key: str) -> None:
     """Refuse what no server can show, before one that cannot start is started again and again."""
+    for name, path in (("tls_cert", cert), ("tls_key", key)):
+        try:
+            Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"[api] {name} {path!r} cannot be read: {error.strerror}", hint=f"ls -l {shlex.quote(path)}"
+            ) from None
+    asked: list[bool] = []  # a passphrase is asked for where the key has one
+
+    def passphrase() -> str:
+        asked.append(True)
+        return ""
+
     try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=lambda: "")
-    except OSError as error:
-        why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
-        raise UsageError(
-            f"[api] tls_cert {cert!r} and tls_key {key!r} cannot be used: {why}",
-            hint="both are PEM files, the key without a passphrase: openssl x509 -in CERT -noout -text",
-        ) from None
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert, key, password=passphrase)
+    except (ssl.SSLError, ValueError) as error:
+        sentence, hint = _odd_certificate(cert, key, getattr(error, "reason", None), locked=bool(asked))
+        raise UsageError(f"[api] {sentence}", hint=hint) from None
+
+
+def _odd_certificate(cert: str, key: str, why: str | None, *, locked: bool) -> tuple[str, str]:
+    """Return which of two files that cannot be used together is wrong, and in what, and a hint."""
+    shown_cert, shown_key = shlex.quote(cert), shlex.quote(key)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(cert)
+    except ssl.SSLError:
+        swapped = "PRIVATE KEY-----" in Path(cert).read_text(encoding="latin-1")
+        also = ", it holds a private key: are it and tls_key swapped?" if swapped else ""
+        return f"tls_cert {cert!r} is no PEM certificate{also}", f"openssl x509 -noout -subject -in {shown_cert}"
+    if locked:
+        hint = f"openssl pkey -in {shown_key} -out desk.key   # asks for it once, and writes a key without one"
+        return f"tls_key {key!r} has a passphrase, which nobody can type at a start", hint
+    if why is None:  # of what is no key the library says nothing
+        return f"tls_key {key!r} is no PEM private key", f"openssl pkey -noout -check -in {shown_key}"
+    if "MISMATCH" in why:
+        hint = f"openssl x509 -noout -pubkey -in {shown_cert}; openssl pkey -pubout -in {shown_key}   # are the same"
+        return f"tls_key {key!r} does not belong to the certificate in tls_cert {cert!r}", hint
+    hint = f"openssl x509 -noout -text -in {shown_cert}; openssl pkey -noout -check -in {shown_key}"
+    return f"tls_cert {cert!r} and tls_key {key!r} cannot be used: {why}", hint
 
 
 def _bracketed(host: str) -> str:

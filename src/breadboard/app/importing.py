@@ -40,18 +40,36 @@ class Job:
     """Of the source; empty: its own."""
     day: str = ""
     """Of files that hold a day and do not say which."""
+    stamped_at: str = ""
+    """``begin`` or ``end``: of files of bars that do not say where in a bar its stamp lies; empty: at its begin."""
 
 
 def run(job: Job) -> dict[str, Any]:
     """Import and return what was found, in the shape of a replay's JSON. Raises UsageError before anything is made.
 
     ``notes`` is what the answers say beyond events and bars: dividends, splits, rows that were left out. Of a source
-    that was asked, ``asked`` says for what, and ``missing`` what of it is not in its answers. Raises FeedError, before
+    that was asked, ``asked`` says for what, and ``missing`` what of it is not in its answers; of files, ``missing`` is
+    what the vendor refused in them. Raises FeedError, before
     anything is made, too, where they are not whole.
     """
     if job.format not in FORMATS:
         raise UsageError(f"there is no history format {job.format!r}", hint=f"choose from: {' '.join(FORMATS)}")
+    if job.stamped_at:
+        _refuse_label(job)
     return _read(job) if job.files else _ask(job)
+
+
+def _refuse_label(job: Job) -> None:
+    """Raise UsageError where ``stamped_at`` means nothing: bars that say when they begin, answers asked for here."""
+    given = f"--stamped-at {job.stamped_at}"
+    if not FORMATS[job.format].labelled:
+        labelled = ", ".join(name for name, form in FORMATS.items() if form.labelled)
+        raise UsageError(f"{given} is about bars of {labelled}, not of {job.format}", hint=f"leave out {given}")
+    if not job.files:
+        raise UsageError(
+            f"{given} is about files, and without one {job.format} is asked for with stamps at the begin",
+            hint=f"leave out {given}",
+        )
 
 
 def _read(job: Job) -> dict[str, Any]:
@@ -69,10 +87,7 @@ def _read(job: Job) -> dict[str, Any]:
     checked = [compared(path, book, symbol, job.day) for path, book in books.items()]
     places = Places(job.data_dir)
     refuse_running(places, "an import")
-    marks = [
-        (path, imported.fingerprint(path, job.format, symbol, job.interval_s, *filter(None, [job.day])))
-        for path in files
-    ]
+    marks = [(path, imported.fingerprint(path, job.format, symbol, job.interval_s, *_said_of(job))) for path in files]
     imported.refuse_again(places, marks)
     what = imported.What({mark: path.name for path, mark in marks})
     begun = imported.under_way(places, what)
@@ -82,7 +97,23 @@ def _read(job: Job) -> dict[str, Any]:
     )  # a wrong file is told before a place is made, and before the ones in front of it count
     result = _bring_in(places, answers, about, what, begun)
     imported.note(places, what)
-    return result | ({"orderbooks": checked} if checked else {})
+    missing = _refusals(result)
+    return result | ({"orderbooks": checked} if checked else {}) | ({"missing": missing} if missing else {})
+
+
+def _said_of(job: Job) -> list[str]:
+    """Return what else files were said to be: the same file said to be something else gives other rows.
+
+    What is not said is left out, and what only says the default, so that files imported before there were such words
+    are known again.
+    """
+    return [*filter(None, [job.day]), *(["stamped at end"] if job.stamped_at == "end" else [])]
+
+
+def _refusals(result: Mapping[str, Any]) -> list[str]:
+    """Return what the vendor refused among the answers in a file, each once: it is not there, and nobody asks again."""
+    told = (words for note in result["notes"] for words in note.get("refused", ()))
+    return [f"{result['venue']} refused {words}" for words in dict.fromkeys(told)]
 
 
 def _ask(job: Job) -> dict[str, Any]:
@@ -133,7 +164,7 @@ def _bring_in(
 
 def _about(job: Job, symbol: str, interval_s: int | None) -> About:
     venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
-    return About(job.format, symbol, interval_s, venue, job.day)
+    return About(job.format, symbol, interval_s, venue, job.day, stamped_at_end=job.stamped_at == "end")
 
 
 def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:

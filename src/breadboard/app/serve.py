@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import os
+import resource
 import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     logs.configure()
     stacks.tell_on_request()
     end_with_parent()
-    sys.setswitchinterval(SWITCH_S)
+    _settle()
     places = Places(config.root).made()
     stop = threading.Event()
     signals = listen(stop)
@@ -131,6 +133,14 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
     if failure:
         raise failure[0]
     return INTERRUPTED if signal.SIGINT in signals else 0
+
+
+def _settle() -> None:
+    """Set what the whole process goes by; of descriptors all that it may have: each client needs one."""
+    sys.setswitchinterval(SWITCH_S)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):  # some systems promise more than they give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _astray(held: Sequence[journal.Place]) -> Path | None:

@@ -1,7 +1,7 @@
 """Every question of the public API, as a value that either client can carry out. No I/O here."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Generic, Literal, TypedDict, TypeVar
 from urllib.parse import quote
 
@@ -21,6 +21,8 @@ HISTORY: Final[dict[str, type[rows.Row]]] = {
     "quotes": recorded.Quote,
     "books": recorded.BookSnapshot,
 }
+OPENING_S: Final = 10.0
+"""How long each step of opening a stream may take: its ticket, its WebSocket."""
 PAGE: Final = 10_000
 """Rows of a page where the caller does not say."""
 
@@ -46,6 +48,8 @@ class Ask(Generic[T]):
     """The entity tag that what is changed must have."""
     new: bool = False
     """Nothing may be there yet."""
+    within_s: float | None = None
+    """How long an answer is worth waiting for, where that is less than the client's ``timeout_s``."""
 
     @property
     def safe(self) -> bool:
@@ -281,7 +285,7 @@ def delete_key(identity: str) -> Ask[None]:
 
 def ticket() -> Ask[people.Ticket]:
     """Ask for what opens one WebSocket."""
-    return _posted("/tickets", {}, _reader(people.Ticket))
+    return replace(_posted("/tickets", {}, _reader(people.Ticket)), within_s=OPENING_S)
 
 
 def _reader(kind: type[T]) -> Callable[[bytes, str | None], T]:

@@ -9,9 +9,10 @@ import httpx
 
 from breadboard.client import asking, frames, people, recorded, rows
 from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks, Within
-from breadboard.client.door import TIMEOUT_S, Door, pause_s
+from breadboard.client.door import Door
 from breadboard.client.errors import ClientError, refused
 from breadboard.client.instants import When
+from breadboard.client.patience import TIMEOUT_S, Patience
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,12 +28,7 @@ R = TypeVar("R", bound=rows.Row)
 class AsyncClient:
     """``Client`` for an event loop: the same questions, awaited; use it in an ``async with`` block, or ``close`` it.
 
-    Without arguments: ``BREADBOARD_ADDRESS`` or this machine's port 8080, and ``BREADBOARD_KEY`` or no key. Every
-    method raises Unreachable, Refused or Unreadable (``breadboard.client.errors``), each a sentence and a hint. A
-    question is asked up to three times where asking again is harmless and may help.
-
-    ``certificate`` is the server's own (PEM, the file of ``[api] tls_cert``): it alone is believed, by whatever name
-    the server is asked, and no proxy is.
+    Address, key, ``certificate`` and ``timeout_s`` are as there, and so are the errors and what is asked again.
     """
 
     def __init__(
@@ -44,6 +40,7 @@ class AsyncClient:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._door = Door.of(address, api_key, certificate=certificate)
+        self._timeout_s = timeout_s
         self._http = httpx.AsyncClient(timeout=timeout_s, **self._door.options)
 
     def __repr__(self) -> str:
@@ -269,25 +266,27 @@ class AsyncClient:
         return (await self._ask(asking.ticket())).ticket if self._door.key else None
 
     async def _ask(self, ask: Ask[T]) -> T:
-        tried = 0
+        patience = Patience(ask, self._timeout_s)
         while True:
-            tried += 1
             try:
-                answer = await self._sent(ask)
+                answer = await self._sent(ask, patience.silence_s)
                 return ask.read(answer.content, answer.headers.get("x-next-cursor"))
             except ClientError as error:
-                wait = pause_s(error, tried, safe=ask.safe)
-                if wait is None:
-                    raise
+                wait = patience.pause_s(error)
             await asyncio.sleep(wait)
 
-    async def _sent(self, ask: Ask[T]) -> httpx.Response:
+    async def _sent(self, ask: Ask[T], silence_s: float | None) -> httpx.Response:
         try:
             answer = await self._http.request(
-                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=ask.headers
+                ask.method,
+                self._door.base + ask.path,
+                params=ask.params,
+                content=ask.body,
+                headers=ask.headers,
+                timeout=silence_s,
             )
         except httpx.RequestError as error:
-            raise self._door.unreachable(error) from None
+            raise self._door.unanswered(error) from None
         if not answer.is_success:
             raise refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
         return answer

@@ -5,19 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import SplitResult, urlsplit
 
-from breadboard.client.errors import ClientError, Unreachable
+import httpx
+
+from breadboard.client import trust
+from breadboard.client.errors import Unreachable
 from breadboard.environment import environment
 from breadboard.errors import UsageError
 
 ADDRESS: Final = "http://127.0.0.1:8080"
-TIMEOUT_S: Final = 75.0
-"""How long an answer may take; longer than a server tries a rule (60 s), which then says what helps."""
-TRIES: Final = 3
-"""Of a question that may be asked again."""
-LONGEST_WAIT_S: Final = 5.0
-"""A server that wants more patience than this gets none: the caller is told, with ``retry_after_s``."""
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_BEGIN: Final = "-----BEGIN CERTIFICATE-----"
+_NO_HTTP: Final = ("Server disconnected without sending a response", "illegal status line")
+"""How httpx tells of a server that speaks something else: TLS, most likely."""
 _ADDRESS, _KEY = "BREADBOARD_ADDRESS", "BREADBOARD_KEY"
 
 
@@ -36,8 +34,8 @@ class Door:
     def of(address: str | None, key: str | None, cookies: str = "", certificate: str = "") -> "Door":
         """Return the door of what is given, of ``BREADBOARD_ADDRESS`` and ``BREADBOARD_KEY``, or of this machine.
 
-        An empty key is none, whatever the environment says. Raises UsageError for an address that is none, and for a
-        key that no request can carry.
+        An empty key is none, whatever the environment says. Raises UsageError for an address that is none, for a key
+        that no request can carry, and for a certificate that is none, or that nobody will be asked for.
         """
         said = environment(_ADDRESS, _KEY)
         address = address or said.get(_ADDRESS) or ADDRESS
@@ -49,6 +47,9 @@ class Door:
         key = (said.get(_KEY, "") if key is None else key).strip() or None
         if key and not (key.isascii() and key.isprintable()):
             raise UsageError("the API key has signs that no request can carry", hint=f"export {_KEY}=bb_…")
+        if certificate:
+            trust.only(certificate)  # for its errors alone
+            _refuse_plain(place)
         return Door(place.geturl().rstrip("/"), key, cookies, certificate)
 
     @property
@@ -64,7 +65,7 @@ class Door:
     @property
     def trust(self) -> ssl.SSLContext | None:
         """Who is believed to be the server; None: whoever an authority of this machine has signed, by name."""
-        return _only(self.certificate) if self.certificate else None
+        return trust.only(self.certificate) if self.certificate else None
 
     @property
     def options(self) -> dict[str, Any]:
@@ -80,14 +81,38 @@ class Door:
         here = self.cookies or self.certificate or urlsplit(self.address).hostname in _LOOPBACK
         return {"headers": headers, **more, "trust_env": not here}
 
-    def unreachable(self, error: Exception) -> Unreachable:
-        """Return the error that stands for one of the network. One of a certificate is no better when asked again."""
-        doubt = _doubt(error)
+    def unreachable(self, error: Exception, *, garbled: bool = False) -> Unreachable:
+        """Return the error that stands for one of the network. One of a certificate is no better when asked again.
+
+        ``garbled``: somebody answered, or hung up, and it was no HTTP.
+        """
+        doubt = trust.doubt(error, given=bool(self.certificate))
         if doubt is not None:
-            why = doubt.verify_message.rstrip(".")
             ours = f"Client({self.address!r}, certificate=open('desk.pem').read())  # the file of [api] tls_cert"
-            return Unreachable(f"the certificate of {self.address} is not believed: {why}", hint=ours, transient=False)
-        return Unreachable(f"{self.address} does not answer: {str(error) or type(error).__name__}")
+            sentence = f"the certificate of {self.address} is not believed: {doubt}"
+            return Unreachable(sentence, hint=ours, transient=False)
+        place = self.address.partition("://")[2]
+        if trust.is_plain(error):
+            plain = f"Client('http://{place}')  # a key can be read on the way"
+            return Unreachable(f"{self.address} answers, and not in TLS", hint=plain)
+        sentence = f"{self.address} does not answer: {str(error) or type(error).__name__}"
+        if garbled and self.address.startswith("http://"):
+            return Unreachable(sentence, hint=f"Client('https://{place}')  # if it speaks TLS ([api] tls_cert)")
+        return Unreachable(sentence)
+
+    def unanswered(self, error: httpx.RequestError) -> Unreachable:
+        """Return the error that stands for a request that got no answer."""
+        silent = isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_NO_HTTP)
+        return self.unreachable(error, garbled=silent)
+
+
+def _refuse_plain(place: SplitResult) -> None:
+    if place.scheme != "https":
+        said = place.geturl().rstrip("/")
+        raise UsageError(
+            f"{said} is plain HTTP: no certificate is asked for there, and a key can be read on the way",
+            hint=f"Client('https{said.removeprefix('http')}', certificate=open('desk.pem').read())",
+        )
 
 
 def _place(address: str) -> SplitResult | None:
@@ -100,35 +125,3 @@ def _place(address: str) -> SplitResult | None:
         return None
     known = place.scheme in {"http", "https"} and place.hostname and place.username is None
     return place if known and place.geturl().isprintable() else None
-
-
-def _doubt(error: BaseException | None) -> ssl.SSLCertVerificationError | None:
-    """Return what is wrong with a certificate, if that is behind an error: libraries wrap it in their own."""
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError):
-            return error
-        error = error.__cause__ or error.__context__
-    return None
-
-
-def _only(certificate: str) -> ssl.SSLContext:
-    """Return what believes the first certificate of a file, and not the authorities that may stand behind it."""
-    own, end, _ = certificate.partition("-----END CERTIFICATE-----")
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # it need not have signed itself
-    context.load_verify_locations(cadata=own[max(own.find(_BEGIN), 0) :] + end)
-    return context
-
-
-def pause_s(error: ClientError, tried: int, *, safe: bool) -> float | None:
-    """Return how long to wait before the same question is asked again; None where it is not to be.
-
-    A server that is busy has done nothing, so any question may be asked again; after a broken connection nobody knows.
-    """
-    wait = getattr(error, "retry_after_s", 0.0)
-    if not error.transient or tried >= TRIES or wait > LONGEST_WAIT_S:
-        return None
-    if isinstance(error, Unreachable) and not safe:
-        return None
-    return max(wait, 0.1 * 2.0**tried)

@@ -9,7 +9,8 @@ BreadboardError                 one sentence and a hint that can be pasted
     │   ├── NotFound            404
     │   ├── Ambiguous           409: `ids` are what to choose from
     │   ├── Outdated            412: it is no longer as it was seen; read it again
-    │   ├── Busy                429, 503: `retry_after_s` from now it may be answered; 504: it took too long
+    │   ├── Busy                408, 429, 503: `retry_after_s` from now it may be answered; 502, 504: what stands before
+│   │                       the server got no answer from it, or none in time
     │   └── ServerDefect        any other: the server's log has it
     ├── Unreadable              the answer is none that this client knows
     ├── StreamRefused           the server does not push what was asked for
@@ -24,7 +25,15 @@ from breadboard.errors import BreadboardError
 
 
 class ClientError(BreadboardError):
-    """A question to a server that got no answer."""
+    """A question to a server that got no answer. It can be pickled, with all that it has to tell."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _bare, (type(self), *self.args), vars(self)
+
+
+def _bare(kind: type[ClientError], *args: object) -> ClientError:
+    """Return an error whose attributes follow: what pickle knows of one is less than ``__init__`` wants to be told."""
+    return kind.__new__(kind, *args)
 
 
 class Unreachable(ClientError):
@@ -72,7 +81,7 @@ class Outdated(Refused):
 
 
 class Busy(Refused):
-    """The server has too much to do, or the question took too long."""
+    """The server has too much to do, a proxy before it cannot reach it, or the question took too long."""
 
 
 class ServerDefect(Refused):
@@ -91,16 +100,19 @@ class MissingPackage(ClientError):
     """A package that only this question needs is not installed."""
 
 
-_LATER: Final = frozenset({429, 503})
-"""Nothing was done, and asked once more it may be. A question that took too long is not asked again by itself."""
+_PROXY: Final = frozenset({502, 503, 504})
+"""What a proxy answers while the server behind it is started anew."""
+_LATER: Final = _PROXY | {408, 429}
+"""Asked later it may be answered; ``patience`` says which are asked again by themselves."""
 _KINDS: Final[dict[int, type[Refused]]] = {
     **dict.fromkeys((400, 413, 414, 415, 422), BadQuestion),
     **dict.fromkeys((401, 403), NotAllowed),
     404: NotFound,
     409: Ambiguous,
     412: Outdated,
-    **dict.fromkeys((*_LATER, 504), Busy),
+    **dict.fromkeys(_LATER, Busy),
 }
+_BEHIND: Final = "breadboard status  # where the server runs: a proxy before it gets no answer"
 _OURS: Final = frozenset({"type", "title", "status", "detail", "hint"})
 
 
@@ -112,6 +124,13 @@ def refused(status: int, body: bytes, retry_after: str | None) -> Refused:
         document = {}
     sentence = str(document.get("detail") or document.get("title") or f"the server answered with status {status}")
     wait = float(retry_after) if retry_after and retry_after.isdecimal() else 0.0
-    members = {name: value for name, value in document.items() if name not in _OURS}
+    hint = _BEHIND if status in _PROXY and not document else str(document.get("hint", ""))
+    return refusal(status, sentence, hint, wait, {name: value for name, value in document.items() if name not in _OURS})
+
+
+def refusal(
+    status: int, sentence: str, hint: str = "", retry_after_s: float = 0.0, members: dict[str, Any] | None = None
+) -> Refused:
+    """Return the error of the kind that a status has."""
     kind = _KINDS.get(status, ServerDefect)
-    return kind(status, sentence, hint=str(document.get("hint", "")), retry_after_s=wait, members=members)
+    return kind(status, sentence, hint=hint, retry_after_s=retry_after_s, members=members or {})

@@ -8,6 +8,11 @@ import msgspec
 from breadboard.client import recorded, rows, told
 from breadboard.client.errors import Unreadable
 from breadboard.client.wire import read, reader
+from breadboard.errors import UsageError
+
+LONGEST_QUESTION: Final = 256 << 10
+"""Bytes: a server ends the connection (1009) for one that is longer; one of an earlier version at a quarter of it."""
+SHORTER: Final = "client.stream('*')  # all of them; or several streams, each with some of the names"
 
 
 class Wanted(msgspec.Struct, frozen=True, omit_defaults=True, tag_field="op", tag="sub"):
@@ -141,9 +146,16 @@ def wanted(
 ) -> tuple[Wanted, bool]:
     """Return what to be told of, and whether heartbeats were asked for.
 
-    They are always among it: a stream without them cannot be watched.
+    They are always among it: a stream without them cannot be watched. Raises UsageError for more names than a server
+    takes in one message.
     """
     named = (symbols,) if isinstance(symbols, str) else tuple(symbols)
     told = (channels,) if isinstance(channels, str) else tuple(channels)
     several = tuple(dict.fromkeys((*told, "status")))
-    return Wanted(named, several, float(hz), None if fields is None else tuple(fields), depth), "status" in told
+    found = Wanted(named, several, float(hz), None if fields is None else tuple(fields), depth)
+    if (length := len(msgspec.json.encode(found))) > LONGEST_QUESTION:
+        raise UsageError(
+            f"{len(named):,} names are too many for one stream: they take {length:,} bytes of {LONGEST_QUESTION:,}",
+            hint=SHORTER,
+        )
+    return found, "status" in told

@@ -5,6 +5,7 @@ Prices, sizes and volumes are ``Decimal`` with the digits that the server sent: 
 server tells besides is left out of the rows, and is in ``.arrow()`` of a question for pages.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
@@ -28,20 +29,35 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 @cache
 def partial(row: type[R]) -> type[R]:
     """Return these rows with nothing that has to be told: what was not asked for is None."""
-    fields = [(one.name, one.type | None, None) for one in msgspec.structs.fields(row)]
-    made = msgspec.defstruct(row.__name__, fields, bases=(row,), module=__name__, frozen=True, kw_only=True)
-    return cast("type[R]", made)
+    return _made(row, {}, partial, (row,))
 
 
 @cache
 def part(row: type[R], only: frozenset[str]) -> type[R]:
     """Return these rows of which the answer's other fields are stepped over: to read them is most of the work."""
+    names = {name: name if name in only else f"-{name}" for name in row.__struct_fields__}  # no answer has such names
+    return _made(row, names, part, (row, only))
+
+
+def _made(row: type[R], names: dict[str, str], maker: Callable[..., type[R]], given: tuple[Any, ...]) -> type[R]:
+    """Return rows like these of which nothing has to be told. Under their name pickle would find ``row``."""
     fields = [(one.name, one.type | None, None) for one in msgspec.structs.fields(row)]
-    names = {name: name if name in only else f"-{name}" for name, *_ in fields}  # no answer has such names
     made = msgspec.defstruct(
-        row.__name__, fields, bases=(row,), module=__name__, frozen=True, kw_only=True, rename=names
+        row.__name__,
+        fields,
+        bases=(row,),
+        module=__name__,
+        namespace={"__reduce__": lambda one: (_again, (maker, given, one.as_dict()))},
+        frozen=True,
+        kw_only=True,
+        rename=names,
     )
     return cast("type[R]", made)
+
+
+def _again(maker: Callable[..., type[R]], given: tuple[Any, ...], told: dict[str, Any]) -> R:
+    """Return a row that was pickled."""
+    return maker(*given)(**told)
 
 
 class Level(NamedTuple):

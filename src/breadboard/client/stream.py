@@ -10,24 +10,31 @@ from typing import Any, Final, Self
 from urllib.parse import quote
 
 from websockets.asyncio.client import connect as connect_async
-from websockets.exceptions import InvalidStatus, WebSocketException
+from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect as connect_sync
 
+from breadboard.client.asking import OPENING_S
 from breadboard.client.conversation import Conversation
 from breadboard.client.door import Door
-from breadboard.client.errors import ClientError, Refused, Unreachable, refused
+from breadboard.client.endings import meaning
+from breadboard.client.errors import Refused, Unreachable
 from breadboard.client.messages import Subscribed, Wanted
 from breadboard.client.told import StreamRow
 
 SILENCE_S: Final = 5.0
 """A connection without any message for so long is lost: a heartbeat comes each second."""
+GIVEN_UP_S: Final = 0.0
+"""For the goodbye of a server that has been silent for so long already."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
+LONGEST_TOLD_S: Final = 60.0
+"""A server says when to come back; one that says more than this is asked again all the same."""
 LONGEST_MESSAGE: Final = 64 << 20
 """Bytes; the snapshot of ten thousand instruments has six million."""
 _OPTIONS: Final[dict[str, Any]] = {
     "max_size": LONGEST_MESSAGE,
     "compression": None,  # it costs more than it saves where most streams are: on one machine
-    "open_timeout": 10.0,
+    "open_timeout": OPENING_S,
+    "close_timeout": 1.0,  # the server's word to our goodbye is worth no more
 }
 
 
@@ -58,21 +65,13 @@ class _Line:
 
     def _pause(self, error: Exception) -> float:
         """Return how long to wait before the next attempt; raise where none would help, or the first one failed."""
-        reason = self._reason(error)
+        reason = meaning(error, self._door)
         if self._talk.subscribed is None or not reason.transient:
             raise reason
         longest = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0**self._failed)
         self._failed += 1
-        return longest * (0.5 + random.random())  # noqa: S311 - so that clients of one server do not all come at once
-
-    def _reason(self, error: Exception) -> ClientError:
-        """Return what an error of a connection means."""
-        if isinstance(error, ClientError):
-            return error
-        if isinstance(error, InvalidStatus):
-            answer = error.response
-            return refused(answer.status_code, bytes(answer.body or b""), answer.headers.get("retry-after"))
-        return self._door.unreachable(error)
+        own = longest * (0.5 + random.random())  # noqa: S311 - so that clients of one server do not all come at once
+        return max(own, min(getattr(reason, "retry_after_s", 0.0), LONGEST_TOLD_S))
 
 
 class _SyncLine(_Line):
@@ -96,7 +95,12 @@ class _SyncLine(_Line):
             for frame in self._talk.opened():
                 socket.send(frame)
             while True:
-                found = self._talk.take(socket.recv(SILENCE_S))
+                try:
+                    data = socket.recv(SILENCE_S)
+                except TimeoutError:
+                    socket.close_timeout = GIVEN_UP_S
+                    raise
+                found = self._talk.take(data)
                 self._failed = 0
                 yield from found
 
@@ -123,8 +127,12 @@ class _AsyncLine(_Line):
             for frame in self._talk.opened():
                 await socket.send(frame)
             while True:
-                async with asyncio.timeout(SILENCE_S):
-                    data = await socket.recv()
+                try:
+                    async with asyncio.timeout(SILENCE_S):
+                        data = await socket.recv()
+                except TimeoutError:
+                    socket.close_timeout = GIVEN_UP_S
+                    raise
                 found = list(self._talk.take(data))
                 self._failed = 0
                 if found:
@@ -136,9 +144,10 @@ class Stream:
 
     ``quote`` gives ``Tick`` rows (all first, then those that changed, the newest of each), ``trade`` every ``Trade``,
     ``alert`` every ``Alert``, ``book`` ``Book``, ``lag`` ``Lag``, ``status`` a ``Status`` each second. A lost
-    connection is opened again after 0.25 to 12 seconds, and the trades go on where they ended; where any is missing, a
-    ``Gap`` comes in its place. Raises Unreachable where the first connection fails, StreamRefused for what the server
-    does not push, NotAllowed for a key that is refused.
+    connection is opened again after 0.25 to 12 seconds, or when the server said (a minute at most), and the trades go
+    on where they ended; where any is missing, a ``Gap`` comes in its place. Raises Unreachable where the first
+    connection fails, Busy where the server (429, 503, too many streams of a key) or a proxy before it (502, 504) has
+    none for us at first, StreamRefused for what the server does not push, NotAllowed for a key that is refused.
     """
 
     def __init__(self, door: Door, wanted: tuple[Wanted, bool], ticket: Callable[[], str | None]) -> None:

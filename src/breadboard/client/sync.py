@@ -9,9 +9,10 @@ import httpx
 
 from breadboard.client import asking, frames, people, recorded, rows
 from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks, Within
-from breadboard.client.door import TIMEOUT_S, Door, pause_s
+from breadboard.client.door import Door
 from breadboard.client.errors import ClientError, refused
 from breadboard.client.instants import When
+from breadboard.client.patience import TIMEOUT_S, Patience
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,11 +30,15 @@ class Client:
 
     Without arguments: ``BREADBOARD_ADDRESS`` or this machine's port 8080, and ``BREADBOARD_KEY`` or no key. Every
     method raises Unreachable, Refused or Unreadable (``breadboard.client.errors``), each a sentence and a hint. A
-    question is asked up to three times where asking again is harmless and may help.
+    question is asked up to three times where asking again is harmless and may help; with more under way than the
+    server answers a key at once (429), until ``timeout_s`` after the first time.
 
-    ``certificate`` is the server's own (PEM, the file of ``[api] tls_cert``): it alone is believed, by whatever name
-    the server is asked, and no proxy is. ``cookies`` are for pages that the server itself serves: what their visitor's
-    browser shows in the place of a key.
+    ``timeout_s`` bounds the silence of a server, to connect and between two parts of an answer, each time anew: an
+    answer that keeps coming may take as long as it takes, and silence may cost three times as much.
+
+    ``certificate`` is the server's own (PEM text, of the file of ``[api] tls_cert``): it alone is believed, by whatever
+    name the server is asked, and no proxy is; raises UsageError for what is none, and for plain HTTP. ``cookies`` are
+    for pages that the server itself serves: what their visitor's browser shows in the place of a key.
     """
 
     def __init__(
@@ -46,6 +51,7 @@ class Client:
         timeout_s: float = TIMEOUT_S,
     ) -> None:
         self._door = Door.of(address, api_key, cookies, certificate)
+        self._timeout_s = timeout_s
         self._http = httpx.Client(timeout=timeout_s, **self._door.options)
 
     def __repr__(self) -> str:
@@ -267,25 +273,27 @@ class Client:
         return self._ask(asking.ticket()).ticket if self._door.key else None
 
     def _ask(self, ask: Ask[T]) -> T:
-        tried = 0
+        patience = Patience(ask, self._timeout_s)
         while True:
-            tried += 1
             try:
-                answer = self._sent(ask)
+                answer = self._sent(ask, patience.silence_s)
                 return ask.read(answer.content, answer.headers.get("x-next-cursor"))
             except ClientError as error:
-                wait = pause_s(error, tried, safe=ask.safe)
-                if wait is None:
-                    raise
+                wait = patience.pause_s(error)
             time.sleep(wait)
 
-    def _sent(self, ask: Ask[T]) -> httpx.Response:
+    def _sent(self, ask: Ask[T], silence_s: float | None) -> httpx.Response:
         try:
             answer = self._http.request(
-                ask.method, self._door.base + ask.path, params=ask.params, content=ask.body, headers=ask.headers
+                ask.method,
+                self._door.base + ask.path,
+                params=ask.params,
+                content=ask.body,
+                headers=ask.headers,
+                timeout=silence_s,
             )
         except httpx.RequestError as error:
-            raise self._door.unreachable(error) from None
+            raise self._door.unanswered(error) from None
         if not answer.is_success:
             raise refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
         return answer

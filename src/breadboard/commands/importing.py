@@ -26,6 +26,11 @@ _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
 @click.option("--to", "end", help="Until the end of this day, or this moment; until now without it.")
 @click.option("--interval", help="Length of a bar: 5s, 1m, 1h, 1d; asked for 1m without it. Of files: where none says.")
 @click.option("--date", "day", default="", help="Of files of one day whose names do not say which: 2013-10-07.")
+@click.option(
+    "--stamped-at",
+    type=click.Choice(("begin", "end")),
+    help="Of files of iqfeed-bars: where in a bar its stamp lies, without it at its begin (IQFeed's default: end).",
+)
 @click.option("--url", default="", help="Where the source is, if not in its usual place (a simulator).")
 @data_dir_option
 @json_option
@@ -37,6 +42,7 @@ def import_history(
     end: str | None,
     interval: str | None,
     day: str,
+    stamped_at: str | None,
     url: str,
     data_dir: Path,
     as_json: bool,
@@ -52,7 +58,8 @@ def import_history(
     if end is not None and begin is None:
         raise UsageError(f"--to {end} has no --from", hint=f"--from {end} --to {end}   # that one day")
     window = None if begin is None else asking.Window(begin, end or "")
-    result = importing.run(importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url, day))
+    job = importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url, day, stamped_at or "")
+    result = importing.run(job)
     emit(result, as_json, listing)
     for note in _notes(result, data_dir):
         click.echo(f"note: {note}", err=True)

@@ -44,8 +44,19 @@ def bars_option(function: F) -> F:
     return click.option(
         "--bars",
         multiple=True,
-        help="Bars by activity as well, e.g. tick:1000, volume:500, dollar:1000000, imbalance:200, renko:0.25.",
+        callback=_each,
+        help="Bars by activity as well, e.g. tick:1000,volume:500,renko:0.25: docs/engine.md has all.",
     )(function)
+
+
+def _each(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names in words with commas, of an option that may be repeated; each once."""
+    return tuple(dict.fromkeys(name for words in given for name in names_of(words)))
+
+
+def names_of(words: str) -> tuple[str, ...]:
+    """Return the names in a word with commas."""
+    return tuple(name for name in words.replace(" ", "").split(",") if name)
 
 
 def json_option(function: F) -> F:

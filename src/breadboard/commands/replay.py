@@ -4,7 +4,16 @@ from pathlib import Path
 
 import click
 
-from breadboard.commands.options import bars_option, batch_of, data_dir_option, emit, json_option, listing, speed_of
+from breadboard.commands.options import (
+    bars_option,
+    batch_of,
+    data_dir_option,
+    emit,
+    json_option,
+    listing,
+    names_of,
+    speed_of,
+)
 
 EXIT_NOTHING_UNDERSTOOD = 3
 
@@ -72,16 +81,16 @@ def replay(
 
     job = app_replay.Job(
         sources=sources,
-        venues=_names(venue),
+        venues=names_of(venue),
         format=recording_format,
         data_dir=data_dir,
         speed=speed_of(speed),
         batch=batch_of(batch),
         bars=bars,
-        features=_names(features),
-        anomalies=_names(anomalies),
+        features=names_of(features),
+        anomalies=names_of(anomalies),
         config=config,
-        arbitrage=_names(arbitrage),
+        arbitrage=names_of(arbitrage),
         rules=rules_file,
         depth=depth,
         partitions=partitions,
@@ -91,7 +100,3 @@ def replay(
     for remark in app_replay.remarks(result, data_dir):
         click.echo(f"note: {remark}", err=True)
     return EXIT_NOTHING_UNDERSTOOD if result["quarantined"] and not result["data"] else 0
-
-
-def _names(words: str) -> tuple[str, ...]:
-    return tuple(name for name in words.replace(" ", "").split(",") if name)

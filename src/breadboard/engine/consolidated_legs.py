@@ -21,7 +21,7 @@ FACE: Final = np.dtype(
         ("source", np.uint16),
         ("flags", np.uint16),  # INHERITED ones of the row that said it last
         ("told_stale", np.uint8),  # a STATUS row of this instrument said so, and nothing of it came since
-        ("ts_recv", np.int64),  # of the row that said it last
+        ("ts_recv", np.int64),  # of the quote, or the newest event in the book: what joined a snapshot came before it
         ("bid", np.int64),
         ("bid_size", np.int64),
         ("bid_size_exp", np.int8),
@@ -52,7 +52,7 @@ MOVE: Final = np.dtype(
         ("inverted", np.uint8),
         ("source", np.uint16),
         ("flags", np.uint16),
-        ("ts_recv", np.int64),  # of its own last row
+        ("ts_recv", np.int64),  # of that face
         ("bid", np.int64),
         ("bid_size", np.int64),
         ("bid_size_exp", np.int8),

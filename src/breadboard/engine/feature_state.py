@@ -51,8 +51,8 @@ SLOT: Final = np.dtype(
         ("realised", np.float64),
         ("realised_volume", np.float64),
         ("vpin", np.float64),
-        ("since", np.int64),  # event time from which the present spread counts; ABSENT where there is none
-        ("spread", np.float64),
+        ("since", np.int64),  # event time up to which spreads are counted; ABSENT before any change of the top
+        ("spread", np.float64),  # that counts from there on; NaN where none is in force
         ("spread_sum", np.float64),  # spread × ns
         ("spread_time", np.int64),
         ("mid_first", np.float64),
@@ -130,7 +130,7 @@ def begin(slot: Record, owner: Record, number: int, seconds: int) -> None:
     slot.realised = slot.realised_volume = slot.spread_sum = slot.flow = slot.squares = 0.0
     slot.spread_time = slot.flows = slot.returns = slot.signs = 0
     slot.path_from = slot.path_to = slot.since = ABSENT
-    slot.vpin = slot.mid_first = slot.mid = slot.micro = slot.imbalance = np.nan
+    slot.vpin = slot.spread = slot.mid_first = slot.mid = slot.micro = slot.imbalance = np.nan
     for level in range(LEVELS):
         slot.level_flow[level] = 0.0
         slot.level_flows[level] = 0

@@ -33,8 +33,7 @@ def lose_top(owner: Record, slots: NDArray[np.void]) -> None:
         return
     owner.valid = 0
     for place in range(SLOTS):
-        slots[place].since = ABSENT
-        slots[place].mid = slots[place].micro = np.nan
+        slots[place].spread = slots[place].mid = slots[place].micro = np.nan
 
 
 @kernel
@@ -49,10 +48,16 @@ def lose_depth(owner: Record, slots: NDArray[np.void]) -> None:
 
 @kernel
 def _spend(slot: Record, when: int) -> None:
-    """Count the present spread up to ``when``."""
-    if slot.since != ABSENT and when > slot.since:
-        slot.spread_sum += slot.spread * (when - slot.since)
-        slot.spread_time += when - slot.since
+    """Count the present spread, where there is one, up to ``when``.
+
+    Time that the window has come past stays as it was counted: what is told late holds from ``since`` on.
+    """
+    if slot.since == ABSENT:
+        slot.since = when
+    elif when > slot.since:
+        if not np.isnan(slot.spread):
+            slot.spread_sum += slot.spread * (when - slot.since)
+            slot.spread_time += when - slot.since
         slot.since = when
 
 
@@ -64,12 +69,11 @@ def end_top(owner: Record, slots: NDArray[np.void], spots: NDArray[np.int64], wh
         if spots[interval] >= 0:
             slot = slots[spots[interval]]
             _spend(slot, when)
-            slot.since = ABSENT
-            slot.mid = slot.micro = np.nan
+            slot.spread = slot.mid = slot.micro = np.nan
 
 
 @kernel
-def take_top(  # noqa: C901, PLR0912 - one step of one loop
+def take_top(  # noqa: C901 - one step of one loop
     owner: Record,
     slots: NDArray[np.void],
     spots: NDArray[np.int64],
@@ -105,8 +109,6 @@ def take_top(  # noqa: C901, PLR0912 - one step of one loop
                 continue
             slot = slots[spots[interval]]
             _spend(slot, when)
-            if slot.since == ABSENT:
-                slot.since = when
             slot.spread = (ask - bid) * 1e-9
             if np.isnan(slot.mid_first):
                 slot.mid_first = mid

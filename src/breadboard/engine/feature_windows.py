@@ -84,7 +84,7 @@ def _of_trades(slot: Record, ends: int, values: NDArray[np.float64]) -> None:
 @kernel
 def _of_tops(slot: Record, ends: int, values: NDArray[np.float64]) -> None:
     """Write what the best bids and offers of a window came to, and the levels below them."""
-    if slot.since != ABSENT and slot.since < ends:
+    if slot.since != ABSENT and slot.since < ends and not np.isnan(slot.spread):
         slot.spread_sum += slot.spread * (ends - slot.since)
         slot.spread_time += ends - slot.since
     if slot.spread_time > 0:

@@ -60,10 +60,15 @@ IGNORED: Final = frozenset(
     {
         *("kline", "continuous_kline", "indexPrice_kline", "markPrice_kline", "24hrTicker", "24hrMiniTicker"),
         *("1hTicker", "4hTicker", "1dTicker", "avgPrice", "markPriceUpdate", "indexPriceUpdate", "forceOrder"),
-        *("compositeIndex", "contractInfo", "assetIndexUpdate"),
+        *("compositeIndex", "contractInfo", "assetIndexUpdate", "referencePrice", "blockTrade"),
+        *("EquityUpdate", "CommodityUpdate"),
     }
 )
-"""Message types that are understood and make no event here."""
+"""Message types that are understood and make no event here.
+
+A block trade is agreed on beside the book, and numbered by itself. The last two are what the USD-M stream
+``tradingSession`` says of the markets under its contracts.
+"""
 
 
 class Depth(msgspec.Struct, frozen=True):

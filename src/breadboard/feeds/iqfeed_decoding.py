@@ -15,6 +15,7 @@ from breadboard.feeds.iqfeed_fields import Plan
 from breadboard.feeds.iqfeed_history import UNCOUNTED
 from breadboard.feeds.iqfeed_kernel import (
     COLUMNS,
+    LETTERS,
     MOST_FIELDS,
     PLACES,
     PLAIN,
@@ -37,7 +38,6 @@ from breadboard.ports import Capabilities, Decoded
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_LETTERS: Final = "CEO"
 _LEAST: Final = 32
 """Lines between two stops below which the reader takes the next ``_MANY`` by itself: stopping costs more than they."""
 _MANY: Final = 256
@@ -121,7 +121,7 @@ class _Batch:
         self._events = self._remembered = 0
         self._memories: list[Memory | None] = []
         self._lines = Lines(
-            np.full((len(found), len(PLACES)), -1),
+            np.full((len(found), len(LETTERS), len(PLACES)), -1),
             np.zeros(len(found), np.int64),
             np.zeros(len(found), np.uint8),
             _FLAGS,
@@ -141,6 +141,8 @@ class _Batch:
             if memory is None or memory.plan is None or len(memory.last_trade) > most:
                 continue
             if memory.plan.parts > MOST_FIELDS:  # a line of more could not be told from one of so many
+                continue
+            if memory.plan.contents < 0 and not memory.plan.quoted:  # they mean nothing, for a reason of their own
                 continue
             self._lines.places[at] = _places(memory.plan)
             self._lines.fields[at], self._lines.delayed[at] = memory.plan.parts - 1, memory.delayed
@@ -201,8 +203,8 @@ class _Batch:
         )
 
 
-def _places(plan: Plan) -> list[int]:
-    return [getattr(plan, name) for name in PLACES]
+def _places(plan: Plan) -> list[list[int]]:
+    return [[getattr(plan.trades[letter], name, getattr(plan, name, -1)) for name in PLACES] for letter in LETTERS]
 
 
 def _today(day: Day | None) -> Today:
@@ -213,6 +215,6 @@ def _today(day: Day | None) -> Today:
 
 
 _KIND, _INSTRUMENT, _INDEX = (COLUMNS.index(name) for name in ("kind", "instrument", "index"))
-_FLAGS: Final = np.array([[int(TRADE_FLAGS[letter, late]) for late in (False, True)] for letter in _LETTERS], np.int64)
-_CODES: Final = np.array([int(UNCOUNTED[letter]) for letter in _LETTERS], np.int64)
+_FLAGS: Final = np.array([[int(TRADE_FLAGS[letter, late]) for late in (False, True)] for letter in LETTERS], np.int64)
+_CODES: Final = np.array([int(UNCOUNTED[letter]) for letter in LETTERS], np.int64)
 _QUOTE_FLAGS: Final = np.array([int(flag) for flag in QUOTE_FLAGS], np.int64)

@@ -57,11 +57,12 @@ FUNDAMENTAL: Final = (
     "Security SubType",
 )
 
+_RECENT: Final = "Most Recent Trade"
+_TRADE: Final = {"price": _RECENT, "size": f"{_RECENT} Size", "time": f"{_RECENT} Time", "date": f"{_RECENT} Date"}
+_ALSO: Final = {"": None, "C": "Last", "E": "Extended Trade", "O": None}
+"""How the fields of a trade are named too, by its letter in Message Contents: ``Last`` is the last qualified trade,
+``Extended Trade`` the last in extended hours, ``Most Recent Trade`` any. No letter: a trade that is held."""
 _PLACES: Final = {
-    "last": "Most Recent Trade",
-    "size": "Most Recent Trade Size",
-    "time": "Most Recent Trade Time",
-    "date": "Most Recent Trade Date",
     "aggressor": "Most Recent Trade Aggressor",
     "tick_id": "TickID",
     "bid": "Bid",
@@ -77,6 +78,15 @@ _NO_SIDE: Final = (ABSENT, ABSENT, SIZE_EXP)
 _UNITS: Final[tuple[int, ...]] = tuple(int(10 ** (9 - decimals)) for decimals in range(10))
 
 
+class Print(msgspec.Struct, frozen=True, gc=False):
+    """Where a trade stands in a line; the same names as in ``_TRADE``."""
+
+    price: int
+    size: int
+    time: int
+    date: int
+
+
 class Plan(msgspec.Struct, frozen=True, gc=False):
     """Where the fields that the tape wants stand in a line that was cut at its commas.
 
@@ -86,10 +96,8 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     names: tuple[str, ...]
     parts: int
     """Of a line once it is cut: its kind, the fields, and the empty text at its end."""
-    last: int
-    size: int
-    time: int
-    date: int
+    trades: dict[str, Print]
+    """By the letter of the trade."""
     aggressor: int
     tick_id: int
     bid: int
@@ -101,13 +109,26 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     contents: int
     delay: int
 
+    @property
+    def quoted(self) -> bool:
+        """Whether a line has a side of the quote at all: without one nothing is known of either."""
+        return self.bid > 0 or self.ask > 0
+
 
 @lru_cache(maxsize=64)
 def plan_of(names: tuple[str, ...]) -> Plan:
     """Return where the fields stand in lines with these names, the symbol among them or not; it comes first."""
     ordered = ("Symbol", *(name for name in names if name != "Symbol"))
     place = {name: at for at, name in enumerate(ordered, 1)}
-    return Plan(ordered, len(ordered) + 2, **{field: place.get(name, -1) for field, name in _PLACES.items()})
+    trades = {letter: _print(place, also) for letter, also in _ALSO.items()}
+    others = {field: place.get(name, -1) for field, name in _PLACES.items()}
+    return Plan(ordered, len(ordered) + 2, trades, **others)
+
+
+def _print(place: dict[str, int], also: str | None) -> Print:
+    """Return where a trade stands, under the other names where it was not selected under the first."""
+    names = {field: (name, name.replace(_RECENT, also or _RECENT)) for field, name in _TRADE.items()}
+    return Print(**{field: place.get(name, place.get(other, -1)) for field, (name, other) in names.items()})
 
 
 _PLAN: Final = plan_of(DEFAULT)
@@ -182,6 +203,21 @@ def paid(text: str, beside: str) -> int:
 def size(text: str) -> tuple[int, int]:
     """Return ``(size, size_exp)``. Raises ValueError."""
     return parse_size(text)
+
+
+def price_and_size(parts: list[str], plan: Plan, letter: str) -> tuple[int, int, int]:
+    """Return ``(price, size, size_exp)`` of a trade with this letter. Raises ValueError."""
+    told = plan.trades[letter]
+    amount, paid_text = parts[told.size], parts[told.price]
+    if not amount or not paid_text:
+        raise Refused(f"a trade without {_named(letter, 'size' if paid_text else 'price')}")
+    return (paid(paid_text, parts[plan.bid]), *size(amount))
+
+
+def _named(letter: str, field: str) -> str:
+    """Return what a field of a trade with this letter may be called."""
+    name, also = _TRADE[field], _ALSO[letter]
+    return f"{name} or {name.replace(_RECENT, also)}" if also else name
 
 
 def side(price_text: str, size_text: str) -> tuple[int, int, int]:

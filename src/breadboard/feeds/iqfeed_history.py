@@ -2,11 +2,16 @@
 
 A row is ``[request id,][LH,]fields…,`` and an answer ends in ``!ENDMSG!``. Bars come as high, low, open, close. The
 vendor's bars are those of its ticks of basis C and E; a tick of basis O is in none of them.
+
+``[request id,]E,words,`` refuses the request of that id and no other: answers to several may stand in one document
+(FEEDS.md 3.4), so rows beside a refusal stand.
 """
 
 from itertools import pairwise
 from math import gcd
 from typing import Final
+
+import msgspec
 
 from breadboard.feeds.conditions import IQFEED, flags_of
 from breadboard.feeds.eastern import DAY_NS, SECOND, day_number, eastern_ns, parse_clock, parse_day
@@ -24,12 +29,16 @@ UNCOUNTED: Final = {basis: IQFEED.uncounted(frozenset(basis)) for basis in "CEO"
 """By basis; what is S is no print."""
 _AHEAD_NS: Final = 29 * 60 * SECOND
 """Of an hour that comes twice the first is nearest to this after the tick before, unless it is a minute before that."""
+_LONGEST_WORDS: Final = 200
 _BASES: Final = {"C": "last qualified", "E": "extended hours", "O": "other"}
 _SIDES: Final = {"1": Side.BUY, "2": Side.SELL}
 
 
 def read_history(head: DocumentHead, body: bytes, at: At) -> Meaning:
-    """Return what an answer means. A row that cannot be read is told, and the rest is taken. Raises ValueError."""
+    """Return what an answer means. A row that cannot be read is told, and the rest is taken. Raises ValueError.
+
+    So is a refusal among rows: a venue error after what they mean, and in the notes as ``refused``.
+    """
     kind, _, rest = head.tag.partition(":")
     name, _, seconds = rest.partition(":")
     if kind not in {"ticks", "bars"}:
@@ -37,31 +46,48 @@ def read_history(head: DocumentHead, body: bytes, at: At) -> Meaning:
     symbol(name)
     if head.status != 200:
         return refused_document(name)
-    rows, errors = _rows(body)
-    if errors:
-        return refused_document(name)
+    rows, refusals = _rows(body)
     if not rows:
-        return Meaning(notes={"symbol": name, "empty": True})
-    return _ticks(name, rows, at) if kind == "ticks" else _bars(name, seconds, rows)
+        return _refused(name, refusals) if refusals else Meaning(notes={"symbol": name, "empty": True})
+    meaning = _ticks(name, rows, at) if kind == "ticks" else _bars(name, seconds, rows)
+    if not refusals:
+        return meaning
+    told = _refused(name, refusals)
+    return msgspec.structs.replace(meaning, events=meaning.events + told.events, notes=told.notes)
+
+
+def _refused(name: str, refusals: list[str]) -> Meaning:
+    """Return what refusals alone mean: conversation, and a venue error with the vendor's words."""
+    (event,) = refused_document(name).events
+    said = {"refused": refusals}
+    return Meaning((msgspec.structs.replace(event, notes=said),), control=True, notes={"symbol": name} | said)
 
 
 def _rows(body: bytes) -> tuple[list[list[str]], list[str]]:
-    """Return the rows of an answer, oldest first, and the errors it holds."""
+    """Return the rows of an answer, oldest first, and the refusals it holds, each once, with its request id."""
     rows: list[list[str]] = []
-    errors: list[str] = []
+    refusals: dict[str, None] = {}
     for line in body.decode("latin-1").splitlines():
         fields = fields_of(line)
         error = error_of(fields)
         if error is not None:
-            errors += [error] if error != NO_DATA else []
+            if error != NO_DATA:
+                refusals[_with_request(line, error)] = None
         elif fields and fields[0] != ENDING:
             rows.append(fields)
-    if len(rows) > MOST_ROWS:
+    if len(rows) + bool(refusals) > MOST_ROWS:  # a refusal is an event, too
         raise Refused(f"{len(rows)} rows in one document")
     # Asked for newest first. Where the clock is turned back one stamp of many is below the one before it.
     if sum((later[0] > sooner[0]) - (later[0] < sooner[0]) for sooner, later in pairwise(rows)) < 0:
         rows.reverse()
-    return rows, errors
+    return rows, list(refusals)
+
+
+def _with_request(line: str, error: str) -> str:
+    """Return an error's words behind the id of the request that they are about, where the row has one."""
+    number, _, _ = line.partition(",")
+    words = error[:_LONGEST_WORDS]
+    return words if number in {"E", "LH"} else f"request {number[:_LONGEST_WORDS]}: {words}"
 
 
 def _ticks(name: str, rows: list[list[str]], at: At) -> Meaning:

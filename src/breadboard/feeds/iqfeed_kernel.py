@@ -24,17 +24,19 @@ COLUMNS: Final = (
 )
 """Of what ``read_updates`` writes, a row of ``out`` each."""
 PLACES: Final = (
-    *("contents", "delay", "last", "size", "time", "date", "aggressor", "tick_id"),
+    *("contents", "delay", "price", "size", "time", "date", "aggressor", "tick_id"),
     *("bid", "bid_size", "bid_time", "ask", "ask_size", "ask_time"),
 )
-"""Of a line's fields, those that are read, in the order of ``Lines.places``."""
+"""Of a line's fields, those that are read, in the order of ``Lines.places``: of the trade, of the quote, and others."""
+LETTERS: Final = "CEO"
+"""Of Message Contents: what traded. Where a trade stands may depend on it."""
 MOST_FIELDS: Final = 64
 ODD, PLAIN, STOP = 0, 1, 2
 """Of a line: left to the reader; read; left to the reader, and what it says may change how the next ones are read."""
 SPANS: Final = 6
 """Where a trade's line has the symbol, the time and the tick id: what a summary is compared with."""
 
-_CONTENTS, _DELAY, _LAST, _SIZE, _TIME, _DATE, _AGGRESSOR, _TICK_ID = range(8)
+_CONTENTS, _DELAY, _PRICE, _SIZE, _TIME, _DATE, _AGGRESSOR, _TICK_ID = range(8)
 _BID, _BID_SIZE, _BID_TIME, _ASK, _ASK_SIZE, _ASK_TIME = range(8, 14)
 _COMMA: Final = 44
 _Q, _P, _S, _C, _E, _O, _LOWER_A, _LOWER_B, _ZERO, _ONE, _TWO = b"QPSCEOab012"
@@ -55,7 +57,7 @@ class Lines(NamedTuple):
     """How the lines of each connection in a batch are to be read. ``N`` connections."""
 
     places: NDArray[np.int64]
-    """``[N, PLACES]``: which field; -1 for one that was not selected."""
+    """``[N, LETTERS, PLACES]``: which field; -1 for one that was not selected."""
     fields: NDArray[np.int64]
     """``[N]``: how many a line has, its kind among them; 0 where nobody knows, and the reader takes them all."""
     delayed: NDArray[np.uint8]
@@ -164,7 +166,7 @@ def _trade(
     ts_event, ok = _trade_time(raw, ends, places, end, ts_recv, today)
     if not ok:
         return False
-    price, ok = pointed_price(raw, *_field(ends, places[_LAST], end))
+    price, ok = pointed_price(raw, *_field(ends, places[_PRICE], end))
     if not ok or price == 0:
         return False
     size, exponent, ok = size_at(raw, *_field(ends, places[_SIZE], end))
@@ -256,9 +258,11 @@ def _update(
     place = symbol_place(known, raw, cuts[0] + 1, cuts[1]) if cuts[1] > cuts[0] + 1 else -1
     if place < 0 or known.length[place] == 0:
         return -1
-    places, instrument = lines.places[where], known.ids[place]
+    places, instrument = lines.places[where, 0], known.ids[place]
     a, b = _field(cuts, places[_CONTENTS], last)
     letter, bids, asks = _letter(raw, a, b), _has(raw, a, b, _LOWER_B), _has(raw, a, b, _LOWER_A)
+    if letter > 0:
+        places = lines.places[where, letter]
     a, b = _field(cuts, places[_DELAY], last)
     delayed = 1 if lines.delayed[where] or (b > a and not (b - a == 1 and raw[a] == _ZERO)) else 0
     count = 0
@@ -271,7 +275,8 @@ def _update(
         spans[at, 2], spans[at, 3] = _field(cuts, places[_TIME], last)
         spans[at, 4], spans[at, 5] = _field(cuts, places[_TICK_ID], last)
         count = 1
-    if bids or asks:
+    # Without Message Contents, which have no place then, each line is the quote as of then.
+    if (bids or asks or places[_CONTENTS] < 0) and (places[_BID] > 0 or places[_ASK] > 0):
         _begin_event(out, at + count, _QUOTE, lines.quote_flags[delayed], instrument)
         if not _quote(raw, cuts, places, last, ts_recv, today, bids, asks, out, at + count):
             return -1

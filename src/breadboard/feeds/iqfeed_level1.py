@@ -1,16 +1,30 @@
 """What the lines of Level 1 mean: trades, quotes, summaries and corrections.
 
 A ``Q`` is a trade only where its Message Contents hold C (last qualified), E (extended hours) or O (other), and a quote
-only where they hold b or a. A ``P`` is what the gateway holds, told on request: never a trade that just happened. The
-times are New York's; the time of a trade takes Most Recent Trade Date where that was selected, and otherwise the date
-that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of a trade: Aggressor 1 bought, 2 sold.
+only where they hold b or a. Where they were not selected, it is the quote as of then and no trade: nothing tells
+whether its Most Recent Trade is a new one. Where Most Recent Trade was not selected, the trade of a C is ``Last``, and
+that of an E ``Extended Trade``. A ``P`` is what the gateway holds, told on request: never a trade that just happened.
+The times are New York's; the time of a trade takes Most Recent Trade Date where that was selected, and otherwise the
+date that puts it nearest to its receipt, as Bid Time and Ask Time always do. Side of a trade: Aggressor 1 bought, 2
+sold.
 """
 
 from typing import Final
 
 from breadboard.feeds.conditions import flags_of
 from breadboard.feeds.eastern import NearestDay, eastern_ns, parse_clock, parse_day
-from breadboard.feeds.iqfeed_fields import Plan, longer, number, paid, plan_for, side, size, symbol
+from breadboard.feeds.iqfeed_fields import (
+    Plan,
+    Print,
+    longer,
+    number,
+    paid,
+    plan_for,
+    price_and_size,
+    side,
+    size,
+    symbol,
+)
 from breadboard.feeds.iqfeed_history import UNCOUNTED
 from breadboard.feeds.iqfeed_memory import MOST_BOOKS, Memory
 from breadboard.feeds.iqfeed_notes import (
@@ -39,6 +53,8 @@ TRADE_FLAGS: Final = {
 }
 QUOTE_FLAGS: Final = (_NO_FLAG, Flag.DELAYED)
 NO_EVENT: Final = "Q without trade or quote"
+_NO_CONTENTS: Final = "Q without Message Contents"
+_NO_FIELDS: Final = "P without trade or quote"
 _HELD_TRADE: Final = (Flag.LAST_KNOWN, Flag.LAST_KNOWN | Flag.DELAYED)
 _HELD_QUOTE: Final = (Flag.SNAPSHOT, Flag.SNAPSHOT | Flag.DELAYED)
 _CORRECTIONS: Final = {"I": Flag.LATE_PRINT, "D": Flag.WITHDRAWN}
@@ -58,6 +74,8 @@ class Level1:
             plan = plan_for(parts, plan)
             if len(parts) > plan.parts:
                 return longer(self.update(_announced(parts, plan), memory, at), parts)
+        if plan.contents < 0:
+            return self._as_of_then(parts, plan, memory, at)
         contents = parts[plan.contents]
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
         traded = quoted = None
@@ -65,15 +83,23 @@ class Level1:
         letter = contents[:1] if contents[:1] in "CEO" else _letter(contents)
         if letter:
             flags, uncounted = TRADE_FLAGS[letter, delayed], UNCOUNTED[letter]
-            traded = self._trade(parts, plan, at, flags, uncounted, held=False)
-            _remember(memory, parts, plan)
-        if "b" in contents or "a" in contents:
+            traded = self._trade(parts, plan, at, flags, uncounted, letter)
+            _remember(memory, parts, plan, letter)
+        if ("b" in contents or "a" in contents) and plan.quoted:
             bid = parts[plan.bid_time] if "b" in contents else ""
             ask = parts[plan.ask_time] if "a" in contents else ""
             quoted = self._quote(parts, plan, at, self._newer(bid, ask, at.ts_recv), QUOTE_FLAGS[delayed])
         if quoted is None:
             return Meaning(ignored=NO_EVENT) if traded is None else Meaning((traded,))
         return Meaning((quoted,)) if traded is None else Meaning((traded, quoted))
+
+    def _as_of_then(self, parts: list[str], plan: Plan, memory: Memory, at: At) -> Meaning:
+        """Read a ``Q`` that does not say what changed: its quote may be hours old, and is given no event time."""
+        if not plan.quoted:
+            symbol(parts[1])
+            return Meaning(ignored=_NO_CONTENTS)
+        delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
+        return Meaning((self._quote(parts, plan, at, ABSENT, QUOTE_FLAGS[delayed]),))
 
     def summary(self, parts: list[str], memory: Memory, at: At) -> Meaning:
         """Read ``P``: the quote as it stands, and the last trade, unless that is on the tape already.
@@ -86,14 +112,15 @@ class Level1:
             if len(parts) > plan.parts:
                 return longer(self.summary(_announced(parts, plan), memory, at), parts)
         delayed = memory.delayed or parts[plan.delay] not in _NOUGHT
-        quoted = self._quote(parts, plan, at, ABSENT, _HELD_QUOTE[delayed])
-        known = memory.last_trade.get(parts[1]) == (parts[plan.time], parts[plan.tick_id])
-        nothing = not parts[plan.last] or parts[plan.size] in _NOUGHT
+        quoted = (self._quote(parts, plan, at, ABSENT, _HELD_QUOTE[delayed]),) if plan.quoted else ()
+        told = plan.trades[""]
+        known = memory.last_trade.get(parts[1]) == (parts[told.time], parts[plan.tick_id])
+        nothing = not parts[told.price] or parts[told.size] in _NOUGHT
         if nothing or (known and not at.notes):
-            return Meaning((quoted,))
-        traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], None, held=True)
-        _remember(memory, parts, plan)
-        return Meaning((quoted, traded))
+            return Meaning(quoted, ignored=None if quoted else _NO_FIELDS)
+        traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], None, "")
+        _remember(memory, parts, plan, "")
+        return Meaning((*quoted, traded))
 
     def correction(self, parts: list[str], memory: Memory, at: At) -> Meaning:
         """Read ``C``: a print that is put in late (I), or one that is taken back (D), known by its tick id."""
@@ -140,9 +167,9 @@ class Level1:
         return Meaning(ignored="F", notes=fundamental_notes(parts, memory.fundamental) if at.notes else NO_NOTES)
 
     def _trade(
-        self, parts: list[str], plan: Plan, at: At, flags: Flag, uncounted: Uncounted | None, *, held: bool
+        self, parts: list[str], plan: Plan, at: At, flags: Flag, uncounted: Uncounted | None, letter: str
     ) -> Event:
-        amount, exponent = size(parts[plan.size])
+        price, amount, exponent = price_and_size(parts, plan, letter)
         if amount == 0 and Flag.INELIGIBLE not in flags:  # official opens and closes are told with size 0
             raise Refused("a trade of size 0")
         tick_id = number(parts[plan.tick_id])
@@ -152,10 +179,10 @@ class Level1:
             flags=flags,
             code=uncounted,
             side=_SIDES.get(parts[plan.aggressor], Side.NONE),
-            ts_event=self._traded(parts, plan, at, held=held),
+            ts_event=self._traded(parts, plan.trades[letter], at, held=not letter),
             sequence=tick_id,
             trade_id=tick_id,
-            price=paid(parts[plan.last], parts[plan.bid]),
+            price=price,
             size=amount,
             size_exp=exponent,
             notes=line_notes(parts, plan, _TRADE) if at.notes else NO_NOTES,
@@ -178,9 +205,9 @@ class Level1:
             notes=line_notes(parts, plan, _QUOTE) if at.notes else NO_NOTES,
         )
 
-    def _traded(self, parts: list[str], plan: Plan, at: At, *, held: bool) -> int:
+    def _traded(self, parts: list[str], told: Print, at: At, *, held: bool) -> int:
         """Return when a trade happened; one that the gateway only holds may be days old, and needs its date."""
-        clock, date = parts[plan.time], parts[plan.date]
+        clock, date = parts[told.time], parts[told.date]
         if date and clock:
             return eastern_ns(parse_day(date), parse_clock(clock), at.ts_recv)
         return ABSENT if held else self._near(clock, at.ts_recv)
@@ -205,8 +232,8 @@ def _letter(contents: str) -> str:
     return next((letter for letter in contents if letter in "CEO"), "")
 
 
-def _remember(memory: Memory, parts: list[str], plan: Plan) -> None:
+def _remember(memory: Memory, parts: list[str], plan: Plan, letter: str) -> None:
     known = memory.last_trade
     if len(known) >= MOST_BOOKS and parts[1] not in known:
         known.clear()  # a gateway has no such number of symbols; forgetting costs a repeated row
-    known[parts[1]] = (parts[plan.time], parts[plan.tick_id])
+    known[parts[1]] = (parts[plan.trades[letter].time], parts[plan.tick_id])

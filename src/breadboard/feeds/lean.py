@@ -8,8 +8,8 @@ decimals. A trade is ``ms,price,size,exchange,conditions,suspicious``; a quote
 ``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
 (docs/importing.md has how many of them it reproduces): those priced by something else never do; the prints of auctions
 move the day's alone; sellers', sweep and exempt average-price prints do so outside the regular session alone. The day
-has the prices and the volume of the regular session, 09:30 to 16:00 in New York, and of its auctions alone (of half
-days, what comes after 13:00 is known by its bits only, which are asked for prices). All count for the volume of shorter
+has the prices and the volume of the regular session, 09:30 to 16:00 in New York (13:00 on half days, which the
+exchange's calendar knows since 1990), and of its auctions alone. All count for the volume of shorter
 bars, but for an exchange's official open and close, which repeat a print of its auction, and suspicious ones: these
 count for nothing.
 """
@@ -17,9 +17,10 @@ count for nothing.
 from functools import lru_cache
 from typing import ClassVar, Final
 
+from breadboard.calendars import sessions
 from breadboard.feeds.conditions import LEAN as LEAN_CONDITIONS
 from breadboard.feeds.conditions import LEAN_AUCTIONS, flags_of
-from breadboard.feeds.eastern import DAY_NS, SECOND, eastern_ns, parse_day
+from breadboard.feeds.eastern import DAY_NS, SECOND, Day, eastern_ns, parse_day
 from breadboard.feeds.file_feed import file_feed
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning, Refused, refused_document, symbol_of
@@ -35,6 +36,8 @@ SIZE_DECIMALS: Final = 8
 OPENING: Final = (9 * 60 + 30) * 60 * SECOND
 """Of the regular session, ns after midnight."""
 CLOSING: Final = 16 * 3600 * SECOND
+"""Of a whole day's."""
+CALENDAR: Final = "XNYS"
 
 _DAY: Final = Uncounted.DAY_PRICES | Uncounted.DAY_VOLUME
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
@@ -52,6 +55,15 @@ def uncounted(conditions: int, regular: bool = True) -> Uncounted:
     bits = frozenset(bit for bit in range(64) if conditions >> bit & 1)
     denied = LEAN_CONDITIONS.uncounted(bits)
     return denied if regular or not bits.isdisjoint(LEAN_AUCTIONS) else denied | _DAY
+
+
+@lru_cache(maxsize=1 << 12)
+def closing(day: Day) -> int:
+    """Return when a day's regular session ends, ns after midnight; as on whole days, where the calendar knows none."""
+    _, closes = sessions(CALENDAR)
+    at = int(closes.searchsorted(day.midnight))
+    after = int(closes[at]) - day.midnight if at < len(closes) else DAY_NS
+    return after if after < DAY_NS else CLOSING
 
 
 class LeanReader:
@@ -73,13 +85,14 @@ class LeanReader:
         if head.status != 200:
             return refused_document(name)
         date, row_of = parse_day(day), _trade if kind == "trades" else _quote
+        ends = closing(date) if kind == "trades" else 0  # of quotes nothing is asked: the calendar is slow to load
         events: list[Event] = []
         bad = ""
         for place, line in enumerate(body.decode("latin-1").splitlines(), 1):
             try:
                 fields = line.split(",")
                 clock = _clock(fields[0])
-                events.append(row_of(name, eastern_ns(date, clock, at.ts_recv), clock, fields))
+                events.append(row_of(name, eastern_ns(date, clock, at.ts_recv), OPENING <= clock < ends, fields))
             except ValueError as error:
                 bad = bad or f"row {place}: {error}"
         return Meaning(tuple(events), refused=bad or None)
@@ -96,11 +109,11 @@ class LeanReader:
         """Take nothing."""
 
 
-def _trade(symbol: str, ts_event: int, clock: int, fields: list[str]) -> Event:
+def _trade(symbol: str, ts_event: int, regular: bool, fields: list[str]) -> Event:
     if len(fields) < 6:
         raise Refused(f"a trade of {len(fields)} fields")
     _, price, size, exchange, conditions, suspicious = fields[:6]
-    denied = uncounted(_hex(conditions), OPENING <= clock < CLOSING)
+    denied = uncounted(_hex(conditions), regular)
     if _number(suspicious):
         denied = Uncounted.ALL.everywhere
     return Event(
@@ -115,7 +128,7 @@ def _trade(symbol: str, ts_event: int, clock: int, fields: list[str]) -> Event:
     )
 
 
-def _quote(symbol: str, ts_event: int, _clock_ns: int, fields: list[str]) -> Event:
+def _quote(symbol: str, ts_event: int, _regular: bool, fields: list[str]) -> Event:
     if len(fields) < 8:
         raise Refused(f"a quote of {len(fields)} fields")
     _, bid, bid_size, ask, ask_size, exchange, condition, suspicious = fields[:8]

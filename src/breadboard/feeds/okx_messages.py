@@ -46,9 +46,15 @@ IGNORED: Final = frozenset(
     {"books5", "bbo-tbt", "trades-all", "instruments", "open-interest", "funding-rate", "price-limit", "mark-price"}
     | {"index-tickers", "estimated-price", "opt-summary", "status", "liquidation-orders", "option-trades"}
     | {"block-tickers", "adl-warning", "books-elp", "books-elp-all", "books-rpi"}
+    | {"call-auction-details", "event-contract-markets", "economic-calendar"}
+    | {"public-block-trades", "public-struc-block-trades"}
+    | {"sprd-bbo-tbt", "sprd-books5", "sprd-books-l2-tbt", "sprd-public-trades", "sprd-tickers"}
 )
-"""Channels that are understood and make no event here; the last three are books with orders for retail clients."""
-CANDLES: Final = ("candle", "index-candle", "mark-price-candle")
+"""Channels that are understood and make no event here.
+
+``books-elp``, ``books-elp-all`` and ``books-rpi`` are books with orders for retail clients; block trades are told a
+quarter of an hour late; ``sprd-`` is of spreads, which are no instruments here."""
+CANDLES: Final = ("candle", "index-candle", "mark-price-candle", "sprd-candle")
 """How the names of channels begin whose rows are lists of texts, and no objects."""
 NO_INSTRUMENT: Final = frozenset({"60018"})
 """Errors that refuse one subscription: no such instrument or channel."""

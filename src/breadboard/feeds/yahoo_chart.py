@@ -30,6 +30,7 @@ SECONDS: Final[Mapping[str, int]] = {
     "60m": 3600,
     "90m": 5400,
     "1h": 3600,
+    "4h": 14_400,
     "1d": 86_400,
     "5d": 432_000,
     "1wk": 604_800,
@@ -159,7 +160,7 @@ def read_chart(symbol: str, status: int, body: bytes, now_ns: int = 0) -> Meanin
     if meta.data_granularity in _MONTHS:
         return Meaning(ignored=f"chart:{meta.data_granularity}", notes=_notes(found, Counter()))
     if meta.data_granularity not in SECONDS:
-        raise Refused(f"unknown granularity {meta.data_granularity[:40]!r}")
+        raise Refused(f"unknown granularity {meta.data_granularity[:40]!r}: bars here are of {' '.join(SECONDS)}")
     left_out: Counter[str] = Counter()
     rows = _rows(found, left_out)
     rows = _in_hours(rows, meta, left_out)

@@ -1,10 +1,10 @@
 """What Yahoo's streamer means. A frame is not a trade: it is the newest snapshot, at most one a second and symbol.
 
 It becomes a TRADE row (AGGREGATED) whose size is the advance of ``day_volume`` since the symbol's previous frame, so
-that volume adds up to the day's, also over a reconnect. Where there is nothing to difference (FX, indices, coins, hours
-without volume, a first frame) the size is absent: the print moves prices and no volume. ``ts_event`` is the frame's
-``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN. A LISTING row comes
-before it where the newest frame says something new of the symbol itself (``yahoo_listing``).
+that volume adds up to the day's, also over a reconnect. Where there is nothing to difference (FX, indices, coins,
+funds, hours without volume, a first frame) the size is absent: the print moves prices and no volume. ``ts_event`` is
+the frame's ``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN. A
+LISTING row comes before it where the newest frame says something new of the symbol itself (``yahoo_listing``).
 """
 
 from binascii import Error, a2b_base64
@@ -50,6 +50,15 @@ Quote = tuple[int, int, int, int, int, int]
 """Bid, its size and exponent, ask, its size and exponent."""
 _OF_DAY: Final = (MarketHours.REGULAR_MARKET, None)
 """Prices that move the day's, by the session they are said to be of."""
+_NO_SHARES: Final = frozenset(
+    {
+        *(QuoteType.INDEX, QuoteType.INDICATOR, QuoteType.INDUSTRY, QuoteType.CUL_IDX, QuoteType.CUL_SUB_IDX),
+        *(QuoteType.CURRENCY, QuoteType.CRYPTOCURRENCY),
+        *(QuoteType.MUTUALFUND, QuoteType.MONEYMARKET, QuoteType.PRIVATE_COMPANY),
+    }
+)
+"""What is not traded by the piece, whatever its frames say of a volume: an index has the one of its members, a currency
+and a coin have amounts of money, and the price of a fund or of a company without shares in the market is no trade's."""
 _NO_QUOTE: Final = (ABSENT, ABSENT, SIZE_EXP, ABSENT, ABSENT, SIZE_EXP)
 
 
@@ -197,8 +206,12 @@ def _advance(before: int, volume: int, pause_ms: int) -> int:
 
 
 def _adds_up(fields: Fields) -> bool:
-    """Tell whether ``day_volume`` counts from the day's start: of coins it is the last 24 hours, in money, rounded."""
-    return fields.get("quote_type") != QuoteType.CRYPTOCURRENCY and "vol_24hr" not in fields
+    """Tell whether ``day_volume`` counts pieces of the symbol itself, from the day's start.
+
+    Shares of stocks, ETFs and warrants, and contracts of futures and options, do. That of coins is the last 24 hours',
+    in money, rounded.
+    """
+    return fields.get("quote_type") not in _NO_SHARES and "vol_24hr" not in fields
 
 
 def _symbol(fields: Fields) -> str:
@@ -226,9 +239,17 @@ def _price(fields: Fields) -> int:
 
 
 def float_price(text: str) -> int:
-    """Return in 1e-9 a price that the venue had as a float: exact, or the nearest where that is finer than 1e-9."""
+    """Return in 1e-9 a price that the venue had as a float: exact, or the nearest where that is finer than 1e-9.
+
+    Raises ValueError for one of which nothing would be left: it is no price of 0, nor a side that is not there.
+    """
     _, _, decimals = text.partition(".")
-    return parse_price(text if len(decimals) <= PRICE_DECIMALS else format(round(Decimal(text), PRICE_DECIMALS), "f"))
+    if len(decimals) <= PRICE_DECIMALS:
+        return parse_price(text)
+    price = parse_price(format(round(Decimal(text), PRICE_DECIMALS), "f"))
+    if price == 0:
+        raise Refused(f"a price finer than 1e-9: {text}")
+    return price
 
 
 def _count(fields: Fields, name: str) -> int:

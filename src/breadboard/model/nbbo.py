@@ -52,7 +52,7 @@ NBBO: Final = np.dtype(
         ("ts_event", np.int64),  # of that row, the venue's clock; ABSENT where it has none
         ("ts_recv", np.int64),  # of that row, our clock
         # price in 1e-9 and size, ABSENT where no leg has any; the leg that has it, -1 for none; ns since that leg's
-        # own last row, on our clock at receipt
+        # newest row that is in it, on our clock at receipt
         *((side + name, dtype) for side in ("bid", "ask") for name, dtype in _SIDE),
         # Legs by position, bit 0 the first:
         ("standing", np.uint64),  # believed, and part of this best bid and offer

@@ -111,7 +111,7 @@ OPPORTUNITY: Final = np.dtype(
         ("leg_average", np.int64, (MAX_LEGS,)),  # over all of size, rounded against us
         ("leg_limit", np.int64, (MAX_LEGS,)),  # the worst price used
         ("leg_size", np.int64, (MAX_LEGS,)),  # 1e-8 of what the venue counts: contracts, where it trades contracts
-        ("leg_age", np.int64, (MAX_LEGS,)),  # ns since the leg's own last row, on our clock at receipt
+        ("leg_age", np.int64, (MAX_LEGS,)),  # ns since the newest row that is in the leg's price, on our clock
     ]
 )
 """One row each time one opens, changes or closes. Prices are what was told, not what was traded: nothing is sent."""

@@ -1,7 +1,7 @@
 """Recordings of hftbacktest's collectors: ``<receive ns> <json>`` a line, usually gzipped, snapshots among them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,11 @@ PEEK: Final = 2000
 """Items looked at ahead for the symbols of a file, because a snapshot does not say its own and may come first."""
 HEAD_BYTES: Final = 300
 """A snapshot's ``lastUpdateId`` and ``symbol`` come before its levels."""
+_ENVELOPE: Final = b'"stream"'
+"""A member of what comes through ``/stream``, beside ``data``, in any order; raw frames and REST answers have none."""
 _STREAM: Final = re.compile(rb'"stream"\s*:\s*"([^"@]+)@')
+_RAW: Final = re.compile(rb'"s"\s*:\s*"([^"]+)"')
+"""What frames of ``/ws/<stream>`` are about: they come without an envelope."""
 _SYMBOL: Final = re.compile(rb'"symbol"\s*:\s*"([^"]+)"')
 
 
@@ -22,13 +26,17 @@ def read(path: Path) -> tuple[tuple[str, ...], Iterator[Item]]:
     """Return the symbols of a recording's streams (of its first items) and what happened, in order."""
     items = read_items(path, parse, other="cryptofeed")
     ahead = list(islice(items, PEEK))
-    symbols = dict.fromkeys(
-        match.group(1).decode("utf-8", "replace").upper()
-        for match in (_STREAM.search(item.payload[:HEAD_BYTES]) for item in ahead)
-        if match
-    )
-    only = next(iter(symbols)) if len(symbols) == 1 else None
-    return tuple(symbols), (_as_document(item, only) for item in chain(ahead, items))
+    symbols = _named(_STREAM, ahead)
+    raw = _named(_RAW, (item for item in ahead if _ENVELOPE not in item.payload))
+    everyone = {*symbols, *raw}
+    only = next(iter(everyone)) if len(everyone) == 1 else None
+    return symbols, (_as_document(item, only) for item in chain(ahead, items))
+
+
+def _named(pattern: re.Pattern[bytes], items: Iterable[Item]) -> tuple[str, ...]:
+    """Return the symbols that a pattern finds in frames, upper case, each once."""
+    found = (name for item in items for name in pattern.findall(item.payload))
+    return tuple(dict.fromkeys(name.decode("utf-8", "replace").upper() for name in found))
 
 
 def parse(line: bytes) -> Item:
@@ -42,7 +50,7 @@ def parse(line: bytes) -> Item:
 def _as_document(item: Item, only: str | None) -> Item:
     """Return a REST snapshot as the document it was; one whose symbol nobody says stays a frame, for the decoder."""
     head = item.payload[:HEAD_BYTES]
-    if item.kind is not RecordKind.DATA or b'"lastUpdateId"' not in head or b'"stream"' in head:
+    if item.kind is not RecordKind.DATA or b'"lastUpdateId"' not in head or _ENVELOPE in item.payload:
         return item
     named = _SYMBOL.search(head)
     symbol = named.group(1).decode("utf-8", "replace") if named else only

@@ -33,7 +33,8 @@ class Format:
     venue: str
     """The feed's name on the command line."""
     read: Callable[..., Documents]
-    """Called with path, symbol and interval, and where it is ``dated`` with the day that the user says."""
+    """Called with path, symbol and interval; where it is ``dated`` with the day that the user says, and where it is
+    ``labelled`` with ``stamped_at_end``."""
     tag: str
     """Of a document that holds nothing, with the symbol and the seconds to be filled in."""
     counts_twice: bool = False
@@ -42,13 +43,19 @@ class Format:
     """It holds trades, of which bars are made."""
     dated: bool = False
     """Its rows have times of day, and the file's name the day."""
+    labelled: bool = False
+    """Its bars are stamped at their beginning or their end, as they were asked for, and do not say at which."""
 
-    def documents(self, path: Path, symbol: str, interval_s: int | None, day: str = "") -> Documents:
+    def documents(
+        self, path: Path, symbol: str, interval_s: int | None, day: str = "", *, stamped_at_end: bool = False
+    ) -> Documents:
         """Yield what a file holds. Raises UsageError, too, for a ``day`` where the rows have theirs."""
         if self.dated:
             return self.read(path, symbol, interval_s, day)
         if day:
             raise UsageError(f"the rows of {path} have their days, and --date {day} gives another", hint="no --date")
+        if self.labelled:
+            return self.read(path, symbol, interval_s, stamped_at_end=stamped_at_end)
         return self.read(path, symbol, interval_s)
 
 
@@ -76,7 +83,7 @@ class Answer:
 
 FORMATS: Final[Mapping[str, Format]] = {
     "iqfeed-ticks": Format("iqfeed", read_ticks, "ticks:{symbol}", counts_twice=True, trades=True),
-    "iqfeed-bars": Format("iqfeed", read_bars, "bars:{symbol}:{seconds}"),
+    "iqfeed-bars": Format("iqfeed", read_bars, "bars:{symbol}:{seconds}", labelled=True),
     "yahoo-chart": Format("yahoo", read_chart, "chart:{symbol}"),
     "massive-aggs": Format("massive", massive.read_aggregates, "aggs:{symbol}:{seconds}"),
     "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True, trades=True),
@@ -104,6 +111,8 @@ class About:
     """Upper case."""
     day: str = ""
     """Of rows that have times alone, where the file does not say it."""
+    stamped_at_end: bool = False
+    """Of bars that are ``labelled``: each has the time of its end."""
     synthetic: bool = False
     """They come from a simulator, which said so."""
     asked: tuple[int, int] | None = None
@@ -129,7 +138,8 @@ def _documents(answer: Answer, about: About) -> Documents:
     if answer.empty:
         yield form.tag.format(symbol=about.symbol, seconds=about.interval_s or ""), answer.path.read_bytes()
         return
-    for document in form.documents(answer.path, about.symbol, about.interval_s, about.day):
+    about_file = (about.symbol, about.interval_s, about.day)
+    for document in form.documents(answer.path, *about_file, stamped_at_end=about.stamped_at_end):
         nothing = False
         yield document
     if nothing:

@@ -17,6 +17,8 @@ from breadboard.recordings.rows import read_rows
 
 ROWS: Final = 5_000
 """Of a document; one holds 65,535 events at most."""
+_ENDING: Final = b"!ENDMSG!"
+"""Of an answer; lines of it alone mean nothing."""
 Document = tuple[str, bytes]
 """Tag, body."""
 _DAY_S: Final = 86_400
@@ -79,7 +81,7 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
             rows = []
     if not newest:
         raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"{printed(path)} | head")
-    if any(_stamp(row) for row in rows):  # not for the line alone that ends an answer
+    if any(_ENDING not in row for row in rows):  # a refusal has no stamp, and is told
         yield tag, b"\n".join(rows)
 
 

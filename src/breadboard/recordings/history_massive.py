@@ -3,17 +3,15 @@
 Several answers (pages) may follow each other in one file, one a line. What is yielded keeps every result's own bytes.
 """
 
-import gzip
-import zlib
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Final
-from zipfile import BadZipFile, ZipFile
 
 import msgspec
 
 from breadboard.errors import UsageError
+from breadboard.recordings.rows import read_files
 
 MOST_BYTES: Final = 1 << 30
 """Of one file, unpacked: decades of minute bars stay far below it."""
@@ -45,7 +43,7 @@ def read_aggregates(path: Path, symbol: str, interval: int | None = None) -> Ite
     nothing. Raises UsageError for a file that is missing, damaged, of another form, or of another symbol.
     """
     tag = f"aggs:{symbol}:{'' if interval is None else interval}"
-    for name, data in _members(path):
+    for name, data in read_files(path, MOST_BYTES):
         for body in _bodies(name, data):
             answer = _decoded(name, body)
             if answer.ticker and answer.ticker != symbol:
@@ -64,7 +62,7 @@ def read_results(what: str, path: Path, symbol: str, interval: int | None = None
     """
     del interval
     before = 0
-    for name, data in _members(path):
+    for name, data in read_files(path, MOST_BYTES):
         for body in _bodies(name, data):
             results = _decoded(name, body).results
             before = _in_order(name, results, before) if what in _TICKS else 0
@@ -99,37 +97,6 @@ def _parts(results: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
     size = -(-len(results) // max(1, pieces))
     for begin in range(0, len(results), max(1, size)):
         yield results[begin : begin + size]
-
-
-def _members(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of the file, or of each file in an archive by name."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-            file.seek(0)
-            if head.startswith(b"PK"):
-                with ZipFile(file) as archive:
-                    for info in sorted(archive.infolist(), key=lambda one: one.filename):
-                        if not info.is_dir():
-                            with archive.open(info) as member:
-                                yield f"{path}:{info.filename}", _bounded(path, member.read(MOST_BYTES + 1))
-            elif head.startswith(b"\x1f\x8b"):
-                with gzip.open(file) as unpacked:
-                    yield str(path), _bounded(path, unpacked.read(MOST_BYTES + 1))
-            else:
-                yield str(path), _bounded(path, file.read(MOST_BYTES + 1))
-    except FileNotFoundError:
-        raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}") from None
-    except (BadZipFile, EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise UsageError(f"{path} is damaged: {error}", hint=f"file {path}") from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
-
-
-def _bounded(path: Path, data: bytes) -> bytes:
-    if len(data) > MOST_BYTES:
-        raise UsageError(f"{path} unpacks to more than {MOST_BYTES} bytes", hint="import it in smaller files")
-    return data
 
 
 def _bodies(name: str, data: bytes) -> list[bytes]:

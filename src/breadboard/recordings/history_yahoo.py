@@ -1,8 +1,5 @@
-"""Yahoo's chart answers as files: the body as it came, or inside a recorded HTTP exchange; plain, .gz or .zip."""
+"""Yahoo's chart answers as files: the body as it came, or inside a recorded HTTP exchange; plain, gzipped or zipped."""
 
-import gzip
-import zipfile
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -10,6 +7,7 @@ from typing import Final
 import msgspec
 
 from breadboard.errors import UsageError
+from breadboard.recordings.rows import read_files
 
 LARGEST: Final = 64 << 20
 """Bytes of one answer, unpacked: as much as capture itself takes (``capture.documents``)."""
@@ -38,7 +36,7 @@ def read(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple
     too large; an answer that is a refusal is yielded too, and the reader says what it refuses.
     """
     del interval
-    for name, raw in _files(path):
+    for name, raw in read_files(path, LARGEST):
         yield f"chart:{symbol}", _body(name, raw)
 
 
@@ -55,28 +53,4 @@ def _body(name: str, raw: bytes) -> bytes:
         return bytes(found.response.bodyJson)
     if found.response.body is None:
         raise UsageError(f"{name} records an exchange without a body", hint=_HINT)
-    return found.response.body.encode()
-
-
-def _files(path: Path) -> Iterator[tuple[str, bytes]]:
-    """Yield the name and bytes of each file, at most ``LARGEST`` of them."""
-    try:
-        if path.suffix == ".zip":
-            with zipfile.ZipFile(path) as archive:
-                for each in sorted(info.filename for info in archive.infolist() if not info.is_dir()):
-                    with archive.open(each) as member:
-                        yield f"{path}:{each}", _whole(f"{path}:{each}", member.read(LARGEST + 1))
-        elif path.suffix == ".gz":
-            with gzip.open(path) as packed:
-                yield str(path), _whole(str(path), packed.read(LARGEST + 1))
-        else:
-            with path.open("rb") as plain:
-                yield str(path), _whole(str(path), plain.read(LARGEST + 1))
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", hint=f"ls -l {path}") from None
-
-
-def _whole(name: str, raw: bytes) -> bytes:
-    if len(raw) > LARGEST:
-        raise UsageError(f"{name} is larger than {LARGEST} bytes", hint="fetch shorter windows")
-    return raw
+    return found.response.body.removeprefix("\ufeff").encode()

@@ -70,7 +70,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     number = 0
     try:
         packed = is_gzip(path)
-        _refuse_7z(path)
+        refuse_7z(path)
         file = cast("IO[bytes]", gzip.open(path) if packed else path.open("rb"))  # noqa: SIM115 - closed by the next line
         with file:
             for number, line in enumerate(_bounded(file, path), 1):
@@ -87,7 +87,8 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
 
 
-def _refuse_7z(path: Path) -> None:
+def refuse_7z(path: Path) -> None:
+    """Raise UsageError for a 7z archive, which nothing here unpacks."""
     with path.open("rb") as probe:
         if probe.read(len(_SEVEN_ZIP)) == _SEVEN_ZIP:
             raise UsageError(f"{path} is a 7z archive, which is not read here", hint=f"7z x {shlex.quote(str(path))}")

@@ -1,14 +1,15 @@
-"""The rows of a file of history: plain text, one gzip, or a zip of files."""
+"""The rows of a file of history, or all of it: plain, one gzip, or a zip of files, whatever its name."""
 
+import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from breadboard.errors import UsageError
-from breadboard.recordings.lines import BOM, read_lines
+from breadboard.recordings.lines import BOM, is_gzip, read_lines, refuse_7z
 
 LONGEST_ROW: Final = 4_096
 _BESIDE: Final = "__MACOSX/"
@@ -51,6 +52,44 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def read_files(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
+    """Yield ``(name, content)``, no BOM: of a zip ``PATH:NAME`` of each file in it, by name, else the path.
+
+    ``most`` is how many bytes of one are taken, unpacked. Raises UsageError for what cannot be read, is damaged, or is
+    longer.
+    """
+    try:
+        refuse_7z(path)
+        if _begins_as_zip(path):
+            with ZipFile(path) as packed:
+                for name in _names(packed):
+                    with packed.open(name) as member:
+                        yield _whole(f"{path}:{name}", member, most)
+            return
+        file = cast("IO[bytes]", gzip.open(path) if is_gzip(path) else path.open("rb"))  # noqa: SIM115 - closed below
+        with file:
+            yield _whole(str(path), file, most)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}") from None
+    except (BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise UsageError(f"{path} is damaged or cannot be unpacked: {error}", hint=f"file {path}") from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+
+
+def _begins_as_zip(path: Path) -> bool:
+    """Tell whether a file begins as a zip does: one that is cut lacks the end by which ``is_zipfile`` knows it."""
+    with path.open("rb") as probe:
+        return probe.read(2) == b"PK"
+
+
+def _whole(name: str, file: IO[bytes], most: int) -> tuple[str, bytes]:
+    raw = file.read(most + 1)
+    if len(raw) > most:
+        raise UsageError(f"{name} is longer than {most} bytes, unpacked", hint="import it in smaller files")
+    return name, raw.removeprefix(BOM)
 
 
 def _names(packed: ZipFile) -> list[str]:

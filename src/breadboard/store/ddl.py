@@ -88,6 +88,12 @@ def stamp(name: str) -> Column:
     return Column(name, STAMP, DELTA)
 
 
+LIVES: Final = 2
+"""Of the rules below; a store that was made by others gets these."""
+_OF_SECONDS: Final = "endsWith(interval, 's') AND toUInt32OrZero(replaceOne(interval, 's', '')) < 60"
+"""Bars shorter than a minute. Vendors' own lengths (``900s``) are longer, and named in seconds as well."""
+
+
 def ttl(table: Table, tick_days: int, bar_years: int) -> str:
     """Return the TTL of a table, or nothing.
 
@@ -97,10 +103,7 @@ def ttl(table: Table, tick_days: int, bar_years: int) -> str:
     if table.life == "tick":
         return f"ts_store + INTERVAL {tick_days} DAY"
     if table.life == "bar":
-        return (
-            f"ts_store + INTERVAL {tick_days} DAY DELETE WHERE endsWith(interval, 's'), "
-            f"ts_store + INTERVAL {bar_years} YEAR"
-        )
+        return f"ts_store + INTERVAL {tick_days} DAY DELETE WHERE {_OF_SECONDS}, ts_store + INTERVAL {bar_years} YEAR"
     return ""
 
 

@@ -35,7 +35,7 @@ def prepare(store: _Store, target: Target, tick_days: int, bar_years: int) -> No
         )
     for statement in schema.statements(tick_days, bar_years):
         _in_room(store, target, statement)
-    wanted = {"schema_version": schema.VERSION, "tick_days": tick_days, "bar_years": bar_years}
+    wanted = {"schema_version": schema.VERSION, "tick_days": tick_days, "bar_years": bar_years, "lives": ddl.LIVES}
     changed = {key: str(value) for key, value in wanted.items() if known.get(key) != str(value)}
     if known and changed:
         for table in schema.TABLES.values():

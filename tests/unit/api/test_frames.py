@@ -14,7 +14,8 @@ from websockets.frames import Frame, Opcode
 from websockets.sync.client import connect
 
 from breadboard.api.app import create_app
-from breadboard.api.server import FRAMES_PER_S, running
+from breadboard.api.server import running
+from breadboard.api.sockets import FRAMES_PER_S
 from unit.api.market import Market, services
 
 HELLO = (
@@ -122,3 +123,36 @@ def test_a_message_in_many_pieces_with_pings_between_is_taken(http: str) -> None
         one.close()
     with pytest.raises(ConnectionClosed):
         one.recv()
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [b"some rubbish\r\n\r\n", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"],
+    ids=["rubbish", "upgrade"],
+)
+def test_no_line_of_the_log_is_to_be_had_for_a_request(
+    http: str, sent: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    host, port = http.removeprefix("http://").split(":")
+    with caplog.at_level(logging.WARNING), socket.create_connection((host, int(port)), timeout=60) as mine:
+        mine.sendall(sent)
+        assert mine.recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 307", b"HTTP/1.1 200")
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_no_line_of_the_log_is_to_be_had_for_text_that_is_none(http: str, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING), closing(line(http)) as mine:
+        mine.settimeout(60)
+        mine.sendall(frame(Opcode.TEXT, b"\xff\xfe", True))
+        heard = b""
+        with suppress(ConnectionError):
+            while more := mine.recv(65_536):
+                heard += more
+    assert last_words(heard)[0] == 1007
+    assert [record.getMessage() for record in caplog.records] == []
+
+
+def test_errors_of_our_own_are_still_told(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        logging.getLogger("uvicorn.error").error("Exception in ASGI application\n")
+    assert [record.getMessage() for record in caplog.records] == ["Exception in ASGI application\n"]

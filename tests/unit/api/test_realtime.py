@@ -25,8 +25,9 @@ from breadboard.api import wire
 from breadboard.api.app import create_app
 from breadboard.api.fanout import Fanout, rest_s
 from breadboard.api.requests import Hello, Subscribe
-from breadboard.api.server import Sockets, running
+from breadboard.api.server import running
 from breadboard.api.services import Limits, Services
+from breadboard.api.sockets import Sockets
 from breadboard.api.subscriber import Subscriber
 from breadboard.api.turns import Alarms
 from breadboard.telemetry.lag import WINDOW_NS

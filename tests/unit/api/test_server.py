@@ -16,8 +16,9 @@ import patient
 from breadboard.api.app import create_app
 from breadboard.api.pool import StorePool
 from breadboard.api.problems import Problem
-from breadboard.api.server import bind, frame_head, running, serve
+from breadboard.api.server import bind, running, serve
 from breadboard.api.services import Limits
+from breadboard.api.sockets import frame_head
 from breadboard.clock import ManualClock
 from breadboard.errors import UsageError
 from unit.api.market import Market, services

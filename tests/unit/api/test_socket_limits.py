@@ -100,12 +100,17 @@ def test_a_budget_is_full_at_first_and_refills_with_time(monkeypatch: pytest.Mon
     assert [budget.take() for _ in range(4)] == [True, True, True, False]
 
 
-def test_a_message_longer_than_2500_symbols_need_is_refused(address: str) -> None:
+def test_5000_symbols_are_taken_one_more_is_told_so_and_a_longer_message_is_refused(address: str) -> None:
+    names = [f"{f'SYMBOL{number:04d}':A<40}.BINANCE" for number in range(5_001)]
     with connect(address) as socket:
-        socket.send(json.dumps({"op": "sub", "symbols": [f"SYMBOL{n:04d}.BINANCE" for n in range(2500)]}))
-        while json.loads(socket.recv())["type"] != "subscribed":
+        socket.send(json.dumps({"op": "sub", "symbols": names[:-1]}))
+        told = json.loads(socket.recv(timeout=60))
+        assert (told["type"], len(told["unknown"])) == ("subscribed", 5_000)
+        socket.send(json.dumps({"op": "sub", "symbols": names}, separators=(",", ":")))
+        while (told := json.loads(socket.recv(timeout=60)))["type"] != "error":
             pass
-        socket.send("x" * 70_000)
+        assert told["error"] == "more than 5000 symbols; '*' means all"
+        socket.send("x" * (256 * 1024 + 1))
         assert ending(socket).code == 1009
 
 

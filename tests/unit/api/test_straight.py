@@ -22,8 +22,9 @@ from breadboard.api.app import create_app
 from breadboard.api.crowd import FEW
 from breadboard.api.fanout import Fanout
 from breadboard.api.requests import Subscribe
-from breadboard.api.server import Sockets, frame_head, running
+from breadboard.api.server import running
 from breadboard.api.socket_kernel import HEAD_BYTES, put_head, send
+from breadboard.api.sockets import Sockets, frame_head
 from breadboard.api.subscriber import Subscriber
 from breadboard.clock import ManualClock
 from breadboard.model.kernels import kernel

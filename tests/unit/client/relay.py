@@ -14,6 +14,7 @@ class Relay:
         self._target = urlsplit(target)
         self._loop = asyncio.new_event_loop()
         self._lines: set[asyncio.StreamWriter] = set()
+        self._dead: set[asyncio.StreamWriter] = set()
         self._talks = asyncio.Event()
         self.connections = 0
         self.address = ""
@@ -21,6 +22,10 @@ class Relay:
     def cut(self) -> None:
         """Break every connection, in the middle of whatever is said."""
         self._loop.call_soon_threadsafe(self._cut)
+
+    def die(self) -> None:
+        """Say nothing more on the connections there are, as a network that loses every packet; new ones are well."""
+        self._loop.call_soon_threadsafe(lambda: self._dead.update(self._lines))
 
     def turn(self, target: str) -> None:
         """Lead new connections elsewhere."""
@@ -48,8 +53,12 @@ class Relay:
         with suppress(OSError):
             while data := await reader.read(700):  # a cut falls into the middle of messages
                 await self._talks.wait()
+                if writer in self._dead:
+                    continue
                 writer.write(data)
                 await writer.drain()
+        if writer in self._dead:
+            return  # that the other side is gone is told no more either
         writer.transport.abort()
         self._lines.discard(writer)
 

@@ -277,6 +277,27 @@ def test_a_crossed_market_names_its_legs_and_the_age_of_each() -> None:
     assert (row["offset"], row["index"], row["leg"]) == (1, 0, 1)
 
 
+@pytest.mark.parametrize(
+    ("number", "bid", "age"),
+    [
+        (10, 7, 3),  # both deltas are newer: it shows what came three seconds ago
+        (12, 7, 3),  # the first is in it
+        (14, 7, 3),  # so is the second, but the venue has it joined: what holds was told then
+        (15, 5, 0),  # it is newer than all that waited
+    ],
+)
+def test_a_book_that_a_snapshot_makes_live_is_as_old_as_the_newest_delta_in_it(number: int, bid: int, age: int) -> None:
+    """Binance: deltas wait for ``lastUpdateId``, and those after it are applied to it, though they came before it."""
+    common = {"instrument": 1, "source": 1}
+    rows = [
+        delta(11, 12, [(BUY, 6, 1)], sequence_prev=10, ts_recv=T0, **common),
+        delta(13, 14, [(BUY, 7, 1)], sequence_prev=12, ts_recv=T0 + 2 * SECOND, **common),
+        snapshot(number, [(BUY, 5, 1)], ts_recv=T0 + 5 * SECOND, **common),
+    ]
+    (row,) = Both().on_tape(tape(rows))
+    assert (row["bid"], row["bid_age"], row["ts_recv"]) == (bid, age * SECOND, T0 + 5 * SECOND)
+
+
 def test_a_locked_market_and_one_venue_crossed_by_itself() -> None:
     found = Both().on_tape(tape([quote(0, 10, 12, 0), quote(1, 12, 14, 0), quote(3, 20, 19, 0)]))
     assert [one[0] for one in said(found)] == ["normal", "locked", "crossed"]

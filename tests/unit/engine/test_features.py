@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
-from breadboard.engine.feature_state import BYTES
+from breadboard.engine.feature_state import BYTES, SLOT
 from breadboard.engine.features import Features
+from breadboard.engine.state import pack, unpack
 from breadboard.engine.watermarks import Watermarks
 from breadboard.model.decimals import ABSENT
 from breadboard.model.features import BY_NAME, FEATURE, Feature
@@ -206,6 +207,74 @@ def test_no_best_bid_and_offer_no_mid(row: dict[str, Any]) -> None:
     found = second(rows)
     assert not {"mid", "microprice", "ofi", "realised_volatility", "effective_spread"} & set(found)
     assert found["vwap"] == 100
+
+
+GAP = {"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "ts_recv": T0 + SECOND}
+HALT = {"kind": EventKind.STATUS, "code": StatusCode.HALTED, "ts_recv": T0 + SECOND}
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        [quote(9 * SECOND // 10, 100, 99)],
+        [quote(9 * SECOND // 10, 100, 101, ask_price=ABSENT, ask_size=ABSENT)],
+        [quote(9 * SECOND // 10, 100, 101), GAP],
+        [quote(9 * SECOND // 10, 100, 101), HALT, HALT | {"code": StatusCode.RESUMED}],
+        [quote(9 * SECOND // 10, 100, 101), quote(SECOND // 5, 100, 99)],
+        [quote(9 * SECOND // 10, 100, 99), quote(SECOND // 5, 100, 99)],
+        [quote(9 * SECOND // 10, 100, 101)],
+    ],
+    ids=("crossed", "one side", "gap", "halt", "crossed late", "crossed twice", "nothing"),
+)
+def test_no_time_counts_twice_when_a_quote_comes_late(ends: list[dict[str, Any]]) -> None:
+    """A spread of 1 for nine tenths, whatever ended it; one of 9, told late, has what is left, though it says more."""
+    found = second([quote(0, 100, 101), *ends, quote(SECOND // 10, 100, 109)])
+    assert found["quoted_spread"] == pytest.approx(0.9 * 1 + 0.1 * 9)
+    assert found["mid"] == 104.5
+
+
+def test_a_quote_told_late_after_crossed_ones_alone_counts_from_those_on() -> None:
+    found = second([quote(SECOND // 2, 100, 99), quote(SECOND // 10, 100, 109), quote(3 * SECOND // 4, 100, 101)])
+    assert found["quoted_spread"] == pytest.approx((9 + 1) / 2)
+
+
+def late_quotes(chance: random.Random, count: int) -> Tape:
+    """Return quotes of a few windows, half of them late, a third of them crossed or with one side."""
+    rows, now = [], 0
+    for _ in range(count):
+        now += chance.choice((0, SECOND // 10, SECOND // 3))
+        bid = chance.randint(9, 11)
+        row = quote(max(now - chance.choice((0, 0, SECOND // 5, SECOND)), 0), bid, bid + chance.randint(-1, 3))
+        row |= {chance.choice(("price", "ask_price")): ABSENT} if chance.random() < 0.15 else {}
+        rows.append(row | {"ts_recv": T0 + now})
+        if chance.random() < 0.05:
+            rows.append(GAP | {"ts_recv": T0 + now})
+    return tape(rows)
+
+
+@settings(max_examples=25, deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_features_of_quotes_that_come_late_are_those_of_the_reference(seed: int) -> None:
+    rows = late_quotes(random.Random(seed), 60)
+    found = agrees(rows, plain)
+    assert any(key[1] == Feature.QUOTED_SPREAD for key in found)
+
+
+def test_a_state_from_before_time_counted_once_is_taken_up() -> None:
+    """There a spread that had ended was still in its window, with no time from which it counts."""
+    before = Features(["quoted_spread"], 2000, 5.0)
+    before.on_tape(tape([quote(0, 100, 101), quote(SECOND // 4, 100, 99)]))
+    parts = unpack(before.snapshot())
+    slots = parts["slots"].view(SLOT)
+    ended = (slots["open"] == 1) & np.isnan(slots["spread"])
+    assert ended.sum() == 4, "a window an interval"
+    slots["since"][ended], slots["spread"][ended] = ABSENT, 1.0
+    after = Features(["quoted_spread"], 2000, 5.0)
+    after.restore(pack(parts))
+    rows = [quote(SECOND // 2, 100, 99), quote(3 * SECOND // 4, 100, 103), quote(60 * SECOND, 1, 2)]
+    found = after.on_tape(tape(rows, first=2))
+    assert found is not None
+    assert [float(row["value"]) for row in found if row["interval"] == 1] == [(0.25 * 1 + 0.25 * 3) / 0.5]
 
 
 def test_duplicates_count_once_and_a_late_trade_is_left_out_and_counted() -> None:

@@ -248,6 +248,35 @@ def test_klines_are_understood_and_make_no_event() -> None:
     assert (decoded.data, decoded.ignored, len(decoded.tape)) == (2, {"kline": 2}, 0)
 
 
+BLOCK = b'{"e":"blockTrade","E":1772506983582,"s":"BTCUSDT","t":582,"p":"0.052","q":"5838","T":1772506983321,"m":true}'
+
+
+@both
+@pytest.mark.parametrize(
+    ("name", "frame", "kind"),
+    [
+        ("binance", BLOCK, "blockTrade"),
+        ("binance", b'{"e":"referencePrice","s":"BAZUSD","r":"1.00","t":1770313263917}', "referencePrice"),
+        ("binance", b'{"e":"referencePrice","s":"BAZUSD","r":null,"t":1770313263917}', "referencePrice"),
+        (
+            "binance-usdm",
+            b'{"e":"EquityUpdate","E":1765244143062,"t":1765242000000,"T":1765270800000,"S":"OVERNIGHT"}',
+            "EquityUpdate",
+        ),
+        (
+            "binance-usdm",
+            b'{"e":"CommodityUpdate","E":1765244143062,"t":1765242000000,"T":1765270800000,"S":"REGULAR"}',
+            "CommodityUpdate",
+        ),
+    ],
+)
+def test_streams_of_2026_without_events_are_ignored_by_name(fast: bool, name: str, frame: bytes, kind: str) -> None:
+    trade = BLOCK.replace(b"blockTrade", b"trade")  # of the same keys: what follows it may be read by its layout
+    decoded, _ = decode(name, [trade, trade, frame, frame], fast=fast)
+    assert (decoded.ignored, decoded.quarantined) == ({kind: 2}, ())
+    assert decoded.tape.trade_id.tolist() == [582, 582], "no row but the trades'"
+
+
 ROWS = b'[{"e":"24hrMiniTicker","s":"BTCUSDT","c":"1"},{"e":"24hrMiniTicker","s":"ETHUSDT","c":"2"}]'
 
 

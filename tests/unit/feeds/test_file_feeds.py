@@ -117,9 +117,46 @@ def test_the_day_has_the_prints_of_the_session_and_its_auctions(clock: str, cond
     assert event.code == denied
 
 
-def day_of(rows: Iterable[str]) -> list[int]:
+@pytest.mark.parametrize(
+    ("day", "clock", "conditions", "denied"),
+    [
+        ("2013-12-24", "46799999", "0", Uncounted(0)),  # the last ms before 13:00 on Christmas Eve
+        ("2013-12-24", "46800000", "0", DAY),
+        ("2013-12-24", "46801000", "80", Uncounted.PRICES | Uncounted.JOINS),  # the closing auction, after the bell
+        ("2013-12-24", "48600000", "0", DAY),
+        ("2013-12-24", "57540000", "400", DAY),  # Form T
+        ("2013-11-29", "46800000", "0", DAY),  # after Thanksgiving
+        ("2013-07-03", "46800000", "0", DAY),
+        ("2013-12-23", "46800000", "0", Uncounted(0)),  # a whole day
+        ("2003-12-24", "46800000", "0", DAY),  # more than twenty years ago
+        ("2013-12-25", "46800000", "0", Uncounted(0)),  # a holiday; years that the calendar does not know:
+        ("1988-12-23", "46800000", "0", Uncounted(0)),
+        ("1988-12-23", "57600000", "0", DAY),
+        ("2098-12-24", "57599999", "0", Uncounted(0)),
+        ("2013-03-10", "57599999", "0", Uncounted(0)),  # a Sunday of 23 hours
+    ],
+)
+def test_the_session_of_a_half_day_ends_at_13(day: str, clock: str, conditions: str, denied: Uncounted) -> None:
+    event = one(LeanReader(), f"trades:IBM:{day}", f"{clock},1820100,500,N,{conditions},0")
+    assert event.code == denied
+
+
+def test_the_prices_and_volume_of_a_half_day_are_those_of_its_session_and_auctions() -> None:
+    rows = [
+        "34200000,1010000,10,N,0,0",
+        "46740000,1020000,10,N,0,0",
+        "46801000,1030000,500,N,80,0",
+        "48600000,1500000,100,N,0,0",
+        "50400000,990000,9000,N,400,0",
+        "57540000,1070000,40,N,0,0",
+    ]
+    assert day_of(rows, "2013-12-24") == [1010000, 1030000, 1010000, 1030000]
+    assert volumes_of(rows, "2013-12-24")[1] == 520
+
+
+def day_of(rows: Iterable[str], day: str = "2013-10-07") -> list[int]:
     """Open, high, low and close of the prints that count for them, first and last by their times."""
-    events = read(LeanReader(), "trades:IBM:2013-10-07", *rows).events
+    events = read(LeanReader(), f"trades:IBM:{day}", *rows).events
     counted = [event for event in events if not Uncounted(event.code or 0) & Uncounted.DAY_PRICES]
     prices = [event.price // 100_000 for event in sorted(counted, key=lambda event: event.ts_event)]
     return [prices[0], max(prices), min(prices), prices[-1]]
@@ -157,11 +194,11 @@ def test_the_volume_of_minutes_is_the_vendors_but_for_the_auctions_and_the_days_
     )
 
 
-def volumes_of(rows: Iterable[str]) -> tuple[Counter[int], int]:
+def volumes_of(rows: Iterable[str], date: str = "2013-10-07") -> tuple[Counter[int], int]:
     """Shares by minute (ms after midnight) and of the day, of the prints that count for them."""
     minutes, day = Counter[int](), 0
     for row in rows:
-        event = one(LeanReader(), "trades:IBM:2013-10-07", row)
+        event = one(LeanReader(), f"trades:IBM:{date}", row)
         denied, size = Uncounted(event.code or 0), event.size // 10**8
         if not denied & Uncounted.VOLUME:
             minutes[int(row.split(",")[0]) // 60_000 * 60_000] += size

@@ -16,6 +16,7 @@ from breadboard.feeds.iqfeed_kernel import MOST_FIELDS
 from breadboard.feeds.line_tokens import clock_at, pointed_price, quote_side, whole_at
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning
+from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, RecordKind
@@ -158,6 +159,49 @@ def test_all_that_comes_of_lines_is_what_the_reader_says(raw: list[tuple[bytes, 
         stamps.append(now)
     frames = framed([*begun, *(one for one, _, _ in raw)], [0, 1, 0, 1, *(source for _, source, _ in raw)], stamps)
     assert decoded(frames, cuts, fast=True) == decoded(frames, [], fast=False)
+
+
+OTHER_NAMES = {
+    f"{also}{field}": text
+    for also, price in (("Last", "10.2500"), ("Extended Trade", "10.7500"))
+    for field, text in (("", price), (" Size", "200"), (" Time", "10:29:00.5"), (" Date", "11/24/2026"))
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    names=st.lists(st.sampled_from(sorted({*USUAL, *OTHER_NAMES} - {"Symbol"})), unique=True, min_size=1),
+    contents=st.lists(st.sampled_from(WORDS["Message Contents"]), min_size=20, max_size=40),
+    empty=st.sets(st.sampled_from(sorted({*USUAL, *OTHER_NAMES} - {"Symbol", "Message Contents"})), max_size=2),
+    kind=st.sampled_from("QQQQP"),
+)
+@example(names=["Bid", "Ask"], contents=["C"] * 20, empty=set(), kind="Q")
+@example(names=["Most Recent Trade", "Most Recent Trade Size"], contents=["C"] * 20, empty=set(), kind="Q")
+@example(names=["Last", "Last Size", "Last Time", "Message Contents"], contents=["C", "E"] * 10, empty=set(), kind="Q")
+def test_whatever_fields_were_selected_both_say_the_same(
+    names: list[str], contents: list[str], empty: set[str], kind: str
+) -> None:
+    announced = b"S,CURRENT UPDATE FIELDNAMES,%b," % ",".join(("Symbol", *names)).encode()
+    raw = [ANNOUNCED, line(), announced]  # which tells the day, and is read before compiled code begins
+    for letters in contents:
+        fields = USUAL | OTHER_NAMES | {"Message Contents": letters} | dict.fromkeys(empty, "")
+        raw.append((",".join((kind, "XYZ", *(fields[name] for name in names))) + ",").encode())
+    frames = framed(raw)
+    assert decoded(frames, [3], fast=True) == decoded(frames, [], fast=False)
+
+
+def test_quotes_without_message_contents_are_read_by_compiled_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder: Any = IQFEED.decoder(Instruments())
+    names = ("Bid", "Ask", "Bid Size", "Ask Size", "Bid Time", "TickID")
+    announced = b"S,CURRENT UPDATE FIELDNAMES,%b," % ",".join(("Symbol", *names)).encode()
+    decoder.decode(framed([ANNOUNCED, line(), announced]))  # a line with a time tells which day it is
+    read: list[bytes] = []
+    monkeypatch.setattr(decoder._reader, "read", lambda frame, _: read.append(frame))
+    found = decoder.decode(framed([line(names=names, Bid=f"{at}.5") for at in range(1, 101)]))
+    assert (read, found.tape.kind.tolist()) == ([], [EventKind.QUOTE] * 100)
+    assert found.tape.price.tolist() == [at * 10**9 + 500_000_000 for at in range(1, 101)]
+    assert found.tape.ask_price.tolist() == [10_510_000_000] * 100
+    assert found.tape.ts_event.tolist() == [ABSENT] * 100
 
 
 def test_the_day_on_which_clocks_turn_is_left_to_the_reader() -> None:

@@ -199,6 +199,60 @@ def test_field_names_are_those_of_the_connection_and_are_forgotten_with_it() -> 
     assert len(reader.read(PLAIN, At(0, 2, RECV)).events) == 2
 
 
+NAMES = b"S,CURRENT UPDATE FIELDNAMES,Symbol,"
+
+
+def test_without_message_contents_a_line_is_the_quote_as_of_then_and_no_trade() -> None:
+    sides = NAMES + b"Bid,Ask,Bid Size,Ask Size,Bid Time,Most Recent Trade,Most Recent Trade Size,"
+    (quote,) = said(sides, b"Q,AAPL,1.1,1.2,100,200,10:29:59.000000,1.15,300,")
+    assert (quote.kind, quote.symbol, quote.flags) == (EventKind.QUOTE, "AAPL", Flag(0))
+    assert (quote.price, quote.size) == (1_100_000_000, 100 * 10**8)
+    assert (quote.ask_price, quote.ask_size) == (1_200_000_000, 200 * 10**8)
+    assert quote.ts_event == ABSENT, "it may not be this side that moved, and a time of yesterday has no date"
+    reader = IqfeedReader()
+    reader.read(NAMES + b"Most Recent Trade,Most Recent Trade Size,", AT)
+    blind = reader.read(b"Q,AAPL,1.1,100,", AT)
+    assert (blind.events, blind.ignored) == ((), "Q without Message Contents")
+
+
+def test_without_bid_and_ask_there_is_no_quote_and_not_one_of_two_missing_sides() -> None:
+    names = NAMES + b"Message Contents,Most Recent Trade,Most Recent Trade Size,"
+    assert [event.kind for event in said(names, b"Q,AAPL,Cba,1.1,100,")] == [EventKind.TRADE]
+    assert said(names, b"Q,AAPL,ba,1.1,100,") == []
+    assert [event.kind for event in said(names, b"P,AAPL,Cba,1.1,100,")] == [EventKind.TRADE]
+    reader = IqfeedReader()
+    reader.read(names, AT)
+    assert reader.read(b"P,AAPL,,,,", AT).ignored == "P without trade or quote"
+
+
+@pytest.mark.parametrize(("letter", "name"), [("C", b"Last"), ("E", b"Extended Trade")])
+def test_a_trade_is_told_under_the_other_names_of_its_letter(letter: str, name: bytes) -> None:
+    echo = NAMES + b"%b,%b Size,%b Time,%b Date,Message Contents," % (name, name, name, name)
+    line = b"Q,AAPL,1.1,100,10:30:00.123456,11/24/2026,%b,"
+    (trade,) = said(echo, line % letter.encode())
+    assert (trade.price, trade.size, trade.ts_event) == (1_100_000_000, 100 * 10**8, TRADED)
+    for other in {"C", "E", "O"} - {letter}:
+        alternative = {"C": " or Last", "E": " or Extended Trade", "O": ""}[other]
+        with pytest.raises(ValueError, match=f"^a trade without Most Recent Trade{alternative}$"):
+            said(echo, line % other.encode())
+    both = NAMES + b"%b,Most Recent Trade,Most Recent Trade Size,Message Contents," % name
+    (trade,) = said(both, b"Q,AAPL,1.1,1.2,100,%b," % letter.encode())
+    assert trade.price == 1_200_000_000
+    held = said(echo + b"Bid,", b"P,AAPL,1.1,100,10:30:00.123456,11/24/2026,C,1.0,")
+    assert [event.kind for event in held] == [EventKind.QUOTE], (
+        "which of its trades is held, and its TickID, is not told"
+    )
+
+
+def test_a_trade_without_a_field_is_refused_by_the_name_of_the_field() -> None:
+    for line, name in (
+        (TRADE.replace(b"10.5000", b""), "Most Recent Trade or Last"),
+        (TRADE.replace(b",100,10.5", b",,10.5"), "Most Recent Trade Size or Last Size"),
+    ):
+        decoded, _ = decode("iqfeed", [FIELDS, line])
+        assert decoded.quarantined == ((1, f"a trade without {name}"),)
+
+
 VALUES = {
     "Symbol": "XYZ",
     "Message Contents": "Cb",

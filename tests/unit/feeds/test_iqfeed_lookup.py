@@ -20,7 +20,7 @@ from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Meaning
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import Flag, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode, Uncounted
 from samples.iqfeed import SAMPLE
 
 AT = At(0, 1, 0, notes=True)
@@ -118,6 +118,33 @@ def test_a_refusal_is_the_venues_word_and_not_a_row() -> None:
     for status, body in ((200, b"R1,E,Invalid symbol.,,\r\nR1,!ENDMSG!,\r\n"), (500, b"")):
         meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", status), body, AT)
         assert [event.code for event in meaning.events] == [StatusCode.VENUE_ERROR]
+
+
+def test_rows_beside_a_refusal_stand_and_the_refusal_is_told_after_them() -> None:
+    """Answers to several requests may stand in one document; an error ends that of its own request alone."""
+    rows = f"A,LH,{TICK}\nB,E,Unauthorized user ID.,,\nB,!ENDMSG!,\nA,LH,{TICK}\nE,!NO_DATA!,,\nE,Invalid symbol.,\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), rows.encode() * 2, AT)
+    assert [(event.kind, event.code) for event in meaning.events] == [
+        *[(EventKind.TRADE, Uncounted(0))] * 4,
+        (EventKind.STATUS, StatusCode.VENUE_ERROR),
+    ]
+    assert [event.trade_id for event in meaning.events[:4]] == [7] * 4
+    assert (meaning.control, meaning.refused) == (False, None), "all of it was understood, and it is data"
+    said = ["request B: Unauthorized user ID.", "Invalid symbol."]
+    assert meaning.notes == {"symbol": "XYZ", "refused": said}
+    assert (meaning.events[-1].symbol, meaning.events[-1].notes) == ("XYZ", {"refused": said})
+    bar = "2026-11-24 09:30:05,10.9,10.1,10.2,10.8,5000,700,12,\n"
+    meaning = IqfeedReader().read_document(
+        DocumentHead("bars:XYZ:5", "", 200), f"{bar}B,E,Invalid symbol.,,\n".encode(), AT
+    )
+    assert [(each.ts_open, each.close) for each in meaning.bars] == [(1_795_530_605 * 10**9, 10_800_000_000)]
+    assert [event.code for event in meaning.events] == [StatusCode.VENUE_ERROR]
+
+
+def test_refusals_alone_are_conversation_and_tell_their_words() -> None:
+    body = b"R1,E,Invalid symbol.,,\r\nR1,!ENDMSG!,\r\n"
+    meaning = IqfeedReader().read_document(DocumentHead("ticks:XYZ", "", 200), body, AT)
+    assert (meaning.control, meaning.notes) == (True, {"symbol": "XYZ", "refused": ["request R1: Invalid symbol."]})
 
 
 def test_that_there_was_nothing_is_no_refusal() -> None:

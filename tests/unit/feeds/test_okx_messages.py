@@ -101,7 +101,12 @@ def test_the_recorded_books_of_2022_live_without_numbers() -> None:
 
 @pytest.mark.parametrize(
     "channel",
-    ["candle1m", "index-candle1H", "mark-price-candle1D", "block-tickers", "adl-warning", "books-elp", "books-rpi"],
+    [
+        *("candle1m", "index-candle1H", "mark-price-candle1D", "block-tickers", "adl-warning", "books-elp"),
+        *("books-rpi", "call-auction-details", "event-contract-markets", "economic-calendar"),
+        *("public-block-trades", "public-struc-block-trades", "sprd-public-trades", "sprd-tickers"),
+        *("sprd-bbo-tbt", "sprd-books5", "sprd-books-l2-tbt", "sprd-candle1m"),
+    ],
 )
 def test_channels_without_events_are_ignored_by_name_whatever_form_their_rows_have(channel: str) -> None:
     frame = f'{{"arg":{{"channel":"{channel}","instId":"USDC-USDT"}},"data":[["1685221620000","0.9981","0"]]}}'.encode()

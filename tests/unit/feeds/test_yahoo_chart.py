@@ -121,6 +121,15 @@ def test_a_last_row_outside_the_grid_is_left_out() -> None:
     assert starts(chart([(OPEN, 1), (OPEN + 3600, 1), (OPEN + 5400, 1)], "60m")) == ([0, 3600], {"still_growing": 1})
 
 
+def test_four_hours_are_bars_and_a_length_that_is_none_says_which_are() -> None:
+    found = read_chart("AAPL", 200, chart([(OPEN, 1.5), (OPEN + 14_400, 2)], "4h"), (OPEN + 28_799) * S)
+    assert [(bar.ts_open // S - OPEN, bar.interval_s, bar.close) for bar in found.bars] == [(0, 14_400, 1_500_000_000)]
+    assert found.notes["rows"] == {"still_growing": 1}
+    assert len(read_chart("AAPL", 200, chart([(OPEN, 1.5), (OPEN + 14_400, 2)], "4h"), (OPEN + 28_800) * S).bars) == 2
+    with pytest.raises(Refused, match=r"unknown granularity '7m': bars here are of 1m 2m .* 1h 4h 1d 5d 1wk"):
+        read_chart("AAPL", 200, chart([(OPEN, 1)], "7m"))
+
+
 def test_a_last_row_that_is_not_over_when_it_is_received_is_left_out() -> None:
     raw = chart([(OPEN, 1), (OPEN + 60, 1)])
     assert starts(raw, OPEN + 119) == ([0], {"still_growing": 1})

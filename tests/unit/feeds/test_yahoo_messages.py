@@ -16,6 +16,7 @@ from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event
 from breadboard.feeds.yahoo import YAHOO, symbol_in
 from breadboard.feeds.yahoo_messages import PricingReader
+from breadboard.feeds.yahoo_protobuf import QuoteType as Quoted
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
@@ -113,6 +114,30 @@ def test_currencies_indices_and_coins_have_no_size() -> None:
     assert read.size(frame(1000, 59_712_030_720, **coin)) == (None, AGGREGATED)
 
 
+@pytest.mark.parametrize(
+    ("quote_type", "size"),
+    [
+        (Quoted.INDEX, None),  # the volume is that of its members
+        (Quoted.CURRENCY, None),
+        (Quoted.MUTUALFUND, None),  # priced once a day, traded nowhere
+        (Quoted.MONEYMARKET, None),
+        (Quoted.PRIVATE_COMPANY, None),
+        (Quoted.INDUSTRY, None),
+        (Quoted.EQUITY, "1000000"),
+        (Quoted.ETF, "1000000"),
+        (Quoted.WARRANT, "1000000"),
+        (Quoted.FUTURE, "1000000"),
+        (Quoted.OPTION, "1000000"),
+    ],
+)
+def test_what_is_not_traded_by_the_piece_has_no_size_whatever_volume_it_tells(
+    quote_type: Quoted, size: str | None
+) -> None:
+    read = Reading()
+    read(frame(0, 2_000_000_000, quote_type=quote_type))
+    assert read.size(frame(2000, 2_001_000_000, quote_type=quote_type)) == (size, AGGREGATED)
+
+
 def test_a_frame_from_before_the_newest_is_last_known_and_changes_nothing() -> None:
     read = Reading()
     read(frame(0, 1000))
@@ -153,6 +178,8 @@ def test_bid_and_ask_are_a_quote_also_where_the_price_is_the_same_as_before() ->
         (frame(price=0.0), "impossible price"),
         (frame(price=-1.0), "impossible price"),
         (frame(price=1e30), "beyond"),
+        (frame(price=1.23e-10), "^a price finer than 1e-9: 0.000000000123$"),
+        (frame(bid=1.23e-10), "^a price finer than 1e-9: 0.000000000123$"),
         (frame(time=-T0), "outside 2000 to 2100"),
         (frame(volume=-5), "day_volume is -5"),
         (frame(bid=-1.0), "impossible price"),

@@ -41,6 +41,11 @@ def test_big_files_become_documents_of_a_few_thousand_rows(tmp_path: Path) -> No
     assert sum(line[:1].isdigit() for _, body in real for line in body.decode().splitlines()) == 32_627
 
 
+def test_a_refusal_behind_whole_documents_is_handed_on(tmp_path: Path) -> None:
+    (path, *_) = packed(tmp_path, f"{TICK}\n" * ROWS + "R1,!ENDMSG!,\nR2,E,Invalid symbol.,,\nR2,!ENDMSG!,\n")
+    assert [body for _, body in read_ticks(path, "XYZ")][1:] == [b"R1,!ENDMSG!,\nR2,E,Invalid symbol.,,\nR2,!ENDMSG!,"]
+
+
 def test_the_tag_of_bars_tells_their_interval_where_it_is_known(tmp_path: Path) -> None:
     (path, *_) = packed(tmp_path, "2026-11-24 09:30:05,10.9,10.1,10.2,10.8,5000,700,12,\n")
     assert [tag for tag, _ in read_bars(path, "XYZ", 5)] == ["bars:XYZ:5"]

@@ -100,3 +100,49 @@ def test_the_vendors_own_bars_are_refused(unit: str, kind: str, read: Callable[.
     path = recording(f"us_equities/{unit}/ibm/20131007_{kind}.zip")
     with pytest.raises(UsageError, match=f"20131007_ibm_{unit}_{kind}.csv holds {unit} bars of {kind}s"):
         list(read(path, "IBM"))
+
+
+COIN_QUOTE = "0,7000,1,7001.5,2,0"
+
+
+@pytest.mark.parametrize("name", ["20181007_quote.csv", "20181007_QUOTE.csv", "20181007_btcusd_Quote_Tick.csv"])
+@pytest.mark.parametrize("row", [COIN_QUOTE, TRADE])
+def test_a_name_that_says_quote_decides_whatever_the_row_looks_like(tmp_path: Path, name: str, row: str) -> None:
+    path = tmp_path / name
+    path.write_text(row)
+    with pytest.raises(UsageError, match=f"{name} holds quotes, and lean-trades takes trades") as caught:
+        list(read_trades(path, "BTCUSD"))
+    assert caught.value.hint == "--format lean-quotes"
+    assert list(read_quotes(path, "BTCUSD")) == [("quotes:BTCUSD:2018-10-07", row.encode())]
+
+
+def test_a_name_that_says_trade_decides_and_bars_under_it_are_bars(tmp_path: Path) -> None:
+    path = tmp_path / "20131007_trade.csv"
+    path.write_text("34200000,1850000,100,1,0,0")
+    assert list(read_trades(path, "IBM")) == [("trades:IBM:2013-10-07", b"34200000,1850000,100,1,0,0")]
+    with pytest.raises(UsageError, match="holds trades, and lean-quotes takes quotes"):
+        list(read_quotes(path, "IBM"))
+    path.write_text(TRADE_BAR)
+    with pytest.raises(UsageError, match="holds bars of trades"):
+        list(read_trades(path, "IBM"))
+
+
+@pytest.mark.parametrize("row", [COIN_QUOTE, "0,7000,1,7001,2,0"])
+def test_a_number_is_no_exchange_where_no_name_tells(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "my coins.csv"
+    path.write_text(row)
+    with pytest.raises(UsageError, match=r"has the number '7001(\.5)?' for an exchange, and no name tells") as caught:
+        list(read_trades(path, "BTCUSD", day="2018-10-07"))
+    assert f"mv '{path}' 20131007_trade.csv" in (caught.value.hint or "")
+    path.write_text(TRADE)
+    assert list(read_trades(path, "IBM", day="2013-10-07")) == [("trades:IBM:2013-10-07", TRADE.encode())]
+
+
+@pytest.mark.parametrize(("kind", "told"), [("trade", ""), ("quote", "holds quotes, and lean-trades takes trades")])
+def test_the_name_of_a_zip_tells_where_neither_file_nor_row_does(tmp_path: Path, kind: str, told: str) -> None:
+    path = packed(tmp_path, "of_mine.csv", "34200000,1850000,100,1,0,0", kind=kind)
+    if not told:
+        assert len(list(read_trades(path, "IBM"))) == 1
+        return
+    with pytest.raises(UsageError, match=told):
+        list(read_trades(path, "IBM"))

@@ -41,9 +41,10 @@ def test_a_recorded_exchange_gives_the_body_in_it(tmp_path: Path) -> None:
         ("a.json", b"\xff", "no chart answer"),
         ("a.json", b"{}", "neither 'chart' nor 'response'"),
         ("a.json", b'{"response":{"status":200}}', "without a body"),
-        ("a.json.gz", b"nothing packed", "cannot be read"),
-        ("a.json.gz", gzip.compress(BODY)[:-9], "cannot be read"),
-        ("a.zip", b"nothing packed", "cannot be read"),
+        ("a.json.gz", b"nothing packed", "no chart answer"),
+        ("a.json.gz", gzip.compress(BODY)[:-9], "is damaged"),
+        ("a.zip", b"nothing packed", "no chart answer"),
+        ("a.zip", b"PK\x03\x04broken", "is damaged"),
     ],
 )
 def test_another_kind_of_file_is_a_usage_error(name: str, raw: bytes, reason: str, tmp_path: Path) -> None:
@@ -55,5 +56,11 @@ def test_another_kind_of_file_is_a_usage_error(name: str, raw: bytes, reason: st
 
 
 def test_a_file_that_is_not_there_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="there is no file"):
         list(read(tmp_path / "nothing.json", "AAPL"))
+
+
+def test_a_mark_inside_the_text_of_an_exchange_is_no_part_of_the_answer(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"response": {"body": "\ufeff" + BODY.decode()}}))
+    assert list(read(path, "X")) == [("chart:X", BODY)]

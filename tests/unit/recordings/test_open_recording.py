@@ -84,6 +84,38 @@ def test_a_snapshot_that_could_be_of_either_symbol_is_left_to_the_decoder(tmp_pa
     assert everything(read(path))[2] == (RecordKind.DATA, T, SNAPSHOT)
 
 
+def raw(symbol: str, number: int) -> bytes:
+    return b'{"e":"trade","E":1,"s":"%s","t":%d}' % (symbol.encode(), number)
+
+
+def test_a_snapshot_among_frames_without_envelopes_is_of_the_symbol_that_all_of_them_name(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.gz", b"%d %s" % (T, SNAPSHOT), b"%d %s" % (T + 1, raw("BTCUSDT", 1)))
+    (kind, _, record), frame = everything(read(path))
+    assert (kind, record) == (RecordKind.DOCUMENT, b'{"tag":"depth:BTCUSDT","url":"","status":200}\n' + SNAPSHOT)
+    assert frame == (RecordKind.DATA, T + 1, raw("BTCUSDT", 1))
+
+
+@pytest.mark.parametrize("other", [raw("ETHUSDT", 2), trade("ethusdt", 2), b"[%s]" % raw("ETHUSDT", 2)])
+def test_a_snapshot_among_frames_of_two_symbols_is_left_to_the_decoder(tmp_path: Path, other: bytes) -> None:
+    lines = (b"%d %s" % (T + at, frame) for at, frame in enumerate((raw("BTCUSDT", 1), other, SNAPSHOT)))
+    assert everything(read(write(tmp_path / "a.gz", *lines)))[2] == (RecordKind.DATA, T + 2, SNAPSHOT)
+
+
+def test_of_frames_in_envelopes_the_stream_tells_the_symbol_and_not_what_is_in_them(tmp_path: Path) -> None:
+    best = b'{"stream":"!bookTicker","data":{"s":"ETHUSDT"}}'
+    lines = (b"%d %s" % (T + at, frame) for at, frame in enumerate((trade("btcusdt", 1), best, SNAPSHOT)))
+    assert b'"depth:BTCUSDT"' in everything(read(write(tmp_path / "a.gz", *lines)))[2][2]
+
+
+def test_an_envelope_is_one_wherever_its_stream_stands(tmp_path: Path) -> None:
+    levels = b",".join(b'["%d.00000000","1.00000000"]' % price for price in range(1000, 980, -1))
+    late = b'{"data":{"lastUpdateId":160,"bids":[%s],"asks":[]},"stream":"btcusdt@depth20@100ms"}' % levels
+    batches = read(write(tmp_path / "a.gz", b"%d %s" % (T, late), b"%d %s" % (T + 1, SNAPSHOT)))
+    assert everything(batches)[0] == (RecordKind.DATA, T, late)
+    assert b'"depth:BTCUSDT"' in everything(batches)[1][2]
+    assert msgspec.json.decode(batches[0].frames[0], type=Epoch).wanted == ("BTCUSDT",)
+
+
 def test_files_are_merged_by_stamp_and_each_keeps_its_own_order(tmp_path: Path) -> None:
     one = write(tmp_path / "1.gz", *(b"%d %s" % (T + i, trade("a", i)) for i in (0, 2, 4)))
     two = write(tmp_path / "2.gz", *(b"%d %s" % (T + i, trade("b", i)) for i in (1, 3, 5)))

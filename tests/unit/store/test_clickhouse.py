@@ -135,6 +135,23 @@ def test_rows_expire_when_they_were_stored_long_enough_ago(tmp_path: Path) -> No
         assert store.query("SELECT max(offset) AS n, count() AS c FROM trades").to_pylist() == [{"n": 147, "c": 50}]
 
 
+def test_bars_of_a_minute_and_more_outlive_ticks_however_they_are_named_also_in_an_older_store(tmp_path: Path) -> None:
+    address = f"chdb://{tmp_path}/store"
+    with ClickHouseStore.open(address, tick_days=1) as store:  # as it was made before there was a number of these rules
+        store.command("ALTER TABLE meta DELETE WHERE key = 'lives' SETTINGS mutations_sync = 2")
+        old = "ts_store + INTERVAL 1 DAY DELETE WHERE endsWith(interval, 's'), ts_store + INTERVAL 5 YEAR"
+        store.command(f"ALTER TABLE bar_versions MODIFY TTL {old}")
+    with ClickHouseStore.open(address, tick_days=1) as store:
+        for interval in ("1s", "30s", "60s", "900s", "14400s", "1m", "1d"):
+            store.command(
+                "INSERT INTO bar_versions (venue, symbol, interval, ts_open, state, version, ts_store) "
+                f"VALUES ('V', 'S', '{interval}', '2024-01-02 14:30:00', 'final', 1, now64(3) - toIntervalDay(2))"
+            )
+        store.command("OPTIMIZE TABLE bar_versions FINAL")
+        kept = store.query("SELECT interval FROM bars")["interval"].to_pylist()
+        assert sorted(kept) == ["14400s", "1d", "1m", "60s", "900s"]
+
+
 def test_another_schema_version_is_refused_and_nothing_changed(tmp_path: Path) -> None:
     fill(tmp_path, 150)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
