@@ -8,10 +8,9 @@ decimals. A trade is ``ms,price,size,exchange,conditions,suspicious``; a quote
 ``conditions`` are bits in hex. Which prints move a price is a table (``conditions.LEAN``), taken from the vendor's bars
 (docs/importing.md has how many of them it reproduces): those priced by something else never do; the prints of auctions
 move the day's alone; sellers', sweep and exempt average-price prints do so outside the regular session alone. The day
-has the prices and the volume of the regular session, 09:30 to 16:00 in New York (13:00 on half days, which the
-exchange's calendar knows since 1990), and of its auctions alone. All count for the volume of shorter
-bars, but for an exchange's official open and close, which repeat a print of its auction, and suspicious ones: these
-count for nothing.
+has the prices and the volume of the regular session, 09:30 to 16:00 in New York (13:00 on half days, by the
+exchange's calendar), and of its auctions alone. All count for the volume of shorter bars, but for an exchange's
+official open and close, which repeat a print of its auction, and suspicious ones: these count for nothing.
 """
 
 from functools import lru_cache
