@@ -30,6 +30,8 @@ PLACES: Final = (
 """Of a line's fields, those that are read, in the order of ``Lines.places``: of the trade, of the quote, and others."""
 LETTERS: Final = "CEO"
 """Of Message Contents: what traded. Where a trade stands may depend on it."""
+_OTHERWISE: Final = 2
+"""The letter whose trades have the names that a summary's has."""
 MOST_FIELDS: Final = 64
 ODD, PLAIN, STOP = 0, 1, 2
 """Of a line: left to the reader; read; left to the reader, and what it says may change how the next ones are read."""
@@ -272,7 +274,7 @@ def _update(
         if not _trade(raw, cuts, places, last, ts_recv, today, out, at):
             return -1
         spans[at, 0], spans[at, 1] = cuts[0] + 1, cuts[1]
-        spans[at, 2], spans[at, 3] = _field(cuts, places[_TIME], last)
+        spans[at, 2], spans[at, 3] = _field(cuts, lines.places[where, _OTHERWISE, _TIME], last)
         spans[at, 4], spans[at, 5] = _field(cuts, places[_TICK_ID], last)
         count = 1
     # Without Message Contents, which have no place then, each line is the quote as of then.

@@ -84,7 +84,7 @@ class Level1:
         if letter:
             flags, uncounted = TRADE_FLAGS[letter, delayed], UNCOUNTED[letter]
             traded = self._trade(parts, plan, at, flags, uncounted, letter)
-            _remember(memory, parts, plan, letter)
+            _remember(memory, parts, plan)
         if ("b" in contents or "a" in contents) and plan.quoted:
             bid = parts[plan.bid_time] if "b" in contents else ""
             ask = parts[plan.ask_time] if "a" in contents else ""
@@ -119,7 +119,7 @@ class Level1:
         if nothing or (known and not at.notes):
             return Meaning(quoted, ignored=None if quoted else _NO_FIELDS)
         traded = self._trade(parts, plan, at, _HELD_TRADE[delayed], None, "")
-        _remember(memory, parts, plan, "")
+        _remember(memory, parts, plan)
         return Meaning((*quoted, traded))
 
     def correction(self, parts: list[str], memory: Memory, at: At) -> Meaning:
@@ -232,8 +232,9 @@ def _letter(contents: str) -> str:
     return next((letter for letter in contents if letter in "CEO"), "")
 
 
-def _remember(memory: Memory, parts: list[str], plan: Plan, letter: str) -> None:
+def _remember(memory: Memory, parts: list[str], plan: Plan) -> None:
     known = memory.last_trade
     if len(known) >= MOST_BOOKS and parts[1] not in known:
         known.clear()  # a gateway has no such number of symbols; forgetting costs a repeated row
-    known[parts[1]] = (parts[plan.trades[letter].time], parts[plan.tick_id])
+    # By the time that a summary has, whatever the letter: under another name, it would be told again as another trade.
+    known[parts[1]] = (parts[plan.trades[""].time], parts[plan.tick_id])

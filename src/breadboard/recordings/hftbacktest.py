@@ -19,6 +19,9 @@ _ENVELOPE: Final = b'"stream"'
 _STREAM: Final = re.compile(rb'"stream"\s*:\s*"([^"@]+)@')
 _RAW: Final = re.compile(rb'"s"\s*:\s*"([^"]+)"')
 """What frames of ``/ws/<stream>`` are about: they come without an envelope."""
+_CHANGE: Final = re.compile(rb'"e"\s*:\s*"depthUpdate"')
+_SELDOM: Final = 50
+"""Changes for each whole book, at least, where it comes by REST, which is asked when one is needed."""
 _SYMBOL: Final = re.compile(rb'"symbol"\s*:\s*"([^"]+)"')
 
 
@@ -27,10 +30,20 @@ def read(path: Path) -> tuple[tuple[str, ...], Iterator[Item]]:
     items = read_items(path, parse, other="cryptofeed")
     ahead = list(islice(items, PEEK))
     symbols = _named(_STREAM, ahead)
-    raw = _named(_RAW, (item for item in ahead if _ENVELOPE not in item.payload))
-    everyone = {*symbols, *raw}
+    everyone = {*symbols, *_unwrapped(ahead)}
     only = next(iter(everyone)) if len(everyone) == 1 else None
     return symbols, (_as_document(item, only) for item in chain(ahead, items))
+
+
+def _unwrapped(ahead: list[Item]) -> tuple[str, ...]:
+    """Return the symbols of frames without envelopes; none where whole books among them cannot be told from parts.
+
+    A frame of a partial depth stream looks like a REST answer there, and comes every second or more often.
+    """
+    bare = [item for item in ahead if _ENVELOPE not in item.payload]
+    changes = sum(_CHANGE.search(item.payload) is not None for item in bare)
+    books = sum(b'"lastUpdateId"' in item.payload[:HEAD_BYTES] for item in bare)
+    return _named(_RAW, bare) if books <= max(1, changes // _SELDOM) else ()
 
 
 def _named(pattern: re.Pattern[bytes], items: Iterable[Item]) -> tuple[str, ...]:

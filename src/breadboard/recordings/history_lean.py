@@ -23,7 +23,9 @@ _NAME: Final = re.compile(
     r"|(?P<unit>tick|second|minute)_(?P<bars>trade|quote|openinterest)(?P<contract>_.+)?)\.csv(?:\.gz)?",
     re.ASCII | re.IGNORECASE,
 )
-_KIND: Final = re.compile(r"20\d{6}_(trade|quote|openinterest)\.(?:csv|zip)(?:\.gz)?", re.ASCII | re.IGNORECASE)
+_KIND: Final = re.compile(
+    r"20\d{6}_(?:[^_]+_)?(trade|quote|openinterest)(?:_tick)?\.(?:csv|zip)(?:\.gz)?", re.ASCII | re.IGNORECASE
+)
 _NOUNS: Final = {"trade": "trades", "quote": "quotes", "openinterest": "open interest"}
 _NUMBER: Final = re.compile(rb"\d{1,18}(?:\.\d{1,18})?", re.ASCII)
 _UNTOLD: Final = "numbers alone"

@@ -244,6 +244,15 @@ def test_a_trade_is_told_under_the_other_names_of_its_letter(letter: str, name: 
     )
 
 
+def test_a_trade_told_under_another_name_is_not_told_again_by_a_summary() -> None:
+    names = NAMES + b"Message Contents,Most Recent Trade,Most Recent Trade Size,TickID,Last,Last Time,Bid,Ask,"
+    line = b",AAPL,C,1.1,100,4711,1.1,10:30:00.123456,1.0,1.2,"
+    for fast in (False, True):
+        decoded, _ = decode("iqfeed", [names, b"Q" + line, b"P" + line, b"P" + line], fast=fast)
+        kinds = decoded.tape.kind[decoded.tape.kind != EventKind.STATUS].tolist()
+        assert kinds == [EventKind.TRADE, EventKind.QUOTE, EventKind.QUOTE]
+
+
 def test_a_trade_without_a_field_is_refused_by_the_name_of_the_field() -> None:
     for line, name in (
         (TRADE.replace(b"10.5000", b""), "Most Recent Trade or Last"),

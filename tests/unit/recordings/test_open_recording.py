@@ -95,6 +95,15 @@ def test_a_snapshot_among_frames_without_envelopes_is_of_the_symbol_that_all_of_
     assert frame == (RecordKind.DATA, T + 1, raw("BTCUSDT", 1))
 
 
+def test_frames_of_a_partial_depth_stream_without_envelopes_are_no_snapshots(tmp_path: Path) -> None:
+    change = b'{"e":"depthUpdate","s":"BTCUSDT","U":1,"u":2,"b":[],"a":[]}'
+    lines = [b"%d %s" % (T + at, change if at % 10 else SNAPSHOT) for at in range(100)]
+    assert {kind for kind, _, _ in everything(read(write(tmp_path / "a.gz", *lines)))} == {RecordKind.DATA}
+    lines = [b"%d %s" % (T + at, change if at % 60 else SNAPSHOT) for at in range(120)]
+    kinds = [kind for kind, _, _ in everything(read(write(tmp_path / "b.gz", *lines)))]
+    assert [at for at, kind in enumerate(kinds) if kind == RecordKind.DOCUMENT] == [0, 60]
+
+
 @pytest.mark.parametrize("other", [raw("ETHUSDT", 2), trade("ethusdt", 2), b"[%s]" % raw("ETHUSDT", 2)])
 def test_a_snapshot_among_frames_of_two_symbols_is_left_to_the_decoder(tmp_path: Path, other: bytes) -> None:
     lines = (b"%d %s" % (T + at, frame) for at, frame in enumerate((raw("BTCUSDT", 1), other, SNAPSHOT)))

@@ -8,3 +8,8 @@ export async function sql<T>(query: string, signal?: AbortSignal): Promise<T[]> 
   if (!answer.ok || !body.data) throw new Refused(answer.status, body.detail ?? `the server answered ${answer.status}`, body.hint ?? "");
   return body.data;
 }
+
+/** A text as SQL has it. */
+export function quoted(text: string): string {
+  return `'${text.replace(/['\\]/g, "\\$&")}'`;
+}

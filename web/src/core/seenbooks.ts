@@ -1,8 +1,9 @@
 // The books of one instrument over the last half hour: those that were pushed while we looked, and where there were none the
 // store's, which has the best levels at each boundary (`[engine] depth`).
 
+import { quoted, sql } from "./asked";
 import { spans, type GapSpan, type StoredGap } from "./bars";
-import type { Book, Level } from "./protocol";
+import { named, type Book, type Level } from "./protocol";
 
 const KEPT_MS = 1_800_000;
 /** So long without another a book that was pushed is still the book; then nobody knows. */
@@ -12,6 +13,15 @@ export type StoredBook = { ts_recv: string; offset: number; index: number; state
 
 /** A book from `t` until `until` (ms): of each side price and size in turn, the best first. */
 export type Seen = { t: number; until: number; bids: Float64Array; asks: Float64Array; /** The largest size. */ most: number; /** The smallest step of its best price. */ tick: number };
+
+/** What is asked for first: the book that stood at `start` (a day old at most), since the store has a row only where something changed. */
+export async function standing(id: string, start: number): Promise<StoredBook[]> {
+  const [symbol, venue] = named(id).map(quoted), at = `fromUnixTimestamp64Milli(${Math.floor(start)})`;
+  return sql<StoredBook>(
+    `select ts_recv, offset, \`index\`, state, bid_prices, bid_sizes, ask_prices, ask_sizes from depth_snapshots where symbol = ${symbol} ` +
+    `and venue = ${venue} and ts_recv <= ${at} and ts_recv > ${at} - toIntervalDay(1) order by ts_recv desc, offset desc limit 1`,
+  ).catch(() => []);
+}
 
 export class SeenBooks {
   /** In order of time; none reaches into the next. Between two of them there may be a hole. */
@@ -40,12 +50,12 @@ export class SeenBooks {
 
   /** Take what the store has of a symbol; all until `through` is in it. Some of it may have been taken before. */
   recall(symbol: string, books: readonly StoredBook[], gaps: readonly StoredGap[], through: number): void {
-    for (const book of books) this.stored.set(`${book.offset}:${book.index}`, [Date.parse(book.ts_recv), book]);
+    for (const book of books) this.stored.set(key(book), [Date.parse(book.ts_recv), book]);
     for (const hole of spans(gaps, symbol)) this.holes.set(`${hole.from} ${hole.to}`, hole);
-    for (const [key, [t]] of this.stored) if (t < through - 2 * KEPT_MS) this.stored.delete(key);
+    const past = [...this.stored.values()].sort(([one], [other]) => one - other);
+    while (past.length > 1 && past[1]![0] < through - KEPT_MS) this.stored.delete(key(past.shift()![1])); // the last one before may stand still
     const holes = [...this.holes.values()];
     const between: Seen[] = [];
-    const past = [...this.stored.values()].sort(([one], [other]) => one - other);
     let live = 0;
     past.forEach(([t, book], at) => {
       if (book.state !== "live") return;
@@ -57,6 +67,10 @@ export class SeenBooks {
     });
     this.list = [...between, ...this.pushed].sort((one, other) => one.t - other.t);
   }
+}
+
+function key(book: StoredBook): string {
+  return `${book.offset}:${book.index}`;
 }
 
 function zipped(prices: string[], sizes: string[]): Level[] {

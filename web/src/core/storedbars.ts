@@ -1,6 +1,6 @@
 // Bars as the store has them, of any of the intervals that are shown.
 
-import { sql } from "./asked";
+import { quoted, sql } from "./asked";
 import { opening, STORED, type Interval, type StoredBar } from "./bars";
 import { named } from "./protocol";
 import { get, type Listed } from "./rest";
@@ -29,7 +29,7 @@ export async function storedBars(id: string, interval: Interval, start: number, 
 /** The newest `most` bars of the store before `end`, in order, however long ago they were. Some are parts of ours. */
 export async function barsBefore(id: string, interval: Interval, end: number, most: number, signal: AbortSignal): Promise<StoredBar[]> {
   const [kept, parts] = STORED[interval];
-  const [symbol, venue] = named(id).map((name) => `'${name.replace(/['\\]/g, "\\$&")}'`);
+  const [symbol, venue] = named(id).map(quoted);
   // Lists are told oldest first: where the newest of them begin is asked for in SQL.
   const [found] = await sql<{ first: number | string; bars: number | string }>(
     `select toUnixTimestamp64Milli(min(ts_open)) as first, count() as bars from (select ts_open from bars where symbol = ${symbol} and venue = ${venue} ` +

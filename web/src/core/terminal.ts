@@ -36,6 +36,9 @@ export class Terminal {
     unavailable: createSignal<Record<string, string>>({}),
     second: createSignal(0),
   };
+  private tell!: () => void;
+  /** When the server has said what time it is: a browser's own clock may be minutes away. */
+  readonly told = new Promise<void>((resolve) => (this.tell = resolve));
   readonly selected = this.signals.selected[0];
   readonly status = this.signals.status[0];
   readonly link = this.signals.link[0];
@@ -240,6 +243,7 @@ export class Terminal {
     const away = status.t - Date.now();
     this.skew = Math.abs(away - this.skew) > 250 ? away : Math.max(away, this.skew - 1);
     this.signals.status[1](status);
+    this.tell();
     // What a person has not chosen is the first that there is.
     if (!this.selected() && this.market.size) this.select(this.market.ids[0]!);
   }
@@ -254,6 +258,7 @@ export class Terminal {
   /** Fill the tape with the last minutes of an instrument; when all is there, whoever counts trades counts anew. */
   private async recall(id: string): Promise<void> {
     const turn = ++this.recalls;
+    await this.told;
     const whole = await recalled<StoredTrade>({ id, kind: "trades" }, this.now() - RECALLED_MS, () => this.now(), () => turn === this.recalls && this.selected() === id, (found) => {
       this.tape.recall(found.map(fromStore));
       touch();

@@ -6,7 +6,7 @@ import * as format from "../core/format";
 import { paint, touch } from "../core/loop";
 import { named, type Book } from "../core/protocol";
 import { recalled } from "../core/recall";
-import { SeenBooks, type StoredBook } from "../core/seenbooks";
+import { SeenBooks, standing, type StoredBook } from "../core/seenbooks";
 import { theme, ticks } from "../core/settings";
 import { useTerminal } from "../core/terminal";
 import { HeatMap } from "./heatmap";
@@ -26,6 +26,18 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   const reconnects = createMemo(() => terminal.link().reconnects);
   let drawnAt = 0;
 
+  /** What was before we looked, and while we did not. */
+  const fill = async (id: string, span: number, wanted: () => boolean): Promise<void> => {
+    await terminal.told;
+    const start = terminal.now() - span;
+    const first = await standing(id, start);
+    await recalled<StoredBook>({ id, kind: "books", columns: COLUMNS }, start, () => terminal.now(), wanted, (books, gaps, through) => {
+      seen.recall(named(id)[0], [...first, ...books], gaps, through);
+      drawnAt = 0;
+      touch();
+    });
+  };
+
   createEffect(on(terminal.selected, (id) => {
     seen.clear();
     setMissing(null);
@@ -33,7 +45,7 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
     if (!id) return;
     onCleanup(follow(terminal, id, (book, t) => {
       setMissing(null);
-      seen.take(book, t);
+      if (terminal.status()) seen.take(book, t); // before, `t` may be minutes away
       props.onBook?.(book, t);
       touch();
     }, setMissing));
@@ -42,11 +54,7 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
     if (!id) return;
     let wanted = true;
     onCleanup(() => (wanted = false));
-    void recalled<StoredBook>({ id, kind: "books", columns: COLUMNS }, terminal.now() - span, () => terminal.now(), () => wanted, (books, gaps, through) => {
-      seen.recall(named(id)[0], books, gaps, through);
-      drawnAt = 0;
-      touch();
-    });
+    void fill(id, span, () => wanted);
   }));
   createEffect(on([() => props.spanMs, theme, ticks], () => {
     drawnAt = 0;
