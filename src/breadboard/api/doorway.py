@@ -71,7 +71,7 @@ class Doorway:
         tls: ssl.SSLContext | None,
         bounds: Bounds,
     ) -> None:
-        """``make`` is given ``silent`` and ``patience``; ``lines`` has all that have begun, as uvicorn has."""
+        """``make`` is given ``silent``, ``outside``, ``patience``; ``lines`` has all that began, as uvicorn has."""
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._make = make
@@ -80,6 +80,8 @@ class Doorway:
         self._bounds = bounds
         self._silent: dict[Heads, None] = {}
         self._coming: dict[Heads, asyncio.Task[Any]] = {}
+        self._outside: set[Heads] = set()
+        """Of those, who has no line yet: who has one is among the lines, and stays in ``_coming`` for a pass."""
         self._looked = self._crowded = self._told = -1e9
         self._refused = self._closed = 0
         self._parting: deque[tuple[float, socket.socket]] = deque()
@@ -130,11 +132,11 @@ class Doorway:
                 self._take(line)
 
     def _is_full(self) -> bool:
-        return len(self._lines) + len(self._coming) >= self._bounds.most
+        return len(self._lines) + len(self._outside) >= self._bounds.most
 
     def _take(self, line: socket.socket) -> None:
         line.setblocking(False)
-        protocol = self._make(silent=self._silent, patience=self._bounds.patience)
+        protocol = self._make(silent=self._silent, outside=self._outside, patience=self._bounds.patience)
         within_s = self._bounds.patience.head_s if self._tls else None
         work = self._loop.connect_accepted_socket(lambda: protocol, line, ssl=self._tls, ssl_handshake_timeout=within_s)
         task = self._coming[protocol] = self._loop.create_task(work)
@@ -145,6 +147,7 @@ class Doorway:
         del self._coming[protocol]
         if protocol.line is None:
             self._silent.pop(protocol, None)
+            self._outside.discard(protocol)
         error = None if task.cancelled() else task.exception()
         if error is not None and not isinstance(error, OSError):  # hands that were not shaken are the client's affair
             _log.error("a connection could not begin", error)

@@ -11,6 +11,7 @@ from breadboard.api import problems
 
 LONGEST: Final = 64 << 10
 """Bytes of a head: the target and all headers. An address has a limit of its own, and a lower one."""
+_LAST_WORDS_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,8 @@ class Patience:
     """Between two pieces of a body."""
     body_s: float = 120.0
     """From the end of a head to the end of its body, of which the longest that we take has 1.5 MiB."""
+    breath_s: float = 5.0
+    """Since the last piece of a body, before it counts as one that does not come, and makes room for others."""
 
 
 class Heads(HttpToolsProtocol):
@@ -45,17 +48,33 @@ class Heads(HttpToolsProtocol):
     _in_body = False
     _body_end = math.inf
 
-    def __init__(self, *args: Any, silent: dict["Heads", None], patience: Patience, **more: Any) -> None:  # noqa: ANN401 - as uvicorn has it
-        """Take uvicorn's arguments. ``silent`` has all without a whole head so far, the oldest first."""
+    def __init__(
+        self,
+        *args: Any,  # noqa: ANN401 - as uvicorn has it
+        silent: dict["Heads", None],
+        outside: set["Heads"],
+        patience: Patience,
+        **more: Any,  # noqa: ANN401
+    ) -> None:
+        """Take uvicorn's arguments.
+
+        ``silent`` has all without a whole head so far, the oldest first; ``outside`` those without a line.
+        """
         super().__init__(*args, **more)
-        self._silent, self._patience = silent, patience
+        self._silent, self._outside, self._patience = silent, outside, patience
         self._due = math.inf
         """The loop's time at which the client is late; infinite while it owes nothing."""
         self.since = 0.0
         """The loop's time since which the client has done nothing that we wait for."""
         self._unread = 0
         silent[self] = None
+        outside.add(self)
         self._expect(patience.head_s)
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        """Be one of the lines from here on."""
+        self._outside.discard(self)
+        super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Let go."""
@@ -102,6 +121,11 @@ class Heads(HttpToolsProtocol):
         self._due, self._body_end, self.since = math.inf, math.inf, self.loop.time()
         super().on_message_complete()
 
+    def on_response_complete(self) -> None:
+        """Take note: from here on it rests, or its answer is to be read."""
+        self.since = self.loop.time()
+        super().on_response_complete()
+
     @property
     def line(self) -> asyncio.Transport | None:
         """What it goes by; None while hands are shaken."""
@@ -126,12 +150,17 @@ class Heads(HttpToolsProtocol):
         """Tell whether nothing is lost with it but what the client would have to send, or does not read."""
         if self.line is None:
             return True
-        if self.line.get_write_buffer_size():
-            return now - self.since >= self._patience.pause_s
+        left = self.line.get_write_buffer_size()
+        if left:
+            return left == self._unread and now - self.since >= self._patience.pause_s
+        if self._in_body and now - self.since < self._patience.breath_s:
+            return False
         return not self._ours()
 
     def give_up(self) -> None:
-        """Close, with 408 where something had begun."""
+        """Close, with 408 where something had begun; and for good, also where by TLS no word of parting comes."""
+        if not self.transport.get_write_buffer_size():  # else an answer is being read
+            self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
         if self._begun:
             what = "body" if self._in_body else "head"
             seconds = self._patience.pause_s if self._in_body else self._patience.head_s

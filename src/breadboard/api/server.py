@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from breadboard.api.access import is_loopback
 from breadboard.api.doorway import Bounds, Doorway
 from breadboard.api.heads import Heads
+from breadboard.api.pieces import Pieces
 from breadboard.api.sockets import Sockets
 from breadboard.errors import UsageError
 
@@ -165,7 +166,7 @@ def _config(app: ASGIApp, tls: tuple[str, str] | None) -> uvicorn.Config:
     cert, key = tls or (None, None)
     logging.getLogger("uvicorn.error").addFilter(_is_ours)
     return uvicorn.Config(
-        app,
+        Pieces(app) if tls else app,
         http=Heads,
         ws=Sockets,
         ssl_certfile=cert,

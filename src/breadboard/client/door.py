@@ -14,8 +14,10 @@ from breadboard.errors import UsageError
 
 ADDRESS: Final = "http://127.0.0.1:8080"
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-_NO_HTTP: Final = ("Server disconnected without sending a response", "illegal status line")
-"""How httpx tells of a server that speaks something else: TLS, most likely."""
+_NO_HTTP: Final = ("illegal status line", "illegal request line")
+"""How httpx tells of a server that speaks something else: TLS, most likely. An alert of TLS is the latter."""
+_HUNG_UP: Final = "Server disconnected without sending a response"
+"""And of one that says nothing: it may speak TLS, as well as be just ending, or have no room."""
 _ADDRESS, _KEY = "BREADBOARD_ADDRESS", "BREADBOARD_KEY"
 
 
@@ -81,10 +83,10 @@ class Door:
         here = self.cookies or self.certificate or urlsplit(self.address).hostname in _LOOPBACK
         return {"headers": headers, **more, "trust_env": not here}
 
-    def unreachable(self, error: Exception, *, garbled: bool = False) -> Unreachable:
+    def unreachable(self, error: Exception, *, garbled: bool = False, hung_up: bool = False) -> Unreachable:
         """Return the error that stands for one of the network. One of a certificate is no better when asked again.
 
-        ``garbled``: somebody answered, or hung up, and it was no HTTP.
+        ``garbled``: somebody answered, and it was no HTTP. ``hung_up``: somebody took the question, and said nothing.
         """
         doubt = trust.doubt(error, given=bool(self.certificate))
         if doubt is not None:
@@ -98,12 +100,15 @@ class Door:
         sentence = f"{self.address} does not answer: {str(error) or type(error).__name__}"
         if garbled and self.address.startswith("http://"):
             return Unreachable(sentence, hint=f"Client('https://{place}')  # if it speaks TLS ([api] tls_cert)")
+        if hung_up and self.address.startswith("http://"):
+            also = f"or Client('https://{place}'), if it runs and speaks TLS ([api] tls_cert)"
+            return Unreachable(sentence, hint=f"breadboard up  # {also}")
         return Unreachable(sentence)
 
     def unanswered(self, error: httpx.RequestError) -> Unreachable:
         """Return the error that stands for a request that got no answer."""
-        silent = isinstance(error, httpx.RemoteProtocolError) and str(error).startswith(_NO_HTTP)
-        return self.unreachable(error, garbled=silent)
+        said = str(error) if isinstance(error, httpx.RemoteProtocolError) else ""
+        return self.unreachable(error, garbled=said.startswith(_NO_HTTP), hung_up=said.startswith(_HUNG_UP))
 
 
 def _refuse_plain(place: SplitResult) -> None:

@@ -34,7 +34,8 @@ def meaning(error: Exception, door: Door) -> ClientError:
         # Who ends second repeats the code of the first: that is no word of the server's.
         first = error.rcvd if error.rcvd_then_sent is not False else None
         return _ended(first, door)
-    return door.unreachable(error, garbled=isinstance(error, InvalidMessage))
+    no_http, nothing = isinstance(error, InvalidMessage), isinstance(error.__cause__, EOFError)
+    return door.unreachable(error, garbled=no_http and not nothing, hung_up=no_http and nothing)
 
 
 def _ended(close: Close | None, door: Door) -> ClientError:

@@ -17,8 +17,8 @@ TURN: Final = 429
 """The server is well, and more of this client is under way than it answers at once: a turn will come."""
 _UNKNOWN: Final = 502
 """Nobody knows whether the server behind a proxy has heard the question, as after a broken connection."""
-_TOO_LONG: Final = 504
-"""It would take as long once more."""
+_TOO_LONG: Final = frozenset({408, 504})
+"""It would take as long once more, the way there (408) or the answer."""
 _SPREAD_S: Final = 4
 """Up to so long is added by chance to what the server said, so that those who wait do not come again together."""
 
@@ -52,7 +52,7 @@ class Patience:
         """Tell whether asking again may help, and does no harm: who is busy has done nothing."""
         status = _status(error)
         unknown = isinstance(error, Unreachable) or status == _UNKNOWN
-        return error.transient and status != _TOO_LONG and (self._safe or not unknown)
+        return error.transient and status not in _TOO_LONG and (self._safe or not unknown)
 
     def _turn_s(self, told_s: float) -> float | None:
         self._turns += 1

@@ -2,34 +2,45 @@
 
 import asyncio
 import logging
+import os
 import resource
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 import patient
-from breadboard.api.doorway import MOST, Bounds, room
-from breadboard.api.heads import Patience
+from breadboard.api.doorway import MOST, Bounds, Doorway, room
+from breadboard.api.heads import Heads, Patience
 from breadboard.api.server import running
-from certificates import signed
+from breadboard.api.sockets import Sockets
+from certificates import Pair, signed
 
 HURRY = Patience(head_s=0.5, pause_s=0.5, body_s=1.5)
 LONG = Patience(head_s=600, pause_s=600, body_s=600)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
+LONG_ANSWER = 24_000_000
+"""Bytes that no kernel keeps for two sockets."""
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5000\r\n\r\n"
 
 
 class Served:
-    """An application that answers with what it was sent; an answer at ``/slow`` ends when ``release`` is set."""
+    """An application that answers with what it was sent; an answer at ``/slow`` ends when ``release`` is set.
+
+    At ``/long`` nothing comes before ``release`` is set, then ``LONG_ANSWER`` bytes in two parts; at ``/big`` in one.
+    """
 
     def __init__(self) -> None:
         self.address = ""
@@ -69,12 +80,25 @@ class Served:
             if message["type"] == "http.disconnect":
                 return
             size, more = size + len(message["body"]), message["more_body"]
+        if scope["path"] in ("/long", "/big"):
+            await self._answer_long(scope["path"] == "/long", send)
+            return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"%d;" % size, "more_body": True})
         if scope["path"] == "/slow":
             self.began.set()
             await asyncio.to_thread(self.release.wait, patient.PATIENCE_S)
         await send({"type": "http.response.body", "body": b"end"})
+
+    async def _answer_long(self, waits: bool, send: Send) -> None:
+        if waits:
+            self.began.set()
+            await asyncio.to_thread(self.release.wait, patient.PATIENCE_S)
+        headers = [(b"content-length", b"%d" % LONG_ANSWER)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        if waits:
+            await send({"type": "http.response.body", "body": b"z" * (LONG_ANSWER - 1), "more_body": True})
+        await send({"type": "http.response.body", "body": b"z" * (1 if waits else LONG_ANSWER)})
 
 
 @contextmanager
@@ -219,6 +243,149 @@ def test_lines_that_rest_make_room_where_nobody_is_silent() -> None:
             assert closed(first), "which has rested for longer"
             second.sendall(GET + b"Connection: close\r\n\r\n")
             assert rest(second).startswith(b"HTTP/1.1 200 OK")
+
+
+def long_answer(line: socket.socket) -> int:
+    """Return how many bytes of a long answer come: its whole body, or what does before the end."""
+    got = b""
+    while b"\r\n\r\n" not in got:
+        more = line.recv(65_536)
+        if not more:
+            return -1
+        got += more
+    size = len(got.partition(b"\r\n\r\n")[2])
+    with suppress(ConnectionError):
+        while size < LONG_ANSWER and (more := line.recv(1 << 20)):
+            size += len(more)
+    return size
+
+
+def test_who_just_came_counts_once() -> None:
+    full: list[bool] = []
+
+    async def come() -> None:
+        state = uvicorn.server.ServerState()
+        lines = state.connections
+        make = partial(Heads, uvicorn.Config(Served(), http=Heads, ws=Sockets, log_config=None), state, {})
+        with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as kept:
+            door = Doorway(listener, make, lines, None, Bounds(most=2, patience=LONG))
+            listener.setblocking(False)
+            for number in range(2):
+                kept.enter_context(socket.create_connection(listener.getsockname()))
+                door._come()
+                while len(lines) == number:  # noqa: ASYNC110 - each pass counts
+                    await asyncio.sleep(0)
+                full.append(door._is_full())  # in the pass in which it came, before its task is done
+            door.close()
+            for line in list(lines):
+                line.transport.abort()
+            while lines:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            assert not door._is_full()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(come())
+    assert full == [False, True]
+
+
+def test_an_answer_that_took_long_to_compute_and_is_read_stays() -> None:
+    bounds = Bounds(most=2, patience=Patience(head_s=600, pause_s=0.2, body_s=600), look_s=600)
+    with served(bounds) as here, here.socket() as socket_, here.line() as asking:
+        asking.sendall(GET.replace(b"/ ", b"/long ") + b"\r\n")
+        assert here.began.wait(patient.PATIENCE_S)
+        time.sleep(0.3)  # longer than a reader may take nothing
+        here.release.set()
+        assert asking.recv(1, socket.MSG_PEEK) == b"H"
+        assert patient.get(here.address, trust_env=False).status_code == 503
+        assert long_answer(asking) == LONG_ANSWER
+        says(socket_, "still")
+
+
+def test_a_line_rests_since_its_answer_was_told() -> None:
+    with served(Bounds(most=2, patience=LONG)) as here, here.line() as asking, here.line() as resting:
+        asking.sendall(GET.replace(b"/ ", b"/slow ") + b"\r\n")
+        assert here.began.wait(patient.PATIENCE_S)
+        for line in (resting, asking):
+            time.sleep(0.02)  # the loop's clock counts milliseconds
+            if line is resting:
+                line.sendall(GET + b"\r\n")
+            else:
+                here.release.set()
+            got = b""
+            while not got.endswith(b"end\r\n0\r\n\r\n"):
+                got += line.recv(65_536)
+        with here.socket() as socket_:
+            says(socket_, "one")
+            assert closed(resting), "which has rested for longer"
+            asking.sendall(GET + b"Connection: close\r\n\r\n")
+            assert rest(asking).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_a_reader_that_takes_nothing_makes_room() -> None:
+    bounds = Bounds(most=2, patience=Patience(head_s=600, pause_s=0.2, body_s=600), look_s=0.05)
+    with served(bounds) as here, here.socket() as socket_, here.line() as asking:
+        asking.sendall(GET.replace(b"/ ", b"/big ") + b"\r\n")
+        assert asking.recv(1, socket.MSG_PEEK) == b"H"
+        status = 503
+        until = time.monotonic() + patient.PATIENCE_S
+        while status == 503 and time.monotonic() < until:
+            status = patient.get(here.address, trust_env=False).status_code
+            time.sleep(0.1)
+        assert status == 200
+        assert long_answer(asking) < LONG_ANSWER
+        says(socket_, "still")
+
+
+def test_over_tls_an_answer_that_is_read_slowly_makes_no_room(tmp_path: Path) -> None:
+    pair = signed(tmp_path, "desk.example.com")
+    believes = trusting(pair)
+    with served(Bounds(most=2, patience=LONG), tls=pair.tls) as here, ExitStack() as kept:
+        address = here.address.replace("https", "wss")
+        socket_ = kept.enter_context(connect(address, ssl=believes, open_timeout=patient.PATIENCE_S))
+        asking = kept.enter_context(believes.wrap_socket(here.line()))
+        asking.sendall(GET.replace(b"/ ", b"/big ") + b"\r\n")
+        assert asking.recv(1) == b"H"
+        with here.line() as another, pytest.raises(OSError):  # noqa: PT011 - it is closed, one way or the other
+            believes.wrap_socket(another)
+        assert long_answer(asking) == LONG_ANSWER
+        says(socket_, "still")
+
+
+@pytest.mark.parametrize(("breath_s", "status"), [(600.0, 503), (0.0, 200)])
+def test_a_body_that_comes_makes_no_room_and_one_that_does_not_makes_some(breath_s: float, status: int) -> None:
+    patience = Patience(head_s=600, pause_s=600, body_s=600, breath_s=breath_s)
+    with served(Bounds(most=2, patience=patience)) as here, here.socket() as socket_, here.line() as sending:
+        sending.sendall(POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"))
+        assert sending.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert patient.get(here.address, trust_env=False).status_code == status
+        if status == 503:
+            sending.sendall(b"a" * 5_000)
+            assert rest(sending).count(b"5000;") == 1
+        else:
+            assert closed(sending)
+        says(socket_, "still")
+
+
+def test_who_is_given_up_is_not_waited_for_over_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    take = uvloop.Loop.connect_accepted_socket
+
+    async def patiently(*args: Any, **more: Any) -> Any:  # noqa: ANN401 - as the loop has it
+        return await take(*args, ssl_shutdown_timeout=600.0, **more)
+
+    monkeypatch.setattr(uvloop.Loop, "connect_accepted_socket", patiently)
+    pair = signed(tmp_path, "desk.example.com")
+    with served(Bounds(most=20, patience=HURRY, look_s=0.05), tls=pair.tls) as here:
+        line = here.line()
+        with socket.socket(fileno=os.dup(line.fileno())) as below, trusting(pair).wrap_socket(line):
+            below.settimeout(patient.PATIENCE_S)
+            assert not rest(below).startswith(b"HTTP/"), "all to the end is of TLS"
+
+
+def trusting(pair: Pair) -> ssl.SSLContext:
+    """Return what believes the authority, by whatever name."""
+    believes = ssl.create_default_context(cafile=pair.authority)
+    believes.check_hostname = False
+    return believes
 
 
 def closed(line: socket.socket) -> bool:

@@ -105,7 +105,7 @@ def test_and_no_longer_than_an_answer_may_take(fake: Fake, clock: Clock) -> None
 GATEWAY = "breadboard status  # where the server runs: a proxy before it gets no answer"
 
 
-@pytest.mark.parametrize(("status", "asked"), [(502, 3), (503, 3), (504, 1), (500, 1)])
+@pytest.mark.parametrize(("status", "asked"), [(502, 3), (503, 3), (504, 1), (408, 1), (500, 1)])
 def test_what_a_proxy_says_of_a_server_that_is_started_anew_is_asked_again(
     fake: Fake, clock: Clock, status: int, asked: int
 ) -> None:
@@ -116,7 +116,7 @@ def test_what_a_proxy_says_of_a_server_that_is_started_anew_is_asked_again(
     assert clock.waits == [0.2, 0.4][: asked - 1]
     assert told.value.transient is (status != 500)
     assert isinstance(told.value, Busy) is (status != 500)
-    assert told.value.hint == (GATEWAY if status != 500 else "")
+    assert told.value.hint == (GATEWAY if status not in (408, 500) else "")
 
 
 def test_nobody_knows_whether_the_server_behind_a_proxy_has_heard_a_change() -> None:
@@ -127,6 +127,13 @@ def test_nobody_knows_whether_the_server_behind_a_proxy_has_heard_a_change() -> 
         with pytest.raises(type(error)):
             Patience(change, 75.0).pause_s(error)
     assert Patience(change, 75.0).pause_s(refused(503, b"", None)) == 0.2
+
+
+def test_what_took_too_long_to_send_is_not_sent_again() -> None:
+    for question in (asking.feeds(), asking.sql("select 1"), asking.put_watchlist("a", ["x"], None, False)):
+        with pytest.raises(Busy) as told:
+            Patience(question, 75.0).pause_s(refused(408, b"", "1"))
+        assert (told.value.status, told.value.transient) == (408, True)
 
 
 @pytest.mark.parametrize(("given", "ticket"), [(75.0, 10.0), (3.0, 3.0)])

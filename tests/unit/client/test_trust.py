@@ -1,6 +1,7 @@
 """Certificates and schemes: what is refused before anything is sent, and what is said of servers that speak another."""
 
 import asyncio
+import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
@@ -126,9 +127,45 @@ def test_of_a_server_of_plain_http_it_is_said_that_it_speaks_no_tls() -> None:
             assert error.hint == f"Client('http://{place}')  # a key can be read on the way"
 
 
-def test_and_of_one_of_tls_asked_plainly_what_may_help(pair: Pair) -> None:
-    with tls(pair) as place:
-        found = errors(f"http://{place}")
+@contextmanager
+def saying(words: bytes) -> Iterator[str]:
+    """Answer all who come with the same, and give where."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65_536)
+            self.request.sendall(words)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.parametrize(
+    ("words", "which"),
+    [(b"\x15\x03\x01\x00\x02\x02\x46", slice(0, 4, 2)), (b"some\r\n\r\n", slice(4))],  # streams see no alert
+    ids=["alert", "text"],
+)
+def test_of_one_that_answers_no_http_what_may_help(words: bytes, which: slice) -> None:
+    with saying(words) as place:
+        found = errors(f"http://{place}")[which]
     for error in found:
         assert error.sentence.startswith(f"http://{place} does not answer: ")
         assert error.hint == f"Client('https://{place}')  # if it speaks TLS ([api] tls_cert)"
+
+
+def test_one_that_hangs_up_may_be_just_ending_or_speak_tls(pair: Pair) -> None:
+    with saying(b"") as place:
+        found = [(place, error) for error in errors(f"http://{place}")]
+    with tls(pair) as place:
+        found += [(place, error) for error in errors(f"http://{place}")]
+    for place, error in found:
+        assert error.sentence.startswith(f"http://{place} does not answer: ")
+        assert error.hint == (
+            f"breadboard up  # or Client('https://{place}'), if it runs and speaks TLS ([api] tls_cert)"
+        )
