@@ -36,6 +36,14 @@ describe("the trades from before we listened", () => {
     expect(asked.length).toBe(5); // at 0, 0.7, 1.75, 3.3 and 5.7 s, where it has come a second past the moment of asking
   });
 
+  it("are asked for once by whoever has listened for longer than the store is behind", async () => {
+    vi.useFakeTimers();
+    const now = 1_000_000, asked = store([now - 60_000], () => now - 1_400);
+    const whole = recalled(TRADES, now - 120_000, () => now, () => true, () => undefined, now - 2_500);
+    await vi.advanceTimersByTimeAsync(0);
+    expect([await whole, asked.length]).toEqual([true, 1]);
+  });
+
   it("are not waited for where somebody has chosen another, or where nothing happens at all", async () => {
     vi.useFakeTimers();
     let wanted = true;

@@ -17,11 +17,11 @@ export type Told<Row> = (rows: Row[], gaps: StoredGap[], through: number) => voi
 type Page<Row> = Listed<Row> & { gaps?: StoredGap[] };
 
 /**
- * Ask the store for the rows since `start`, again until it has all from before we listened, as long as they are
- * `wanted`; `take` gets some twice. False where they are no longer wanted, or cannot be had.
+ * Ask the store for the rows since `start`, again until it has all from before we listened (`since`: asked the socket to
+ * tell), as long as they are `wanted`; `take` gets some twice. False where they are no longer wanted, or cannot be had.
  */
-export async function recalled<Row extends { ts_recv: string }>(past: Past, start: number, now: () => number, wanted: () => boolean, take: Told<Row>): Promise<boolean> {
-  const listening = now() + LISTENS_MS;
+export async function recalled<Row extends { ts_recv: string }>(past: Past, start: number, now: () => number, wanted: () => boolean, take: Told<Row>, since = now()): Promise<boolean> {
+  const listening = since + LISTENS_MS;
   for (let wait = FIRST_WAIT_MS, waited = 0; ; wait = Math.min(wait * 1.5, LONGEST_WAIT_MS)) {
     try {
       const [rows, gaps, through] = await stored<Row>(past, start, wanted);
