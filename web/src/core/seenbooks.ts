@@ -1,9 +1,8 @@
 // The books of one instrument over the last half hour: those that were pushed while we looked, and where there were none the
 // store's, which has the best levels at each boundary (`[engine] depth`).
 
-import { quoted, sql } from "./asked";
 import { spans, type GapSpan, type StoredGap } from "./bars";
-import { named, type Book, type Level } from "./protocol";
+import type { Book, Level } from "./protocol";
 
 const KEPT_MS = 1_800_000;
 /** So long without another a book that was pushed is still the book; then nobody knows. */
@@ -13,15 +12,6 @@ export type StoredBook = { ts_recv: string; offset: number; index: number; state
 
 /** A book from `t` until `until` (ms): of each side price and size in turn, the best first. */
 export type Seen = { t: number; until: number; bids: Float64Array; asks: Float64Array; /** The largest size. */ most: number; /** The smallest step of its best price. */ tick: number };
-
-/** What is asked for first: the book that stood at `start` (a day old at most), since the store has a row only where something changed. */
-export async function standing(id: string, start: number): Promise<StoredBook[]> {
-  const [symbol, venue] = named(id).map(quoted), at = `fromUnixTimestamp64Milli(${Math.floor(start)})`;
-  return sql<StoredBook>(
-    `select ts_recv, offset, \`index\`, state, bid_prices, bid_sizes, ask_prices, ask_sizes from depth_snapshots where symbol = ${symbol} ` +
-    `and venue = ${venue} and ts_recv <= ${at} and ts_recv > ${at} - toIntervalDay(1) order by ts_recv desc, offset desc limit 1`,
-  ).catch(() => []);
-}
 
 export class SeenBooks {
   /** In order of time; none reaches into the next. Between two of them there may be a hole. */

@@ -1,23 +1,17 @@
 // The heat map of the chosen instrument's book, and what to say where there is none.
 
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
-import type { StoredGap } from "../core/bars";
 import { follow } from "../core/books";
 import * as format from "../core/format";
 import { paint, touch } from "../core/loop";
+import { pastBooks } from "../core/pastbooks";
 import { named, type Book } from "../core/protocol";
-import { recalled } from "../core/recall";
-import { SeenBooks, standing, type StoredBook } from "../core/seenbooks";
+import { SeenBooks } from "../core/seenbooks";
 import { theme, ticks } from "../core/settings";
 import { useTerminal } from "../core/terminal";
 import { HeatMap } from "./heatmap";
 import { Empty } from "./panel";
 
-/** So long after it has happened, about, the store has a thing. */
-const SETTLES_MS = 2_500;
-/** A book that has no row for so long stands: then the one before is asked for. */
-const RESTS_MS = 2_000;
-const COLUMNS = "ts_recv,state,bid_prices,bid_sizes,ask_prices,ask_sizes";
 /** The colours of lines and bubbles lie on a dark frame in both themes. */
 const ON_DARK = {
   blue: { up: "#4cc2ff", down: "#ff9a4d" }, classic: { up: "#3ddc97", down: "#ff6b7a" }, redup: { up: "#ff6b7a", down: "#3ddc97" },
@@ -31,26 +25,14 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   const reconnects = createMemo(() => terminal.link().reconnects);
   let drawnAt = 0;
 
-  /**
-   * What was before we looked, and while we did not. Mostly one question, once somebody stays and the store has come so
-   * far: whoever looks through instruments with a key has so many a minute.
-   */
+  /** What was before we looked, and while we did not. */
   const fill = async (id: string, span: number, wanted: () => boolean): Promise<void> => {
     await terminal.told;
-    const since = terminal.now(), start = since - span;
-    await new Promise((resolve) => setTimeout(resolve, SETTLES_MS));
-    if (!wanted()) return;
-    let first = Infinity, reached = 0;
-    const take = (books: StoredBook[], gaps: StoredGap[], through: number): void => {
-      first = Math.min(first, Date.parse(books[0]?.ts_recv ?? "") || Infinity);
-      reached = through;
+    await pastBooks(id, span, () => terminal.now(), wanted, (books, gaps, through) => {
       seen.recall(named(id)[0], books, gaps, through);
       drawnAt = 0;
       touch();
-    };
-    const whole = await recalled({ id, kind: "books", columns: COLUMNS }, start, () => terminal.now(), wanted, take, since);
-    const before = whole && first > start + RESTS_MS ? await standing(id, start) : [];
-    if (before.length && wanted()) take(before, [], reached);
+    });
   };
 
   createEffect(on(terminal.selected, (id) => {
