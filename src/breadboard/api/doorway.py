@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from breadboard.api import problems
-from breadboard.api.heads import Heads, Patience
+from breadboard.api.heads import Deadlines, Heads
 from breadboard.telemetry.logs import Log
 
 MOST: Final = 10_000
@@ -52,7 +52,7 @@ class Bounds:
 
     most: int = field(default_factory=room)
     """Connections at a time."""
-    patience: Patience = field(default_factory=Patience)
+    deadlines: Deadlines = field(default_factory=Deadlines)
     look_s: float = 2.0
     """How often it is looked for those who are late."""
 
@@ -71,7 +71,7 @@ class Doorway:
         tls: ssl.SSLContext | None,
         bounds: Bounds,
     ) -> None:
-        """``make`` is given ``silent``, ``outside``, ``patience``; ``lines`` has all that began, as uvicorn has."""
+        """``make`` is given ``silent``, ``outside``, ``deadlines``; ``lines`` has all that began, as uvicorn has."""
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._make = make
@@ -136,8 +136,8 @@ class Doorway:
 
     def _take(self, line: socket.socket) -> None:
         line.setblocking(False)
-        protocol = self._make(silent=self._silent, outside=self._outside, patience=self._bounds.patience)
-        within_s = self._bounds.patience.head_s if self._tls else None
+        protocol = self._make(silent=self._silent, outside=self._outside, deadlines=self._bounds.deadlines)
+        within_s = self._bounds.deadlines.head_s if self._tls else None
         work = self._loop.connect_accepted_socket(lambda: protocol, line, ssl=self._tls, ssl_handshake_timeout=within_s)
         task = self._coming[protocol] = self._loop.create_task(work)
         task.add_done_callback(lambda done: self._came(protocol, done))

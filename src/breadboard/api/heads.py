@@ -11,11 +11,12 @@ from breadboard.api import problems
 
 LONGEST: Final = 64 << 10
 """Bytes of a head: the target and all headers. An address has a limit of its own, and a lower one."""
-_LAST_WORDS_S: Final = 1.0
+LAST_WORDS_S: Final = 1.0
+"""So long after our end of a connection the rest of it is dropped, heard or not."""
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class Deadlines:
     """How long a client is waited for, in seconds."""
 
     head_s: float = 20.0
@@ -53,15 +54,15 @@ class Heads(HttpToolsProtocol):
         *args: Any,  # noqa: ANN401 - as uvicorn has it
         silent: dict["Heads", None],
         outside: set["Heads"],
-        patience: Patience,
-        **more: Any,  # noqa: ANN401
+        deadlines: Deadlines,
+        **more: Any,  # noqa: ANN401 - as uvicorn has it
     ) -> None:
         """Take uvicorn's arguments.
 
         ``silent`` has all without a whole head so far, the oldest first; ``outside`` those without a line.
         """
         super().__init__(*args, **more)
-        self._silent, self._outside, self._patience = silent, outside, patience
+        self._silent, self._outside, self._deadlines = silent, outside, deadlines
         self._due = math.inf
         """The loop's time at which the client is late; infinite while it owes nothing."""
         self.since = 0.0
@@ -69,7 +70,7 @@ class Heads(HttpToolsProtocol):
         self._unread = 0
         silent[self] = None
         outside.add(self)
-        self._expect(patience.head_s)
+        self._expect(deadlines.head_s)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         """Be one of the lines from here on."""
@@ -85,7 +86,7 @@ class Heads(HttpToolsProtocol):
         """Parse as uvicorn does, until a socket takes the connection over or nothing is left of it."""
         self._begun = True
         if self._due == math.inf:  # the parser may say nothing of it: it steps over empty lines
-            self._expect(self._patience.head_s)
+            self._expect(self._deadlines.head_s)
         while data and not self.transport.is_closing() and self.transport.get_protocol() is self:
             if not self._room:
                 self._tell(431, f"the head of a request has {LONGEST:,} bytes at most", "send fewer headers")
@@ -98,21 +99,21 @@ class Heads(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Take note: it may be behind another in what came at once."""
         if self._due == math.inf:
-            self._expect(self._patience.head_s)
+            self._expect(self._deadlines.head_s)
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Take note."""
         self._went_on = self._in_body = True
         self._silent.pop(self, None)
-        self._body_end = self.loop.time() + self._patience.body_s
-        self._expect(self._patience.pause_s)
+        self._body_end = self.loop.time() + self._deadlines.body_s
+        self._expect(self._deadlines.pause_s)
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         """Take note."""
         self._went_on = True
-        self._expect(self._patience.pause_s)
+        self._expect(self._deadlines.pause_s)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -142,8 +143,8 @@ class Heads(HttpToolsProtocol):
         if self._due == math.inf or self.transport.is_closing():
             return False
         if self._ours():
-            self._body_end = now + self._patience.body_s
-            self._expect(self._patience.pause_s if self._in_body else self._patience.head_s)
+            self._body_end = now + self._deadlines.body_s
+            self._expect(self._deadlines.pause_s if self._in_body else self._deadlines.head_s)
         return now >= self._due
 
     def idle(self, now: float) -> bool:
@@ -152,18 +153,18 @@ class Heads(HttpToolsProtocol):
             return True
         left = self.line.get_write_buffer_size()
         if left:
-            return left == self._unread and now - self.since >= self._patience.pause_s
-        if self._in_body and now - self.since < self._patience.breath_s:
+            return left == self._unread and now - self.since >= self._deadlines.pause_s
+        if self._in_body and now - self.since < self._deadlines.breath_s:
             return False
         return not self._ours()
 
     def give_up(self) -> None:
         """Close, with 408 where something had begun; and for good, also where by TLS no word of parting comes."""
         if not self.transport.get_write_buffer_size():  # else an answer is being read
-            self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+            self.loop.call_later(LAST_WORDS_S, self.transport.abort)
         if self._begun:
             what = "body" if self._in_body else "head"
-            seconds = self._patience.pause_s if self._in_body else self._patience.head_s
+            seconds = self._deadlines.pause_s if self._in_body else self._deadlines.head_s
             self._tell(408, f"the {what} of a request did not come to an end", f"send it within {seconds:g} s")
         self.transport.close()
 

@@ -9,6 +9,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Opcode
 from websockets.protocol import State
 
+from breadboard.api.heads import LAST_WORDS_S
 from breadboard.api.routes.realtime import CUT, POLICY, PUSH, STRAIGHT, Budget, retry_hint
 
 AGAIN = 1012
@@ -22,7 +23,6 @@ _BITE = 1 << 10
 """Bytes of which the frames are counted before more are looked at: a socket gives 40,000 small ones at once."""
 _TEXT, _BINARY = 0x80 | Opcode.TEXT, 0x80 | Opcode.BINARY
 _HEAD_16, _HEAD_64 = struct.Struct("!BBH").pack, struct.Struct("!BBQ").pack
-_LAST_WORDS_S = 1.0
 
 
 class Sockets(WebSocketsSansIOProtocol):
@@ -115,7 +115,7 @@ class Sockets(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(self.conn.data_to_send()))
             self.close_sent = True
             self.transport.close()
-            self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+            self.loop.call_later(LAST_WORDS_S, self.transport.abort)
         else:
             super().shutdown()
 
@@ -129,7 +129,7 @@ class Sockets(WebSocketsSansIOProtocol):
         self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+        self.loop.call_later(LAST_WORDS_S, self.transport.abort)
 
 
 def frame_head(size: int, *, text: bool) -> bytes:

@@ -49,8 +49,7 @@ def run(job: Job) -> dict[str, Any]:
 
     ``notes`` is what the answers say beyond events and bars: dividends, splits, rows that were left out. Of a source
     that was asked, ``asked`` says for what, and ``missing`` what of it is not in its answers; of files, ``missing`` is
-    what the vendor refused in them. Raises FeedError, before
-    anything is made, too, where they are not whole.
+    what the vendor refused in them. Raises FeedError, before anything is made, too, where they are not whole.
     """
     if job.format not in FORMATS:
         raise UsageError(f"there is no history format {job.format!r}", hint=f"choose from: {' '.join(FORMATS)}")

@@ -56,6 +56,11 @@ class Ask(Generic[T]):
         """Whether asking twice is asking once: after its own change, a thing is not as it was seen before."""
         return self.method in {"GET", "PUT", "DELETE"} and self.seen is None and not self.new
 
+    def request(self, base: str) -> dict[str, Any]:
+        """Return what httpx is to send to a server at ``base``."""
+        body = {"params": self.params, "content": self.body}
+        return {"method": self.method, "url": base + self.path, "headers": self.headers, **body}
+
     @property
     def headers(self) -> dict[str, str]:
         """What is said in the head."""

@@ -9,8 +9,8 @@ import httpx
 
 from breadboard.client import asking, frames, people, recorded, rows
 from breadboard.client.asking import Answer, Ask, AskPages, Kind, LagTable, Stocks, Within
-from breadboard.client.door import Door
-from breadboard.client.errors import ClientError, refused
+from breadboard.client.door import Door, accepted
+from breadboard.client.errors import ClientError
 from breadboard.client.instants import When
 from breadboard.client.patience import TIMEOUT_S, Patience
 
@@ -277,19 +277,9 @@ class AsyncClient:
 
     async def _sent(self, ask: Ask[T], silence_s: float | None) -> httpx.Response:
         try:
-            answer = await self._http.request(
-                ask.method,
-                self._door.base + ask.path,
-                params=ask.params,
-                content=ask.body,
-                headers=ask.headers,
-                timeout=silence_s,
-            )
+            return accepted(await self._http.request(**ask.request(self._door.base), timeout=silence_s))
         except httpx.RequestError as error:
             raise self._door.unanswered(error) from None
-        if not answer.is_success:
-            raise refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
-        return answer
 
 
 class AsyncPages(Generic[R]):

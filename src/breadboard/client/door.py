@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 
 from breadboard.client import trust
-from breadboard.client.errors import Unreachable
+from breadboard.client.errors import Unreachable, refused
 from breadboard.environment import environment
 from breadboard.errors import UsageError
 
@@ -109,6 +109,13 @@ class Door:
         """Return the error that stands for a request that got no answer."""
         said = str(error) if isinstance(error, httpx.RemoteProtocolError) else ""
         return self.unreachable(error, garbled=said.startswith(_NO_HTTP), hung_up=said.startswith(_HUNG_UP))
+
+
+def accepted(answer: httpx.Response) -> httpx.Response:
+    """Return an answer, whole, that is no refusal. Raises Refused for one that is."""
+    if not answer.is_success:
+        raise refused(answer.status_code, answer.content, answer.headers.get("retry-after"))
+    return answer
 
 
 def _refuse_plain(place: SplitResult) -> None:

@@ -10,7 +10,7 @@ BreadboardError                 one sentence and a hint that can be pasted
     │   ├── Ambiguous           409: `ids` are what to choose from
     │   ├── Outdated            412: it is no longer as it was seen; read it again
     │   ├── Busy                408, 429, 503: `retry_after_s` from now it may be answered; 502, 504: what stands before
-│   │                       the server got no answer from it, or none in time
+    │   │                       the server got no answer from it, or none in time
     │   └── ServerDefect        any other: the server's log has it
     ├── Unreadable              the answer is none that this client knows
     ├── StreamRefused           the server does not push what was asked for

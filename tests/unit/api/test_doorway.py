@@ -23,13 +23,13 @@ from websockets.sync.client import ClientConnection, connect
 
 import patient
 from breadboard.api.doorway import MOST, Bounds, Doorway, room
-from breadboard.api.heads import Heads, Patience
+from breadboard.api.heads import Deadlines, Heads
 from breadboard.api.server import running
 from breadboard.api.sockets import Sockets
 from certificates import Pair, signed
 
-HURRY = Patience(head_s=0.5, pause_s=0.5, body_s=1.5)
-LONG = Patience(head_s=600, pause_s=600, body_s=600)
+HURRY = Deadlines(head_s=0.5, pause_s=0.5, body_s=1.5)
+LONG = Deadlines(head_s=600, pause_s=600, body_s=600)
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n"
 LONG_ANSWER = 24_000_000
 """Bytes that no kernel keeps for two sockets."""
@@ -110,7 +110,7 @@ def served(bounds: Bounds, tls: tuple[str, str] | None = None) -> Iterator[Serve
 
 @pytest.fixture(scope="module")
 def hurried() -> Iterator[Served]:
-    with served(Bounds(most=1_000, patience=HURRY, look_s=0.05)) as here:
+    with served(Bounds(most=1_000, deadlines=HURRY, look_s=0.05)) as here:
         yield here
 
 
@@ -196,7 +196,7 @@ def test_a_line_that_rests_an_answer_that_takes_long_and_a_socket_stay(hurried: 
 
 
 def test_thousands_that_say_nothing_keep_nobody_out(caplog: pytest.LogCaptureFixture) -> None:
-    bounds = Bounds(most=40, patience=LONG, look_s=0.05)
+    bounds = Bounds(most=40, deadlines=LONG, look_s=0.05)
     with caplog.at_level(logging.WARNING), served(bounds) as here, ExitStack() as kept:
         socket_ = kept.enter_context(here.socket())
         asks = kept.enter_context(patient.Client(base_url=here.address, trust_env=False))
@@ -216,7 +216,7 @@ def test_thousands_that_say_nothing_keep_nobody_out(caplog: pytest.LogCaptureFix
 
 
 def test_where_all_are_in_use_one_more_is_told_to_come_later() -> None:
-    with served(Bounds(most=5, patience=LONG)) as here, ExitStack() as kept:
+    with served(Bounds(most=5, deadlines=LONG)) as here, ExitStack() as kept:
         sockets = [kept.enter_context(here.socket()) for _ in range(5)]
         refused = patient.get(here.address, trust_env=False)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
@@ -230,7 +230,7 @@ def test_where_all_are_in_use_one_more_is_told_to_come_later() -> None:
 
 
 def test_lines_that_rest_make_room_where_nobody_is_silent() -> None:
-    with served(Bounds(most=3, patience=LONG)) as here, here.line() as first, here.line() as second:
+    with served(Bounds(most=3, deadlines=LONG)) as here, here.line() as first, here.line() as second:
         for line in (first, second):
             line.sendall(GET + b"\r\n")
             got = b""
@@ -268,7 +268,7 @@ def test_who_just_came_counts_once() -> None:
         lines = state.connections
         make = partial(Heads, uvicorn.Config(Served(), http=Heads, ws=Sockets, log_config=None), state, {})
         with socket.create_server(("127.0.0.1", 0)) as listener, ExitStack() as kept:
-            door = Doorway(listener, make, lines, None, Bounds(most=2, patience=LONG))
+            door = Doorway(listener, make, lines, None, Bounds(most=2, deadlines=LONG))
             listener.setblocking(False)
             for number in range(2):
                 kept.enter_context(socket.create_connection(listener.getsockname()))
@@ -289,7 +289,7 @@ def test_who_just_came_counts_once() -> None:
 
 
 def test_an_answer_that_took_long_to_compute_and_is_read_stays() -> None:
-    bounds = Bounds(most=2, patience=Patience(head_s=600, pause_s=0.2, body_s=600), look_s=600)
+    bounds = Bounds(most=2, deadlines=Deadlines(head_s=600, pause_s=0.2, body_s=600), look_s=600)
     with served(bounds) as here, here.socket() as socket_, here.line() as asking:
         asking.sendall(GET.replace(b"/ ", b"/long ") + b"\r\n")
         assert here.began.wait(patient.PATIENCE_S)
@@ -302,7 +302,7 @@ def test_an_answer_that_took_long_to_compute_and_is_read_stays() -> None:
 
 
 def test_a_line_rests_since_its_answer_was_told() -> None:
-    with served(Bounds(most=2, patience=LONG)) as here, here.line() as asking, here.line() as resting:
+    with served(Bounds(most=2, deadlines=LONG)) as here, here.line() as asking, here.line() as resting:
         asking.sendall(GET.replace(b"/ ", b"/slow ") + b"\r\n")
         assert here.began.wait(patient.PATIENCE_S)
         for line in (resting, asking):
@@ -322,7 +322,7 @@ def test_a_line_rests_since_its_answer_was_told() -> None:
 
 
 def test_a_reader_that_takes_nothing_makes_room() -> None:
-    bounds = Bounds(most=2, patience=Patience(head_s=600, pause_s=0.2, body_s=600), look_s=0.05)
+    bounds = Bounds(most=2, deadlines=Deadlines(head_s=600, pause_s=0.2, body_s=600), look_s=0.05)
     with served(bounds) as here, here.socket() as socket_, here.line() as asking:
         asking.sendall(GET.replace(b"/ ", b"/big ") + b"\r\n")
         assert asking.recv(1, socket.MSG_PEEK) == b"H"
@@ -339,7 +339,7 @@ def test_a_reader_that_takes_nothing_makes_room() -> None:
 def test_over_tls_an_answer_that_is_read_slowly_makes_no_room(tmp_path: Path) -> None:
     pair = signed(tmp_path, "desk.example.com")
     believes = trusting(pair)
-    with served(Bounds(most=2, patience=LONG), tls=pair.tls) as here, ExitStack() as kept:
+    with served(Bounds(most=2, deadlines=LONG), tls=pair.tls) as here, ExitStack() as kept:
         address = here.address.replace("https", "wss")
         socket_ = kept.enter_context(connect(address, ssl=believes, open_timeout=patient.PATIENCE_S))
         asking = kept.enter_context(believes.wrap_socket(here.line()))
@@ -353,8 +353,8 @@ def test_over_tls_an_answer_that_is_read_slowly_makes_no_room(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("breath_s", "status"), [(600.0, 503), (0.0, 200)])
 def test_a_body_that_comes_makes_no_room_and_one_that_does_not_makes_some(breath_s: float, status: int) -> None:
-    patience = Patience(head_s=600, pause_s=600, body_s=600, breath_s=breath_s)
-    with served(Bounds(most=2, patience=patience)) as here, here.socket() as socket_, here.line() as sending:
+    deadlines = Deadlines(head_s=600, pause_s=600, body_s=600, breath_s=breath_s)
+    with served(Bounds(most=2, deadlines=deadlines)) as here, here.socket() as socket_, here.line() as sending:
         sending.sendall(POST.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"))
         assert sending.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
         assert patient.get(here.address, trust_env=False).status_code == status
@@ -374,7 +374,7 @@ def test_who_is_given_up_is_not_waited_for_over_tls(tmp_path: Path, monkeypatch:
 
     monkeypatch.setattr(uvloop.Loop, "connect_accepted_socket", patiently)
     pair = signed(tmp_path, "desk.example.com")
-    with served(Bounds(most=20, patience=HURRY, look_s=0.05), tls=pair.tls) as here:
+    with served(Bounds(most=20, deadlines=HURRY, look_s=0.05), tls=pair.tls) as here:
         line = here.line()
         with socket.socket(fileno=os.dup(line.fileno())) as below, trusting(pair).wrap_socket(line):
             below.settimeout(patient.PATIENCE_S)
@@ -399,7 +399,7 @@ def test_hands_that_are_not_shaken_count(tmp_path: Path) -> None:
     pair = signed(tmp_path, "desk.example.com")
     believes = ssl.create_default_context(cafile=pair.authority)
     believes.check_hostname = False
-    with served(Bounds(most=20, patience=LONG), tls=pair.tls) as here, ExitStack() as kept:
+    with served(Bounds(most=20, deadlines=LONG), tls=pair.tls) as here, ExitStack() as kept:
         lines = [kept.enter_context(here.line()) for _ in range(200)]
         for _ in range(3):
             assert patient.get(here.address, verify=believes, trust_env=False).text == "0;end"
@@ -408,7 +408,7 @@ def test_hands_that_are_not_shaken_count(tmp_path: Path) -> None:
 
 def test_who_shakes_no_hands_is_closed(tmp_path: Path) -> None:
     pair = signed(tmp_path, "desk.example.com")
-    with served(Bounds(most=20, patience=HURRY, look_s=0.05), tls=pair.tls) as here, here.line() as line:
+    with served(Bounds(most=20, deadlines=HURRY, look_s=0.05), tls=pair.tls) as here, here.line() as line:
         assert closed(line)
 
 

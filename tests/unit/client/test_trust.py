@@ -5,7 +5,7 @@ import socketserver
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,13 +32,8 @@ def other(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @contextmanager
-def tls(pair: Pair) -> Iterator[str]:
-    """Serve nothing over TLS, and give where."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(*pair.tls)
-    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who speaks plain HTTP is one
+def threaded(server: socketserver.TCPServer) -> Iterator[str]:
+    """Serve in a thread, and give where."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -47,6 +42,16 @@ def tls(pair: Pair) -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def tls(pair: Pair) -> AbstractContextManager[str]:
+    """Serve nothing over TLS, and give where."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*pair.tls)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who speaks plain HTTP is one
+    return threaded(server)
 
 
 def errors(address: str, certificate: str = "") -> list[Unreachable]:
@@ -127,8 +132,7 @@ def test_of_a_server_of_plain_http_it_is_said_that_it_speaks_no_tls() -> None:
             assert error.hint == f"Client('http://{place}')  # a key can be read on the way"
 
 
-@contextmanager
-def saying(words: bytes) -> Iterator[str]:
+def saying(words: bytes) -> AbstractContextManager[str]:
     """Answer all who come with the same, and give where."""
 
     class Handler(socketserver.BaseRequestHandler):
@@ -136,14 +140,7 @@ def saying(words: bytes) -> Iterator[str]:
             self.request.recv(65_536)
             self.request.sendall(words)
 
-    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return threaded(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler))
 
 
 @pytest.mark.parametrize(

@@ -116,8 +116,9 @@ def test_a_name_that_says_quote_decides_whatever_the_row_looks_like(tmp_path: Pa
     assert list(read_quotes(path, "BTCUSD")) == [("quotes:BTCUSD:2018-10-07", row.encode())]
 
 
-def test_a_name_that_says_trade_decides_and_bars_under_it_are_bars(tmp_path: Path) -> None:
-    path = tmp_path / "20131007_trade.csv"
+@pytest.mark.parametrize("name", ["20131007_trade.csv", "20131007_ibm_trade.csv", "20131007_trade_tick.csv"])
+def test_a_name_that_says_trade_decides_and_bars_under_it_are_bars(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_text("34200000,1850000,100,1,0,0")
     assert list(read_trades(path, "IBM")) == [("trades:IBM:2013-10-07", b"34200000,1850000,100,1,0,0")]
     with pytest.raises(UsageError, match="holds trades, and lean-quotes takes quotes"):
