@@ -35,7 +35,7 @@ def in_a_thread(make: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
-    ready.wait(30)
+    ready.wait(60)
     if errors:
         raise errors[0]
     try:
@@ -44,7 +44,7 @@ def in_a_thread(make: Callable[[], AbstractAsyncContextManager[T]]) -> Iterator[
         loop, leave = loops[0]
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(leave.set)
-        thread.join(30)
+        thread.join(60)
 
 
 @dataclass

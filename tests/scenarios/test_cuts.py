@@ -189,7 +189,7 @@ def test_a_client_whose_connection_is_cut_holds_what_the_server_holds_and_misses
                         say(f"{cut + 1} cuts: {client.next}, in gaps {client.gaps}, problems {len(client.problems)}")
             left[0] = 1 << 40
             last = asyncio.create_task(listen(client, door, chance))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not is_level(client, market):  # noqa: ASYNC110 - the market has no event for it
                     await asyncio.sleep(0.05)
             last.cancel()

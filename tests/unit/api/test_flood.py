@@ -102,7 +102,7 @@ def answered_at_last(opened: Callable[[], ClientConnection]) -> None:
 def heard(socket: ClientConnection, last: str) -> Iterator[dict[str, Any]]:
     """Yield the messages of trades until the one that ends with this price."""
     while True:
-        message = json.loads(socket.recv(timeout=30))
+        message = json.loads(socket.recv(timeout=60))
         if message["type"] == "trade":
             yield message
             if message["data"][-1]["price"] == last:
@@ -178,7 +178,7 @@ class Slow(MemoryStore):
         """Wait, or not."""
         if (params or {}).get("symbol", "").startswith("SLOW"):
             self.under_way += 1
-            self.release.wait(30)
+            self.release.wait(60)
         return super().query(sql, params, within_s=within_s)
 
 
@@ -204,7 +204,7 @@ def test_audits_that_are_asked_for_together_are_one(tmp_path: Path) -> None:
 
     def audit(deep: bool) -> dict[str, Any]:
         made.append(deep)
-        release.wait(30)
+        release.wait(60)
         return {"ok": True, "findings": [], "deep": deep}
 
     base = replace(services(Market()), audit=audit)
@@ -229,7 +229,7 @@ def test_a_deep_audit_and_a_plain_one_take_one_thread_of_the_store(tmp_path: Pat
     def audit(deep: bool) -> dict[str, Any]:
         began[deep].set()
         if deep:
-            release.wait(30)
+            release.wait(60)
         else:
             after.append(release.is_set())
         return {"deep": deep}
@@ -243,7 +243,7 @@ def test_a_deep_audit_and_a_plain_one_take_one_thread_of_the_store(tmp_path: Pat
     ):
         try:
             deep = threads.submit(ada.get, "/api/v1/audit?deep=true", timeout=60)
-            assert began[True].wait(20)
+            assert began[True].wait(60)
             plain = threads.submit(ben.get, "/api/v1/audit", timeout=60)
             began[False].wait(0.5)
         finally:

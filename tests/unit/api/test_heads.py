@@ -51,7 +51,7 @@ def address() -> Iterator[str]:
 @pytest.fixture
 def line(address: str) -> Iterator[socket.socket]:
     host, _, port = address.removeprefix("http://").rpartition(":")
-    with socket.create_connection((host, int(port)), timeout=20) as opened:
+    with socket.create_connection((host, int(port)), timeout=60) as opened:
         yield opened
 
 

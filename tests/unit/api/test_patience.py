@@ -47,7 +47,7 @@ def test_a_question_that_hits_its_limit_is_a_504_with_a_hint_and_its_thread_is_f
     with (
         ClickHouseStore.open(f"chdb://{tmp_path}/store") as engine,
         running(create_app(services(Market(), Endless(engine), limits=SHORT))) as address,
-        httpx.Client(base_url=f"{address}/api/v1", timeout=30) as client,
+        httpx.Client(base_url=f"{address}/api/v1", timeout=60) as client,
     ):
         for answer, seconds in (
             (client.get("/gaps?symbol=ENDLESS"), "0.5"),
@@ -72,7 +72,7 @@ def test_every_question_of_the_api_has_ten_seconds() -> None:
     market = Market()
     market.apply(market.trade("1"))
     app = create_app(services(market, store))
-    with running(app) as address, httpx.Client(base_url=f"{address}/api/v1", timeout=30) as client:
+    with running(app) as address, httpx.Client(base_url=f"{address}/api/v1", timeout=60) as client:
         for kind in ("bars", "trades", "quotes", "books"):
             assert client.get(f"/history?symbol=BTCUSDT&kind={kind}").status_code == 200
         for path in ("gaps", "alerts", "features", "anomalies", "opportunities"):

@@ -794,7 +794,7 @@ def test_too_many_messages_end_the_conversation() -> None:
             for _attempt in range(100):
                 with suppress(ConnectionClosed):
                     await one.socket.send("{}")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 with suppress(ConnectionClosed):
                     while True:  # a client that does not read its replies does not see the close behind them
                         await one.socket.recv()
@@ -844,7 +844,7 @@ def test_a_client_that_does_not_read_is_cut_and_memory_stays_flat() -> None:
             await healthy.ask(op="sub", symbols=["S1"], channels=["quote", "status"], hz=30)
             await healthy.until("snapshot")
             before = rss()
-            deadline = time.monotonic() + 20
+            deadline = time.monotonic() + 60
             while (b"breadboard_ws_clients 2.0" in everything.metrics.exposition()) and time.monotonic() < deadline:
                 market.apply(*(market.trade(f"{time.monotonic():.6f}", symbol=name) for name in names))
                 await healthy.until("quote")
@@ -854,7 +854,7 @@ def test_a_client_that_does_not_read_is_cut_and_memory_stays_flat() -> None:
             assert rss() - before < 40 << 20
             market.apply(market.trade("5", symbol="S1"))
             assert (await healthy.until("quote"))["data"][0]["symbol"] == "S1"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             with suppress(ConnectionError):
                 while await reader.read(1 << 20):
                     pass

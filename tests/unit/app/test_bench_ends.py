@@ -25,5 +25,5 @@ def test_what_it_started_is_ended_when_it_is_told_to_end(tmp_path: Path) -> None
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 128 + signal.SIGTERM
+        assert process.wait(60) == 128 + signal.SIGTERM
     assert (tmp_path / "ended").exists()

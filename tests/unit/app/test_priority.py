@@ -28,11 +28,11 @@ def foreign() -> Iterator[int]:
     def work(_: object) -> None:
         number.value = libc.gettid()
         found.set()
-        done.wait(30)
+        done.wait(60)
 
     keep, thread = entry(work), ctypes.c_ulong()
     assert libc.pthread_create(ctypes.byref(thread), None, keep, None) == 0
-    assert found.wait(30)
+    assert found.wait(60)
     try:
         yield number.value
     finally:

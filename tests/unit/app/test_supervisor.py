@@ -20,7 +20,7 @@ def test_a_child_that_cannot_be_started_again_is_tried_later_and_ends_nobody(
     supervisor = Supervisor([child], tmp_path, told.append)
     supervisor.start()
     assert child.process is not None
-    child.process.wait(30)
+    child.process.wait(60)
     assert supervisor.tend() == [child]
 
     def refuse(_child: Child) -> None:
@@ -47,7 +47,7 @@ def test_a_child_that_ends_again_and_again_is_told_of_with_its_last_words(tmp_pa
     supervisor.start()
     for in_row, wait_s in ((1, 0.4), (2, 0.8)):
         assert child.process is not None
-        child.process.wait(30)
+        child.process.wait(60)
         assert supervisor.tend() == [child]
         assert child.wait_s == wait_s
         assert told[-1] == {}, "nobody is told that it runs"
@@ -58,7 +58,7 @@ def test_a_child_that_ends_again_and_again_is_told_of_with_its_last_words(tmp_pa
         assert supervisor.tend() == []
     child.started = -1e9  # it ran for long
     assert child.process is not None
-    child.process.wait(30)
+    child.process.wait(60)
     with (tmp_path / "broken.log").open("ab") as log:
         log.truncate(0)
     supervisor.tend()

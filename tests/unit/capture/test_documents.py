@@ -23,7 +23,7 @@ def fetching(handler: httpx.MockTransport, clock: ManualClock | SystemClock) -> 
 
 
 async def settled(answers: list[Answer], count: int) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while len(answers) < count:  # noqa: ASYNC110 - the list knows no Event
             await asyncio.sleep(0.005)
 
@@ -75,7 +75,7 @@ def test_an_answer_may_call_for_the_same_document_again() -> None:
         client = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200)))
         made = Documents(deliver, SystemClock(), Random(1), client)
         made.fetch(Fetch("depth:A", "http://v/"))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await done.wait()
         await made.close()
         assert count == 3

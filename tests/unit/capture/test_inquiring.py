@@ -38,7 +38,7 @@ def http(body: bytes, status: str = "200 OK", more: str = "") -> bytes:
 
 def fetched(answer: bytes, keep: Keep, key: str = "k") -> MassiveHistory:
     async def scenario() -> MassiveHistory:
-        async with answering(answer) as port, asyncio.timeout(10):
+        async with answering(answer) as port, asyncio.timeout(60):
             inquiry = MassiveHistory("trades:X", trades("X", 0, 10), key, f"http://127.0.0.1:{port}")
             await inquiring.fetch(inquiry, keep, SystemClock())
         return inquiry
@@ -57,7 +57,7 @@ def test_answers_that_cannot_be_kept_end_an_inquiry() -> None:
 
 def test_lines_that_cannot_be_kept_end_an_inquiry() -> None:
     async def scenario() -> None:
-        async with answering(b"BB1,LH,2026-11-24 09:30:00,1,2,3,4,5,6,C,1,1,\r\n") as port, asyncio.timeout(10):
+        async with answering(b"BB1,LH,2026-11-24 09:30:00,1,2,3,4,5,6,C,1,1,\r\n") as port, asyncio.timeout(60):
             inquiry = IqfeedInquiry("X", *ticks_of("X", 0, DAY_NS))
             await inquiring.speak(inquiry, f"tcp://127.0.0.1:{port}", 50.0, full, SystemClock())
 

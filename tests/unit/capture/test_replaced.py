@@ -22,7 +22,7 @@ def test_a_slow_disk_holds_up_nobody_and_the_last_version_stays(
     replace = status.replace
 
     def slowly(path: Path, body: bytes) -> None:
-        assert slow.wait(30)
+        assert slow.wait(60)
         written.append(body)
         replace(path, body)
 

@@ -259,7 +259,7 @@ def test_a_simulator_says_where_it_is_on_one_line_and_exits_130_after_ctrl_c() -
         assert (place["provenance"], len(place["symbols"])) == ("synthetic", 2)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
         assert process.stdout.read() == b""
 
 
@@ -275,4 +275,4 @@ def test_a_simulated_gateway_says_where_all_its_ports_are_and_how_it_acts() -> N
         assert (place["venue"], place["provenance"], len(place["symbols"])) == ("iqfeed", "synthetic", 495)
         assert "at any hour" in place["acts"]
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0

@@ -134,7 +134,7 @@ def test_a_full_disk_refuses_then_goes_on_by_itself_with_a_gap(tmp_path: Path) -
     reader = Reader.open(tmp_path, 10)
     assert reader.read(10) is None
     full.clear()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while writer.durable < held + 1 and time.monotonic() < deadline:
         time.sleep(0.005)
     after = writer.append(RecordKind.DATA, 3, 1, [b"again"], [T0 + 30], 0)
@@ -154,7 +154,7 @@ def test_a_disk_that_came_back_before_anything_was_refused_leaves_no_gap(tmp_pat
     while files.calls < 8:
         writer.append(RecordKind.DATA, 3, 1, [frame_at(writer._next)], [T0], 0)
         time.sleep(0.002)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while writer.durable < writer._next and time.monotonic() < deadline:
         time.sleep(0.005)
     end = writer.durable
@@ -207,7 +207,7 @@ def test_an_append_waits_only_when_the_bound_is_reached(tmp_path: Path) -> None:
 
     def slow(_: int, name: str) -> int | None:
         if name == "sync_data" and ready.is_set():
-            gate.wait(20)
+            gate.wait(60)
         return None
 
     ready = threading.Event()
@@ -222,7 +222,7 @@ def test_an_append_waits_only_when_the_bound_is_reached(tmp_path: Path) -> None:
     assert blocked.is_alive()
     assert writer.durable == 0
     gate.set()
-    blocked.join(20)
+    blocked.join(60)
     writer.close()
     assert _payloads(tmp_path) == [frame_at(offset) for offset in range(taken + 1)]
 

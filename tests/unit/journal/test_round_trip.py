@@ -94,7 +94,7 @@ def test_frames_stay_valid_while_segments_are_sealed_and_more_is_read(tmp_path: 
     held = reader.read(5)
     assert held is not None
     end = fill(writer, 600)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (tmp_path / f"{0:020d}.seg.zst").exists() and time.monotonic() < deadline:
         time.sleep(0.01)
     got = held.frames()

@@ -26,13 +26,15 @@ from breadboard.journal.sealer import BUSY_BYTES, Sealer
 from breadboard.journal.segments import Segment, listing, load
 from breadboard.model.kinds import RecordKind
 from journals import T0, fill, frame_at, gap_of, rows
+from patient import PATIENCE_S
 
 DAY = 86_400_000_000_000
 
 
 def _wait_until_sealed(directory: Path) -> None:
-    deadline = time.monotonic() + 30
-    while any(not segment.sealed for segment in listing(directory)[:-1]) and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE_S
+    while any(not segment.sealed for segment in listing(directory)[:-1]):
+        assert time.monotonic() < deadline, "it is sealed at some time"
         time.sleep(0.01)
 
 
@@ -202,7 +204,7 @@ def test_while_a_flood_lasts_segments_wait_unless_too_many_do(
         time.sleep(3 * sealer_module.LOOK_S)
         assert not any(segment.sealed for segment in listing(tmp_path))
     else:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not any(segment.sealed for segment in listing(tmp_path)) and time.monotonic() < deadline:
             time.sleep(0.01)
         assert any(segment.sealed for segment in listing(tmp_path))

@@ -36,7 +36,7 @@ def both(tmp_path: Path) -> Path:
 
 
 def _sealed_all(directory: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while any(not segment.sealed for segment in listing(directory)[:-1]) and time.monotonic() < deadline:
         time.sleep(0.01)
 

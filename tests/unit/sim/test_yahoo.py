@@ -33,7 +33,7 @@ async def subscribe(socket: ClientConnection, *symbols: str) -> None:
 
 
 async def pricing(socket: ClientConnection) -> Fields:
-    message = json.loads(await asyncio.wait_for(socket.recv(), 10))
+    message = json.loads(await asyncio.wait_for(socket.recv(), 60))
     assert message.keys() == {"type", "message"}
     assert message["type"] == "pricing"
     return decode(b64decode(message["message"], validate=True))
@@ -78,7 +78,7 @@ def test_version_1_has_no_json_around_it() -> None:
         async with simulator("yahoo", rate=500, symbols=["AAPL"]) as sim, connect(sim.url) as socket:
             await subscribe(socket, "AAPL")
             for _ in range(2):
-                text = await asyncio.wait_for(socket.recv(), 10)
+                text = await asyncio.wait_for(socket.recv(), 60)
                 assert isinstance(text, str)
                 assert decode(b64decode(text, validate=True))["id"] == "AAPL"
 
@@ -145,7 +145,7 @@ def test_what_is_no_request_closes_the_connection_without_a_code(malformed: str)
         async with simulator("yahoo", rate=1, symbols=["AAPL"]) as sim, connect(sim.url + V2) as socket:
             await socket.send(malformed)
             with pytest.raises(ConnectionClosed) as ended:
-                await asyncio.wait_for(socket.recv(), 10)
+                await asyncio.wait_for(socket.recv(), 60)
             assert ended.value.rcvd is not None
             assert ended.value.rcvd.code == 1005
 
@@ -170,7 +170,7 @@ async def charts(chart: YahooChart) -> list[tuple[str, int, bytes]]:
     for request in chart.requests():
         assert isinstance(request, Fetch)
         documents.fetch(request)
-    await asyncio.wait_for(over.wait(), 20)
+    await asyncio.wait_for(over.wait(), 60)
     await documents.close()
     return answers
 
