@@ -55,6 +55,8 @@ class Bounds:
     deadlines: Deadlines = field(default_factory=Deadlines)
     look_s: float = 2.0
     """How often it is looked for those who are late."""
+    shown_out: Callable[[str], None] = lambda _: None
+    """Told of each who had to go, and how: ``refused``, ``late``, or closed ``for_others``."""
 
 
 class Doorway:
@@ -111,6 +113,7 @@ class Doorway:
         self._part(first=False)
         for line in list(self._lines):
             if isinstance(line, Heads) and line.late(now):
+                self._bounds.shown_out("late")
                 line.give_up()
         if (self._refused or self._closed) and now - self._told >= _TOLD_EVERY_S:
             self._told = now
@@ -155,6 +158,7 @@ class Doorway:
     def _refuse(self, line: socket.socket) -> None:
         """Tell somebody to come later, without a protocol, and without waiting for a word."""
         self._refused += 1
+        self._bounds.shown_out("refused")
         with suppress(OSError):
             line.setblocking(False)
             line.send(self._no)
@@ -173,18 +177,21 @@ class Doorway:
         now = self._loop.time()
         silent = next(iter(self._silent), None)
         if silent is not None:
-            self._drop(silent)
-            self._closed += 1
+            self._close_for_others(silent)
             return True
         if now - self._crowded < _CROWDED_S:
             return False
         idle = [one for one in self._lines if isinstance(one, Heads) and one.idle(now)]
         for one in heapq.nsmallest(max(1, self._bounds.most // _SHARE), idle, key=lambda one: one.since):
-            self._drop(one)
-            self._closed += 1
+            self._close_for_others(one)
         if not idle:
             self._crowded = now
         return bool(idle)
+
+    def _close_for_others(self, one: Heads) -> None:
+        self._closed += 1
+        self._bounds.shown_out("for_others")
+        self._drop(one)
 
     def _drop(self, one: Heads) -> None:
         self._silent.pop(one, None)

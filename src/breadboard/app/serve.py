@@ -15,6 +15,7 @@ from typing import Any
 
 from breadboard import journal
 from breadboard.api.app import create_app
+from breadboard.api.doorway import Bounds
 from breadboard.api.live import LiveMarket
 from breadboard.api.server import serve
 from breadboard.api.services import Services
@@ -123,8 +124,17 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         ):
             threading.Thread(target=work, args=words, name=name, daemon=True).start()
         try:
-            keyed = reaching.keyed(config.api)
-            serve(create_app(services), config.api.host, config.api.port, ready, stop, keyed=keyed, tls=config.api.tls)
+            keyed, bounds = reaching.keyed(config.api), Bounds(shown_out=metrics.show_out)
+            serve(
+                create_app(services),
+                config.api.host,
+                config.api.port,
+                ready,
+                stop,
+                keyed=keyed,
+                tls=config.api.tls,
+                bounds=bounds,
+            )
         finally:
             watchdog.end()
             stop.set()

@@ -165,6 +165,11 @@ class Metrics:
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
             registry=registry,
         )
+        self._shown_out = counter(
+            "http_shown_out",
+            "Connections refused for want of room, closed for others, or late with what they began",
+            "how",
+        )
         self.ws_clients = gauge("ws_clients", "WebSocket clients connected")
         self.ws_frames = counter("ws_frames", "Messages sent to WebSocket clients")
         self.ws_slow = counter("ws_slow_clients", "WebSocket clients cut because they did not read")
@@ -177,6 +182,10 @@ class Metrics:
         self.engine_position.set(engine)
         self.store_position.set(store)
         self.offset_lag.set(durable - engine)
+
+    def show_out(self, how: str) -> None:
+        """Count a connection that had to go: ``refused``, closed ``for_others``, or ``late``."""
+        self._shown_out.labels(how).inc()
 
     def exposition(self) -> bytes:
         """Return everything in Prometheus text format (``CONTENT_TYPE``)."""

@@ -8,6 +8,7 @@ import socket
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -141,9 +142,11 @@ def test_what_is_begun_and_never_ends_is_answered_with_408(hurried: Served, begi
     assert b"connection: close\r\n" in told
 
 
-def test_who_says_nothing_is_closed_without_a_word(hurried: Served) -> None:
-    with hurried.line() as line:
+def test_who_says_nothing_is_closed_without_a_word() -> None:
+    how: list[str] = []
+    with served(Bounds(most=9, deadlines=HURRY, look_s=0.05, shown_out=how.append)) as here, here.line() as line:
         assert rest(line) == b""
+    assert how == ["late"]
 
 
 @pytest.mark.parametrize("begins", [GET + b"X-Some: ", POST], ids=["head", "body"])
@@ -196,7 +199,8 @@ def test_a_line_that_rests_an_answer_that_takes_long_and_a_socket_stay(hurried: 
 
 
 def test_thousands_that_say_nothing_keep_nobody_out(caplog: pytest.LogCaptureFixture) -> None:
-    bounds = Bounds(most=40, deadlines=LONG, look_s=0.05)
+    how = Counter[str]()
+    bounds = Bounds(most=40, deadlines=LONG, look_s=0.05, shown_out=lambda each: how.update([each]))
     with caplog.at_level(logging.WARNING), served(bounds) as here, ExitStack() as kept:
         socket_ = kept.enter_context(here.socket())
         asks = kept.enter_context(patient.Client(base_url=here.address, trust_env=False))
@@ -213,16 +217,20 @@ def test_thousands_that_say_nothing_keep_nobody_out(caplog: pytest.LogCaptureFix
         assert all(closed(line) for line in lines[:1_900])
     said = [record for record in caplog.records if record.name == "breadboard.doorway"]
     assert [record.getMessage() for record in said] == ["more connections than there is room for"]
+    assert set(how) == {"for_others"}
+    assert how["for_others"] >= 1_900
 
 
 def test_where_all_are_in_use_one_more_is_told_to_come_later() -> None:
-    with served(Bounds(most=5, deadlines=LONG)) as here, ExitStack() as kept:
+    how: list[str] = []
+    with served(Bounds(most=5, deadlines=LONG, shown_out=how.append)) as here, ExitStack() as kept:
         sockets = [kept.enter_context(here.socket()) for _ in range(5)]
         refused = patient.get(here.address, trust_env=False)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         assert refused.json()["detail"] == "too many connections are open"
         with pytest.raises((InvalidStatus, ConnectionClosed)):  # the latter, where it had not asked yet
             here.socket()
+        assert how == ["refused"] * 2
         for number, socket_ in enumerate(sockets):
             says(socket_, str(number))
         sockets.pop().close()
