@@ -144,6 +144,28 @@ def test_resting_size_is_shown_from_before_it_was_opened_where_the_store_keeps_d
     wait_for("a book of before", lambda: eyes.page.evaluate(PAINTED, time.time() - before) != UNSEEN)
 
 
+LINE = """() => {
+    const row = document.querySelector('.line[data-id="BTCUSDT.BINANCE"]');
+    const points = row.querySelector('.spark polyline')?.getAttribute('points')?.split(' ') ?? [];
+    return points.length > 2 + performance.now() / 5000;
+}"""
+"""Whether a row's line has more prices than the page can have noted: one each five seconds."""
+
+
+def test_a_row_s_line_of_prices_begins_before_the_page_was_opened(house: House, look: Opener) -> None:
+    eyes = look(house.address)
+
+    def bars() -> int:
+        query: dict[str, str | float | bool] = {"symbol": "BTCUSDT.BINANCE", "interval": "5s"}
+        query["start"] = (datetime.now(UTC) - timedelta(minutes=4)).isoformat()
+        found = eyes.page.request.get(f"{house.address}/api/v1/history", params=query)
+        return len(found.json()["data"]) if found.ok else 0
+
+    wait_for("bars of five seconds in the store", lambda: bars() > 8)
+    eyes = shown(house, look, "monitor")
+    wait_for("a line with a past", lambda: eyes.page.evaluate(LINE))
+
+
 def test_a_phone_shows_opportunities_below_their_filters(house: House, look: Opener) -> None:
     eyes = shown(house, look, "arbitrage", {"width": 390, "height": 844, "has_touch": True})
     table = eyes.page.locator(".opps .tablebox").bounding_box()

@@ -1,6 +1,7 @@
 // The market as this page knows it: numbers in typed arrays by place, exact digits beside them. No signals here: ticks are
 // painted by the frame loop, which looks at what is on screen and at nothing else.
 
+import type { Prices } from "./pastprices";
 import { millisOf, named, type ChangeFrom, type Row } from "./protocol";
 
 const NUMBERS = ["price", "change", "percent", "bid", "ask", "bidSize", "askSize", "volume", "trades", "recv", "lag", "pace"] as const;
@@ -9,7 +10,7 @@ export type TextColumn = "price" | "change" | "bid" | "ask" | "bidSize" | "askSi
 
 export const DELAYED = 1;
 export const CONFLATED = 2;
-/** One price each 5 s, so a spark tells of the last five minutes of this page. */
+/** One price each 5 s, so a spark tells of the last five minutes. */
 export const SPARK = 60;
 export const SPARK_EVERY_MS = 5_000;
 export const PACE_EVERY_MS = 30_000;
@@ -118,6 +119,21 @@ export class Market {
   sample(): void {
     const slot = this.sparkEnd++ % SPARK;
     for (let at = 0; at < this.size; at++) this.sparks[at * SPARK + slot] = this.columns.price[at]!;
+  }
+
+  /** Begin the sparks with what was before `now` (ms), and before this page noted anything. */
+  recall(past: ReadonlyMap<string, Prices>, now: number): void {
+    if (this.sparkEnd >= SPARK) return;
+    for (const [id, prices] of past) {
+      const at = this.place.get(id);
+      if (at === undefined) continue;
+      let next = 0;
+      for (let back = SPARK; back > this.sparkEnd; back--) {
+        while (next < prices.length && prices[next]![0] <= now - back * SPARK_EVERY_MS) next++;
+        if (next) this.sparks[at * SPARK + ((this.sparkEnd + SPARK - back) % SPARK)] = prices[next - 1]![1];
+      }
+    }
+    this.sparkEnd += SPARK; // each stays in its place
   }
 
   /** The prices that were noted of one, oldest first; those that were not known are left out. */

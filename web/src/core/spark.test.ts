@@ -23,4 +23,23 @@ describe("a row's line of prices", () => {
     young.sample();
     expect(young.lately(0)).toEqual([4]);
   });
+  it("begins with what was before the page noted anything, each price where it was then", () => {
+    const market = new Market(), now = 1_000_000_000;
+    market.take([{ id: "A.X", price: "9" }, { id: "B.X", price: "1" }]);
+    market.sample();
+    const ago = (s: number): number => now - s * 1000;
+    market.recall(new Map([["A.X", [[ago(400), 4], [ago(40), 5], [ago(22), 6], [ago(20), 7], [ago(1), 8]]], ["NEW.X", [[ago(9), 3]]]]), now);
+    expect(market.lately(0)).toEqual([...Array<number>(52).fill(4), ...Array<number>(4).fill(5), 7, 7, 7, 9]);
+    expect(market.lately(1)).toEqual([1]);
+    market.take([{ id: "B.X", price: "2" }, { id: "NEW.X", price: "3" }]);
+    market.sample();
+    expect([market.lately(0).at(-1), market.lately(0).length, market.lately(1), market.lately(2)]).toEqual([9, SPARK, [1, 2], [3]]);
+  });
+  it("has its own prices where it has noted for five minutes before the store answers", () => {
+    const market = new Market();
+    market.take([{ id: "A.X", price: "9" }]);
+    for (let count = 0; count < SPARK; count++) market.sample();
+    market.recall(new Map([["A.X", [[0, 4]]]]), 1_000_000);
+    expect(new Set(market.lately(0))).toEqual(new Set([9]));
+  });
 });

@@ -7,7 +7,8 @@
 import { createContext, createEffect, createRoot, createSignal, onCleanup, untrack, useContext } from "solid-js";
 import { delivered, isFrozen, touch } from "./loop";
 import { Line, realtime, STALE_MS, type LineState } from "./line";
-import { Market, PACE_EVERY_MS, SPARK_EVERY_MS } from "./market";
+import { Market, PACE_EVERY_MS, SPARK, SPARK_EVERY_MS } from "./market";
+import { pastPrices } from "./pastprices";
 import type { Alert, Book, LagRow, Message, Status } from "./protocol";
 import { recalled } from "./recall";
 import { fromSocket, fromStore, Tape, type Print, type StoredTrade } from "./tape";
@@ -74,6 +75,7 @@ export class Terminal {
     this.grid = new Line(url, (message) => this.hear("grid", message));
     this.focus = new Line(url, (message) => this.hear("focus", message));
     this.askBoard();
+    void this.recallSparks();
     createEffect(() => {
       const id = this.selected();
       this.tape.clear();
@@ -264,6 +266,15 @@ export class Terminal {
       touch();
     });
     if (whole) for (const listener of this.lostListeners) listener();
+  }
+
+  /** Begin the sparks with what the store has; without it they begin with what comes. */
+  private async recallSparks(): Promise<void> {
+    await this.told;
+    const now = this.now();
+    const past = await pastPrices(this.market.ids, SPARK * SPARK_EVERY_MS, now).catch(() => null);
+    if (past) this.market.recall(past, now);
+    touch();
   }
 
   private tick(): void {

@@ -62,7 +62,7 @@ export const COLUMNS: Column[] = [
     write: (slot, { market, at }) => slot.put(format.short(market.texts.volume[at])) },
   { key: "pace", title: "Tr/min", hint: "trades a minute, over the last half minute", sort: "pace", width: 52, share: 0.1, rank: 9,
     write: (slot, { market, at }) => slot.put(Number.isNaN(market.columns.pace[at]) ? format.NONE : format.shortNumber(Math.round(market.columns.pace[at]!)), "quiet") },
-  { key: "spark", title: "5 min", hint: "price since this page was opened, five minutes at most", sort: null, width: 68, share: 0.2, rank: 5,
+  { key: "spark", title: "5 min", hint: "price of the last five minutes, as far as it is known", sort: null, width: 68, share: 0.2, rank: 5,
     write: (slot, { market, at }) => slot.spark(market, at) },
   { key: "lag", title: "Lag", unit: "ms", hint: "from the venue's clock to ours; negative means that one of them is wrong", sort: "lag", width: 56, share: 0.1, rank: 2,
     write: (slot, { market, at }) => {
