@@ -17,7 +17,7 @@ describe("the prices from before this page was opened", () => {
   it("are those of five-second bars of the few that there are, by name", async () => {
     const asked = store([{ symbol: "BRK.A", venue: "IQFEED", ats: ["5000", 10000], prices: [1.5, 2] }]);
     expect(await pastPrices(["BRK.A.IQFEED", "O'X.Y"], 300_000, 1_000_000.7)).toEqual(new Map([["BRK.A.IQFEED", [[5000, 1.5], [10000, 2]]]]));
-    expect(asked[0]).toContain("interval = '5s' and ts_close > fromUnixTimestamp64Milli(700000) and ts_open <= fromUnixTimestamp64Milli(1000000)");
+    expect(asked[0]).toContain("interval = '5s' and ts_open > fromUnixTimestamp64Milli(640000) and ts_close > fromUnixTimestamp64Milli(700000) and ts_open <= fromUnixTimestamp64Milli(1000000)");
     expect(asked[0]).toContain("(venue, symbol) in (('IQFEED','BRK.A'),('Y','O\\'X'))");
   });
   it("are those of minutes, where there are many, and of all", async () => {
