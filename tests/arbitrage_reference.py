@@ -301,9 +301,11 @@ def _become(route: Route, figures: Figures | None, now: int, update: int) -> str
         route.open, route.opened, route.told, route.changes, route.held = True, now, now, 1, figures
         return "opened"
     assert route.held is not None
-    if figures._replace(limits=route.held.limits) == route.held:
+    if figures._replace(limits=route.held.limits) != route.held:
+        route.changes += 1
+    if route.changes == 0:
         return ""
-    route.changes, route.held = route.changes + 1, figures
+    route.held = figures
     if now - route.told < update:
         return ""
     route.told = now

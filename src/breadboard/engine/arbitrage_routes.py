@@ -283,13 +283,14 @@ def conclude(
         row.state, row.cause, row.kind, row.route = _OPENED, _NONE, route.kind, place
         row.legs = 2 if route.kind == _CROSS else 3
         row.currency, row.size_exp, row.opened_ts, row.peak_net = route.currency, SIZE_EXP, now, 0
-    elif _same_figures(row, found):
-        return 0
-    else:
+        state.changes = 1
+    elif not _same_figures(row, found):
         row.state = _UPDATED
+        state.changes += 1
+    elif state.changes == 0:  # else what is held is untold, and waits for its time
+        return 0
     _take_figures(row, found)
     row.rate_age = rate_age
-    state.changes += 1
     if row.state == _UPDATED and 0 <= now - state.told < limits[UPDATE]:  # below 0: our clock was set back
         return 0
     _describe(row, route, now, legs)

@@ -11,10 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.config import ArbitrageConfig, RateConfig
+from breadboard.config import ArbitrageConfig, RateConfig, TradedConfig
+from breadboard.engine.arbitrage_contracts import contract_for, section_of
 from breadboard.engine.groups import currencies, may_be
 from breadboard.errors import UsageError
-from breadboard.model.costs import TAKER, Contract, contract_of
+from breadboard.model.costs import TAKER, Contract
 from breadboard.model.decimals import ABSENT, PRICE_UNIT
 from breadboard.model.nbbo import Group
 from breadboard.model.opportunities import MAX_LEGS, OpportunityKind, currency_code
@@ -209,7 +210,7 @@ class _Terms:
         """Return base and quote currency of an instrument. Raises UsageError where nobody says what it is quoted in."""
         base, quote = self._said(one)
         if not quote or len(quote) > 8 or not quote.isascii():
-            raise _wrong(f"nobody says which currency {one} is quoted in", f'{_of(one)}\nquote = "USD"')
+            raise _wrong(f"nobody says which currency {one} is quoted in", f'{section_of(one)}\nquote = "USD"')
         return base, quote
 
     def _said(self, one: str) -> tuple[str, str]:
@@ -223,11 +224,7 @@ class _Terms:
         """Take the fee and the contract of a leg."""
         leg = self._place[one]
         venue, symbol = self._legs[leg]
-        given = self._config.instruments.get(one)
-        usual = contract = contract_of(venue, symbol)
-        if given is not None:
-            inverse = usual.inverse if given.inverse is None else given.inverse
-            contract = Contract(given.amount or usual.amount, inverse, given.step or usual.step)
+        contract = contract_for(venue, symbol, self._config.instruments.get(one, TradedConfig()))
         row = self._terms[leg]
         row["fee"] = self._fee(one, venue)
         row["amount"] = _exact(contract.amount, PRICE_UNIT, f"amount of {one}")
@@ -272,7 +269,7 @@ class _Terms:
         if certain and worth and (of, worth) != (base, quote):
             what = f"the rate {name} is that of {one}, which is what one {of} is worth in {worth}"
             hint = f"[engine.arbitrage.rates.{of}-{worth}]   # it serves both ways; or, where it is the other:\n"
-            raise _wrong(what, f'{hint}{_of(one)}\nbase = "{base}"\nquote = "{quote}"')
+            raise _wrong(what, f'{hint}{section_of(one)}\nbase = "{base}"\nquote = "{quote}"')
         return leg
 
 
@@ -290,10 +287,6 @@ def _exact(text: str, unit: int, what: str) -> int:
 def _utc(when: datetime) -> int:
     """Return ns UTC; a time without a zone is one."""
     return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * 1e6) * 1000
-
-
-def _of(one: str) -> str:
-    return f'[engine.arbitrage.instruments."{one}"]'
 
 
 def _wrong(sentence: str, hint: str) -> UsageError:

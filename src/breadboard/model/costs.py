@@ -40,16 +40,19 @@ class Contract(NamedTuple):
 
 
 UNIT: Final = Contract("1", inverse=False, step="0.00000001")
-"""No contract at all: one unit of the thing itself."""
+"""No contract at all, or one whose sizes count coins: one unit of the thing itself."""
 
 
-def contract_of(venue: str, symbol: str) -> Contract:
-    """Return what a symbol's sizes count, where the venue's documents say so; ``UNIT`` for all others.
+def contract_of(venue: str, symbol: str) -> Contract | None:
+    """Return what the sizes of a contract count, where its venue's documents say so of all it lists; None for others.
 
     COIN-M: 100 USD for BTC, 10 USD for all else ("contractSize" of GET /dapi/v1/exchangeInfo). Bybit inverse: 1 USD.
+    USD-M and Bybit linear: coins (quantities are of "baseAsset", GET /fapi/v1/exchangeInfo; "qty" of Bybit's orders is
+    of the base coin). At OKX it differs from one to the next ("ctVal" of GET /api/v5/public/instruments), and at most
+    of ccxt's venues ("contractSize" of its markets): nobody's is guessed.
     """
     if venue == "BINANCE_COINM":
         return Contract("100" if symbol.startswith("BTCUSD") else "10", inverse=True, step="1")
     if venue == "BYBIT_INVERSE":
         return Contract("1", inverse=True, step="1")
-    return UNIT
+    return UNIT if venue in {"BINANCE_USDM", "BYBIT_LINEAR"} else None

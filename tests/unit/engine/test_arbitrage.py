@@ -90,6 +90,20 @@ def test_changes_are_told_at_most_so_often_and_the_others_are_counted() -> None:
     assert found["peak_net"][-1] == found["net"][-1] == (3 * 1 + 4 * 0.5) * 10**9
 
 
+def test_what_was_held_back_is_told_when_its_time_has_come_though_nothing_changes_any_more() -> None:
+    """Then the leg is heard below what is taken: its figures stay, and once they are told nothing is."""
+    heard = [change(B, BUY, 98, size, **at(ms)) for size, ms in ((1, 60), (2, 101), (3, 150), (4, 300))]
+    rows = [*crossed(), change(B, BUY, 101, 3, **at(20)), *heard, change(B, BUY, 101, 0, **at(310))]
+    found = play(rows, update_ms=100)
+    assert found["state"].tolist() == [OPENED, UPDATED, CLOSED]
+    assert found["offset"].tolist() == [1, 4, 7], "101 ms after it opened"
+    assert found["lifetime"].tolist() == [0, 101_000_000, 310_000_000]
+    assert found["size"].tolist() == [2 * 10**8, 3 * 10**8, 3 * 10**8]
+    assert found["net"].tolist() == [2 * 10**9, 3 * 10**9, 3 * 10**9]
+    assert found["changes"].tolist() == [1, 1, 1], "to be told late is no change"
+    assert found["leg_age"][1].tolist()[:2] == [101_000_000, 0], "of the row that tells it"
+
+
 def test_ids_are_of_the_route_and_the_row_and_nothing_else() -> None:
     rows = [*crossed(), change(B, BUY, 101, 0, **at(1)), change(B, BUY, 101, 1, **at(2))]
     found = play(rows)
@@ -228,6 +242,15 @@ def test_an_inverse_contract_is_so_much_of_its_quote_currency() -> None:
     proceeds = int(Fraction(base * 1010, 10**10) * Fraction("0.9999999") * 10**10)
     assert abs(int(row["gross"]) - (proceeds - base * 1000)) <= 1
     assert row["leg_price"].tolist()[:2] == [100 * 10**9, 101 * 10**9], "as its venue says it"
+
+
+def test_a_linear_contract_is_so_much_of_its_base_currency() -> None:
+    """100 contracts of 0.01 each at 60,000 are one unit, whatever the other book holds at 60,060."""
+    books = [book(B, [(60_060, 100)], [(60_070, 100)], **at(0)), book(A, [(59_990, 100)], [(60_000, 100)], **at(0))]
+    (row,) = play(books, instruments={"BTC-USDT.A": {"inverse": False, "amount": "0.01", "step": "1"}}, groups=["BTC"])
+    assert row["size"] == 10**8
+    assert (row["cost"], row["net"]) == (60_000 * 10**9, 60 * 10**9)
+    assert row["leg_size"].tolist()[:2] == [100 * 10**8, 10**8]
 
 
 def test_less_than_one_contract_is_no_opportunity() -> None:

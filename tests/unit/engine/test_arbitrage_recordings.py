@@ -73,8 +73,26 @@ def test_every_row_of_the_whole_recordings_is_what_json_and_decimal_make_of_them
     rows = everything[1].opportunities
     assert told(rows) == reference.expected(three_venues.frames(), [Decimal(0)] * 3, [Decimal(1)] * 3)
     states = [int((rows["state"] == state).sum()) for state in OpportunityState]
-    assert states == [90, 7_610, 87]
+    assert states == [90, 8_907, 87]
     assert set(rows["flags"].tolist()) == {int(Flag.REPLAYED)}
+
+
+def test_what_is_told_seldom_is_what_holds_then_and_counts_every_change(everything: tuple[Any, Outputs]) -> None:
+    seldom = everything[1].opportunities
+    always = three_venues.engine(arbitrage=config(update_ms=0)).process(three_venues.frames()).opportunities
+    last = {int(row["route"]): int(row["offset"]) for row in seldom}
+    untold = sum(int(row["offset"]) > last[int(row["route"])] for row in always)
+    assert (len(always), untold) == (26_033, 1), "the recordings end before the last one's time"
+    assert seldom["changes"].sum() == len(always) - untold
+    names = ["route", "id", "size", "cost", "gross", "fees", "leg_price", "leg_size"]
+    held: dict[int, np.void] = {}
+    at = 0
+    for row in seldom:
+        while at < len(always) and always["offset"][at] <= row["offset"]:
+            held[int(always["route"][at])] = always[at]
+            at += 1
+        now = held[int(row["route"])]
+        assert all(np.array_equal(row[name], now[name]) for name in names), int(row["offset"])
 
 
 def test_so_it_is_with_fees_a_rate_a_margin_and_a_short_memory() -> None:
@@ -132,7 +150,7 @@ def test_arbitrage_does_not_change_what_else_is_concluded(everything: tuple[Any,
     assert outputs.bars.tobytes() == everything[1].bars.tobytes()
     assert plain.books.snapshot() == everything[0].books.snapshot()
     assert (plain.summary()["opportunities"], plain.summary()["paper_fills"]) == (0, 0)
-    assert everything[0].summary()["opportunities"] == 7_787
+    assert everything[0].summary()["opportunities"] == 9_084
 
 
 def test_arbitrage_that_is_asked_for_later_begins_there() -> None:

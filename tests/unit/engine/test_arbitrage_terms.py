@@ -11,7 +11,7 @@ from breadboard.config import ArbitrageConfig, EngineConfig
 from breadboard.engine.arbitrage_terms import Terms, terms_of
 from breadboard.engine.groups import currencies, groups_of
 from breadboard.errors import UsageError
-from breadboard.model.costs import TAKER, contract_of
+from breadboard.model.costs import TAKER, UNIT, Contract, contract_of
 from breadboard.model.opportunities import OpportunityKind, currency_code, currency_text
 
 GROUPS = {
@@ -194,11 +194,96 @@ def test_a_rate_of_other_currencies_is_refused_with_the_way_out(symbol: str, sai
     assert len(rated("USDT-USD", one, instruments=given).rates) == 1
 
 
+def between(one: str, **more: Any) -> Terms:  # noqa: ANN401 - any setting
+    """Return the terms of an instrument and a pair that is quoted as it is."""
+    quote = next((quote for quote in ("USDT", "USDC") if quote in one), "USD")
+    venue = one.rpartition(".")[2]
+    given = {"fees": {venue: 1}, **more}
+    return terms_of(msgspec.convert(given, ArbitrageConfig), groups_of({"X": (f"BTC/{quote}.KRAKEN_V2", one)}))
+
+
+@pytest.mark.parametrize(
+    ("one", "amount", "inverse"),
+    [
+        ("BTC-USDT-SWAP.OKX", "0.01", False),
+        ("BTC-USD-SWAP.OKX", "100", True),
+        ("BTC-USDT-251226.OKX", "0.01", False),
+        ("BTC-USD-251226.OKX", "100", True),
+        ("BTC/USDT:USDT.CCXT_KUCOINFUTURES", "0.001", False),
+        ("BTC/USD:BTC.CCXT_BITMEX", "1", True),
+        ("BTC/USD:BTC-251226.CCXT_DERIBIT", "10", True),
+    ],
+)
+def test_a_contract_of_which_nobody_says_what_it_is_is_refused_with_what_to_write(
+    one: str, amount: str, inverse: bool
+) -> None:
+    with pytest.raises(UsageError, match=f"nobody says how much one contract of {one} stands for") as refused:
+        between(one)
+    given = tomllib.loads(refused.value.hint)["engine"]["arbitrage"]["instruments"]
+    assert given == {one: {"amount": "…", "inverse": inverse, "step": "1"}}
+    with pytest.raises(UsageError, match=f"amount of {one} is '…'"):
+        between(one, instruments=given)
+    given[one]["amount"] = amount
+    found = between(one, instruments=given).terms[1]
+    assert (found["amount"], found["inverse"]) == (round(float(amount) * 10**9), inverse)
+    assert found["step"] == 10**8
+
+
+@pytest.mark.parametrize(
+    "one", ["BTC-USD-251226-100000-C.OKX", "BTC-PERP-INTX.COINBASE_ADVANCED", "BTC-PERPETUAL.DERIBIT"]
+)
+def test_an_option_or_a_contract_of_another_market_is_no_coin_because_its_currency_is_said(one: str) -> None:
+    said = {"base": "BTC", "quote": "USD"}
+    with pytest.raises(UsageError, match=f"nobody says how much one contract of {one}") as refused:
+        between(one, instruments={one: said})
+    given = tomllib.loads(refused.value.hint)["engine"]["arbitrage"]["instruments"]
+    assert given == {one: {"amount": "…", "inverse": True, "step": "1"}}
+    with pytest.raises(UsageError, match="of which currency the 10 are"):
+        between(one, instruments={one: said | {"amount": "10"}})
+    assert between(one, instruments={one: said | {"amount": "10", "inverse": True}}).terms["inverse"].tolist() == [0, 1]
+
+
+def test_an_amount_without_its_currency_says_nothing_yet() -> None:
+    """100 USD taken for 100 BTC."""
+    one = "BTC-USD-SWAP.OKX"
+    with pytest.raises(UsageError, match=f"of which currency the 100 are that one contract of {one}") as refused:
+        between(one, instruments={one: {"amount": "100"}})
+    given = tomllib.loads(refused.value.hint)["engine"]["arbitrage"]["instruments"]
+    assert given == {one: {"amount": "100", "inverse": True, "step": "1"}}
+    assert between(one, instruments=given).terms["inverse"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    "one",
+    ["BTC-USDT-SWAP.OKX", "BTC-USDT-251226.OKX", "BTC/USDT:USDT.CCXT_BINANCEUSDM", "BTC_USDC-PERPETUAL.DERIBIT"],
+)
+def test_an_amount_says_all_of_a_contract_that_is_not_quoted_in_usd(one: str) -> None:
+    with pytest.raises(UsageError, match=f"nobody says how much one contract of {one} stands for"):
+        between(one, instruments={one: {"step": "1"}})
+    found = between(one, instruments={one: {"amount": "0.01", "step": "1"}}).terms[1]
+    assert found[["amount", "step", "inverse"]].tolist() == (10**7, 10**8, 0)
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        *("BTCUSDT.BINANCE_USDM", "BTCUSDT_260327.BINANCE_USDM", "BTCUSDT.BYBIT_LINEAR"),
+        *("BTCUSDT-26DEC25.BYBIT_LINEAR", "BTC-USDT.OKX", "BTC/USDT.CCXT_KUCOIN", "BTCUSDT.BYBIT"),
+    ],
+)
+def test_pairs_and_contracts_that_count_coins_need_nothing(one: str) -> None:
+    found = between(one).terms
+    assert found["amount"].tolist() == [10**9, 10**9]
+    assert found["inverse"].tolist() == [0, 0]
+
+
 def test_every_fee_has_a_source_and_every_contract_a_size() -> None:
     assert all("20" in fee.source and float(fee.bps) > 0 for fee in TAKER.values())
-    assert contract_of("BINANCE_COINM", "BTCUSD_PERP").amount == "100"
-    assert contract_of("BINANCE_COINM", "ETHUSD_PERP").amount == "10"
-    assert not contract_of("BINANCE", "BTCUSDT").inverse
+    assert contract_of("BINANCE_COINM", "BTCUSD_PERP") == Contract("100", inverse=True, step="1")
+    assert contract_of("BINANCE_COINM", "ETHUSD_PERP") == Contract("10", inverse=True, step="1")
+    assert contract_of("BYBIT_INVERSE", "BTCUSD") == Contract("1", inverse=True, step="1")
+    assert contract_of("BINANCE_USDM", "BTCUSDT") == contract_of("BYBIT_LINEAR", "BTCUSDT") == UNIT
+    assert contract_of("OKX", "BTC-USDT-SWAP") is None
 
 
 def test_the_configuration_that_the_documents_show_is_one() -> None:
