@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 
 from breadboard.feeds.answers import best, converted, unasked
+from breadboard.feeds.conditions import flags_of
 from breadboard.feeds.deepest_book import DeepestBook
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
@@ -39,7 +40,7 @@ from breadboard.feeds.rows import read_rows, symbol_in, unread
 from breadboard.feeds.times import parse_epoch
 from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
 from breadboard.model.gaps import DocumentHead
-from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
+from breadboard.model.kinds import EventKind, Flag, Side, StatusCode, Uncounted
 
 IGNORED: Final = frozenset(
     {
@@ -52,6 +53,10 @@ MOST_TRADES: Final = 1024
 """In one message, by the venue's documents; twice as many are no such message."""
 LONGEST_DEPTH: Final = 6
 """Digits that no depth has: it is 1,000 at most."""
+_MATCH: Final = (Uncounted(0), flags_of(Uncounted(0)))
+"""What a trade does not count for, and the flags that say so; made once, for it takes as long as half a trade."""
+_BLOCK: Final = (Uncounted.ALL.everywhere, flags_of(Uncounted.ALL.everywhere))
+"""The same of a block trade: it is agreed on beside the book, and may be far from its prices."""
 TOPIC: Final = re.compile(r"\b(orderbook\.\d+|publicTrade)\.([A-Z0-9][\w.-]{0,63})")
 """What a topic looks like that we ask for, also inside the text of a refusal."""
 
@@ -302,8 +307,12 @@ def _prints(message: Prints, at: At) -> Meaning:
 
 
 def _print(said: object) -> Event:
-    """Return one trade. Spot numbers its trades; derivatives name them by UUIDs, which are told in the notes."""
+    """Return one trade. Spot numbers its trades; derivatives name them by UUIDs, which are told in the notes.
+
+    One with an order for retail clients (``RPI``) is a match of the book like any other.
+    """
     trade = converted(said, Print)
+    denied, flags = _BLOCK if trade.BT else _MATCH
     size, exponent = trade_size(trade.v)
     number = int(trade.i) if trade.i.isascii() and trade.i.isdecimal() and len(trade.i) <= 19 else ABSENT
     notes: dict[str, Any] = {"id": trade.i} if number == ABSENT or number > INT64_MAX else {}
@@ -312,6 +321,8 @@ def _print(said: object) -> Event:
     return Event(
         kind=EventKind.TRADE,
         symbol=symbol_of(trade.s),
+        flags=flags,
+        code=denied,
         side=Side.BUY if trade.S == "Buy" else Side.SELL,
         ts_event=parse_epoch(trade.T),
         sequence=ABSENT if trade.seq is None else trade.seq,

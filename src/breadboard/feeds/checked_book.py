@@ -100,6 +100,11 @@ class CheckedBook:
         fell = [(Side.BUY, -key, 0, -8) for key in bids.cut(depth)]
         return (*fell, *((Side.SELL, key, 0, -8) for key in asks.cut(depth)))
 
+    def fill(self, levels: list[Level], texts: Iterable[str]) -> list[Level]:
+        """Set a snapshot's levels; return those within the depth: a snapshot has no removals."""
+        beyond = {level[:2] for level in self.apply(levels, texts)}
+        return [level for level in levels if level[:2] not in beyond]
+
     def packed(self) -> list[Any]:
         """Return everything as lists; equal books give equal lists."""
         # A key may be beyond the integers of the encoding: then it goes as text.

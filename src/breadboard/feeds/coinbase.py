@@ -4,15 +4,16 @@ import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Final, Literal
+from typing import Final
 
 import msgspec
 
 from breadboard.conversations import Request, Send
 from breadboard.feeds.book_renewal import BookRenewal
-from breadboard.feeds.coinbase_messages import WORDS, dialect, lost_book, read, read_document
+from breadboard.feeds.coinbase_messages import WORDS, dialect, is_readable, lost_book, read, read_document
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.feeds.error_answers import ErrorAnswers
+from breadboard.feeds.plain_levels import SIZE, TIME, WIDE_PRICE, array_of
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
 from breadboard.feeds.wishes import wanted_channels, wanted_symbols
@@ -38,6 +39,7 @@ _PRODUCT: Final = b'"product_id":"'
 _BOOK_UPDATE: Final = b'l2update","product_id":"'
 """How nearly all frames go on after their beginning: one slice then has type and product."""
 _BOOK_PRODUCT_BEGINS: Final = _TYPE_BEGINS + len(_BOOK_UPDATE)
+_NO_TIME: Final = msgspec.Raw(b"null")
 
 
 class _Error(msgspec.Struct):
@@ -56,16 +58,25 @@ class _Acknowledged(msgspec.Struct):
 
 
 class _Changes(msgspec.Struct, gc=False):
-    """A change of a book, as far as one look can tell whether the decoder will take it."""
+    changes: msgspec.Raw
+    time: msgspec.Raw = _NO_TIME
 
-    changes: list[tuple[Literal["buy", "sell"], str, str]]
+    @property
+    def is_plain(self) -> bool:
+        """Whether the decoder takes its time and its levels for certain."""
+        return _time.fullmatch(self.time) is not None and _sided.fullmatch(self.changes) is not None
 
 
 class _Snapshot(msgspec.Struct, gc=False):
-    """A whole book, of which the levels are not looked at: they are megabytes."""
-
     bids: msgspec.Raw
     asks: msgspec.Raw
+    time: msgspec.Raw = _NO_TIME
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the decoder takes its time and its levels for certain; 12 to 25 ms a megabyte."""
+        sides = self.bids, self.asks
+        return _time.fullmatch(self.time) is not None and all(_levels.fullmatch(side) for side in sides)
 
 
 class _Numbered(msgspec.Struct, gc=False):
@@ -74,6 +85,10 @@ class _Numbered(msgspec.Struct, gc=False):
     last_trade_id: int | None = None
 
 
+_time: Final = re.compile(TIME + b"|null")
+_levels: Final = array_of(rb"\[%b,%b\]" % (WIDE_PRICE, SIZE))
+_sided: Final = array_of(rb'\["(?:buy|sell)",%b,%b\]' % (WIDE_PRICE, SIZE))
+"""Levels that each name their side, as changes do."""
 _error: Final = msgspec.json.Decoder(_Error)
 _acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
 _changes: Final = msgspec.json.Decoder(_Changes)
@@ -169,11 +184,14 @@ class CoinbaseSession:
         self._errors.on_time(now_s)
         return self.subscriptions.on_time(now_s) + self._books.on_time(now_s)
 
-    def _look(self, frame: bytes, form: msgspec.json.Decoder[Any]) -> None:
+    def _look(self, frame: bytes, form: msgspec.json.Decoder[_Changes] | msgspec.json.Decoder[_Snapshot]) -> None:
         """Doubt a book whose message the decoder cannot take: nothing else would show that it misses one."""
         try:
-            form.decode(frame)
+            if form.decode(frame).is_plain:
+                return
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass
+        if not is_readable(frame):
             self._books.lost(lost_book(frame))
 
     def _on_error(self, frame: bytes) -> list[Request]:

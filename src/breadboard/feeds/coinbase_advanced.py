@@ -17,7 +17,7 @@ from breadboard.feeds.book_renewal import BookRenewal
 from breadboard.feeds.coinbase_advanced_messages import CoinbaseAdvancedReader, unread_books
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.error_answers import ErrorAnswers
-from breadboard.feeds.plain_levels import PRICE, SIZE, TIME, array_of
+from breadboard.feeds.plain_levels import SIZE, TIME, WIDE_PRICE, array_of
 from breadboard.feeds.reading_feed import ReadingFeed
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import Subscriptions
@@ -81,7 +81,7 @@ _books: Final = msgspec.json.Decoder(_Books)
 _plain: Final = msgspec.json.Decoder(_PlainBooks)
 _time: Final = re.compile(TIME)
 _changes: Final = array_of(
-    rb'\{"side":"(?:bid|offer|ask)","event_time":%b,"price_level":%b,"new_quantity":%b\}' % (TIME, PRICE, SIZE)
+    rb'\{"side":"(?:bid|offer|ask)","event_time":%b,"price_level":%b,"new_quantity":%b\}' % (TIME, WIDE_PRICE, SIZE)
 )
 _acknowledged: Final = msgspec.json.Decoder(_Acknowledged)
 

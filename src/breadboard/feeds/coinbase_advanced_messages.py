@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 
 from breadboard.feeds.answers import best, converted, unasked
+from breadboard.feeds.checked_book import level_of, on_tape
 from breadboard.feeds.connection_numbers import ConnectionNumbers, Verdict
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import (
@@ -35,7 +36,7 @@ from breadboard.feeds.reading import (
 )
 from breadboard.feeds.rows import Rows, read_rows, symbol_in
 from breadboard.feeds.times import parse_rfc3339
-from breadboard.model.decimals import ABSENT, INT64_MAX, parse_size
+from breadboard.model.decimals import ABSENT, INT64_MAX
 from breadboard.model.gaps import DocumentHead, Gap
 from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
 
@@ -253,17 +254,19 @@ def _read(envelope: Envelope, at: At) -> Meaning:
 
 def _changes(message: Changes, timestamp: str) -> Event:
     snapshot = message.type == "snapshot"
+    levels, notes = on_tape(list(map(_level, message.updates)))
     return Event(
         kind=EventKind.BOOK_SNAPSHOT if snapshot else EventKind.BOOK_DELTA,
         symbol=symbol_of(message.product_id),
         ts_event=parse_rfc3339(timestamp) if snapshot else _newest(message.updates),
-        levels=tuple(map(_level, message.updates)),
+        levels=levels,
+        notes=notes,
     )
 
 
 def _level(change: Change) -> Level:
     side = Side.BUY if change.side == "bid" else Side.SELL
-    return side, price_of(change.price_level), *parse_size(change.new_quantity)
+    return level_of(side, change.price_level, change.new_quantity)
 
 
 def _newest(changes: list[Change]) -> int:

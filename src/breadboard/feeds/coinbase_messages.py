@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from breadboard.feeds.checked_book import level_of, on_tape
 from breadboard.feeds.dialects import Key, Shape, dialect_of
 from breadboard.feeds.json_dialect import (
     COUNT,
@@ -26,10 +27,10 @@ from breadboard.feeds.reading import (
     CONTROL,
     Count,
     Event,
+    Level,
     Meaning,
     PriceSize,
     comes_first,
-    levels_of,
     parse_object,
     price_of,
     quote_side,
@@ -42,7 +43,7 @@ from breadboard.feeds.reading import (
     venue_says,
 )
 from breadboard.feeds.times import parse_rfc3339, rfc3339_or_absent
-from breadboard.model.decimals import ABSENT, parse_size
+from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Side, StatusCode
 
@@ -146,6 +147,15 @@ def lost_book(frame: bytes) -> str | None:
     return named.group(1).decode("ascii") if named else ""
 
 
+def is_readable(frame: bytes) -> bool:
+    """Tell whether the reader takes a frame."""
+    try:
+        read(frame)
+    except ValueError:
+        return False
+    return True
+
+
 def _match(message: Match, flags: Flag) -> Event:
     size, exponent = trade_size(message.size)
     return Event(
@@ -185,23 +195,27 @@ def _side(price: str, size: str | None) -> tuple[int, int, int]:
 
 
 def _book(message: Book, *, asks_first: bool) -> Event:
-    return Event(
-        kind=EventKind.BOOK_SNAPSHOT,
-        symbol=symbol_of(message.product_id),
-        ts_event=rfc3339_or_absent(message.time),
-        levels=levels_of(message.bids, message.asks, asks_first=asks_first),
-    )
+    sides = [(Side.BUY, message.bids), (Side.SELL, message.asks)]
+    if asks_first:
+        sides.reverse()
+    levels = [level_of(side, price, size) for side, rows in sides for price, size in rows]
+    return _levels(EventKind.BOOK_SNAPSHOT, message, levels)
 
 
 def _changes(message: Changes) -> Event:
+    levels = [level_of(Side.BUY if side == "buy" else Side.SELL, price, size) for side, price, size in message.changes]
+    return _levels(EventKind.BOOK_DELTA, message, levels)
+
+
+def _levels(kind: EventKind, message: Book | Changes, levels: list[Level]) -> Event:
+    """Return a book message's event: a level that the tape cannot hold is told beside it, and costs no book."""
+    held, notes = on_tape(levels)
     return Event(
-        kind=EventKind.BOOK_DELTA,
+        kind=kind,
         symbol=symbol_of(message.product_id),
         ts_event=rfc3339_or_absent(message.time),
-        levels=tuple(
-            (Side.BUY if side == "buy" else Side.SELL, price_of(price), *parse_size(size))
-            for side, price, size in message.changes
-        ),
+        levels=held,
+        notes=notes,
     )
 
 

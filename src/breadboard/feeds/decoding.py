@@ -68,6 +68,8 @@ class JsonDecoder:
 
     def __init__(self, language: Language, instruments: Instruments, *, fast: bool = True) -> None:
         self.language = language
+        self.notes = False
+        """Whether to keep what the reference reader says beyond the tape's columns, which only a person asks for."""
         self._instruments = instruments
         self._longest = language.frame_cap if fast else -1
         """Bytes of a frame; a longer one is the reference reader's to refuse."""
@@ -120,7 +122,7 @@ class JsonDecoder:
         if not len(rows):
             books.until(count)
             return Decoded(_plain_tape(frames, slice(None), columns, levels), count, 0, (), {})
-        odd = Gathering(self._intern)
+        odd = Gathering(self._intern, every_note=self.notes)
         self._read_odd(frames, begin, rows, role, heads, columns, spans, odd, books)
         books.until(count)
         plain = np.flatnonzero(role != ALONE)

@@ -7,6 +7,7 @@ import msgspec
 import numpy as np
 
 from breadboard.errors import UsageError
+from breadboard.feeds.decoding import JsonDecoder
 from breadboard.feeds.readers import ReadingDecoder
 from breadboard.model.decimals import ABSENT, price_text, size_text
 from breadboard.model.frames import Frames
@@ -55,7 +56,7 @@ class Describer:
         self._channel = channel
         self._instruments = Instruments()
         self._decoder = feed.decoder(self._instruments)
-        if isinstance(self._decoder, ReadingDecoder):
+        if isinstance(self._decoder, ReadingDecoder | JsonDecoder):
             self._decoder.notes = True
 
     def __call__(self, frame: bytes) -> list[dict[str, Any]]:

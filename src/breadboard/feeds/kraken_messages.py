@@ -201,8 +201,7 @@ class KrakenReader:
         book = self.memory.book(symbol, at)
         book.begin()
         book.depth, book.good_ts = depth, at.ts_recv
-        levels += book.apply(levels, texts)
-        held, notes = on_tape(levels)
+        held, notes = on_tape(book.fill(levels, texts))
         return says(Event(kind=EventKind.BOOK_SNAPSHOT, symbol=symbol, levels=held, notes=notes))
 
 

@@ -213,8 +213,10 @@ class KrakenV2Reader:
         book = self.memory.book(symbol, at)
         if begins:
             book.begin()
-            book.depth, book.good_ts = book.depth or _depth(said), at.ts_recv
-        if book.ready:
+            # More levels than were thought to be its depth: the guess, or the answer, was of another.
+            book.depth, book.good_ts = max(book.depth, _depth(said)), at.ts_recv
+            levels = book.fill(levels, texts)
+        elif book.ready:
             levels += book.apply(levels, texts)
         kind = EventKind.BOOK_SNAPSHOT if begins else EventKind.BOOK_DELTA
         held, notes = on_tape(levels)
@@ -227,7 +229,7 @@ _PAIR: Final = re.compile(rb'"symbol"\s*:\s*"([!#-\[\]-~]{1,64})"')
 
 
 def _depth(said: _Book) -> int:
-    """Return the depth that a snapshot betrays where no answer to a subscription told it: the least that holds it.
+    """Return the depth that a snapshot betrays, told in an answer or not: the least that holds it; 0 where none does.
 
     A longer side fills its depth but in the thinnest books, where too small a guess shows as a wrong checksum.
     """

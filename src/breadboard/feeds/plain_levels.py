@@ -10,8 +10,11 @@ import msgspec
 
 PRICE: Final = rb'"(?!0*\.?0*")[0-9]{1,9}(?:\.[0-9]{1,9})?"'
 """A price above zero that the tape can hold, in its quotation marks."""
-WIDE_PRICE: Final = rb'"(?!0*\.?0*")[0-9]{1,12}(?:\.[0-9]{1,9})?"'
-"""The same where the tape need not hold it: the decoder tells it in the notes (``checked_book.level_of``)."""
+WIDE_PRICE: Final = rb'"(?!0*\.?0*")[0-9]{1,18}(?:\.[0-9]{1,9})?"'
+"""The same where the tape need not hold it: the decoder tells it in the notes (``checked_book.level_of``).
+
+Some wish for trillions; their levels stand in every snapshot, which would be read for a quarter of a second.
+"""
 SIZE: Final = rb'"(?:[0-9]{1,9}(?:\.[0-9]{1,9})?|[0-9]{10,14}(?:\.[0-9]{1,4})?)"'
 """A size of 18 digits at most, as of coins of which thousands of millions are offered at a price."""
 TIME: Final = (

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from breadboard.conversations import Denied, Missing, Reconnect, Request, Send, Session
+from breadboard.engine.bars import Bars
 from breadboard.engine.books import Books
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
@@ -15,7 +16,7 @@ from breadboard.feeds.bybit_messages import BybitReader
 from breadboard.feeds.deepest_book import SILENT_NS
 from breadboard.feeds.readers import At
 from breadboard.model.decimals import ABSENT, price_text, size_text
-from breadboard.model.kinds import BookState, EventKind, GapReason, SequenceRule, Side, StatusCode
+from breadboard.model.kinds import BookState, EventKind, Flag, GapReason, SequenceRule, Side, StatusCode, Uncounted
 from breadboard.ports import Wish
 from feed_samples import content, decode
 from feed_samples import rows as rows_of
@@ -176,6 +177,20 @@ def test_spot_numbers_its_trades_and_derivatives_name_them() -> None:
     (spot,), (named,) = (BybitReader().read(frame, At(0, 1, 0)).events for frame in (SPOT_TRADE, TRADE))
     assert spot.notes == {"rpi": True}
     assert named.notes == {"id": "20f43950-d8dd-5b31-9112-a178eb6023af", "tick": "PlusTick"}
+
+
+def test_a_block_trade_is_on_the_tape_and_counts_for_nothing() -> None:
+    block = SPOT_TRADE.replace(b'"BT":false', b'"BT":true').replace(b"16578.50", b"12000")
+    found = rows(SPOT_TRADE, block, TRADE)
+    assert found["flags"] == [0, Flag.INELIGIBLE, 0], "RPI, which the first one is, is a match of the book"
+    assert found["code"] == [0, Uncounted.ALL | Uncounted.DAY_PRICES | Uncounted.DAY_VOLUME, 0]
+    assert found["price"] == [16_578_500_000_000, 12_000_000_000_000, 16_578_500_000_000]
+    later = TRADE.replace(b"1672304486865", b"1672304490000")
+    made = Bars(lateness_ms=2000, idle_s=5.0).on_tape(decode("bybit", [SPOT_TRADE, block, TRADE, later])[0].tape)
+    assert made is not None
+    second = made[made["interval"] == 1]
+    assert second[["low", "close", "trades"]].tolist() == [(16_578_500_000_000, 16_578_500_000_000, 2)]
+    assert second[["volume_whole", "volume_fraction"]].tolist() == [(0, 142_158 * 10**12)], "0.141158 and 0.001"
 
 
 def test_a_message_of_a_thousand_trades_is_a_thousand_trades_in_their_order() -> None:

@@ -67,6 +67,18 @@ def test_a_book_and_its_changes(ask: str) -> None:
     assert found["ts_event"] == [STAMP, 1675974770714964000], "the envelope's, and the newest of the changes"
 
 
+def test_a_level_that_no_column_holds_is_told_beside_the_book_and_costs_none() -> None:
+    wish = ("offer", "9999999999.99", "0.01")
+    frames = [book(0, "snapshot", *LEVELS, wish), book(1, "update", wish, ("bid", "21921.73", "2"))]
+    decoded, _ = decode("coinbase-advanced", frames)
+    found = content(decoded.tape)
+    assert (decoded.quarantined, found["kind"]) == ((), [EventKind.BOOK_SNAPSHOT, EventKind.BOOK_DELTA])
+    assert [price_text(price) for price in found["level_price"]] == ["21921.73", "21921.74", "21921.73"]
+    assert (found["level_begin"], found["level_end"]) == ([0, 2], [2, 3])
+    notes = [read(CoinbaseAdvancedReader(), frame).events[0].notes for frame in frames]
+    assert notes == [{"beyond_the_tape": [["sell", "9999999999", "0.01"]]}] * 2
+
+
 def test_changes_without_a_time_have_none() -> None:
     frame = book(1, "update", ("bid", "2", "0")).replace(b"2023-02-09T20:32:50.714964Z", b"1970-01-01T00:00:00Z")
     assert decode("coinbase-advanced", [frame])[0].tape.ts_event.tolist() == [ABSENT]
@@ -345,7 +357,7 @@ def test_a_book_with_a_level_that_cannot_be_read_begins_anew_within_a_second_and
 def test_a_book_that_was_read_to_its_end_is_not_asked_for_again() -> None:
     subject = session()
     subject.on_connect()
-    for number, level in enumerate([*LEVELS, ("offer", "21921.7400000000000", "1.5")]):
+    for number, level in enumerate([*LEVELS, ("offer", "21921.7400000000000", "1.5"), ("offer", "9999999999.99", "1")]):
         frame = book(number, "update", level)
         assert decode("coinbase-advanced", [frame])[0].quarantined == ()
         subject.on_frames([frame])

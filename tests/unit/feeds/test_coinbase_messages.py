@@ -2,6 +2,7 @@
 
 import pytest
 
+from breadboard.app.describing import describer
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, GapReason, SequenceRule, Side, StatusCode
 from feed_samples import content, decode
@@ -73,6 +74,21 @@ def test_a_book_and_its_changes(fast: bool) -> None:
     assert (rows["level_begin"], rows["level_end"]) == ([0, 2], [2, 4])
     assert rows["sequence"] == [ABSENT, ABSENT]
     assert rows["ts_event"] == [ABSENT, 1_618_677_847_859_760_000]
+
+
+@both
+def test_a_level_that_no_column_holds_is_told_beside_the_book_and_costs_none(fast: bool) -> None:
+    wish = [L2_SNAPSHOT.replace(b'[["14.8024",', b'[["9999999999.99","0.01"],["14.8024",'), L2_UPDATE]
+    wish.append(L2_UPDATE.replace(b'["buy",', b'["sell","9223372037","1"],["buy",'))
+    decoded, _ = decode("coinbase", wish, fast=fast)
+    rows = content(decoded.tape)
+    assert (decoded.quarantined, rows["kind"]) == ((), [EventKind.BOOK_SNAPSHOT, *[EventKind.BOOK_DELTA] * 2])
+    assert (rows["level_begin"], rows["level_end"]) == ([0, 2, 4], [2, 4, 6])
+    assert rows["level_price"] == [14_802_400_000, 14_750_000_000, *[14_802_400_000, 14_700_000_000] * 2]
+    assert rows["level_size"] == [1_277_000_000, 150_000_000, *[0, 300_000_000] * 2]
+    tell = describer("coinbase", None)
+    told = [event["beyond_the_tape"] for frame in wish for event in tell(frame) if "beyond_the_tape" in event]
+    assert told == [[["sell", "9999999999", "0.01"]], [["sell", "9223372037", "1"]]]
 
 
 @both

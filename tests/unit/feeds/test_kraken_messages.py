@@ -1,6 +1,7 @@
 """What Kraken's frames mean, in exact values, in both dialects."""
 
 from typing import Any
+from zlib import crc32
 
 import pytest
 
@@ -200,6 +201,32 @@ def test_v2_the_depth_is_what_the_answer_said_else_what_the_snapshot_fits() -> N
     assert depth(ACK % 1000, thin) == 1000
     assert depth(ACK % 25, ACK % 500, full) == 500
     assert depth(book(b"snapshot", range(1, 1500))) == 0
+
+
+@pytest.mark.parametrize("answer", [[], [ACK % 10]], ids=["guessed", "told"])
+def test_v2_a_longer_snapshot_proves_a_greater_depth_than_was_guessed_or_told(answer: list[bytes]) -> None:
+    tops = [crc32(b"".join(b"%d0150" % price for price in range(first, first + 10))) for first in (1, 4)]
+    shallow, deep = book(b"snapshot", range(1, 11), tops[0]), book(b"snapshot", range(1, 26), tops[0])
+    assert depth(*answer, shallow) == 10
+    assert depth(*answer, shallow, deep) == 25
+    assert depth(*answer, shallow, deep, shallow) == 25
+    gone = book(b"update", range(1, 4), tops[1]).replace(b"1.50", b"0.00")
+    reader = KrakenV2Reader()
+    *_, meaning = [reader.read(frame, AT) for frame in (*answer, shallow, deep, gone)]
+    assert (meaning.checked, [event.kind for event in meaning.events]) == (True, [EventKind.BOOK_DELTA])
+    assert reader.memory.book("BTC/USD", AT).asks.keys == [price * 10**9 for price in range(4, 26)]
+
+
+def test_a_snapshot_holds_the_depth_and_no_removals() -> None:
+    """Whoever takes it forgets what was before, and would keep a level whose removal is told in it."""
+    rows = ",".join(f'["{price}.0","1.0","1618678133.1"]' for price in range(101, 126))
+    v1 = f'[1,{{"as":[{rows}],"bs":[]}},"book-10","A/B"]'.encode()
+    reader, (event,) = KrakenReader(), told(V1, v1)
+    reader.read(v1, AT)
+    assert event["asks"] == [[str(price), "1"] for price in range(101, 111)]
+    assert reader.memory.book("A/B", AT).asks.keys == [price * 10**9 for price in range(101, 111)]
+    event, _ = told(V2, ACK % 1000, book(b"snapshot", range(1, 1202)))  # and the GAP of its checksum
+    assert event["asks"] == [[str(price), "1.5"] for price in range(1, 1001)]
 
 
 @pytest.mark.parametrize(
