@@ -11,7 +11,7 @@ from breadboard.engine.found import found
 from breadboard.engine.state import grown, pack, unpack
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import brief
-from breadboard.model.kinds import EventKind, Flag, GapReason
+from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from breadboard.model.tape import Tape
 
 MAX_HOLES: Final = 1024
@@ -23,6 +23,8 @@ MOST_SILENT: Final = 64
 _DENSE: Final = 1
 _SILENT: Final = 2
 _TRADE: Final = int(EventKind.TRADE)
+_STATUS: Final = int(EventKind.STATUS)
+_NO_TRADE: Final = int(StatusCode.NO_TRADE)
 _CLOCK: Final = int(EventKind.CLOCK)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 
@@ -39,6 +41,7 @@ Hole = tuple[int, int, bool]
 @brief
 def _follow(
     kind: NDArray[np.uint8],
+    code: NDArray[np.uint16],
     flags: NDArray[np.uint16],
     instrument: NDArray[np.int32],
     trade_id: NDArray[np.int64],
@@ -52,7 +55,10 @@ def _follow(
     recv: NDArray[np.int64],
     event: NDArray[np.int64],
 ) -> int:
-    """Take rows while every trade id follows its predecessor; return the row that does not, or the end."""
+    """Take rows while every trade id follows its predecessor; return the row that does not, or the end.
+
+    A number that the venue says is no trade's is as good as one: it was given out, and came.
+    """
     for row in range(start, len(kind)):
         if (
             kind[row] == _CLOCK and size[row] != ABSENT
@@ -61,7 +67,8 @@ def _follow(
                 if last[each] != ABSENT:
                     recv[each] += size[row]
         which = instrument[row]
-        if kind[row] != _TRADE or which < 0 or not followed[which] or flags[row] & _AGGREGATED:
+        numbered = kind[row] == _TRADE or (kind[row] == _STATUS and code[row] == _NO_TRADE)
+        if not numbered or which < 0 or not followed[which] or flags[row] & _AGGREGATED:
             continue
         number = trade_id[row]
         if number == ABSENT:
@@ -107,6 +114,7 @@ class Continuity:
         while True:
             row = _follow(
                 tape.kind,
+                tape.code,
                 tape.flags,
                 tape.instrument,
                 tape.trade_id,
@@ -162,7 +170,7 @@ class Continuity:
         self._known = count
 
     def _odd(self, tape: Tape, row: int, rows: list[tuple[int, ...]]) -> None:
-        """Take one trade whose id does not follow."""
+        """Take one trade, or a number without one, whose id does not follow."""
         which, number = int(tape.instrument[row]), int(tape.trade_id[row])
         first, last = int(self._first[which]), int(self._last[which])
         if number > last:
@@ -186,7 +194,7 @@ class Continuity:
                 self._remember(which, (number + 1, first - 1, False))
         else:
             told = self._fill(which, number)
-            if told is None:
+            if told is None and tape.kind[row] == _TRADE:
                 tape.flags[row] |= Flag.DUPLICATE
             elif told:
                 rows.append(self._row(tape, row, number, number, refilled=True))

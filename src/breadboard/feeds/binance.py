@@ -63,6 +63,8 @@ def _capabilities(venue: str, rule: SequenceRule, streams: int) -> Capabilities:
     )
 
 
+# USD-M's streams live behind two paths since 2026: trades, best prices and depth behind /public, what is made of them
+# (aggTrade, mark prices, candles) behind /market. A stream asked for behind the other is acknowledged and never speaks.
 # A depth answer of 5000 levels costs 250 of 6000 a minute on spot; one of 1000 levels 20 of 2400 on futures. What is
 # asked for at once and what follows within the minute is less than that together.
 SPOT = BinanceFeed(
@@ -71,7 +73,7 @@ SPOT = BinanceFeed(
 )
 USDM = BinanceFeed(
     _capabilities("BINANCE_USDM", SequenceRule.CHAIN, 1024),
-    Host("wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1/depth", 1000, 0.65, 20),
+    Host("wss://fstream.binance.com/public", "https://fapi.binance.com", "/fapi/v1/depth", 1000, 0.65, 20),
 )
 COINM = BinanceFeed(
     _capabilities("BINANCE_COINM", SequenceRule.CHAIN, 200),

@@ -144,7 +144,7 @@ def reader(*, chained: bool) -> Callable[[bytes], Meaning]:
             if not isinstance(stream, str) or not isinstance(payload, dict | list):
                 raise Refused("an envelope whose stream is not text or whose data is no message")
         if isinstance(payload, list):
-            return _array(payload)
+            return _array(payload, stream)
         if not isinstance(payload, dict):
             raise Refused(f"not a JSON object but {type(payload).__name__}")
         return _message(payload, stream, chained=chained)
@@ -152,8 +152,13 @@ def reader(*, chained: bool) -> Callable[[bytes], Meaning]:
     return read
 
 
-def _array(rows: list[Any]) -> Meaning:
-    """Return what a stream ``!…@arr`` means: messages of many symbols, all of one kind, which make no event here."""
+def _array(rows: list[Any], stream: str) -> Meaning:
+    """Return what a stream ``!…@arr`` means: messages of many symbols, all of one kind, which make no event here.
+
+    Where no symbol has any there are none, and the stream's name is all that is known.
+    """
+    if stream and not rows:
+        return Meaning(ignored=stream[:40])
     kinds = [row.get("e") if isinstance(row, dict) else None for row in rows]
     if not kinds or not isinstance(kinds[0], str) or kinds[0] not in IGNORED or kinds.count(kinds[0]) != len(kinds):
         raise Refused("an array that is not of one kind of message without events")
@@ -244,9 +249,21 @@ def _partial(event: Event) -> Event:
 
 
 def _trade(message: Trade) -> Meaning:
-    """Return a trade; futures number some non-trades too (``X`` is ``NA``, price and size 0), which are ignored."""
+    """Return a trade, or of what futures number among their trades without its being one, the number.
+
+    There ``X`` is ``NA``, price and size are 0. The number was sent and came: without it the next trade's would seem to
+    leave a hole.
+    """
     if message.kind == "NA" and {message.price.strip("0."), message.size.strip("0.")} == {""}:
-        return Meaning(ignored="trade:NA")
+        return says(
+            Event(
+                kind=EventKind.STATUS,
+                symbol=symbol_of(message.symbol),
+                code=StatusCode.NO_TRADE,
+                ts_event=_time(message.time, message.event_time),
+                trade_id=message.trade_id,
+            )
+        )
     return says(_trade_event(message, Flag(0)))
 
 

@@ -7,6 +7,7 @@ documentation for ``pu``. The session looks at update numbers only; what a book 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 
@@ -14,7 +15,7 @@ from breadboard.conversations import Allowance, Fetch, Reconnect, Request, Send
 from breadboard.errors import UsageError
 from breadboard.feeds.stream import Key
 from breadboard.feeds.watching import AUDIT_EVERY_S, Subscriptions
-from breadboard.feeds.wishes import wanted_channels, wanted_symbols
+from breadboard.feeds.wishes import ANY_ALPHABET, wanted_channels, wanted_symbols
 from breadboard.model.kinds import SequenceRule
 from breadboard.model.sequences import fell_back
 from breadboard.ports import Capabilities
@@ -129,7 +130,7 @@ class BinanceSession:
     def __post_init__(self) -> None:
         """Check the wishes and name the streams. Raises UsageError."""
         venue, most = self.capabilities.venue, self.capabilities.max_streams_per_connection
-        self.symbols = wanted_symbols(venue, self.symbols)
+        self.symbols = wanted_symbols(venue, self.symbols, pattern=ANY_ALPHABET)
         names = wanted_channels(venue, self.channels, CHANNELS)
         channel_of = {CHANNELS[channel]: channel for channel in self.channels}
         self._keys = {
@@ -145,7 +146,7 @@ class BinanceSession:
                 hint=f"split the symbols over several sources of at most {most // len(names)} symbols",
             )
         base = (self.url or self.host.url).rstrip("/")
-        named = f"{base}/stream?streams={'/'.join(self._streams)}"
+        named = f"{base}/stream?streams={quote('/'.join(self._streams), safe='/@')}"
         self.url = named if len(named) <= LONGEST_URL else f"{base}/stream"
         self.rest_url = (self.rest_url or self.host.rest_url).rstrip("/") + self.host.depth_path
 
@@ -213,7 +214,7 @@ class BinanceSession:
             requests.append(Send(msgspec.json.encode({"method": "LIST_SUBSCRIPTIONS", "id": self._audit}).decode()))
         price = self.rest_url.removesuffix("depth") + "ticker/price"
         return requests + [
-            Fetch(f"symbol:{symbol}", f"{price}?symbol={symbol}", at * self.host.pace_s)
+            Fetch(f"symbol:{symbol}", f"{price}?symbol={quote(symbol)}", at * self.host.pace_s)
             for at, symbol in enumerate(self.subscriptions.never_heard(NEVER_HEARD_S))
         ]
 
@@ -294,7 +295,7 @@ class BinanceSession:
         ahead = sum(other.waiting for other in self._books.values())
         book.waiting = True
         pace = max(0, ahead - self.host.burst + 1) * self.host.pace_s
-        url = f"{self.rest_url}?symbol={symbol}&limit={self.host.depth_limit}"
+        url = f"{self.rest_url}?symbol={quote(symbol)}&limit={self.host.depth_limit}"
         return Fetch(f"depth:{symbol}", url, max(delay_s, pace), allowed=self.host.allowed)
 
 

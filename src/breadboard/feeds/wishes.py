@@ -7,6 +7,8 @@ from typing import Final
 from breadboard.errors import UsageError
 
 _SYMBOL: Final = re.compile(r"[\w.-]{1,64}", re.ASCII)
+ANY_ALPHABET: Final = re.compile(_SYMBOL.pattern)
+"""The same in the letters and digits of any alphabet."""
 
 
 def wanted_symbols(
@@ -23,7 +25,8 @@ def wanted_symbols(
     or an impossible one.
     """
     for symbol in symbols:
-        if not pattern.fullmatch(symbol):
+        # Some letters have no capital of their own: that of ß is SS, and another instrument would be asked for.
+        if not pattern.fullmatch(symbol) or symbol.upper().lower() != symbol.lower():
             raise UsageError(
                 f"{symbol!r} cannot be a symbol of {venue}", hint=f"use the venue's own spelling, e.g. {example}"
             )

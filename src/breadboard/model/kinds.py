@@ -52,9 +52,13 @@ class Flag(IntFlag):
     WITHDRAWN = 256
     """Takes back an earlier print of the same id (IQFeed correction D; Massive 7, 8, 10 to 12): no trade of its own."""
     LATE_PRINT = 512
-    """Put in by a correction (IQFeed correction I, Massive 1), after prints that followed it."""
+    """Put in by a correction (IQFeed correction I, Massive 1), after prints that followed it.
+
+    With WITHDRAWN, a record that takes back a print of its day and has a time of its own (Massive 10 to 12).
+    """
     INELIGIBLE = 1024
-    """The venue's own bars leave this print out (IQFeed basis O), or its vendor finds this quote suspicious (LEAN)."""
+    """The venue's own bars leave this print out (IQFeed basis O), it was agreed on beside the book (Bybit's block
+    trades), or its vendor finds this quote suspicious (LEAN)."""
     SNAPSHOT = 2048
     """What the venue holds now, sent on request, not something that just happened."""
     HISTORY = 4096
@@ -144,6 +148,8 @@ class StatusCode(IntEnum):
     """Quotes are taken again after a halt; trades are not yet."""
     LISTING = 16
     """What an instrument is, in which hours it is told of, and against which close: see ``model.listing``."""
+    NO_TRADE = 17
+    """A number of the venue's own trade numbers, ``trade_id``, stands for no trade: nothing is missing there."""
 
 
 class GapReason(IntEnum):

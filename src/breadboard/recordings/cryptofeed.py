@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from breadboard.model.kinds import RecordKind
 from breadboard.recordings.lines import Item, Malformed, document, plausible, read_items
@@ -30,7 +31,7 @@ def read(path: Path) -> tuple[tuple[str, ...], Iterator[Item]]:
     if first is None:
         return (), items
     streams = _STREAMS.search(first.payload.decode("utf-8", "replace")) if first.kind is RecordKind.EPOCH else None
-    named = streams.group(1).split("/") if streams else []
+    named = unquote(streams.group(1)).split("/") if streams else []
     return tuple(dict.fromkeys(name.partition("@")[0].upper() for name in named)), chain([first], items)
 
 
@@ -76,7 +77,7 @@ def _tag(url: str) -> str:
     path = url.partition("?")[0].rstrip("/")
     book = _BOOK_PATH.search(path)
     if book:
-        return f"depth:{book.group(1)}"
+        return f"depth:{unquote(book.group(1))}"
     what = path.rpartition("/")[2]
     symbol = _SYMBOL.search(url)
-    return f"{what}:{symbol.group(1)}" if symbol else what
+    return f"{what}:{unquote(symbol.group(1))}" if symbol else what

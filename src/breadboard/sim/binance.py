@@ -36,6 +36,8 @@ FLAVOURS: Final = {
         "/dapi/v1/", futures=True, price_padding=0, size_padding=0, contracts=True, default_interval_s=0.25
     ),
 }
+ENTRIES: Final = ("/public", "/market")
+"""Paths before those of USD-M's streams; here either has all of them."""
 INTERVALS: Final = {"depth@100ms": 0.1, "depth@0ms": 0.0, "depth@250ms": 0.25, "depth@500ms": 0.5, "depth@1000ms": 1.0}
 LIMITS: Final = (5, 10, 20, 50, 100, 500, 1000, 5000)
 
@@ -98,7 +100,9 @@ class Binance:
                     self._depth(collected, now_ns)
 
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> None:
-        """Subscribe to ``/stream?streams=a/b`` or ``/ws/a/b``."""
+        """Subscribe to ``/stream?streams=a/b`` or ``/ws/a/b``, also behind the paths of USD-M."""
+        for entry in ENTRIES if self._flavour.rest == "/fapi/v1/" else ():
+            path = path.removeprefix(entry)
         names = query.get("streams", "") if path.startswith("/stream") else path.removeprefix("/ws").strip("/")
         for stream in filter(None, names.split("/")):
             self._subscribe(client, stream)

@@ -236,7 +236,7 @@ class Exchange:
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> Sent:
         """Take a listener, and plan its faults."""
         sent = self.truth.connection()
-        listener = Listener(client, sent, enveloped=path.startswith("/stream"))
+        listener = Listener(client, sent, enveloped=path.rstrip("/").endswith("/stream"))
         self.listeners[client] = listener
         self._plan(listener)
         self.dialect.opened(client, path, query)

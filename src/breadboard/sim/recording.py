@@ -105,7 +105,7 @@ class Player:
     def opened(self, client: Client, path: str, query: Mapping[str, str]) -> Sent:
         """Take the listener."""
         self._client = client
-        if query.get("streams") or path.removeprefix("/ws").strip("/") not in {"", "stream"}:
+        if query.get("streams") or path.rstrip("/").rpartition("/")[2] not in {"", "ws", "stream"}:
             self._listening.set()
         return self._truth.connection()
 

@@ -23,7 +23,7 @@ from breadboard.sim.venues import GATEWAYS, VENUES
 YEAR_2020_S: Final = 1_577_836_800
 NUMBERS_PER_S: Final = 200_000
 """A market begun later begins with higher numbers, unless the one before made more than these in each second."""
-_NAME: Final = re.compile(r"\^?[\w./=&-]{1,64}", re.ASCII)
+_NAME: Final = re.compile(r"\^?[\w./=&-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)

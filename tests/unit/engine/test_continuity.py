@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from breadboard.engine import continuity as module
 from breadboard.engine.continuity import Continuity
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag, GapReason
+from breadboard.model.kinds import EventKind, Flag, GapReason, StatusCode
 from tapes import SECOND, T0, tape, trade
 
 
@@ -99,6 +99,40 @@ def test_the_trade_sent_on_subscribing_sets_the_start_and_repeats_are_known() ->
     rows = tape([trade(4, 0, flags=Flag.LAST_KNOWN), trade(5, 1), trade(5, 2, flags=Flag.LAST_KNOWN), trade(6, 3)])
     assert Continuity(lambda _: True).on_tape(rows) is None
     assert rows.flags.tolist() == [Flag.LAST_KNOWN, 0, Flag.LAST_KNOWN | Flag.DUPLICATE, 0]
+
+
+def no_trade(number: int, when: int) -> dict[str, int]:
+    """Return a number that the venue says is no trade's."""
+    return {
+        "kind": EventKind.STATUS,
+        "code": StatusCode.NO_TRADE,
+        "trade_id": number,
+        "ts_event": T0 + when,
+        "ts_recv": T0 + when,
+    }
+
+
+@pytest.mark.parametrize("step", [1, 2, 9])
+def test_a_number_that_is_no_trades_leaves_no_hole_and_shows_one(step: int) -> None:
+    rows = [trade(100, 0), trade(101, 1), no_trade(102, 2), trade(103, 3)]  # as Binance's futures do: 102 was sent
+    rows += [no_trade(106, 4), trade(107, 5), no_trade(105, 6), no_trade(105, 7), trade(104, 8)]
+    stage, told = Continuity(lambda _: True), []
+    for begin in range(0, len(rows), step):
+        part = tape(rows[begin : begin + step])
+        found = stage.on_tape(part)
+        told += [] if found is None else [tuple(row)[-5:] for row in found.tolist()]
+        assert not (part.flags & Flag.DUPLICATE).any()
+        stage.restore(stage.snapshot())
+    assert told == [
+        (0, T0 + 3, T0 + 4, 104, 105),
+        (1, T0 + 5, T0 + 6, 105, 105),
+        (1, T0 + 5, T0 + 8, 104, 104),
+    ]
+
+
+def test_other_statuses_with_a_number_are_none_of_the_trades() -> None:
+    heartbeat = no_trade(20, 1) | {"code": StatusCode.HEARTBEAT}
+    assert Continuity(lambda _: True).on_tape(tape([trade(14, 0), heartbeat, trade(15, 2)])) is None
 
 
 def test_holes_are_bounded_and_a_forgotten_one_makes_no_duplicate(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -291,7 +291,7 @@ def test_arrays_of_all_symbols_are_ignored_by_the_kind_of_their_messages(frame: 
     "frame",
     [
         *(b"[]", b"[7]", b'[{"e":["24hrMiniTicker"]}]', ROWS.replace(b'"24hrMiniTicker","s":"E', b'"trade","s":"E')),
-        *(ROWS.replace(b"24hrMiniTicker", b"trade"), b'{"stream":"!miniTicker@arr","data":[]}'),
+        *(ROWS.replace(b"24hrMiniTicker", b"trade"), b'{"stream":"!miniTicker@arr","data":[[]]}'),
     ],
 )
 def test_any_other_array_is_quarantined(frame: bytes) -> None:
@@ -307,10 +307,27 @@ def test_names_of_2026_are_no_news(frame: bytes, fast: bool) -> None:
     assert (decoded.quarantined, decoded.notes, len(decoded.tape)) == ((), {}, 2)
 
 
-def test_a_futures_record_that_is_no_trade_is_ignored() -> None:
-    frame = PERP_TRADE.replace(b'"4"', b'"0"').replace(b"61804.8", b"0.0").replace(b"MARKET", b"NA")
-    decoded, _ = decode("binance-usdm", [frame])
-    assert (decoded.data, decoded.ignored, len(decoded.tape)) == (1, {"trade:NA": 1}, 0)
+@both
+@pytest.mark.parametrize("venue", ["binance-usdm", "binance-coinm"])
+def test_a_futures_record_that_is_no_trade_says_its_number_alone(venue: str, fast: bool) -> None:
+    frame = (  # t, p, q and X as they came in August 2025 (nkaz001/hftbacktest #263)
+        b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1756168020001,"T":1756168020000,"s":"BTCUSDT",'
+        b'"t":6587981240,"p":"0","q":"0","X":"NA","m":true}}'
+    )
+    decoded, instruments = decode(venue, [frame], fast=fast)
+    assert (decoded.data, decoded.control, decoded.ignored, decoded.quarantined) == (1, 0, {}, ())
+    tape = decoded.tape
+    assert [instrument.symbol for instrument in instruments] == ["BTCUSDT"]
+    assert (tape.kind.tolist(), tape.code.tolist()) == ([EventKind.STATUS], [StatusCode.NO_TRADE])
+    assert (tape.trade_id.tolist(), tape.ts_event.tolist()) == ([6587981240], [1756168020000000000])
+    assert (tape.price.tolist(), tape.size.tolist()) == ([ABSENT], [ABSENT])
+
+
+@both
+def test_an_empty_array_is_ignored_by_its_stream(fast: bool) -> None:
+    decoded, _ = decode("binance", [b'{"stream":"!ticker_1h@arr","data":[]}'], fast=fast)
+    assert (decoded.quarantined, len(decoded.tape), decoded.data) == ((), 0, 1)
+    assert decoded.ignored == {"!ticker_1h@arr": 1}
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from breadboard.conversations import Fetch, Reconnect, Request, Send, Session
 from breadboard.errors import UsageError
 from breadboard.feeds import FEEDS
 from breadboard.feeds.binance import SPOT
-from breadboard.feeds.binance_session import LONGEST_URL
+from breadboard.feeds.binance_session import LONGEST_URL, BinanceSession
 from breadboard.ports import Wish
 from feed_samples import frames_of, recorded
 
@@ -45,6 +45,39 @@ def test_a_few_streams_are_asked_for_in_the_url() -> None:
         "/ethusdt@trade/ethusdt@bookTicker/ethusdt@depth@100ms"
     )
     assert session.on_connect() == []
+
+
+def test_usdm_is_asked_where_trades_quotes_and_depth_are_served() -> None:
+    wish = Wish(["BTCUSDT"], ["trade", "quote", "book"], "", "")
+    streams = "/stream?streams=btcusdt@trade/btcusdt@bookTicker/btcusdt@depth@100ms"
+    assert FEEDS["binance-usdm"].session(wish).url == f"wss://fstream.binance.com/public{streams}"
+    assert FEEDS["binance-coinm"].session(wish).url == f"wss://dstream.binance.com{streams}"
+    unrouted = Wish(["BTCUSDT"], ["trade", "quote", "book"], "wss://fstream.binance.com/", "")
+    assert FEEDS["binance-usdm"].session(unrouted).url == f"wss://fstream.binance.com{streams}"
+
+
+def test_a_symbol_in_another_alphabet_is_asked_for_in_plain_addresses_and_heard() -> None:
+    session = FEEDS["binance-usdm"].session(Wish(["币安人生usdt"], ["trade", "quote", "book"], "ws://h", "http://h"))
+    name = "%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9F"
+    assert session.url == f"ws://h/stream?streams={name}usdt@trade/{name}usdt@bookTicker/{name}usdt@depth@100ms"
+    assert session.on_connect() == []
+    (asked,) = session.on_frames([depth(11, 12, previous=10, symbol="币安人生USDT")])
+    assert isinstance(asked, Fetch)
+    assert (asked.tag, asked.url) == ("depth:币安人生USDT", f"http://h/fapi/v1/depth?symbol={name}USDT&limit=1000")
+    assert isinstance(session, BinanceSession)
+    counts = session.subscriptions.counts
+    assert counts["币安人生usdt@depth@100ms".encode()] == 1
+    session.on_time(0.0)
+    doubts = [each for at in (30.0, 90.0) for each in session.on_time(at) if isinstance(each, Fetch)]
+    assert doubts == []  # of what spoke nobody asks whether there is such a symbol
+
+
+@pytest.mark.parametrize(
+    "symbol", ["BTC USDT", "BTC/USDT", "BTC@USDT", "币安\u3000USDT", "币安\nUSDT", "币安?USDT", "ßUSDT", ""]
+)
+def test_what_cannot_be_a_symbol_of_binance_is_refused(symbol: str) -> None:
+    with pytest.raises(UsageError, match="cannot be a symbol"):
+        FEEDS["binance"].session(Wish([symbol], ["trade"], "", ""))
 
 
 def test_many_streams_are_asked_for_in_few_messages() -> None:

@@ -231,6 +231,14 @@ def test_a_cryptofeed_capture(tmp_path: Path) -> None:
     assert torn == (RecordKind.QUARANTINE, 1_633_998_515_250_000_000, b"16339985")
 
 
+@pytest.mark.parametrize("path", ["/stream", "/public/stream"])
+def test_a_capture_names_the_symbols_of_its_address_in_any_alphabet(tmp_path: Path, path: str) -> None:
+    url = f"wss://h{path}?streams=btcusdt@trade/%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9Fusdt%40depth"
+    batches = read(write(tmp_path / "ws", f"{url} <-> 1633998511.5".encode()), form="cryptofeed")
+    epoch = msgspec.json.decode(batches[0].frames[0], type=Epoch)
+    assert (epoch.url, epoch.wanted) == (url, ("BTCUSDT", "币安人生USDT"))
+
+
 def test_a_connection_made_again_closes_the_epoch_leaves_a_gap_and_opens_the_next(tmp_path: Path) -> None:
     again = b"wss://h/again <-> 1633998520.5"
     path = write(tmp_path / "ws", CONNECT, b"1633998512.5: {}", again, b"1633998521.5: []")
@@ -275,6 +283,10 @@ def test_the_real_captures_have_the_frames_that_were_counted() -> None:
         ("https://www.bitstamp.net/api/v2/order_book/sgbeur/", "depth:sgbeur"),
         ("https://www.bitstamp.net/api/v2/order_book/sgbeur?group=1", "depth:sgbeur"),
         ("https://api.binance.com/api/v3/depth?symbol=BTCUSDT&limit=5000", "depth:BTCUSDT"),
+        (
+            "https://fapi.binance.com/fapi/v1/depth?symbol=%E5%B8%81%E5%AE%89%E4%BA%BA%E7%94%9FUSDT&limit=1000",
+            "depth:币安人生USDT",
+        ),
         ("https://www.bitstamp.net/api/v2/trading-pairs-info/", "trading-pairs-info"),
         ("https://www.bitstamp.net/api/v2/order_book/", "order_book"),
     ],

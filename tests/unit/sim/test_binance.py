@@ -84,6 +84,21 @@ def test_a_book_built_from_snapshot_and_updates_equals_the_book_ticker_at_its_nu
     assert ("pu" in next(m["data"] for m in messages if m["stream"].endswith(kind))) == (venue != "binance")
 
 
+@pytest.mark.parametrize("entry", ["", "/public", "/market"])
+def test_usdm_is_served_behind_its_old_path_and_its_new_ones(entry: str) -> None:
+    async def scenario() -> tuple[dict[str, Any], dict[str, Any]]:
+        async with simulator("binance-usdm", rate=200, symbols=1) as sim:
+            name = sim.symbols[0].lower()
+            async with connect(f"{sim.url}{entry}/stream?streams={name}@trade") as socket:
+                wrapped = json.loads(await socket.recv())
+            async with connect(f"{sim.url}{entry}/ws/{name}@aggTrade") as socket:
+                return wrapped, json.loads(await socket.recv())
+
+    wrapped, raw = asyncio.run(scenario())
+    assert (wrapped["stream"].partition("@")[2], wrapped["data"]["e"]) == ("trade", "trade")
+    assert raw["e"] == "aggTrade"
+
+
 def test_a_limited_snapshot_has_the_best_levels_best_first() -> None:
     async def scenario() -> dict[str, Any]:
         async with simulator(rate=100) as sim:

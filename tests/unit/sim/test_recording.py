@@ -74,6 +74,19 @@ def test_exactly_the_recorded_bytes_come_in_order_and_then_a_clean_end() -> None
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("path", ["/stream", "/ws", "/public/stream", "/public/ws"])
+def test_the_play_waits_for_the_subscription_where_the_address_names_no_stream(path: str) -> None:
+    async def scenario() -> None:
+        async with playing([data(b"1")]) as sim, connect(sim.url + path) as socket:
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.2):
+                    await socket.recv()
+            await socket.send('{"method":"SUBSCRIBE","params":["btcusdt@trade"],"id":1}')
+            assert await heard(socket) == [b"1"]
+
+    asyncio.run(scenario())
+
+
 def test_the_play_waits_at_a_snapshot_until_it_was_fetched() -> None:
     parts: list[Recorded] = [data(b"1", b"2"), document("BTCUSDT", b'{"lastUpdateId":\n7}'), data(b"3")]
 

@@ -10,24 +10,24 @@ from breadboard.store.rows import Labels
 from breadboard.store.statuses import statuses
 
 
-def test_each_status_is_a_row_with_its_words_and_heartbeats_are_none() -> None:
+def test_each_status_is_a_row_with_its_words_and_heartbeats_and_mere_numbers_are_none() -> None:
     instruments = Instruments()
     which = instruments.intern("MASSIVE", "AAPL")
     labels = Labels()
     labels.refresh(list(instruments))
     tape = Tape.of(
-        3,
+        4,
         {
-            "kind": [EventKind.STATUS] * 3,
-            "code": [StatusCode.HEARTBEAT, StatusCode.BANDS, StatusCode.SCHEMA],
-            "flags": [0, 0, Flag.FEED_WIDE],
-            "source": [2, 2, 2],
-            "instrument": [which, which, -1],
-            "offset": [5, 6, 7],
-            "index": [0, 3, 1],
-            "ts_recv": [1, 2, 3],
-            "price": [0, 218_740_000_000, 0],
-            "ask_price": [0, 241_760_000_000, 0],
+            "kind": [EventKind.STATUS] * 4,
+            "code": [StatusCode.HEARTBEAT, StatusCode.BANDS, StatusCode.SCHEMA, StatusCode.NO_TRADE],
+            "flags": [0, 0, Flag.FEED_WIDE, 0],
+            "source": [2, 2, 2, 2],
+            "instrument": [which, which, -1, which],
+            "offset": [5, 6, 7, 8],
+            "index": [0, 3, 1, 0],
+            "ts_recv": [1, 2, 3, 4],
+            "price": [0, 218_740_000_000, 0, 0],
+            "ask_price": [0, 241_760_000_000, 0, 0],
         },
     )
     tape.price[2] = tape.ask_price[2] = -(2**63)
