@@ -13,6 +13,7 @@ from breadboard.model.tape import Tape
 
 SECOND = 10**9
 LEFT_OUT = Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY
+NOT_STANDING = Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.WITHDRAWN
 NO_LAG = Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SNAPSHOT | Flag.HISTORY
 OF_BOOKS = (GapReason.SEQUENCE, GapReason.OVERFLOW, GapReason.CHECKSUM, GapReason.ORDER)
 
@@ -137,7 +138,8 @@ def _crosses(watch: Watch, tape: Tape, row: int) -> float | None:
 
 def _spreads(watch: Watch, tape: Tape, row: int) -> float | None:
     bid, ask = int(tape.price[row]), int(tape.ask_price[row])
-    if tape.kind[row] != EventKind.QUOTE or bid <= 0 or ask <= 0:
+    stands = not tape.flags[row] & NOT_STANDING and tape.size[row] != 0 and tape.ask_size[row] != 0
+    if tape.kind[row] != EventKind.QUOTE or bid <= 0 or ask <= 0 or not stands:
         return None
     recv, event = int(tape.ts_recv[row]), int(tape.ts_event[row])
     spread = (ask - bid) * 20_000.0 / (ask + bid)

@@ -20,7 +20,9 @@ from breadboard.engine.bar_slots import (
     UNTIMED,
     add,
     amount_of,
+    begin_of,
     denied_to,
+    number_of,
 )
 from breadboard.engine.kept_trades import NEVER_KEPT, keep
 from breadboard.engine.sessions import day_number
@@ -47,7 +49,6 @@ SPARE: Final = 3 * len(SECONDS)
 """Bar versions one row can conclude beyond those that are provisional before it."""
 
 _SECOND: Final = 1_000_000_000
-_DAY_NS: Final = 86_400 * _SECOND
 _AHEAD_NS: Final = 86_400 * _SECOND
 """An event time this far after its receipt is a mistake, whatever our clock's fault may be."""
 _JUMP_NS: Final = 60 * _SECOND
@@ -62,6 +63,8 @@ _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _HISTORY: Final = int(Flag.HISTORY)
+_CORRECTION: Final = int(Flag.WITHDRAWN | Flag.LATE_PRINT)
+"""It comes long after the print that it is about."""
 _JOINS: Final = int(Uncounted.JOINS)
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _FINAL: Final = int(BarState.FINAL)
@@ -166,19 +169,31 @@ def _trade(
 
 
 @kernel
-def implausible(clock: Record, ahead: int, fetched: int) -> bool:
+def implausible(clock: Record, ahead: int, flags: int) -> bool:
     """Return whether an event whose time is ``ahead`` of its receipt is a mistake; learn from one that is not.
 
-    What was ``fetched`` has no lag: a whole day may have been received at one moment.
+    What was fetched has no lag: a whole day may have been received at one moment. Nor is a correction's the source's.
     """
     if ahead > _AHEAD_NS:
         return True
-    if not fetched and clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
+    if flags & _HISTORY:
+        return False
+    if clock.best != ABSENT and ahead > clock.best + _JUMP_NS and clock.ahead < BELIEVED - 1:
         clock.ahead += 1
         return True
+    if flags & _CORRECTION:
+        return False
     clock.ahead = 0
     clock.best = max(clock.best, ahead)
     return False
+
+
+@kernel
+def _seen_from(when: int, recv: int, flags: int, zone: int, days: NDArray[np.int64]) -> int:
+    """Return from when on a source is known whose first event this is: a correction is about what was before."""
+    if flags & _HISTORY:  # it comes by whole days, however late its first trade is
+        return begin_of(DAY, number_of(DAY, when, zone, days), zone, days)
+    return max(when, recv) if flags & _CORRECTION else when
 
 
 @kernel
@@ -189,7 +204,8 @@ def step(clocks: NDArray[np.void], last: int, by: int) -> None:
         if clock.newest != ABSENT:
             clock.recv += by
             clock.shift -= by
-            clock.best -= by
+            if clock.best != ABSENT:
+                clock.best -= by
 
 
 @kernel
@@ -246,13 +262,13 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
             row += 1
             continue
         if not flags[row] & _LAST_KNOWN:
-            if implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
+            if implausible(clock, when - ts_recv[row], flags[row]):
                 meter[IMPLAUSIBLE] += 1
                 row += 1
                 continue
+            which = instrument[row]
             if clock.first == ABSENT:
-                # History comes by whole days, however late its first trade is.
-                clock.first = when - when % _DAY_NS if flags[row] & _HISTORY else when
+                clock.first = _seen_from(when, ts_recv[row], flags[row], owners[which].zone if which >= 0 else 0, days)
             if when > clock.newest:
                 clock.newest = when
                 clock.shift = when - ts_recv[row]
@@ -260,7 +276,6 @@ def run(  # noqa: C901, PLR0912 - one loop, entered once a batch; a call a row w
                 at = _advance(
                     from_source, when - lateness, offset[row], clocks, slots, owners, count, meter, days, out, at
                 )
-            which = instrument[row]
             if kind[row] == _TRADE and which >= 0 and not flags[row] & _WITHDRAWN:
                 owner = owners[which]
                 if flags[row] & _AGGREGATED == 0:

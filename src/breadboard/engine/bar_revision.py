@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.bar_slots import (
+    DAY,
     NOTHING,
     PLACES,
     RINGS,
@@ -18,18 +19,21 @@ from breadboard.engine.bar_slots import (
     add,
     amount_of,
     begin,
+    begin_of,
     copy_out,
     denied_to,
     is_none,
     number_of,
 )
-from breadboard.engine.kept_trades import NEVER_KEPT, find, gather
+from breadboard.engine.kept_trades import NEVER_KEPT, SAME_NS, find, gather
+from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
-from breadboard.model.kinds import BarState
+from breadboard.model.kinds import BarState, Flag
 
 _PROVISIONAL: Final = int(BarState.PROVISIONAL)
 _CORRECTED: Final = int(BarState.CORRECTED)
 _WITHDRAWN: Final = int(BarState.WITHDRAWN)
+_LATE_PRINT: Final = int(Flag.LATE_PRINT)
 
 
 @kernel
@@ -116,8 +120,20 @@ def _revise(
 
 
 @kernel
+def since_of(when: int, trade_id: int, flags: int, zone: int, days: NDArray[np.int64]) -> int:
+    """Return the earliest time that a trade may have which a row of that time takes back.
+
+    The row is the print itself, unless a correction put it in: then it is of the same day, and only an id leads to it.
+    """
+    if flags & _LATE_PRINT and trade_id != ABSENT:
+        return begin_of(DAY, number_of(DAY, when, zone, days), zone, days)
+    return when - SAME_NS + 1
+
+
+@kernel
 def take_back(
     which: int,
+    flags: int,
     when: int,
     trade_id: int,
     price: int,
@@ -140,7 +156,8 @@ def take_back(
     owner = owners[which]
     if owner.kept == NEVER_KEPT:  # its venue takes nothing back
         return 0
-    number = find(kept, total, owner.kept, when, trade_id, price, size, size_exp)
+    since = since_of(when, trade_id, flags, owner.zone, days)
+    number = find(kept, total, owner.kept, since, when, trade_id, price, size, size_exp)
     if number < 0:
         meter[UNMATCHED] += 1
         return 0

@@ -238,6 +238,7 @@ class Bars:
         out = np.zeros(len(SECONDS), BAR)
         count = take_back(
             which,
+            tape.flags[row],
             tape.ts_event[row],
             tape.trade_id[row],
             tape.price[row],

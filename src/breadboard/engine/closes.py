@@ -58,6 +58,8 @@ CLOSE: Final = np.dtype(
         ("told", np.int64),  # the close that the venue itself compares with; ABSENT where it says none
         ("told_hours", np.int64),  # MarketHours, where the venue says them
         ("raw", np.int64),  # 1: it has had trades that were not AGGREGATED
+        ("open_when", np.int64),  # event time of the print that opened the day so far
+        ("open_trade", np.int64),  # its number
     ]
 )
 """Per instrument; ABSENT where nothing is known."""

@@ -104,6 +104,7 @@ def _take(
         row.instrument, row.state = which, head.state
         row.bids = row.asks = 0
         row.ts_book, row.sequence, row.is_crossed = head.ts_event, head.sequence, 0
+        row.ts_recv_book, row.offset_book = head.ts_recv, head.offset
         if head.state == _LIVE:
             row.is_crossed = head.is_crossed
             columns = (keys, sizes, exps)

@@ -70,7 +70,11 @@ _COINS: Final = frozenset(
 _KNOWN: Final = _COINS | frozenset(_QUOTES)
 _ALIASES: Final = {"XBT": "BTC", "XDG": "DOGE"}
 """Kraken's names."""
-_FUTURES: Final = re.compile(r"[-_](PERP|SWAP|\d{6,8})$")
+_FUTURES: Final = re.compile(r"[-_](PERP(?:ETUAL)?|SWAP|\d{6,8}|\d{1,2}[A-Z]{3}\d{2})$")
+_SETTLED: Final = re.compile(r"([^/:]+/[^/:]+):[^-]+-?(.*)$")
+"""As ccxt names contracts: ``BTC/USDT:USDT``, what it is settled in behind the colon; ``BTC/USD:BTC-251226``."""
+_MANY: Final = re.compile(r"-.+-")
+"""A pair has one hyphen. ``BTC-USD-251226-100000-C`` is an option, ``BTC-PERP-INTX`` a contract of one more market."""
 _FUTURES_VENUES: Final = {"USDM": "PERP", "COINM": "PERP", "LINEAR": "PERP", "INVERSE": "PERP"}
 """Last words of the names of venues whose symbols do not say that they are contracts."""
 _PAIR: Final = re.compile(r"([A-Z0-9]{2,})[-_/:]([A-Z0-9]{2,})$")
@@ -144,14 +148,13 @@ def triangles(instruments: Iterable[Instrument]) -> list[tuple[str, str, str]]:
 
 def normalised(venue: str, symbol: str) -> str:
     """Return what a symbol means, in one spelling: ``BTC-USDT``, ``BTC-USDT-PERP``, ``AAPL``."""
-    text = symbol.upper()
-    contract = _FUTURES.search(text)
-    if contract:
-        text = text[: contract.start()]
-        kind = "PERP" if contract[1] == "SWAP" else contract[1]
-    else:
-        kind = _FUTURES_VENUES.get(venue.rpartition("_")[2], "")
-    return "-".join(part for part in (*_split(text), kind) if part)
+    text, kind = _parted(symbol)
+    return "-".join(part for part in (*_split(text), kind or _listed_as(venue)) if part)
+
+
+def is_contract(venue: str, symbol: str) -> bool:
+    """Return whether a symbol means a contract (a swap, a future, an option), by its name or that of its venue."""
+    return bool(_parted(symbol)[1] or _listed_as(venue) or _MANY.search(symbol))
 
 
 def currencies(symbol: str, quote: str = "") -> tuple[str, str]:
@@ -159,23 +162,33 @@ def currencies(symbol: str, quote: str = "") -> tuple[str, str]:
 
     Where one without a separator ends in the ``quote`` that was said, it is split there.
     """
-    return _split(_traded(symbol), quote)
+    return _split(_parted(symbol)[0], quote)
 
 
 def may_be(symbol: str, base: str, quote: str) -> bool:
     """Return whether a symbol can mean a pair; for certain it is of another only with a separator, or known halves."""
-    text = _traded(symbol)
+    text = _parted(symbol)[0]
     said = _split(text)
     if said == (base, quote) or not said[1]:
         return True
     return not _PAIR.match(text) and (text == base + quote or not _KNOWN.issuperset(said))
 
 
-def _traded(symbol: str) -> str:
-    """Return a symbol without what makes it a contract."""
+def _parted(symbol: str) -> tuple[str, str]:
+    """Return a symbol without what makes it a contract, and that: ``PERP``, a date; nothing where it says none."""
     text = symbol.upper()
+    settled = _SETTLED.match(text)
+    if settled:
+        return settled[1], settled[2] or "PERP"
     contract = _FUTURES.search(text)
-    return text[: contract.start()] if contract else text
+    if contract is None:
+        return text, ""
+    return text[: contract.start()], "PERP" if contract[1] in {"PERPETUAL", "SWAP"} else contract[1]
+
+
+def _listed_as(venue: str) -> str:
+    """Return what a venue of contracts lists under names that do not say so."""
+    return _FUTURES_VENUES.get(venue.rpartition("_")[2], "")
 
 
 def _split(text: str, said: str = "") -> tuple[str, str]:

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.model import whole
-from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
 
 MOST_KEPT: Final = 1 << 19
@@ -19,7 +18,7 @@ NEVER_KEPT: Final = -2
 NONE_KEPT: Final = -1
 """In place of a trade's number: its instrument's trades are not kept; none is kept yet."""
 SAME_NS: Final = 1_000_000
-"""Trades without an id are the same within a millisecond: some venues stream no finer stamps than they keep."""
+"""Prints are the same within a millisecond: some venues stream no finer stamps than they keep."""
 
 KEPT: Final = np.dtype(
     [
@@ -56,12 +55,13 @@ def keep(
 
 
 @kernel
-def _is_same(trade: Record, when: int, trade_id: int, price: int, size: int, size_exp: int) -> bool:
-    if trade.gone or trade.trade_id != trade_id or trade.price != price:
+def is_same(trade: Record, since: int, when: int, trade_id: int, price: int, size: int, size_exp: int) -> bool:
+    """Return whether a trade is the one that a row of ``when`` takes back, and did not come before ``since``."""
+    if trade.trade_id != trade_id or trade.price != price:
         return False
     if trade.size != size or trade.size_exp != size_exp:
         return False
-    return bool(trade_id != ABSENT or abs(trade.when - when) < SAME_NS)
+    return bool(since <= trade.when < when + SAME_NS)
 
 
 @kernel
@@ -69,6 +69,7 @@ def find(
     kept: NDArray[np.void],
     total: int,
     newest: int,
+    since: int,
     when: int,
     trade_id: int,
     price: int,
@@ -77,12 +78,13 @@ def find(
 ) -> int:
     """Return the number of the trade that a venue takes back: same id, price and size, nearest in time; -1 for none.
 
-    Ids alone do not name a trade: IQFeed's repeat within a day, Massive's are of one exchange.
+    Ids alone do not name a trade: IQFeed's repeat within a day, Massive's are of one exchange. So none is it that came
+    before ``since`` or after ``when``.
     """
     found, least = -1, 0
     while newest >= 0 and newest >= total - len(kept):
         trade = kept[newest % len(kept)]
-        if _is_same(trade, when, trade_id, price, size, size_exp):
+        if not trade.gone and is_same(trade, since, when, trade_id, price, size, size_exp):
             away = abs(trade.when - when)
             if found < 0 or away < least:
                 found, least = newest, away

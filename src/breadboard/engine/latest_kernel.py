@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from breadboard.engine.closes import compared_with, is_taken, settle, take_back, turn
 from breadboard.model.decimals import ABSENT, INT64_MAX, SIZE_EXP
 from breadboard.model.kernels import Record, brief, inlined, kernel
-from breadboard.model.kinds import EventKind, Flag, StatusCode, Uncounted
+from breadboard.model.kinds import UNCOUNTED_OF_DAY, EventKind, Flag, StatusCode, Uncounted
 from breadboard.model.sizes import split_size
 
 # Compiled code takes plain numbers.
@@ -21,9 +21,11 @@ _CLOCK: Final = int(EventKind.CLOCK)
 _LISTING: Final = int(StatusCode.LISTING)
 _NOT_THE_LAST: Final = int(Uncounted.OPEN_CLOSE)
 _NOT_THE_CLOSE: Final = int(Uncounted.DAY_OPEN_CLOSE)
-_NO_EXTREME: Final = int(Uncounted.DAY_HIGH_LOW)
-_NO_VOLUME: Final = int(Uncounted.DAY_VOLUME)
-_OF_NO_DAY: Final = _NOT_THE_CLOSE | _NO_EXTREME | _NO_VOLUME
+_OF_DAY: Final = UNCOUNTED_OF_DAY
+_NOTHING: Final = int(Uncounted.ALL)
+_NO_OPEN: Final = int(Uncounted.OPEN_CLOSE)
+_NO_EXTREME: Final = int(Uncounted.HIGH_LOW)
+_NO_VOLUME: Final = int(Uncounted.VOLUME)
 _NOT_NEW: Final = int(Flag.DUPLICATE | Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _LAST_KNOWN: Final = int(Flag.LAST_KNOWN)
@@ -66,22 +68,29 @@ def _when(ts_event: int, ts_recv: int, ahead: int) -> int:
 
 
 @inlined
-def _into_day(record: Record, when: int, price: int, size: int, exponent: int, code: int) -> None:
-    """Take a trade into the statistics of its UTC day as far as a day's bar counts it; an older one comes too late."""
+def _into_day(
+    record: Record, close: Record, when: int, trade: int, price: int, size: int, exponent: int, denied: int
+) -> None:
+    """Take a trade into the statistics of its UTC day, but not for what it is ``denied``; an older one comes too late.
+
+    The open is that of the first trade by time and number, as in bars.
+    """
     day = when // _DAY_NS
-    if day < record.day or code & _OF_NO_DAY == _OF_NO_DAY:
+    if day < record.day or denied == _NOTHING:
         return
     if day > record.day:
         record.day, record.trades = day, 0
         record.volume_whole = record.volume_fraction = 0
         record.open = record.high = record.low = ABSENT
     record.trades += 1
-    if code & _NOT_THE_CLOSE == 0 and record.open == ABSENT:
-        record.open = price
-    if code & _NO_EXTREME == 0:
+    if denied & _NO_OPEN == 0 and (
+        record.open == ABSENT or when < close.open_when or (when == close.open_when and trade < close.open_trade)
+    ):
+        record.open, close.open_when, close.open_trade = price, when, trade
+    if denied & _NO_EXTREME == 0:
         record.high = max(record.high, price)
         record.low = price if record.low == ABSENT else min(record.low, price)
-    if code & _NO_VOLUME == 0:
+    if denied & _NO_VOLUME == 0:
         volume = add_volume(record.volume_whole, record.volume_fraction, size, exponent)
         record.volume_whole = volume[0]
         record.volume_fraction = volume[1]
@@ -192,7 +201,10 @@ def keep(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a ca
                     closes[which].ended = spans[which].ended if session == ABSENT else spans[which].before
                 record.previous_close = compared_with(closes[which])
             if not flags[row] & _LAST_KNOWN:
-                _into_day(record, when, price[row], size[row], size_exp[row], code[row])
+                # The day of who keeps no calendar is like any other bar.
+                denied = (code[row] >> _OF_DAY if dated else code[row]) & _NOTHING
+                its = closes[which]
+                _into_day(record, its, when, trade_id[row], price[row], size[row], size_exp[row], denied)
         if dated:
             told = closes[which].told_hours
             record.market_hours = told if told > 0 else spans[which].hours

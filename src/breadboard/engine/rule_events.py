@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from breadboard.engine.hiding import EVERY_SOURCE
 from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
-from breadboard.engine.rule_state import IN_EXTENDED, NEVER
+from breadboard.engine.rule_state import IN_EXTENDED, NEVER, NOBODY
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -159,8 +159,23 @@ def set_clock(by: int, conds: NDArray[np.void], slots: NDArray[np.void], meter: 
 
 @kernel
 def is_of(owner: Record, source: int) -> bool:
-    """Tell whether a source brings an instrument's trades, or brought its last row: they may be two."""
-    return bool(owner.source == source or owner.traded == source)  # noqa: PLR1714 - a tuple of unlike types
+    """Tell whether a source brings an instrument's trades, quotes or book, or brought its last row: they may be four.
+
+    Which row was the last is chance: a book goes stale with its connection, whatever else came meanwhile.
+    """
+    return bool(
+        owner.trades_by == source  # noqa: PLR1714 - a tuple of unlike types
+        or owner.quotes_by == source
+        or owner.book_by == source
+        or owner.traded == source
+        or owner.source == source
+    )
+
+
+@kernel
+def may_trade(owner: Record, source: int) -> bool:
+    """Tell whether trades may be missing while one of an instrument's sources is away: that of them, if it is known."""
+    return bool(owner.trades_by == source or owner.trades_by == NOBODY)  # noqa: PLR1714 - a tuple of unlike types
 
 
 @kernel
@@ -184,7 +199,7 @@ def take_gap(
         # Who was not heard of yet misses nothing: a batch may have brought it already, and another one not.
         if wide and not (owner.source >= 0 if gap.source == EVERY_SOURCE else is_of(owner, gap.source)):
             continue
-        if lost:
+        if lost and (not wide or gap.source == EVERY_SOURCE or may_trade(owner, gap.source)):
             owner.gapping = 1
         if gap.reason == _RESTART and owner.seen != ABSENT:
             owner.seen = gap.ts_recv  # nobody listened until now

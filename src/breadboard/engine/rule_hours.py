@@ -1,4 +1,4 @@
-"""The sessions of the venues' calendars, as the loops look them up. Loaded only where a rule asks for hours."""
+"""The sessions of the venues' calendars, as the loops look them up: hours where a rule asks for them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -8,6 +8,7 @@ import numpy as np
 from breadboard import calendars
 from breadboard.engine.rule_conditions import Conditions
 from breadboard.engine.rule_state import HOURS, ONCE_SESSION
+from breadboard.engine.sessions import Sessions
 from breadboard.engine.voices import Voice
 from breadboard.model.rules import RuleKind
 
@@ -23,6 +24,9 @@ class Hours:
         self.spans = np.zeros((0, 3), np.int64)
         """By calendar: where its sessions begin in the table, where they end, and the one found last."""
         self._calendar_of = calendar_of
+        self._sessions = Sessions(calendar_of)
+        self.days = self._sessions.table()
+        """Midnights by zone, as bars have them: a correction is of the day of its trade."""
         self._numbers: dict[str, int] = {}
 
     def hear(self, voices: Sequence[Voice]) -> None:
@@ -53,3 +57,10 @@ class Hours:
             self.table = np.concatenate((self.table, table))
             self.spans = np.concatenate((self.spans, [[first, len(self.table), first]]))
         return self._numbers[name]
+
+    def zone(self, instrument: int) -> int:
+        """Return the place in ``days`` of an instrument's midnights."""
+        known, found = len(self._sessions.zones), self._sessions.zone(instrument)
+        if len(self._sessions.zones) > known:
+            self.days = self._sessions.table()
+        return found

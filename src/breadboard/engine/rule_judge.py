@@ -132,39 +132,43 @@ def crosses(cond: Record, slot: Record, price: int, when: int, place: int) -> bo
 
 
 @kernel
-def slide(slot: Record, ring: NDArray[np.void], step: int, when: int, price: int, offset: int) -> None:
+def slide(slot: Record, ring: NDArray[np.void], step: int, when: int, price: int, offset: int, name: int) -> None:
     """Take a price into a window's steps; ``slot.b`` becomes the window's lowest, of equal ones the newest.
 
     The ring holds, from its head on, rising prices of later and later steps: what is lowest once those before have
     left the window. One step has one candidate at most, so 60 steps fit. Prices above the newest step's lowest, within
     that step, change nothing and need no call.
     """
-    bucket = when // step
+    begin = when // step * step
     head, count = int(slot.head), int(slot.count)
-    while count and ring[head].bucket <= bucket - STEPS:
+    while count and ring[head].when < begin - (STEPS - 1) * step:
         head = (head + 1) % RING
         count -= 1
     while count and ring[(head + count - 1) % RING].price >= price:
         count -= 1
-    if count == 0 or ring[(head + count - 1) % RING].bucket != bucket:
+    if count == 0 or ring[(head + count - 1) % RING].when < begin:
         entry = ring[(head + count) % RING]
-        entry.bucket, entry.price, entry.offset = bucket, price, offset
+        entry.when, entry.price, entry.offset, entry.name = when, price, offset, name
         count += 1
     slot.head, slot.count = head, count
-    slot.a, slot.b, slot.c = bucket * step, ring[head].price, ring[(head + count - 1) % RING].price
+    slot.a, slot.b, slot.c = begin, ring[head].price, ring[(head + count - 1) % RING].price
 
 
 @kernel
-def drop(slot: Record, ring: NDArray[np.void], bucket: int, price: int) -> None:
-    """Take the price of a step out of a window, where it is there; the next price finds the lowest of what is left."""
+def drop(slot: Record, ring: NDArray[np.void], since: int, until: int, price: int, name: int) -> bool:
+    """Take the price of a trade out of a window; return whether it was there. The next price finds what is lowest then.
+
+    Another trade of its step may have come to the same price: that one's stays.
+    """
     head, count = int(slot.head), int(slot.count)
     for at in range(count):
         entry = ring[(head + at) % RING]
-        if entry.bucket != bucket or entry.price != price:
+        if entry.price != price or entry.name != name or not since <= entry.when < until:
             continue
         for each in range(at, count - 1):
             left, right = ring[(head + each) % RING], ring[(head + each + 1) % RING]
-            left.bucket, left.price, left.offset = right.bucket, right.price, right.offset
+            left.when, left.price, left.offset, left.name = right.when, right.price, right.offset, right.name
         slot.count = count - 1
         slot.a = ABSENT
-        return
+        return True
+    return False

@@ -5,6 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.bar_revision import since_of
 from breadboard.engine.rule_events import (
     BACK,
     DUE,
@@ -22,7 +23,7 @@ from breadboard.engine.rule_events import (
 from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, place_of_window, slide
 from breadboard.engine.rule_state import NEVER, STEPS
 from breadboard.engine.rule_statuses import take_status
-from breadboard.engine.rule_undoing import begin_history, remember, retract, take_back
+from breadboard.engine.rule_undoing import begin_anew, begin_history, name_of, remember, retract, take_back
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import kernel
 from breadboard.model.kinds import EventKind, Flag
@@ -35,11 +36,12 @@ _STATUS: Final = int(EventKind.STATUS)
 _GAP: Final = int(EventKind.GAP)
 _CLOCK: Final = int(EventKind.CLOCK)
 _AGGREGATED: Final = int(Flag.AGGREGATED)
-_INELIGIBLE: Final = int(Flag.INELIGIBLE)
 _WITHDRAWN: Final = int(Flag.WITHDRAWN)
 _DUPLICATE: Final = int(Flag.DUPLICATE)
 _NEVER_IN: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.VOLUME_ONLY)
 """A trade with one of these counts for no rule, and none that is taken back with it did."""
+_NOT_STANDING: Final = int(Flag.LAST_KNOWN | Flag.INELIGIBLE | Flag.WITHDRAWN)
+"""Nobody stands behind a quote with one of these now, as in ``consolidated_kernel``."""
 _NO_LAG: Final = int(Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN | Flag.SNAPSHOT | Flag.HISTORY)
 _NOT_HEARD: Final = int(Flag.LAST_KNOWN | Flag.HISTORY | Flag.SNAPSHOT)
 _HISTORY: Final = int(Flag.HISTORY)
@@ -64,6 +66,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     sources: NDArray[np.void],
     hours: NDArray[np.void],
     spans: NDArray[np.int64],
+    days: NDArray[np.int64],
     meter: NDArray[np.int64],
     asked: NDArray[np.bool_],
     spare: NDArray[np.void],
@@ -83,6 +86,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
     size: NDArray[np.int64],
     size_exp: NDArray[np.int8],
     ask_price: NDArray[np.int64],
+    ask_size: NDArray[np.int64],
 ) -> tuple[int, int, int]:
     """Take rows up to ``stop``, and holes up to the end, each before the row behind it or at its place.
 
@@ -139,7 +143,14 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
             row += 1
             continue
         owner = owners[which]
+        history = flags[row] & _HISTORY != 0
         owner.source, owner.flags = source[row], flags[row]
+        if not history and what == _TRADE:
+            owner.trades_by = source[row]
+        elif not history and what == _QUOTE:
+            owner.quotes_by = source[row]
+        elif not history:
+            owner.book_by = source[row]
         if flags[row] & _NOT_HEARD == 0:
             if owner.seen == ABSENT:
                 meter[DUE] = min(meter[DUE], now)
@@ -163,14 +174,18 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told.reference_offset, told.ts_window = slot.c, slot.a
                         at += 1
                 slot.a, slot.b, slot.c = now // cond.window * cond.window, lag, offset[row]
-        if what == _QUOTE and owner.quote < owner.late and not owner.halted and not flags[row] & _INELIGIBLE:
+        if what == _QUOTE and owner.quote < owner.late and not owner.halted and not flags[row] & _NOT_STANDING:
             bid, ask = price[row], ask_price[row]
-            if bid > 0 and ask > 0:
+            # A size of nothing is no interest at all; a size that was not said is one.
+            if bid > 0 and ask > 0 and size[row] != 0 and ask_size[row] != 0:
                 x = (float(ask) - float(bid)) * 20_000.0 / (float(ask) + float(bid))
                 when = now if ts_event[row] == ABSENT else min(ts_event[row], latest)
                 for place in range(owner.quote, owner.late):
                     slot = slots[place]
                     cond = conds[slot.condition]
+                    if when < slot.a and slot.b != source[row] and (history or slot.c):
+                        begin_anew(slot, cond)
+                    slot.a, slot.b, slot.c = max(slot.a, when), source[row], history
                     session = place_of(cond, owner.calendar, when, hours, spans)
                     if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
                         told = out[at]
@@ -179,19 +194,21 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                         told.reference = (float(bid) + float(ask)) / 2e9
                         at += 1
         elif what == _TRADE and owner.trade < owner.quote:
+            when = now if ts_event[row] == ABSENT else ts_event[row]
+            its = (trade_id[row], price[row], size[row], size_exp[row])
+            since = since_of(when, its[0], flags[row], owner.zone, days) if flags[row] & _WITHDRAWN else when
             if flags[row] & (_WITHDRAWN | _DUPLICATE) == _WITHDRAWN:
-                its = (trade_id[row], price[row], size[row], size_exp[row])
                 where, stamps = (offset[row], index[row]), (ts_event[row], now)
-                at = retract(owner, conds, slots, fired, its, where, stamps, source[row], flags[row], out, at)
-            plain, history = flags[row] & _AGGREGATED == 0, flags[row] & _HISTORY != 0
+                at = retract(owner, conds, slots, fired, its, where, stamps, since, source[row], flags[row], out, at)
+            plain = flags[row] & _AGGREGATED == 0
             if (owner.raw and not plain) or price[row] == ABSENT or flags[row] & _NEVER_IN:
                 row += 1
                 continue
-            when = now if ts_event[row] == ABSENT else ts_event[row]
             if flags[row] & _WITHDRAWN:
-                take_back(owner, conds, slots, rings, trade_id[row], price[row], when)
+                take_back(owner, conds, slots, rings, its, when, since, hours, spans)
                 row += 1
                 continue
+            event = when
             if when > latest and not history:
                 when = latest
                 meter[IMPLAUSIBLE] += 1
@@ -204,6 +221,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 row += 1
                 continue
             owner.was_newest, owner.newest = owner.newest, when
+            name = name_of(its[0], its[2], its[3])
             after_gap = owner.gapping
             if after_gap:
                 owner.gap_at, owner.gapping = when, 0
@@ -212,23 +230,23 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                 cond = conds[slot.condition]
                 slot.before = slot.armed
                 session = place_of(cond, owner.calendar, when, hours, spans)
+                if session == CLOSED:  # a price outside of its hours is in no window and on no side
+                    continue
                 signed = cond.sign * price[row]
                 base = owner.price
                 if cond.kind == _CROSS:
                     x = 0.0
-                    if session == CLOSED:
-                        fires = False
-                    elif cond.sign == 0:
+                    if cond.sign == 0:
                         fires = crosses(cond, slot, price[row], when, session)
                     else:  # before its first alert there is nothing to come back from
                         back = NEVER if slot.until == ABSENT else cond.back
                         fires = judge(cond, slot, signed, cond.limit, back, when, session)
                 else:
                     if not (slot.a <= when < slot.a + cond.step and signed > slot.c):
-                        slide(slot, rings[slot.ring], cond.step, when, signed, offset[row])
+                        slide(slot, rings[slot.ring], cond.step, when, signed, offset[row], name)
                     base = cond.sign * slot.b
                     x = (signed - slot.b) * 100.0 / base if base > 0 else np.nan  # rounded once
-                    fires = session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
+                    fires = judge(cond, slot, x, cond.threshold, cond.rearm, when, session)
                 if fires:
                     told = out[at]
                     begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
@@ -241,12 +259,10 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     else:
                         told.value, told.gapped = x, owner.gap_at >= slot.a - (STEPS - 1) * cond.step
                         told.reference_offset = rings[slot.ring][slot.head].offset
-                    event = now if ts_event[row] == ABSENT else ts_event[row]
-                    its = (trade_id[row], price[row], size[row], size_exp[row])
                     remember(slot, fired[slot.fired], event, its[0], its[1], its[2], its[3], offset[row], index[row])
                     at += 1
             owner.was_price, owner.was_offset = owner.price, owner.price_offset
             owner.price, owner.price_offset = price[row], offset[row]
-            owner.trade_id, owner.undo = trade_id[row], 1
+            owner.was_name, owner.name, owner.event, owner.undo = owner.name, name, event, 1
         row += 1
     return row, hole, at

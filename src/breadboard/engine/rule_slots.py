@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.rule_conditions import BAR, GROUP, HALT, LATE, QUIET, QUOTE, TRADE, Conditions
-from breadboard.engine.rule_state import FIRED_BEFORE, FIRED_BY, INSTRUMENT, LOOK_BACK, MOST_FIRED, RING, SLOT, STEP
+from breadboard.engine.rule_state import (
+    FIRED_BY,
+    INSTRUMENT,
+    LOOK_BACK,
+    MOST_FIRED,
+    NOBODY,
+    RING,
+    SLOT,
+    STEP,
+)
 from breadboard.engine.state import grown
 from breadboard.model import whole
 from breadboard.model.decimals import ABSENT
@@ -14,7 +23,9 @@ from breadboard.model.rules import RuleKind
 
 _MOVING: Final = (TRADE, QUOTE, LATE, HALT, BAR)
 _EDGES: Final = ("trade", "quote", "late", "halt", "bar", "end")
-_ASKED: Final = ("calendar", *_EDGES)
+_PLACES: Final = ("calendar", "zone")
+"""Where in tables that are made anew with each start."""
+_ASKED: Final = (*_PLACES, *_EDGES)
 """What of an instrument follows from the rules that hold, and not from what came."""
 _WINDOWED: Final = (RuleKind.RISE, RuleKind.DROP)
 _TRADED: Final = (*_WINDOWED, RuleKind.CROSS)
@@ -47,7 +58,9 @@ class _Plan:
         for kind in (self.windowed, self.volumes):
             self.slots["ring"][kind] = np.arange(kind.sum())
         self.owner: Any = np.zeros(1, INSTRUMENT)
-        self.owner["source"] = self.owner["traded"] = self.owner["halted_by"] = -1
+        self.owner["source"] = -1
+        for name in ("trades_by", "quotes_by", "book_by", "traded", "halted_by"):
+            self.owner[name] = NOBODY
         for name in ("newest", "price", "price_offset", "gap_at", "seen"):
             self.owner[name] = ABSENT
         ends = np.cumsum([0, *(len(groups[group]) for group in _MOVING)])
@@ -100,7 +113,7 @@ class Slots:
         """By ``SLOT.fired`` of what trades move: the trades that fired."""
         return self._fired[: self._counts[5]]
 
-    def extend(self, venue: str, symbol: str, calendar: int) -> None:
+    def extend(self, venue: str, symbol: str, calendar: int, zone: int) -> None:
         """Take the next instrument."""
         chosen = tuple(self.conditions.of(venue, symbol))
         plan = self._plans.get(chosen)
@@ -114,7 +127,7 @@ class Slots:
         self._quiet, self._fired = grown(self._quiet, quiets), grown(self._fired, traded)
         owner: Any = self._owners[which:owners]
         owner[:] = plan.owner
-        owner["calendar"] = calendar
+        owner["calendar"], owner["zone"] = calendar, zone
         for edge in _EDGES:
             owner[edge] += first
         its: Any = self._slots[first:slots]
@@ -154,7 +167,7 @@ class Slots:
     def packed(self) -> dict[str, Any]:
         """Return all state for ``pack``; where slots lie follows from rules and instruments, and calendars do."""
         owners: Any = whole.copied(self.owners)
-        owners["calendar"] = -1  # looked up anew, and not remembered
+        owners["calendar"], owners["zone"] = -1, 0  # looked up anew, and not remembered
         return {
             "owners": owners.reshape(-1).view(np.uint8),
             "slots": self.slots.reshape(-1).view(np.uint8),
@@ -165,21 +178,11 @@ class Slots:
 
     def unpacked(self, parts: dict[str, Any]) -> None:
         """Go back to what ``packed`` returned, of the same rules and instruments."""
-        calendars = self.owners["calendar"].copy()
+        places = {name: self.owners[name].copy() for name in _PLACES}
         self.owners[:] = parts["owners"].view(INSTRUMENT)
-        self.owners["calendar"] = calendars
+        for name, place in places.items():
+            self.owners[name] = place
         self.slots[:] = parts["slots"].view(SLOT)
         self.rings[:] = parts["rings"].view(STEP).reshape(-1, RING)
         self.volumes[:] = parts["volumes"]
-        self.fired[:] = _fired(parts["fired"], len(self.fired)).reshape(-1, MOST_FIRED)
-
-
-def _fired(state: NDArray[np.uint8], slots: int) -> NDArray[np.void]:
-    """Return ``FIRED_BY`` rows, also of a checkpoint that did not keep all of them."""
-    if len(state) == slots * MOST_FIRED * FIRED_BY.itemsize:
-        return state.view(FIRED_BY)
-    rows: Any = np.zeros(slots * MOST_FIRED, FIRED_BY)
-    before: Any = state.view(FIRED_BEFORE)
-    for name in FIRED_BEFORE.names or ():
-        rows[name] = before[name]
-    return rows  # type: ignore[no-any-return]  # numpy types no columns
+        self.fired[:] = parts["fired"].view(FIRED_BY).reshape(-1, MOST_FIRED)

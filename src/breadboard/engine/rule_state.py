@@ -13,6 +13,8 @@ NEVER: Final = 2**62
 """Later than any time, higher than any price."""
 ONCE_SESSION, ONCE_DAY, ONCE_HOUR = 1, 2, 3
 IN_REGULAR, IN_EXTENDED = 1, 2
+NOBODY: Final = 0xFFFF
+"""No source yet: the number stands for all of them at once, and no row of an instrument has it."""
 
 CONDITION: Final = np.dtype(
     [
@@ -48,7 +50,8 @@ SLOT: Final = np.dtype(
         ("spare", np.uint8, (3,)),
         # Of the kind's own. Rise and drop: where the newest step begins, the lowest price of the window and of the
         # step, times ``sign``; lag: where the window begins, its lowest lag, and the offset of that; no_data: when it
-        # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete.
+        # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete;
+        # spread: event time of its newest quote, its last quote's source, and 1 where that is of a history.
         ("a", np.int64),
         ("b", np.int64),
         ("c", np.int64),
@@ -63,8 +66,8 @@ SLOT: Final = np.dtype(
 )
 """One condition of one instrument."""
 
-STEP: Final = np.dtype([("bucket", np.int64), ("price", np.int64), ("offset", np.int64)])
-"""One candidate for the extreme of a window: prices times ``sign``, rising from the head on."""
+STEP: Final = np.dtype([("when", np.int64), ("price", np.int64), ("offset", np.int64), ("name", np.int64)])
+"""One candidate for the extreme of a window: prices times ``sign``, rising from the head on; and whose price it is."""
 
 MOST_FIRED: Final = 8
 """Trades that fired, of one rule and instrument, that are remembered for the case that they are taken back."""
@@ -85,8 +88,6 @@ FIRED_BY: Final = np.dtype(
     ]
 )
 """One of them."""
-FIRED_BEFORE: Final = np.dtype([(name, FIRED_BY[name]) for name in (FIRED_BY.names or ())[:-2]])
-"""The same in checkpoints of before the last two were kept."""
 
 INSTRUMENT: Final = np.dtype(
     [
@@ -99,8 +100,12 @@ INSTRUMENT: Final = np.dtype(
         ("bar", np.int32),
         ("end", np.int32),
         ("source", np.int32),  # -1 before its first row
-        ("calendar", np.int32),  # -1: always open
-        ("newest", np.int64),  # event time of its newest trade
+        ("calendar", np.int16),  # -1: always open
+        ("trades_by", np.uint16),  # the source of its last trade, of no history; NOBODY before the first
+        ("quotes_by", np.uint16),  # the same of its last quote,
+        ("book_by", np.uint16),  # and of its last row of a book or of orders
+        ("traded", np.uint16),  # the source of its last trade that counts, also of a history
+        ("halted_by", np.uint16),  # the source that said so
         ("seen", np.int64),  # our time of its last row; ABSENT before the first
         ("seen_offset", np.int64),
         ("flags", np.uint16),  # of its last row
@@ -110,15 +115,19 @@ INSTRUMENT: Final = np.dtype(
         ("undo", np.uint8),  # 1: its newest trade can be taken back, and what was before it is known
         ("aged", np.uint8),  # 1: its newest trade is of a history
         ("spare", np.uint8),
+        ("newest", np.int64),  # event time of its newest trade
         ("price", np.int64),  # of its newest trade, 1e-9
         ("price_offset", np.int64),
         ("gap_at", np.int64),  # event time of the first trade after the last gap
-        ("traded", np.int32),  # the source of its trades; -1 before the first
-        ("halted_by", np.int32),  # the source that said so
-        ("trade_id", np.int64),  # of its newest trade
+        ("name", np.int64),  # of its newest trade: ``rule_undoing.name_of``
         ("was_price", np.int64),  # price, its offset and the event time as they were before its newest trade
         ("was_offset", np.int64),
-        ("was_newest", np.int64),  # a row begins where a line of the processor's cache does
+        ("was_newest", np.int64),
+        # What of it is for trades that are taken back; a row begins where a line of the processor's cache does:
+        ("was_name", np.int64),
+        ("event", np.int64),  # of its newest trade, the time that the venue gave it, also one beyond belief
+        ("zone", np.int64),  # whose midnights its days have, as for bars
+        ("spares", np.int64, (5,)),
     ]
 )
 

@@ -5,7 +5,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from breadboard.engine.rule_events import begin, is_of
+from breadboard.engine.rule_events import begin, is_of, may_trade
 from breadboard.engine.rule_judge import CLOSED, judge, place_of
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kernels import Record, kernel
@@ -43,7 +43,7 @@ def take_status(
     if code in (_UP, _DOWN):
         sources[source].down = code == _DOWN
         for each in range(len(owners)):
-            if code == _DOWN and is_of(owners[each], source):
+            if code == _DOWN and is_of(owners[each], source) and may_trade(owners[each], source):
                 owners[each].gapping = 1
             if owners[each].halted and owners[each].halted_by == source:
                 _forget_halt(owners[each], conds, slots, when[1])

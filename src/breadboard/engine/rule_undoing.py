@@ -5,8 +5,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from breadboard.engine.kept_trades import SAME_NS, is_same
 from breadboard.engine.rule_events import begin
-from breadboard.engine.rule_judge import FALLING, RISING, drop, slide
+from breadboard.engine.rule_judge import CLOSED, FALLING, RISING, drop, place_of, slide
 from breadboard.engine.rule_state import MOST_FIRED
 from breadboard.model.alerts import AlertState
 from breadboard.model.decimals import ABSENT
@@ -15,8 +16,13 @@ from breadboard.model.rules import RuleKind
 
 _CROSS: Final = int(RuleKind.CROSS)
 _RETRACTED: Final = int(AlertState.RETRACTED)
-_SAME_NS: Final = 1_000_000
-"""Trades without an id are the same within a millisecond, as for bars."""
+_MIX: Final = np.int64(0x1E37_79B9_7F4A_7C15)
+
+
+@kernel
+def name_of(trade_id: int, size: int, size_exp: int) -> int:
+    """Return what tells a trade from others of its time and price, in one number: windows have room for no more."""
+    return int(trade_id ^ (size * 32 + size_exp) * _MIX)
 
 
 @kernel
@@ -41,16 +47,14 @@ def remember(
 
 
 @kernel
-def _find(fired: NDArray[np.void], when: int, trade_id: int, price: int, size: int, size_exp: int) -> int:
+def _find(fired: NDArray[np.void], since: int, when: int, trade_id: int, price: int, size: int, size_exp: int) -> int:
     """Return the place of the trade that the venue takes back, as bars find theirs (``kept_trades``); -1 for none."""
     found, least = -1, 0
     for place in range(len(fired)):
         trade = fired[place]
-        if not trade.told or trade.trade_id != trade_id or trade.price != price:
+        if not trade.told or not is_same(trade, since, when, trade_id, price, size, size_exp):
             continue
         away = abs(trade.when - when)
-        if trade.size != size or trade.size_exp != size_exp or (trade_id == ABSENT and away >= _SAME_NS):
-            continue
         if found < 0 or away < least:
             found, least = place, away
     return found
@@ -87,6 +91,7 @@ def retract(
     trade: tuple[int, int, int, int],
     where: tuple[int, int],
     when: tuple[int, int],
+    since: int,
     source: int,
     flags: int,
     out: NDArray[np.void],
@@ -97,7 +102,7 @@ def retract(
     event = when[1] if when[0] == ABSENT else when[0]
     for place in range(owner.trade, owner.quote):
         slot = slots[place]
-        which = _find(fired[slot.fired], event, trade_id, price, size, size_exp)
+        which = _find(fired[slot.fired], since, event, trade_id, price, size, size_exp)
         if which >= 0:
             its = fired[slot.fired][which]
             told = out[at]
@@ -112,38 +117,63 @@ def retract(
 
 
 @kernel
+def _forget(owner: Record, price: int, name: int, since: int, until: int) -> bool:
+    """Let a trade be the last price no longer, nor the one before it; return whether it was the newest trade."""
+    if owner.price == price and owner.name == name and since <= owner.event < until:
+        newest = bool(owner.undo)
+        if newest:
+            owner.newest, owner.price, owner.price_offset = owner.was_newest, owner.was_price, owner.was_offset
+            owner.event, owner.name = owner.was_newest, owner.was_name
+        else:  # it was the one before a newest that was taken back already: what was before both is not known
+            owner.price = owner.price_offset = ABSENT
+        owner.undo = 0
+        return newest
+    if owner.undo and owner.was_price == price and owner.was_name == name and since <= owner.was_newest < until:
+        owner.was_price = owner.was_offset = ABSENT
+    return False
+
+
+@kernel
 def take_back(
     owner: Record,
     conds: NDArray[np.void],
     slots: NDArray[np.void],
     rings: NDArray[np.void],
-    trade_id: int,
-    price: int,
+    trade: tuple[int, int, int, int],
     when: int,
+    since: int,
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
 ) -> None:
     """Let a trade count no longer, for the windows that hold it; the newest one for what is armed and the last price.
 
-    Prices that the window had let go because of it are not known any more, but for the last one that stands.
+    Prices that the window had let go because of it are not known any more, but for the last one that stands. A trade
+    that counted for nothing is in no window, whatever others of its time and price there are.
     """
-    same = owner.undo and owner.price == price and owner.trade_id == trade_id
-    newest = same and (trade_id != ABSENT or abs(owner.newest - when) < _SAME_NS)
-    last, its, where = owner.newest, owner.price, owner.price_offset
-    if newest:
-        when, last, its, where = owner.newest, owner.was_newest, owner.was_price, owner.was_offset
+    trade_id, price, size, size_exp = trade
+    name, until, last = name_of(trade_id, size, size_exp), when + SAME_NS, owner.newest
+    newest = _forget(owner, price, name, since, until)
+    if newest:  # it is in the windows of the time that it was believed to be of
+        since, until = last, last + 1
     for place in range(owner.trade, owner.quote):
         slot = slots[place]
         cond = conds[slot.condition]
         if newest:
             slot.armed = slot.before
-        if cond.kind == _CROSS:
+        if cond.kind == _CROSS or not drop(slot, rings[slot.ring], since, until, cond.sign * price, name):
             continue
-        ring = rings[slot.ring]
-        drop(slot, ring, when // cond.step, cond.sign * price)
-        if its != ABSENT:
-            slide(slot, ring, cond.step, last, cond.sign * its, where)
-    if newest:
-        owner.newest, owner.price, owner.price_offset = last, its, where
-        owner.undo = 0
+        if owner.price != ABSENT and place_of(cond, owner.calendar, owner.newest, hours, spans) != CLOSED:
+            signed = cond.sign * owner.price
+            slide(slot, rings[slot.ring], cond.step, owner.newest, signed, owner.price_offset, owner.name)
+
+
+@kernel
+def begin_anew(slot: Record, cond: Record) -> None:
+    """Let a slot be as it was before its first price or quote: older ones of another source are to come."""
+    slot.armed = slot.before = cond.armed
+    slot.head = slot.count = 0
+    slot.a = slot.until = slot.once = ABSENT
+    slot.b = slot.c = 0
 
 
 @kernel
@@ -153,9 +183,6 @@ def begin_history(owner: Record, conds: NDArray[np.void], slots: NDArray[np.void
     owner.undo = 0
     for place in range(owner.trade, owner.quote):
         slot = slots[place]
-        slot.armed = slot.before = conds[slot.condition].armed
-        slot.head = slot.count = 0
-        slot.a = slot.until = slot.once = ABSENT
-        slot.b = slot.c = 0
+        begin_anew(slot, conds[slot.condition])
         for each in range(MOST_FIRED):
             fired[slot.fired][each].told = 0

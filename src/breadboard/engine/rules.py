@@ -8,7 +8,7 @@ counted (``held``) and disarms all the same. Units and windows of each kind are 
 
 Prices are those of trades that count for bars (not DUPLICATE, LAST_KNOWN, WITHDRAWN, INELIGIBLE or VOLUME_ONLY ones;
 AGGREGATED ones only for instruments without others), in journal order; a trade older than one before it is counted
-(``late``) and moves nothing. Where trades may be missing, alerts that rest on that time say so (``gapped``).
+(``late``) and moves nothing. Spreads are of quotes that somebody stands behind. What may lack trades is ``gapped``.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ from breadboard.model.tape import Tape
 
 _COLUMNS: Final = (
     *("kind", "code", "flags", "source", "instrument", "offset", "index", "ts_event", "ts_recv", "sequence"),
-    *("trade_id", "price", "size", "size_exp", "ask_price"),
+    *("trade_id", "price", "size", "size_exp", "ask_price", "ask_size"),
 )
 _SPARE: Final = 256
 _AS_TOLD: Final = tuple(name for name in ALERT.names or () if name not in {"id", "rule", "kind", "threshold"})
@@ -150,7 +150,7 @@ class Rules:
         self._slots.unpacked(parts)
         self._findings.unpacked(parts["findings"])
         self._sources[parts["numbers"]] = parts["sources"]
-        self._meter[: len(parts["meter"])] = parts["meter"]  # an older one has fewer
+        self._meter[:] = parts["meter"]
         self._held = parts["held"]
 
     def _clear(self) -> None:
@@ -184,7 +184,8 @@ class Rules:
         """Make slots for instruments up to a dense id."""
         for which in range(len(self._slots.owners), count):
             one = self._instruments[which]
-            self._slots.extend(one.venue, one.symbol, self._hours.number(which, self._slots.conditions))
+            calendar, zone = self._hours.number(which, self._slots.conditions), self._hours.zone(which)
+            self._slots.extend(one.venue, one.symbol, calendar, zone)
 
     def _segment(
         self,
@@ -218,7 +219,7 @@ class Rules:
         out = np.empty(len(slots.slots) + _SPARE, FIRED)
         columns = [getattr(tape, name) for name in _COLUMNS]
         state = (slots.conditions.rows, slots.slots, slots.rings, slots.fired, slots.owners, slots.quiet)
-        around = (self._sources, self._hours.table, self._hours.spans, self._meter)
+        around = (self._sources, self._hours.table, self._hours.spans, self._hours.days, self._meter)
         room = np.empty(len(slots.conditions.rows), np.bool_), np.empty(1, HOLE)
         while row < stop or hole < len(holes):
             row, hole, count = core.run(row, hole, stop, holes, *state, *around, *room, out, *columns)

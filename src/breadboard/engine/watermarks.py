@@ -86,7 +86,7 @@ def _run(  # noqa: C901 - one loop, entered once a batch
         when = ts_event[row]
         if when == ABSENT or flags[row] & (_DUPLICATE | _LAST_KNOWN):
             continue
-        if implausible(clock, when - ts_recv[row], flags[row] & _HISTORY):
+        if implausible(clock, when - ts_recv[row], flags[row]):
             continue
         timely[row] = True
         if when > clock.newest:

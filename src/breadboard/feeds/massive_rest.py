@@ -29,6 +29,8 @@ T = TypeVar("T")
 WITHDRAWN: Final = frozenset({7, 8, 10, 11, 12})
 """``correction`` as the consolidated tape writes it: 7 and 8 are prints later found in error or cancelled, 10 and 11
 the records that say so, 12 the wrong figures of a print that was corrected."""
+_RECORDS: Final = frozenset({10, 11, 12})
+"""Those of them that follow the print, and have a time of their own."""
 CORRECTED: Final = 1
 """Such a print with the right figures."""
 
@@ -182,7 +184,7 @@ def _trade(result: Payload, symbol: str) -> Event:
 
 def _corrects(correction: int) -> Flag:
     if correction in WITHDRAWN:
-        return Flag.WITHDRAWN
+        return Flag.WITHDRAWN | Flag.LATE_PRINT if correction in _RECORDS else Flag.WITHDRAWN
     return Flag.LATE_PRINT if correction == CORRECTED else Flag(0)
 
 

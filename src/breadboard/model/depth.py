@@ -20,8 +20,10 @@ def depth_row(levels: int) -> np.dtype[Any]:
             ("ts_event", np.int64),  # the boundary, ns UTC: the book is as it was just before it
             ("ts_book", np.int64),  # event time of the last change in it; ABSENT where its venue has no times
             ("ts_recv", np.int64),  # of the row at which the boundary was passed
+            ("ts_recv_book", np.int64),  # of the last change: before that row, and of another event mostly
             ("sequence", np.int64),  # the venue's, of the last change; ABSENT where it has none
-            ("offset", np.int64),  # of that row
+            ("offset", np.int64),  # of the row at which the boundary was passed
+            ("offset_book", np.int64),  # of the last change: by it the book is older or newer than a quote
             ("index", np.uint16),
             ("state", np.uint8),  # BookState; without levels unless LIVE
             ("is_crossed", np.uint8),

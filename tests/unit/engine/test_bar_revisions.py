@@ -33,6 +33,8 @@ Rows = list[dict[str, Any]]
 Key = tuple[int, int, int]
 FINAL, CORRECTED, WITHDRAWN = BarState.FINAL, BarState.CORRECTED, BarState.WITHDRAWN
 GONE = {"flags": int(Flag.WITHDRAWN)}
+FOLLOWS = {"flags": int(Flag.WITHDRAWN | Flag.LATE_PRINT)}
+HOUR = 3600 * SECOND
 SAID = ("open", "high", "low", "close", "volume_whole", "volume_fraction", "notional", "trades")
 
 
@@ -86,8 +88,40 @@ def test_of_the_same_id_it_is_the_one_of_that_price_and_time() -> None:
     rows = [trade(1, 0, 10), trade(1, 1, 11), trade(1, 5, 10), trade(2, 9 * SECOND), trade(1, 1, 11) | GONE]
     assert told(keeping(), rows) == [(11, 3, FINAL), (10, 2, CORRECTED)]
     stage = keeping()
-    stage.on_tape(tape([trade(1, 0, 10), trade(1, 3 * SECOND, 10), trade(1, SECOND, 10) | GONE]))
-    assert [int(bar["ts_open"] % 10**10) for bar in stage.open_bars() if bar["interval"] == 1] == [3 * SECOND]
+    stage.on_tape(tape([trade(1, 0, 10), trade(1, 3 * SECOND, 10), trade(1, 4 * SECOND, 10) | FOLLOWS]))
+    assert not [bar for bar in stage.open_bars() if bar["interval"] == 1], "it was the one of 3 s, the other is final"
+
+
+def day_after(rows: Rows, which: int) -> tuple[int, int, int]:
+    """Return the day's open in whole units, its trades, and how many taken back were not found."""
+    stage, only = keeping(), {"instrument": which}
+    out = stage.on_tape(tape([row | only for row in rows]))
+    found = newest([*([] if out is None else [out]), stage.open_bars()])
+    ((opened, *_, trades),) = [bar for (_, interval, _), bar in found.items() if interval == 86_400]
+    assert stage.counters()["implausible"] == 0
+    return opened // 10**9, trades, stage.counters()["unmatched"]
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("away", [-120 * HOUR, -2 * HOUR, -1_000_000, 1_000_000, HOUR])
+def test_a_print_that_was_in_no_bar_takes_no_other_of_its_id_price_and_size_along(away: int, which: int) -> None:
+    """One of days ago, or of another exchange."""
+    rows = [trade(7, 0, 100), trade(8, SECOND, 101), trade(7, away, 100) | GONE | {"ts_recv": T0 + 2 * HOUR}]
+    assert day_after(rows, which) == (100, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("which", "later", "left"),
+    [
+        (0, HOUR, (101, 1, 0)),
+        (0, -1_000_000, (100, 2, 1)),  # it follows what it is about
+        (1, 6 * HOUR, (101, 1, 0)),  # 23:13 in New York: another day of UTC's
+        (1, 7 * HOUR, (100, 2, 1)),
+    ],
+)
+def test_a_record_that_follows_names_a_print_of_its_day(which: int, later: int, left: tuple[int, int, int]) -> None:
+    rows = [trade(7, 0, 100), trade(8, SECOND, 101), trade(7, later, 100) | FOLLOWS]
+    assert day_after(rows, which) == left
 
 
 def test_a_trade_without_an_id_is_known_by_its_time() -> None:

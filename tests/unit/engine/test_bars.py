@@ -407,6 +407,34 @@ def test_times_that_stay_ahead_are_believed_because_our_clock_was_set_back() -> 
     assert stage.watermark(0) == T0 + 27 * SECOND
 
 
+@pytest.mark.parametrize("flags", [Flag.WITHDRAWN, Flag.LATE_PRINT, Flag.WITHDRAWN | Flag.LATE_PRINT, Flag.HISTORY])
+def test_a_source_that_begins_with_a_row_about_an_hour_ago_loses_none_of_those_after_it(flags: Flag) -> None:
+    stage = bars()
+    rows = [trade(1, -3600 * SECOND, flags=int(flags)) | {"ts_recv": T0}, clock(1) | {"size": 1}]
+    rows += [trade(at, at * SECOND) for at in range(2, 22)]
+    stage.on_tape(tape(rows))
+    assert stage.counters()["implausible"] == 0
+    (minute,) = [bar for bar in stage.open_bars() if bar["interval"] == 60]
+    assert minute["trades"] == 20
+    far = [trade(30, 3600 * SECOND) | {"ts_recv": T0 + 22 * SECOND}]
+    stage.on_tape(tape(far))
+    assert stage.counters()["implausible"] == 1, "the rows after it say what to believe"
+
+
+def test_a_correction_ahead_of_its_source_is_a_mistake_as_well() -> None:
+    stage = bars()
+    stage.on_tape(tape([trade(1, 0), trade(2, 3600 * SECOND, flags=int(Flag.WITHDRAWN)) | {"ts_recv": T0 + 1}]))
+    assert stage.counters()["implausible"] == 1
+    assert stage.watermark(0) == T0 - 2 * SECOND
+
+
+def test_a_source_that_begins_with_a_correction_was_not_heard_before_it() -> None:
+    stage = bars()
+    stage.on_tape(tape([trade(1, -3600 * SECOND, flags=int(Flag.WITHDRAWN)) | {"ts_recv": T0}, trade(2, SECOND)]))
+    (minute,) = [bar for bar in stage.open_bars() if bar["interval"] == 60]
+    assert minute["completeness"] == pytest.approx(1 - 20 / 60)
+
+
 def test_a_backlog_read_late_makes_the_fresh_events_after_it_no_mistake() -> None:
     stage, late = bars(), 600 * SECOND
     rows = [trade(1, 0), trade(2, SECOND) | {"ts_recv": T0 + late}, trade(3, late)]

@@ -167,6 +167,29 @@ def test_rows_say_when_and_where_and_how_old() -> None:
     assert (row["state"], row["is_crossed"]) == (BookState.LIVE, 0)
 
 
+def test_rows_say_which_event_changed_the_book_last_and_not_which_one_passed_the_boundary() -> None:
+    """A quote may come between the two: it is newer than the book."""
+    down = {"kind": EventKind.STATUS, "code": StatusCode.FEED_DOWN, "instrument": -1, "ts_recv": T0 + SECOND + 8}
+    rows = [
+        snapshot(0, [(1, 10, 2)]) | {"ts_event": T0, "ts_recv": T0 + 5},
+        delta(0, 0, [(1, 11, 3)]) | {"ts_event": T0 + 1, "ts_recv": T0 + 6},
+        {"kind": EventKind.QUOTE, "ts_event": T0 + 2, "ts_recv": T0 + 7},
+        {"kind": EventKind.QUOTE, "ts_event": T0 + SECOND, "ts_recv": T0 + SECOND + 7},
+        down,
+        {"kind": EventKind.QUOTE, "ts_event": T0 + 2 * SECOND, "ts_recv": T0 + 2 * SECOND},
+        snapshot(0, [(1, 12, 2)]) | {"ts_event": T0 + 2 * SECOND, "ts_recv": T0 + 2 * SECOND + 1},
+        {"kind": EventKind.QUOTE, "ts_event": T0 + 3 * SECOND, "ts_recv": T0 + 3 * SECOND},
+    ]
+    found = Shown(SequenceRule.NONE).on_tape(tape(rows, first=100))
+    assert found is not None
+    columns = "offset", "offset_book", "ts_recv_book", "state"
+    assert [tuple(int(row[name]) for name in columns) for row in found] == [
+        (103, 101, T0 + 6, BookState.LIVE),
+        (105, 101, T0 + 6, BookState.STALE),
+        (107, 106, T0 + 2 * SECOND + 1, BookState.LIVE),
+    ]
+
+
 def test_a_book_that_is_not_believed_is_told_once_and_without_levels() -> None:
     stage = Shown(SequenceRule.NONE)
     down = {"kind": EventKind.STATUS, "code": StatusCode.FEED_DOWN, "instrument": -1, "ts_recv": T0 + SECOND}
@@ -235,6 +258,12 @@ def test_a_replay_stores_them_and_sql_shows_them(tmp_path: Path, capsys: pytest.
     )
     assert run(["sql", query, "--data-dir", str(tmp_path / "a"), "--format", "json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)["data"]
-    assert row["n"] == row["whole"] == row["apart"] == results[0]["depth"] > 300
+    changed = (
+        "select countIf((s.offset_book, s.ts_recv_book) = (d.offset, d.ts_recv)) changed from depth_snapshots as s"
+        " asof join book_deltas as d on s.symbol = d.symbol and s.offset > d.offset"
+    )
+    assert run(["sql", changed, "--data-dir", str(tmp_path / "a"), "--format", "json"]) == 0
+    row |= json.loads(capsys.readouterr().out)["data"][0]
+    assert row["n"] == row["whole"] == row["apart"] == row["changed"] == results[0]["depth"] > 300
     assert (row["i"], row["later"]) == ("1s", 1)
     assert abs(Decimal(row["bid"]) - Decimal(results[0]["books"]["BTCUSDT.BINANCE"]["bid"])) < 100

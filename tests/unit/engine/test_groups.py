@@ -2,7 +2,7 @@
 
 import pytest
 
-from breadboard.engine.groups import convertible, groups_of, normalised, proposed, triangles
+from breadboard.engine.groups import convertible, groups_of, is_contract, normalised, proposed, triangles
 from breadboard.errors import UsageError
 from breadboard.model.instruments import Instrument
 from breadboard.model.nbbo import Group
@@ -51,12 +51,33 @@ def test_a_group_that_cannot_be_is_refused_by_name(given: dict[str, tuple[str, .
         ("BYBIT_INVERSE", "BTCUSD", "BTC-USD-PERP"),
         ("OKX", "BTC-USDT-SWAP", "BTC-USDT-PERP"),
         ("OKX", "BTC-USD-240927", "BTC-USD-240927"),
+        ("BYBIT_LINEAR", "BTCUSDT-27SEP24", "BTC-USDT-27SEP24"),
+        ("DERIBIT", "BTC-PERPETUAL", "BTC-PERP"),
+        ("DERIBIT", "BTC_USDC-PERPETUAL", "BTC-USDC-PERP"),
+        ("CCXT_KUCOIN", "BTC/USDT", "BTC-USDT"),
+        ("CCXT_KUCOINFUTURES", "BTC/USDT:USDT", "BTC-USDT-PERP"),
+        ("CCXT_DERIBIT", "BTC/USD:BTC-240927", "BTC-USD-240927"),
         ("MASSIVE", "AAPL", "AAPL"),
         ("IQFEED", "BRK.B", "BRK.B"),
     ],
 )
 def test_symbols_of_one_thing_have_one_meaning(venue: str, symbol: str, meaning: str) -> None:
     assert normalised(venue, symbol) == meaning
+
+
+@pytest.mark.parametrize(
+    ("venue", "symbol", "contract"),
+    [
+        *(("OKX", "BTC-USDT-SWAP", True), ("OKX", "BTC-USD-251226", True), ("OKX", "BTC-USDT", False)),
+        *(("OKX", "BTC-USD-251226-100000-C", True), ("COINBASE_ADVANCED", "BTC-PERP-INTX", True)),
+        *(("BINANCE_USDM", "BTCUSDT", True), ("BYBIT_INVERSE", "BTCUSD", True), ("BINANCE", "BTCUSDT", False)),
+        *(("CCXT_GATE", "BTC/USDT:USDT", True), ("CCXT_GATE", "btc/usdt", False), ("KRAKEN", "XBT/USD", False)),
+        *(("DERIBIT", "BTC-PERPETUAL", True), ("DERIBIT", "BTC_USDC-PERPETUAL", True), ("DERIBIT", "BTC_USDC", False)),
+        *(("IQFEED", "BRK.B", False), ("YAHOO", "BRK-B", False), ("COINBASE", "BTC-USD", False)),
+    ],
+)
+def test_a_contract_is_known_by_its_name_or_by_its_venue(venue: str, symbol: str, contract: bool) -> None:
+    assert is_contract(venue, symbol) is contract
 
 
 def test_quote_currencies_and_contracts_are_not_mixed() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from breadboard.engine.latest import Latest
+from breadboard.engine.sessions import Sessions
 from breadboard.model.decimals import ABSENT
 from breadboard.model.kinds import EventKind, Flag, Uncounted
 from tapes import SECOND, T0, tape, trade
@@ -98,24 +99,44 @@ def test_a_print_without_a_size_is_the_last_trade_and_no_volume() -> None:
     assert (last["trades"], last["volume_whole"], last["volume_fraction"]) == (2, 7, 0)
 
 
-def after(*rows: dict[str, int]) -> dict[str, int]:
+def after(*rows: dict[str, int], calendar: str = "") -> dict[str, int]:
     """Return what is known after two trades at 100 and 101, ten each, and these."""
-    stage = Latest()
+    stage = Latest(Sessions(lambda _: calendar))
     stage.on_tape(tape([trade(1, 0, 100, 10), trade(2, 2 * SECOND, 101, 10), *rows]))
     last = stage.records[0]
     prices = {name: int(last[name]) // 10**9 for name in ("price", "open", "high", "low")}
     return prices | {"volume": int(last["volume_whole"]), "trades": int(last["trades"])}
 
 
-def test_a_print_counts_for_what_the_bar_of_its_day_lets_it() -> None:
+@pytest.mark.parametrize("calendar", ["", "XNYS"])
+def test_a_print_counts_for_what_the_bar_of_its_day_lets_it(calendar: str) -> None:
+    """Which is a day's of an exchange, with rules of its own, or one like any other."""
     before = {"price": 101, "open": 100, "high": 101, "low": 100, "volume": 20, "trades": 2}
     far = trade(3, 3 * SECOND, 500, 7)
-    assert after() == before
-    assert after(far | {"flags": Flag.INELIGIBLE, "code": Uncounted.ALL.everywhere}) == before
+    assert after(calendar=calendar) == before
+    none = far | {"flags": Flag.INELIGIBLE, "code": Uncounted.ALL.everywhere}
+    assert after(none, calendar=calendar) == before
     counted = before | {"volume": 27, "trades": 3}
-    assert after(far | {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere}) == counted
-    assert after(far | {"code": Uncounted.DAY_PRICES}) == counted | {"price": 500}
-    assert after(far | {"code": Uncounted.PRICES}) == counted | {"high": 500}
+    volume_only = far | {"flags": Flag.VOLUME_ONLY, "code": Uncounted.PRICES.everywhere}
+    assert after(volume_only, calendar=calendar) == counted
+    far_up = counted | {"high": 500}
+    outside = after(far | {"code": Uncounted.DAY_PRICES}, calendar=calendar)
+    assert outside == (counted if calendar else far_up) | {"price": 500}
+    assert after(far | {"code": Uncounted.PRICES}, calendar=calendar) == (far_up if calendar else counted)
+    unfilled = after(far | {"code": Uncounted.DAY_VOLUME}, calendar=calendar)
+    assert unfilled == far_up | {"price": 500, "volume": 20 if calendar else 27}
+
+
+def test_the_open_is_of_the_first_trade_by_time_and_number_whenever_it_came() -> None:
+    first = [trade(4, SECOND, 100), trade(3, 0, 103), trade(2, 0, 102), trade(5, 0, 105)]
+    stage = Latest()
+    for at, row in enumerate(first):
+        stage.on_tape(tape([row], first=at))
+        before, stage = stage, Latest()
+        stage.restore(before.snapshot())
+    assert stage.records[0]["open"] == 102 * 10**9
+    stage.on_tape(tape([trade(6, MIDNIGHT + 5, 106), trade(7, 1, 107), trade(8, MIDNIGHT, 108)], first=4))
+    assert stage.records[0]["open"] == 108 * 10**9
 
 
 def test_a_day_that_begins_with_a_print_without_a_price_has_its_volume() -> None:

@@ -41,7 +41,7 @@ instruments = st.lists(st.sampled_from(NAMES), max_size=12)
 def made(rules: list[Rule], names: list[tuple[str, str]], registry: list[RuleVersion]) -> Slots:
     slots = Slots(Conditions(RuleSet(tuple(rules)), registry))
     for number, (venue, symbol) in enumerate(names):
-        slots.extend(venue, symbol, number - 1)
+        slots.extend(venue, symbol, number - 1, number)
     return slots
 
 
@@ -58,7 +58,7 @@ def test_slots_of_an_instrument_lie_together_by_what_moves_them(
     for which, (venue, symbol) in enumerate(names):
         mine = [slots.conditions.watched[each].rule for each in slots.conditions.of(venue, symbol)]
         owner = slots.owners[which]
-        assert (owner["calendar"], owner["source"], owner["newest"]) == (which - 1, -1, ABSENT)
+        assert (owner["calendar"], owner["zone"], owner["source"], owner["newest"]) == (which - 1, which, -1, ABSENT)
         for (begin, end), kinds in GROUPS.items():
             assert owner[begin] == at
             expected = [rule.name for rule in mine if rule.of_kind in kinds]

@@ -17,9 +17,8 @@ from breadboard.config import EngineConfig
 from breadboard.engine import Engine
 from breadboard.engine.bars import Bars
 from breadboard.engine.hiding import EVERY_SOURCE
-from breadboard.engine.rule_state import FIRED_BEFORE, FIRED_BY, HOLE
+from breadboard.engine.rule_state import HOLE
 from breadboard.engine.rules import Rules
-from breadboard.engine.state import pack, unpack
 from breadboard.model.alerts import ALERT, AlertState, Silence
 from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT
@@ -338,22 +337,6 @@ def test_cooldown_after_an_alert_that_is_taken_back_is_that_of_the_alerts_that_s
     subject = stage(one)
     assert states(alerts(subject, rows))[-1] == (6, AlertState.RETRACTED)
     assert subject.counters()["held"] == 1
-
-
-def test_a_checkpoint_from_before_cooldowns_could_be_given_back_is_taken() -> None:
-    subject = stage(UP)
-    path = up_and_down(*range(1, 5))
-    alerts(subject, path)
-    parts = unpack(subject.snapshot())
-    kept = np.zeros(len(parts["fired"]) // FIRED_BY.itemsize, FIRED_BEFORE)
-    for name in FIRED_BEFORE.names or ():
-        kept[name] = parts["fired"].view(FIRED_BY)[name]
-    kept["known"] = 0
-    old = {name: part for name, part in parts.items() if name not in {"fired", "meter"}}
-    after = stage()
-    after.restore(pack(old | {"fired": kept.view(np.uint8), "meter": parts["meter"][:5]}))
-    found = alerts(after, tape([taken_back(path[3]), trade(9, 5 * SECOND, 90), trade(10, 6 * SECOND, 100)], first=20))
-    assert states(found) == [(20, AlertState.RETRACTED), (22, AlertState.FIRED)]
 
 
 def test_a_price_that_is_taken_back_is_no_lowest_of_a_window() -> None:

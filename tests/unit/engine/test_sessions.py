@@ -12,8 +12,8 @@ from breadboard import calendars, feeds
 from breadboard.engine.bars import Bars
 from breadboard.engine.sessions import Sessions, day_begin, day_number, midnights
 from breadboard.model.bars import BAR, DAY_S, Session
-from breadboard.model.kinds import BarState, Uncounted
-from tapes import SECOND, tape, trade
+from breadboard.model.kinds import BarState, Flag, Uncounted
+from tapes import SECOND, T0, tape, trade
 
 NEW_YORK = ZoneInfo("America/New_York")
 DAYS = midnights("America/New_York")
@@ -27,6 +27,16 @@ def ns(*when: int, zone: ZoneInfo = NEW_YORK) -> int:
 
 def stage() -> Bars:
     return Bars(2000, 5.0, sessions=Sessions(lambda which: "XNYS" if which == 0 else ""))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("hour", [4, 18, 19, 23])
+def test_a_history_has_whole_days_where_its_exchange_is_however_late_its_first_print(which: int, hour: int) -> None:
+    row = trade(1, ns(2026, 11, 2, hour, 30) - T0, flags=int(Flag.HISTORY)) | {"ts_recv": ns(2026, 11, 20)}
+    bars = stage()
+    bars.on_tape(tape([row | {"instrument": which}]))
+    (day,) = [bar for bar in bars.open_bars() if bar["interval"] == DAY_S]
+    assert day["completeness"] == 1
 
 
 @settings(max_examples=300, deadline=None)

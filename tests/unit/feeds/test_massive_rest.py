@@ -486,13 +486,18 @@ def test_documents_of_trades_and_quotes_are_events_and_known_trades_are_duplicat
 
 
 @pytest.mark.parametrize(
-    ("correction", "withdrawn"),
-    [(0, False), (1, False), (7, True), (8, True), (10, True), (11, True), (12, True)],
+    ("correction", "said"),
+    [
+        (0, Flag(0)),
+        (1, Flag.LATE_PRINT),
+        *((print_itself, Flag.WITHDRAWN) for print_itself in (7, 8)),
+        *((follows, Flag.WITHDRAWN | Flag.LATE_PRINT) for follows in (10, 11, 12)),
+    ],
 )
-def test_cancelled_prints_are_withdrawn(correction: int, withdrawn: bool) -> None:
+def test_cancelled_prints_are_withdrawn(correction: int, said: Flag) -> None:
     raw = body("v3/trades/AAPL&limit=2.json").replace(b'"correction": 1', b'"correction": %d' % correction)
     events = read_trades(raw, "AAPL").results
-    assert all(bool(event.flags & Flag.WITHDRAWN) == withdrawn for event in events)
+    assert [event.flags for event in events] == [Flag.HISTORY | said] * 2
 
 
 def test_corrected_figures_are_put_in_once_and_the_wrong_ones_taken_back() -> None:
@@ -503,7 +508,7 @@ def test_corrected_figures_are_put_in_once_and_the_wrong_ones_taken_back() -> No
     frames = Frames.of(documents, [1] * 4, kind=RecordKind.DOCUMENT)
     flags = FEEDS["massive"].decoder(Instruments()).decode(frames).tape.flags.tolist()
     late = Flag.HISTORY | Flag.LATE_PRINT
-    each = (Flag.HISTORY, late, late | Flag.DUPLICATE, Flag.HISTORY | Flag.WITHDRAWN)
+    each = (Flag.HISTORY, late, late | Flag.DUPLICATE, late | Flag.WITHDRAWN)
     assert flags == [flag for flag in each for _ in range(2)]
 
 
