@@ -163,6 +163,31 @@ def test_a_question_is_answered_as_arrow_with_its_columns_even_when_empty(store:
     assert batches[0].schema.field("price").type == pa.decimal128(18, 9)
 
 
+def test_times_of_seconds_and_integers_that_are_wide_come_as_what_they_are(store: ClickHouseStore) -> None:
+    store.write("trades", trades(0, 9), "a")
+    minute = datetime.fromtimestamp(made.START // 60_000_000_000 * 60, UTC)
+    (found,) = store.ask(
+        "select toStartOfMinute(ts_recv) as m, toStartOfInterval(ts_recv, interval 5 minute) as five, [toDateTime(1)] "
+        "as l, count() as n, toUInt32(7) as u, toInt128('-170141183460469231731687303715884105728') as wide, "
+        "map(symbol, m) as of from trades group by symbol, m, five order by symbol limit 1  -- the first"
+    )
+    five = minute - timedelta(minutes=minute.minute % 5)
+    row = {
+        "m": minute,
+        "five": five,
+        "l": [datetime.fromtimestamp(1, UTC)],
+        "n": 3,
+        "u": 7,
+        "of": [("BTCUSDT", minute)],
+    }
+    assert found.to_pylist() == [row | {"wide": "-170141183460469231731687303715884105728"}]
+    assert found.schema.field("m").type == pa.timestamp("s", "UTC")
+    (found,) = store.ask("select now(), now() where 0")
+    assert found.schema.types == [pa.timestamp("s", "UTC")] * 2
+    both = "(select toDateTime(1) as t) union all (select toDateTime(2))"
+    assert sorted(row["t"].second for batch in store.ask(both) for row in batch.to_pylist()) == [1, 2]
+
+
 def test_a_stranger_cannot_write_and_cannot_change_the_limits(store: ClickHouseStore) -> None:
     for sql in ("INSERT INTO trades VALUES (1)", "SELECT 1 SETTINGS max_execution_time = 0", "DROP TABLE trades"):
         with pytest.raises(QueryRefused):
@@ -234,6 +259,7 @@ sys.path.insert(0, sys.argv[3])
 import outputs_made as made
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store import rows, windows
+from breadboard.store.newest import Newest
 from breadboard.store.writer import StoreWriter
 folder, end = Path(sys.argv[1]), int(sys.argv[2])
 with ClickHouseStore.open(f"chdb://{folder}/store") as store:
@@ -242,8 +268,9 @@ with ClickHouseStore.open(f"chdb://{folder}/store") as store:
     step = 30 + int(sys.argv[4])                         # and the engine's batches differ from run to run
     labels = rows.Labels()
     labels.refresh(list(made.instruments()))
-    for table in (rows.trades, rows.quotes, rows.book_deltas, rows.latest):
+    for table in (rows.trades, rows.quotes, rows.book_deltas):
         table(made.outputs(0, 9).tape, labels)           # compiled before the clock starts, so that kills hit inserts
+    Newest({}).words(made.outputs(0, 9).tape.take(slice(0, 0)))
     windows.bars(made.open_bars(9), labels, made.outputs(0, 1).tape.kind)
     print("open", len(writer.resume().pending), flush=True)
     while checkpoint < end:

@@ -13,6 +13,7 @@ from breadboard.api.fanout import Fanout
 from breadboard.api.pages import Pages
 from breadboard.api.patience import Patient
 from breadboard.api.pool import StorePool
+from breadboard.api.questions import AskedOnce
 from breadboard.api.routes import book, concluded, feeds, health, history, people, realtime, sign_in, sql, stocks
 from breadboard.api.security import Guard
 from breadboard.api.security_keys import KeyRing
@@ -58,6 +59,7 @@ def create_app(services: Services) -> FastAPI:
         lifespan=lifespan,
     )
     problems.install(app)
+    app.add_middleware(AskedOnce)
     app.add_middleware(page.HeadAsGet)
     app.add_middleware(Guard, limits=services.limits, access=services.access, ring=ring)
     shared = [Depends(Shares(services.limits.of_one_key, services.limits.of_one_key_waiting))]

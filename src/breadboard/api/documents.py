@@ -158,7 +158,17 @@ MOMENT: Final[Responses] = {
                     **_PART,
                 )
             ),
-            book=optional(record(interval=_TEXT, state=_TEXT, bids=_LEVELS, asks=_LEVELS, **_PART)),
+            book=optional(
+                record(
+                    interval=_TEXT,
+                    state=_TEXT,
+                    ts_recv_book=optional(STAMP),
+                    offset_book=optional(_COUNT),
+                    bids=_LEVELS,
+                    asks=_LEVELS,
+                    **_PART,
+                )
+            ),
             gaps=_GAPS,
             complete_through=COMPLETE_THROUGH,
         ),

@@ -60,6 +60,7 @@ LISTINGS: Final = {
     "books": _events(
         "depth_snapshots",
         *("interval", "state", "ts_book", "is_crossed", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"),
+        *("ts_recv_book", "offset_book"),  # last, as they came: CSV is read by position
         key=(("ts_event", "time"), ("interval", "text"), *_NAMED),  # one row may pass the boundaries of several books
     ),
     "gaps": _events(

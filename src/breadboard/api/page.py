@@ -66,7 +66,8 @@ def nowhere(app: FastAPI) -> APIRouter:
         return told
 
     for path in _OURS:
-        routes.add_api_route(path, none, methods=[*_METHODS])
+        asked = ["OPTIONS"] if path.startswith("/api/") else []  # of who is no browser: Guard answers those
+        routes.add_api_route(path, none, methods=[*_METHODS, *asked])
     return routes
 
 

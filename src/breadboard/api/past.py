@@ -1,7 +1,7 @@
 """One instrument as it was known at a moment: best bid and offer, last trade, the newest book that was kept."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar
 
@@ -14,6 +14,8 @@ from breadboard.api.problems import Problem
 from breadboard.api.reach import Reach
 from breadboard.model.kinds import Flag
 from breadboard.ports import Store
+from breadboard.store import standing
+from breadboard.store.newest import AHEAD_NS, BY_TIME, WHEN
 from breadboard.store.rows import OPENS_OR_CLOSES
 
 T = TypeVar("T")
@@ -33,7 +35,7 @@ _PARTS: Final = {
     ),
     "book": (
         "depth_snapshots",
-        ("interval", "state", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"),
+        ("interval", "state", "ts_recv_book", "offset_book", "bid_prices", "bid_sizes", "ask_prices", "ask_sizes"),
         "",
     ),
 }
@@ -130,7 +132,7 @@ def _best(quote: dict[str, Any] | None, book: dict[str, Any] | None) -> dict[str
     """Return the best bid and offer, of the quote or, where it is newer or there is none, of the book."""
     if quote is None and book is None:
         return {"bid": None, "bid_size": None, "ask": None, "ask_size": None, "from": None, "age_ns": None}
-    if quote is not None and (book is None or quote["offset"] >= book["offset"] or book["state"] != "live"):
+    if quote is not None and (book is None or quote["offset"] >= _changed(book) or book["state"] != "live"):
         sides = {f"{side}{of}": quote[f"{side}_{name}"] for side in ("bid", "ask") for of, name in _OF}
         return {**sides, "from": "quote", "age_ns": quote["age_ns"]}
     assert book is not None
@@ -142,6 +144,15 @@ def _best(quote: dict[str, Any] | None, book: dict[str, Any] | None) -> dict[str
 
 
 _OF: Final = (("", "price"), ("_size", "size"))
+
+
+def _changed(book: dict[str, Any]) -> int:
+    """Return the offset of the event that a book was last changed by: quotes may have come between it and its row.
+
+    Where the store has the row from before that was kept, it is the row's own: the book is no newer than that.
+    """
+    offset: int = book["offset"] if book["offset_book"] is None else book["offset_book"]
+    return offset
 
 
 async def _parts(
@@ -164,19 +175,27 @@ def _newest(
     told = ", ".join(f"`{name}`" for name in (*columns, *_PLACE))
     for begin in (moment - _NEAR_NS, None):
         params: dict[str, Any] = {"symbol": symbol, "venue": venue, "ts": moment}
-        within = f"PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} AND ts_recv <= {instant_sql('ts')}"
         if begin is not None:
-            within, params["begin"] = f"{within} AND ts_recv > {instant_sql('begin')}", begin
+            params["begin"] = begin
         if table == "trades":
-            lines = _newest_trade(store, told, within, good, params)
+            row = _newest_trade(store, told, good, params)
         else:
-            sql = f"SELECT {told} FROM {table} {within} WHERE {good or 'true'} {_LAST} LIMIT 1"  # noqa: S608 - our words
-            lines = store.lines(sql, params, few=True)
-        if lines:
-            row: dict[str, Any] = msgspec.json.decode(lines)
-            row.pop("undone", None)
-            return row | {"age_ns": moment - instant(row["ts_recv"])}
+            sql = f"SELECT {told} FROM {table} {_within(params)} WHERE {good or 'true'} {_LAST} LIMIT 1"  # noqa: S608 - our words
+            row = next(_rows(store, sql, params), None)
+        if row:
+            # A book is as old as its last change, and not as the row that passed the boundary after it.
+            return row | {"age_ns": moment - instant(row.get("ts_recv_book") or row["ts_recv"])}
     return None
+
+
+def _within(params: dict[str, Any]) -> str:
+    """Return SQL for what was received of an instrument by then, and after ``begin`` where that is given."""
+    within = f"PREWHERE venue = {{venue:String}} AND symbol = {{symbol:String}} AND ts_recv <= {instant_sql('ts')}"
+    return within + (f" AND ts_recv > {instant_sql('begin')}" if "begin" in params else "")
+
+
+def _rows(store: Store, sql: str, params: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield from map(msgspec.json.decode, store.lines(sql, params, few=True).splitlines())
 
 
 def _any(store: Store, table: str) -> bool:
@@ -185,19 +204,37 @@ def _any(store: Store, table: str) -> bool:
 
 
 _LAST: Final = "ORDER BY ts_recv DESC, offset DESC, `index` DESC"
-_NAME: Final = "ifNull(trade_id, -1 - offset * 65536 - `index`), price, size"
-"""What a venue names a trade by that it takes back, as in ``kept_trades.py``: ids alone repeat. Without: its place."""
+_FEW: Final = 16
+"""Newest trades among which the last by time is looked for: they lie together, and cost what one does."""
 
 
-def _newest_trade(store: Store, told: str, within: str, good: str, params: dict[str, Any]) -> bytes:
-    """Return the newest ``good`` trade that has not been taken back by then.
+def _newest_trade(store: Store, told: str, good: str, params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the ``good`` trade that is the newest by time, of those received by then and not taken back.
 
-    What takes a trade back comes after it: only where such a row is the newest of all, others have to be looked for.
+    Only where something was taken back just before, or all that came last happened long before, others are looked at.
+    Nothing is returned where what was received before ``begin`` may have a newer one.
     """
-    either = f"WHERE ({good}) OR ({_TAKEN_BACK})"
-    newest = f"SELECT {_TAKEN_BACK} AS undone, {told} FROM trades {within} {either} {_LAST} LIMIT 1"  # noqa: S608 - our words
-    first = store.lines(newest, params, few=True)
-    if not first.startswith(b'{"undone":1'):
-        return first
-    last_words = f"SELECT * FROM trades {within} {either} {_LAST} LIMIT 1 BY {_NAME}"  # noqa: S608 - our words
-    return store.lines(f"SELECT {told} FROM ({last_words}) WHERE {good} {_LAST} LIMIT 1", params, few=True)  # noqa: S608 - our words
+    told = f"{told}, toUnixTimestamp64Nano({WHEN}) AS at, flags"
+    either = f"WHERE ({good}) OR ({_TAKEN_BACK}) {_LAST} LIMIT {_FEW}"
+    few = list(_rows(store, f"SELECT {told} FROM trades {_within(params)} {either}", params))  # noqa: S608 - our words
+    if not few:
+        return None
+    last = max(few, key=lambda one: (one["at"], one["offset"], one["index"]))
+    row: dict[str, Any] | None = last
+    if any(one["flags"] & Flag.WITHDRAWN for one in few):
+        row = _standing_trade(store, told, good, params)
+    elif last["at"] < instant(last["ts_recv"]) - AHEAD_NS:  # what came before it cannot be newer than it came
+        since = max(params.get("begin", 0), last["at"] - AHEAD_NS - 1)
+        row = _standing_trade(store, told, good, params | {"begin": since})
+    if not row or not standing.is_newest(row["at"], params.get("begin")):
+        return None
+    del row["at"], row["flags"]
+    return row
+
+
+def _standing_trade(store: Store, told: str, good: str, params: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the newest ``good`` trade by time that was received after ``begin``, and that nobody has taken back."""
+    within = _within(params)
+    gone = standing.taken(store.query(standing.named(within, "true"), params).to_pylist())
+    left = f"({good}){standing.without(gone)}"
+    return next(_rows(store, f"SELECT {told} FROM trades {within} WHERE {left} {BY_TIME} LIMIT 1", params), None)  # noqa: S608 - our words

@@ -113,6 +113,9 @@ class BookSnapshot(Event, frozen=True, kw_only=True):
     interval: str = ""
     state: str = ""
     ts_book: Instant | None = None
+    """Of the book's last change, as are the next two; ``offset`` is of the row that passed the boundary after it."""
+    ts_recv_book: Instant | None = None
+    offset_book: int | None = None
     bid_prices: tuple[Decimal, ...] = ()
     bid_sizes: tuple[Decimal, ...] = ()
     ask_prices: tuple[Decimal, ...] = ()

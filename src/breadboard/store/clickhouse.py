@@ -19,7 +19,7 @@ from clickhouse_connect import common as connect_settings
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from breadboard.errors import QueryRefused, StoreError, TookTooLong
-from breadboard.store import holding, native, schema
+from breadboard.store import holding, native, schema, typed
 from breadboard.store.flood import Flood
 from breadboard.store.inserting import Embedded, Inserter, Remote
 from breadboard.store.native import Block
@@ -188,13 +188,11 @@ class ClickHouseStore:
         text = guard.check(sql)
         try:
             with self._speaking("asking", limit := LIMITS["max_execution_time"]), self._guests.one() as client:
-                begun = time.monotonic()
-                body = client.raw_query(text, fmt="Arrow")
-                _in_time(begun, limit)
-                table = pa.ipc.open_file(body).read_all() if body else pa.table({})
+                table = _table(client, text, limit)
         except StoreError as error:
             hint = error.hint or f"breadboard sql 'DESCRIBE {guard.table_of(text)}'"
             raise QueryRefused(error.sentence, hint=hint, transient=error.transient) from None
+        table = self._typed(table, text)
         return iter(table.to_batches() or [pa.RecordBatch.from_pylist([], schema=table.schema)])
 
     def missing(self, table: str, rows: Block) -> Block:
@@ -205,6 +203,17 @@ class ClickHouseStore:
         """Run a trusted statement that returns nothing: schema, mutations, merges, rows made of rows."""
         with self._write_lock, self._speaking("running a statement"):
             self._writer.command(sql, parameters=dict(params) if params else None)
+
+    def _typed(self, table: pa.Table, text: str) -> pa.Table:
+        """Return an answer as what the engine says its columns are; as it came where the engine does not say."""
+        if not typed.is_doubtful(table.schema.types):
+            return table
+        try:
+            with self._speaking("asking", limit := LIMITS["max_execution_time"]), self._guests.one() as client:
+                told = _table(client, typed.question(text), limit)
+        except (StoreError, TookTooLong):
+            return table
+        return typed.typed(table, typed.places(told["type"][0].as_py()))
 
     def _insert(self, table: str, piece: Block, token: str) -> bool:
         """Insert a piece; False where nothing says that it was taken."""
@@ -262,6 +271,14 @@ class ClickHouseStore:
             hint = f"df -h {self._target.directory}" if code == _NO_SPACE and self._target.directory else ""
             sentence = f"{doing}: {_plain(str(error))}"
             raise StoreError(sentence, hint=hint, transient=code in _TRANSIENT or code is None) from error
+
+
+def _table(client: Any, sql: str, within_s: float) -> pa.Table:  # noqa: ANN401 - the driver has no usable types
+    """Return an answer. Raises TookTooLong where the engine may have ended the query, and has told a part of it."""
+    begun = time.monotonic()
+    body = client.raw_query(sql, fmt="Arrow")
+    _in_time(begun, within_s)
+    return pa.ipc.open_file(body).read_all() if body else pa.table({})
 
 
 def _in_time(begun: float, within_s: float | None) -> None:

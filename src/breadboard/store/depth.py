@@ -25,6 +25,8 @@ def depth_snapshots(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[n
         "interval": labels(np.searchsorted(lengths, column["interval"]), list(INTERVALS)),
         "state": labels(column["state"], [state.label for state in BookState]),
         "ts_book": stamps(column["ts_book"], nullable=True),
+        "ts_recv_book": stamps(column["ts_recv_book"], nullable=True),
+        "offset_book": integers(column["offset_book"], nullable=True),
         "is_crossed": integers(column["is_crossed"]),
     }
     for side in ("bid", "ask"):

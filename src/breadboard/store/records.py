@@ -1,5 +1,6 @@
 """The few-rows tables: gaps, lag, quarantine, instruments. A loop over rows is fine here."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
@@ -21,6 +22,16 @@ def _ints(values: Iterable[int | None], dtype: type[np.generic] = np.int64, *, n
 
 def _times(values: Iterable[int | None], *, nullable: bool = False) -> Fixed:
     return stamps(np.array([ABSENT if one is None else one for one in values], np.int64), nullable=nullable)
+
+
+def _places(offsets: Iterable[int]) -> Fixed:
+    """Return of each row its number among those of its offset."""
+    seen: Counter[int] = Counter()
+    found = []
+    for offset in offsets:
+        found.append(seen[offset] & 0xFFFF)
+        seen[offset] += 1
+    return _ints(found, np.uint16)
 
 
 def lag(rows: Sequence[LagRow], offset: int) -> Block:
@@ -54,7 +65,8 @@ def gaps(
 ) -> Block:
     """Return gaps as rows. ``ts_recv`` is the gap's end on our clock; ``origins`` knows the sources.
 
-    A gap of every instrument of a source has an empty symbol.
+    A gap of every instrument of a source has an empty symbol. The index counts those of one offset, which are all in
+    one batch whatever is flushed when.
     """
     if not found:
         return NOTHING
@@ -70,7 +82,7 @@ def gaps(
             "ts_recv": _times(gap.ts_to for gap in each),
             "sequence": _ints((gap.sequence_to for gap in each), nullable=True),
             "offset": _ints(offset for offset, _, _ in found),
-            "index": _ints((place & 0xFFFF for place in range(len(each))), np.uint16),
+            "index": _places(offset for offset, _, _ in found),
             "provenance": words(origins.of(found, tape)),
             "source": _ints((gap.source for gap in each), np.uint16),
             "channel": words(gap.channel or "" for gap in each),

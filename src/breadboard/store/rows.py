@@ -12,6 +12,7 @@ from breadboard.model.kinds import EventKind, Flag, OrderAction, Provenance, Sid
 from breadboard.model.tape import Tape
 from breadboard.store.columns import coded, integers, labels, levels, prices, sizes, stamps
 from breadboard.store.native import NOTHING, Block, Coded, Column, Keys, text
+from breadboard.store.newest import Words
 
 RAW_EXCERPT: Final = 4096
 """Bytes of a quarantined frame that the table shows; all of them stay in the journal."""
@@ -23,7 +24,6 @@ SYNTHETIC: Final = PROVENANCES.index(Provenance.SYNTHETIC)
 HISTORY: Final = PROVENANCES.index(Provenance.HISTORY)
 _SIDES: Final = tuple(side.name.lower() for side in Side)
 _BAR_PARTS: Final = [Uncounted[f"{day}{name}"] for day in ("", "DAY_") for name in ("OPEN_CLOSE", "HIGH_LOW", "VOLUME")]
-_NO_LAST_TRADE: Final = Flag.DUPLICATE | Flag.LAST_KNOWN | Flag.WITHDRAWN
 _ACTIONS: Final = ("", *(action.name.lower() for action in OrderAction))
 UNCOUNTED: Final = tuple(
     " ".join(one.name.lower() for one in _BAR_PARTS if one.name and one & code) for code in range(2 * Uncounted.JOINS)
@@ -224,13 +224,14 @@ def orders(tape: Tape, labels_of: Labels) -> Block:
     )
 
 
-def latest(tape: Tape, labels_of: Labels) -> Block:
+def latest(tape: Tape, labels_of: Labels, words: Words) -> Block:
     """Return each instrument's last trade and last quote of a tape that say what it is worth, one row each.
 
     Where the last word on its trades takes one back it is that row, without a price: what stands is in ``standing``.
     """
     is_quote = (tape.kind == EventKind.QUOTE) & ((tape.flags & Flag.INELIGIBLE) == 0)
-    picked = [last_words(tape), _last_of(tape.instrument, is_quote)]
+    traded = np.maximum(words.last, words.undone)  # at most one of them is there
+    picked = [traded[traded >= 0], _last_of(tape.instrument, is_quote)]
     places = np.concatenate(picked)
     if not len(places):
         return NOTHING
@@ -253,13 +254,6 @@ def latest(tape: Tape, labels_of: Labels) -> Block:
             "flags": integers(rows.flags),
         }
     )
-
-
-def last_words(tape: Tape) -> NDArray[np.int64]:
-    """Return where each instrument has its last trade that says what it is worth, or that takes one back after it."""
-    said = ((tape.flags & _NO_LAST_TRADE) == 0) & ((tape.code & Uncounted.OPEN_CLOSE) == 0)
-    undone = (tape.flags & (Flag.WITHDRAWN | Flag.DUPLICATE)) == Flag.WITHDRAWN
-    return _last_of(tape.instrument, (tape.kind == EventKind.TRADE) & (said | undone))
 
 
 def _last_of(instrument: NDArray[np.int32], mask: NDArray[np.bool_]) -> NDArray[np.int64]:

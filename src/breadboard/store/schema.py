@@ -152,7 +152,8 @@ TABLES: Final = {
             "depth_snapshots",
             label("interval"),
             label("state"),
-            Column("ts_book", f"Nullable({STAMP})", DELTA),
+            *(Column(name, f"Nullable({STAMP})", DELTA) for name in ("ts_book", "ts_recv_book")),
+            integer("offset_book", "Nullable(Int64)"),
             Column("is_crossed", "UInt8", "T64, ZSTD(1)"),
             *(
                 Column(f"{side}_{name}", f"Array({kind})", codec)
@@ -350,9 +351,13 @@ ADDED: Final = (
     )
     + tuple(
         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
-        for table, name in (("trades", "uncounted"), ("bar_versions", "session"))
+        for table, names in (
+            ("trades", {"uncounted"}),
+            ("bar_versions", {"session"}),
+            ("depth_snapshots", {"ts_recv_book", "offset_book"}),
+        )
         for column in TABLES[table].columns
-        if column.name == name
+        if column.name in names
     )
     + tuple(
         f"ALTER TABLE alerts MODIFY COLUMN {column.ddl}"
@@ -363,7 +368,8 @@ ADDED: Final = (
 )
 """Columns that stores made before them lack, or have of another type.
 
-Nothing had been written to the tables of conclusions then; of an old trade it is not known whether it counted.
+Nothing had been written to most tables of conclusions then. Of an old trade it is not known whether it counted, of an
+old depth snapshot which event changed its book last.
 """
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}

@@ -16,6 +16,7 @@ from breadboard.store.anomalies import anomalies
 from breadboard.store.depth import depth_snapshots
 from breadboard.store.native import NOTHING, Block
 from breadboard.store.nbbo import nbbo
+from breadboard.store.newest import Newest
 from breadboard.store.opportunities import opportunities, paper_fills
 from breadboard.store.origins import Origins
 from breadboard.store.statuses import statuses
@@ -28,11 +29,12 @@ class Tables:
     """Makes rows, and remembers what rows to come are to inherit: each instrument's and each source's provenance.
 
     ``epochs`` is a living view of the newest connection of each source. ``known`` has the provenance codes of
-    instruments (venue, symbol) that an earlier run has stored.
+    instruments (venue, symbol) that an earlier run has stored, ``newest`` how new their last trades are.
     """
 
-    def __init__(self, epochs: Mapping[int, Epoch], known: Mapping[tuple[str, str], int]) -> None:
+    def __init__(self, epochs: Mapping[int, Epoch], known: Mapping[tuple[str, str], int], newest: Newest) -> None:
         self._epochs = epochs
+        self._newest = newest
         self._known = known
         self._origins = Origins(epochs)
         self._labels = rows.Labels()
@@ -68,6 +70,7 @@ class Tables:
         """
         self._instruments = instruments
         self._labels.refresh(instruments)
+        self._newest.refresh(instruments)
         self._see(batch)
         versions = whole.joined([batch.bars, open_bars])
         return {
@@ -82,7 +85,7 @@ class Tables:
             "gaps": records.gaps(batch.gaps, instruments, self._origins, batch.tape),
             "statuses": statuses(batch.tape, batch.details, self._labels, self._origins.names()),
             "quarantine": records.quarantine(quarantined),
-            "latest": rows.latest(batch.tape, self._labels),
+            "latest": rows.latest(batch.tape, self._labels, self._newest.words(batch.tape)),
             "activity_bars": self._concluded("activity_bars", batch),
             "opportunities": self._concluded("opportunities", batch),
             "paper_fills": self._concluded("paper_fills", batch),
@@ -98,6 +101,7 @@ class Tables:
     def learn(self, batch: Outputs) -> None:
         """Remember the newest rows of each source; call when the batch is written, and not before."""
         self._origins.learn(batch.tape)
+        self._newest.learn()
 
     def _concluded(self, stage: str, batch: Outputs) -> Block:
         """Return what a stage found that is switched on by configuration, if it is and did find something."""

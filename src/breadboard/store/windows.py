@@ -47,8 +47,8 @@ def _names_of_rows(offset: NDArray[np.int64], index: NDArray[np.uint16]) -> NDAr
 def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> Block:
     """Return ``BAR`` rows as bar versions. ``origin`` has a ``provenance`` code per row.
 
-    The version is ``offset * 4 + state``: the newest conclusion wins, and at one offset the more settled one. What is
-    withdrawn is as settled as what is corrected: the later of them wins.
+    The version is ``offset * 4 + 3``: the newest wins, and of those at one offset (a document takes a trade back and
+    goes on) the one that was told last, be it concluded or open. Stores of before have ``+ 1`` to ``+ 3``, by state.
     """
     seconds, code = np.unique(rows["interval"], return_inverse=True)
     volume = rows["volume_whole"].astype(np.float64) + rows["volume_fraction"] * 1e-18
@@ -70,7 +70,7 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
             "completeness": integers(rows["completeness"]),
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(rows["offset"]),
-            "version": integers((rows["offset"] * 4 + np.minimum(rows["state"], BarState.CORRECTED)).astype(np.uint64)),
+            "version": integers((rows["offset"] * 4 + 3).astype(np.uint64)),
         }
     )
 

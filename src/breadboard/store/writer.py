@@ -28,6 +28,7 @@ from breadboard.model.outputs import Outputs
 from breadboard.store import cut, records, standing
 from breadboard.store.intents import Intents
 from breadboard.store.native import Block
+from breadboard.store.newest import Newest
 from breadboard.store.open_bars import changed
 from breadboard.store.rows import Quarantined
 from breadboard.store.tables import CODES, Tables
@@ -90,7 +91,8 @@ class StoreWriter:
             (row["venue"], row["symbol"]): CODES[row["provenance"]]
             for row in store.query("SELECT venue, symbol, provenance FROM latest FINAL").to_pylist()
         }
-        self._tables = Tables({} if epochs is None else epochs, known)
+        self._newest = Newest(standing.known(store))
+        self._tables = Tables({} if epochs is None else epochs, known, self._newest)
         named = store.query("SELECT id, venue, symbol FROM instruments FINAL").to_pylist()
         self._named = {row["id"]: (row["venue"], row["symbol"]) for row in named}
         """Instruments that the store holds from earlier runs, by their dense ids."""
@@ -215,7 +217,7 @@ class StoreWriter:
             if block.num_rows:
                 self._insert(name, block, self._token(name, first, end), again=again)
                 counts[name] = block.num_rows
-        standing.restore(self._store, batch.tape, self._instruments)
+        standing.restore(self._store, batch.tape, self._instruments, self._newest)
         counts["bars"] = int((batch.bars["state"] == BarState.FINAL).sum())
         stamps = (self._ts_engine, self._clock.wall())
         self._insert("batches", records.batch(first, end, 0, stamps, counts), f"batches:{first}:{end}", again=again)

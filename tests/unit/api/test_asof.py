@@ -3,6 +3,7 @@
 import pytest
 
 import outputs_made as made
+from breadboard.api import past
 from breadboard.api.instants import iso
 from breadboard.model.decimals import price_text
 from breadboard.model.kinds import EventKind, Flag
@@ -46,6 +47,12 @@ def test_a_moment_may_be_iso_and_the_venue_may_be_left_out_where_there_is_one(ho
     assert one.json()["quote"]["offset"] == newest(EventKind.QUOTE, 1, moment)
 
 
+def there_are_books(house: Stored) -> None:
+    """Have the ledger say so; a second time changes nothing."""
+    house.store.write("batches", batch(ROWS, ROWS + 1, 0, (LATER, LATER), {"depth_snapshots": 1}), "a book")
+    wait_for("the ledger", lambda: house.get("gaps?symbol=X.Y").json()["complete_through"]["offset"] > ROWS)
+
+
 def test_a_book_that_is_newer_than_the_quote_gives_the_best_prices(house: Stored) -> None:
     columns = (
         "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, interval, state, bid_prices, bid_sizes, "
@@ -54,13 +61,45 @@ def test_a_book_that_is_newer_than_the_quote_gives_the_best_prices(house: Stored
     stamp = f"fromUnixTimestamp64Nano({made.START + 2_500_000_000}, 'UTC')"
     row = f"('BINANCE', 'ETHUSDT', {stamp}, {stamp}, 2501, 0, 'live', '1s', '{{}}', [10.5, 10.25], [1, 2], [11], [3])"
     house.insert("depth_snapshots", columns, row.format("live"))
-    house.store.write("batches", batch(ROWS, ROWS + 1, 0, (LATER, LATER), {"depth_snapshots": 1}), "a book")
-    wait_for("the ledger", lambda: house.get("gaps?symbol=X.Y").json()["complete_through"]["offset"] > ROWS)
+    there_are_books(house)
     found = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={made.START + 2_500_000_000}&depth=2").json()
     assert (found["from"], found["bid"], found["bid_size"], found["ask"]) == ("book", "10.5", "1", "11")
     assert found["book"]["bids"] == [["10.5", "1"], ["10.25", "2"]]
     later = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={made.START + 2_600_000_000}").json()
     assert (later["from"], len(later["book"]["bids"])) == ("quote", 1)
+
+
+def test_a_book_is_as_new_as_its_last_change_and_not_as_the_row_that_passed_the_boundary(house: Stored) -> None:
+    begin = made.START + 40 * 86_400 * 10**9
+
+    def stamp(after_ns: int) -> str:
+        return f"fromUnixTimestamp64Nano({begin + after_ns}, 'UTC')"
+
+    def told(table: str, after_ns: int, **columns: str) -> None:
+        """Store a row received then, under an offset that grows with it."""
+        place = {"venue": "'BINANCE'", "symbol": "'ETHUSDT'", "ts_recv": stamp(after_ns), "provenance": "'live'"}
+        row = place | {"offset": str(7000 + after_ns)} | columns
+        house.insert(table, ", ".join(row), f"({', '.join(row.values())})")
+
+    def book(after_ns: int, bid: str, **columns: str) -> None:
+        levels = {"bid_prices": f"[{bid}]", "bid_sizes": "[1]", "ask_prices": "[99]", "ask_sizes": "[2]"}
+        told("depth_snapshots", after_ns, interval="'1s'", state="'live'", **levels, **columns)
+
+    def best(after_ns: int) -> tuple[str, str, int, int]:
+        found = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={begin + after_ns}").json()
+        return found["from"], found["bid"], found["age_ns"], found["book"]["age_ns"]
+
+    there_are_books(house)
+    told("quotes", 4, bid_price="20", ask_price="21")
+    book(9, "10", ts_recv_book=stamp(2), offset_book="7002")
+    assert best(9) == ("quote", "20", 5, 7), "the quote came after the book's last change, and before its row"
+    book(20, "11", ts_recv_book=stamp(11), offset_book="7011")
+    assert best(20) == ("book", "11", 9, 9), "changed after the quote"
+    told("quotes", 25, bid_price="22", ask_price="23")
+    book(26, "12")
+    assert best(26) == ("book", "12", 0, 0), "of a row from before its last change was kept nothing else is known"
+    part = house.get(f"asof?symbol=ETHUSDT.BINANCE&ts={begin + 20}").json()["book"]
+    assert (part["offset"], part["offset_book"], part["ts_recv_book"]) == (7020, 7011, iso(begin + 11))
 
 
 def test_what_moves_no_price_or_is_suspicious_is_neither_the_last_trade_nor_the_best_offer(house: Stored) -> None:
@@ -87,9 +126,11 @@ def test_a_trade_that_was_taken_back_by_then_is_not_the_last(house: Stored) -> N
     begin = made.START + 30 * 86_400 * 10**9
     columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, flags, trade_id, price, size, uncounted"
 
-    def told(after_ns: int, trade_id: str, price: int, flags: int = 0) -> None:
-        stamp = f"fromUnixTimestamp64Nano({begin + after_ns}, 'UTC')"
-        place = f"{stamp}, {stamp}, {5000 + after_ns}, 0, 'live'"
+    def told(after_ns: int, trade_id: str, price: int, flags: int = 0, *, of_ns: int | None = None) -> None:
+        recv, event = (
+            f"fromUnixTimestamp64Nano({begin + at}, 'UTC')" for at in (after_ns, after_ns if of_ns is None else of_ns)
+        )
+        place = f"{event}, {recv}, {5000 + after_ns}, 0, 'live'"
         house.insert("trades", columns, f"('BINANCE', 'SOLUSDT', {place}, {flags}, {trade_id}, {price}, 1, '')")
 
     def price(after_ns: int) -> str | None:
@@ -106,13 +147,48 @@ def test_a_trade_that_was_taken_back_by_then_is_not_the_last(house: Stored) -> N
     told(5, "9000077", 92, int(Flag.WITHDRAWN))
     told(6, "9000078", 94)  # and put in again
     assert [price(n) for n in range(7)] == ["90", "91", "92", "93", "92", "91", "94"]
-    told(2 * 86_400 * 10**9, "9000078", 94, int(Flag.WITHDRAWN))
+    told(2 * 86_400 * 10**9, "9000078", 94, int(Flag.WITHDRAWN), of_ns=6)
     assert price(2 * 86_400 * 10**9) == "91", "days before"
     later = 3 * 86_400 * 10**9
     told(later, "7", 80)  # ids repeat, of other trades
     told(later + 1, "7", 81)
     told(later + 2, "7", 81, int(Flag.WITHDRAWN))
     assert price(later + 2) == "80"
+
+
+def test_the_last_trade_is_the_newest_by_time_and_one_taken_back_leaves_its_namesake(house: Stored) -> None:
+    begin = made.START + 60 * 86_400 * 10**9
+    second = 10**9
+    columns = "venue, symbol, ts_event, ts_recv, offset, `index`, provenance, flags, trade_id, price, size, uncounted"
+
+    def told(after_s: int, event_s: int | None, trade_id: int, price: int, flags: int = 0) -> None:
+        recv = f"fromUnixTimestamp64Nano({begin + after_s * second}, 'UTC')"
+        event = "NULL" if event_s is None else f"fromUnixTimestamp64Nano({begin + event_s * second}, 'UTC')"
+        place = f"{event}, {recv}, {9000 + after_s}, 0, 'live'"
+        house.insert("trades", columns, f"('BINANCE', 'SOLUSDT', {place}, {flags}, {trade_id}, {price}, 1, '')")
+
+    def price(after_s: int) -> str | None:
+        last: str | None = house.get(f"asof?symbol=SOLUSDT.BINANCE&ts={begin + after_s * second}").json()["price"]
+        return last
+
+    told(0, 0, 7, 100)
+    told(100, 100, 8, 99)
+    told(600, 600, 7, 100)
+    told(700, 0, 7, 100, int(Flag.WITHDRAWN))
+    told(701, 101, 9, 98)
+    told(702, 90, 10, 97, int(Flag.LATE_PRINT))
+    assert [price(n) for n in (0, 100, 600, 700, 701, 702)] == ["100", "99", "100", "100", "100", "100"]
+    for more in range(703, 703 + 2 * past._FEW):
+        told(more, more - 600, more, 50)
+    assert price(703 + 2 * past._FEW) == "100", "of more late ones than are looked at first"
+    told(800, None, 11, 101)  # a venue that says no time
+    told(801, 10**9, 12, 102)  # a mistaken clock
+    told(802, 802, 13, 103)
+    told(862, 862, 14, 104)
+    assert [price(n) for n in (800, 801, 802, 862)] == ["101", "102", "102", "104"]
+    days = 3 * 86_400
+    told(days, 700, 15, 60)
+    assert price(days) == "104", "that came days before, and is newer"
 
 
 def test_a_gap_between_what_is_known_and_the_moment_is_told(house: Stored) -> None:

@@ -285,8 +285,11 @@ def test_a_path_that_is_there_for_other_methods_names_them_and_one_that_is_not_i
             ("GET", "/api/v1/sql", "POST"),
             ("PUT", "/health", "GET, HEAD"),
             ("POST", "/live/nothing.js", "GET, HEAD"),
+            ("OPTIONS", "/api/v1/history", "GET, HEAD"),
+            ("OPTIONS", "/api/v1/sql", "POST"),
         ):
             answer = client.request(method, path)
+            assert answer.headers["content-type"] == "application/problem+json"
             assert (answer.status_code, answer.headers["allow"]) == (405, allowed), path
             assert answer.json()["detail"] == f"'{path}' is not for {method}"
             assert answer.json()["hint"] == f"{allowed.partition(',')[0]} {path}"
@@ -296,6 +299,22 @@ def test_a_path_that_is_there_for_other_methods_names_them_and_one_that_is_not_i
             got, head = client.get(path), client.head(path)
             assert (head.status_code, head.headers["content-type"]) == (got.status_code, got.headers["content-type"])
             assert (int(head.headers["content-length"]) > 0, head.content) == (True, b"")
+
+
+def test_a_parameter_that_is_given_twice_is_refused_and_not_passed_over(house: House) -> None:
+    for path, name, times in (
+        ("history?symbol=BTCUSDT&symbol=ETHUSDT", "symbol", 2),
+        ("history?symbol=BTCUSDT&limit=1&limit=1", "limit", 2),
+        ("stocks?symbols=BTCUSDT&symbols=ETHUSDT&symbols=", "symbols", 3),
+        ("gaps?reas%6Fn=restart&reason=restart", "reason", 2),
+    ):
+        answer = house.client.get(f"/api/v1/{path}")
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
+        assert answer.json()["detail"] == f"{name}: given {times} times"
+        assert answer.json()["hint"] == "one request for each; /api/v1/stocks takes symbols=a,b"
+        assert house.client.head(f"/api/v1/{path}").status_code == 422
+    assert house.client.get("/api/v1/stocks?symbols=BTCUSDT,BTCUSDT&").status_code == 200
+    assert house.client.get("/api/v1/gaps?&&").status_code == 200
 
 
 def test_a_socket_that_is_asked_for_as_a_page_says_how_it_is_opened(house: House) -> None:

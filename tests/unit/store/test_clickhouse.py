@@ -4,11 +4,14 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 import outputs_made as made
 from breadboard.errors import BreadboardError, QueryRefused, StoreError, TookTooLong
@@ -115,6 +118,30 @@ def test_a_withdrawn_bar_is_shown_no_more_and_a_later_correction_at_the_same_off
             assert store.query("SELECT state FROM bars")["state"].to_pylist() == shown
 
 
+@pytest.mark.parametrize(
+    "states",
+    [
+        *((BarState.WITHDRAWN, BarState.FINAL), (BarState.FINAL, BarState.WITHDRAWN)),
+        (BarState.WITHDRAWN, BarState.PROVISIONAL),
+    ],
+)
+def test_of_what_one_document_says_of_a_bar_the_last_holds(tmp_path: Path, states: tuple[BarState, BarState]) -> None:
+    """It may take back the only trade of an open bar and fill it again, or conclude it and take its trade back.
+
+    Filled again the bar may stay open, for hours if it is a day's of a quiet share: it comes last in its flush.
+    """
+    versions = np.repeat(made.final_bars(0, 150)[:1], 2)
+    versions["state"], versions["offset"] = states, 110
+    labels = rows.Labels()
+    labels.refresh(list(made.instruments()))
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        store.write("bar_versions", windows.bars(versions, labels, np.zeros(2, np.uint8)), "a document")
+        shown = store.query("SELECT state FROM bars")["state"].to_pylist()
+        assert shown == [states[-1].label] * (states[-1] != BarState.WITHDRAWN)
+        known = "SELECT state FROM bar_versions ORDER BY version DESC LIMIT 1 BY venue, symbol, interval, ts_open"
+        assert store.query(known)["state"].to_pylist() == [states[-1].label]
+
+
 def test_a_recording_of_long_ago_does_not_expire_on_arrival(tmp_path: Path) -> None:
     fill(tmp_path, 300)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store", tick_days=1) as store:
@@ -207,6 +234,38 @@ def test_a_query_that_the_engine_ended_without_a_word_is_refused_and_not_answere
         monkeypatch.setitem(clickhouse.LIMITS, "max_execution_time", 0)  # every answer now took too long
         with pytest.raises(TookTooLong, match="gave up after 0 s"):
             store.ask("SELECT 1 AS x")
+
+
+def test_the_types_of_an_answer_are_planned_and_no_part_of_the_query_is_run_again(tmp_path: Path) -> None:
+    answer = pa.table({"t": pa.array([5], pa.uint32()), "n": pa.array([1], pa.uint8())})
+    run = "SELECT toDateTime(5) AS t, (SELECT throwIf(number = 0) FROM numbers(1)) AS n"
+    moment = datetime.fromtimestamp(5, UTC)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        with pytest.raises(StoreError, match="FUNCTION_THROW_IF_VALUE_IS_NON_ZERO"):
+            store.query(run)
+        assert store._typed(answer, run).to_pylist() == [{"t": moment, "n": 1}]
+        twice = "((SELECT toDateTime(5), toDateTime(5), 5))"
+        (batch,) = store.ask(twice)
+        assert [column.to_pylist() for column in batch.columns] == [[moment], [moment], [5]]
+
+
+@pytest.mark.parametrize("failure", [TookTooLong("late"), DatabaseError("Code: 62. DB::Exception: no")])
+def test_an_answer_is_handed_out_as_it_came_where_the_engine_does_not_tell_its_types(
+    failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def table(client: object, sql: str, within_s: float) -> pa.Table:
+        if sql.startswith("DESCRIBE"):
+            raise failure
+        return asked(client, sql, within_s)
+
+    asked = clickhouse._table
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
+        with monkeypatch.context() as patch:
+            patch.setattr(clickhouse, "_table", table)
+            (batch,) = store.ask("SELECT toDateTime(5) AS t")
+            assert batch.to_pylist() == [{"t": 5}]
+        (batch,) = store.ask("SELECT toDateTime(5) AS t")
+        assert batch.to_pylist() == [{"t": datetime.fromtimestamp(5, UTC)}]
 
 
 def test_a_question_has_the_time_that_it_is_given_and_the_engine_itself_ends_it(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from breadboard.errors import QueryRefused, UsageError
-from breadboard.store.formats import decimal_text, render
+from breadboard.store.cells import decimal_text
+from breadboard.store.formats import render
 
 BATCH = pa.record_batch(
     {
@@ -48,6 +49,12 @@ def test_csv_quotes_what_needs_it_and_leaves_null_empty() -> None:
     assert rows[2][2] == ""
 
 
+def test_csv_is_for_programs_and_has_texts_as_they_are() -> None:
+    """IQFeed's futures begin with an at sign, and who joins by symbol must find them."""
+    batch = pa.record_batch({"@a": ["@ESM19", "=1+1", None], "n": [-5, 0, 1]})
+    assert b"".join(render([batch], "csv")) == b"@a,n\n@ESM19,-5\n=1+1,0\n,1\n"
+
+
 def test_a_table_aligns_numbers_and_cannot_move_the_cursor() -> None:
     lines = text("table").splitlines()
     assert "\x1b" not in text("table")
@@ -79,9 +86,9 @@ def test_json_refuses_two_columns_of_one_name_before_its_first_byte() -> None:
 
 
 def test_other_forms_have_two_columns_of_one_name_by_their_place() -> None:
-    assert b"".join(render([DOUBLES], "csv")) == b"1,1,x\n1,a,True\n"
+    assert b"".join(render([DOUBLES], "csv")) == b"1,1,x\n1,a,true\n"
     lines = b"".join(render([DOUBLES], "table")).decode().splitlines()
-    assert [line.split() for line in (lines[0], lines[2])] == [["1", "1", "x"], ["1", "a", "True"]]
+    assert [line.split() for line in (lines[0], lines[2])] == [["1", "1", "x"], ["1", "a", "true"]]
     told = pa.ipc.open_stream(b"".join(render([DOUBLES], "arrow"))).read_all()
     assert told.schema.names == ["1", "1", "x"]
     assert [column.to_pylist() for column in told.columns] == [[1], ["a"], [True]]

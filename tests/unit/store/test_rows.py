@@ -13,9 +13,10 @@ from breadboard.model.bars import BAR
 from breadboard.model.decimals import ABSENT, size_decimal
 from breadboard.model.gaps import Gap
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import BarState, EventKind, Flag, GapReason, Uncounted
+from breadboard.model.kinds import EventKind, Flag, GapReason, Uncounted
 from breadboard.model.tape import Tape
-from breadboard.store import columns, native, records, rows, standing, windows
+from breadboard.store import columns, native, records, rows, windows
+from breadboard.store.newest import Newest, Words
 from breadboard.store.origins import Origins
 from breadboard.telemetry.lag import LagRow
 
@@ -26,6 +27,13 @@ def labels(known: Instruments | None = None) -> rows.Labels:
     made_labels = rows.Labels()
     made_labels.refresh(list(known or made.instruments()))
     return made_labels
+
+
+def words(tape: Tape) -> Words:
+    """Return the last words of a tape, where nothing is known from before."""
+    newest = Newest({})
+    newest.refresh(list(made.instruments()))
+    return newest.words(tape)
 
 
 def values(column: native.Column) -> list[Any]:
@@ -94,7 +102,7 @@ def test_levels_are_split_by_side_in_the_venues_order() -> None:
 @given(st.integers(0, 400), st.integers(0, 400))
 def test_the_latest_rows_are_the_last_of_each_instrument(first: int, count: int) -> None:
     tape = made.outputs(first, first + count).tape
-    table = native_read.table(rows.latest(tape, labels())).to_pylist()
+    table = native_read.table(rows.latest(tape, labels(), words(tape))).to_pylist()
     expected = {}
     for place in range(count):
         kind = {EventKind.TRADE: "trade", EventKind.QUOTE: "quote"}.get(EventKind(tape.kind[place]))
@@ -114,20 +122,19 @@ def test_what_is_taken_back_or_suspicious_is_not_the_latest() -> None:
             "offset": [1, 2, 3, 4, 5],
         },
     )
-    found = native_read.table(rows.latest(tape, labels())).to_pylist()
+    found = native_read.table(rows.latest(tape, labels(), words(tape))).to_pylist()
     assert [(row["kind"], row["offset"], row["price"]) for row in found] == [("trade", 2, None), ("quote", 4, None)]
-    assert standing.undone(tape).tolist() == [1]
+    assert words(tape).undone.max() == 1
     tape.flags[1] |= Flag.DUPLICATE
-    assert native_read.table(rows.latest(tape, labels()))["offset"].to_pylist() == [1, 4]
-    assert standing.undone(tape).tolist() == []
+    assert native_read.table(rows.latest(tape, labels(), words(tape)))["offset"].to_pylist() == [1, 4]
+    assert words(tape).undone.max() == -1
 
 
-def test_a_bar_is_exact_and_a_more_settled_version_is_newer() -> None:
+def test_a_bar_is_exact_and_its_version_is_of_its_offset_whatever_its_state() -> None:
     bars = np.concatenate([made.final_bars(100, 101), made.open_bars(101), np.zeros(1, BAR)])
-    bars["state"][1] = BarState.CORRECTED
     bars["offset"][1] = 100
     table = native_read.table(windows.bars(bars, labels(), np.array([0, 2, 1], np.uint8))).to_pylist()
-    assert [row["version"] for row in table] == [402, 403, 0]
+    assert [row["version"] for row in table] == [403, 403, 3]
     first = table[0]
     assert (first["interval"], first["state"], first["provenance"]) == ("1s", "final", "live")
     assert (first["volume"], first["vwap"]) == (Decimal("2.5"), Decimal(60_001))
@@ -141,6 +148,19 @@ def test_a_feed_wide_gap_finds_its_venue_from_the_tape() -> None:
     table = native_read.table(records.gaps(found, list(made.instruments()), Origins({}), outputs.tape)).to_pylist()
     assert (table[0]["venue"], table[0]["symbol"], table[0]["reason"]) == ("BINANCE", "", "restart")
     assert (table[0]["ts_from"].value, table[0]["ts_to"].value, table[0]["sequence_from"]) == (5, 9, None)
+
+
+def test_the_gaps_of_an_offset_are_numbered_from_0_whatever_is_flushed_with_them() -> None:
+    outputs, known = made.outputs(0, 12), list(made.instruments())
+    found = [(offset, offset % 3, Gap(0, GapReason.SEQUENCE, 5, 9)) for offset in (2, 2, 5, 9, 9, 9)]
+
+    def indexes(first: int, end: int) -> list[tuple[int, int]]:
+        block = records.gaps(found[first:end], known, Origins({}), outputs.tape)
+        return [(row["offset"], row["index"]) for row in native_read.table(block).to_pylist()]
+
+    whole = [(2, 0), (2, 1), (5, 0), (9, 0), (9, 1), (9, 2)]
+    assert indexes(0, 6) == whole
+    assert indexes(0, 2) + indexes(2, 3) + indexes(3, 6) == whole
 
 
 def test_a_lag_is_a_row_of_its_own_hop_and_provenance_and_may_be_negative() -> None:

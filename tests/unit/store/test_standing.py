@@ -27,7 +27,7 @@ SYMBOLS = 40
 
 
 class Print(NamedTuple):
-    """A trade, or what takes one back; ``price`` in whole units."""
+    """A trade, or what takes one back; ``price`` in whole units, ``event`` in seconds after START."""
 
     offset: int
     symbol: int
@@ -37,6 +37,7 @@ class Print(NamedTuple):
     code: int = 0
     row: int = 0
     ts: int = 0
+    event: int | None = None
 
 
 def outputs(first: int, end: int, prints: Sequence[Print]) -> Outputs:
@@ -46,6 +47,7 @@ def outputs(first: int, end: int, prints: Sequence[Print]) -> Outputs:
         "offset": [one.offset for one in prints],
         "index": [one.row for one in prints],
         "ts_recv": [one.ts or START + one.offset * 10**9 for one in prints],
+        "ts_event": [ABSENT if one.event is None else START + one.event * 10**9 for one in prints],
         "trade_id": [one.trade_id for one in prints],
         "price": [one.price * 10**9 for one in prints],
         "size": [100] * len(prints),
@@ -110,7 +112,9 @@ def test_one_that_is_taken_back_in_its_own_frame_was_never_the_latest(desk: Desk
     assert desk.latest() == [("S0", Decimal(100), 1, 0)]
 
 
-def test_what_was_taken_back_is_by_the_rule_of_asof_however_the_batches_were_cut(desk: Desk) -> None:
+def test_what_is_last_is_by_the_rule_of_asof_however_the_batches_were_cut(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seed = random.randrange(1 << 32)
     chance = random.Random(seed)
     told: list[Print] = []
@@ -128,7 +132,8 @@ def test_what_was_taken_back_is_by_the_rule_of_asof_however_the_batches_were_cut
                 flags = chance.choice([0, 0, 0, int(Flag.LAST_KNOWN)])
                 code = chance.choice([0, 0, 0, int(Uncounted.OPEN_CLOSE)])
                 named = chance.choice([chance.randrange(4), at])
-                batch.append(Print(at, symbol, named, chance.randint(100, 102), flags, code))
+                event = at + chance.choice([0, 0, 0, -5, -20, -300, 10**9])  # late, or of a mistaken clock
+                batch.append(Print(at, symbol, named, chance.randint(100, 102), flags, code, event=event))
         desk.write(offset, end, *batch)
         told += batch
         offset = end
@@ -139,21 +144,99 @@ def test_what_was_taken_back_is_by_the_rule_of_asof_however_the_batches_were_cut
     moment = START + offset * 10**9
     table, columns, good = past._PARTS["trade"]
     good += f" AND bitAnd(flags, {int(Flag.LAST_KNOWN)}) = 0"
+    monkeypatch.setattr(past, "_FEW", offset)
     for number in range(SYMBOLS):
         row = past._newest(desk.store, table, columns, good, f"S{number}", "IQFEED", moment)
         assert (row and Decimal(str(row["price"]))) == found.get(f"S{number}"), seed
 
 
 def standing(told: Sequence[Print], symbol: int) -> Decimal | None:
-    """The price of the newest trade of which nobody says later that it is none."""
-    gone: set[tuple[int, int]] = set()
-    for one in reversed([each for each in told if each.symbol == symbol]):
-        name = one.trade_id, one.price
-        if one.flags & Flag.WITHDRAWN:
-            gone.add(name)
-        elif name not in gone and not one.flags & Flag.LAST_KNOWN and not one.code:
-            return Decimal(one.price)
-    return None
+    """The price of the newest trade by time of those that nobody took back later, each by a row of its own."""
+    stand: list[Print] = []
+    for one in (each for each in told if each.symbol == symbol):
+        if not one.flags & Flag.WITHDRAWN:
+            stand.append(one)
+            continue
+        name = when(one), one.trade_id, one.price
+        meant = [each for each in stand if (when(each), each.trade_id, each.price) == name]
+        if meant:
+            stand.remove(meant[-1])
+    good = [one for one in stand if not one.flags & Flag.LAST_KNOWN and not one.code]
+    return Decimal(max(good, key=lambda one: (when(one), one.offset)).price) if good else None
+
+
+def when(one: Print) -> int:
+    """By which time a trade is older or newer: no more than a minute after it came."""
+    assert one.event is not None
+    return min(one.event, one.offset + 60)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize("cuts", [(1, 2, 3, 4, 5), (2, 5), (5,)])
+def test_a_late_print_is_not_the_latest_however_late_it_is_told(
+    desk: Desk, cuts: tuple[int, ...], *, restarted: bool
+) -> None:
+    prints = (
+        Print(0, 0, 1, 100, event=-1200),
+        Print(1, 0, 2, 105, event=1),
+        Print(2, 0, 3, 90, event=-900),  # sold out of sequence
+        Print(3, 0, 4, 80, Flag.LATE_PRINT, event=-1000),
+        Print(4, 0, 5, 81, Flag.HISTORY, event=-(10**7)),  # imported behind what was live
+    )
+    for first, end in zip((0, *cuts), cuts, strict=False):
+        desk.write(first, end, *prints[first:end])
+        if restarted:
+            desk.begin()
+    assert desk.latest() == [("S0", Decimal(105), 1, 0)]
+    desk.write(5, 6, Print(5, 0, 5, 106, Flag.LATE_PRINT, event=1))  # put in, of the same time: a correction of it
+    assert desk.latest() == [("S0", Decimal(106), 5, Flag.LATE_PRINT)]
+    desk.write(6, 7, Print(6, 0, ABSENT, 107))  # without a time it is as new as it came
+    assert desk.latest() == [("S0", Decimal(107), 6, 0)]
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_trade_of_the_next_century_is_the_latest_for_a_minute(desk: Desk, *, restarted: bool) -> None:
+    desk.write(0, 1, Print(0, 0, 1, 100, event=10**9))
+    if restarted:
+        desk.begin()
+    desk.write(1, 60, Print(59, 0, 2, 101, event=59))
+    assert desk.latest() == [("S0", Decimal(100), 0, 0)]
+    desk.write(60, 61, Print(60, 0, 3, 102, event=60))
+    assert desk.latest() == [("S0", Decimal(102), 60, 0)]
+
+
+def test_trades_after_our_clock_was_set_back_are_the_latest(desk: Desk) -> None:
+    desk.write(0, 1, Print(0, 0, 1, 100, event=0))
+    columns: dict[str, list[int]] = {
+        "kind": [EventKind.CLOCK, EventKind.TRADE],
+        "instrument": [-1, 0],
+        "offset": [1, 2],
+        "ts_recv": [START - HOUR] * 2,
+        "ts_event": [ABSENT, START + 10**9],
+        "price": [ABSENT, 101 * 10**9],
+        "size": [-HOUR, 100],
+    }
+    tape = Tape.of(2, columns)
+    desk.writer.write(Outputs(1, 3, tape, np.empty(0, BAR), (), tape.ts_recv + 1), np.empty(0, BAR), desk.instruments)
+    desk.writer.flush()
+    assert desk.latest() == [("S0", Decimal(101), 2, 0)]
+
+
+@pytest.mark.parametrize("cuts", [(1, 2, 3, 4), (4,)])
+def test_one_taken_back_leaves_another_of_its_name_as_it_is(desk: Desk, cuts: tuple[int, ...]) -> None:
+    prints = (
+        Print(0, 0, 7, 100, event=-600),
+        Print(1, 0, 8, 99, event=-500),
+        Print(2, 0, 7, 100, event=2),
+        Print(3, 0, 7, 100, Flag.WITHDRAWN, event=-600),
+    )
+    for first, end in zip((0, *cuts), cuts, strict=False):
+        desk.write(first, end, *prints[first:end])
+    assert desk.latest() == [("S0", Decimal(100), 3, 0)]
+    stamps = desk.store.query("SELECT toUnixTimestamp64Nano(ts_event) AS at FROM latest_trades")["at"].to_pylist()
+    assert stamps == [START + 2 * 10**9]
+    desk.write(4, 5, Print(4, 0, 7, 100, Flag.WITHDRAWN | Flag.LATE_PRINT, event=4))  # a record that follows its print
+    assert desk.latest() == [("S0", Decimal(99), 4, 0)]
 
 
 def test_what_has_no_id_takes_nothing_back_but_a_trade_of_worth_is_looked_for(desk: Desk) -> None:

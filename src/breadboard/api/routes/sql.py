@@ -37,10 +37,15 @@ def router(services: Services, pool: StorePool, turns: Turns) -> APIRouter:
             first = await anext(batches, None)  # a refusal comes now, while the answer can still be a problem document
             if first is not None:
                 export.refuse_doubles(first, question.format)
+            headers = {"Cache-Control": "no-store"}
+            if question.format != "json":
+                headers["Content-Disposition"] = f'attachment; filename="answer.{question.format}"'
+            if first is not None and request.scope["http_version"] == "1.0":
+                rest = [batch async for batch in batches]
+                length = await pool.run(lambda: export.length([first, *rest], question.format))
+                headers["Content-Length"] = str(length)
+                batches = pool.iterate(iter(rest))
             stream = export.stream(_held(turn.pop_all(), first, batches), question.format)
-        headers = {"Cache-Control": "no-store"}
-        if question.format != "json":
-            headers["Content-Disposition"] = f'attachment; filename="answer.{question.format}"'
         return StreamingResponse(stream, headers=headers, media_type=export.MEDIA_TYPES[question.format])
 
     return routes
