@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -39,6 +40,12 @@ class UnderWay(msgspec.Struct, frozen=True):
     what: What
     offset: int
     source: int
+    left_out: dict[int, list[int]] = {}
+    """Places of rows that are left out of its documents (``known_ticks``): the second half leaves out the same."""
+    notes: list[dict[str, Any]] = []
+    """What was to be said of them."""
+    mark: str = ""
+    """Of the documents that rows are left out of: the same places of others are other rows."""
 
 
 class _Imported(msgspec.Struct):
@@ -99,11 +106,11 @@ def under_way(places: Places, what: What) -> UnderWay | None:
     return begun
 
 
-def begin(places: Places, what: What, offset: int, source: int) -> None:
-    """Note that records of an import follow, from this place of the journal on, which is open for them."""
-    if what == What():
+def begin(places: Places, begun: UnderWay) -> None:
+    """Note that records of an import follow, from its place of the journal on, which is open for them."""
+    if begun.what == What():
         return
-    _write(places, msgspec.structs.replace(_read(places), begun=UnderWay(what, offset, source)))
+    _write(places, msgspec.structs.replace(_read(places), begun=begun))
 
 
 def rest(places: Places, begun: UnderWay, records: Iterator[Batch]) -> Iterator[Batch]:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from breadboard import feeds, journal
-from breadboard.app import asking, imported
+from breadboard.app import asking, imported, known_ticks
 from breadboard.app.asking import Question, Window
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.orderbook_oracle import compared, parted
@@ -47,7 +47,8 @@ class Job:
 def run(job: Job) -> dict[str, Any]:
     """Import and return what was found, in the shape of a replay's JSON. Raises UsageError before anything is made.
 
-    ``notes`` is what the answers say beyond events and bars: dividends, splits, rows that were left out. Of a source
+    ``notes`` is what the answers say beyond events and bars: dividends, splits, rows that were left out, because they
+    cannot be understood or because the data directory has them (``known_ticks``). Of a source
     that was asked, ``asked`` says for what, and ``missing`` what of it is not in its answers; of files, ``missing`` is
     what the vendor refused in them. Raises FeedError, before anything is made, too, where they are not whole.
     """
@@ -143,22 +144,35 @@ def _ask(job: Job) -> dict[str, Any]:
 def _bring_in(
     places: Places, answers: Sequence[Answer], about: About, what: imported.What, begun: imported.UnderWay | None
 ) -> dict[str, Any]:
-    """Carry answers through journal, engine and store, from where an import that was ended half way had ``begun``."""
+    """Carry answers through journal, engine and store, from where an import that was ended half way had ``begun``.
+
+    Without the ticks that are there already, of which another half of the same import is none.
+    """
+    found = (
+        known_ticks.look(places, answers, about)
+        if begun is None
+        else known_ticks.look_again(places, answers, about, begun)
+    )
+
+    def told(source: int) -> Iterator[Batch]:
+        return open_history(answers, about, SystemClock(), source=source, left_out=found.left_out)
 
     def records(source: int) -> Iterator[Batch]:
         if begun is not None:
-            yield from imported.rest(places, begun, open_history(answers, about, SystemClock(), source=begun.source))
+            yield from imported.rest(places, begun, told(begun.source))
             return
-        imported.begin(places, what, journal.info(places.journal).durable, source)
-        yield from open_history(answers, about, SystemClock(), source=source)
+        durable, left_out = journal.info(places.journal).durable, {n: sorted(its) for n, its in found.left_out.items()}
+        begins = imported.UnderWay(what, durable, source, left_out, list(found.notes), found.mark)
+        imported.begin(places, begins)
+        yield from told(source)
 
-    notes: list[Mapping[str, Any]] = []
+    notes: list[Mapping[str, Any]] = [*found.notes]
 
     def hear(outputs: Outputs, _ts_engine: int) -> None:
         notes.extend(said for (_, index), said in outputs.details.items() if index == WHOLE_FRAME)
 
-    found = carry(records, Config(data_dir=str(places.root)), places.made(), listener=hear)
-    return {"symbol": about.symbol, "venue": about.venue, "notes": notes} | found
+    counts = carry(records, Config(data_dir=str(places.root)), places.made(), listener=hear)
+    return {"symbol": about.symbol, "venue": about.venue, "notes": notes} | counts
 
 
 def _about(job: Job, symbol: str, interval_s: int | None) -> About:

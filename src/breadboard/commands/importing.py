@@ -1,6 +1,7 @@
 """`breadboard import`: history in."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -81,6 +82,7 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
             " they are in no bar, and in no feature or alert of one\n"
             f"hint: import the oldest first, or into a data directory of its own: --data-dir {result['symbol']}-data"
         )
+    notes += [words for note in result["notes"] if (words := _about_ticks(note, result["symbol"], data_dir))]
     asked = result.get("asked")
     if asked is not None and asked["empty"] == asked["answers"]:
         notes.append(f"{result['venue']} has nothing of {result['symbol']} there")
@@ -91,6 +93,22 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
             f'hint: breadboard sql "{query}" --data-dir {data_dir}'
         )
     return notes
+
+
+def _about_ticks(note: dict[str, Any], symbol: str, data_dir: Path) -> str:
+    """Return what a note says of ticks that were there already, or that were not heard; empty where it says neither."""
+    name = next((each for each in ("already_there", "not_heard") if each in note), "")
+    if not name:
+        return ""
+    begin, end = (datetime.fromtimestamp(note[each] // 10**9, UTC) for each in ("from_ns", "to_ns"))
+    ticks, verb = ("1 tick", "is") if note[name] == 1 else (f"{note[name]:,} ticks", "are")
+    told = f"{ticks} from {begin:%Y-%m-%dT%H:%M:%SZ} to {end:%Y-%m-%dT%H:%M:%SZ}"
+    if name == "already_there":
+        return f"{told} {verb} in {data_dir} already, and left out"
+    return (
+        f"{told} of a time in which {symbol} was heard, with no gap on record, {verb} none of those, and counted\n"
+        f"hint: where the venue numbers its history otherwise, they count twice: --data-dir {symbol}-data"
+    )
 
 
 def _seconds(word: str | None) -> int | None:

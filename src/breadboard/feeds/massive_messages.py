@@ -122,7 +122,10 @@ class MassiveReader:
         )
 
     def read_document(self, head: DocumentHead, body: bytes, at: At) -> Meaning:
-        """Return what a fetched or imported document means; a trade that the stream told of is a duplicate."""
+        """Return what a fetched or imported document means; a trade that its own source told of is a duplicate.
+
+        An import is a source of its own, and leaves out what is there before it is put on record.
+        """
         if head.tag.partition(":")[0] == CONDITIONS and head.status == 200:
             return self._learn(body)
         meaning = read_document(head, body)

@@ -7,6 +7,7 @@ yields ``(tag, body)``: the tag names what the body is (``ticks:NEPT``, ``bars:N
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -17,13 +18,26 @@ from breadboard.errors import UsageError
 from breadboard.model.gaps import NO_TIME, DocumentHead, Epoch
 from breadboard.model.kinds import Provenance, RecordKind
 from breadboard.recordings import Batch
+from breadboard.recordings import history_iqfeed as iqfeed
 from breadboard.recordings import history_lean as lean
 from breadboard.recordings import history_lobster as lobster
 from breadboard.recordings import history_massive as massive
-from breadboard.recordings.history_iqfeed import read_bars, read_ticks
 from breadboard.recordings.history_yahoo import read as read_chart
 
 Documents = Iterator[tuple[str, bytes]]
+LeftOut = Mapping[int, frozenset[int]]
+"""Places of rows within their documents, by the number of the document; both are counted from 0."""
+NO_ROWS: Final[LeftOut] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """How a document's body is cut into rows, and made of some of them again; empty where these say nothing."""
+
+    split: Callable[[bytes], list[bytes]]
+    join: Callable[[Sequence[bytes]], bytes]
+    span: Callable[[bytes], tuple[int, int] | None]
+    """From when to when (ns UTC, both included) a body's ticks lie, or a little more; None where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class Format:
     """Its rows have times of day, and the file's name the day."""
     labelled: bool = False
     """Its bars are stamped at their beginning or their end, as they were asked for, and do not say at which."""
+    rows: Rows | None = None
+    """Of ticks that the venue streams as well: some may be there already."""
 
     def documents(
         self, path: Path, symbol: str, interval_s: int | None, day: str = "", *, stamped_at_end: bool = False
@@ -81,13 +97,17 @@ class Answer:
         return self.url or f"file:{self.path.name}"
 
 
+_IQFEED: Final = Rows(iqfeed.split, iqfeed.join, iqfeed.span)
+_MASSIVE: Final = Rows(massive.split, massive.join, massive.span)
 FORMATS: Final[Mapping[str, Format]] = {
-    "iqfeed-ticks": Format("iqfeed", read_ticks, "ticks:{symbol}", counts_twice=True, trades=True),
-    "iqfeed-bars": Format("iqfeed", read_bars, "bars:{symbol}:{seconds}", labelled=True),
+    "iqfeed-ticks": Format("iqfeed", iqfeed.read_ticks, "ticks:{symbol}", counts_twice=True, trades=True, rows=_IQFEED),
+    "iqfeed-bars": Format("iqfeed", iqfeed.read_bars, "bars:{symbol}:{seconds}", labelled=True),
     "yahoo-chart": Format("yahoo", read_chart, "chart:{symbol}"),
     "massive-aggs": Format("massive", massive.read_aggregates, "aggs:{symbol}:{seconds}"),
-    "massive-trades": Format("massive", massive.read_trades, "trades:{symbol}", counts_twice=True, trades=True),
-    "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True),
+    "massive-trades": Format(
+        "massive", massive.read_trades, "trades:{symbol}", counts_twice=True, trades=True, rows=_MASSIVE
+    ),
+    "massive-quotes": Format("massive", massive.read_quotes, "quotes:{symbol}", counts_twice=True, rows=_MASSIVE),
     "lean-trades": Format("lean", lean.read_trades, "trades:{symbol}", counts_twice=True, trades=True, dated=True),
     "lean-quotes": Format("lean", lean.read_quotes, "quotes:{symbol}", counts_twice=True, dated=True),
     "lobster": Format(
@@ -129,6 +149,11 @@ def read_through(answers: Sequence[Answer], about: About) -> None:
             pass
 
 
+def documents(answers: Sequence[Answer], about: About) -> Documents:
+    """Yield what all answers hold, in their order. Raises UsageError."""
+    return chain.from_iterable(_documents(answer, about) for answer in answers)
+
+
 def _documents(answer: Answer, about: About) -> Documents:
     """Yield what an answer holds, something at least. Raises UsageError."""
     form, nothing = FORMATS[about.format], True
@@ -146,11 +171,14 @@ def _documents(answer: Answer, about: About) -> Documents:
         raise UsageError(f"{answer.path} holds nothing to import", hint=f"ls -l {answer.path}")
 
 
-def open_history(answers: Sequence[Answer], about: About, clock: Clock, *, source: int) -> Iterator[Batch]:
+def open_history(
+    answers: Sequence[Answer], about: About, clock: Clock, *, source: int, left_out: LeftOut = NO_ROWS
+) -> Iterator[Batch]:
     """Yield answers as journal records: EPOCH (provenance HISTORY), their documents, EPOCH closed.
 
-    The receive stamp of each is when it came; of a file, the time of the import, which is when we received it. Raises
-    UsageError for a file that cannot be read or is not of the format.
+    Without the rows that are ``left_out``; of how many the last record tells, and of a document that has no others
+    there is none. The receive stamp of each is when it came; of a file, the time of the import, which is when we
+    received it. Raises UsageError for a file that cannot be read or is not of the format.
     """
     if not answers:
         raise UsageError("no file was named", hint=f"breadboard import FILE --format {about.format} --symbol SYMBOL")
@@ -167,8 +195,17 @@ def open_history(answers: Sequence[Answer], about: About, clock: Clock, *, sourc
         return record(RecordKind.EPOCH, msgspec.json.encode(said), answers[0].ts_recv if is_open else 0)
 
     yield epoch(is_open=True)
-    for answer in answers:
-        for tag, body in _documents(answer, about):
+    rows, again = FORMATS[about.format].rows, sum(map(len, left_out.values()))
+    told = ((answer, document) for answer in answers for document in _documents(answer, about))
+    for number, (answer, (tag, whole)) in enumerate(told):
+        body = whole if rows is None or number not in left_out else _without(left_out[number], rows, whole)
+        if body or not whole:
             head = msgspec.json.encode(DocumentHead(tag, answer.origin, answer.status))
             yield record(RecordKind.DOCUMENT, head + b"\n" + body, answer.ts_recv)
-    yield epoch(is_open=False, reason="the history is complete")
+    but = f", but for {again} ticks that were here" if again else ""
+    yield epoch(is_open=False, reason=f"the history is complete{but}")
+
+
+def _without(places: frozenset[int], rows: Rows, body: bytes) -> bytes:
+    """Return a document without some of its rows."""
+    return rows.join([row for place, row in enumerate(rows.split(body)) if place not in places])

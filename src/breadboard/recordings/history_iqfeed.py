@@ -4,8 +4,8 @@ Rows go on as they are, with or without request ids, ``LH`` marks and ``!ENDMSG!
 business. A file is text, or one gzip, or a zip of files.
 """
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from math import gcd
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -23,6 +23,8 @@ Document = tuple[str, bytes]
 """Tag, body."""
 _DAY_S: Final = 86_400
 _WEEK_S: Final = 7 * _DAY_S
+_HOUR_S: Final = 3_600
+_SECOND: Final = 1_000_000_000
 
 
 class _Spacing(NamedTuple):
@@ -61,6 +63,26 @@ def read_bars(
     return _documents(f"bars:{symbol}:{interval or ''}{'e' if stamped_at_end else ''}", path)
 
 
+def split(body: bytes) -> list[bytes]:
+    """Return the rows of a document."""
+    return body.split(b"\n")
+
+
+def join(rows: Sequence[bytes]) -> bytes:
+    """Return a document of some rows; empty where they only end an answer."""
+    return b"\n".join(rows) if any(_ENDING not in row for row in rows) else b""
+
+
+def span(body: bytes) -> tuple[int, int] | None:
+    """Return between which hours a document's ticks lie (ns UTC, whichever New York has); None where a stamp is odd."""
+    stamps = {stamp[:13] for row in split(body) if (stamp := _stamp(row))}
+    hours = [at for stamp in stamps if (at := _moment(stamp)) is not None]
+    if not hours or len(hours) < len(stamps):
+        return None
+    first, last = (int(at.replace(tzinfo=UTC).timestamp()) for at in (min(hours), max(hours)))
+    return (first + 4 * _HOUR_S) * _SECOND, (last + 6 * _HOUR_S) * _SECOND - 1
+
+
 def _documents(tag: str, path: Path) -> Iterator[Document]:
     rows: list[bytes] = []
     newest = began = b""
@@ -81,8 +103,8 @@ def _documents(tag: str, path: Path) -> Iterator[Document]:
             rows = []
     if not newest:
         raise UsageError(f"{path} holds no rows of IQFeed's", hint=f"{printed(path)} | head")
-    if any(_ENDING not in row for row in rows):  # a refusal has no stamp, and is told
-        yield tag, b"\n".join(rows)
+    if rest := join(rows):  # a refusal has no stamp, and is told
+        yield tag, rest
 
 
 def _found(path: Path) -> int | None:

@@ -3,7 +3,7 @@
 Several answers (pages) may follow each other in one file, one a line. What is yielded keeps every result's own bytes.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,14 @@ class _Tick(msgspec.Struct):
     sip_timestamp: int = 0
 
 
+class _Ticks(msgspec.Struct):
+    """The times of an answer's trades or quotes."""
+
+    results: list[_Tick] = []
+
+
 _answer: Final = msgspec.json.Decoder(_Answer)
+_ticks: Final = msgspec.json.Decoder(_Ticks)
 
 
 def read_aggregates(path: Path, symbol: str, interval: int | None = None) -> Iterator[tuple[str, bytes]]:
@@ -89,6 +96,28 @@ def _in_order(name: str, results: list[msgspec.Raw], before: int) -> int:
     if not before <= first <= last:
         raise UsageError(f"{name} goes back in time", hint="ask Massive with order=asc, or let us ask: --from … --to …")
     return last
+
+
+def split(body: bytes) -> list[bytes]:
+    """Return the results of a document, each as it is written; none of one that holds no answer."""
+    try:
+        return [bytes(result) for result in _answer.decode(body).results]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return []
+
+
+def join(results: Sequence[bytes]) -> bytes:
+    """Return a document of some results; empty where there are none."""
+    return msgspec.json.encode({"results": [msgspec.Raw(result) for result in results]}) if results else b""
+
+
+def span(body: bytes) -> tuple[int, int] | None:
+    """Return from when to when a document's ticks lie (ns UTC); None of one that does not say it of each."""
+    try:
+        times = [tick.sip_timestamp for tick in _ticks.decode(body).results]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return (min(times), max(times)) if times else None
 
 
 def _parts(results: list[msgspec.Raw]) -> Iterator[list[msgspec.Raw]]:
