@@ -15,7 +15,7 @@ from breadboard.api.reach import Reach
 from breadboard.model.kinds import Flag
 from breadboard.ports import Store
 from breadboard.store import standing
-from breadboard.store.newest import AHEAD_NS, BY_TIME, WHEN
+from breadboard.store.newest import AHEAD_NS, BY_TIME
 from breadboard.store.rows import OPENS_OR_CLOSES
 
 T = TypeVar("T")
@@ -214,22 +214,28 @@ def _newest_trade(store: Store, told: str, good: str, params: dict[str, Any]) ->
     Only where something was taken back just before, or all that came last happened long before, others are looked at.
     Nothing is returned where what was received before ``begin`` may have a newer one.
     """
-    told = f"{told}, toUnixTimestamp64Nano({WHEN}) AS at, flags"
+    told = f"{told}, flags"
     either = f"WHERE ({good}) OR ({_TAKEN_BACK}) {_LAST} LIMIT {_FEW}"
     few = list(_rows(store, f"SELECT {told} FROM trades {_within(params)} {either}", params))  # noqa: S608 - our words
     if not few:
         return None
-    last = max(few, key=lambda one: (one["at"], one["offset"], one["index"]))
+    last = max(few, key=lambda one: (_when(one), one["offset"], one["index"]))
     row: dict[str, Any] | None = last
     if any(one["flags"] & Flag.WITHDRAWN for one in few):
         row = _standing_trade(store, told, good, params)
-    elif last["at"] < instant(last["ts_recv"]) - AHEAD_NS:  # what came before it cannot be newer than it came
-        since = max(params.get("begin", 0), last["at"] - AHEAD_NS - 1)
+    elif (at := _when(last)) < instant(last["ts_recv"]) - AHEAD_NS:  # what came before it cannot be newer than it came
+        since = max(params.get("begin", 0), at - AHEAD_NS - 1)
         row = _standing_trade(store, told, good, params | {"begin": since})
-    if not row or not standing.is_newest(row["at"], params.get("begin")):
+    if not row or not standing.is_newest(_when(row), params.get("begin")):
         return None
-    del row["at"], row["flags"]
+    del row["flags"]
     return row
+
+
+def _when(trade: dict[str, Any]) -> int:
+    """Return ``newest.WHEN`` of a row: reckoned here, since each further column costs the store more than this does."""
+    received = instant(trade["ts_recv"])
+    return received if trade["ts_event"] is None else min(instant(trade["ts_event"]), received + AHEAD_NS)
 
 
 def _standing_trade(store: Store, told: str, good: str, params: dict[str, Any]) -> dict[str, Any] | None:
