@@ -270,24 +270,16 @@ def halves(tmp_path: Path) -> list[str]:
     ]
 
 
-def test_an_import_that_was_ended_half_way_is_not_taken_for_ticks_that_were_there(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("expired", [False, True])
+def test_an_import_that_was_ended_half_way_leaves_out_what_it_left_out_when_it_began(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, expired: bool
 ) -> None:
+    """Its own first half is none of what was there; and what was there may have ``expired`` since."""
     data, files = tmp_path / "data", halves(tmp_path)
     heard(data, "MASSIVE", [massive(second) for second in HEARD])
     half(data, files, capsys, monkeypatch)
-    told = brought(capsys, data, *files, *WORDS)
-    assert [note["already_there"] for note in told["notes"]] == [6]
-    assert ask(capsys, data, TOTAL) == [{"v": 1000.0, "n": 10, "t": 10}]
-
-
-def test_an_import_that_was_ended_half_way_goes_on_where_what_was_heard_has_expired_since(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    data, files = tmp_path / "data", halves(tmp_path)
-    heard(data, "MASSIVE", [massive(second) for second in HEARD])
-    half(data, files, capsys, monkeypatch)
-    monkeypatch.setattr(HeldTicks, "__bool__", lambda _: False)
+    if expired:
+        monkeypatch.setattr(HeldTicks, "__bool__", lambda _: False)
     told = brought(capsys, data, *files, *WORDS)
     assert [note["already_there"] for note in told["notes"]] == [6]
     assert ask(capsys, data, TOTAL) == [{"v": 1000.0, "n": 10, "t": 10}]

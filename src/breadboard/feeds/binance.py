@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 
-from breadboard.feeds.binance_messages import WORDS, dialect, read_document, reader
+from breadboard.feeds.binance_dialect import WORDS, dialect
+from breadboard.feeds.binance_messages import read_document, reader
 from breadboard.feeds.binance_session import BinanceSession, Host
 from breadboard.feeds.decoding import JsonDecoder, Language
 from breadboard.model.instruments import Instruments
