@@ -133,7 +133,7 @@ def _once_or_bad(pairs: list[tuple[str, Any]]) -> dict[str, Any] | Bad:
     if len(found) == len(pairs):
         return found
     seen: set[str] = set()
-    twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+    twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value] # adds
     return Bad(f"the key {twice[:40]!r} is given twice")
 
 

@@ -152,7 +152,7 @@ def decode(message: bytes, unknown: list[int] | None = None) -> Fields:
             at += 8
         else:
             text, at = _text(message, at, name)
-            found[name] = (*found.get(name, ()), text) if kind == TEXTS else text  # type: ignore[misc]
+            found[name] = (*found.get(name, ()), text) if kind == TEXTS else text  # type: ignore[misc] # a tuple of texts
     return found
 
 

@@ -13,7 +13,10 @@ from breadboard.sim.iqfeed_gateway import Gateway
 from breadboard.sim.iqfeed_lookup import midnight, moment
 from breadboard.sim.lineserver import LineClient
 
-FORM: Final = "symbol interval from days most filter_from filter_to reqid type label update".split()  # noqa: SIM905
+FORM: Final = (
+    *("symbol", "interval", "from", "days", "most", "filter_from", "filter_to"),
+    *("reqid", "type", "label", "update"),
+)
 
 
 @dataclass(slots=True)

@@ -156,15 +156,15 @@ def _count_levels(begin: Any, end: Any, side: Any, sides: Any, ends: Any) -> Any
 @kernel
 def _take_levels(
     begin: Any,  # noqa: ANN401 - numba infers array types
-    end: Any,  # noqa: ANN401
-    side: Any,  # noqa: ANN401
-    sides: Any,  # noqa: ANN401
-    price: Any,  # noqa: ANN401
-    size: Any,  # noqa: ANN401
-    exponent: Any,  # noqa: ANN401
-    powers: Any,  # noqa: ANN401
-    prices_: Any,  # noqa: ANN401
-    sizes_: Any,  # noqa: ANN401
+    end: Any,  # noqa: ANN401 - as above
+    side: Any,  # noqa: ANN401 - as above
+    sides: Any,  # noqa: ANN401 - as above
+    price: Any,  # noqa: ANN401 - as above
+    size: Any,  # noqa: ANN401 - as above
+    exponent: Any,  # noqa: ANN401 - as above
+    powers: Any,  # noqa: ANN401 - as above
+    prices_: Any,  # noqa: ANN401 - as above
+    sizes_: Any,  # noqa: ANN401 - as above
 ) -> None:
     at = 0
     for row in range(len(begin)):
