@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from breadboard.model.decimals import ABSENT
 from breadboard.model.nbbo import Group, NbboState, legs_in
 from breadboard.store.columns import coded, integers, labels, prices, sizes, stamps, words
+from breadboard.store.concluded_tables import LEG_MASKS
 from breadboard.store.native import Block, Coded, Column
 from breadboard.store.rows import PROVENANCES, provenance
-from breadboard.store.schema import LEG_MASKS
 
 
 def nbbo(rows: NDArray[np.void], groups: Sequence[Group]) -> Block:

@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from breadboard.engine import book_kernel, book_waiting
-from breadboard.engine import books as books_module
+from breadboard.engine import book_kernel, book_sync, book_waiting
 from breadboard.engine.books import Books
 from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Gap
@@ -215,7 +214,7 @@ def test_a_lost_subscription_makes_a_book_stale_and_its_end_does_not_spoil_the_r
 
 
 def test_kept_deltas_are_bounded_and_the_overflow_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(books_module, "MAX_WAITING", 3)
+    monkeypatch.setattr(book_sync, "MAX_WAITING", 3)
     stage = books()
     found = stage.on_tape(tape([delta(n, n, [(BUY, n, 1)]) for n in range(1, 6)]))
     assert holes(found) == [(GapReason.OVERFLOW, ABSENT, ABSENT)]

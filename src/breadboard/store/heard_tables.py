@@ -1,0 +1,97 @@
+"""Tables of what feeds said: trades, quotes, books, statuses, what is missing, what nobody understood."""
+
+from typing import Final
+
+from breadboard.store.common_columns import FLAGS, MONTH, QUOTE, events
+from breadboard.store.ddl import (
+    DELTA,
+    PRICE,
+    SIZE,
+    ZSTD,
+    Column,
+    Table,
+    integer,
+    label,
+    price,
+    size,
+    stamp,
+    text,
+)
+
+HEARD: Final = (
+    events(
+        "trades",
+        integer("trade_id", "Nullable(Int64)"),
+        price("price"),
+        size("size", nullable=True),
+        label("side"),
+        label("uncounted"),
+        FLAGS,
+    ),
+    events("quotes", *QUOTE, FLAGS),
+    events(
+        "book_deltas",
+        label("kind"),
+        integer("sequence_first", "Nullable(Int64)"),
+        integer("sequence_prev", "Nullable(Int64)"),
+        Column("bid_prices", f"Array({PRICE})", DELTA),
+        Column("bid_sizes", f"Array({SIZE})", ZSTD),
+        Column("ask_prices", f"Array({PRICE})", DELTA),
+        Column("ask_sizes", f"Array({SIZE})", ZSTD),
+        FLAGS,
+    ),
+    events(
+        "orders",
+        integer("order_id", "Nullable(Int64)"),
+        label("action"),
+        label("side"),
+        price("price", nullable=True),
+        size("size", nullable=True),
+        FLAGS,
+    ),
+    events(
+        "gaps",
+        Column("source", "UInt16"),
+        label("channel"),
+        label("reason"),
+        label("state"),
+        stamp("ts_from"),
+        stamp("ts_to"),
+        integer("sequence_from", "Nullable(Int64)"),
+        integer("sequence_to", "Nullable(Int64)"),
+        text("detail"),
+        partition=MONTH,
+        life="",
+    ),
+    events(
+        "statuses",
+        Column("source", "UInt16"),
+        label("status"),
+        price("low", nullable=True),
+        price("high", nullable=True),
+        text("detail"),
+        FLAGS,
+        partition=MONTH,
+        life="",
+    ),
+    Table(
+        "quarantine",
+        (
+            label("venue"),
+            stamp("ts_recv"),
+            integer("offset"),
+            Column("source", "UInt16"),
+            text("reason"),
+            text("raw"),
+        ),
+        "(venue, ts_recv, offset)",
+        MONTH,
+        life="tick",
+    ),
+    Table(
+        "instruments",
+        (Column("id", "Int32"), label("venue"), Column("symbol", "String")),
+        "(venue, symbol)",
+        engine="ReplacingMergeTree",
+    ),
+)
