@@ -95,7 +95,7 @@ def simulated(
     exchange = Exchange(market, Truth(), parse_faults(""), clock, seed)
     venue = exchange.dialect = Binance(exchange, flavour)
     ears = _Ears()
-    exchange.listeners[ears] = Listener(ears, Sent(0, keep=False), enveloped=True)  # type: ignore[index, arg-type]
+    exchange.listeners[ears] = Listener(ears, Sent(0, keep=False), enveloped=True)  # type: ignore[index, arg-type]  # all that is asked of it
     names = [book.symbol for book in market.books]
     streams = "/".join(f"{name.lower()}@{kind}" for name in names for kind in ("trade", "bookTicker", "depth@100ms"))
     venue.opened(ears, "/stream", {"streams": streams})  # type: ignore[arg-type] # all it does is listen

@@ -148,7 +148,7 @@ class Early(PaperExecution):
 class Greedy(PaperExecution):
     """Wrong: takes more than it was to."""
 
-    def submit(self, orders: list[Order]) -> None:  # type: ignore[override]
+    def submit(self, orders: list[Order]) -> None:  # type: ignore[override]  # a wrong one
         super().submit([order(one.leg, one.size + 1, one.ts, one.limit, one.side, one.instrument) for one in orders])
 
 

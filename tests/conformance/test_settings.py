@@ -169,7 +169,7 @@ def test_sessions_are_kept_until_they_are_over_ended_or_too_many(url: str) -> No
 
     made = [of(ann.key.id, at, 100 + at) for at in range(MOST + 3)] + [of(bob.key.id, 30, 60)]
     do(url, *(lambda work, one=one: sessions.add(work, one) for one in made))
-    ((kept,), (later,)) = (do(url, lambda work, at=at: sessions.holding(work, at)) for at in (30, 60))  # type: ignore[misc]
+    ((kept,), (later,)) = (do(url, lambda work, at=at: sessions.holding(work, at)) for at in (30, 60))  # type: ignore[misc]  # a default binds it
     assert kept == made[3:], "the newest of each key"
     assert later == made[3:-1], "over at its end"
     do(url, lambda work: sessions.end(work, made[5].hash), lambda work: sessions.end(work, "x"))

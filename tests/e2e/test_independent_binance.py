@@ -67,4 +67,4 @@ def test_a_symbol_that_the_exchange_does_not_have_is_refused_by_name() -> None:
 
 def test_an_exchange_that_ccxt_does_not_have_is_told_of_and_tried_again() -> None:
     with pytest.raises(ValueError, match="no streaming exchange"):
-        asyncio.run(connect("ccxt://nosuch", None, None))  # type: ignore[arg-type]
+        asyncio.run(connect("ccxt://nosuch", None, None))  # type: ignore[arg-type]  # nothing is asked of them

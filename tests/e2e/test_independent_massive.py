@@ -84,7 +84,7 @@ def decoded(frames: list[bytes], kind: int = RecordKind.DATA) -> tuple[Decoded, 
 
 def ours_as_theirs(read: Decoded, instruments: Instruments) -> dict[str, list[tuple[Any, ...]]]:
     """Our rows by kind, as tuples that can be compared with the vendor's objects."""
-    tape, found = read.tape, {"T": [], "Q": [], "LULD": [], "A": []}  # type: ignore[var-annotated]
+    tape, found = read.tape, {"T": [], "Q": [], "LULD": [], "A": []}  # type: ignore[var-annotated]  # rows by kind
     for row in range(len(tape)):
         kind, symbol = (
             tape.kind[row],

@@ -37,7 +37,7 @@ def exchanges(monkeypatch: pytest.MonkeyPatch) -> list[Exchange]:
     make = serve._exchange
 
     def kept(*parts: object) -> Exchange:
-        made.append(make(*parts))  # type: ignore[arg-type]
+        made.append(make(*parts))  # type: ignore[arg-type]  # of several types
         return made[-1]
 
     monkeypatch.setattr(serve, "_exchange", kept)
@@ -66,7 +66,7 @@ def asked(exchange: Exchange, said: list[str]) -> None:
         said.append(text)
         answer(client, text)
 
-    exchange.dialect.said = heard  # type: ignore[method-assign]
+    exchange.dialect.said = heard  # type: ignore[method-assign]  # an ear on it
 
 
 def processed(directory: Path) -> Engine:

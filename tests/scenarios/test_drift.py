@@ -49,7 +49,7 @@ async def captured(venue: str, directory: Path, faults: str, more: int) -> Frame
 def told(decoded: Decoded) -> list[int]:
     """Return when drift was told, ns."""
     tape = decoded.tape
-    return tape.ts_recv[(tape.kind == EventKind.STATUS) & (tape.code == StatusCode.SCHEMA)].tolist()  # type: ignore[no-any-return]
+    return tape.ts_recv[(tape.kind == EventKind.STATUS) & (tape.code == StatusCode.SCHEMA)].tolist()  # type: ignore[no-any-return]  # a list of integers
 
 
 @pytest.mark.parametrize("venue", FEEDS)

@@ -394,7 +394,7 @@ def test_a_book_without_numbers_that_misses_a_message_is_asked_for_again_and_is_
         return texts
 
     async def scenario() -> None:
-        exchange.opened(ears, "/", {})  # type: ignore[arg-type]
+        exchange.opened(ears, "/", {})  # type: ignore[arg-type]  # all that is asked of it
         say(session.on_connect())
         session.on_time(0.0)
         take(go_on(300))

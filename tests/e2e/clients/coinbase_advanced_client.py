@@ -5,8 +5,8 @@ import sys
 from typing import Any
 
 # In an environment of its own:
-from coinbase.websocket import WSClient  # type: ignore[import-not-found]
-from coinbase.websocket.types.websocket_response import WebsocketResponse  # type: ignore[import-not-found]
+from coinbase.websocket import WSClient  # type: ignore[import-not-found]  # of its own environment
+from coinbase.websocket.types.websocket_response import WebsocketResponse  # type: ignore[import-not-found]  # of several types
 
 url, *products = sys.argv[1:]
 books: dict[str, dict[str, dict[str, str]]] = {}

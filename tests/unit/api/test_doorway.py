@@ -287,7 +287,7 @@ def test_who_just_came_counts_once() -> None:
             door.close()
             for line in list(lines):
                 line.transport.abort()
-            while lines:  # noqa: ASYNC110
+            while lines:  # noqa: ASYNC110 - a turn of the loop is what it waits for
                 await asyncio.sleep(0)
             assert not door._is_full()
 

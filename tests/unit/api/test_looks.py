@@ -93,7 +93,7 @@ def test_a_database_that_does_not_answer_is_waited_for_once_and_not_for_long(
                 await asyncio.Event().wait()
             return []
 
-        async def app(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401
+        async def app(_scope: Any, _receive: Any, _send: Any) -> None:  # noqa: ANN401 - whatever ASGI brings
             raise AssertionError("nobody is served")
 
         reached = replace(access, keys=silent)

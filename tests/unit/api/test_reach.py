@@ -119,7 +119,7 @@ def test_a_long_answer_is_kept_small_and_comes_back_as_it_was() -> None:
     async def run() -> None:
         for number in range(20):
             given = Answer(body, "application/json", {"X": "y"}, f"{number}", 1, closed=False)
-            assert await kept.ask(number, lambda given=given: _given(given)) is given  # type: ignore[misc]
+            assert await kept.ask(number, lambda given=given: _given(given)) is given  # type: ignore[misc]  # a default binds it
             assert kept.find(number, 1) is not None
             while (found := kept.find(number, 1)) is not None and found.packed is None:  # noqa: ASYNC110 - it has no event
                 await asyncio.sleep(0.001)

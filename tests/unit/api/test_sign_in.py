@@ -209,7 +209,7 @@ def test_a_session_never_lasts_longer_than_its_key(here: Served) -> None:
     later(here, DAY_NS - HOUR_NS)
     with browser(here) as client:
         answer = posted(client, "/login", key=made["key"])
-        assert re.search(r"Max-Age=(\d+)", answer.headers["set-cookie"]).group(1) == "3600"  # type: ignore[union-attr]
+        assert re.search(r"Max-Age=(\d+)", answer.headers["set-cookie"]).group(1) == "3600"  # type: ignore[union-attr]  # without one it fails
         later(here, HOUR_NS)
         assert client.get("/docs").status_code == 303
 
@@ -307,9 +307,9 @@ def test_whoever_shows_a_key_needs_no_page_and_their_cookie_is_not_looked_at(her
     later(here)
     seen = {"Cookie": f"{COOKIE}={shown(client)}", "Authorization": f"Bearer {key}"}
     put = {"json": {"symbols": ["A.X"]}, "headers": seen}
-    assert patient.put(f"{here.address}/api/v1/watchlists/y", **put).status_code == 200  # type: ignore[arg-type]
+    assert patient.put(f"{here.address}/api/v1/watchlists/y", **put).status_code == 200  # type: ignore[arg-type]  # of several types
     put["headers"] = {**seen, "Authorization": "Bearer bb_x_y"}
-    assert patient.put(f"{here.address}/api/v1/watchlists/y", **put).status_code == 401  # type: ignore[arg-type]
+    assert patient.put(f"{here.address}/api/v1/watchlists/y", **put).status_code == 401  # type: ignore[arg-type]  # of several types
     client.close()
 
 

@@ -424,7 +424,7 @@ def log() -> Iterator[io.StringIO]:
 def broken(tmp_path: Path, log: io.StringIO) -> Iterator[Served]:
     del log
     base = services(Market(), Broken())
-    base = replace(base, book=lambda *_, **__: Broken().written(), audit=lambda _: Broken().written())  # type: ignore[arg-type,return-value]
+    base = replace(base, book=lambda *_, **__: Broken().written(), audit=lambda _: Broken().written())  # type: ignore[arg-type,return-value]  # never return
     with served(tmp_path, base=base) as server:
         yield server
 

@@ -232,9 +232,9 @@ TLS = {"tls_cert": "c", "tls_key": "k"}
         (ApiConfig(hosts=("a.b",)), "http://127.0.0.1:8080", ["open"]),
         (ApiConfig(host="0.0.0.0"), "http://127.0.0.1:8080", ["open", "careful", "hint"]),
         (ApiConfig(host="::"), "http://[::1]:8080", ["open", "careful", "hint"]),
-        (ApiConfig(host="192.0.2.1", **TLS), "https://192.0.2.1:8080", ["open"]),  # type: ignore[arg-type]
-        (ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS), "https://127.0.0.1:8080", ["open"]),  # type: ignore[arg-type]
-        (ApiConfig(**TLS), "https://127.0.0.1:8080", []),  # type: ignore[arg-type]
+        (ApiConfig(host="192.0.2.1", **TLS), "https://192.0.2.1:8080", ["open"]),  # type: ignore[arg-type]  # of several types
+        (ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS), "https://127.0.0.1:8080", ["open"]),  # type: ignore[arg-type]  # of several types
+        (ApiConfig(**TLS), "https://127.0.0.1:8080", []),  # type: ignore[arg-type]  # of several types
     ],
 )
 def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
@@ -245,7 +245,7 @@ def test_the_start_says_where_it_is_and_whether_keys_travel_for_all_to_read(
     assert access.keyed(api) == ("open" in said)
     named = {
         ApiConfig(hosts=("a.b",)): ("https://a.b", address),  # of the proxy; what this machine asks is the server
-        ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS): ("https://a.b:8080",) * 2,  # type: ignore[arg-type]
+        ApiConfig(host="0.0.0.0", hosts=("a.b", "c.d"), **TLS): ("https://a.b:8080",) * 2,  # type: ignore[arg-type]  # of several types
     }
     login, page = named.get(api, (address, address))
     lines: list[str] = []

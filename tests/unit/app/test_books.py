@@ -20,7 +20,7 @@ def house() -> Any:  # noqa: ANN401 - the part of a House that is read
     return SimpleNamespace(lock=threading.Lock(), engine=engine)
 
 
-def test_a_book_is_read_when_the_engine_stands_still_and_never_without_its_lock(house: Any) -> None:  # noqa: ANN401
+def test_a_book_is_read_when_the_engine_stands_still_and_never_without_its_lock(house: Any) -> None:  # noqa: ANN401 - some of a house
     found = book_of(house, "BINANCE", "BTCUSDT", 1, wait=False)
     assert found is not None
     assert (found["bids"], found["asks"]) == ([], [])

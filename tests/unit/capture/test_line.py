@@ -26,7 +26,7 @@ Handler = Callable[[ServerConnection], Awaitable[None]]
 
 @asynccontextmanager
 async def server(handler: Handler, **options: object) -> AsyncIterator[str]:
-    async with serve(handler, "127.0.0.1", 0, **options) as running:  # type: ignore[arg-type]
+    async with serve(handler, "127.0.0.1", 0, **options) as running:  # type: ignore[arg-type]  # of several types
         yield f"ws://127.0.0.1:{running.sockets[0].getsockname()[1]}/"
 
 
@@ -449,7 +449,7 @@ def test_a_step_of_the_wall_clock_ends_no_connection() -> None:
             task = asyncio.create_task(capture.run())
             for shift in (3_600_000_000_000, -86_400_000_000_000, 6_000_000):
                 count = len(journal.frames())
-                await until(lambda count=count: len(journal.frames()) > count + 20)  # type: ignore[misc]
+                await until(lambda count=count: len(journal.frames()) > count + 20)  # type: ignore[misc]  # a default binds it
                 clock.shift = shift
             await until(lambda: len([c for c in journal.clocks() if c["step_ns"]]) == 3)
             capture.stop()

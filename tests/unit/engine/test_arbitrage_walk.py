@@ -55,7 +55,7 @@ class Bench:
         legs = [2, 0, 1] if back else [1, 0, 2]
         return self._walk(walk_triangle, OpportunityKind.TRIANGULAR, legs, (0,), back)
 
-    def _walk(self, walk: Any, kind: OpportunityKind, legs: list[int], more: tuple[Any, ...], back: int = 0) -> Any:  # noqa: ANN401
+    def _walk(self, walk: Any, kind: OpportunityKind, legs: list[int], more: tuple[Any, ...], back: int = 0) -> Any:  # noqa: ANN401 - rows of any kind
         route, row, pool = np.zeros(1, ROUTE), np.zeros(1, OPPORTUNITY), self.pool
         route["kind"], route["back"], route["legs"] = kind, back, legs
         around = (np.ones((4, 3), np.int64),) if kind == OpportunityKind.TRIANGULAR else ()

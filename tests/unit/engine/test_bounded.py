@@ -73,7 +73,7 @@ def coinbase_match(symbol: str) -> bytes:
 
 
 @pytest.mark.parametrize(("venue", "trade"), [("BINANCE", binance_trade), ("COINBASE", coinbase_match)])
-def test_a_hundred_thousand_symbols_take_the_memory_of_the_most_there_may_be(venue: str, trade: Any) -> None:  # noqa: ANN401
+def test_a_hundred_thousand_symbols_take_the_memory_of_the_most_there_may_be(venue: str, trade: Any) -> None:  # noqa: ANN401 - rows of any kind
     most = 500
     subject = engine(venue, instruments=most, features=("vwap",))
     sizes, before = [], 0.0

@@ -51,7 +51,7 @@ def by_key(rows: NDArray[np.void]) -> Values:
     keys = ("instrument", "feature", "interval", "ts_open")
     found = {tuple(int(row[key]) for key in keys): (float(row["value"]), int(row["offset"])) for row in rows}
     assert len(found) == len(rows), "a window was told twice"
-    return found  # type: ignore[return-value]
+    return found  # type: ignore[return-value]  # keys of four numbers
 
 
 def agrees(rows: Tape, rule: Callable[[int], SequenceRule]) -> Values:

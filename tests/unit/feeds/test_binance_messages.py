@@ -220,7 +220,7 @@ def test_a_partial_book_takes_the_place_of_none_that_was_fetched_and_changes(
 
 @both
 def test_books_that_live_are_forgotten_with_the_connection_and_survive_a_restart(fast: bool) -> None:
-    first, again = (by_name("binance").decoder(Instruments(), fast=fast) for _ in range(2))  # type: ignore[call-arg]
+    first, again = (by_name("binance").decoder(Instruments(), fast=fast) for _ in range(2))  # type: ignore[call-arg]  # has a kernel
     first.decode(mixed([SPOT_BOOK]))
     again.decode(mixed([SPOT_BOOK]))
     again.restore(first.snapshot())

@@ -29,7 +29,7 @@ def frames(raw: list[bytes]) -> Frames:
 @pytest.mark.parametrize("name", CASES)
 def test_an_unknown_field_is_told_of_once_and_the_message_is_read_all_the_same(name: str, fast: bool) -> None:
     old, new, names = CASES[name]
-    decoder = FEEDS[name].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]
+    decoder = FEEDS[name].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]  # those that have a kernel
     for batch, told in (([old, old], 0), ([new, old, new], 1), ([new], 0)):
         decoded = decoder.decode(frames(batch))
         assert decoded.quarantined == ()
@@ -96,9 +96,9 @@ def test_a_venue_that_makes_up_names_without_end_is_told_of_no_more() -> None:
 @pytest.mark.parametrize("fast", [True, False])
 def test_a_restart_does_not_tell_again(fast: bool) -> None:
     _, new, _ = CASES["binance"]
-    first = FEEDS["binance"].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]
+    first = FEEDS["binance"].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]  # has a kernel
     first.decode(frames([new]))
-    second = FEEDS["binance"].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]
+    second = FEEDS["binance"].decoder(Instruments(), fast=fast)  # type: ignore[call-arg]  # has a kernel
     second.restore(first.snapshot())
     assert second.decode(frames([new])).notes == {}
     other = SPOT_DEPTH.replace(b'"U":10', b'"U":10,"deep":{"a":1}')

@@ -493,8 +493,8 @@ def test_binance_names_a_symbol_that_does_not_exist() -> None:
         session.on_frames([b'{"stream":"btcusdt@trade","data":{}}'])
         asked += [request for request in session.on_time(float(second)) if not isinstance(request, Send)]
     (fetch,) = asked
-    assert fetch.tag == "symbol:NOSUCH"  # type: ignore[union-attr]
-    assert fetch.url == "http://r/api/v3/ticker/price?symbol=NOSUCH"  # type: ignore[union-attr]
+    assert fetch.tag == "symbol:NOSUCH"  # type: ignore[union-attr]  # a Fetch, or the test fails
+    assert fetch.url == "http://r/api/v3/ticker/price?symbol=NOSUCH"  # type: ignore[union-attr]  # a Fetch, or the test fails
     assert session.on_document("symbol:NOSUCH", 200, b'{"symbol":"NOSUCH"}') == []
     said = session.on_document("symbol:NOSUCH", 400, b'{"code":-1121,"msg":"Invalid symbol."}')
     assert said == [Denied("NOSUCH", None, "no such symbol")]
@@ -575,7 +575,7 @@ def test_what_speaks_once_when_asked_and_then_no_more_is_not_believed_each_time_
     for _ in range(300):
         speaks = len(fake.asked) > asked
         asked = len(fake.asked)
-        for each in fake.run(1, lambda wire, once=speaks: wire != "Abook" or once):  # type: ignore[misc]
+        for each in fake.run(1, lambda wire, once=speaks: wire != "Abook" or once):  # type: ignore[misc]  # a default binds it
             if isinstance(each, Missing):
                 told.append((each.since_s, fake.now))
             reconnects += isinstance(each, Reconnect)

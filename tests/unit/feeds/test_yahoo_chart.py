@@ -94,7 +94,7 @@ def chart(
     granularity: str = "1m",
     *,
     now: int = OPEN + 86_400,
-    **meta: Any,  # noqa: ANN401
+    **meta: Any,  # noqa: ANN401 - whatever JSON can say
 ) -> bytes:
     described = {"symbol": "AAPL", "dataGranularity": granularity, "gmtoffset": -18_000, "regularMarketTime": now}
     described |= {"currentTradingPeriod": {"regular": {"start": OPEN, "end": OPEN + 23_400}}} | meta

@@ -101,7 +101,7 @@ def test_a_channel_is_a_stream_without_its_symbol(stream: str, symbols: list[str
 )
 def test_what_cannot_be_simulated_is_refused_in_words(options: dict[str, object], words: str) -> None:
     async def scenario() -> None:
-        async with simulator(**options):  # type: ignore[arg-type]
+        async with simulator(**options):  # type: ignore[arg-type]  # of several types
             pass
 
     with pytest.raises(UsageError, match=words):

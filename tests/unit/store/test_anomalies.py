@@ -15,7 +15,9 @@ from breadboard.store.audit import audit
 from breadboard.store.clickhouse import ClickHouseStore
 from breadboard.store.writer import StoreWriter
 
-EPOCHS = {0: Epoch(0, 1, "BINANCE", "", (), Provenance.LIVE, open=True), 5: Epoch(5, 1, "OKX", "", (), "live", True)}  # type: ignore[arg-type]
+EPOCHS = {
+    which: Epoch(which, 1, venue, "", (), Provenance.LIVE, open=True) for which, venue in ((0, "BINANCE"), (5, "OKX"))
+}
 
 
 def rows(first: int) -> NDArray[np.void]:

@@ -275,7 +275,7 @@ def test_who_writes_does_not_wait_for_one_that_is_not_found_in_time(
     desk.write(1, 2, Print(1, 0, 8, 101))
     query = ClickHouseStore.query
 
-    def slow(self: ClickHouseStore, sql: str, *args: Any, within_s: float | None = None) -> Any:  # noqa: ANN401
+    def slow(self: ClickHouseStore, sql: str, *args: Any, within_s: float | None = None) -> Any:  # noqa: ANN401 - a pyarrow.Table
         if within_s is not None:
             raise TookTooLong("a trade that stands")
         return query(self, sql, *args)

@@ -331,7 +331,7 @@ def test_a_bar_that_is_open_again_as_it_was_after_its_trade_was_taken_back_is_th
         bars = stage.on_tape(taken)
         outputs = Outputs(first, end, taken, NO_BARS if bars is None else bars, (), taken.ts_recv[: end - first])
         writer.write(outputs, stage.open_bars(), made.instruments())
-        store.command = lambda *_, **__: None  # type: ignore[method-assign]
+        store.command = lambda *_, **__: None  # type: ignore[method-assign]  # a store that does nothing
         writer.flush()
     newest: dict[str, tuple[int, str]] = {}
     for table, held in store.inserts.values():
