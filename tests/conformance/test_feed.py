@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -217,14 +218,24 @@ TOGETHER = 20
 turns into frames: to draw each byte of them takes ten times as long."""
 
 
-def changed(chance: random.Random, samples: list[bytes]) -> bytes:
-    """Return a sample with bytes changed, cut out, doubled, or put in; now and then nonsense."""
+def words_of(name: str) -> list[str]:
+    """Return the keys that a feed knows, where it has tables of them for the kernel."""
+    language = getattr(by_name(name).decoder(Instruments()), "language", None)
+    return sorted(language.words) if language is not None else ["symbol"]
+
+
+VALUES = (b'"OTHER"', b'"1.5"', b"7", b"-1", b"1.5", b"true", b"null", b"[]", b'[["1.5","2"]]', b"{}")
+"""What a key may have that comes where it is not expected."""
+
+
+def changed(chance: random.Random, samples: list[bytes], words: Sequence[str]) -> bytes:
+    """Return a sample with bytes changed, cut out, doubled, or put in, or a known key more; now and then nonsense."""
     if chance.random() < 0.1:
         return chance.randbytes(chance.randrange(80))
     frame = bytearray(chance.choice(samples))
     for _ in range(chance.randint(1, 3)):
         at, length = chance.randrange(len(frame) + 1), chance.randint(1, 12)
-        match chance.randrange(5):
+        match chance.randrange(6):
             case 0:
                 frame[at : at + 1] = chance.randbytes(1)
             case 1:
@@ -235,6 +246,10 @@ def changed(chance: random.Random, samples: list[bytes]) -> bytes:
                 frame[at:at] = chance.choice(
                     (b" ", b",", b'"', b"0", b"-", b"e9", b"\\", b"{", b"]", b"null", b'"a":1,')
                 )
+            case 4:
+                if members := [match.end() for match in re.finditer(rb'[{,](?=")', frame)]:
+                    at = chance.choice(members)
+                    frame[at:at] = b'"%b":%b,' % (chance.choice(words).encode(), chance.choice(VALUES))
             case _:
                 other = chance.choice(samples)
                 frame[at : at + length] = other[at : at + length]
@@ -264,13 +279,14 @@ def hold(name: str, frames: list[bytes]) -> None:
 @feeds
 def test_mutated_and_random_frames_never_raise_and_the_kernel_agrees_with_the_reference(name: str) -> None:
     taken = 0
+    words = words_of(name)
 
     @settings(max_examples=EXAMPLES, deadline=None, derandomize=True, database=None)
     @given(seed=st.integers(0, 2**64 - 1))
     def examples(seed: int) -> None:
         nonlocal taken
         chance = random.Random(seed)
-        frames = [changed(chance, SAMPLES[name].frames) for _ in range(TOGETHER)]
+        frames = [changed(chance, SAMPLES[name].frames, words) for _ in range(TOGETHER)]
         try:
             hold(name, frames)
         except Exception:

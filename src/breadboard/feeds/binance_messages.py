@@ -156,10 +156,11 @@ def _message(payload: dict[str, Any], stream: str, *, chained: bool) -> Meaning:
         case "depthUpdate" if RETAIL_DEPTH in stream:
             return Meaning(ignored=RETAIL_DEPTH[1:])
         case "depthUpdate":
-            event = _depth(
-                typed(_pairs(payload, "b", "a"), Depth), asks_first=comes_first(payload, "a", "b"), chained=chained
-            )
-            return says(_partial(event) if PARTIAL_DEPTH.search(stream) else event)
+            top = PARTIAL_DEPTH.search(stream)  # continues nothing, and may say so: ``"pu":-1``
+            told = _pairs(payload, "b", "a") | ({"pu": None} if top else {})
+            asks_first = comes_first(payload, "a", "b")
+            event = _depth(typed(told, Depth), asks_first=asks_first, chained=chained and not top)
+            return says(_partial(event) if top else event)
         case "trade":
             return _trade(typed(payload, Trade))
         case "aggTrade":

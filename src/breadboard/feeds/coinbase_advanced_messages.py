@@ -58,6 +58,10 @@ class Envelope(msgspec.Struct, frozen=True):
     events: list[Any]
 
 
+_TAKERS: Final = {"BUY": Side.SELL, "SELL": Side.BUY, "UNKNOWN_ORDER_SIDE": Side.NONE}
+"""Whose order it was that met the maker's."""
+
+
 class Change(msgspec.Struct, frozen=True):
     """One level: absolute size, 0 removes."""
 
@@ -76,13 +80,13 @@ class Changes(msgspec.Struct, frozen=True):
 
 
 class Trade(msgspec.Struct, frozen=True):
-    """One trade; ``side`` is the maker's."""
+    """One trade; ``side`` is the maker's, where the venue knows it."""
 
     trade_id: str
     product_id: str
     price: str
     size: str
-    side: Literal["BUY", "SELL"]
+    side: Literal["BUY", "SELL", "UNKNOWN_ORDER_SIDE"]
     time: str
 
 
@@ -299,7 +303,7 @@ def _trade(said: object, flags: Flag) -> Event:
         kind=EventKind.TRADE,
         symbol=symbol_of(trade.product_id),
         flags=flags,
-        side=Side.SELL if trade.side == "BUY" else Side.BUY,
+        side=_TAKERS[trade.side],
         ts_event=parse_rfc3339(trade.time),
         trade_id=int(trade.trade_id),
         price=price_of(trade.price),

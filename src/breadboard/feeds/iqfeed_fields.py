@@ -30,6 +30,7 @@ DEFAULT: Final = (
 """What a gateway sends to who selects nothing (protocol 6.0)."""
 DEFAULT_61: Final = (*DEFAULT, "Most Recent Trade Aggressor", "Most Recent Trade Day Code")
 
+_RECENT: Final = "Most Recent Trade"
 _OTHERS: Final = (
     *("7 Day Yield", "Ask Change", "Available Regions", "Average Maturity", "Bid Change", "Change"),
     *("Change From Open", "Close", "Close Range 1", "Close Range 2", "Days to Expiration", "Exchange ID"),
@@ -40,8 +41,10 @@ _OTHERS: Final = (
     *("Percent Change", "Percent Off Average Volume", "Previous Day Volume", "Price-Earnings Ratio", "Range"),
     *("Restricted Code", "Settle", "Settlement Date", "Spread", "Tick", "Type", "Volatility", "VWAP"),
 )
-KNOWN: Final = frozenset({*SELECTED, *DEFAULT_61, *_OTHERS})
-"""Every field that can be selected, as documented."""
+_OLDER: Final = ("Last Trade Date", "Net Asset Value 2")
+_TIMED: Final = (_RECENT, "Last", "Extended Trade", "Bid", "Ask")
+KNOWN: Final = frozenset({*SELECTED, *DEFAULT_61, *_OTHERS, *_OLDER, *(f"{name} TimeMS" for name in _TIMED)})
+"""Every field that can be selected, as documented; protocols 5.x name the times ``TimeMS``, and have two names more."""
 
 FUNDAMENTAL: Final = (
     *("Symbol", "Exchange ID", "PE", "Average Volume", "52 Week High", "52 Week Low", "Calendar Year High"),
@@ -57,7 +60,6 @@ FUNDAMENTAL: Final = (
     "Security SubType",
 )
 
-_RECENT: Final = "Most Recent Trade"
 _TRADE: Final = {"price": _RECENT, "size": f"{_RECENT} Size", "time": f"{_RECENT} Time", "date": f"{_RECENT} Date"}
 _ALSO: Final = {"": None, "C": "Last", "E": "Extended Trade", "O": None}
 """How the fields of a trade are named too, by its letter in Message Contents: ``Last`` is the last qualified trade,
@@ -120,6 +122,8 @@ def plan_of(names: tuple[str, ...]) -> Plan:
     """Return where the fields stand in lines with these names, the symbol among them or not; it comes first."""
     ordered = ("Symbol", *(name for name in names if name != "Symbol"))
     place = {name: at for at, name in enumerate(ordered, 1)}
+    # Protocols 5.x: beside a `Time` in whole seconds one of the same moment to the ms, which most clients selected.
+    place |= {name.removesuffix("MS"): at for name, at in place.items() if name.endswith(" TimeMS")}
     trades = {letter: _print(place, also) for letter, also in _ALSO.items()}
     others = {field: place.get(name, -1) for field, name in _PLACES.items()}
     return Plan(ordered, len(ordered) + 2, trades, **others)

@@ -46,6 +46,8 @@ LINES: Final = {
     **dict.fromkeys("Z2", _MAKER),
 }
 """The fields of each kind of line, in their order."""
+_NO_CLOCK: Final = "99:99:99"
+"""What stands for the time of a side that is not there."""
 Changes = tuple[Change | Level, ...]
 """Of orders, or of levels; a line never tells both."""
 SUMMARIES: Final = frozenset("67Z")
@@ -199,13 +201,17 @@ def _key(parts: list[str]) -> str:
 def _when(parts: list[str], fields: tuple[str, ...], at: At) -> int:
     """Return the time of a line; absent where it says none, as some deletions do."""
     if fields is _MAKER:
-        clock, date = max(parts[7], parts[10]), parts[8]
+        clock, date = max(_clock(parts[7]), _clock(parts[10])), parts[8]
     else:
-        clock, date = parts[len(fields) - 1], parts[len(fields)]
+        clock, date = _clock(parts[len(fields) - 1]), parts[len(fields)]
     if not date:
         return ABSENT
     day = parse_day(date)
     return eastern_ns(day, parse_clock(clock), at.ts_recv) if clock else ABSENT
+
+
+def _clock(text: str) -> str:
+    return "" if text.startswith(_NO_CLOCK) else text
 
 
 def _is_nothing(paid: str) -> bool:

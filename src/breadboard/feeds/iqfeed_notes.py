@@ -17,6 +17,7 @@ _NAMES: Final = {
     "Most Recent Trade": "last",
     "Most Recent Trade Size": "last_size",
     "Most Recent Trade Time": "time_et",
+    "Most Recent Trade TimeMS": "time_et",
     "Most Recent Trade Date": "date",
     "Most Recent Trade Market Center": "market_center",
     "Most Recent Trade Conditions": "conditions",

@@ -91,7 +91,7 @@ def _text_value(
         note[key] = time_at(buffer, begin, end)
         ok = note[key] >= 0
     elif meaning == SYMBOL:
-        ok = 0 < end - begin <= WIDTH
+        ok = 0 < end - begin <= WIDTH and note[SYMBOL_SPAN + 1] == 0  # of two, the reader knows which is the message's
         for i in range(begin, end):
             ok = ok and buffer[i] != 32
         if ok:

@@ -139,7 +139,10 @@ def average_of(digits: str | None) -> float | None:
 
 
 def bands_of(event: Payload) -> list[Event]:
-    """Return limit up, limit down ``LULD``: the halt or the resumption that its indicators tell, and the bands."""
+    """Return limit up, limit down ``LULD``: the halt or the resumption that its indicators tell, and the bands.
+
+    Nothing where it has other indicators only: that prices may be at a band is no news of the bands.
+    """
     symbol, indicators = symbol_of(needed(text(event, "T"), "T")), counts(event, "i")
     low, high = band_of(number(event, "l")), band_of(number(event, "h"))
     ts_event, sequence = required_time(event, "t"), count(event, "q")
@@ -151,8 +154,8 @@ def bands_of(event: Payload) -> list[Event]:
     ]
     if (low, high) != (ABSENT, ABSENT):
         codes.append(StatusCode.BANDS)
-    if not codes:
-        raise Refused("an LULD event without bands, halt or resumption")
+    if not codes and not indicators:
+        raise Refused("an LULD event without bands or indicators")
     return [
         Event(
             kind=EventKind.STATUS,

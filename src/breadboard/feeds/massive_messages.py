@@ -67,10 +67,12 @@ class _Frame:
             case "A" | "AM":
                 self.bars.append(bar_of(event, BAR_SECONDS[kind]))
             case "LULD":
-                self.events += bands_of(event)
+                told = bands_of(event)
+                self.events += told
+                self.ignored = self.ignored or (None if told else kind)
             case "status":
-                told = status_of(event)
-                self.events += [] if told is None else [told]
+                said = status_of(event)
+                self.events += [] if said is None else [said]
                 return
             case str() if kind in IGNORED:
                 self.ignored = self.ignored or kind

@@ -85,7 +85,7 @@ class _Book(msgspec.Struct, frozen=True):
     asks: _Levels
     bids: _Levels
     ts: str
-    checksum: int = 0
+    checksum: int | None = 0
     seqId: _Number = None  # noqa: N815 - the venue's spelling
     prevSeqId: _Number = None  # noqa: N815 - the venue's spelling
 

@@ -1,10 +1,11 @@
 """What Yahoo's streamer means. A frame is not a trade: it is the newest snapshot, at most one a second and symbol.
 
-It becomes a TRADE row (AGGREGATED) whose size is the advance of ``day_volume`` since the symbol's previous frame, so
-that volume adds up to the day's, also over a reconnect. Where there is nothing to difference (FX, indices, coins,
-funds, hours without volume, a first frame) the size is absent: the print moves prices and no volume. ``ts_event`` is
-the frame's ``time``, never its arrival: what comes right after subscribing may be days old, and is LAST_KNOWN. A
-LISTING row comes before it where the newest frame says something new of the symbol itself (``yahoo_listing``).
+It becomes a TRADE row (AGGREGATED) whose size is the advance of ``day_volume`` over the highest of the day so far,
+so that volume adds up to the day's, also over a reconnect and a correction. Where there is nothing to difference (FX,
+indices, coins, funds, hours without volume, a first frame) the size is absent: the print moves prices and no volume.
+``ts_event`` is the frame's ``time``, never its arrival: what comes right after subscribing may be days old, and is
+LAST_KNOWN. A LISTING row comes before it where the newest frame says something new of the symbol itself
+(``yahoo_listing``).
 """
 
 from binascii import Error, a2b_base64
@@ -28,15 +29,12 @@ from breadboard.feeds.reading import (
 from breadboard.feeds.times import EARLIEST_MS, LATEST_MS
 from breadboard.feeds.yahoo_chart import read_chart
 from breadboard.feeds.yahoo_listing import UNLISTED, Listing, listing_event, listing_of
+from breadboard.feeds.yahoo_memory import NO_QUOTE, Known, Quote, advance
 from breadboard.feeds.yahoo_protobuf import Fields, MarketHours, QuoteType, decode
 from breadboard.model.decimals import ABSENT, PRICE_DECIMALS, SIZE_EXP, parse_price, parse_size
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.kinds import EventKind, Flag, Uncounted
 
-LONGEST_DAY_MS: Final = 12 * 3_600_000
-"""Frames further apart do not belong to one session for certain: the difference of their volumes means nothing."""
-CORRECTED_WITHIN_MS: Final = 3_600_000
-"""A volume that falls a little within this time was corrected; one that falls later, or by half, is a new day's."""
 AHEAD_NS: Final = 86_400_000_000_000
 """A time this far ahead of its receipt is a mistake, and must not make every later frame an old one."""
 _ON_THE_TAPE: Final = frozenset({"id", "price", "time", "bid", "bid_size", "ask", "ask_size"})
@@ -46,8 +44,6 @@ _WORDS: Final[dict[str, dict[int, str]]] = {
     "options_type": {0: "CALL", 1: "PUT"},
 }
 
-Quote = tuple[int, int, int, int, int, int]
-"""Bid, its size and exponent, ask, its size and exponent."""
 _OF_DAY: Final = (MarketHours.REGULAR_MARKET, None)
 """Prices that move the day's, by the session they are said to be of."""
 _NO_SHARES: Final = frozenset(
@@ -59,20 +55,6 @@ _NO_SHARES: Final = frozenset(
 )
 """What is not traded by the piece, whatever its frames say of a volume: an index has the one of its members, a currency
 and a coin have amounts of money, and the price of a fund or of a company without shares in the market is no trade's."""
-_NO_QUOTE: Final = (ABSENT, ABSENT, SIZE_EXP, ABSENT, ABSENT, SIZE_EXP)
-
-
-class Known(msgspec.Struct, array_like=True):
-    """The newest frame of a symbol, and the newest volume, which not every frame has."""
-
-    time: int
-    """ms since 1970."""
-    price: int
-    said_volume: int
-    volume: int
-    volume_time: int
-    quote: Quote
-    listing: Listing = UNLISTED
 
 
 _MEMORY: Final = msgspec.msgpack.Decoder(dict[str, Known])
@@ -139,10 +121,12 @@ class PricingReader:
     def _pricing(self, fields: Fields, at: At) -> Meaning:
         symbol, time, price = _symbol(fields), _time(fields), _price(fields)
         volume = _count(fields, "day_volume")
-        quote = _quote(fields)
         known = self._known.get(symbol)
+        standing = NO_QUOTE if known is None else known.quote
+        told = _quote(fields)
+        quote = standing if told is None else told
         if known is not None and (time, price, volume) == (known.time, known.price, known.said_volume):
-            if quote in (known.quote, _NO_QUOTE):
+            if quote == standing:
                 return Meaning(ignored="repeat")
             known.quote = quote
             return says(_quote_event(symbol, time, quote, Flag(0)))
@@ -166,8 +150,9 @@ class PricingReader:
             size_exp=exponent,
             notes=_notes(fields) if at.notes else {},
         )
-        quoted = [] if quote == _NO_QUOTE else [_quote_event(symbol, time, quote, late)]
-        return says(*listed, trade, *quoted)
+        if told is None or told == standing == NO_QUOTE:
+            return says(*listed, trade)
+        return says(*listed, trade, _quote_event(symbol, time, told, late))
 
     def _list(self, symbol: str, new: Known, fields: Fields, before: Listing) -> list[Event]:
         """Return a row where the newest frame says something new of the symbol itself."""
@@ -187,22 +172,11 @@ class PricingReader:
         self._known[symbol] = new
         if known is None:
             return ABSENT, True
-        if new.quote == _NO_QUOTE:
-            new.quote = known.quote
         if new.volume == ABSENT:
-            new.volume, new.volume_time = known.volume, known.volume_time
+            new.volume, new.volume_time, new.counted = known.volume, known.volume_time, known.counted
             return ABSENT, False
-        return _advance(known.volume, new.volume, new.time - known.volume_time), False
-
-
-def _advance(before: int, volume: int, pause_ms: int) -> int:
-    """Return what traded between two volumes of the day; ABSENT where that cannot be known."""
-    if before == ABSENT:
-        return ABSENT
-    if volume < before:
-        corrected = 2 * volume >= before and pause_ms < CORRECTED_WITHIN_MS
-        return ABSENT if corrected else volume
-    return volume - before if pause_ms < LONGEST_DAY_MS else ABSENT
+        size, new.counted = advance(known, new.volume, new.time - known.volume_time)
+        return size, False
 
 
 def _adds_up(fields: Fields) -> bool:
@@ -262,9 +236,10 @@ def _count(fields: Fields, name: str) -> int:
     return count
 
 
-def _quote(fields: Fields) -> Quote:
+def _quote(fields: Fields) -> Quote | None:
+    """Return the quote that a frame tells, without a side that is 0; None where it says nothing of either."""
     if "bid" not in fields and "ask" not in fields:
-        return _NO_QUOTE
+        return None
     return (*_side(fields, "bid"), *_side(fields, "ask"))
 
 

@@ -114,14 +114,16 @@ _PLAN: Final = {number << 3 | _WIRE[kind]: (name, kind) for number, (name, kind)
 _float32: Final = struct.Struct("<f").unpack_from
 _float64: Final = struct.Struct("<d").unpack_from
 _INT32: Final = 1 << 31
+_NEEDED: Final = frozenset({"price", "bid", "ask"})
+"""Floats of which the tape's rows are made."""
 
 
 def decode(message: bytes, unknown: list[int] | None = None) -> Fields:
     """Return the fields that are on the wire, by name; the last one wins where a field comes twice, as protobuf has it.
 
-    Floats are decimal text. Fields that are not in the table are passed over by their wire type, their numbers put into
-    ``unknown``. Raises Refused for anything that is not whole: cut off, of another wire type than its field, a group,
-    text that is no UTF-8, a number that is not one.
+    Floats are decimal text; one that is infinite or no number is left out. Fields that are not in the table are passed
+    over by their wire type, their numbers put into ``unknown``. Raises Refused for anything that is not whole: cut off,
+    of another wire type than its field, a group, text that is no UTF-8; and for a price, bid or ask that is no number.
     """
     found: Fields = {}
     at, end = 0, len(message)
@@ -138,7 +140,7 @@ def decode(message: bytes, unknown: list[int] | None = None) -> Fields:
         elif kind == FLOAT:
             if at + 4 > end:
                 raise Refused(f"cut off in {name}")
-            found[name] = _digits(str(np.float32(_float32(message, at)[0])), name)
+            _take(found, name, str(np.float32(_float32(message, at)[0])))
             at += 4
         elif kind == ENUM:
             raw, at = _varint(message, at)
@@ -148,7 +150,7 @@ def decode(message: bytes, unknown: list[int] | None = None) -> Fields:
         elif kind == DOUBLE:
             if at + 8 > end:
                 raise Refused(f"cut off in {name}")
-            found[name] = _digits(repr(_float64(message, at)[0]), name)
+            _take(found, name, repr(_float64(message, at)[0]))
             at += 8
         else:
             text, at = _text(message, at, name)
@@ -205,13 +207,15 @@ def _pass_over(message: bytes, tag: int, at: int, unknown: list[int] | None) -> 
     return at
 
 
-def _digits(text: str, name: str) -> str:
-    """Return the shortest text of a float in plain digits."""
+def _take(found: Fields, name: str, text: str) -> None:
+    """Take a float from its shortest text, in plain digits; leave out one that is infinite or no number."""
     if text.endswith(".0"):
-        return text[:-2]
-    if "e" in text or "n" in text:
-        number = Decimal(text)
-        if not number.is_finite():
-            raise Refused(f"{name} is {text}")
-        return format(number, "f")
-    return text
+        found[name] = text[:-2]
+    elif "e" not in text and "n" not in text:
+        found[name] = text
+    elif (number := Decimal(text)).is_finite():
+        found[name] = format(number, "f")
+    elif name in _NEEDED:
+        raise Refused(f"{name} is {text}")
+    else:
+        found.pop(name, None)

@@ -243,6 +243,25 @@ def test_a_futures_partial_book_takes_no_place_either(fast: bool) -> None:
     assert books_of(decoded) == [TOP, WHOLE, TOP, CHANGE, CHANGE]
 
 
+@both
+@pytest.mark.parametrize("name", ["binance-usdm", "binance-coinm"])
+def test_a_futures_partial_book_may_say_that_it_continues_nothing(name: str, fast: bool) -> None:
+    top = (
+        b'{"stream":"runeusd_perp@depth5","data":{"e":"depthUpdate","E":1648006221596,"T":1648006221340,'
+        b'"s":"RUNEUSD_PERP","ps":"RUNEUSD","U":395028983849,"u":395028983849,"pu":-1,"b":[],"a":[["8.4400","2"]]}}'
+    )
+    for frame in (top, top.replace(b'"pu":-1,', b"")):
+        row = one(name, frame, fast=fast)
+        assert (row["kind"], row["flags"], row["sequence_prev"]) == (EventKind.BOOK_SNAPSHOT, Flag.CONFLATED, ABSENT)
+        assert row["sequence"] == 395_028_983_849
+        found = content(decode(name, [frame], fast=fast)[0].tape)
+        assert (found["level_side"], found["level_price"]) == ([Side.SELL], [8_440_000_000])
+    change, _ = decode(name, [top.replace(b"@depth5", b"@depth")], fast=fast)
+    assert [why.partition(" - ")[0] for _, why in change.quarantined] == ["Depth: Expected `int` >= 0"], (
+        "it must follow"
+    )
+
+
 def test_klines_are_understood_and_make_no_event() -> None:
     decoded, _ = decode("binance", [KLINE, KLINE])
     assert (decoded.data, decoded.ignored, len(decoded.tape)) == (2, {"kline": 2}, 0)
@@ -425,3 +444,16 @@ def test_levels_under_a_key_that_the_message_does_not_have_are_not_taken(fast: b
 def test_an_unknown_key_given_twice_is_refused(fast: bool) -> None:
     decoded, _ = decode("binance", [SPOT_TRADE.replace(b'"M":true', b'"M":true,"M":true')], fast=fast)
     assert "'M' is given twice" in decoded.quarantined[0][1]
+
+
+@both
+def test_the_symbol_of_a_message_is_under_its_own_key_whatever_is_said_beside_it(fast: bool) -> None:
+    other = SPOT_TRADE.replace(b"{", b'{"symbol":"OTHER",', 1)
+    last = SPOT_TRADE.replace(b"}", b',"symbol":"OTHER"}', 1)
+    depth = PERP_DEPTH.replace(b'"e":', b'"symbol":"OTHER","e":', 1)
+    futures = ("binance-usdm", "BTCUSD_PERP", [depth] * 2)
+    for name, symbol, frames in (("binance", "BTCUSDT", [SPOT_TRADE, other, last, last]), futures):
+        decoded, instruments = decode(name, frames, fast=fast)
+        assert decoded.quarantined == ()
+        assert [instrument.symbol for instrument in instruments] == [symbol]
+        assert decoded.tape.instrument.tolist() == [0] * len(frames)

@@ -51,6 +51,13 @@ def test_a_trade_names_the_maker_and_the_tape_the_taker_in_the_order_of_the_ids(
     assert found["ts_event"] == [1565815347265_000_000] * 2
 
 
+def test_a_trade_whose_side_the_venue_does_not_know_has_none() -> None:
+    decoded, _ = decode("coinbase-advanced", [trades(0, "update", (21, "UNKNOWN_ORDER_SIDE"), (22, "SELL"))])
+    found = content(decoded.tape)
+    assert (found["trade_id"], found["side"]) == ([21, 22], [Side.NONE, Side.BUY])
+    assert "Invalid enum value 'OTHER'" in refusal(trades(0, "update", (21, "OTHER")))
+
+
 def test_trades_from_before_we_listened_are_marked() -> None:
     decoded, _ = decode("coinbase-advanced", [trades(0, "snapshot", (20, "BUY"))])
     assert decoded.tape.flags.tolist() == [Flag.LAST_KNOWN]

@@ -165,7 +165,7 @@ OTHER_NAMES = {
     f"{also}{field}": text
     for also, price in (("Last", "10.2500"), ("Extended Trade", "10.7500"))
     for field, text in (("", price), (" Size", "200"), (" Time", "10:29:00.5"), (" Date", "11/24/2026"))
-}
+} | {f"{name} TimeMS": "10:28:00.25" for name in ("Most Recent Trade", "Last", "Extended Trade", "Bid", "Ask")}
 
 
 @settings(max_examples=150, deadline=None)
@@ -177,6 +177,9 @@ OTHER_NAMES = {
 )
 @example(names=["Bid", "Ask"], contents=["C"] * 20, empty=set(), kind="Q")
 @example(names=["Most Recent Trade", "Most Recent Trade Size"], contents=["C"] * 20, empty=set(), kind="Q")
+@example(
+    names=["Last", "Last Size", "Last TimeMS", "Message Contents"], contents=["C", "E"] * 10, empty=set(), kind="Q"
+)
 @example(names=["Last", "Last Size", "Last Time", "Message Contents"], contents=["C", "E"] * 10, empty=set(), kind="Q")
 def test_whatever_fields_were_selected_both_say_the_same(
     names: list[str], contents: list[str], empty: set[str], kind: str

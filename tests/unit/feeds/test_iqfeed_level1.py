@@ -16,8 +16,9 @@ from breadboard.feeds.iqfeed_reader import IqfeedReader
 from breadboard.feeds.readers import At
 from breadboard.feeds.reading import Event, Meaning
 from breadboard.model.decimals import ABSENT
-from breadboard.model.kinds import EventKind, Flag, GapReason, Side, StatusCode
-from feed_samples import decode
+from breadboard.model.frames import Frames
+from breadboard.model.kinds import EventKind, Flag, GapReason, RecordKind, Side, StatusCode
+from feed_samples import decode, decode_frames
 from recordings import recording
 from samples.iqfeed import BOTH, CORRECTION, FIELDS, PLAIN, QUOTE, SUMMARY, TRADE, VOLUME
 
@@ -117,6 +118,22 @@ def test_a_quote_has_the_time_of_the_side_that_moved() -> None:
 def test_a_missing_side_is_absent_and_never_nothing(empty: bytes) -> None:
     (quote,) = said(FIELDS, QUOTE.replace(b"10.4900,200", empty.removeprefix(b",")))
     assert (quote.price, quote.size, quote.ask_price) == (ABSENT, ABSENT, 10_510_000_000)
+
+
+@pytest.mark.parametrize("beside", [b"", b",Most Recent Trade Time,Bid Time"])
+def test_protocols_before_6_name_their_times_with_ms_behind(beside: bytes) -> None:
+    names = b"Symbol,Most Recent Trade,Most Recent Trade Size,Most Recent Trade TimeMS,Most Recent Trade Date,"
+    announced = b"S,CURRENT UPDATE FIELDNAMES," + names + b"Bid,Ask,Bid TimeMS,Ask TimeMS,Message Contents" + beside
+    update = b"Q,XYZ,10.5,100,10:30:00.123,11/24/2026,10.49,10.51,10:29:59.500,10:29:58.000,Cb"
+    seconds = b",10:30:00,10:29:59" if beside else b""
+    assert IqfeedReader().read(announced, AT).unknown == ()
+    frames = Frames.of([announced, *[update + seconds] * 40], [RECV] * 41, kind=RecordKind.DATA)
+    decoded, _ = decode_frames("iqfeed", frames)
+    second = RECV - 500_000_000
+    assert decoded.tape.kind.tolist() == [EventKind.TRADE, EventKind.QUOTE] * 40
+    assert decoded.tape.ts_event.tolist() == [second + 123_000_000, second - 500_000_000] * 40, "the finer of two"
+    (trade, _) = said(announced.replace(b"Most Recent Trade TimeMS", b"Last TimeMS"), update + seconds)
+    assert trade.ts_event == second + (0 if beside else 123_000_000), "the name of its own first"
 
 
 def test_without_a_date_the_nearest_one_is_taken_and_without_a_receipt_none() -> None:

@@ -147,6 +147,16 @@ def test_the_old_protocols_market_makers_have_both_sides_in_one_line() -> None:
     assert books([HELLO, OLD, OLD.replace(b"T,T,F", b"F,T,F")])[1] == []
 
 
+def test_the_time_of_a_side_that_is_not_there_is_none() -> None:
+    gone = OLD.replace(b"10:30:00.876740,T,T,F", b"99:99:99,T,F,F")
+    assert books([HELLO, OLD, gone]) == (BookState.LIVE, [(Decimal(2938), Decimal(65))], [])
+    assert [event.ts_event for event in said(HELLO, OLD, gone)] == [said(HELLO, OLD)[-1].ts_event] * 2
+    neither = gone.replace(b"10:30:00.876740", b"99:99:99.999999")
+    assert [event.ts_event for event in said(HELLO, OLD, neither)] == [ABSENT] * 2
+    assert (broken_book(gone), broken_book(neither)) == (None, None)
+    assert broken_book(gone.replace(b"99:99:99", b"99:99:98")) == "@GHI#"
+
+
 def test_clear_depth_empties_one_side() -> None:
     lines = [HELLO, *ORDERS[:3], b"S,CLEAR DEPTH,XYZ,B,"]
     assert books(lines)[1:] == ([], [(Decimal("10.51"), Decimal(200))])

@@ -133,6 +133,15 @@ def test_a_halt_and_a_resumption_are_told_beside_their_bands() -> None:
     ]
 
 
+def test_other_indicators_without_bands_are_ignored_by_name_and_nothing_at_all_is_refused() -> None:
+    bare = BANDS.replace(b'"h":218.96,"l":198.11,', b"")
+    assert bare != BANDS
+    meaning = read(frame(bare.replace(b"[21]", b"[1]")))
+    assert (meaning.events, meaning.ignored, meaning.refused) == ((), "LULD", None)
+    assert one(frame(bare.replace(b"[21]", b"[1,17]"))).code is StatusCode.HALTED
+    assert read(frame(bare.replace(b"[21]", b"[]"))).refused == "event 0: an LULD event without bands or indicators"
+
+
 def test_bars_of_the_vendor_keep_their_window_and_digits() -> None:
     second, minute = read(frame(SECOND, MINUTE)).bars
     assert (second.symbol, second.interval_s, second.ts_open) == ("SPCE", 1, 1_610_144_868_000_000_000)

@@ -73,6 +73,8 @@ def test_links_hold_also_over_quiet_minutes_and_a_maintenance_that_counts_anew()
 
 def test_a_checksum_of_0_is_none_and_another_one_is_compared_with_or_without_numbers() -> None:
     assert [OkxReader().read(frame, AT).checked for frame in (okx.SNAPSHOT, okx.SNAPSHOT_2022)] == [None, True]
+    null = okx.SNAPSHOT.replace(b'"checksum":0', b'"checksum":null')
+    assert OkxReader().read(null, AT) == OkxReader().read(okx.SNAPSHOT, AT)
     wrong = okx.SNAPSHOT.replace(b'"checksum":0', b'"checksum":5')
     meaning = OkxReader().read(wrong, AT)
     assert (meaning.checked, [event.kind for event in meaning.events][1]) == (False, EventKind.GAP)

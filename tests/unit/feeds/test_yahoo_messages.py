@@ -4,6 +4,7 @@ import base64
 import json
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -86,8 +87,31 @@ def test_a_volume_that_falls_is_a_new_days_unless_it_falls_a_little_at_once() ->
     read(frame(0, 50_000_000))
     assert read.size(frame(17 * HOUR, 2500)) == ("2500", AGGREGATED)
     assert read.size(frame(17 * HOUR + 1000, 2400)) == (None, AGGREGATED)  # corrected
-    assert read.size(frame(17 * HOUR + 2000, 2600)) == ("200", AGGREGATED)
+    assert read.size(frame(17 * HOUR + 2000, 2600)) == ("100", AGGREGATED)  # 2500 are told
     assert read.size(frame(34 * HOUR, 2599)) == ("2599", AGGREGATED)
+
+
+def test_what_passes_again_after_a_correction_is_not_told_twice() -> None:
+    read = Reading()
+    volumes = [1000, 5000, 4990, 5010, 4000, 4500, 3000, 2000, 5200]
+    sizes = [read.size(frame(1000 * at, volume))[0] for at, volume in enumerate(volumes)]
+    assert sizes == [None, "4000", None, "10", None, None, None, None, "190"], "in all what the day went on by"
+    assert read.size(frame(HOUR, 5100)) == (None, AGGREGATED)
+    assert read.size(frame(2 * HOUR, price=314.8)) == (None, AGGREGATED)
+    assert read.size(frame(3 * HOUR, 5150)) == (None, AGGREGATED), "however long it stays below"
+    assert read.size(frame(17 * HOUR, 2000)) == ("2000", AGGREGATED), "a new day's, from its start"
+    assert read.size(frame(18 * HOUR, 2300)) == ("300", AGGREGATED)
+    assert read.size(frame(18 * HOUR + 1000, 2200)) == (None, AGGREGATED)
+    again = Reading()
+    again.reader.restore(read.reader.snapshot())
+    assert again.size(frame(18 * HOUR + 2000, 2310)) == ("10", AGGREGATED), "a restart forgets nothing of it"
+
+
+def test_a_memory_from_before_corrections_were_kept_counts_from_its_newest_volume() -> None:
+    read = Reading()
+    old = {"AAPL": [T0, 314_790_000_000, 1000, 1000, T0, [ABSENT, ABSENT, -8, ABSENT, ABSENT, -8], [0, 0, ABSENT]]}
+    read.reader.restore(msgspec.msgpack.encode(old))
+    assert read.size(frame(1000, 1100)) == ("100", AGGREGATED)
 
 
 def test_a_volume_that_grew_over_more_than_a_session_is_no_difference() -> None:
@@ -166,6 +190,21 @@ def test_bid_and_ask_are_a_quote_also_where_the_price_is_the_same_as_before() ->
     assert (moved.kind, price_text(moved.price)) == (EventKind.QUOTE, "314.77")
     _, empty = read(frame(1000, 1000, bid=0.0, ask=314.9))
     assert (empty.price, empty.size, price_text(empty.ask_price)) == (ABSENT, ABSENT, "314.9")
+
+
+def test_a_quote_whose_sides_are_both_gone_is_told_once_and_one_not_spoken_of_stands() -> None:
+    read = Reading()
+    gone: dict[str, Any] = {"bid": 0.0, "ask": 0.0}
+    assert [event.kind for event in read(frame(0, **gone))] == [EventKind.TRADE], "none stood"
+    read(frame(1000, bid=314.78, ask=314.8))
+    assert [event.kind for event in read(frame(2000))] == [EventKind.TRADE]
+    (quote,) = read(frame(2000, **gone))
+    assert (quote.kind, quote.price, quote.ask_price) == (EventKind.QUOTE, ABSENT, ABSENT)
+    assert (read(frame(2000, **gone)), read.ignored) == ([], "repeat")
+    assert [event.kind for event in read(frame(3000, **gone))] == [EventKind.TRADE]
+    read(frame(4000, bid=314.78, ask=314.8))
+    _, quote = read(frame(5000, **gone))
+    assert (quote.kind, quote.price, quote.ask_price) == (EventKind.QUOTE, ABSENT, ABSENT)
 
 
 @pytest.mark.parametrize(
@@ -339,17 +378,17 @@ def test_memory_goes_on_where_it_was_and_equal_memories_are_equal_bytes() -> Non
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 500), st.booleans()), min_size=2, max_size=40))
+@given(st.lists(st.tuples(st.integers(-20, 500), st.booleans()), min_size=2, max_size=40))
 def test_sizes_of_a_day_add_up_to_its_volume_whatever_is_repeated_or_lost(moves: list[tuple[int, bool]]) -> None:
-    read, volume, last, total = Reading(), 1000, 1000, 0
+    read, volume, most, total = Reading(), 1000, 1000, 0
     read(frame(0, volume))
     for number, (step, lost) in enumerate(moves, 1):
         volume += step
         raw = frame(1000 * number, volume)
         for _ in range(0 if lost else 2):
             total += sum(event.size // 10**8 for event in read(raw) if event.size != ABSENT)
-            last = volume
-    assert total == last - 1000
+            most = max(most, volume)
+    assert total == most - 1000
 
 
 def test_documents_of_the_crumb_are_conversation_and_others_are_named() -> None:

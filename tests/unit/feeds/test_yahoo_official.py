@@ -112,5 +112,7 @@ def test_of_damaged_messages_we_take_no_more_than_the_official_runtime_and_the_s
     try:
         ours = decode(bytes(raw))
     except Refused:
-        return  # stricter by intent: wrong wire types, groups, NaN
-    assert same(ours, told(PricingData.FromString(bytes(raw))))
+        return  # stricter by intent: wrong wire types, groups, a price that is NaN
+    theirs = told(PricingData.FromString(bytes(raw)))
+    odd = {name for name, value in theirs.items() if isinstance(value, float) and not math.isfinite(value)}
+    assert same(ours, {name: value for name, value in theirs.items() if name not in odd})

@@ -137,7 +137,8 @@ def test_unknown_fields_are_passed_over_by_their_wire_type(unknown: bytes) -> No
         (varint(1 << 40), "a field of number"),
         (b"\x15" + struct.pack("<f", math.nan), "price is nan"),
         (b"\x15" + struct.pack("<f", -math.inf), "price is -inf"),
-        (varint(33 << 3 | 1) + struct.pack("<d", math.inf), "market_cap is inf"),
+        (varint(23 << 3 | 5) + struct.pack("<f", math.nan), "bid is nan"),
+        (varint(25 << 3 | 5) + struct.pack("<f", math.inf), "ask is inf"),
         (b"\x30" + varint(2**64 - 1), "is no enum"),
     ],
 )
@@ -146,6 +147,16 @@ def test_what_is_not_whole_is_refused_by_name(message: bytes, reason: str) -> No
         decode(message)
     with pytest.raises(Refused, match=reason):
         decode(PRICE + message)
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_left_out_where_no_row_is_made_of_it(odd: float) -> None:
+    change, cap = varint(8 << 3 | 5) + struct.pack("<f", odd), varint(33 << 3 | 1) + struct.pack("<d", odd)
+    usual = decode(PRICE)
+    assert decode(PRICE + change + cap) == decode(change + cap + PRICE) == usual
+    earlier = varint(8 << 3 | 5) + struct.pack("<f", 1.5)
+    assert decode(PRICE + earlier + change) == usual, "the last one wins"
+    assert decode(PRICE + change + earlier) == usual | {"change_percent": "1.5"}
 
 
 @settings(max_examples=1000, deadline=None)
