@@ -3,7 +3,12 @@
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
+
+SINCE_BOOT: Final[int] = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""The clock that goes on while the machine sleeps. Linux stops its CLOCK_MONOTONIC then, and has this one beside it;
+macOS goes on with CLOCK_MONOTONIC (and stops ``time.monotonic``)."""
 
 
 class Clock(Protocol):
@@ -14,7 +19,7 @@ class Clock(Protocol):
         ...
 
     def mono(self) -> int:
-        """Return nanoseconds that never go back. For durations and timeouts."""
+        """Return nanoseconds that never go back and never stand still, whoever sleeps. For durations and timeouts."""
         ...
 
 
@@ -27,7 +32,7 @@ class SystemClock:
     """The machine's own clocks: ``time`` itself, since each frame of each venue is stamped through it."""
 
     wall = staticmethod(time.time_ns)
-    mono = staticmethod(time.monotonic_ns)
+    mono = staticmethod(partial(time.clock_gettime_ns, SINCE_BOOT))
 
 
 @dataclass

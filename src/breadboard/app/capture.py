@@ -5,6 +5,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from breadboard.app.past import history
 from breadboard.app.places import Places
 from breadboard.app.supervisor import end_with_parent
 from breadboard.app.whereabouts import watch
+from breadboard.capture.clockwatch import catch_up
 from breadboard.capture.connecting import refuse_unusable
 from breadboard.capture.driver import Capture
 from breadboard.capture.planning import History, plan_sources
@@ -24,6 +26,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.config import Config
 from breadboard.environment import key_of, runtime_dir
 from breadboard.errors import INTERRUPTED, BreadboardError, JournalError, UsageError
+from breadboard.journal import Writer
 from breadboard.model.gaps import Gap
 from breadboard.model.kinds import GapReason, RecordKind
 from breadboard.ports import JournalWriter
@@ -54,7 +57,7 @@ def run(config: Config, begun: Callable[[dict[str, Any]], None] = lambda _place:
         numbers = places.source_numbers()
         before = dict(numbers)
         wanted = {source.source for source in planned(config, numbers=dict(numbers))}
-        known = history(places.journal, wanted)
+        known = _in_our_time(history(places.journal, wanted), writer, clock)
         sources = planned(config, known, numbers)
         gone = known.keys() - {source.source for source in sources}
         _let_go(writer, {number: known[number] for number in gone}, clock)
@@ -118,6 +121,14 @@ def planned(
 def named(config: Config) -> list[dict[str, Any]]:
     """Return the configured feeds, for JSON."""
     return [{"venue": feed.venue, "symbols": list(feed.symbols)} for feed in config.feeds]
+
+
+def _in_our_time(known: Mapping[int, History], writer: Writer, clock: Clock) -> dict[int, History]:
+    """Return what the journal knows by our clock as it is now, and put on record where that was set back meanwhile."""
+    step = catch_up(writer, clock, writer.ts_last)
+    if step:
+        log.warning("our clock is %.3f s behind the newest record: it was set back, or is wrong", -step / 1e9)
+    return {number: replace(last, last_ts=last.last_ts + step) for number, last in known.items()}
 
 
 def _let_go(writer: JournalWriter, known: Mapping[int, History], clock: Clock) -> None:

@@ -5,6 +5,7 @@ import msgspec
 from breadboard.capture.appender import Appender
 from breadboard.clock import Clock
 from breadboard.model.kinds import RecordKind
+from breadboard.ports import JournalWriter
 
 CLOCK_SOURCE = 0xFFFF
 """The source number of records that speak of this machine and not of a venue."""
@@ -16,7 +17,8 @@ _STEADY_NS = 500_000
 class ClockWatch:
     """Writes a CLOCK record once a second, and at once when the wall clock jumps against the monotonic one.
 
-    A slow correction (time services slew at 0.5 ms/s at most) moves the baseline with each record and is no step.
+    A slow correction (time services slew at 0.5 ms/s at most) moves the baseline with each record and is no step. Nor
+    is a time in which the machine slept: both clocks go on meanwhile.
     """
 
     def __init__(self, clock: Clock, appender: Appender) -> None:
@@ -52,5 +54,23 @@ class ClockWatch:
             return
         self.steps += stepped
         self._skew, self._last_mono = wall - mono, mono
-        body = msgspec.json.encode({"wall": wall, "mono": mono, "step_ns": moved if stepped else 0})
-        self._appender.append(RecordKind.CLOCK, CLOCK_SOURCE, 0, [body], [wall], mono)
+        self._appender.append(
+            RecordKind.CLOCK, CLOCK_SOURCE, 0, [_body(wall, mono, moved if stepped else 0)], [wall], mono
+        )
+
+
+def catch_up(journal: JournalWriter, clock: Clock, last_ts: int) -> int:
+    """Tell of a clock that is behind the journal's last record, before anything else is recorded; return the step.
+
+    It was set back while nobody watched, by so much at least: for how long capture was not running is not known. 0
+    where it is not behind; ``last_ts`` is when the last frame was received, 0 before the first. Raises JournalError.
+    """
+    wall, mono = clock.wall(), clock.mono()
+    if wall - last_ts >= -STEP_NS:
+        return 0
+    journal.append(RecordKind.CLOCK, CLOCK_SOURCE, 0, [_body(wall, mono, wall - last_ts)], [wall], mono)
+    return wall - last_ts
+
+
+def _body(wall: int, mono: int, step_ns: int) -> bytes:
+    return msgspec.json.encode({"wall": wall, "mono": mono, "step_ns": step_ns})

@@ -131,6 +131,11 @@ class Writer:
         return self._durable
 
     @property
+    def ts_last(self) -> int:
+        """When the last frame was received, over restarts; 0 before the first."""
+        return self._ts_last
+
+    @property
     def pending_bytes(self) -> int:
         """Bytes taken and not yet durable."""
         return self._pending_bytes

@@ -7,6 +7,7 @@ import pytest
 
 from breadboard import journal
 from breadboard.app import past
+from breadboard.app.capture import _in_our_time as in_our_time
 from breadboard.app.capture import _let_go as let_go
 from breadboard.app.past import LOOK_BACK, history
 from breadboard.capture.planning import History, plan_sources
@@ -160,3 +161,28 @@ def test_a_connection_begins_where_each_of_its_symbols_was_last_known_good(tmp_p
     assert begins(7, "B") == [None, T0 + 9], "a new connection"
     assert begins(7, "NEW") == [None, None]
     assert begins(0, "NEW") == [None, T0 + 9]
+
+
+@pytest.mark.parametrize(("behind_s", "step"), [(7200, -7_200_000_000_000), (0, 0), (-60, 0)])
+def test_a_clock_that_was_set_back_between_two_starts_is_told_before_anything_else(
+    tmp_path: Path, behind_s: int, step: int
+) -> None:
+    second = 1_000_000_000
+    known = runs(tmp_path, [up(0, 1), up(1, 1), down(1, 2 * second), clock(9 * second)])
+    now = ManualClock(T0 + (9 - behind_s) * second)
+    writer = journal.Writer.open(tmp_path, compress=False, clock=now)
+    moved = in_our_time(known, writer, now)
+    assert moved == {0: History(1, T0 + 9 * second + step), 1: History(1, T0 + 2 * second + step)}
+    let_go(writer, moved, now)
+    writer.close()
+    reader = journal.Reader.open(tmp_path, 4)
+    frames = reader.read(100)
+    reader.close()
+    assert frames is not None
+    begun = [(int(frames.kind[row]), frames.frame(row)) for row in range(len(frames.kind))]
+    told = [msgspec.json.decode(body) for kind, body in begun if kind == CLOCK]
+    assert [each["step_ns"] for each in told] == ([step] if step else [])
+    assert [kind for kind, _ in begun] == [CLOCK] * bool(step) + [GAP, EPOCH]
+    gap = msgspec.json.decode(begun[-2][1], type=Gap)
+    assert (gap.reason, gap.ts_from) == (GapReason.RESTART, T0 + 9 * second + step)
+    assert gap.ts_to == now.wall()

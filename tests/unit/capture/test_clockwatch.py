@@ -1,8 +1,11 @@
+import sys
+import time
+
 import pytest
 
 from breadboard.capture.appender import Appender
-from breadboard.capture.clockwatch import CLOCK_SOURCE, ClockWatch
-from breadboard.clock import ManualClock
+from breadboard.capture.clockwatch import CLOCK_SOURCE, ClockWatch, catch_up
+from breadboard.clock import SINCE_BOOT, ManualClock, SystemClock
 from breadboard.model.kinds import RecordKind
 from capture_fakes import MemoryJournal
 
@@ -52,3 +55,35 @@ def test_a_reader_that_was_preempted_between_two_stamps_is_no_step() -> None:
     watch.check(wall, clock.mono())
     assert watch.steps == 0
     assert len(journal.clocks()) == 1
+
+
+def test_our_durations_go_on_while_the_machine_sleeps() -> None:
+    before = time.clock_gettime_ns(SINCE_BOOT)
+    assert before <= SystemClock.mono() <= time.clock_gettime_ns(SINCE_BOOT)
+    if sys.platform == "linux":
+        assert SINCE_BOOT == time.CLOCK_BOOTTIME
+    else:
+        assert SINCE_BOOT == time.CLOCK_MONOTONIC
+
+
+def test_an_hour_in_which_the_machine_slept_is_no_step() -> None:
+    clock, journal, watch = watched()
+    clock.advance(3_600_000_000_000)
+    watch.check(clock.wall(), clock.mono())
+    watch.tick()
+    assert [c["step_ns"] for c in journal.clocks()] == [0, 0]
+    assert journal.clocks()[1]["wall"] - journal.clocks()[0]["wall"] == 3_600_000_000_000
+
+
+@pytest.mark.parametrize(("behind", "step"), [(7_200_000_000_000, -7_200_000_000_000), (5_000_000, 0), (-60, 0)])
+def test_a_clock_that_is_behind_the_journal_was_set_back(behind: int, step: int) -> None:
+    clock, journal = ManualClock(), MemoryJournal()
+    assert catch_up(journal, clock, clock.wall() + behind) == step
+    assert [c["step_ns"] for c in journal.clocks()] == ([step] if step else [])
+    assert {(r.kind, r.source) for r in journal.records} <= {(RecordKind.CLOCK, CLOCK_SOURCE)}
+
+
+def test_a_journal_without_a_record_says_nothing_of_our_clock() -> None:
+    clock, journal = ManualClock(), MemoryJournal()
+    assert catch_up(journal, clock, 0) == 0
+    assert not journal.records
