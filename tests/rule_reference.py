@@ -60,6 +60,7 @@ class Watch:
     seen: int | None = None
     told_of: int | None = None
     lags: tuple[int, list[int]] | None = None
+    judged: int | None = None
     ways: set[int] = field(default_factory=set)
     told: bool = False
 
@@ -73,6 +74,9 @@ def follow(rule: Rule, tape: Tape) -> list[Fired]:
         which = its["instrument"]
         if rule.kind == "no_data":
             fired += [(its["offset"], its["index"], *one) for one in _silent(rule, watches, its["ts_recv"])]
+        if rule.kind == "lag" and its["kind"] == EventKind.CLOCK:
+            found = [(each, _over(watches[each], its["ts_recv"])) for each in sorted(watches)]
+            fired += [(its["offset"], its["index"], each, least) for each, least in found if least is not None]
         if which < 0:
             continue
         if which not in watches:
@@ -153,15 +157,22 @@ def _lags(watch: Watch, tape: Tape, row: int) -> float | None:
         return None
     now, length = int(tape.ts_recv[row]), duration(watch.rule.window or "1s")
     lag, window = now - int(tape.ts_event[row]), now // length
-    before = watch.lags
-    if before is not None and before[0] == window:
-        before[1].append(lag)
+    if watch.lags is not None and watch.lags[0] == window:
+        watch.lags[1].append(lag)
         return None
+    fired = None if watch.lags is None else _over(watch, (watch.lags[0] + 1) * length)
     watch.lags = (window, [lag])
-    if before is None:
+    return fired
+
+
+def _over(watch: Watch, now: int) -> float | None:
+    """Judge a window of lags once it is over; what comes of it later counts for nothing."""
+    length = duration(watch.rule.window or "1s")
+    if watch.lags is None or (watch.lags[0] + 1) * length > now or watch.judged == watch.lags[0]:
         return None
-    least = min(before[1]) / 1e6
-    return least if watch.gate.takes(least, _level(watch.rule.threshold), _back(watch.rule), now) else None
+    watch.judged, least = watch.lags[0], min(watch.lags[1]) / 1e6
+    fires = watch.gate.takes(least, _level(watch.rule.threshold), _back(watch.rule), watch.lags[0] * length)
+    return least if fires else None
 
 
 def _halts(watch: Watch, tape: Tape, row: int) -> float | None:

@@ -55,7 +55,7 @@ def take_bars(
                 when = bar.ts_close
                 session = place_of_window(cond, owner.calendar, bar.ts_open, when, hours, spans)
                 x = volume / usual if usual > 0.0 else np.nan
-                if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, when, session):
+                if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, bar.ts_open, session):
                     told = out[at]
                     begin(told, slot, bar.offset, 0, when, now[row], ABSENT)
                     told.source, told.flags = max(owner.source, 0), owner.flags

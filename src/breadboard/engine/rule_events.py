@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from breadboard.engine.hiding import EVERY_SOURCE
-from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, session_of
+from breadboard.engine.rule_judge import CLOSED, OPEN, judge, place_of, place_of_window, session_of
 from breadboard.engine.rule_state import IN_EXTENDED, NEVER, NOBODY
 from breadboard.model.alerts import AlertState, Silence
 from breadboard.model.decimals import ABSENT
@@ -78,6 +78,56 @@ def is_heard(kind: int) -> bool:
 
 
 @kernel
+def _listened_to(owner: Record) -> int:
+    """Return the source of an instrument's last row; where a history brought that, one that is not of a history."""
+    if owner.flags & _HISTORY == 0:
+        return int(owner.source)
+    if owner.trades_by != NOBODY:
+        return int(owner.trades_by)
+    return int(owner.quotes_by if owner.quotes_by != NOBODY else owner.book_by)
+
+
+@kernel
+def lags_much(slot: Record, cond: Record, calendar: int, hours: NDArray[np.void], spans: NDArray[np.int64]) -> bool:
+    """Judge a window of lags that is over, once; return whether an alert is due. No row counts for it afterwards."""
+    if slot.a == ABSENT or slot.b == ABSENT:  # noqa: PLR1714 - numba compiles `in` to a loop
+        return False
+    x = slot.b / 1e6
+    slot.b = ABSENT
+    session = place_of_window(cond, calendar, slot.a, slot.a + cond.window, hours, spans)
+    return session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, slot.a, session)
+
+
+@kernel
+def lags(
+    offset: int,
+    index: int,
+    now: int,
+    conds: NDArray[np.void],
+    slots: NDArray[np.void],
+    owners: NDArray[np.void],
+    hours: NDArray[np.void],
+    spans: NDArray[np.int64],
+    out: NDArray[np.void],
+    at: int,
+) -> int:
+    """Tell at a CLOCK row of windows of lags that were over by then: the next row may be long in coming."""
+    for each in range(len(owners)):
+        owner = owners[each]
+        for place in range(owner.late, owner.halt):
+            slot = slots[place]
+            cond = conds[slot.condition]
+            x = slot.b / 1e6
+            if slot.a + cond.window <= now and lags_much(slot, cond, owner.calendar, hours, spans):
+                told = out[at]
+                begin(told, slot, offset, index, ABSENT, now, ABSENT)
+                told.source, told.flags, told.value = owner.source, owner.flags, x
+                told.reference_offset, told.ts_window = slot.c, slot.a
+                at += 1
+    return at
+
+
+@kernel
 def silences(
     offset: int,
     index: int,
@@ -102,7 +152,7 @@ def silences(
         if slot.armed == 0 and owner.seen > slot.a:
             slot.armed = 1
         again = now + min(cond.window, _SECOND)
-        if owner.seen != ABSENT and not owner.halted and not owner.flags & _HISTORY and slot.armed:
+        if owner.seen != ABSENT and not owner.halted and slot.armed:
             since = owner.seen
             session = session_of(owner.calendar, now, hours, spans)
             is_open = True
@@ -115,8 +165,8 @@ def silences(
                 if judge(cond, slot, 1.0, 1.0, np.inf, now, session if session >= 0 else OPEN):
                     told = out[at]
                     begin(told, slot, offset, index, ABSENT, now, ABSENT)
-                    source = sources[owner.source]
-                    told.source, told.flags = owner.source, owner.flags
+                    told.source, told.flags = _listened_to(owner), owner.flags & ~_HISTORY
+                    source = sources[told.source]
                     told.value = (now - since) / _SECOND
                     told.reference_offset = owner.seen_offset
                     heard = now - source.seen < cond.window

@@ -15,12 +15,14 @@ from breadboard.engine.rule_events import (
     NOW,
     begin,
     is_heard,
+    lags,
+    lags_much,
     set_clock,
     shift,
     silences,
     take_gap,
 )
-from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, place_of_window, slide
+from breadboard.engine.rule_judge import AHEAD, CLOSED, crosses, judge, place_of, slide
 from breadboard.engine.rule_state import NEVER, STEPS
 from breadboard.engine.rule_statuses import take_status
 from breadboard.engine.rule_undoing import begin_anew, begin_history, name_of, remember, retract, take_back
@@ -123,6 +125,7 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
         if meter[NOW] >= meter[DUE]:
             at = silences(offset[row], index[row], conds, slots, owners, quiet, sources, hours, spans, meter, out, at)
         if what == _CLOCK:
+            at = lags(offset[row], index[row], now, conds, slots, owners, hours, spans, out, at)
             row += 1
             continue
         if what == _GAP:
@@ -164,15 +167,13 @@ def run(  # noqa: C901, PLR0912, PLR0915 - one loop, entered once a batch; a cal
                     if lag < slot.b:
                         slot.b, slot.c = lag, offset[row]
                     continue
-                if slot.a != ABSENT:
-                    session = place_of_window(cond, owner.calendar, slot.a, slot.a + cond.window, hours, spans)
-                    x = slot.b / 1e6
-                    if session != CLOSED and judge(cond, slot, x, cond.threshold, cond.rearm, now, session):
-                        told = out[at]
-                        begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
-                        told.source, told.flags, told.value = source[row], flags[row], x
-                        told.reference_offset, told.ts_window = slot.c, slot.a
-                        at += 1
+                x = slot.b / 1e6
+                if lags_much(slot, cond, owner.calendar, hours, spans):
+                    told = out[at]
+                    begin(told, slot, offset[row], index[row], ts_event[row], now, sequence[row])
+                    told.source, told.flags, told.value = source[row], flags[row], x
+                    told.reference_offset, told.ts_window = slot.c, slot.a
+                    at += 1
                 slot.a, slot.b, slot.c = now // cond.window * cond.window, lag, offset[row]
         if what == _QUOTE and owner.quote < owner.late and not owner.halted and not flags[row] & _NOT_STANDING:
             bid, ask = price[row], ask_price[row]

@@ -49,9 +49,10 @@ SLOT: Final = np.dtype(
         ("before", np.uint8),  # armed, as it was before the newest trade
         ("spare", np.uint8, (3,)),
         # Of the kind's own. Rise and drop: where the newest step begins, the lowest price of the window and of the
-        # step, times ``sign``; lag: where the window begins, its lowest lag, and the offset of that; no_data: when it
-        # was last heard of as it fired; volume: where the last bar begins, which bars of the ring were incomplete;
-        # spread: event time of its newest quote, its last quote's source, and 1 where that is of a history.
+        # step, times ``sign``; lag: where the window begins, its lowest lag (ABSENT once it was judged), and the offset
+        # of that; no_data: when it was last heard of as it fired; volume: where the last bar begins, which bars of the
+        # ring were incomplete; spread: event time of its newest quote, its last quote's source, and 1 where that is of
+        # a history.
         ("a", np.int64),
         ("b", np.int64),
         ("c", np.int64),
