@@ -6,6 +6,7 @@ For tapes of one source whose rows are plausible; the stage is held against it, 
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -142,9 +143,9 @@ def _features(own: pl.DataFrame, tops: list[dict[str, Any]], rows: pl.DataFrame,
     values: dict[Feature, dict[int, float]] = {feature: {} for feature in Feature}
     best = Changes(_best(tops))
     _of_trades(values, own, best, span)
-    _of_tops(values, here, best, closed, span)
+    mids = _of_tops(values, here, best, closed, span)
     _of_levels(values, here, Changes([top for top in tops if "levels" in top]), closed, span)
-    _kyle(values)
+    _kyle(values, _moves(mids, closed, best))
     for feature, its in values.items():
         for window, value in its.items():
             if window in closed:
@@ -291,8 +292,12 @@ def _of_tops(  # noqa: C901 - a window is played from its first row to its last
     best: Changes,
     closed: dict[int, tuple[int, int]],
     span: int,
-) -> None:
-    """Play each window's best bids and offers: what was in force as it opened, its own changes, breaks."""
+) -> dict[int, tuple[float, float]]:
+    """Play each window's best bids and offers: what was in force as it opened, its own changes, breaks.
+
+    Returns the first and the last mid of windows that have one at their end.
+    """
+    mids: dict[int, tuple[float, float]] = {}
     firsts = dict(here.group_by("window").agg(pl.col("row").min()).iter_rows())
     timely = set(here["row"].to_list())
     for window, first in firsts.items():
@@ -342,11 +347,12 @@ def _of_tops(  # noqa: C901 - a window is played from its first row to its last
             if end[1] + end[3] > 0:
                 values[Feature.MICROPRICE][window] = (end[0] * end[3] + end[2] * end[1]) / (end[1] + end[3]) / 1e9
             assert first_mid is not None
-            values[Feature.KYLE_LAMBDA][window] = _mid(end) - first_mid
+            mids[window] = first_mid, _mid(end)
         if flows:
             values[Feature.OFI][window] = flow
         if returns:
             values[Feature.REALISED_VOLATILITY][window] = math.sqrt(squares)
+    return mids
 
 
 def _of_levels(
@@ -387,12 +393,28 @@ def _imbalance(levels: list[tuple[int, float, int, float]]) -> float | None:
     return (bids - asks) / (bids + asks) if levels[0][0] != ABSENT and levels[0][2] != ABSENT and bids + asks else None
 
 
-def _kyle(values: dict[Feature, dict[int, float]]) -> None:
-    """Regress the windows' moves, which ``_of_tops`` left here, on their signed volume."""
-    moves = values[Feature.KYLE_LAMBDA]
+def _moves(mids: dict[int, tuple[float, float]], closed: dict[int, tuple[int, int]], best: Changes) -> dict[int, float]:
+    """Return how far the mid went, from the end of the window before where what was in force then was not lost."""
+    lost = [
+        change["row"]
+        for before, change in pairwise([{"top": None}, *best.changes])
+        if before["top"] and change["when"] is None
+        if change["top"] is None or change["top"][::2] != before["top"][::2]
+    ]
+    moves = {}
+    for before, window in pairwise([None, *sorted(closed)]):
+        if window in mids:
+            first, last = mids[window]
+            if before in mids and bisect_left(lost, closed[before][0]) == bisect_left(lost, closed[window][0]):
+                first = mids[before][1]
+            moves[window] = last - first
+    return moves
+
+
+def _kyle(values: dict[Feature, dict[int, float]], moves: dict[int, float]) -> None:
+    """Regress the windows' moves on their signed volume."""
     flows = values[Feature.SIGNED_VOLUME]
     windows = sorted(moves)
-    values[Feature.KYLE_LAMBDA] = {}
     for at in range(9, len(windows)):
         chosen = windows[max(0, at - 59) : at + 1]
         x, y = np.array([flows.get(w, 0.0) for w in chosen]), np.array([moves[w] for w in chosen])

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-_MAGIC: Final = b"BBCHECKC"
+_MAGIC: Final = b"BBCHECKD"
 """Changes with what the engine keeps: a checkpoint of another shape is passed over, and the journal read again."""
 _HEAD: Final = struct.Struct("<8sqQ16s")
 _SUM_BYTES: Final = 16

@@ -80,6 +80,7 @@ OWNER: Final = np.dtype(
         ("halted_by", np.int64),  # the source that told so
         ("open", np.int64),  # windows
         ("closed", np.int64, (INTERVALS,)),  # the newest window closed; ABSENT before any
+        ("ended", np.float64, (INTERVALS,)),  # its last mid; NaN where it had none, or the mid was lost since
         ("valid", np.int64),  # 1: bid, ask and mid are in force
         ("top_ts", np.int64),  # event time of the newest change of them; ABSENT where it had none
         ("bid", np.int64),

@@ -28,10 +28,14 @@ def flow_of(
 
 @kernel
 def lose_top(owner: Record, slots: NDArray[np.void]) -> None:
-    """Believe the best bid and offer no more: nothing tells since when, so no open window ends with them."""
+    """Believe the best bid and offer no more: nothing tells since when, so no open window ends with them.
+
+    Nor does the mid's next move begin where the window before ended.
+    """
     if owner.valid == 0:
         return
     owner.valid = 0
+    owner.ended[:] = np.nan
     for place in range(SLOTS):
         slots[place].spread = slots[place].mid = slots[place].micro = np.nan
 

@@ -107,15 +107,19 @@ def _close(owner: Record, slot: Record, which: int, interval: int, offset: int, 
     ends = window.ts_open + SECONDS[interval] * SECOND
     slot.open = 0
     owner.open -= 1
-    owner.closed[interval] = max(owner.closed[interval], slot.number)
+    before, newest = owner.ended[interval], slot.number > owner.closed[interval]
+    if newest:
+        owner.closed[interval], owner.ended[interval] = slot.number, slot.mid
     values = window.values
     for feature in range(FEATURES):
         values[feature] = np.nan
     _of_trades(slot, ends, values)
     _of_tops(slot, ends, values)
-    if not np.isnan(slot.mid_first) and not np.isnan(slot.mid):
+    if not np.isnan(slot.mid):
+        # A window's last quote may come after the next one has opened: what that move was is told by the ends alone.
+        begins = before if newest and not np.isnan(before) else slot.mid_first
         place = interval * REGRESSION + owner.windows[interval] % REGRESSION
-        owner.flow[place], owner.move[place] = slot.signed, slot.mid - slot.mid_first
+        owner.flow[place], owner.move[place] = slot.signed, slot.mid - begins
         owner.windows[interval] += 1
         values[_KYLE] = _kyle(owner, interval)
 

@@ -27,9 +27,10 @@ feature                  formula, over the window                               
 =======================  ================================================================  ===========================
 
 Prices, spreads and mids are in quote currency, sizes and flows in units of the instrument, ``realised_volatility`` is
-not annualised, ``kyle_lambda`` is price per unit of size, ``amihud`` is per unit of quote currency. The microprice is
-the size-weighted mid and not Stoikov's fixed point, which needs a model of the instrument. VPIN signs trades one by one
-and not in bulk; V is the volume of 50 average trades, learned from the first 500.
+not annualised, ``kyle_lambda`` is price per unit of size, ``amihud`` is per unit of quote currency. Δm is the mid told
+of the window less that of the one concluded before; where that had none, or it was lost since, less the window's first.
+The microprice is the size-weighted mid and not Stoikov's fixed point, which needs a model of the instrument. VPIN signs
+trades one by one and not in bulk; V is the volume of 50 average trades, learned from the first 500.
 
 Best bid and offer are those of QUOTE rows for an instrument that has had any with an event time, else those of its
 book: Binance's spot quotes say no time, so there the book tells, ten times a second.
@@ -190,4 +191,5 @@ class Features:
         fresh["source"] = fresh["top_source"] = -1
         for name in ("closed", "top_ts", "deep_ts", "tick_price", "settled", "newest"):
             fresh[name] = ABSENT
+        fresh["ended"] = np.nan
         self._known = count

@@ -322,6 +322,54 @@ def test_a_price_of_which_twice_would_not_fit_is_held_against_the_mid_all_the_sa
     assert second([quote(0, bid, bid + 10), trade(1, 1, bid + 10, 3, side=0)])["signed_volume"] == 3
 
 
+def lambdas_of(rows: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Return lambda and mid of each second of whole tapes, in order."""
+    found = told(tape([*rows, quote(500 * SECOND, 1, 2)]))
+    seconds = found[(found["interval"] == 1) & (found["instrument"] == 0)]
+    lambdas, mids = (seconds[seconds["feature"] == which]["value"] for which in (Feature.KYLE_LAMBDA, Feature.MID))
+    return lambdas.tolist(), mids.tolist()
+
+
+BIDS = [100 + at * at % 11 + at % 3 for at in range(15)]
+BOUGHT = [1 + at * 5 % 11 for at in range(14)]
+
+
+def interleaved(rest: int = 0, lost: bool = False) -> list[dict[str, Any]]:
+    """Return fourteen seconds whose last quote comes after the first trade of the next one.
+
+    Before the eighth there may be ``rest`` seconds in which nothing was heard, because it was ``lost`` or was not.
+    """
+    rows = [quote(0, BIDS[0], BIDS[0] + 2)]
+    for at, bought in enumerate(BOUGHT):
+        begins = (at + rest * (at >= 7)) * SECOND
+        if at == 7 and lost:
+            rows.append(trade(100, begins, instrument=1))  # which ends the seconds before
+            rows.append({"kind": EventKind.GAP, "code": GapReason.DISCONNECT, "instrument": -1, "ts_event": ABSENT})
+        rows.append(trade(at, begins + 1, 102, bought))
+        if at and not (at == 7 and lost):
+            rows.append(quote((at + rest * (at > 7)) * SECOND - 1, BIDS[at], BIDS[at] + 2))
+        rows.append(quote(begins + 2, BIDS[at] + 1, BIDS[at] + 3))
+    return rows
+
+
+@pytest.mark.parametrize("rest", [0, 1])
+def test_kyles_lambda_counts_each_move_of_the_mid_once_where_streams_interleave(rest: int) -> None:
+    """The trade that opens a second comes before the quote that ends the one before: that move is not its own too."""
+    lambdas, mids = lambdas_of(interleaved(rest))
+    assert mids == [*(bid + 1 for bid in BIDS[1:14]), BIDS[13] + 2]
+    moves = np.diff([BIDS[0] + 1, *mids])
+    assert lambdas == [pytest.approx(np.polyfit(BOUGHT[:n], moves[:n], 1)[0], rel=1e-9) for n in range(10, 15)]
+
+
+def test_kyles_lambda_takes_no_move_of_the_mid_over_a_gap() -> None:
+    """What was lost on the way is no answer to what was bought since: the move begins with the first mid after it."""
+    lambdas, mids = lambdas_of(interleaved(rest=20, lost=True))
+    assert mids[6] == BIDS[6] + 2
+    moves = np.diff([BIDS[0] + 1, *mids])
+    moves[7] = mids[7] - (BIDS[7] + 2)
+    assert lambdas == [pytest.approx(np.polyfit(BOUGHT[:n], moves[:n], 1)[0], rel=1e-9) for n in range(10, 15)]
+
+
 def test_flows_that_are_all_alike_have_no_slope() -> None:
     """A tenth has no float64: the mean of sixty of them is not what each of them is."""
     rows = []
@@ -374,5 +422,5 @@ def test_the_watermark_is_the_bars_own(seed: int) -> None:
 
 
 def test_state_an_instrument_is_fixed() -> None:
-    """12.5 KiB: 2,500 symbols are 32 MB."""
-    assert BYTES == 12_824
+    """12.6 KiB: 2,500 symbols are 32 MB."""
+    assert BYTES == 12_856
