@@ -123,7 +123,8 @@ def make(directory: Path, share: float = 1.0) -> dict[str, Any]:
             concluded = np.concatenate(made)
             concluded["offset"] = (number + 1) * BATCH - 1
             end = (number + 1) * BATCH
-            outputs = Outputs(number * BATCH, end, tape, concluded, (), tape.ts_recv)
+            ts_bars = np.full(len(concluded), tape.ts_recv[-1])
+            outputs = Outputs(number * BATCH, end, tape, concluded, (), tape.ts_recv, ts_bars=ts_bars)
             writer.write(outputs, NO_BARS, known, ts_engine=OPEN + SESSION + 3600 * SECOND)
             rows += BATCH + len(concluded)
         writer.close()

@@ -59,7 +59,9 @@ def outputs(first: int, end: int) -> Outputs:
         },
     )
     gaps = tuple((int(one), -1, Gap(0, GapReason.DISCONNECT, START, START + 1)) for one in offset[offset % 500 == 0])
-    return Outputs(first, end, tape, final_bars(first, end), gaps, tape.ts_recv + 1000)
+    bars = final_bars(first, end)
+    ts_bars = START + bars["offset"] * 1_000_003
+    return Outputs(first, end, tape, bars, gaps, tape.ts_recv + 1000, ts_bars=ts_bars)
 
 
 def _bar(number: int, state: BarState, offset: int) -> NDArray[np.void]:

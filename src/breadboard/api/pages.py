@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -77,8 +76,7 @@ class Pages:
         """Ask the store, and write the answer. Runs beside the event loop."""
         more: dict[str, Any] = {}
         if wanted.asof is not None and wanted.kind == "bars":
-            wanted = replace(wanted, position=past.position(self._store, wanted.asof))
-            more["replaced"] = past.replaced(self._store, wanted, wanted.asof or 0)
+            more |= past.lost(self._store, wanted, wanted.asof)
         found = (page_of_json if form == "json" else page)(self._store, wanted)
         if wanted.kind in WITH_GAPS and wanted.symbol is not None:
             venues = self._venues(wanted, found)

@@ -13,11 +13,10 @@ from breadboard.api.listings import LISTINGS, Listing, Sort
 from breadboard.api.problems import Problem
 from breadboard.ports import Store
 
-_KNOWN_BARS = (
-    "(SELECT * FROM (SELECT * FROM bar_versions WHERE {} AND offset <= {{position:Int64}} "
-    "ORDER BY ts_open, version DESC LIMIT 1 BY venue, symbol, interval, ts_open) WHERE state != 'withdrawn')"
-)
-"""Bars as they were concluded at or before a position of the journal: of each its newest version until then."""
+CONCLUDED: Final = "ifNull(ts_recv, ts_store)"
+"""When we had received what a version of a bar was concluded from; of one that was stored before this was kept (NULL),
+when it was stored, which is no earlier."""
+_NEWEST: Final = "ORDER BY ts_open, version DESC LIMIT 1 BY venue, symbol, interval, ts_open"
 
 
 LONG: Final = 10_000
@@ -48,9 +47,7 @@ class Wanted:
     wide: tuple[str, ...] | None = None
     """Venues whose rows of a whole source count as the symbol's, too; None: rows of a symbol are its own alone."""
     asof: int | None = None
-    """Only what had been received by then."""
-    position: int | None = None
-    """The journal's position then, for what is told of bars."""
+    """Only what had been received by then; of a bar, what had been concluded from that."""
     columns: tuple[str, ...] | None = None
     """What is wanted of each row; None: everything. What orders rows and tells their venues apart comes besides."""
 
@@ -128,7 +125,7 @@ def page_of_json(store: Store, wanted: Wanted) -> Page:
     known = _alike(wanted)
     alike = {name: known[name] for name in takewhile(known.__contains__, told(wanted))}
     # Of one instrument at one venue, rows lie in the order of the page.
-    one = wanted.symbol is not None and wanted.venue is not None and wanted.wide is None and wanted.position is None
+    one = wanted.symbol is not None and wanted.venue is not None and wanted.wide is None and not _versions(wanted)
     few = one and wanted.limit <= LONG
     lines = store.lines(*statement(wanted, left_out=alike), few=few)
     found = lines.count(b"\n")
@@ -182,10 +179,12 @@ def statement(wanted: Wanted, *, left_out: Collection[str] = ()) -> tuple[str, d
     where = conditions(wanted)
     where.params["limit"] = wanted.limit + 1
     source, word, shown = listing.source, "PREWHERE", listing.shown and f" WHERE {listing.shown}"
-    if shown and wanted.position is not None:
-        source, word, shown = _KNOWN_BARS.format(str(where)), "WHERE", ""
-        where.params["position"] = wanted.position
-    elif wanted.asof is not None and not shown:
+    if _versions(wanted):
+        where.add(f"{CONCLUDED} <= {instant_sql('asof')}", asof=wanted.asof)
+        source = f"(SELECT * FROM (SELECT * FROM bar_versions WHERE {where} {_NEWEST}) WHERE {listing.shown})"  # noqa: S608 - our words
+        where.texts.clear()
+        word, shown = "WHERE", ""
+    elif wanted.asof is not None:
         where.add(f"ts_recv <= {instant_sql('asof')}", asof=wanted.asof)
     if wanted.after is not None:
         _behind(listing, wanted.after, where)
@@ -197,6 +196,11 @@ def statement(wanted: Wanted, *, left_out: Collection[str] = ()) -> tuple[str, d
     columns = ", ".join(_quoted(name) for name in told(wanted) if name not in left_out)
     text = f"SELECT {columns} FROM {source}{condition} ORDER BY {order} LIMIT {{limit:UInt32}}"  # noqa: S608 - our words
     return text, where.params
+
+
+def _versions(wanted: Wanted) -> bool:
+    """Return whether of each bar another version may be wanted than the newest."""
+    return wanted.asof is not None and bool(LISTINGS[wanted.kind].shown)
 
 
 def conditions(wanted: Wanted) -> Conditions:

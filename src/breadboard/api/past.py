@@ -9,7 +9,7 @@ import msgspec
 
 from breadboard.api.holes import Holes
 from breadboard.api.instants import instant, instant_sql, iso
-from breadboard.api.paging import Wanted, conditions
+from breadboard.api.paging import CONCLUDED, Wanted, conditions
 from breadboard.api.problems import Problem
 from breadboard.api.reach import Reach
 from breadboard.model.kinds import Flag
@@ -19,7 +19,8 @@ from breadboard.store.newest import AHEAD_NS, BY_TIME
 from breadboard.store.rows import OPENS_OR_CLOSES
 
 T = TypeVar("T")
-_NEAR_NS: Final = 86_400 * 1_000_000_000
+_DAY_NS: Final = 86_400 * 1_000_000_000
+_NEAR_NS: Final = _DAY_NS
 """How far back is looked at first: of each day the store keeps files of their own, and most are not opened for this."""
 _TAKEN_BACK: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN)}) != 0"
 _PARTS: Final = {
@@ -52,34 +53,26 @@ class Ask(Protocol):
         ...
 
 
-def position(store: Store, moment: int) -> int:
-    """Return the journal offset of the last event that had been received by a moment; -1 before the first."""
-    for begin in (moment - _NEAR_NS, None):
-        params: dict[str, Any] = {"ts": moment}
-        since = ""
-        if begin is not None:
-            since, params["begin"] = f" AND ts_recv > {instant_sql('begin')}", begin
-        each = [
-            f"SELECT max(offset) AS last, count() AS found FROM {table} WHERE ts_recv <= {instant_sql('ts')}{since}"  # noqa: S608 - our words
-            for table in ("trades", "quotes", "book_deltas", "orders")
-        ]
-        sql = f"SELECT max(last) AS newest, sum(found) AS rows FROM ({' UNION ALL '.join(each)}) WHERE found > 0"  # noqa: S608 - our words
-        found = store.query(sql, params)
-        if found["rows"][0].as_py():
-            return int(found["newest"][0].as_py())
-    return -1
+def lost(store: Store, wanted: Wanted, moment: int) -> dict[str, int]:
+    """Return of how many of the wanted bars that had begun by a moment the store has nothing that was known by then.
 
-
-def replaced(store: Store, wanted: Wanted, moment: int) -> int:
-    """Return of how many of the wanted bars that had begun by a moment the store has only later versions."""
+    Of those that are ``replaced`` there are only later versions. Of those ``undated``, of which there are any in stores
+    of before alone, it is not known when the versions were concluded, and they were stored later.
+    """
     where = conditions(wanted)
-    where.add(f"ts_open < {instant_sql('ts')}", ts=moment, position=wanted.position)
+    where.add(f"ts_open < {instant_sql('ts')}", ts=moment)
     found = store.query(
-        f"SELECT count() AS found FROM (SELECT ts_open FROM bar_versions WHERE {where} "  # noqa: S608 - our words
-        "GROUP BY venue, symbol, interval, ts_open HAVING min(offset) > {position:Int64})",
+        "SELECT count() AS missing, countIf(old) AS undated FROM (SELECT max(isNull(ts_recv)) AS old FROM bar_versions "  # noqa: S608 - our words
+        f"WHERE {where} GROUP BY venue, symbol, interval, ts_open HAVING min({CONCLUDED}) > {instant_sql('ts')})",
         where.params,
     )
-    return int(found["found"][0].as_py())
+    missing, undated = (int(found[name][0].as_py()) for name in ("missing", "undated"))
+    return {"replaced": missing - undated} | ({"undated": undated} if undated else {})
+
+
+def _tick_days(store: Store) -> int:
+    """Return for how many days after they were stored ticks are kept."""
+    return int(store.query("SELECT value FROM meta FINAL WHERE key = 'tick_days'")["value"][0].as_py())
 
 
 def venue_of(store: Store, symbol: str) -> str:
@@ -103,9 +96,13 @@ async def asof(
     """
     parts = await _parts(ask, store, reach, symbol, venue, moment)
     if not parts:
+        days = await ask(lambda: _tick_days(store))
+        there, more = "had been", ""
+        if reach.ts_engine is not None and moment < reach.ts_engine - days * _DAY_NS:
+            there, more = "is stored that had been", f"; ticks are kept for {days} days"
         raise Problem(
             404,
-            f"nothing of {symbol}.{venue} had been received by {iso(moment)}",
+            f"nothing of {symbol}.{venue} {there} received by {iso(moment)}{more}",
             hint=f"GET /api/v1/history?symbol={symbol}.{venue}&kind=trades&limit=1   # when it begins",
         )
     trade, quote, book = (parts.get(name) for name in _PARTS)

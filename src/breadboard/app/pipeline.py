@@ -14,6 +14,7 @@ from breadboard.clock import Clock
 from breadboard.engine.core import Engine
 from breadboard.engine.retries import Retrying
 from breadboard.model.bars import BAR
+from breadboard.model.decimals import ABSENT
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import GapReason
@@ -48,6 +49,8 @@ class Handover:
     """All that the engine knew at ``end``, and has not taken back: it goes on while the store writes."""
     open_bars: NDArray[np.void] = field(default_factory=lambda: np.empty(0, BAR))
     ts_engine: int = 0
+    ts_recv: int = ABSENT
+    """When we had received the last record that these outputs are of, on our clock."""
     state: bytes | None = None
     """Engine state at the end of these outputs, where a checkpoint is due."""
 
@@ -157,6 +160,7 @@ class Pipeline:
         if self._suspects is not None:
             self._suspects.taken()
         self._waiting.taken.append((outputs, ts_engine))
+        self._waiting.ts_recv = int(frames.ts_recv[-1])
         self._waiting.quarantined.extend(_quarantined(frames, outputs, self._engine))
         self._waiting_rows += len(outputs.tape)
 

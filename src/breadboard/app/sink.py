@@ -111,7 +111,10 @@ class StoreSink:
         if handover.taken:
             outputs = cut.join([each for each, _ in handover.taken])  # once, for the writer and for the lags
             known = handover.instruments
-            told = outputs, handover.open_bars, known, handover.quarantined, handover.ts_engine
+            told = (
+                *(outputs, handover.open_bars, known, handover.quarantined),
+                *(handover.ts_engine, handover.ts_recv),
+            )
             self._until_taken(partial(self._writer.write, *told))
         self._until_taken(self._writer.flush)
         self._metrics.store_flush.observe(time.perf_counter() - started)

@@ -180,7 +180,9 @@ class Engine:
         stamps = frames.ts_journal[frames.offset.searchsorted(tape.offset)]
         groups = self.consolidated.groups
         rules = tuple(self.rules.registry)
-        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, routed.details, streams, groups, rules)
+        concluded = frames.ts_recv[frames.offset.searchsorted(bars["offset"])]
+        more = routed.details, streams, groups, rules, concluded
+        return Outputs(first, self.position, tape, bars, tuple(gaps), stamps, *more)
 
     def digest(self) -> str:
         """Return one hash of everything concluded so far and of the bars still open; changes nothing."""

@@ -104,4 +104,5 @@ def _together(parts: Sequence[Outputs]) -> Outputs:
         {name: np.concatenate([part.streams[name] for part in parts if name in part.streams]) for name in names},
         parts[0].groups,
         parts[-1].rules,
+        np.concatenate([part.ts_bars for part in parts]),
     )

@@ -22,6 +22,7 @@ _NO_ANOMALIES: Final = np.zeros(0, ANOMALY)
 _NO_OPPORTUNITIES: Final = np.zeros(0, OPPORTUNITY)
 _NO_PAPER_FILLS: Final = np.zeros(0, PAPER_FILL)
 _NO_ALERTS: Final = np.zeros(0, ALERT)
+_NO_TIMES: Final = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class Outputs:
     """What the rows of the stream ``nbbo`` speak of; the same in all outputs of a run."""
     rules: tuple[RuleVersion, ...] = ()
     """What the rows of the stream ``alerts`` speak of; grows when rules are edited."""
+    ts_bars: NDArray[np.int64] = field(default_factory=lambda: _NO_TIMES)
+    """Per row of ``bars``, the ``ts_recv`` of the record that concluded it (ns UTC): a trade, our clock, a document."""
 
     @property
     def nbbo(self) -> NDArray[np.void]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from breadboard.errors import StoreError
-from breadboard.store import schema
+from breadboard.store import ddl, schema
 
 _EXACT: Final = tuple(
     name for name, table in schema.TABLES.items() if not table.replaces and name not in {"batches", "lag"}
@@ -26,6 +26,8 @@ class Report:
 
     batches: int
     """Ledger rows looked at: those not near the end of their life."""
+    aside: int
+    """Ledger rows left out: of what they wrote, some has expired, or may any time."""
     detached: tuple[tuple[str, str, str], ...]
     """``(table, part, reason)`` of parts the engine put aside."""
     mismatches: tuple[tuple[str, int, int], ...]
@@ -34,6 +36,9 @@ class Report:
     """``(from, to)`` journal offsets that no ledger row covers."""
     damaged: tuple[tuple[str, str], ...]
     """``(table, message)`` where a deep audit could not read what is there."""
+
+    note: str = ""
+    """A sentence where there was nothing to compare."""
 
     @property
     def ok(self) -> bool:
@@ -60,8 +65,8 @@ def audit(store: _Store, *, deep: bool = False) -> Report:
     Batches whose ticks are about to expire are left out, so that a TTL is never taken for a loss; so is what is being
     written meanwhile.
     """
-    ledger = store.query(_LEDGER)
-    batches = int(ledger["batches"][0].as_py())
+    ledger = store.query(_LEDGER, {"since": _since(store)})
+    batches, aside = (int(ledger[name][0].as_py()) for name in ("batches", "aside"))
     span = {name: int(ledger[name][0].as_py()) for name in ("start", "until")}
     expected = {row["name"]: int(row["total"]) for row in store.query(_EXPECTED, span).to_pylist()}
     mismatches = []
@@ -74,11 +79,20 @@ def audit(store: _Store, *, deep: bool = False) -> Report:
         mismatches.append(("bars", expected["bars"], final))
     return Report(
         batches,
+        aside,
         tuple((row["table"], row["name"], row["reason"] or "") for row in store.query(_DETACHED).to_pylist()),
         tuple(mismatches),
         tuple((row["reach"], row["first"]) for row in store.query(_HOLES).to_pylist()),
         _damaged(store) if deep else (),
+        _NOTE.format(aside) if aside and not batches else "",
     )
+
+
+def _since(store: _Store) -> int:
+    """Return since when (s UTC, of ``ts_store``) nothing has expired, whatever the life of ticks has been."""
+    known = {row["key"]: row for row in store.query(_META).to_pylist()}
+    now = int(known["tick_days"]["now"]) - ddl.surely_s(int(known["tick_days"]["value"]))
+    return max(now, int(known["ticks_since"]["value"])) if "ticks_since" in known else now
 
 
 def _count(store: _Store, sql: str, span: Mapping[str, int]) -> int:
@@ -99,11 +113,13 @@ def _damaged(store: _Store) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-_FRESH: Final = (
-    "ts_store > now() - toIntervalDay(greatest(0, "
-    "(SELECT toInt32(anyLast(value)) FROM (SELECT value FROM meta FINAL WHERE key = 'tick_days')) - 1))"
+_NOTE: Final = "nothing was compared: all {:,} batches were stored so long ago that ticks of them expire"
+_META: Final = "SELECT key, value, toUnixTimestamp(now()) AS now FROM meta FINAL WHERE startsWith(key, 'tick')"
+_LEDGER: Final = (
+    "SELECT countIf(fresh) AS batches, countIf(NOT fresh) AS aside, minIf(first, fresh) AS start, "
+    "maxIf(end, fresh) AS until FROM (SELECT first, end, ts_store > fromUnixTimestamp({since:Int64}) AS fresh "
+    "FROM batches)"
 )
-_LEDGER: Final = f"SELECT count() AS batches, min(first) AS start, max(end) AS until FROM batches WHERE {_FRESH}"  # noqa: S608 - ours
 _EXPECTED: Final = (
     "SELECT name, sum(n) AS total FROM (SELECT * FROM batches ORDER BY first, end LIMIT 1 BY first, end) "
     "ARRAY JOIN tables AS name, rows AS n WHERE first >= {start:Int64} AND end <= {until:Int64} GROUP BY name"

@@ -44,6 +44,7 @@ CONCLUDED: Final = (
             label("provenance"),
             integer("offset"),
             integer("version", "UInt64"),
+            Column("ts_recv", f"Nullable({STAMP})", DELTA),
         ),
         "(venue, symbol, interval, ts_open)",
         _BARS,

@@ -13,34 +13,38 @@ from breadboard.model.tape import Tape
 def before(outputs: Outputs, offset: int) -> Outputs:
     """Return what was concluded from offsets below ``offset``."""
     at = int(np.searchsorted(outputs.tape.offset, offset))
+    concluded = outputs.bars["offset"] < offset
     return Outputs(
         outputs.first,
         offset,
         outputs.tape.take(slice(0, at)),
-        whole.picked(outputs.bars, outputs.bars["offset"] < offset),
+        whole.picked(outputs.bars, concluded),
         tuple(gap for gap in outputs.gaps if gap[0] < offset),
         outputs.ts_journal[:at],
         {where: said for where, said in outputs.details.items() if where[0] < offset},
         {name: whole.picked(rows, rows["offset"] < offset) for name, rows in outputs.streams.items()},
         outputs.groups,
         outputs.rules,
+        outputs.ts_bars[concluded],
     )
 
 
 def after(outputs: Outputs, offset: int) -> Outputs:
     """Return what was concluded from ``offset`` on."""
     at = int(np.searchsorted(outputs.tape.offset, offset))
+    concluded = outputs.bars["offset"] >= offset
     return Outputs(
         offset,
         outputs.end,
         outputs.tape.take(slice(at, None)),
-        whole.picked(outputs.bars, outputs.bars["offset"] >= offset),
+        whole.picked(outputs.bars, concluded),
         tuple(gap for gap in outputs.gaps if gap[0] >= offset),
         outputs.ts_journal[at:],
         {where: said for where, said in outputs.details.items() if where[0] >= offset},
         {name: whole.picked(rows, rows["offset"] >= offset) for name, rows in outputs.streams.items()},
         outputs.groups,
         outputs.rules,
+        outputs.ts_bars[concluded],
     )
 
 
@@ -63,6 +67,7 @@ def join(parts: Sequence[Outputs]) -> Outputs:
         },
         next((part.groups for part in parts if part.groups), ()),
         max((part.rules for part in parts), key=len),
+        np.concatenate([part.ts_bars for part in parts]),
     )
 
 

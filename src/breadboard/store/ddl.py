@@ -88,6 +88,17 @@ def stamp(name: str) -> Column:
     return Column(name, STAMP, DELTA)
 
 
+_SURE_S: Final = 86_400
+"""By how much less than its life a row is surely there; of a life of a few days, a quarter of it. Of a flush that was
+finished after a restart the tables are older than the ledger says."""
+
+
+def surely_s(tick_days: int) -> int:
+    """Return for how many seconds after its flush was noted a row of a tick is surely there."""
+    life = tick_days * 86_400
+    return life - min(_SURE_S, life // 4)
+
+
 LIVES: Final = 2
 """Of the rules below; a store that was made by others gets these."""
 _OF_SECONDS: Final = "endsWith(interval, 's') AND toUInt32OrZero(replaceOne(interval, 's', '')) < 60"

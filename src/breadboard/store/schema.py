@@ -83,7 +83,7 @@ ADDED: Final = (
         f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.ddl}"
         for table, names in (
             ("trades", {"uncounted"}),
-            ("bar_versions", {"session"}),
+            ("bar_versions", {"session", "ts_recv"}),
             ("depth_snapshots", {"ts_recv_book", "offset_book"}),
         )
         for column in TABLES[table].columns
@@ -99,7 +99,7 @@ ADDED: Final = (
 """Columns that stores made before them lack, or have of another type.
 
 Nothing had been written to most tables of conclusions then. Of an old trade it is not known whether it counted, of an
-old depth snapshot which event changed its book last.
+old depth snapshot which event changed its book last, of an old version of a bar when we had received what it is of.
 """
 
 NAMES: Final = frozenset(TABLES) | frozenset(VIEWS) | {"meta"}

@@ -59,27 +59,29 @@ class Tables:
         self,
         batch: Outputs,
         open_bars: NDArray[np.void],
+        ts_open: int,
         instruments: Sequence[Instrument],
         unwritten: int,
         quarantined: Sequence[rows.Quarantined],
     ) -> dict[str, Block]:
         """Return the rows of each table, in the order in which they are written; many have none.
 
-        ``open_bars`` are written beside those of the batch; ``unwritten`` is the first dense id that the store does
-        not hold yet.
+        ``open_bars`` are written beside those of the batch, as of ``ts_open`` (``ts_recv``); ``unwritten`` is the first
+        dense id that the store does not hold yet.
         """
         self._instruments = instruments
         self._labels.refresh(instruments)
         self._newest.refresh(instruments)
         self._see(batch)
         versions = whole.joined([batch.bars, open_bars])
+        ts_versions = np.append(batch.ts_bars, np.full(len(open_bars), ts_open))
         return {
             "instruments": records.instruments(instruments, unwritten),
             "trades": rows.trades(batch.tape, self._labels),
             "quotes": rows.quotes(batch.tape, self._labels),
             "book_deltas": rows.book_deltas(batch.tape, self._labels),
             "orders": rows.orders(batch.tape, self._labels),
-            "bar_versions": self.bars(versions),
+            "bar_versions": self.bars(versions, ts_versions),
             "features": self._concluded("features", batch),
             "anomalies": self._concluded("anomalies", batch),
             "gaps": records.gaps(batch.gaps, instruments, self._origins, batch.tape),
@@ -94,9 +96,9 @@ class Tables:
             "alerts": self._concluded("alerts", batch),
         }
 
-    def bars(self, versions: NDArray[np.void]) -> Block:
-        """Return versions of bars of instruments that were seen."""
-        return windows.bars(versions, self._labels, self._origin(versions))
+    def bars(self, versions: NDArray[np.void], ts_recv: NDArray[np.int64]) -> Block:
+        """Return versions of bars of instruments that were seen, with the ``ts_recv`` of each."""
+        return windows.bars(versions, self._labels, self._origin(versions), ts_recv)
 
     def learn(self, batch: Outputs) -> None:
         """Remember the newest rows of each source; call when the batch is written, and not before."""
@@ -125,9 +127,8 @@ class Tables:
         """
         fresh = [self._instruments[place] for place in range(len(self._provenance), len(self._instruments))]
         if fresh:
-            invented = {
-                (each.venue, one) for each in list(self._epochs.values()) if each.synthetic for one in each.wanted
-            }
+            told = [(each.venue, one) for each in list(self._epochs.values()) if each.synthetic for one in each.wanted]
+            invented = {*told, *(one.rpartition(".")[::-2] for _, one in told)}  # files name each SYMBOL.VENUE
             names = [(one.venue, one.symbol) for one in fresh]
             codes = [self._known.get(name, rows.SYNTHETIC if name in invented else rows.HISTORY) for name in names]
             self._provenance = np.concatenate([self._provenance, np.array(codes, np.uint8)])

@@ -41,8 +41,19 @@ def prepare(store: _Store, target: Target, tick_days: int, bar_years: int) -> No
         for table in schema.TABLES.values():
             if rule := ddl.ttl(table, tick_days, bar_years):
                 _in_room(store, target, f"ALTER TABLE {table.name} MODIFY TTL {rule}")
+    if known and "tick_days" in changed:
+        changed["ticks_since"] = str(_since(store, known))
     for key, value in changed.items():
         store.command(f"INSERT INTO meta (key, value) VALUES ('{key}', '{value}')")  # noqa: S608 - both are ours
+
+
+def _since(store: _Store, known: Mapping[str, str]) -> int:
+    """Return since when (s UTC, of ``ts_store``) nothing has expired by the lives so far.
+
+    What a longer life finds gone is no loss, and the audit has to know it.
+    """
+    now = int(store.query("SELECT toUnixTimestamp(now()) AS now")["now"][0].as_py())
+    return max(now - ddl.surely_s(int(known["tick_days"])), int(known.get("ticks_since", 0)))
 
 
 def _in_room(store: _Store, target: Target, statement: str) -> None:

@@ -44,8 +44,12 @@ def _names_of_rows(offset: NDArray[np.int64], index: NDArray[np.uint16]) -> NDAr
     return offset * (1 << 16) + index
 
 
-def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -> Block:
+def bars(
+    rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8], ts_recv: NDArray[np.int64] | None = None
+) -> Block:
     """Return ``BAR`` rows as bar versions. ``origin`` has a ``provenance`` code per row.
+
+    ``ts_recv`` says of each when we had received what it was concluded from (ns UTC; ABSENT, or None: not known).
 
     The version is ``offset * 4 + 3``: the newest wins, and of those at one offset (a document takes a trade back and
     goes on) the one that was told last, be it concluded or open. Stores of before have ``+ 1`` to ``+ 3``, by state.
@@ -71,6 +75,7 @@ def bars(rows: NDArray[np.void], labels_of: Labels, origin: NDArray[np.uint8]) -
             "provenance": labels(origin, PROVENANCES),
             "offset": integers(rows["offset"]),
             "version": integers((rows["offset"] * 4 + 3).astype(np.uint64)),
+            "ts_recv": stamps(np.full(len(rows), ABSENT) if ts_recv is None else ts_recv, nullable=True),
         }
     )
 

@@ -21,6 +21,7 @@ from breadboard.clock import Clock, SystemClock
 from breadboard.errors import StoreError
 from breadboard.model import whole
 from breadboard.model.bars import BAR
+from breadboard.model.decimals import ABSENT
 from breadboard.model.gaps import Epoch
 from breadboard.model.instruments import Instrument
 from breadboard.model.kinds import BarState
@@ -74,7 +75,7 @@ class StoreWriter:
         self._lock = threading.RLock()
         self._parts: list[Outputs] = []
         self._buffered = 0
-        self._open_bars, self._open_at = np.empty(0, BAR), -1
+        self._open_bars, self._open_at, self._open_ts = np.empty(0, BAR), -1, ABSENT
         self._told_bars = self._open_bars
         """Bars that were open at the last flush, as it wrote them or one before."""
         self._lag: list[tuple[int, Block]] = []
@@ -119,11 +120,12 @@ class StoreWriter:
         instruments: Iterable[Instrument],
         quarantined: Sequence[Quarantined] = (),
         ts_engine: int = 0,
+        ts_recv: int = ABSENT,
     ) -> None:
         """Take outputs that begin where the last ones ended; flushes by itself when enough wait.
 
-        ``open_bars`` are the bars not yet final at ``outputs.end``; each flush writes the newest as provisional, but
-        for those that are as it last wrote them.
+        ``open_bars`` are the bars not yet final at ``outputs.end``, whose last record we received at ``ts_recv``; each
+        flush writes the newest as provisional, but for those that are as it last wrote them.
         ``instruments`` are all that are known, by their dense ids. Outputs below ``written`` are passed over. Raises
         StoreError where outputs would leave a hole, or the store refuses: then call it again with the same.
         """
@@ -143,7 +145,7 @@ class StoreWriter:
                     self._parts.append(cut.before(fresh, edge))
                     fresh = cut.after(fresh, edge)
                 self._flush_parts()
-            self._open_bars, self._open_at = open_bars, outputs.end - 1
+            self._open_bars, self._open_at, self._open_ts = open_bars, outputs.end - 1, ts_recv
             if fresh.end > fresh.first:
                 self._parts.append(fresh)
                 self._buffered += len(fresh.tape)
@@ -186,7 +188,8 @@ class StoreWriter:
     def _settle(self) -> None:
         """Write every open bar as of the end: a store at rest says the same, whatever was flushed when."""
         if len(self._open_bars) and self._open_at == self._written - 1:
-            block = self._tables.bars(self._as_open(whole.copied(self._open_bars)))
+            bars = self._as_open(whole.copied(self._open_bars))
+            block = self._tables.bars(bars, np.full(len(bars), self._open_ts))
             self._store.write("bar_versions", block, f"bar_versions:open:{self._written}")
 
     def _edge(self) -> int | None:
@@ -210,9 +213,8 @@ class StoreWriter:
             self._pending.insert(0, (first, end))
         counts: dict[str, int] = {}
         quarantined = [one for one in self._quarantined if one.offset < end]
-        blocks = self._tables.of(
-            batch, self._provisional(batch.bars), self._instruments, self._unwritten(), quarantined
-        )
+        open_bars = self._provisional(batch.bars)
+        blocks = self._tables.of(batch, open_bars, self._open_ts, self._instruments, self._unwritten(), quarantined)
         for name, block in blocks.items():
             if block.num_rows:
                 self._insert(name, block, self._token(name, first, end), again=again)

@@ -4,7 +4,7 @@ import pytest
 
 import outputs_made as made
 from breadboard.api import past
-from breadboard.api.instants import iso
+from breadboard.api.instants import instant, iso
 from breadboard.model.decimals import price_text
 from breadboard.model.kinds import EventKind, Flag
 from breadboard.store.records import batch
@@ -204,6 +204,18 @@ def test_before_the_first_and_of_what_nobody_knows_there_is_nothing(house: Store
     assert "had been received by 2024-08-08T23:54:12.999999999Z" in before.json()["detail"]
 
 
+@pytest.mark.parametrize(("days", "kept"), [(89, False), (91, True)])
+def test_of_a_moment_of_which_ticks_have_expired_nothing_is_stored_whatever_had_come(
+    house: Stored, days: int, kept: bool
+) -> None:
+    moment = LATER - days * 86_400 * 10**9
+    told = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={moment}")
+    here = f"stored that had been received by {iso(moment)}; ticks are kept for 90 days"
+    gone = f"nothing of BTCUSDT.BINANCE had been received by {iso(moment)}"
+    assert told.status_code == 404
+    assert told.json()["detail"] == (f"nothing of BTCUSDT.BINANCE is {here}" if kept else gone)
+
+
 @pytest.mark.parametrize("name", ["BTCUSDTX", "BTCUSDT.BINANCEX"])
 def test_of_a_name_that_was_never_seen_the_likest_are_told_and_its_hint_finds_something(
     house: Stored, name: str
@@ -228,27 +240,62 @@ def test_history_as_of_a_moment_has_what_had_been_received_and_no_more(house: St
     assert [row["offset"] for row in rows] == wanted.nonzero()[0].tolist()
 
 
-def test_bars_as_of_a_moment_are_those_concluded_by_then_and_lost_versions_are_counted(house: Stored) -> None:
-    columns = "venue, symbol, interval, ts_open, ts_close, open, high, low, close, trades, state, offset, version"
+_BARS = "venue, symbol, interval, ts_open, ts_close, open, high, low, close, trades, state, offset, version"
+
+
+def versions(house: Stored, symbol: str, back_s: int, *told: tuple[int, str, int, int | None]) -> None:
+    """Write versions (close, state, offset, ts_recv) of the bar of a minute that began so long before the market."""
     at = "fromUnixTimestamp64Nano({}, 'UTC')"
-    begin, close = (at.format(made.START // 10**9 * 10**9 - back * 10**9) for back in (60, 0))
-    other = at.format(made.START // 10**9 * 10**9 - 120 * 10**9)
-    house.store.command("SYSTEM STOP MERGES bar_versions")
-    for price, state, offset in ((10, "final", 100), (11, "corrected", 2000)):
-        row = (
-            f"('BINANCE', 'BTCUSDT', '1m', {begin}, {close}, 10, 12, 9, {price}, 3, '{state}', {offset}, {offset * 4})"
+    begin = made.START // 10**9 * 10**9 - back_s * 10**9
+    for close, state, offset, ts_recv in told:
+        times = f"{at.format(begin)}, {at.format(begin + 60 * 10**9)}"
+        received = "NULL" if ts_recv is None else at.format(ts_recv)
+        prices = f"{close}, {close}, {close}, {close}, 3, '{state}', {offset}, {offset * 4}"
+        house.insert(
+            "bar_versions", f"{_BARS}, ts_recv", f"('BINANCE', '{symbol}', '1m', {times}, {prices}, {received})"
         )
-        house.insert("bar_versions", columns, row)
-    house.insert(
-        "bar_versions", columns, f"('BINANCE', 'BTCUSDT', '1m', {other}, {begin}, 1, 1, 1, 1, 1, 'corrected', 2500, 1)"
-    )
 
-    def closes(offset: int) -> tuple[list[str], int]:
-        found = house.get(f"history?symbol=BTCUSDT&interval=1m&asof={made.START + offset * 1_000_003}").json()
-        return [row["close"] for row in found["data"]], found["replaced"]
 
-    assert closes(99) == ([], 2)
-    assert closes(100) == (["10"], 1)
-    assert closes(1999) == (["10"], 1)
-    assert closes(2000) == (["11"], 1)
-    assert closes(2999) == (["1", "11"], 0)
+def bars_at(house: Stored, symbol: str, moment: int) -> tuple[list[str], int, int | None]:
+    """Return the closes that were known at a moment, and of how many it is not known."""
+    found = house.get(f"history?symbol={symbol}&interval=1m&asof={moment}").json()
+    return [row["close"] for row in found["data"]], found["replaced"], found.get("undated")
+
+
+def test_bars_as_of_a_moment_are_those_concluded_by_then_and_lost_versions_are_counted(house: Stored) -> None:
+    house.store.command("SYSTEM STOP MERGES bar_versions")
+    at = [made.START + offset * 1_000_003 for offset in (100, 2000, 2500)]
+    versions(house, "BTCUSDT", 60, (10, "final", 100, at[0]), (11, "corrected", 2000, at[1]))
+    versions(house, "BTCUSDT", 120, (1, "corrected", 2500, at[2]))
+
+    assert bars_at(house, "BTCUSDT", at[0] - 1) == ([], 2, None)
+    assert bars_at(house, "BTCUSDT", at[0]) == (["10"], 1, None)
+    assert bars_at(house, "BTCUSDT", at[1] - 1) == (["10"], 1, None)
+    assert bars_at(house, "BTCUSDT", at[1]) == (["11"], 1, None)
+    assert bars_at(house, "BTCUSDT", at[2]) == (["1", "11"], 0, None)
+
+
+def test_a_bar_is_known_from_the_record_that_concluded_it_whether_or_not_ticks_came_or_are_kept(house: Stored) -> None:
+    house.store.command("SYSTEM STOP MERGES bar_versions")
+    close, gap, imported = made.START - 5 * 86_400 * 10**9, made.START + 10**9 // 2, made.START + 30 * 86_400 * 10**9
+    # A clock closes it where no tick is any more; a gap between two ticks corrects it; another comes with a document.
+    versions(house, "ETHUSDT", 6 * 86_400, (20, "final", 5000, close), (21, "corrected", 5001, gap))
+    versions(house, "ETHUSDT", 60, (30, "final", 5002, imported))
+
+    assert bars_at(house, "ETHUSDT", close - 1) == ([], 1, None)
+    assert bars_at(house, "ETHUSDT", close) == (["20"], 0, None)
+    assert bars_at(house, "ETHUSDT", gap - 1) == (["20"], 1, None)
+    assert bars_at(house, "ETHUSDT", gap) == (["21"], 1, None)
+    assert bars_at(house, "ETHUSDT", imported) == (["21", "30"], 0, None)
+
+
+def test_a_bar_stored_before_its_time_was_kept_counts_as_known_when_it_was_stored_and_is_told_of_before(
+    house: Stored,
+) -> None:
+    versions(house, "SOLUSDT", 180, (40, "final", 6000, None))
+    versions(house, "SOLUSDT", 240, (41, "final", 6001, made.START + 10**9))
+    stored = instant(house.store.query("SELECT toString(max(ts_store)) AS at FROM bar_versions")["at"][0].as_py())
+
+    assert bars_at(house, "SOLUSDT", made.START) == ([], 1, 1)
+    assert bars_at(house, "SOLUSDT", made.START + 10**9) == (["41"], 0, 1)
+    assert bars_at(house, "SOLUSDT", stored + 10**6) == (["41", "40"], 0, None)

@@ -71,6 +71,7 @@ def test_a_step_is_followed_by_a_short_rest_and_one_with_a_backlog_by_none(monke
     assert reader.waits  # and where there is nothing, the journal is waited for
     assert sink.handovers[-1].end == reader.position == BEHIND_FRAMES + 8
     assert sink.handovers[-1].state is not None
+    assert {each.ts_recv for each in sink.handovers if each.taken} == {T0}
 
 
 def test_the_time_at_which_frames_were_read_is_known_to_who_listens() -> None:

@@ -152,6 +152,16 @@ def test_the_vendors_bars_come_through_as_they_are() -> None:
     assert set(outputs.bars["interval"].tolist()) == {5}
 
 
+def test_each_bar_says_when_its_record_was_received_the_vendors_also_where_nothing_else_came_with_it() -> None:
+    engine = Engine(feeds.by_venue, EngineConfig())
+    ticks = read_ticks(recording("iqfeed/ticks_oldest.zip"), "NEPT")
+    frames = journal(chain(ticks, read_bars(recording("iqfeed/dailies_oldest.zip"), "NEPT")))
+    frames.ts_recv[:] = RECEIVED + 1_000 * frames.offset
+    outputs = engine.process(frames)
+    assert outputs.bars["offset"][-1] == frames.offset[-1] > outputs.tape.offset[-1]
+    np.testing.assert_array_equal(outputs.ts_bars, RECEIVED + 1_000 * outputs.bars["offset"])
+
+
 def test_the_interval_is_found_where_nobody_says_it() -> None:
     engine = Engine(feeds.by_venue, EngineConfig())
     outputs = engine.process(journal(read_bars(recording("iqfeed/intervals_5s_oldest.zip"), "NEPT")))

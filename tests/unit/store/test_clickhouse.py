@@ -103,6 +103,48 @@ def test_a_lost_ledger_row_and_a_lost_bar_are_told(tmp_path: Path) -> None:
     assert {one[0] for one in report.mismatches} >= {"trades", "quotes"}
 
 
+def grow_old(store: ClickHouseStore, days: float, tables: tuple[str, ...] = ("batches",)) -> None:
+    """Have everything in some tables be stored so many days ago."""
+    for table in tables:
+        ago = f"ts_store = now64(3) - INTERVAL {int(days * 86_400)} SECOND"
+        store.command(f"ALTER TABLE {table} UPDATE {ago} WHERE true SETTINGS mutations_sync = 2")
+
+
+def test_a_day_of_ticks_is_audited_but_for_what_is_about_to_expire_and_where_nothing_is_it_says_so(
+    tmp_path: Path,
+) -> None:
+    fill(tmp_path, 450)
+    with ClickHouseStore.open(f"chdb://{tmp_path}/store", tick_days=1) as store:
+        report = audit(store)
+        assert (report.ok, report.batches, report.aside, report.note) == (True, 3, 0, "")
+        store.command("ALTER TABLE trades DELETE WHERE offset < 150 SETTINGS mutations_sync = 2")
+        assert audit(store).mismatches == (("trades", 150, 100),)
+        grow_old(store, 0.7)
+        assert audit(store).mismatches == (("trades", 150, 100),)
+        grow_old(store, 0.8)
+        report = audit(store)
+        assert (report.ok, report.batches, report.aside) == (True, 0, 3)
+        assert report.note == "nothing was compared: all 3 batches were stored so long ago that ticks of them expire"
+
+
+def test_what_had_expired_before_ticks_were_kept_longer_is_no_loss(tmp_path: Path) -> None:
+    address = f"chdb://{tmp_path}/store"
+    fill(tmp_path, 450)
+    with ClickHouseStore.open(address, tick_days=3) as store:
+        grow_old(store, 5)
+        store.command("ALTER TABLE trades DELETE WHERE offset < 450 SETTINGS mutations_sync = 2")  # as a TTL does
+        assert audit(store).ok
+    with ClickHouseStore.open(address, tick_days=30) as store:
+        report = audit(store)
+        assert (report.ok, report.batches, report.aside) == (True, 0, 3)
+        grow_old(store, 2)  # these were there when it was changed
+        assert audit(store).mismatches == (("trades", 150, 0),)
+        grow_old(store, 5)
+    for days in (2, 30, 30):  # a shorter life in between takes nothing back
+        with ClickHouseStore.open(address, tick_days=days) as store:
+            assert audit(store).ok
+
+
 def test_a_withdrawn_bar_is_shown_no_more_and_a_later_correction_at_the_same_offset_brings_it_back(
     tmp_path: Path,
 ) -> None:

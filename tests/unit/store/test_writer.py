@@ -289,7 +289,26 @@ def test_cutting_and_joining_gives_the_same_outputs(first: int, middle: int) -> 
     assert (joined.first, joined.end, joined.gaps) == (whole.first, whole.end, whole.gaps)
     np.testing.assert_array_equal(joined.tape.offset, whole.tape.offset)
     np.testing.assert_array_equal(joined.bars, whole.bars)
+    np.testing.assert_array_equal(joined.ts_bars, whole.ts_bars)
     np.testing.assert_array_equal(joined.ts_journal, whole.ts_journal)
+
+
+def test_each_version_of_a_bar_says_when_the_record_it_is_of_was_received(tmp_path: Path) -> None:
+    store = MemoryStore()
+    writer = StoreWriter(store, tmp_path)
+    for first, end in ((0, 130), (130, 250)):
+        writer.write(made.outputs(first, end), made.open_bars(end), made.instruments(), ts_recv=made.START + end)
+        writer.flush()
+    writer.close()
+    found = [
+        (row["state"], row["offset"], row["ts_recv"].value - made.START)
+        for table, rows in store.inserts.values()
+        for row in (rows.to_pylist() if table == "bar_versions" else ())
+    ]
+    assert found == [
+        *(("final", 100, 100 * 1_000_003), ("provisional", 129, 130)),
+        *(("final", 200, 200 * 1_000_003), ("provisional", 249, 250), ("provisional", 249, 250)),
+    ]
 
 
 def test_an_open_bar_is_written_again_when_it_has_changed_and_not_before(tmp_path: Path) -> None:
@@ -329,7 +348,9 @@ def test_a_bar_that_is_open_again_as_it_was_after_its_trade_was_taken_back_is_th
     for first, end, rows in ((0, 1, [trade(1, 0, 10)]), (1, again + 1, refilled)):
         taken = tape(rows, first=first)
         bars = stage.on_tape(taken)
-        outputs = Outputs(first, end, taken, NO_BARS if bars is None else bars, (), taken.ts_recv[: end - first])
+        bars = NO_BARS if bars is None else bars
+        ts_bars = np.zeros(len(bars), np.int64)
+        outputs = Outputs(first, end, taken, bars, (), taken.ts_recv[: end - first], ts_bars=ts_bars)
         writer.write(outputs, stage.open_bars(), made.instruments())
         store.command = lambda *_, **__: None  # type: ignore[method-assign]  # a store that does nothing
         writer.flush()
