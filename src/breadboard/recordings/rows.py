@@ -3,7 +3,7 @@
 import gzip
 import zlib
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Final, cast
 from zipfile import BadZipFile, ZipFile, is_zipfile
@@ -18,7 +18,7 @@ _BESIDE: Final = "__MACOSX/"
 
 def names_in(path: Path) -> list[str]:
     """Return the names under which ``read_rows`` tells the rows of a file. Raises UsageError for a damaged zip."""
-    if not path.is_file() or not is_zipfile(path):
+    if not is_zip(path):
         return [path.name]
     try:
         with ZipFile(path) as packed:
@@ -32,7 +32,7 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
 
     Raises UsageError for what cannot be read, is damaged, or has an endless row.
     """
-    if not path.is_file() or not is_zipfile(path):
+    if not is_zip(path):
         yield from ((path.name, line) for _, line in read_lines(path))
         return
     try:
@@ -79,10 +79,17 @@ def read_files(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
         raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
 
 
+def is_zip(path: Path) -> bool:
+    """Tell whether a file is a zip, or what is left of one; what cannot be opened is none."""
+    with suppress(OSError):
+        return path.is_file() and (is_zipfile(path) or _begins_as_zip(path))
+    return False
+
+
 def _begins_as_zip(path: Path) -> bool:
     """Tell whether a file begins as a zip does: one that is cut lacks the end by which ``is_zipfile`` knows it."""
     with path.open("rb") as probe:
-        return probe.read(2) == b"PK"
+        return probe.read(4) == b"PK\x03\x04"
 
 
 def _whole(name: str, file: IO[bytes], most: int) -> tuple[str, bytes]:

@@ -1,6 +1,7 @@
 """LEAN's ticks are told from what else LEAN packs under the same names."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -8,7 +9,9 @@ import pytest
 
 from breadboard.errors import UsageError
 from breadboard.recordings.history_dated import Documents
+from breadboard.recordings.history_iqfeed import read_ticks
 from breadboard.recordings.history_lean import read_quotes, read_trades
+from breadboard.recordings.rows import names_in
 from recordings import recording
 
 TRADE = "34200000,1850000,100,N,0,0"
@@ -90,8 +93,28 @@ def test_daily_bars_are_told_although_their_name_has_no_day(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("row", ["34200000,1850000,100,1,0,0", "34200000,1850000,100", "time,price", "34200000,5,,N,,"])
 def test_a_row_that_does_not_tell_refuses_no_file(tmp_path: Path, row: str) -> None:
-    path = packed(tmp_path, "of_mine.csv", row)
-    assert len(list(read_trades(path, "IBM"))) == 1
+    path = packed(tmp_path, "of_mine.csv", f"{row}\n{TRADE}")
+    assert list(read_trades(path, "IBM")) == [("trades:IBM:2013-10-07", f"{row}\n{TRADE}".encode())]
+
+
+@pytest.mark.parametrize("row", ["time,price,size,exchange,conditions,suspicious", TRADE.replace(",", ";"), "34200000"])
+@pytest.mark.parametrize("name", ["of_mine.csv", "20131007_ibm_Trade_Tick.csv"])
+def test_a_file_of_which_no_row_can_be_read_is_refused(tmp_path: Path, name: str, row: str) -> None:
+    path = packed(tmp_path, name, "\n".join([row] * 6_000))
+    with pytest.raises(UsageError, match=r"no row of .*_trade.zip has six fields with commas between") as caught:
+        list(read_trades(path, "IBM"))
+    assert caught.value.hint == f"unzip -p {path} | head"
+
+
+@pytest.mark.parametrize("share", [0.05, 0.5, 0.99])
+def test_a_zip_that_is_cut_is_named_and_not_read_as_text(tmp_path: Path, share: float) -> None:
+    raw = recording("us_equities/tick/ibm/20131007_trade.zip").read_bytes()
+    path = tmp_path / "20131007_trade.zip"
+    path.write_bytes(raw[: int(len(raw) * share)])
+    for read in (partial(read_trades, path, "IBM"), partial(read_ticks, path, "IBM"), partial(names_in, path)):
+        with pytest.raises(UsageError, match=r"20131007_trade.zip is a damaged or unreadable zip") as caught:
+            list(read())
+        assert caught.value.hint == f"unzip -t {path}"
 
 
 @pytest.mark.parametrize("unit", ["minute", "second"])

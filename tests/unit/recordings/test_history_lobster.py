@@ -55,6 +55,14 @@ def test_of_a_zip_the_orderbook_and_the_text_beside_the_messages_are_left_out(tm
     assert list(read_messages(path, "AAPL", None)) == [("messages:AAPL:2012-06-21", ROW.encode())]
 
 
+def test_a_file_of_which_no_row_can_be_read_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, NAME)
+    path.write_text(ROW.replace(",", ";"))
+    with pytest.raises(UsageError, match=f"no row of {path} has six fields with commas between them") as caught:
+        list(read_messages(path, "AAPL", None))
+    assert caught.value.hint == f"cat {path} | head"
+
+
 def test_an_archive_that_cannot_be_read_is_no_file_of_messages(tmp_path: Path) -> None:
     path = tmp_path / "AAPL_2012-06-21_34200000_57600000_message_10.7z"
     path.write_bytes(b"7z\xbc\xaf\x27\x1c\x00\x04, packed\n")
