@@ -2,10 +2,12 @@
 
 import re
 import tomllib
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+from msgspec import inspect
 
 from breadboard.config import ApiConfig, Config, EngineConfig, FeedConfig
 from breadboard.environment import resolved
@@ -44,7 +46,8 @@ def load(path: Path | None, overrides: dict[str, Any] | None = None) -> Config:
     try:
         config = msgspec.convert(resolved(tree), Config, strict=True)
     except msgspec.ValidationError as error:
-        raise _wrong(path, _with_value(str(error), tree), f"cat {path}" if path else "") from None
+        hint = _known(str(error)) or (f"cat {path}" if path else "")
+        raise _wrong(path, _with_value(str(error), tree), hint) from None
     engine = _checked(config.engine, path)
     base = path.parent if path is not None else Path()
     if config.rules_file:
@@ -100,6 +103,24 @@ def _with_files(api: ApiConfig, base: Path, path: Path | None) -> ApiConfig:
 
 def _wrong(path: Path | None, what: str, hint: str) -> UsageError:
     return UsageError(f"{path or 'the configuration'} is wrong: {what}", hint=hint)
+
+
+def _known(said: str) -> str:
+    """Return which keys there are where msgspec found one that there is not, the likest first; else nothing."""
+    found = re.match(r"Object contains unknown field `(.*?)`(?: - at `\$(.*)`)?$", said)
+    if found is None:
+        return ""
+    node: Any = inspect.type_info(Config)
+    for name in re.findall(r"\[.*?\]|[^.\[\]]+", found[2] or ""):
+        if name.startswith("["):  # one of many of a kind
+            node = getattr(node, "value_type", None) or node.item_type
+        else:
+            node = next(field.type for field in node.fields if field.encode_name == name)
+        if isinstance(node, inspect.UnionType):
+            node = next(one for one in node.types if not isinstance(one, inspect.NoneType))
+    keys = [field.encode_name for field in node.fields] + ([] if found[2] else ["watchlists"])
+    near = get_close_matches(found[1], keys, n=3)
+    return f"keys: {', '.join(dict.fromkeys((*near, *keys)))}"
 
 
 def _with_value(said: str, tree: Any) -> str:  # noqa: ANN401 - any TOML value

@@ -31,6 +31,26 @@ def test_the_place_and_what_stands_there(tmp_path: Path, text: str, sentence: st
     assert raised.value.hint
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("[api]\nprot = 1", "keys: port, host, hosts, origins, tls_cert, "),
+        ("[jurnal]", "keys: journal, data_dir, store, engine, api, feeds, rules, rules_file, settings, watchlists"),
+        ("[[feeds]]\nvenue = 'x'\nsymbol = 'X'", "keys: symbols, symbols_file, venue, "),
+        ("[engine.arbitrage]\nfee = 3", "keys: fees, groups, "),
+        ("[engine.arbitrage.rates.USDC-USDT]\nrat = '1'", "keys: rate, instrument, as_of, max_age_s"),
+        ("[engine.anomaly]\nx = 1", "keys: warmup, cooldown_s, jump_tails, "),
+        ("[engine.arbitrage.paper]\nlatency = 1", "keys: latency_ms, default_latency_ms"),
+    ],
+)
+def test_where_a_key_is_not_known_the_hint_names_those_that_are(tmp_path: Path, text: str, hint: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match="unknown field") as raised:
+        load(path)
+    assert raised.value.hint.startswith(hint)
+
+
 def test_a_secret_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MARKET_KEY", "s3cret")
     path = tmp_path / "config.toml"

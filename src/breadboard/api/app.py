@@ -4,16 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import replace
+from typing import Any
 
 from fastapi import Depends, FastAPI
 
 from breadboard.api import documents, live_files, page, problems
+from breadboard.api.asked import once_and_known
 from breadboard.api.concurrency import Shares, Turns
 from breadboard.api.fanout import Fanout
 from breadboard.api.pages import Pages
 from breadboard.api.patience import Patient
 from breadboard.api.pool import StorePool
-from breadboard.api.questions import AskedOnce
 from breadboard.api.routes import book, concluded, feeds, health, history, people, realtime, sign_in, sql, stocks
 from breadboard.api.security import Guard
 from breadboard.api.security_keys import KeyRing
@@ -58,11 +59,12 @@ def create_app(services: Services) -> FastAPI:
         responses=documents.PROBLEMS,
         lifespan=lifespan,
     )
+    _document_keys(app)
     problems.install(app)
-    app.add_middleware(AskedOnce)
     app.add_middleware(page.HeadAsGet)
     app.add_middleware(Guard, limits=services.limits, access=services.access, ring=ring)
-    shared = [Depends(Shares(services.limits.of_one_key, services.limits.of_one_key_waiting))]
+    asked = Depends(once_and_known)
+    shared = [asked, Depends(Shares(services.limits.of_one_key, services.limits.of_one_key_waiting))]
     for asking in (
         history.router(services, pages, pool),
         concluded.router(services, pages),
@@ -80,8 +82,23 @@ def create_app(services: Services) -> FastAPI:
         *people.routers(services.desk, tickets),
         page.router(app, front=services.front is not None),
     ):
-        app.include_router(router)
+        app.include_router(router, dependencies=[asked])
     app.include_router(page.nowhere(app))
     if services.front is not None:
         app.mount("/", services.front)  # last: it takes what nothing else does
     return app
+
+
+def _document_keys(app: FastAPI) -> None:
+    """Say in the OpenAPI document how a key is shown: before any route looks, and on loopback not at all."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        told = made()
+        told["components"]["securitySchemes"] = {
+            "key": {"type": "http", "scheme": "bearer", "description": "breadboard keys add NAME --scope read"}
+        }
+        told["security"] = [{}, {"key": []}]
+        return told
+
+    app.openapi = openapi  # type: ignore[method-assign]

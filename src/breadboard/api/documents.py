@@ -86,6 +86,7 @@ PROBLEMS: Final[Responses] = {
     status: document(PROBLEM, description, problems.CONTENT_TYPE)
     for status, description in {
         400: "Not a read-only question, or not HTTP as we take it",
+        401: "A key is needed, or this one does not hold",
         403: "Not for this client",
         404: "Never seen; ``ids`` are those most like it",
         409: "Ambiguous; ``ids`` are what there is to choose from",
@@ -100,6 +101,9 @@ PROBLEMS: Final[Responses] = {
     }.items()
 }
 """What any operation may answer instead."""
+OUTDATED: Final[Responses] = {
+    412: document(PROBLEM, "Not as If-Match or If-None-Match has it; nothing was changed", problems.CONTENT_TYPE)
+}
 
 _UNCHANGED: Final[Responses] = {304: {"description": "The rows are those that If-None-Match names"}}
 _FILES: Final = {
@@ -112,12 +116,13 @@ def listed(*kinds: str, whole: bool = True) -> Responses:
     """Return the answers of an operation that pages through rows of these kinds, ``whole`` or by column."""
     rows = [row_schema(LISTINGS[kind], whole=whole) for kind in kinds]
     schema = record(
-        ("gaps", "replaced"),
+        ("gaps", "replaced", "undated"),
         data=many(rows[0] if len(rows) == 1 else {"anyOf": rows}),
         next=optional(_TEXT),
         count=_COUNT,
         gaps=_GAPS,
-        replaced=_COUNT | {"description": "Bars of which only versions later than ``asof`` are left"},
+        replaced=_COUNT | {"description": "Bars of which only versions later than ``asof`` are there"},
+        undated=_COUNT | {"description": "Bars of which it is not known when their versions were concluded"},
         complete_through=COMPLETE_THROUGH,
     )
     content = {"application/json": {"schema": schema}, **_FILES}

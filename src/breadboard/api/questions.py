@@ -1,14 +1,11 @@
-"""Query parameters with their types. One that is not known is refused: a slip of the pen is not a smaller question."""
+"""Query parameters with their types; ``asked`` refuses those that are not known."""
 
-from collections import Counter
 from typing import Annotated, Final, Literal
-from urllib.parse import parse_qsl
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
-from starlette.types import ASGIApp, Receive, Scope, Send
+from pydantic import BaseModel, Field
 
-from breadboard.api import export, problems
+from breadboard.api import export
 from breadboard.api.instants import instant, iso
 from breadboard.api.listings import LISTINGS
 from breadboard.api.problems import Problem
@@ -42,8 +39,6 @@ InPath = Annotated[str, Path(min_length=1, max_length=100, pattern=NAME, descrip
 class PageQuestion(BaseModel):
     """What every list can be asked."""
 
-    model_config = ConfigDict(extra="forbid")
-
     symbol: Symbol | None = None
     venue: Venue = None
     start: Moment = None
@@ -55,8 +50,6 @@ class PageQuestion(BaseModel):
 
 class LagQuestion(BaseModel):
     """One hop, of one feed or of all."""
-
-    model_config = ConfigDict(extra="forbid")
 
     hop: Literal[HOPS]  # type: ignore[valid-type] # made from data
     feed: Annotated[str | None, Field(max_length=64, pattern=NAME, description="binance-0")] = None
@@ -142,31 +135,7 @@ class OpportunityQuestion(PageQuestion):
 class MomentQuestion(BaseModel):
     """One instrument at one moment."""
 
-    model_config = ConfigDict(extra="forbid")
-
     symbol: Symbol
     venue: Venue = None
     ts: Annotated[str, Field(max_length=40, description="ISO 8601, or ns since 1970")]
     depth: Annotated[int, Field(ge=1, le=100, description="Levels of the newest book that was kept by then")] = 1
-
-
-class AskedOnce:
-    """ASGI middleware: a parameter that is given twice is refused, as one that is not known is.
-
-    The last of them would hold and the others be passed over; no route takes lists in that way.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve, or refuse with a problem document."""
-        if scope["type"] == "http" and scope["path"].startswith("/api/") and b"&" in scope["query_string"]:
-            given = parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True)
-            name, times = Counter(name for name, _ in given).most_common(1)[0] if given else ("", 0)
-            if times > 1:
-                hint = "one request for each; /api/v1/stocks takes symbols=a,b"
-                refusal = problems.response(422, f"{name[:64]}: given {times} times", hint)
-                await refusal(scope, receive, send)
-                return
-        await self._app(scope, receive, send)

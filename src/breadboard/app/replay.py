@@ -12,7 +12,7 @@ from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import load, read_rules
-from breadboard.engine.rule_conditions import needs_no_more
+from breadboard.engine.rule_conditions import needs_no_more, verify_for
 from breadboard.errors import UsageError
 from breadboard.model.depth import seconds_of
 from breadboard.model.kinds import BookState, RecordKind
@@ -99,7 +99,10 @@ def _rules(job: Job, config: Config) -> RuleSet | None:
     A journal of ours has its own, and no others hold for it.
     """
     if job.rules is None:
-        return config.rules if config.rules.rules and job.format != "breadboard" else None
+        if not config.rules.rules or job.format == "breadboard":
+            return None
+        verify_for(config.rules, str(job.config), config.engine)
+        return config.rules
     if job.format == "breadboard":
         raise UsageError(
             f"a journal has its own rules in it, and {job.rules} has others",

@@ -12,7 +12,7 @@ from typing import Final
 from breadboard.app.places import Places
 from breadboard.config import Config
 from breadboard.config_file import read_rules
-from breadboard.engine.rule_conditions import refuse_stars, verify
+from breadboard.engine.rule_conditions import refuse_stars, verify, verify_for
 from breadboard.errors import BreadboardError
 from breadboard.model.rules import RuleSet
 
@@ -26,7 +26,7 @@ _PATIENCE_S: Final = 5.0
 
 def verified(config: Config, places: Places) -> RuleSet:
     """Return the configuration's own rules, checked to the last expression. Raises UsageError."""
-    verify(config.rules, f"the rules of {places.root}", config.engine.features)
+    verify_for(config.rules, f"the rules of {places.root}", config.engine)
     refuse_stars(config.rules, f"the rules of {places.root}")
     return config.rules
 

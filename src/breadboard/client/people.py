@@ -31,9 +31,9 @@ class Rule(Row, frozen=True, kw_only=True):
     enabled: bool = True
     changed: Instant | None = None
     left_out: str | None = None
-    """Why it does not hold although it is there, of a rule among all: the configuration has one of this name."""
+    """Why it does not hold although it is there: the configuration has one of this name, or the engine cannot."""
     history: tuple[dict[str, Any], ...] = ()
-    """Its versions, of a single rule only."""
+    """Its versions, of a single rule only; ``removed`` says that it was taken away."""
 
 
 class Trial(Row, frozen=True, kw_only=True):

@@ -37,13 +37,16 @@ NAMES = [
     help="About how long each case runs.",
 )
 @click.option(
-    "--venue", default="", help="Of faults: the venues to try them on, with commas; the usual ones without it."
+    "--venue",
+    default="",
+    help="Of faults: the venues to try them on, with commas; the usual ones without it. Of anomalies: the recordings "
+    "with this in their name or venue.",
 )
 @click.option(
     "--case",
     default="",
-    help="Of faults: only those with this in their words, e.g. mute; of latency: the messages a second, e.g. 13000, "
-    "or 13000-full; of fanout: how many clients how often a second, e.g. 1000x10.",
+    help="Of faults: only those with this in their words, e.g. mute; of anomalies: their kind; of latency: the "
+    "messages a second, e.g. 13000, or 13000-full; of fanout: how many clients how often a second, e.g. 1000x10.",
 )
 @click.option("--rate", type=float, default=13_000.0, show_default=True, help="Of smallcaps: lines a second.")
 @json_option

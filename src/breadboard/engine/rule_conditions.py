@@ -124,6 +124,12 @@ def verify(ruleset: RuleSet, where: str, features: Sequence[str]) -> None:
             raise UsageError(f"{which}: there are no features of {rule.window!r}", hint=f"window: {', '.join(WINDOWS)}")
 
 
+def verify_for(ruleset: RuleSet, where: str, engine: EngineConfig) -> None:
+    """Refuse rules that an engine of this configuration cannot follow, or that would never fire. Raises UsageError."""
+    verify(ruleset, where, engine.features)
+    needs_no_more(ruleset, where, engine)
+
+
 def refuse_stars(ruleset: RuleSet, where: str) -> None:
     """Refuse a star in a part of a name: such a rule would watch nothing, in silence. Raises UsageError.
 
@@ -142,6 +148,8 @@ def needs_no_more(ruleset: RuleSet, where: str, config: EngineConfig) -> None:
     for rule in ruleset.rules:
         if rule.of_kind == RuleKind.ANOMALY and not config.anomalies:
             lacks, hint = "anomalies", 'anomalies = ["all"]'
+        elif rule.of_kind == RuleKind.ANOMALY and rule.of and not set(rule.of) & set(config.anomalies):
+            lacks, hint = f"{rule.of[0]!r}", f'anomalies = ["{rule.of[0]}"]   # or "all"'
         elif rule.of_kind == RuleKind.ARBITRAGE and config.arbitrage is None:
             lacks, hint = "arbitrage", "[engine.arbitrage] as in docs/engine.md"
         else:

@@ -5,6 +5,7 @@ Examples come from the document itself (schemathesis), valid ones and such as ar
 
 import os
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from breadboard.api.app import create_app
+from breadboard.api.desk import Door
 from breadboard.clock import ManualClock
 from unit.api.market import Market, services
 from unit.api.stored import Stored, house
@@ -78,6 +80,19 @@ def api(house: Stored) -> BaseSchema:
     market = house.market
     market.apply(market.quote("100.5", "100.7"), market.trade("100.6", "0.25", symbol="ETHUSDT"))
     return schemathesis.openapi.from_url(f"{house.client.base_url}/openapi.json")
+
+
+def test_the_document_says_how_a_key_is_shown_and_what_is_answered_without() -> None:
+    whole = replace(services(Market(ManualClock())), desk=Door(pytest.fail))  # is not opened
+    document = create_app(whole).openapi()
+    assert document["components"]["securitySchemes"]["key"]["scheme"] == "bearer"
+    assert document["security"] == [{}, {"key": []}], "on loopback nobody needs one"
+    for methods in document["paths"].values():
+        for operation in methods.values():
+            assert "401" in operation["responses"]
+    for path in ("/api/v1/rules/{name}", "/api/v1/watchlists/{name}"):
+        changing = [method for method, said in document["paths"][path].items() if "412" in said["responses"]]
+        assert sorted(changing) == ["delete", "put"]
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: str(mode.value))

@@ -144,8 +144,9 @@ def test_a_file_that_has_got_a_next_page_is_another_and_304_says_where_it_is(hou
             "end=1970-02-01T00:00:00.000000000Z, and the next range after it",
         ),
         ("history?symbol=BTCUSDT&kind=quotes&interval=1m", "interval: quotes have none", "kind=quotes"),
-        ("history?symbl=BTCUSDT", "symbol: Field required", "GET /openapi.json"),
-        ("gaps?symbl=BTCUSDT", "symbl: Extra inputs are not permitted", "GET /openapi.json"),
+        ("history?symbl=BTCUSDT", "symbl: there is no such parameter here", "known: symbol, venue, start, end"),
+        ("gaps?symbl=BTCUSDT", "symbl: there is no such parameter here", "known: symbol, venue, start, end"),
+        ("history?kind=bars", "symbol: Field required", "GET /openapi.json"),
         ("gaps?start=99999999999999999999", "'99999999999999999999' is no time", "start=2026"),
         (
             "gaps?start=1795785120",

@@ -85,6 +85,29 @@ def test_a_rule_is_written_changed_and_removed_and_capture_is_left_word(here: Se
     assert [rule["name"] for rule in wanted(here)["rules"]] == ["fixed"]
 
 
+def test_a_rule_says_whether_it_is_left_out_and_of_each_edition_whether_it_was_removed(client: httpx.Client) -> None:
+    rule = {"kind": "gap"}
+    client.put("/api/v1/rules/gone", json={"rule": rule})
+    client.delete("/api/v1/rules/gone")
+    client.put("/api/v1/rules/gone", json={"rule": rule})
+    one = client.get("/api/v1/rules/gone").json()
+    assert one["left_out"] is None
+    assert [(old["number"], old["removed"]) for old in one["history"]] == [(1, False), (2, True), (3, False)]
+    assert client.get("/api/v1/rules/fixed").json()["left_out"] is None
+    refused = client.put("/api/v1/rules/odd", json={"rule": {"kind": "anomaly"}})
+    assert refused.status_code == 422
+    assert refused.json()["detail"] == "this: rule 'odd' is over anomalies, which nobody looks for"
+    assert refused.json()["hint"] == '[engine] anomalies = ["all"]'
+
+
+def test_what_people_set_takes_no_parameters_in_the_query(client: httpx.Client) -> None:
+    for path in ("rules", "watchlists", "keys", "rules/fixed"):
+        answer = client.get(f"/api/v1/{path}?x=1")
+        assert (answer.status_code, answer.json()["hint"]) == (422, "it takes none"), path
+    client.put("/api/v1/watchlists/w?x=1", json={"symbols": ["A.SIM"]})
+    assert client.get("/api/v1/watchlists/w").status_code == 404, "nothing was written"
+
+
 def test_who_changes_a_watchlist_that_another_has_changed_is_told_and_changes_nothing(
     here: Served, client: httpx.Client
 ) -> None:

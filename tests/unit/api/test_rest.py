@@ -317,6 +317,28 @@ def test_a_parameter_that_is_given_twice_is_refused_and_not_passed_over(house: H
     assert house.client.get("/api/v1/gaps?&&").status_code == 200
 
 
+def test_a_parameter_that_a_route_does_not_take_is_refused_and_not_passed_over(house: House) -> None:
+    for method, path, name, hint in (
+        ("GET", "stocks?symbol=BTCUSDT", "symbol", "known: symbols"),
+        ("GET", "stocks/BTCUSDT.BINANCE?depth=1", "depth", "it takes none"),
+        ("GET", "book/BTCUSDT.BINANCE?dept=2", "dept", "known: depth"),
+        ("GET", "audit?deeep=true", "deeep", "known: deep"),
+        ("GET", "lag/histogram?hop=total&hoop=x", "hoop", "known: hop, feed"),
+        ("GET", "gaps?raison=restart", "raison", "known: reason, symbol, venue, start, end, limit, cursor, format"),
+        ("POST", "sql?nope=1", "nope", "it takes none"),
+        *(("GET", f"{path}?x=1", "x", "it takes none") for path in ("status", "feeds", "lag")),
+        ("GET", "status?x", "x", "it takes none"),
+        ("GET", "status?%3C%2Fb%3E=", "</b>", "it takes none"),
+    ):
+        body = {"query": "select 1"} if method == "POST" else None
+        answer = house.client.request(method, f"/api/v1/{path}", json=body)
+        assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json"), path
+        assert (answer.json()["detail"], answer.json()["hint"]) == (f"{name}: there is no such parameter here", hint)
+    assert house.client.get("/api/v1/nothing?x=1").status_code == 404, "what is not there takes no parameter either"
+    for path in ("health?x=1", "docs?x=1", "live/?x=1"):  # of a prober or a browser: no questions
+        assert house.client.get(f"/{path}").status_code != 422
+
+
 def test_a_socket_that_is_asked_for_as_a_page_says_how_it_is_opened(house: House) -> None:
     answer = house.client.get("/ws/realtime?ticket=secret")
     assert (answer.status_code, answer.headers["upgrade"]) == (426, "websocket")

@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import msgspec
 import pytest
 
 from breadboard import journal
 from breadboard.app import desk, rulebook, up
 from breadboard.app.desk import Desk
 from breadboard.app.places import Places
-from breadboard.config import ApiConfig, Config, EngineConfig, SettingsConfig
+from breadboard.cli import run
+from breadboard.config import ApiConfig, ArbitrageConfig, Config, EngineConfig, SettingsConfig
 from breadboard.errors import SettingsError, Taken, UsageError
 from breadboard.model.rules import Rule, RuleSet
 from breadboard.settings.people import OPERATOR
@@ -23,6 +25,8 @@ from breadboard.settings.people import OPERATOR
 T = TypeVar("T")
 PLAIN = {"name": "plain", "kind": "rise", "threshold": 1, "window": "5m"}
 FLOW = {"name": "flow", "kind": "expression", "expression": "ofi > 3.0", "window": "5s"}
+FOUND = {"name": "odd", "kind": "anomaly", "of": ["burst"]}
+ACROSS = {"name": "across", "kind": "arbitrage", "threshold": 5}
 AWAY = SettingsConfig(url="postgresql://me@127.0.0.1:9/nobody?connect_timeout=1")
 CAPTURE = """
 import os, signal, sys
@@ -80,6 +84,69 @@ def test_a_rule_that_one_house_cannot_follow_is_left_out_there_and_blocks_no_cha
     assert publish(ours) == (), "one that is switched off is missed by nobody"
     at(ours, lambda here: here.rules.remove(OPERATOR, "flow"))
     assert [one["name"] for one in at(ours, lambda here: here.rules.all_of(OPERATOR))] == ["plain"]
+
+
+@pytest.mark.parametrize(
+    ("rule", "on", "reason"),
+    [
+        (FOUND, EngineConfig(anomalies=("burst",)), "rule 'odd' is over anomalies, which nobody looks for"),
+        (ACROSS, EngineConfig(arbitrage=ArbitrageConfig()), "rule 'across' is over arbitrage, which nobody looks for"),
+    ],
+)
+def test_a_rule_over_what_no_stage_finds_is_refused_and_one_that_is_there_is_left_out(
+    tmp_path: Path, rule: dict[str, Any], on: EngineConfig, reason: str
+) -> None:
+    ours = house(tmp_path, "ours")
+    with pytest.raises(UsageError, match=reason) as refused:
+        at(ours, lambda here: here.rules.put(OPERATOR, str(rule["name"]), rule))
+    assert refused.value.hint.startswith("[engine")
+    theirs = msgspec.structs.replace(house(tmp_path, "theirs"), engine=on)
+    at(theirs, lambda here: here.rules.create(OPERATOR, rule))
+    assert publish(theirs) == ()
+    assert left(theirs) == [rule["name"]]
+    assert publish(ours) == (f"left out: the settings' database: {reason}",)
+    (listed,) = at(ours, lambda here: here.rules.all_of(OPERATOR))
+    one = at(ours, lambda here: here.rules.one(OPERATOR, str(rule["name"])))
+    assert listed["left_out"] == one["left_out"] == f"the settings' database: {reason}"
+    assert at(theirs, lambda here: here.rules.one(OPERATOR, str(rule["name"])))["left_out"] is None
+    at(ours, lambda here: here.rules.edit(OPERATOR, str(rule["name"]), {"enabled": False}))
+    assert publish(ours) == (), "one that is switched off is missed by nobody"
+    own = msgspec.structs.replace(ours, rules=RuleSet((Rule(name="x", kind=rule["kind"], threshold=5),)))
+    with pytest.raises(UsageError, match="'x' is over"):
+        rulebook.verified(own, Places(own.root))
+
+
+def test_rules_of_a_configuration_that_would_never_fire_are_refused_by_a_replay_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recording, config, data = tmp_path / "tape.gz", tmp_path / "config.toml", tmp_path / "data"
+    recording.touch()
+    config.write_text('[[rules]]\nname = "odd"\nkind = "anomaly"\n')
+    words = [
+        "replay",
+        recording,
+        "--venue",
+        "binance",
+        "--format",
+        "hftbacktest",
+        "--config",
+        config,
+        "--data-dir",
+        data,
+    ]
+    assert run([str(word) for word in words]) == UsageError.exit_code
+    assert f"{config}: rule 'odd' is over anomalies, which nobody looks for" in capsys.readouterr().err
+    assert not data.exists()
+
+
+def test_a_rule_over_anomalies_of_which_none_is_looked_for_is_refused(tmp_path: Path) -> None:
+    """One of several that is looked for is enough: there it fires."""
+    some = msgspec.structs.replace(house(tmp_path, "ours"), engine=EngineConfig(anomalies=("burst",)))
+    with pytest.raises(UsageError, match="rule 'odd' is over 'price_jump', which nobody looks for") as refused:
+        at(some, lambda here: here.rules.create(OPERATOR, {**FOUND, "of": ["price_jump"]}))
+    assert refused.value.hint == '[engine] anomalies = ["price_jump"]   # or "all"'
+    at(some, lambda here: here.rules.create(OPERATOR, {**FOUND, "of": ["price_jump", "burst"]}))
+    assert left(some) == ["odd"]
 
 
 def test_of_one_name_the_configurations_holds_and_the_databases_can_be_taken_away(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from breadboard.api import documents
 from breadboard.api.desk import Door, Entry
 from breadboard.api.problems import sensible
 from breadboard.api.routes.answers import IfMatch, IfNoneMatch, edition, json, seen
@@ -49,7 +50,11 @@ def router(door: Door) -> APIRouter:
         desk = await door.desk()
         return _tagged(await desk.rules.one(person_of(request.scope), name))
 
-    @routes.put("/{name:path}", summary="Write a rule, new or as another version; it holds from the next second on")
+    @routes.put(
+        "/{name:path}",
+        summary="Write a rule, new or as another version; it holds from the next second on",
+        responses=documents.OUTDATED,
+    )
     async def put(
         request: Request, name: str, body: Written, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
     ) -> Response:
@@ -58,7 +63,9 @@ def router(door: Door) -> APIRouter:
         with sensible():
             return _tagged(await desk.rules.put(person_of(request.scope), name, body.rule, editions))
 
-    @routes.delete("/{name:path}", summary="Take a rule away; its history stays", status_code=204)
+    @routes.delete(
+        "/{name:path}", summary="Take a rule away; its history stays", status_code=204, responses=documents.OUTDATED
+    )
     async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
         await desk.rules.remove(person_of(request.scope), name, seen(if_match))

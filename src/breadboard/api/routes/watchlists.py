@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
+from breadboard.api import documents
 from breadboard.api.desk import Door, Entry
 from breadboard.api.instants import instant
 from breadboard.api.problems import sensible
@@ -34,7 +35,9 @@ def router(door: Door) -> APIRouter:
         desk = await door.desk()
         return _tagged(await desk.watchlists.one(person_of(request.scope), name))
 
-    @routes.put("/{name:path}", summary="Write a watchlist, new or in the place of the one before")
+    @routes.put(
+        "/{name:path}", summary="Write a watchlist, new or in the place of the one before", responses=documents.OUTDATED
+    )
     async def put(
         request: Request, name: str, body: Symbols, if_match: IfMatch = None, if_none_match: IfNoneMatch = None
     ) -> Response:
@@ -43,7 +46,7 @@ def router(door: Door) -> APIRouter:
         with sensible():
             return _tagged(await desk.watchlists.put(person_of(request.scope), name, body.symbols, editions))
 
-    @routes.delete("/{name:path}", summary="Forget a watchlist", status_code=204)
+    @routes.delete("/{name:path}", summary="Forget a watchlist", status_code=204, responses=documents.OUTDATED)
     async def remove(request: Request, name: str, if_match: IfMatch = None) -> Response:
         desk = await door.desk()
         await desk.watchlists.remove(person_of(request.scope), name, seen(if_match))

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from breadboard.app.desk.trials import Trials
-from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, unknown
+from breadboard.app.desk.wanted import Wanted, configured, refuse_change, refuse_name, refuse_unseen, stored, unknown
 from breadboard.app.desk.words import is_name, refuse_odd_name, rule_entry
 from breadboard.errors import Taken, UsageError
 from breadboard.model import rules as model
@@ -30,29 +30,31 @@ class RuleDesk:
     async def all_of(self, person: Person) -> list[dict[str, Any]]:
         """Return every rule that this person sees, by name, with its version and what it says.
 
-        Of one name there may be two, the configuration's first, which holds; ``left_out`` of the other says why.
+        Of one name there may be two, the configuration's first, which holds; ``left_out`` of the other says why, as it
+        does of one that this engine cannot follow.
         """
         ours = self._configured
         found = [rule_entry(rule, None) | {"left_out": None} for rule in ours.values()]
         if self._wanted.there:
             async with self._wanted.reading() as work:
                 theirs = [one for one in await rules.standing(work) if person.sees(one.owner)]
-            found += [
-                rule_entry(one.rule, one) | {"left_out": _NAMESAKE if one.rule.name in ours else None} for one in theirs
-            ]
+                why = await self._left_out(work)
+            found += [rule_entry(one.rule, one) | {"left_out": why.get(one.rule.name)} for one in theirs]
         return sorted(found, key=lambda one: str(one["name"]))
 
     async def one(self, person: Person, name: str) -> dict[str, Any]:
         """Return one rule, and in ``history`` all that it was, the oldest first."""
         if name in self._configured:
-            return {**rule_entry(self._configured[name], None), "history": []}
+            return {**rule_entry(self._configured[name], None), "left_out": None, "history": []}
         editions: list[Edition] = []
+        why: Mapping[str, str] = {}
         if self._wanted.there and is_name(name):
             async with self._wanted.reading() as work:
                 editions = [one for one in await rules.history(work, name) if person.sees(one.owner)]
+                why = await self._left_out(work)
         if not editions or editions[-1].removed:
             raise unknown(_called(name))
-        return _told(editions)
+        return _told(editions, why.get(name))
 
     async def add(self, person: Person, new: Sequence[Rule], lists: Mapping[str, tuple[str, ...]]) -> None:
         """Add rules and watchlists, all or none. Raises Taken for a name that a rule or an unlike list has already."""
@@ -90,7 +92,7 @@ class RuleDesk:
                 raise UsageError(f"the rule is called {rule.name!r}, and its place {name!r}", hint="leave its name out")
             await rules.put(work, [rule], self._wanted.now(), person.user)
             editions = [one for one in await rules.history(work, name) if person.sees(one.owner)]
-            return _told(editions)  # as it was written: there may be another by now
+            return _told(editions, None)  # as it was written: there may be another by now
 
     async def edit(self, person: Person, name: str, changes: Mapping[str, Any]) -> Rule:
         """Change some fields of a rule, None takes one away, and return it: it is another version from then on."""
@@ -130,6 +132,11 @@ class RuleDesk:
     @property
     def _configured(self) -> dict[str, Rule]:
         return {rule.name: rule for rule in self._wanted.config.rules.rules}
+
+    async def _left_out(self, work: AsyncConnection) -> dict[str, str]:
+        """Return why rules of the database do not hold here, by name."""
+        found = await self._wanted.followed_of(await stored(work))
+        return {**found.why, **dict.fromkeys(self._configured, _NAMESAKE)}
 
     async def _found(self, work: AsyncConnection, name: str) -> Edition | None:
         """Return the rule to be changed; None where there is none. Raises Taken for one of the configuration."""
@@ -175,9 +182,9 @@ def _refuse_unseen(name: str, seen: frozenset[str] | None, before: Edition | Non
     refuse_unseen(_called(name), seen, edition, f"/api/v1/rules/{quote(name, safe='')}")
 
 
-def _told(editions: Sequence[Edition]) -> dict[str, Any]:
+def _told(editions: Sequence[Edition], left_out: str | None) -> dict[str, Any]:
     history = [rule_entry(one.rule, one) | {"removed": one.removed} for one in editions]
-    return {**rule_entry(editions[-1].rule, editions[-1]), "history": history}
+    return {**rule_entry(editions[-1].rule, editions[-1]), "left_out": left_out, "history": history}
 
 
 def _called(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from breadboard.app.desk.wanted import Wanted
-from breadboard.engine.rule_conditions import needs_no_more, refuse_stars
+from breadboard.engine.rule_conditions import refuse_stars
 from breadboard.errors import BreadboardError, Busy, TookTooLong, UsageError
 from breadboard.model.rules import Rule, RuleSet
 
@@ -44,7 +44,6 @@ class Trials:
         ruleset = RuleSet((msgspec.structs.replace(rule, enabled=True),), dict(lists))
         await self._wanted.verify(ruleset, "this")
         refuse_stars(RuleSet((rule,)), "this")
-        needs_no_more(ruleset, "this", self._wanted.config.engine)
         if self._one.locked():
             raise Busy("another rule is being tried", hint="try again when it is done", transient=True)
         times = [f"--{word}={text}" for word, text in (("from", begin), ("to", end)) if text]

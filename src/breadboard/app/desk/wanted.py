@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from breadboard.app.followed import Followed, alone, followed
 from breadboard.app.places import Places
 from breadboard.config import Config
-from breadboard.engine.rule_conditions import refuse_stars, verify
+from breadboard.engine.rule_conditions import refuse_stars, verify_for
 from breadboard.errors import BreadboardError, Forbidden, Outdated, Taken, Unknown, UsageError
 from breadboard.model.rules import MOST_RULES, Rule, RuleSet
 from breadboard.settings import rules, watchlists
@@ -80,9 +80,9 @@ class Wanted:
     async def followed(self) -> Followed:
         """Return what can be followed of the set, and why the rest cannot. Raises BreadboardError."""
         if not self.there:
-            return await self._followed(RuleSet())
+            return await self.followed_of(RuleSet())
         async with self.reading() as work:
-            return await self._followed(await stored(work))
+            return await self.followed_of(await stored(work))
 
     async def ruleset(self) -> RuleSet:
         """Return the set with what cannot be followed here, which is for whoever means it to find out."""
@@ -103,11 +103,11 @@ class Wanted:
         if not self.there:
             return self._leave(found)
         async with self.writing() as work:  # one at a time, so that the last word is the newest
-            return self._leave(await self._followed(await stored(work)))
+            return self._leave(await self.followed_of(await stored(work)))
 
     async def verify(self, ruleset: RuleSet, where: str) -> None:
         """Refuse rules that cannot be followed. Raises UsageError."""
-        await asyncio.to_thread(verify, ruleset, where, self.config.engine.features)
+        await asyncio.to_thread(verify_for, ruleset, where, self.config.engine)
 
     async def _refuse_odd(self, before: RuleSet, after: RuleSet) -> None:
         """Refuse what a change brings where it cannot be followed. Switching a rule off is always allowed."""
@@ -133,9 +133,10 @@ class Wanted:
             self.places.write_rules(found.ruleset.encoded())
         return found
 
-    async def _followed(self, found: RuleSet) -> Followed:
-        own, features = self.config.rules, self.config.engine.features
-        return await asyncio.to_thread(followed, own, found, self._database.called, features)
+    async def followed_of(self, found: RuleSet) -> Followed:
+        """Return the same of what the database was found to hold."""
+        own, engine = self.config.rules, self.config.engine
+        return await asyncio.to_thread(followed, own, found, self._database.called, engine)
 
 
 def _enabled(rule: Rule) -> Rule:

@@ -179,7 +179,7 @@ if said := st.session_state.pop(_SAID, None):
     st.toast(said)
 with told():
     answered = offered(client().rules)
-rules = {rule.name: rule for rule in answered or () if not rule.left_out}
+rules = {rule.name: rule for rule in sorted(answered or (), key=lambda rule: not rule.left_out)}  # who holds last
 left, right = st.columns([3, 2], gap="large")
 with left:
     st.subheader("New rule")
