@@ -218,6 +218,15 @@ def test_alerts_stay_to_be_read_when_the_server_is_cut_off_and_do_not_come_by_so
     assert eyes.page.locator(".feed .empty").count() == 0
 
 
+def test_gaps_are_not_said_to_be_none_while_nobody_is_heard(stage: Stage, look: Opener) -> None:
+    eyes = opened(stage, look, "chart/BEPT.SIM")
+    gaps = eyes.page.locator(".gaps .note")
+    assert gaps.inner_text() == "✓ none is on record for this instrument"
+    stage.close()
+    wait_for("the word", lambda: gaps.inner_text() == "none was on record when the server was heard last", 15.0)
+    assert gaps.locator(".ok").count() == 0
+
+
 def test_an_unknown_symbol_a_broken_address_and_a_phone_say_what_is_shown(stage: Stage, look: Opener) -> None:
     eyes = opened(stage, look)
     eyes.go("chart/NOPE.SIM")

@@ -59,6 +59,15 @@ def test_a_tick_has_the_exact_price_sign_and_mark_in_row_tape_legend_and_rest(st
     assert (stock["price"], stock["change"], stock["change_percent"]) == ("10.56", "-0.44", "-4.00")
 
 
+def test_a_heading_sorts_wherever_it_is_pressed(stage: Stage, look: Opener) -> None:
+    eyes = opened(stage, look)
+    heads = [head for head in eyes.page.locator("[role=columnheader]").all() if head.locator("button").count()]
+    assert len(heads) > 5
+    for head in heads:
+        head.click()  # in its middle, where a short word is not
+        assert head.get_attribute("aria-sort"), head.inner_text()
+
+
 def test_the_symbol_box_changes_the_chart_and_the_keyboard_moves_along_rows(stage: Stage, look: Opener) -> None:
     eyes = opened(stage, look)
     eyes.page.keyboard.press("/")

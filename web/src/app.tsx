@@ -1,6 +1,7 @@
 // The shell: bars, navigation, the screen that the address names, and the keys that work everywhere.
 
 import { createEffect, createMemo, createSignal, For, lazy, on, onCleanup, Show, Switch, Match, type JSX } from "solid-js";
+import { followAddress } from "./core/address";
 import { setOnlyChosen } from "./core/alerts";
 import { catchingUp } from "./core/feeds";
 import { bind, listen } from "./core/keys";
@@ -14,6 +15,7 @@ import { BottomBar, feedWord } from "./parts/bottombar";
 import { Help, Looks } from "./parts/dialog";
 import { learnLists } from "./parts/lists";
 import { TopBar } from "./parts/topbar";
+import { Which } from "./parts/which";
 import Monitor from "./views/monitor";
 
 const Chart = lazy(() => import("./views/chart"));
@@ -40,10 +42,10 @@ export function App(): JSX.Element {
   void learnLists();
 
   // The address and the choice follow each other; moving along a list leaves no trail behind.
-  createEffect(on(() => route().symbol, (symbol) => symbol && symbol !== terminal.selected() && terminal.select(symbol)));
+  const question = followAddress(terminal, route);
   createEffect(() => {
     const id = terminal.selected(), { page } = route();
-    if (id) history.replaceState(null, "", `#/${page}/${encodeURIComponent(id)}`);
+    if (id && !question()) history.replaceState(null, "", `#/${page}/${encodeURIComponent(id)}`);
     touch();
   });
   createEffect(() => (document.title = `${terminal.selected() ?? "Breadboard"} · ${route().page}`));
@@ -91,6 +93,7 @@ export function App(): JSX.Element {
         )}</For>
       </nav>
       <Switch>
+        <Match when={question()}>{(asked) => <Which question={asked()} page={route().page} />}</Match>
         <Match when={route().page === "chart"}><Chart /></Match>
         <Match when={route().page === "depth"}><Depth /></Match>
         <Match when={route().page === "lag"}><Lag /></Match>

@@ -7,7 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from breadboard.client import Instant
 from unit.client.fake import Fake
-from unit.dashboard.opened import press, run
+from unit.dashboard.opened import STOCK, press, run
 
 
 def test_a_watchlist_is_checked_as_it_is_pasted_and_saved(fake: Fake) -> None:
@@ -19,6 +19,34 @@ def test_a_watchlist_is_checked_as_it_is_pasted_and_saved(fake: Fake) -> None:
     assert [each.value for each in page.warning] == ["1 of 3 unknown: NOPE"]
     next(button for button in page.button if button.label == "Save").click().run()
     assert ("PUT", "/watchlists/majors", {}, {"symbols": ["BTCUSDT", "NOPE", "ETHUSDT"]}) in fake.asked
+
+
+def test_names_without_a_venue_or_in_small_letters_are_saved_as_ids_and_those_of_two_venues_asked_about(
+    fake: Fake,
+) -> None:
+    rows = [
+        {**STOCK, "id": name, "symbol": name.rpartition(".")[0]} for name in ("BTCUSDT.BINANCE", "ETH-USD.COINBASE")
+    ]
+    both = [{**STOCK, "id": f"SOL-USD.{venue}", "symbol": "SOL-USD"} for venue in ("KRAKEN", "COINBASE")]
+    fake.answers["GET /stocks"] = (200, {"data": [*rows, *both], "unknown": []})
+    fake.answers["PUT /watchlists/majors"] = (200, {})
+    page = run("settings")
+    page.text_area[0].set_value("BTCUSDT, eth-usd.coinbase\nbtcusdt.binance *.KRAKEN").run()
+    assert not page.exception
+    captions = [each.value for each in page.caption]
+    assert "4 symbols, all known" in captions
+    spelled = "BTCUSDT → BTCUSDT.BINANCE, eth-usd.coinbase → ETH-USD.COINBASE, btcusdt.binance → BTCUSDT.BINANCE"
+    assert f"saved as ids: {spelled}" in captions
+    assert not page.warning
+    saved = ["BTCUSDT.BINANCE", "ETH-USD.COINBASE", "*.KRAKEN"]
+    fake.answers["GET /watchlists"] = (200, {"data": [{"name": "majors", "symbols": saved}]})
+    press(page, "Save")
+    assert written(fake) == [("/watchlists/majors", {"symbols": saved})]
+    assert page.text_area[0].value == "\n".join(saved), "as it is kept"
+    page.text_area[0].set_value("sol-usd").run()
+    assert [each.value for each in page.warning] == [
+        "sol-usd is traded at 2 venues. Write SOL-USD.COINBASE or SOL-USD.KRAKEN."
+    ]
 
 
 def test_a_watchlist_that_somebody_else_has_changed_is_not_written_over_unseen(fake: Fake) -> None:

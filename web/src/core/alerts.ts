@@ -8,7 +8,8 @@ import { millisOf, type Alert } from "./protocol";
 /** Whether only alerts of the chosen instrument are shown; the key `b` wants that. */
 export const [onlyChosen, setOnlyChosen] = createSignal(false);
 
-export type Told = { key: string; ms: number; firedMs: number; lagMs: number; id: string; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
+/** `id` is null, and `symbol` empty, of what is told of a whole source. */
+export type Told = { key: string; ms: number; firedMs: number; lagMs: number; id: string | null; symbol: string; venue: string; rule: string; sentence: string; severity: string; state: string; value: string; threshold: string };
 
 const time = (value: number | string | null | undefined): number => (typeof value === "number" ? millisOf(value) : value ? Date.parse(value) : NaN);
 const word = (value: number | string | null | undefined): string => (value == null ? "" : typeof value === "number" ? String(Number(value.toPrecision(5))) : value);
@@ -20,7 +21,7 @@ export function told(alert: Alert): Told {
     ms: Number.isNaN(ms) ? received : ms,
     firedMs: received,
     lagMs: received - ms, // no number where the venue did not say when it was
-    id: alert.instrument?.includes(".") ? alert.instrument : `${alert.symbol}.${alert.venue}`,
+    id: !alert.symbol ? null : alert.instrument?.includes(".") ? alert.instrument : `${alert.symbol}.${alert.venue}`,
     symbol: alert.symbol,
     venue: alert.venue,
     rule: alert.rule,
@@ -47,6 +48,15 @@ export function merged(live: readonly Alert[], stored: readonly Alert[]): Told[]
     else if (isTakenBack(one)) before.state = one.state;
   }
   return [...found.values()].sort((a, b) => b.ms - a.ms);
+}
+
+/** What is told now, but where one is as it was told before, that one itself. */
+export function kept(before: readonly Told[], now: readonly Told[]): Told[] {
+  const known = new Map(before.map((alert) => [alert.key, alert]));
+  return now.map((alert) => {
+    const same = known.get(alert.key);
+    return same && JSON.stringify(same) === JSON.stringify(alert) ? same : alert;
+  });
 }
 
 /** How many stand that are of the day that `now` is in, and whether the newest `stored` reach back to where it begins: else there may be more. */

@@ -2,7 +2,7 @@
 
 import { alike, coarser, fromStored, joined, opening, settled, spans, STEPS, STORED, take, type Bar, type GapSpan, type Interval, type StoredGap } from "./bars";
 import { named } from "./protocol";
-import { get, type Listed } from "./rest";
+import { get, isNoName, type Listed } from "./rest";
 import { barsBefore, storedBars } from "./storedbars";
 import { fromStore, type Print, type StoredTrade } from "./tape";
 import type { Terminal } from "./terminal";
@@ -29,6 +29,8 @@ export class BarFeed {
   provenance = "";
   loaded = false;
   private news = 0;
+  /** Whether the server has no such instrument: it is not asked for again before the board tells of it. */
+  private unknown = false;
   private held = HELD;
   /** Whether the store has nothing that is older. */
   private begun = false;
@@ -119,6 +121,7 @@ export class BarFeed {
   private async round(): Promise<void> {
     this.timer = 0;
     const step = STEPS[this.interval] * 1000;
+    if (this.unknown && !this.terminal.market.place.has(this.id)) return void (this.timer = window.setTimeout(() => void this.round(), SOON_MS));
     const told = this.bars.filter((bar) => !bar.provisional);
     const newest = (told.at(-2) ?? told.at(-1))?.t;
     try {
@@ -135,12 +138,14 @@ export class BarFeed {
       this.news = Math.max(0, this.news - 1);
       if (this.stop.signal.aborted) return;
       this.loaded = true;
+      this.unknown = false;
       if (this.counted.size > 20_000) this.counted.clear(); // far behind the open bar
       this.failed(null);
       this.tell();
     } catch (error) {
       if (this.stop.signal.aborted) return;
       const said = error as Error & { hint?: string };
+      this.unknown = isNoName(error);
       this.failed({ sentence: said.message, hint: said.hint ?? "" });
     }
     this.timer = window.setTimeout(() => void this.round(), this.news > 0 ? SOON_MS : Math.min(10_000, Math.max(SOON_MS, step / 4)));

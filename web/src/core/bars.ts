@@ -57,6 +57,8 @@ export function fromStored(bar: StoredBar): Bar {
 }
 
 const DAY = 86_400_000;
+/** A bar of the store may be told so late. */
+const LATE_MS = 60_000;
 
 /** Whether the bar of a day that opens at `t` is one of UTC's days. Those of an exchange begin at its own midnight. */
 export function isUtcDay(t: number): boolean {
@@ -111,6 +113,12 @@ export function settled(parts: readonly Bar[], interval: Interval, now: number, 
   const forming = new Set(parts.filter((part) => part.forming).map((part) => opening(part.t, interval)));
   const bars = coarser(parts.filter((part) => !part.forming), interval);
   return bars.filter((bar) => (bar.t <= over && !forming.has(bar.t)) || (bar.t < open && !counted(bar.t)));
+}
+
+/** How a bar stands: one whose time was over long ago, and whose end nobody has told of, goes on no more. */
+export function stateOf(bar: Bar, interval: Interval, now: number): "forming" | "unfinished" | "final" {
+  if (!bar.forming) return "final";
+  return now - bar.t > 2 * STEPS[interval] * 1000 + LATE_MS ? "unfinished" : "forming";
 }
 
 /** Put the store's bars in the place of ours of the same opening; both are in order, and so is what is returned. */

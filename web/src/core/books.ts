@@ -1,18 +1,22 @@
 // The book of the chosen instrument as it goes by: pushed where the server pushes books, asked for four times a second where not.
 
 import type { Book } from "./protocol";
-import { get, poll, Refused } from "./rest";
+import { get, isNoName, poll } from "./rest";
 import type { Terminal } from "./terminal";
 
 const EVERY_MS = 250;
 export const DEPTH = 20;
 
-/** Have books of `id` until the answer is called. `fail` gets a sentence where there is none to be had. */
+/**
+ * Have books of `id` until the answer is called. `fail` gets a sentence where there is none to be had: then it is asked for
+ * seldom, and not at all as long as nobody here knows the instrument.
+ */
 export function follow(terminal: Terminal, id: string, take: (book: Book, t: number) => void, fail: (sentence: string) => void): () => void {
   let pushed = 0;
   let refused = false;
   const stopPush = terminal.onBook((book) => {
     pushed = performance.now();
+    refused = false;
     take(book, terminal.now());
   });
   const stopPoll = poll(
@@ -20,15 +24,17 @@ export function follow(terminal: Terminal, id: string, take: (book: Book, t: num
     async (signal) => {
       const every = refused ? 5_000 : 2_000;
       if (performance.now() - pushed < every) return null;
+      if (refused && !terminal.isKnown()) return null;
       if (refused) await new Promise((done) => setTimeout(done, every));
       return get<Book>(`book/${encodeURIComponent(id)}`, { depth: DEPTH }, signal);
     },
     (book) => {
+      if (!book) return;
       refused = false;
-      if (book) take(book, terminal.now());
+      take(book, terminal.now());
     },
     (error) => {
-      refused = error instanceof Refused && error.status === 404;
+      refused = isNoName(error);
       fail(error.message);
     },
   );

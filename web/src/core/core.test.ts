@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { coarser, joined, settled, spans, take, type Bar } from "./bars";
+import { coarser, joined, settled, spans, stateOf, take, type Bar } from "./bars";
 import { offset, session } from "./eastern";
 import * as format from "./format";
 import { millisOf } from "./protocol";
@@ -67,6 +67,15 @@ describe("bars", () => {
   it("have gaps that join where they touch", () => {
     const gap = (from: number, to: number): Parameters<typeof spans>[0][number] => ({ symbol: null, reason: "disconnect", state: "open", ts_from: new Date(from).toISOString(), ts_to: new Date(to).toISOString() });
     expect(spans([gap(5000, 7000), gap(1000, 5000), gap(9000, 9500)], "X").map((each) => [each.from, each.to])).toEqual([[1000, 7000], [9000, 9500]]);
+  });
+});
+
+describe("a bar that the store has no end of", () => {
+  const YEARS = 841 * 86_400_000;
+  it("is forming as long as it may be, and unfinished for ever after", () => {
+    const open = bar(0, 1, true);
+    expect([stateOf(open, "1m", 59_000), stateOf(open, "1m", 180_000), stateOf(open, "1m", 180_001), stateOf(open, "1d", YEARS)]).toEqual(["forming", "forming", "unfinished", "unfinished"]);
+    expect([stateOf(bar(0, 1), "1m", 59_000), stateOf(bar(0, 1), "1d", YEARS)]).toEqual(["final", "final"]);
   });
 });
 

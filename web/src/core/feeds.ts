@@ -13,6 +13,12 @@ export function feedStates(status: Status | null): (venue: string) => string {
   return (venue) => states.get(venue) ?? SILENT;
 }
 
+/** When anything of a venue was heard last, ms of the server's clock; null where its feed has said nothing since the server began. */
+export function heardAt(status: Status, venue: string): number | null {
+  const ages = status.feeds.filter((feed) => feed.venue === venue && Number.isFinite(feed.age_ms)).map((feed) => feed.age_ms);
+  return ages.length ? status.t - Math.min(...ages) : null;
+}
+
 /** How many frames of the journal the server has still to take before what it tells is of now; null where it is there. */
 export function catchingUp(status: Status | null): number | null {
   const behind = status?.behind_frames ?? 0;

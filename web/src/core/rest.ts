@@ -31,6 +31,11 @@ export async function get<T>(path: string, query: Record<string, string | number
   return body as T;
 }
 
+/** Whether an error means that what was named is not there, or can be nothing's name: then it is not asked for again and again. */
+export function isNoName(error: unknown): boolean {
+  return error instanceof Refused && (error.status === 404 || error.status === 422);
+}
+
 /** Ask again and again, each time after the last answer, until a session is needed; `take` gets what came, `fail` why nothing did. */
 export function poll<T>(everyMs: number, ask: (signal: AbortSignal) => Promise<T>, take: (found: T) => void, fail: (error: Error) => void): () => void {
   const stop = new AbortController();

@@ -50,6 +50,33 @@ describe("the books of the last half hour", () => {
     expect([...seen.list[0]!.bids, ...seen.list[0]!.asks, seen.list[0]!.most]).toEqual([9.9, 2, 9.5, 8, 10.25, 4, 8]);
   });
 
+  it("end when its feed was heard last, and are seen again after it: between the two is a hole", () => {
+    const seen = new SeenBooks(), hole = { from: T0 + 2_000, to: T0 + 30_000, reason: "the feed was not live" };
+    seen.take(pushed("10.00"), T0);
+    for (const at of [1_000, 2_000, 3_000, 9_000]) seen.take(pushed("10.01"), T0 + at); // asked for again and again it is the same
+    expect(seen.unseen(T0 + 9_000, true)).toEqual([]);
+    for (const heard of [T0 + 2_000, T0 + 2_400]) seen.stop(heard); // once a second: the first word counts
+    expect(pieces(seen)).toEqual([[0, 1, 10], [1, 2, 10.01]]);
+    expect(seen.unseen(T0 + 12_000, false)).toEqual([{ from: T0 + 2_000, to: T0 + 12_000, reason: "" }]);
+    const told = [stored(T0 - 5_000, "9.90"), stored(T0 + 2_500, "9.91")];
+    seen.recall("A", told, [], T0 + 20_000); // other feeds went on, and so did the store
+    expect(pieces(seen)).toEqual([[-5, 0, 9.9], [0, 1, 10], [1, 2, 10.01]]);
+    seen.take(pushed("10.02"), T0 + 30_000);
+    expect(seen.unseen(T0 + 31_000, true)).toEqual([hole]);
+    seen.recall("A", told.slice(0, 1), [], T0 + 31_000);
+    expect(pieces(seen)).toEqual([[-5, 0, 9.9], [0, 1, 10], [1, 2, 10.01], [30, 35, 10.02]]);
+  });
+
+  it("of a feed that was never heard are none, and all of the time is a hole", () => {
+    const seen = new SeenBooks();
+    seen.stop(null);
+    expect(seen.unseen(T0, false)).toEqual([{ from: -Infinity, to: T0, reason: "" }]);
+    seen.recall("A", [stored(T0 - 20_000, "9.90"), stored(T0 - 10_000, "9.91")], [], T0);
+    seen.stop(null); // the store's newest is where it ends
+    expect(pieces(seen)).toEqual([[-20, -10, 9.9]]);
+    expect(seen.unseen(T0, false)).toEqual([{ from: T0 - 10_000, to: T0, reason: "" }]);
+  });
+
   it("are let go of after half an hour, and with another instrument", () => {
     const seen = new SeenBooks();
     seen.recall("A", [stored(T0 - 60_000, "9.90")], [], T0 - 1_000);

@@ -19,16 +19,24 @@ export class SeenBooks {
   private readonly pushed: Seen[] = [];
   private readonly stored = new Map<string, [number, StoredBook]>();
   private readonly holes = new Map<string, GapSpan>();
+  /** While its feed was not live. */
+  private deaf: GapSpan[] = [];
+  /** Until when its feed was heard, while it is not live. */
+  private ended: number | null = null;
 
   clear(): void {
     this.list = [];
     this.pushed.length = 0;
     this.stored.clear();
     this.holes.clear();
+    this.deaf = [];
+    this.ended = null;
   }
 
-  /** Take a book that was pushed at `t`. */
+  /** Take a book that was pushed at `t`, of a feed that is live. */
   take(book: Book, t: number): void {
+    if (this.ended !== null && this.ended < t) this.deaf = [...this.deaf.filter((hole) => hole.to > t - KEPT_MS), { from: this.ended, to: t, reason: "the feed was not live" }];
+    this.ended = null;
     const seen = { t, until: t + HOLDS_MS, ...levels(book.bids, book.asks) };
     const last = this.list.at(-1);
     if (last) last.until = Math.min(last.until, t);
@@ -38,20 +46,40 @@ export class SeenBooks {
     }
   }
 
+  /**
+   * Its feed is not live, and was heard at `heard` (ms) last: what has been taken since is the book of then. Null: nobody
+   * knows when; then the newest book that we have of it is where it ends. The first word counts until the next book.
+   */
+  stop(heard: number | null): void {
+    const end = heard ?? this.list.at(-1)?.t;
+    if (this.ended !== null || end === undefined) return;
+    this.ended = end;
+    for (const kept of [this.list, this.pushed]) {
+      while (kept.length && kept.at(-1)!.t >= end) kept.pop();
+      const last = kept.at(-1);
+      if (last) last.until = Math.min(last.until, end);
+    }
+  }
+
+  /** The spans of which nobody can know the book: gaps on record, and while its feed was not live; until `now` if it still is not. */
+  unseen(now: number, live: boolean): GapSpan[] {
+    return [...this.holes.values(), ...this.deaf, ...(live ? [] : [{ from: this.ended ?? -Infinity, to: now, reason: "" }])];
+  }
+
   /** Take what the store has of a symbol; all until `through` is in it. Some of it may have been taken before. */
   recall(symbol: string, books: readonly StoredBook[], gaps: readonly StoredGap[], through: number): void {
     for (const book of books) this.stored.set(key(book), [Date.parse(book.ts_recv), book]);
     for (const hole of spans(gaps, symbol)) this.holes.set(`${hole.from} ${hole.to}`, hole);
     const past = [...this.stored.values()].sort(([one], [other]) => one - other);
     while (past.length > 1 && past[1]![0] < through - KEPT_MS) this.stored.delete(key(past.shift()![1])); // the last one before may stand still
-    const holes = [...this.holes.values()];
+    const holes = [...this.holes.values(), ...this.deaf];
     const between: Seen[] = [];
     let live = 0;
     past.forEach(([t, book], at) => {
-      if (book.state !== "live") return;
+      if (book.state !== "live" || this.deaf.some((hole) => t >= hole.from && t < hole.to)) return; // a boundary is stored when nothing comes, too
       while (live < this.pushed.length && this.pushed[live]!.t <= t) live++;
       if (t < (this.pushed[live - 1]?.until ?? -Infinity)) return;
-      const ends = [past[at + 1]?.[0] ?? through, this.pushed[live]?.t ?? Infinity, ...holes.map((hole) => hole.from).filter((from) => from > t)];
+      const ends = [this.ended ?? Infinity, past[at + 1]?.[0] ?? through, this.pushed[live]?.t ?? Infinity, ...holes.map((hole) => hole.from).filter((from) => from > t)];
       const until = Math.min(...ends);
       if (until > t) between.push({ t, until, ...levels(zipped(book.bid_prices, book.bid_sizes), zipped(book.ask_prices, book.ask_sizes)) });
     });

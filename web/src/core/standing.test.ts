@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { merged, ofDay } from "./alerts";
+import { kept, merged, ofDay, told } from "./alerts";
 import { BookAge, standing } from "./bookage";
-import { catchingUp, feedStates, origin } from "./feeds";
+import { catchingUp, feedStates, heardAt, origin } from "./feeds";
 import * as format from "./format";
 import type { Alert, Book, Feed, Status } from "./protocol";
 import { parse } from "./route";
@@ -58,6 +58,10 @@ describe("the status", () => {
     expect(["SIM", "ASIDE", "OFF", "GONE"].map(states)).toEqual(["live", "live", "down", "stale"]);
     expect(feedStates(null)("SIM")).toBe("stale");
   });
+  it("says when a venue was heard last, by any of its feeds", () => {
+    const told = status({ t: 100_000, feeds: [feed({ age_ms: 4_000 }), feed({ feed: "sim-1", age_ms: 9_000 }), feed({ venue: "OTHER" })] });
+    expect([heardAt(told, "SIM"), heardAt(told, "OTHER"), heardAt(told, "GONE")]).toEqual([96_000, 100_000, null]);
+  });
   it("says where rows without a feed come from", () => {
     expect(origin(null).text).toBe("NO DATA");
     expect(origin(status({})).text).toBe("NO DATA");
@@ -76,6 +80,21 @@ describe("alerts", () => {
       expect(all.find((each) => each.key === "a")!.sentence).toBe("fired");
       expect(ofDay(all, stored, Date.parse("2026-11-27T16:00:00Z")).count).toBe(1);
     }
+  });
+});
+
+describe("an alert", () => {
+  const one = (more: Partial<Alert>): Alert => ({ alert_id: "a", rule: "gaps", symbol: "X", venue: "SIM", ts_event: null, ts_recv: "2026-11-27T15:00:00Z", ...more });
+  it("of a whole source is of no instrument, wherever it comes from", () => {
+    expect(told(one({ symbol: "" })).id).toBeNull(); // the store's
+    expect(told(one({ symbol: "", instrument: ".SIM" })).id).toBeNull();
+    expect(told(one({})).id).toBe("X.SIM");
+    expect(told(one({ instrument: "X.SIM" })).id).toBe("X.SIM");
+  });
+  it("that is told again is the same one, as long as nothing of it is new", () => {
+    const before = merged([], [one({}), one({ alert_id: "b" })]);
+    const now = kept(before, merged([one({ alert_id: "c" })], [one({}), one({ alert_id: "b", state: "retracted" })]));
+    expect(now.map((each) => [each.key, before.includes(each)])).toEqual([["c", false], ["a", true], ["b", false]]);
   });
 });
 

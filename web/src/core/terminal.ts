@@ -14,7 +14,7 @@ import { recalled } from "./recall";
 import { fromSocket, fromStore, Tape, type Print, type StoredTrade } from "./tape";
 
 /** So much of the past the tape begins with. */
-const RECALLED_MS = 120_000;
+export const RECALLED_MS = 120_000;
 
 export const HZ = 10;
 const BOARD_FIELDS = ["price", "price_hint", "change", "change_percent", "bid", "ask", "volume", "trades", "ts_recv", "lag_ms"];
@@ -96,6 +96,7 @@ export class Terminal {
     });
   }
 
+  /** Choose an instrument by its id: what is told of it is told by that. */
   select(id: string): void {
     this.signals.selected[1](id);
   }
@@ -246,8 +247,6 @@ export class Terminal {
     this.skew = Math.abs(away - this.skew) > 250 ? away : Math.max(away, this.skew - 1);
     this.signals.status[1](status);
     this.tell();
-    // What a person has not chosen is the first that there is.
-    if (!this.selected() && this.market.size) this.select(this.market.ids[0]!);
   }
 
   private takeTrades(prints: Print[], skipped: number): void {

@@ -1,11 +1,11 @@
 import { For, Show, type JSX } from "solid-js";
 import { clock, day, utc } from "../core/eastern";
 import * as format from "../core/format";
-import { dateSaid, type Bar, type Interval } from "../core/bars";
+import { dateSaid, stateOf, type Bar, type Interval } from "../core/bars";
 import { hasSessions, sessionOf } from "../core/sessions";
 
 /** The chart's bars as a table, newest first: what a canvas cannot tell to everybody. */
-export function BarTable(props: { bars: readonly Bar[]; decimals: number; interval: Interval }): JSX.Element {
+export function BarTable(props: { bars: readonly Bar[]; decimals: number; interval: Interval; now: number }): JSX.Element {
   const newest = (): Bar[] => props.bars.slice(-200).reverse();
   const keeps = (): boolean => hasSessions(props.bars);
   const price = (value: number): string => format.fixed(value, props.decimals);
@@ -19,7 +19,7 @@ export function BarTable(props: { bars: readonly Bar[]; decimals: number; interv
             <tr>
               <th scope="row" class="left">{when(bar)}</th><td>{utc(bar.t)}</td><td>{price(bar.open)}</td><td>{price(bar.high)}</td><td>{price(bar.low)}</td>
               <td class={format.tone(bar.close - bar.open)}>{price(bar.close)}</td><td>{format.shortNumber(bar.volume)}</td>
-              <td>{bar.volume > 0 ? price(bar.turnover / bar.volume) : format.NONE}</td><td>{bar.trades}</td><Show when={keeps()}><td>{sessionOf(bar, props.interval)}</td></Show><td>{bar.forming ? "forming" : "final"}</td>
+              <td>{bar.volume > 0 ? price(bar.turnover / bar.volume) : format.NONE}</td><td>{bar.trades}</td><Show when={keeps()}><td>{sessionOf(bar, props.interval)}</td></Show><td>{stateOf(bar, props.interval, props.now)}</td>
             </tr>
           )}</For>
         </tbody>

@@ -2,6 +2,7 @@
 
 import { createEffect, createMemo, createSignal, on, onCleanup, Show, type JSX } from "solid-js";
 import { follow } from "../core/books";
+import { heardAt } from "../core/feeds";
 import * as format from "../core/format";
 import { paint, touch } from "../core/loop";
 import { pastBooks } from "../core/pastbooks";
@@ -9,6 +10,7 @@ import { named, type Book } from "../core/protocol";
 import { SeenBooks } from "../core/seenbooks";
 import { theme, ticks } from "../core/settings";
 import { useTerminal } from "../core/terminal";
+import { createAged } from "./aged";
 import { HeatMap } from "./heatmap";
 import { Empty } from "./panel";
 
@@ -21,9 +23,18 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   const terminal = useTerminal();
   const [missing, setMissing] = createSignal<string | null>(null);
   const [summary, setSummary] = createSignal("Waiting for a book.");
+  const [dark, setDark] = createSignal(false);
   const seen = new SeenBooks();
+  const aged = createAged();
   const reconnects = createMemo(() => terminal.link().reconnects);
   let drawnAt = 0;
+
+  const isLive = (): boolean => !aged() && !terminal.isStale;
+  /** Until when books were heard of, where they are not. */
+  const stop = (): void => {
+    const status = terminal.status(), id = terminal.selected();
+    if (status && id) seen.stop(terminal.isStale ? terminal.now() - terminal.quiet() : heardAt(status, named(id)[1]));
+  };
 
   /** What was before we looked, and while we did not. */
   const fill = async (id: string, span: number, wanted: () => boolean): Promise<void> => {
@@ -42,7 +53,8 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
     if (!id) return;
     onCleanup(follow(terminal, id, (book, t) => {
       setMissing(null);
-      if (terminal.status()) seen.take(book, t); // before, `t` may be minutes away
+      // Before the status `t` may be minutes away; and what a feed that is not live said last is no book of now.
+      if (terminal.status() && isLive() && book.state === "live") seen.take(book, t);
       props.onBook?.(book, t);
       touch();
     }, setMissing));
@@ -65,8 +77,10 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
       drawnAt = now;
       const at = terminal.market.place.get(terminal.selected() ?? "") ?? -1;
       const decimals = at < 0 ? 2 : Math.max(2, terminal.market.hints[at]!);
-      const dress = ON_DARK[ticks()];
-      const found = map.draw(seen.list, props.spanMs, terminal.now(), terminal.tape.prints, { ...dress, text: "#9aa6b8", line: "#262d3b" }, decimals);
+      const dress = ON_DARK[ticks()], live = isLive() || !terminal.status(), t = terminal.now();
+      if (!live) stop();
+      const found = map.draw(seen.list, seen.unseen(t, live), props.spanMs, t, terminal.tape.prints, { ...dress, text: "#9aa6b8", line: "#262d3b", gap: "#ffc857" }, decimals);
+      setDark(!found && !live);
       if (found && seen.list.length % 20 === 0) setSummary(`Resting size at ${found.rows} price levels from ${found.low.toFixed(decimals)} to ${found.high.toFixed(decimals)} over the last ${format.age(props.spanMs)}.`);
     }));
   };
@@ -74,6 +88,7 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   return (
     <div class="depthmap">
       <canvas ref={settle} role="img" aria-label={summary()} />
+      <Show when={dark() && !missing()}><Empty title={`No book in the last ${format.age(props.spanMs)}`}>{aged() ? `Its feed is ${aged()}` : "The server is not heard"}, and what was before is none of now.</Empty></Show>
       <Show when={missing()}>{(said) => <Empty title="No book here">{said()}</Empty>}</Show>
     </div>
   );

@@ -36,6 +36,27 @@ export function hatching(from: number, to: number, newest: number, spacing: numb
   return right < 0 || left > paneWidth ? null : [Math.max(-1, left), Math.min(paneWidth + 1, Math.max(right, left + 3))];
 }
 
+/** Hatch from `left` to `right`: nothing is known there. */
+export function hatch(pen: Pen, left: number, right: number, height: number, colour: string): void {
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, 0, right - left, height);
+  pen.clip();
+  pen.fillStyle = colour;
+  pen.globalAlpha = 0.08;
+  pen.fillRect(left, 0, right - left, height);
+  pen.globalAlpha = 0.5;
+  pen.strokeStyle = colour;
+  pen.lineWidth = 1;
+  pen.beginPath();
+  for (let x = left - height; x < right; x += 9) {
+    pen.moveTo(x, height);
+    pen.lineTo(x + height, 0);
+  }
+  pen.stroke();
+  pen.restore();
+}
+
 export class Hatch extends Layer {
   private spans: Hatched[] = [];
   private colour = "#ffc857";
@@ -63,24 +84,8 @@ export class Hatch extends Layer {
       if (from === null || to === null || newest === null) continue;
       const found = hatching(from, to, newest, this.spacing, paneWidth);
       if (!found) continue;
-      const [left, right] = found, width = right - left;
-      pen.save();
-      pen.beginPath();
-      pen.rect(left, 0, width, height);
-      pen.clip();
-      pen.fillStyle = this.colour;
-      pen.globalAlpha = 0.08;
-      pen.fillRect(left, 0, width, height);
-      pen.globalAlpha = 0.5;
-      pen.strokeStyle = this.colour;
-      pen.lineWidth = 1;
-      pen.beginPath();
-      for (let x = left - height; x < right; x += 9) {
-        pen.moveTo(x, height);
-        pen.lineTo(x + height, 0);
-      }
-      pen.stroke();
-      pen.restore();
+      const [left, right] = found;
+      hatch(pen, left, right, height, this.colour);
     }
   }
 }

@@ -1,7 +1,10 @@
-// Resting size over time: x is time, y is price, colour is size on a log scale. Nothing is drawn where no book was seen.
+// Resting size over time: x is time, y is price, colour is size on a log scale. Nothing is drawn where no book was seen, and
+// where nobody can have seen one it is hatched.
 
+import type { GapSpan } from "../core/bars";
 import type { Seen } from "../core/seenbooks";
 import type { Print } from "../core/tape";
+import { hatch } from "./hatch";
 
 /** Dark, violet, orange, cream: the same in both themes, inside a dark frame. */
 const STOPS: [number, number, number][] = [[13, 16, 28], [34, 22, 70], [86, 32, 112], [150, 50, 108], [210, 78, 78], [246, 132, 62], [252, 192, 108], [252, 244, 214]];
@@ -12,7 +15,7 @@ const RAMP = Uint32Array.from({ length: 256 }, (_, step) => {
   return (255 << 24) | (blue! << 16) | (green! << 8) | red!;
 });
 const DARK = 0xff1c100d; // the ramp's first colour
-const UNSEEN = 0xff140e0b;
+const UNSEEN = 0; // nothing covers what is hatched
 
 export type Frame = { low: number; high: number; rows: number; step: number; from: number; to: number };
 
@@ -60,7 +63,7 @@ export class HeatMap {
 
   constructor(private readonly canvas: HTMLCanvasElement) {}
 
-  draw(seen: readonly Seen[], spanMs: number, now: number, prints: readonly Print[], colours: { up: string; down: string; text: string; line: string }, decimals: number): Frame | null {
+  draw(seen: readonly Seen[], unseen: readonly GapSpan[], spanMs: number, now: number, prints: readonly Print[], colours: { up: string; down: string; text: string; line: string; gap: string }, decimals: number): Frame | null {
     const ratio = devicePixelRatio, { clientWidth: width, clientHeight: height } = this.canvas;
     if (!width || !height) return null;
     if (this.canvas.width !== Math.round(width * ratio)) this.canvas.width = Math.round(width * ratio);
@@ -73,11 +76,13 @@ export class HeatMap {
     const wide = width - axis, tall = height - foot;
     const shown = seen.slice(first(seen, now - spanMs));
     const found = frame(shown, tall, now - spanMs, now);
+    const right = found ? wide : width; // without a price there is no axis
+    const x = (t: number): number => Math.max(-1, (1 - (now - t) / spanMs) * right);
+    for (const { from, to } of unseen) if (to > now - spanMs && from < now) hatch(pen, x(from), Math.min(right, x(to)), tall, colours.gap);
     if (!found) return null;
     this.cells(shown, found, Math.floor(Math.min(wide, 900)));
     pen.imageSmoothingEnabled = false;
     pen.drawImage(this.buffer, 0, 0, wide, tall);
-    const x = (t: number): number => ((t - found.from) / (found.to - found.from)) * wide;
     const y = (price: number): number => ((found.high - price) / (found.high - found.low)) * tall;
     pen.save();
     pen.beginPath();

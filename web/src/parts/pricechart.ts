@@ -43,6 +43,8 @@ export class PriceChart {
   private markers!: ISeriesMarkersPluginApi<Time>;
   private readonly mark: ITextWatermarkPluginApi<Time>;
   private style: Style = "candle";
+  private synthetic = false;
+  private aged = false;
   private bars: Bar[] = [];
   private drawn: Bar[] = [];
   private places = new Map<number, number>();
@@ -87,9 +89,11 @@ export class PriceChart {
     this.chart.remove();
   }
 
-  /** Take the theme's colours. */
-  dress(synthetic = false): void {
+  /** Take the theme's colours. What is old loses them all (`.aged`): a candle that rose is hollow then. */
+  dress(synthetic = this.synthetic, aged = this.aged): void {
     if (this.gone) return;
+    this.synthetic = synthetic;
+    this.aged = aged;
     const [text, line, up, down] = [token("muted"), token("line"), token("up"), token("down")];
     this.chart.applyOptions({
       layout: { background: { type: ColorType.Solid, color: "transparent" }, textColor: text, fontFamily: token("ui-family"), panes: { separatorColor: line, separatorHoverColor: line } },
@@ -99,7 +103,7 @@ export class PriceChart {
       timeScale: { borderColor: line },
     });
     if (this.style === "line") this.main.applyOptions({ lineColor: token("accent"), topColor: token("accent-wash"), bottomColor: "transparent" });
-    else this.main.applyOptions({ upColor: up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: false });
+    else this.main.applyOptions({ upColor: aged && this.style !== "bar" ? "transparent" : up, downColor: down, wickUpColor: up, wickDownColor: down, borderVisible: aged, borderUpColor: up, borderDownColor: down });
     this.average.applyOptions({ color: token("warn") });
     this.shade.dress({ wash: token("accent-wash"), closed: token("closed"), text, font: token("ui-family") });
     this.other.dress();

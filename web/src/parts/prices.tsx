@@ -2,13 +2,14 @@
 
 import { createEffect, createMemo, createSignal, For, on, onCleanup, Show, type JSX } from "solid-js";
 import { BarFeed, type Trouble } from "../core/barfeed";
-import { dateSaid, STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
+import { dateSaid, stateOf, STEPS, type Bar, type GapSpan, type Interval } from "../core/bars";
 import { clock, day, utc } from "../core/eastern";
 import * as format from "../core/format";
 import { isFrozen, paint, touch } from "../core/loop";
 import { hasSessions, sessionOf, SHADES, type Shade } from "../core/sessions";
 import { theme, ticks } from "../core/settings";
 import { useTerminal } from "../core/terminal";
+import { createAged } from "./aged";
 import { BarTable } from "./bartable";
 import { Empty } from "./panel";
 import { PriceChart, type Style } from "./pricechart";
@@ -37,6 +38,7 @@ export function Prices(props: PricesProps): JSX.Element {
   const [trouble, setTrouble] = createSignal<Trouble>(null);
   const [loaded, setLoaded] = createSignal(false);
   const [origin, setOrigin] = createSignal("");
+  const aged = createAged();
   let chart: PriceChart | null = null;
   let feed: BarFeed | null = null;
   let pending: "all" | "last" | null = null;
@@ -73,13 +75,15 @@ export function Prices(props: PricesProps): JSX.Element {
     setPointed(null);
     if (!id) return;
     feed = new BarFeed(terminal, id, interval, (what) => { pending = pending === "all" ? "all" : what; touch(); }, setTrouble);
+    pending = "all"; // what is drawn is of another name or interval
+    touch();
     const mine = feed;
     onCleanup(() => mine.close());
   }));
   // The sum of what is on record may stand still while a server starts anew, and then the connection tells.
   const record = createMemo(() => [terminal.status()?.gaps, terminal.link().reconnects].join(" "));
   createEffect(on(record, () => feed?.missed(), { defer: true }));
-  createEffect(on([theme, ticks, origin], () => queueMicrotask(() => chart?.dress(origin() === "synthetic"))));
+  createEffect(on([theme, ticks, origin, aged], () => queueMicrotask(() => chart?.dress(origin() === "synthetic", aged() !== null))));
   createEffect(on(() => props.style ?? "candle", (style) => chart?.draw(style)));
   createEffect(on(() => props.vwap, () => { pending = "all"; touch(); }));
 
@@ -88,6 +92,7 @@ export function Prices(props: PricesProps): JSX.Element {
     queueMicrotask(() => {
       chart = new PriceChart(element, (bar) => { setPointed(bar); props.onPointed?.(bar); }, () => void feed?.older());
       chart.draw(props.style ?? "candle");
+      chart.dress(origin() === "synthetic", aged() !== null);
       props.onChart?.(chart);
       pending = "all";
       touch();
@@ -113,9 +118,9 @@ export function Prices(props: PricesProps): JSX.Element {
 
   return (
     <div class="prices ticks">
-      <Show when={!props.table} fallback={<BarTable bars={bars()} decimals={decimals()} interval={props.interval} />}>
+      <Show when={!props.table} fallback={<BarTable bars={bars()} now={terminal.now()} decimals={decimals()} interval={props.interval} />}>
         <div class="over">
-          <Legend bar={told()} decimals={decimals()} interval={props.interval} compact={props.compact ?? false} session={told() ? outside(told()!) : ""} gaps={gaps().length} />
+          <Legend bar={told()} decimals={decimals()} interval={props.interval} compact={props.compact ?? false} session={told() ? outside(told()!) : ""} state={told() ? stateOf(told()!, props.interval, (terminal.second(), terminal.now())) : "final"} gaps={gaps().length} />
           <Show when={gaps().length && !props.compact}>
             <span class="gapnote"><i class="hatch" aria-hidden="true" />{gaps().length} {gaps().length === 1 ? "gap" : "gaps"} on record: hatched, and nothing is drawn across</span>
           </Show>
@@ -133,7 +138,7 @@ export function Prices(props: PricesProps): JSX.Element {
   );
 }
 
-function Legend(props: { bar: Bar | null; decimals: number; interval: Interval; compact: boolean; session: string; gaps: number }): JSX.Element {
+function Legend(props: { bar: Bar | null; decimals: number; interval: Interval; compact: boolean; session: string; state: string; gaps: number }): JSX.Element {
   const parts = (bar: Bar): [string, string][] => [
     ["O", format.fixed(bar.open, props.decimals)], ["H", format.fixed(bar.high, props.decimals)], ["L", format.fixed(bar.low, props.decimals)],
     ["C", format.fixed(bar.close, props.decimals)], ["V", format.shortNumber(bar.volume)], ...(props.compact ? [] : [["n", format.count(bar.trades)] as [string, string]]),
@@ -147,7 +152,7 @@ function Legend(props: { bar: Bar | null; decimals: number; interval: Interval; 
           <For each={parts(bar())}>{([name, value]) => <span><small>{name}</small> {value}</span>}</For>
           <span class={format.tone(moved(bar()))}>{format.percent(moved(bar()))}</span>
           <Show when={props.session}><span class="tag quiet" title="Outside of the regular session">{props.session}</span></Show>
-          <Show when={bar().forming && !props.compact}><span class="tag" title="Not over yet">forming</span></Show>
+          <Show when={props.state !== "final" && !props.compact}><span class="tag" title={props.state === "forming" ? "Not over yet" : "Its time is over, and its end was not recorded"}>{props.state}</span></Show>
           <Show when={props.compact && props.gaps}><span class="tag warn" title="Hatched: something may be missing there">{props.gaps} {props.gaps === 1 ? "gap" : "gaps"}</span></Show>
           <Show when={bar().completeness < 0.999 && !props.compact}><span class="tag warn" title="How much of this bar's time the feed was heard">{Math.round(bar().completeness * 100)} % heard</span></Show>
         </>

@@ -3,11 +3,13 @@ import type { Bar, GapSpan } from "../core/bars";
 import { clock, day } from "../core/eastern";
 import * as format from "../core/format";
 import { bind } from "../core/keys";
+import { STALE_MS } from "../core/line";
 import { named } from "../core/protocol";
 import { saidOf } from "../core/rules";
 import { get } from "../core/rest";
 import { theme, token } from "../core/settings";
 import { useTerminal } from "../core/terminal";
+import { createAged } from "../parts/aged";
 import { createAlertLines } from "../parts/alertlines";
 import { CompareBox, createCompare, Standing } from "../parts/comparing";
 import { createInterval, Intervals } from "../parts/intervals";
@@ -41,6 +43,7 @@ export default function Chart(): JSX.Element {
   const [gaps, setGaps] = createSignal<readonly GapSpan[]>([]);
   const [chart, setChart] = createSignal<PriceChart | null>(null);
   const [pointed, setPointed] = createSignal<Bar | null>(null);
+  const aged = createAged();
   const alerts = createAlertLines(bars, interval);
   const compare = createCompare(chart, bars, interval);
   const measure = createMeasure(chart, bars, () => [terminal.selected(), interval()].join(" "));
@@ -48,7 +51,7 @@ export default function Chart(): JSX.Element {
 
   createEffect(() => {
     const id = terminal.selected();
-    if (terminal.second() % 2 || !id || terminal.isFrozen) return;
+    if (terminal.second() % 2 || !id || terminal.isFrozen || !terminal.isKnown()) return;
     get<Stock>(`stocks/${encodeURIComponent(id)}`).then((found) => terminal.selected() === id && setStock(found), () => setStock(null));
   });
   createEffect(on(terminal.selected, () => setStock(null)));
@@ -83,7 +86,7 @@ export default function Chart(): JSX.Element {
   };
 
   return (
-    <main class="chartpage">
+    <main class="chartpage" classList={{ aged: aged() !== null }}>
       <Panel class="chart" title={<><b>{name()[0]}</b><span class="quiet">{name()[1]?.replace("_", " ")}</span></>} aside={
         <>
           <Intervals value={interval()} set={setInterval} />
@@ -107,7 +110,7 @@ export default function Chart(): JSX.Element {
       <div class="column">
         <Panel class="facts" title={<b>Day</b>} aside={<span>{stock()?.day?.date ?? ""} UTC</span>}><Facts stock={stock()} /></Panel>
         <Panel class="facts gaps" title={<b>Gaps</b>} aside={<span>{gaps().length} on record</span>}>
-          <Show when={gaps().length} fallback={<p class="note">{terminal.isKnown() ? <><span class="ok">✓</span> none is on record for this instrument</> : "nothing is kept of this instrument"}</p>}>
+          <Show when={gaps().length} fallback={<p class="note">{!terminal.isKnown() ? "nothing is kept of this instrument" : terminal.link().quietMs > STALE_MS ? "none was on record when the server was heard last" : <><span class="ok">✓</span> none is on record for this instrument</>}</p>}>
             <ul class="list" tabIndex={0} aria-label="Gaps">
               <For each={[...gaps()].reverse().slice(0, 50)}>{(gap) => (
                 <li><span class="figures">{day(gap.from).slice(5)} {clock(gap.from)} → {clock(gap.to)}</span><span class="warn">{format.age(gap.to - gap.from)}</span><span class="quiet">{gap.reason.replaceAll("_", " ")}</span></li>

@@ -7,6 +7,7 @@ import { STALE_MS } from "../core/line";
 import { held, touch } from "../core/loop";
 import { named, type Book } from "../core/protocol";
 import { useTerminal } from "../core/terminal";
+import { createAged } from "../parts/aged";
 import { DepthStrip } from "../parts/depthstrip";
 import { Ladder, LadderState } from "../parts/ladder";
 import { Panel } from "../parts/panel";
@@ -21,6 +22,7 @@ export default function Depth(): JSX.Element {
   const [least, setLeast] = createSignal(0);
   const [newest, setNewest] = createSignal<Book | null>(null);
   const bookAge = new BookAge();
+  const aged = createAged();
   let filter!: HTMLInputElement;
   const name = (): string => named(terminal.selected() ?? "").join(" · ").replace("_", " ");
   const decimals = createMemo(() => {
@@ -45,14 +47,14 @@ export default function Depth(): JSX.Element {
   onCleanup(bind({ t: () => filter.focus() }));
 
   return (
-    <main class="depthpage">
+    <main class="depthpage" classList={{ aged: aged() !== null }}>
       <Panel class="map" title={<><b>{name()}</b><span class="quiet">resting size, log colour</span></>} aside={
         <span class="choices" role="group" aria-label="Span"><For each={SPANS}>{([ms, title]) => <button aria-pressed={span() === ms} onClick={() => setSpan(ms)}>{title}</button>}</For></span>
       }>
         <DepthStrip spanMs={span()} onBook={take} />
         <footer class="key"><i class="ramp" aria-hidden="true" /><span>small → large</span><span class="bid">bid line</span><span class="ask">ask line</span><span>● area is size, colour is who crossed</span></footer>
       </Panel>
-      <Panel class="ladderbox" title={<><b>Ladder</b><span class="quiet narrow">{name()}</span></>} aside={
+      <Panel class={`ladderbox ${told()?.tone === "warn" ? "aged" : ""}`} title={<><b>Ladder</b><span class="quiet narrow">{name()}</span></>} aside={
         <Show when={told()} fallback="waiting">{(now) => <span class="figures"><span class={now().tone}>{now().word}</span> · <span title="Since the venue says that it was so; where it says nothing, since it changed last">{now().age}</span> · seq {now().sequence === null ? "–" : format.count(now().sequence!)}</span>}</Show>
       }>
         <Ladder state={ladder} decimals={decimals()} />

@@ -4,6 +4,7 @@ import { held } from "../core/loop";
 import { breadth } from "../core/market";
 import { named } from "../core/protocol";
 import { useTerminal } from "../core/terminal";
+import { createAged } from "../parts/aged";
 import { DepthStrip } from "../parts/depthstrip";
 import { createInterval, Intervals } from "../parts/intervals";
 import { Panel } from "../parts/panel";
@@ -15,10 +16,11 @@ const STRIP_MS = 30_000;
 
 export default function Monitor(): JSX.Element {
   const terminal = useTerminal();
+  const aged = createAged();
   const [interval, setInterval, suit] = createInterval();
   const name = (): string => named(terminal.selected() ?? "").join(" · ").replace("_", " ");
   return (
-    <main class="monitor">
+    <main class="monitor" classList={{ aged: aged() !== null }}>
       <Breadth />
       <Watchlist />
       <Panel class="chart" title={<><b>{name()}</b> <span class="quiet">{interval()}</span></>} aside={<Intervals value={interval()} set={setInterval} />}>

@@ -1,13 +1,13 @@
 """Settings & Watchlist: names for groups of instruments, and keys for those who ask from elsewhere."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 import streamlit as st
 
-from breadboard.client import Client, Key, NotAllowed, Outdated, Watchlist
+from breadboard.client import Client, Key, NotAllowed, Outdated, Stock, Watchlist
 from breadboard.dashboard.changing import apart, change
 from breadboard.dashboard.parts import client, offered, session, told
 
@@ -25,6 +25,25 @@ def unknown_sentence(unknown: list[str], count: int) -> str:
     """Return how many of the names nobody knows, with the first of them."""
     shown = ", ".join(unknown[:5]) + (", …" if len(unknown) > 5 else "")
     return f"{len(unknown)} of {count} unknown: {shown}"
+
+
+def meanings(names: Iterable[str], known: Sequence[Stock]) -> dict[str, list[str]]:
+    """Return the ids that each name stands for, in any letters: its own, or one of each venue that has the symbol."""
+    by_id = {row.id.upper(): row.id for row in known}
+    by_symbol: dict[str, list[str]] = {}
+    for row in known:
+        by_symbol.setdefault(row.symbol.upper(), []).append(row.id)
+    found = {
+        name: [by_id[name.upper()]] if name.upper() in by_id else sorted(set(by_symbol.get(name.upper(), ())))
+        for name in names
+    }
+    return {name: ids for name, ids in found.items() if ids}
+
+
+def respelled_sentence(ids: Mapping[str, str]) -> str:
+    """Return what is saved in the place of which names, the first of them."""
+    shown = ", ".join(f"{name} → {ids[name]}" for name in list(ids)[:5]) + (", …" if len(ids) > 5 else "")
+    return f"saved as ids: {shown}"
 
 
 def parts_of(names: Sequence[str]) -> Iterator[list[str]]:
@@ -59,7 +78,7 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
     if text not in st.session_state:
         st.session_state[text] = "\n".join(lists[choice].symbols) if choice in lists else ""
     symbols = names_in(st.text_area("Symbols", height=260, key=text, help="Paste any list."))
-    check(symbols, server)
+    symbols = check(symbols, server)
     if choice in lists and lists[choice].source == "configuration":  # removing would take its namesake away
         st.caption("of the configuration, and changed there")
         return
@@ -75,22 +94,36 @@ def watchlists(kept: list[Watchlist], server: Client) -> None:
             server.put_watchlist(name, symbols, seen=seen) if save else server.delete_watchlist(name, seen=seen)
 
         if change(work, lists[name], name):
-            st.session_state.pop(begun, None)
+            for shown in (begun, text):  # what is kept is what is shown
+                st.session_state.pop(shown, None)
             st.rerun()
         st.session_state[begun] = lists[name]
 
 
-def check(symbols: Sequence[str], server: Client) -> None:
-    """Show which names nobody knows. ``*.KRAKEN`` is whatever is traded there."""
+def check(symbols: list[str], server: Client) -> list[str]:
+    """Return the names as they are saved, each once: by id, as the server wants them.
+
+    Shows which it does not know, which are other than they were written, and which a person has to choose between.
+    ``*.KRAKEN`` is whatever is traded there.
+    """
     if not symbols:
-        return
+        return symbols
     with told():
-        parts = parts_of([name for name in symbols if not name.startswith("*")])
-        unknown = [name for part in parts for name in server.stocks(part).unknown]
+        written = [name for name in symbols if not name.startswith("*")]
+        answers = [server.stocks(part, columns=("id", "symbol")) for part in parts_of(written)]
+        unknown = [name for answer in answers for name in answer.unknown]
+        found = meanings(written, [row for answer in answers for row in answer.data])
     if unknown:
         st.warning(unknown_sentence(unknown, len(symbols)))
     else:
         st.caption(f"{len(symbols)} symbols, all known")
+    for name, ids in found.items():
+        if len(ids) > 1:
+            st.warning(f"{name} is traded at {len(ids)} venues. Write {' or '.join(ids)}.")
+    one = {name: ids[0] for name, ids in found.items() if len(ids) == 1}
+    if others := {name: its for name, its in one.items() if its != name}:
+        st.caption(respelled_sentence(others))
+    return list(dict.fromkeys(one.get(name, name) for name in symbols))
 
 
 def make(name: str, symbols: Sequence[str], server: Client, *, taken: bool) -> None:
