@@ -33,7 +33,7 @@ def question(table: Table, block: Block) -> tuple[str, dict[str, Any]]:
     texts, params = [], dict[str, Any]()
     for name, form in _BOUNDS.items():
         column = block.columns.get(name)
-        if isinstance(column, Fixed):
+        if isinstance(column, Fixed) and (column.absent is None or not column.absent.any()):  # no NULL is in bounds
             params[f"{name}_low"], params[f"{name}_high"] = int(column.values.min()), int(column.values.max())
             low, high = (form.format(f"{{{name}_{which}:Int64}}") for which in ("low", "high"))
             texts.append(f"`{name}` >= {low} AND `{name}` <= {high}")
