@@ -189,7 +189,7 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         (["yahoo-chart", "--from", "2026-02-30"], "takes a day or a moment, not '2026-02-30'", "2026-11-02"),
         (["yahoo-chart", *FROM, "--interval", "1 minute"], "--interval takes a length of time", "--interval 1m"),
         (["yahoo-chart", *FROM, "--interval", "30m"], "Yahoo has no charts of '30m'", "fetch 15m"),
-        (["yahoo-chart", *FROM, "--interval", "7m"], "Yahoo has no charts of '420 s'", "choose from: 1m"),
+        (["yahoo-chart", *FROM, "--interval", "7m"], "Yahoo has no charts of '7m'", "choose from: 1m"),
         (["yahoo-chart", "--from", "2020-01-01"], "Yahoo has 1m charts of the last 29 days", "--interval 1d"),
         (
             ["yahoo-chart", *FROM, "--interval", "1d", "--url", "ftp://v"],
@@ -202,7 +202,7 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         (["massive-aggs", *FROM], "MASSIVE asks for a key, and MASSIVE_API_KEY is not set", "export MASSIVE_API_KEY="),
         (
             ["yahoo-chart", "FILE", "--stamped-at", "begin"],
-            "is about bars of iqfeed-bars, not of yahoo-chart",
+            "is about bars of iqfeed-bars, csv, parquet, not of yahoo-chart",
             "leave out",
         ),
         (
@@ -212,7 +212,7 @@ FROM, TO = ("--from", BEGIN), ("--to", END)
         ),
         (["iqfeed-bars", "FILE", "--stamped-at", "middle"], "'middle' is not one of 'begin', 'end'", "--help"),
         (["lean-trades", *FROM], "lean-trades is files, and nobody can be asked", "import FILE --format lean-trades"),
-        (["csv", *FROM], "'csv' is not one of 'iqfeed-ticks'", "breadboard import --help"),
+        (["xlsx", *FROM], "'xlsx' is not one of 'iqfeed-ticks'", "breadboard import --help"),
     ],
 )
 def test_what_cannot_be_asked_is_told_in_one_sentence_and_leaves_nothing(

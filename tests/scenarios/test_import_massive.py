@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from breadboard.app import asking
+from breadboard.app import question
 from breadboard.cli import run
 from breadboard.feeds import massive_calls
 from breadboard.sim import massive_rest
@@ -481,4 +481,4 @@ NOON_NS = 1_795_539_600 * NS
 def test_only_what_holds_whole_bars_is_asked_for(
     begin: int, end: int, now: int, seconds: int, whole: tuple[int, int]
 ) -> None:
-    assert asking._whole_bars(begin, end, now, seconds, ZoneInfo("America/New_York")) == whole
+    assert question.whole_bars(begin, end, now, seconds, ZoneInfo("America/New_York")) == whole

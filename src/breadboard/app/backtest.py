@@ -13,11 +13,11 @@ import numpy as np
 
 from breadboard import feeds, journal
 from breadboard.app import engine_checks, journals, rulebook, suspects
-from breadboard.app.asking import parsed
 from breadboard.app.followed import alone
 from breadboard.app.pipeline import STEP_FRAMES
 from breadboard.app.places import Places
 from breadboard.app.progress import Progress
+from breadboard.app.question import parsed
 from breadboard.app.rewinding import follow
 from breadboard.clock import moment
 from breadboard.config import Config

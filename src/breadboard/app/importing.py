@@ -1,17 +1,18 @@
 """`breadboard import`: a vendor's history becomes a journal, and goes through the same pipeline as a live market."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from breadboard import feeds, journal
-from breadboard.app import asking, imported, known_ticks
-from breadboard.app.asking import Question, Window
+from breadboard.app import asking, imported, known_ticks, tables
 from breadboard.app.feeding import carry, refuse_running
 from breadboard.app.orderbook_oracle import compared, parted
 from breadboard.app.places import Places
+from breadboard.app.question import Question, Window
 from breadboard.clock import SystemClock
 from breadboard.config import Config, FeedConfig
 from breadboard.environment import key_of
@@ -22,6 +23,10 @@ from breadboard.model.outputs import Outputs
 from breadboard.ports import WHOLE_FRAME, Wish
 from breadboard.recordings import Batch
 from breadboard.recordings.history import FORMATS, About, Answer, open_history, read_through
+from breadboard.recordings.table_columns import Words
+
+_ANY: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
+"""A symbol that somebody may write into a file: all that can be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +47,8 @@ class Job:
     """Of files that hold a day and do not say which."""
     stamped_at: str = ""
     """``begin`` or ``end``: of files of bars that do not say where in a bar its stamp lies; empty: at its begin."""
+    said: Words | None = None
+    """Of tables, what their columns do not say themselves; None where nothing is said."""
 
 
 def run(job: Job) -> dict[str, Any]:
@@ -54,6 +61,15 @@ def run(job: Job) -> dict[str, Any]:
     """
     if job.format not in FORMATS:
         raise UsageError(f"there is no history format {job.format!r}", hint=f"choose from: {' '.join(FORMATS)}")
+    if FORMATS[job.format].tabular:
+        tables.refuse_words(job.said or Words())
+    elif job.said is not None:
+        raise UsageError(
+            f"--kind, --columns, --venue and --timezone are about tables, and {job.format} is none",
+            hint="leave them out   # or --format csv",
+        )
+    elif not job.symbol:
+        raise UsageError(f"nobody says what {job.format} is about", hint=f"--format {job.format} --symbol IBM")
     if job.stamped_at:
         _refuse_label(job)
     return _read(job) if job.files else _ask(job)
@@ -95,8 +111,13 @@ def _read(job: Job) -> dict[str, Any]:
     read_through(
         answers, about
     )  # a wrong file is told before a place is made, and before the ones in front of it count
+    if FORMATS[job.format].tabular:
+        about = tables.look_into(answers, about)
     result = _bring_in(places, answers, about, what, begun)
     imported.note(places, what)
+    if FORMATS[job.format].tabular:
+        rows, notes = tables.summed(result["notes"])
+        result |= {"rows": rows, "notes": [*tables.unused(answers, about), *notes]}
     missing = _refusals(result)
     return result | ({"orderbooks": checked} if checked else {}) | ({"missing": missing} if missing else {})
 
@@ -107,7 +128,8 @@ def _said_of(job: Job) -> list[str]:
     What is not said is left out, and what only says the default, so that files imported before there were such words
     are known again.
     """
-    return [*filter(None, [job.day]), *(["stamped at end"] if job.stamped_at == "end" else [])]
+    said = [] if job.said is None else [str(job.said)]
+    return [*filter(None, [job.day]), *(["stamped at end"] if job.stamped_at == "end" else []), *said]
 
 
 def _refusals(result: Mapping[str, Any]) -> list[str]:
@@ -177,7 +199,8 @@ def _bring_in(
 
 def _about(job: Job, symbol: str, interval_s: int | None) -> About:
     venue = feeds.by_name(FORMATS[job.format].venue).capabilities.venue
-    return About(job.format, symbol, interval_s, venue, job.day, stamped_at_end=job.stamped_at == "end")
+    at_end = job.stamped_at == "end"
+    return About(job.format, symbol, interval_s, venue, job.day, stamped_at_end=at_end, said=job.said)
 
 
 def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:
@@ -189,6 +212,8 @@ def _said(asked: Question, answers: Sequence[Answer]) -> dict[str, Any]:
 def _spelled(job: Job, key: str) -> str:
     """Return the symbol as the venue spells it. Raises UsageError, too, where the venue wants a key and has none."""
     feed = feeds.by_name(FORMATS[job.format].venue)
+    if FORMATS[job.format].tabular:  # as it is spelled in other files, and by its own feed
+        return wanted_symbols(feed.capabilities.venue, (job.symbol,), pattern=_ANY, spell=str)[0] if job.symbol else ""
     if FORMATS[job.format].venue in feeds.FILES:
         return wanted_symbols(feed.capabilities.venue, (job.symbol,), example="IBM")[0]
     wish = Wish((job.symbol,), feed.capabilities.channels[:1], key=key)

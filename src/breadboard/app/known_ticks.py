@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from breadboard import feeds, journal
 from breadboard.app import house as building
 from breadboard.app.feeding import carry
+from breadboard.app.held_instruments import HeldInstruments
 from breadboard.app.held_ticks import HeldTicks, Ticks, ticks_of
 from breadboard.app.imported import UnderWay
 from breadboard.app.places import Places
@@ -91,12 +92,27 @@ def look_again(places: Places, answers: Sequence[Answer], about: About, begun: U
 def _looked(store: Store, answers: Sequence[Answer], about: About, before: int) -> Found:
     form = FORMATS[about.format]
     assert form.rows is not None
+    if form.tabular:
+        return _looked_at_tables(store, answers, about, before, form.rows)
     kind = EventKind.TRADE if form.trades else EventKind.QUOTE
     instrument, numbered = (about.venue, about.symbol), about.format in _NUMBERED
     held = HeldTicks(store, kind, instrument, before, numbered=numbered)
     if not held:
         return Found()
     return _Look(held, kind, form.rows, about).through(documents(answers, about))
+
+
+def _looked_at_tables(store: Store, answers: Sequence[Answer], about: About, before: int, rows: Rows) -> Found:
+    """Look for trades, and for quotes, of whatever instruments files may name."""
+    left_out: dict[int, frozenset[int]] = {}
+    notes: list[dict[str, Any]] = []
+    for kind in (EventKind.TRADE, EventKind.QUOTE):
+        instruments = Instruments()
+        held = HeldInstruments(store, kind, instruments, before)
+        found = _Look(held, kind, rows, about, instruments).through(documents(answers, about))
+        left_out |= found.left_out
+        notes += found.notes
+    return Found(left_out, tuple(notes), _mark(documents(answers, about), left_out))
 
 
 def _mark(found: Iterator[tuple[str, bytes]], left_out: LeftOut) -> str:
@@ -115,13 +131,21 @@ def _marked(number: int, tag: str, body: bytes) -> bytes:
 class _Look:
     """One look through all documents of an import."""
 
-    def __init__(self, held: HeldTicks, kind: EventKind, rows: Rows, about: About) -> None:
+    def __init__(
+        self,
+        held: HeldTicks | HeldInstruments,
+        kind: EventKind,
+        rows: Rows,
+        about: About,
+        instruments: Instruments | None = None,
+    ) -> None:
         self._held = held
         self._kind = kind
         self._rows = rows
         self._venue = about.venue
         self._symbol = about.symbol
         self._numbered = about.format in _NUMBERED
+        self._instruments = Instruments() if instruments is None else instruments
         self._known = _Tally()
         self._unheard = _Tally()
 
@@ -176,6 +200,6 @@ class _Look:
     def _read(self, tag: str, rows: list[bytes]) -> Tape:
         """Return the ticks that some rows of a document mean."""
         document = msgspec.json.encode(DocumentHead(tag, "", 200)) + b"\n" + self._rows.join(rows)
-        decoder = feeds.by_venue(self._venue).decoder(Instruments())
+        decoder = feeds.by_venue(self._venue).decoder(self._instruments)
         tape = decoder.decode(Frames.of([document], [0], kind=RecordKind.DOCUMENT)).tape
         return tape.take(np.flatnonzero(tape.kind == self._kind))

@@ -13,16 +13,25 @@ from breadboard.errors import UsageError
 EXIT_DEGRADED = 3
 FORMATS = (
     "iqfeed-ticks", "iqfeed-bars", "yahoo-chart", "massive-aggs", "massive-trades", "massive-quotes", "massive-splits",
-    "massive-dividends", "massive-conditions", "lean-trades", "lean-quotes", "lobster",
+    "massive-dividends", "massive-conditions", "lean-trades", "lean-quotes", "lobster", "csv", "parquet",
 )  # fmt: skip
 _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400, "wk": 604_800}
 _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
+
+_OF_ROWS: Final = {
+    "out_of_order": "earlier than the one before",
+    "by_receipt": "without a time of their own: that of their receipt is taken",
+    "unnumbered": "without a number where an id is due: none is taken",
+    "provisional": "left out: bars that are not over",
+    "withdrawn": "left out: bars that were taken back",
+}
+"""What a note says of so many rows of a table."""
 
 
 @click.command(name="import")
 @click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path(path_type=Path))
 @click.option("--format", "form", required=True, type=click.Choice(FORMATS), help="What the files, or answers, are.")
-@click.option("--symbol", required=True, help="What they are about, as the venue spells it.")
+@click.option("--symbol", default="", help="What they are about, as the venue spells it; tables may say it.")
 @click.option("--from", "begin", help="Ask the source from this day, or moment, on: 2026-11-02, 2026-11-02T09:30.")
 @click.option("--to", "end", help="Until the end of this day, or this moment; until now without it.")
 @click.option("--interval", help="Length of a bar: 5s, 1m, 1h, 1d; asked for 1m without it. Of files: where none says.")
@@ -30,8 +39,12 @@ _INTERVAL: Final = re.compile(r"([1-9][0-9]{0,6})(s|m|h|d|wk|)", re.ASCII)
 @click.option(
     "--stamped-at",
     type=click.Choice(("begin", "end")),
-    help="Of files of iqfeed-bars: where in a bar its stamp lies, without it at its begin (IQFeed's default: end).",
+    help="Of iqfeed-bars, csv, parquet: where in a bar its stamp lies, else at its begin (IQFeed's default: end).",
 )
+@click.option("--venue", default="", help="Of csv and parquet: the venue of rows that name none; FILE without it.")
+@click.option("--kind", default="", help="Of csv and parquet: trades, quotes or bars, where columns do not tell.")
+@click.option("--columns", default="", help="Of csv and parquet: which column is what, price=px,size=q.")
+@click.option("--timezone", "zone", default="", help="Of csv and parquet: of times that name none; UTC without it.")
 @click.option("--url", default="", help="Where the source is, if not in its usual place (a simulator).")
 @data_dir_option
 @json_option
@@ -44,6 +57,10 @@ def import_history(
     interval: str | None,
     day: str,
     stamped_at: str | None,
+    venue: str,
+    kind: str,
+    columns: str,
+    zone: str,
     url: str,
     data_dir: Path,
     as_json: bool,
@@ -51,21 +68,27 @@ def import_history(
     """Bring a vendor's history in, as it was sent, with its provenance: from FILEs, or from the vendor itself.
 
     Without a FILE the vendor is asked for what lies between --from and --to; a key is taken from the environment. Ticks
-    become trades, and bars by the vendor's own rules; a vendor's bars are kept as they are. Exits 3 when nothing could
-    be understood, or the vendor would not give all that was asked for.
+    become trades, and bars by the vendor's own rules; a vendor's bars are kept as they are. Tables of anybody's (csv,
+    parquet) have a header with the names of their columns, the usual ones or those that --columns names. Exits 3 when
+    nothing could be understood, or the vendor would not give all that was asked for.
     """
-    from breadboard.app import asking, importing
+    from breadboard.app import importing, question
+    from breadboard.recordings.table_columns import Words
 
     if end is not None and begin is None:
         raise UsageError(f"--to {end} has no --from", hint=f"--from {end} --to {end}   # that one day")
-    window = None if begin is None else asking.Window(begin, end or "")
-    job = importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url, day, stamped_at or "")
+    window = None if begin is None else question.Window(begin, end or "")
+    said = None
+    if venue or kind or columns or zone:
+        said = Words(kind, _columns(columns), venue, zone or "UTC")
+    job = importing.Job(files, form, symbol, data_dir, _seconds(interval), window, url, day, stamped_at or "", said)
     result = importing.run(job)
     emit(result, as_json, listing)
     for note in _notes(result, data_dir):
         click.echo(f"note: {note}", err=True)
     different = any(book["different"] for book in result.get("orderbooks", []))
-    return EXIT_DEGRADED if different or result.get("missing") or (result["quarantined"] and not result["data"]) else 0
+    nothing = result["quarantined"] and not (result["data"] or result.get("rows"))
+    return EXIT_DEGRADED if different or result.get("missing") or nothing else 0
 
 
 def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
@@ -80,9 +103,11 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
         notes.append(
             f"{data_dir} holds what is newer than {late:,} trades of these (counted for each length of bars):"
             " they are in no bar, and in no feature or alert of one\n"
-            f"hint: import the oldest first, or into a data directory of its own: --data-dir {result['symbol']}-data"
+            "hint: import the oldest first, or into a data directory of its own:"
+            f" --data-dir {result['symbol'] or 'older'}-data"
         )
-    notes += [words for note in result["notes"] if (words := _about_ticks(note, result["symbol"], data_dir))]
+    notes += [words for note in result["notes"] for words in _about_table(note)]
+    notes += [words for note in result["notes"] if (words := _about_ticks(note, result["symbol"] or "each", data_dir))]
     asked = result.get("asked")
     if asked is not None and asked["empty"] == asked["answers"]:
         notes.append(f"{result['venue']} has nothing of {result['symbol']} there")
@@ -93,6 +118,34 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
             f'hint: breadboard sql "{query}" --data-dir {data_dir}'
         )
     return notes
+
+
+def _about_table(note: dict[str, Any]) -> list[str]:
+    """Return what a note says of a table, a sentence each; nothing where it is about something else."""
+    if "unused_columns" in note:
+        names, first = ", ".join(note["unused_columns"]), note["unused_columns"][0]
+        hint = f"--columns price={first}   # where one of them is wanted: docs/importing.md says for what"
+        return [f"{note['file']} has columns that are not read: {names}\nhint: {hint}"]
+    found = note.get("table", {})
+    told = [f"{_rows(found[name])} {words}" for name, words in _OF_ROWS.items() if name in found]
+    if "bad" in found:
+        told.insert(0, f"{_rows(found['bad'])} not understood, first {found['first']}")
+    return told
+
+
+def _rows(count: int) -> str:
+    return "1 row is" if count == 1 else f"{count:,} rows are"
+
+
+def _columns(words: str) -> dict[str, str]:
+    """Return the columns of ``price=px,size=q`` by our names. Raises UsageError."""
+    found: dict[str, str] = {}
+    for word in filter(None, words.split(",")):
+        name, sign, column = (each.strip() for each in word.partition("="))
+        if not sign or not name or name in found:
+            raise UsageError(f"--columns takes NAME=COLUMN, each once, not {word!r}", hint="--columns price=px,size=q")
+        found[name] = column
+    return found
 
 
 def _about_ticks(note: dict[str, Any], symbol: str, data_dir: Path) -> str:

@@ -103,6 +103,8 @@ class Router:
         self._instruments = instruments
         self._lanes: dict[str, Lane] = {}
         self._unknown: dict[str, str] = {}
+        self._named: dict[str, Feed | None] = {}
+        """Feeds of venues that have no lane: what they promise holds for history of theirs, whoever wrote it."""
         self.epochs: dict[int, Epoch] = {}
         self.unasked: dict[int, list[Span]] = {}
         """By source, what of a history's time nobody had asked for when it began."""
@@ -131,9 +133,16 @@ class Router:
         self._flags[epoch.source] = _FLAGS[epoch.provenance] | synthetic | completeness
 
     def feed(self, venue: str) -> Feed | None:
-        """Return the feed of a venue met so far."""
+        """Return the feed of a venue, whether it speaks itself or rows of a file name it; None where there is none."""
         lane = self._lanes.get(venue)
-        return lane.feed if lane else None
+        if lane is not None:
+            return lane.feed
+        if venue not in self._named:
+            try:
+                self._named[venue] = self._feeds(venue)
+            except (BreadboardError, KeyError, ValueError):
+                self._named[venue] = None
+        return self._named[venue]
 
     def condemn(self, offset: int, reason: str, *, marked: bool) -> None:
         """Quarantine a frame when it comes. Of more than MOST_CONDEMNED those longest known are forgotten."""

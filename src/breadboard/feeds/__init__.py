@@ -22,10 +22,11 @@ from breadboard.feeds.lean import LEAN
 from breadboard.feeds.lobster import LOBSTER
 from breadboard.feeds.massive import MASSIVE, MASSIVE_DELAYED
 from breadboard.feeds.okx import OKX
+from breadboard.feeds.tables import table_feed
 from breadboard.feeds.yahoo import YAHOO
 from breadboard.model.frames import Frames
 from breadboard.model.instruments import Instruments
-from breadboard.model.kinds import RecordKind
+from breadboard.model.kinds import RecordKind, SequenceRule
 from breadboard.ports import Feed
 
 FEEDS: Final[Mapping[str, Feed]] = {
@@ -47,8 +48,17 @@ FEEDS: Final[Mapping[str, Feed]] = {
     "massive-delayed": MASSIVE_DELAYED,
 }
 """Every feed of our own, by its name on the command line; ccxt's are found by ``ccxt-<exchange>``."""
-FILES: Final[Mapping[str, Feed]] = {"lean": LEAN, "lobster": LOBSTER}
-"""Vendors whose data is files: they are imported, and nobody can be asked for them."""
+
+
+def _rule(venue: str) -> SequenceRule:
+    """Return how a venue numbers its books, of which rows of a file may be; of an unknown one, not at all."""
+    with suppress(UsageError):
+        return by_venue(venue).capabilities.sequence_rule
+    return SequenceRule.NONE
+
+
+FILES: Final[Mapping[str, Feed]] = {"lean": LEAN, "lobster": LOBSTER, "file": table_feed(_rule)}
+"""Vendors whose data is files, and files of anybody: they are imported, and nobody can be asked for them."""
 
 
 WARM_FRAMES: Final = 16

@@ -22,7 +22,9 @@ from breadboard.recordings import history_iqfeed as iqfeed
 from breadboard.recordings import history_lean as lean
 from breadboard.recordings import history_lobster as lobster
 from breadboard.recordings import history_massive as massive
+from breadboard.recordings import history_tables as tables
 from breadboard.recordings.history_yahoo import read as read_chart
+from breadboard.recordings.table_columns import Words
 
 Documents = Iterator[tuple[str, bytes]]
 LeftOut = Mapping[int, frozenset[int]]
@@ -38,6 +40,8 @@ class Rows:
     join: Callable[[Sequence[bytes]], bytes]
     span: Callable[[bytes], tuple[int, int] | None]
     """From when to when (ns UTC, both included) a body's ticks lie, or a little more; None where nobody knows."""
+    numbered: bool = False
+    """Rows are known by their places: one that is left out leaves its place empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +65,22 @@ class Format:
     """Its bars are stamped at their beginning or their end, as they were asked for, and do not say at which."""
     rows: Rows | None = None
     """Of ticks that the venue streams as well: some may be there already."""
+    tabular: bool = False
+    """Its columns say what it holds, of which instruments, or the user does; it is called with all that is said."""
 
     def documents(
-        self, path: Path, symbol: str, interval_s: int | None, day: str = "", *, stamped_at_end: bool = False
+        self,
+        path: Path,
+        symbol: str,
+        interval_s: int | None,
+        day: str = "",
+        *,
+        stamped_at_end: bool = False,
+        said: Words | None = None,
     ) -> Documents:
         """Yield what a file holds. Raises UsageError, too, for a ``day`` where the rows have theirs."""
+        if self.tabular:
+            return self.read(path, symbol, interval_s, day, stamped_at_end=stamped_at_end, said=said or Words())
         if self.dated:
             return self.read(path, symbol, interval_s, day)
         if day:
@@ -99,6 +114,7 @@ class Answer:
 
 _IQFEED: Final = Rows(iqfeed.split, iqfeed.join, iqfeed.span)
 _MASSIVE: Final = Rows(massive.split, massive.join, massive.span)
+_TABLE: Final = Rows(tables.split, tables.join, tables.span, numbered=True)
 FORMATS: Final[Mapping[str, Format]] = {
     "iqfeed-ticks": Format("iqfeed", iqfeed.read_ticks, "ticks:{symbol}", counts_twice=True, trades=True, rows=_IQFEED),
     "iqfeed-bars": Format("iqfeed", iqfeed.read_bars, "bars:{symbol}:{seconds}", labelled=True),
@@ -113,6 +129,8 @@ FORMATS: Final[Mapping[str, Format]] = {
     "lobster": Format(
         "lobster", lobster.read_messages, "messages:{symbol}", counts_twice=True, trades=True, dated=True
     ),
+    "csv": Format("file", tables.read_csv, "", counts_twice=True, labelled=True, rows=_TABLE, tabular=True),
+    "parquet": Format("file", tables.read_parquet, "", counts_twice=True, labelled=True, rows=_TABLE, tabular=True),
     "massive-splits": Format("massive", massive.read_splits, "splits:{symbol}"),
     "massive-dividends": Format("massive", massive.read_dividends, "dividends:{symbol}"),
     "massive-conditions": Format("massive", massive.read_conditions, "conditions:{symbol}"),
@@ -137,6 +155,10 @@ class About:
     """They come from a simulator, which said so."""
     asked: tuple[int, int] | None = None
     """From when to when the source was asked (ns UTC, the end not included); None: they are files."""
+    said: Words | None = None
+    """Of tables, what the user says of them."""
+    wanted: tuple[str, ...] = ()
+    """``SYMBOL.VENUE`` of all that is ``synthetic`` in tables; else it is ``symbol`` that was wanted, if any."""
 
 
 def read_through(answers: Sequence[Answer], about: About) -> None:
@@ -164,7 +186,7 @@ def _documents(answer: Answer, about: About) -> Documents:
         yield form.tag.format(symbol=about.symbol, seconds=about.interval_s or ""), answer.path.read_bytes()
         return
     about_file = (about.symbol, about.interval_s, about.day)
-    for document in form.documents(answer.path, *about_file, stamped_at_end=about.stamped_at_end):
+    for document in form.documents(answer.path, *about_file, stamped_at_end=about.stamped_at_end, said=about.said):
         nothing = False
         yield document
     if nothing:
@@ -183,19 +205,21 @@ def open_history(
     if not answers:
         raise UsageError("no file was named", hint=f"breadboard import FILE --format {about.format} --symbol SYMBOL")
 
+    form, wanted = FORMATS[about.format], about.wanted or ((about.symbol,) if about.symbol else ())
+
     def record(kind: RecordKind, frame: bytes, ts_recv: int = 0) -> Batch:
         return Batch(kind, source, 1, [frame], [ts_recv or clock.wall()])
 
     def epoch(*, is_open: bool, reason: str = "") -> Batch:
         said = Epoch(
-            *(source, 1, about.venue, answers[0].origin, (about.symbol,), Provenance.HISTORY, is_open, reason),
+            *(source, 1, about.venue, answers[0].origin, wanted, Provenance.HISTORY, is_open, reason),
             synthetic=about.synthetic,
-            asked=about.asked if FORMATS[about.format].trades else NO_TIME,
+            asked=about.asked if form.trades or form.tabular else NO_TIME,
         )
         return record(RecordKind.EPOCH, msgspec.json.encode(said), answers[0].ts_recv if is_open else 0)
 
     yield epoch(is_open=True)
-    rows, again = FORMATS[about.format].rows, sum(map(len, left_out.values()))
+    rows, again = form.rows, sum(map(len, left_out.values()))
     told = ((answer, document) for answer in answers for document in _documents(answer, about))
     for number, (answer, (tag, whole)) in enumerate(told):
         body = whole if rows is None or number not in left_out else _without(left_out[number], rows, whole)
@@ -208,4 +232,6 @@ def open_history(
 
 def _without(places: frozenset[int], rows: Rows, body: bytes) -> bytes:
     """Return a document without some of its rows."""
+    if rows.numbered:
+        return rows.join([b"" if place in places else row for place, row in enumerate(rows.split(body))])
     return rows.join([row for place, row in enumerate(rows.split(body)) if place not in places])

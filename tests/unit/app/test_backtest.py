@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from breadboard.app import backtest, suspects
-from breadboard.app.asking import Window, parsed, question
+from breadboard.app.asking import question
 from breadboard.app.places import Places
+from breadboard.app.question import Window, parsed
 from breadboard.cli import run
 from breadboard.clock import ManualClock
 from breadboard.engine.rules import Rules
