@@ -308,8 +308,14 @@ AUDIT: Final[Responses] = {
     200: document(
         {
             "type": "object",
-            "properties": {"ok": _FLAG, "findings": many(_TEXT)},
-            "required": ["ok", "findings"],
+            "properties": {
+                "ok": _FLAG,
+                "findings": many(_TEXT),
+                "batches": _COUNT | {"description": "Writes whose rows were counted"},
+                "aside": _COUNT | {"description": "Writes so old that ticks of them expire: not counted"},
+                "note": _TEXT | {"description": "Why nothing was compared, where nothing was"},
+            },
+            "required": ["ok", "findings", "batches", "aside", "note"],
         },
         "Whether the store holds all that was written",
     )

@@ -19,8 +19,7 @@ from breadboard.store.newest import AHEAD_NS, BY_TIME
 from breadboard.store.rows import OPENS_OR_CLOSES
 
 T = TypeVar("T")
-_DAY_NS: Final = 86_400 * 1_000_000_000
-_NEAR_NS: Final = _DAY_NS
+_NEAR_NS: Final = 86_400 * 1_000_000_000
 """How far back is looked at first: of each day the store keeps files of their own, and most are not opened for this."""
 _TAKEN_BACK: Final = f"bitAnd(flags, {int(Flag.WITHDRAWN)}) != 0"
 _PARTS: Final = {
@@ -97,12 +96,10 @@ async def asof(
     parts = await _parts(ask, store, reach, symbol, venue, moment)
     if not parts:
         days = await ask(lambda: _tick_days(store))
-        there, more = "had been", ""
-        if reach.ts_engine is not None and moment < reach.ts_engine - days * _DAY_NS:
-            there, more = "is stored that had been", f"; ticks are kept for {days} days"
         raise Problem(
             404,
-            f"nothing of {symbol}.{venue} {there} received by {iso(moment)}{more}",
+            f"nothing of {symbol}.{venue} is stored that had been received by {iso(moment)}; "
+            f"ticks are kept for {days} days",
             hint=f"GET /api/v1/history?symbol={symbol}.{venue}&kind=trades&limit=1   # when it begins",
         )
     trade, quote, book = (parts.get(name) for name in _PARTS)

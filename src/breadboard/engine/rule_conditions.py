@@ -146,10 +146,13 @@ def refuse_stars(ruleset: RuleSet, where: str) -> None:
 def needs_no_more(ruleset: RuleSet, where: str, config: EngineConfig) -> None:
     """Refuse rules over what no stage finds that is switched on: they would never fire. Raises UsageError."""
     for rule in ruleset.rules:
+        if not rule.enabled:
+            continue
         if rule.of_kind == RuleKind.ANOMALY and not config.anomalies:
             lacks, hint = "anomalies", 'anomalies = ["all"]'
         elif rule.of_kind == RuleKind.ANOMALY and rule.of and not set(rule.of) & set(config.anomalies):
-            lacks, hint = f"{rule.of[0]!r}", f'anomalies = ["{rule.of[0]}"]   # or "all"'
+            more = ", ".join(f'"{kind}"' for kind in (*config.anomalies, rule.of[0]))
+            lacks, hint = f"{rule.of[0]!r}", f'anomalies = [{more}]   # or "all"'
         elif rule.of_kind == RuleKind.ARBITRAGE and config.arbitrage is None:
             lacks, hint = "arbitrage", "[engine.arbitrage] as in docs/engine.md"
         else:

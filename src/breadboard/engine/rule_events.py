@@ -121,7 +121,7 @@ def lags(
             if slot.a + cond.window <= now and lags_much(slot, cond, owner.calendar, hours, spans):
                 told = out[at]
                 begin(told, slot, offset, index, ABSENT, now, ABSENT)
-                told.source, told.flags, told.value = owner.source, owner.flags, x
+                told.source, told.flags, told.value = _listened_to(owner), owner.flags & ~_HISTORY, x
                 told.reference_offset, told.ts_window = slot.c, slot.a
                 at += 1
     return at
@@ -197,7 +197,10 @@ def shift(
 
 @kernel
 def set_clock(by: int, conds: NDArray[np.void], slots: NDArray[np.void], meter: NDArray[np.int64]) -> None:
-    """Follow our clock where it was set: cooldowns that run by it go on, and the venues' clocks were not set."""
+    """Follow our clock where it was set: cooldowns that run by it go on, and the venues' clocks were not set.
+
+    A window of lags in which it was set measured nothing, and is forgotten.
+    """
     meter[NOW] += by
     meter[DUE] = meter[NOW]
     meter[BACK] -= by  # below 0 where it was set forward: setting that right again puts nothing back
@@ -205,6 +208,8 @@ def set_clock(by: int, conds: NDArray[np.void], slots: NDArray[np.void], meter: 
         slot = slots[place]
         if slot.until != ABSENT and conds[slot.condition].kind in (_OF_LAGS, _OF_GAPS, _OF_SILENCE):
             slot.until += by
+        if conds[slot.condition].kind == _OF_LAGS:
+            slot.a = slot.b = ABSENT
 
 
 @kernel

@@ -41,8 +41,8 @@ def prepare(store: _Store, target: Target, tick_days: int, bar_years: int) -> No
         for table in schema.TABLES.values():
             if rule := ddl.ttl(table, tick_days, bar_years):
                 _in_room(store, target, f"ALTER TABLE {table.name} MODIFY TTL {rule}")
-    if known and "tick_days" in changed:
-        changed["ticks_since"] = str(_since(store, known))
+    if "tick_days" in known and "tick_days" in changed:  # before the days: a kill between them hides no loss
+        changed = {"ticks_since": str(_since(store, known)), **changed}
     for key, value in changed.items():
         store.command(f"INSERT INTO meta (key, value) VALUES ('{key}', '{value}')")  # noqa: S608 - both are ours
 

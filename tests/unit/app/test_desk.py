@@ -144,7 +144,9 @@ def test_a_rule_over_anomalies_of_which_none_is_looked_for_is_refused(tmp_path: 
     some = msgspec.structs.replace(house(tmp_path, "ours"), engine=EngineConfig(anomalies=("burst",)))
     with pytest.raises(UsageError, match="rule 'odd' is over 'price_jump', which nobody looks for") as refused:
         at(some, lambda here: here.rules.create(OPERATOR, {**FOUND, "of": ["price_jump"]}))
-    assert refused.value.hint == '[engine] anomalies = ["price_jump"]   # or "all"'
+    assert refused.value.hint == '[engine] anomalies = ["burst", "price_jump"]   # or "all"'
+    at(some, lambda here: here.rules.create(OPERATOR, {**FOUND, "of": ["price_jump"], "enabled": False}))
+    at(some, lambda here: here.rules.remove(OPERATOR, "odd"))
     at(some, lambda here: here.rules.create(OPERATOR, {**FOUND, "of": ["price_jump", "burst"]}))
     assert left(some) == ["odd"]
 

@@ -149,6 +149,23 @@ def test_what_comes_for_a_window_of_lags_that_was_judged_counts_for_nothing() ->
     assert not len(found(watching(rule), quick))
 
 
+def test_a_window_of_lags_in_which_our_clock_was_set_is_forgotten_and_silences_nothing_later() -> None:
+    rule = Rule(name="slow", kind="lag", threshold=100.0, window="1s", cooldown="15m")
+    back = -3600 * SECOND
+    begin, later = 2 * 3600 * SECOND, 2 * 3600 * SECOND + back + 1800 * SECOND
+    step = clock(begin + SECOND + back) | {"size": back}
+    made = [late(1, begin, SECOND), step, late(2, later, SECOND), clock(later + SECOND)]
+    alerts = found(watching(rule), made)
+    assert alerts["ts_recv"].tolist() == [T0 + later + SECOND]
+
+
+def test_a_late_window_is_of_the_source_that_was_late_and_not_of_a_history_brought_in_since() -> None:
+    rule = Rule(name="slow", kind="lag", threshold=100.0, window="1s")
+    history = trade(7, -(10**15), flags=int(Flag.HISTORY), source=5, ts_recv=T0 + SECOND // 2)
+    alerts = found(watching(rule), [late(1, 0, SECOND, source=3), history, clock(SECOND)])
+    assert [(row["source"], row["flags"]) for row in alerts] == [(3, 0)]
+
+
 def test_lags_are_of_the_hour_in_which_their_window_begins() -> None:
     rule = Rule(name="slow", kind="lag", threshold=100.0, window="1s", once_per="hour")
     strikes = TO_THE_HOUR * SECOND

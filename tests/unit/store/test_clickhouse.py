@@ -221,6 +221,15 @@ def test_bars_of_a_minute_and_more_outlive_ticks_however_they_are_named_also_in_
         assert sorted(kept) == ["14400s", "1d", "1m", "60s", "900s"]
 
 
+def test_a_store_whose_first_opening_was_ended_half_way_is_opened_again(tmp_path: Path) -> None:
+    address = f"chdb://{tmp_path}/store"
+    with ClickHouseStore.open(address) as store:
+        store.command("ALTER TABLE meta DELETE WHERE key != 'schema_version' SETTINGS mutations_sync = 2")
+    with ClickHouseStore.open(address, tick_days=7) as store:
+        known = {row["key"]: row["value"] for row in store.query("SELECT key, value FROM meta FINAL").to_pylist()}
+        assert (known["tick_days"], known.get("ticks_since")) == ("7", None)
+
+
 def test_another_schema_version_is_refused_and_nothing_changed(tmp_path: Path) -> None:
     fill(tmp_path, 150)
     with ClickHouseStore.open(f"chdb://{tmp_path}/store") as store:
