@@ -12,6 +12,7 @@ import msgspec
 
 from breadboard.capture.driver import Capture
 from breadboard.capture.source import Source
+from breadboard.clock import Clock
 from breadboard.conversations import Request
 from breadboard.errors import JournalError
 from breadboard.model.gaps import Epoch, Gap
@@ -148,10 +149,10 @@ def _tell(ready: asyncio.Future[Serving], task: asyncio.Task[None]) -> None:
 
 @asynccontextmanager
 async def capturing(
-    sources: Sequence[Source], journal: JournalWriter, status_path: Path | None = None
+    sources: Sequence[Source], journal: JournalWriter, status_path: Path | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Capture]:
     """Run a capture; on leaving it is stopped and has closed the journal."""
-    capture = Capture(sources, journal, rng=Random(7), status_path=status_path)
+    capture = Capture(sources, journal, clock=clock, rng=Random(7), status_path=status_path)
     task = asyncio.create_task(capture.run())
     try:
         yield capture

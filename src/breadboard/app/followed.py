@@ -35,9 +35,8 @@ def followed(own: RuleSet, stored: RuleSet, where: str, engine: EngineConfig) ->
     return _followed(own.encoded(), stored.encoded(), where, engine.features, engine.anomalies, looks)
 
 
-@lru_cache(
-    maxsize=1
-)  # whoever looks for news asks the same every few seconds, and a thousand expressions take their time
+# Whoever looks for news asks the same every few seconds, and a thousand expressions take their time.
+@lru_cache(maxsize=1)
 def _followed(
     own_rules: bytes,
     stored_rules: bytes,

@@ -119,6 +119,7 @@ class Line:
         if self._masked is not None:
             batch = Batch([self._masked(frame) for frame in batch.frames], batch.ts_recv, batch.ts_mono)
         self._vitals.data(batch.ts_mono)
+        self._wake(batch.ts_mono)
         self._around.watch.check(batch.ts_recv[0], batch.ts_mono)
         if not self._begun:
             self._begun = True
@@ -167,6 +168,7 @@ class Line:
         connection = self._talk.connection
         if connection is None:
             return
+        self._wake(now)
         verdict = self._vitals.judge(now, market_open=self._talk.market_open)
         if verdict.act is Act.CUT:
             connection.abort(verdict.reason)
@@ -177,6 +179,10 @@ class Line:
             connection.close("the disk had refused: the books begin anew")
         elif verdict.act is Act.PING and connection.ping():
             self._vitals.pinged(now)
+
+    def _wake(self, now: int) -> None:
+        if self._vitals.overslept(now):
+            self._recorder.slept(now)
 
     def _own(self) -> None:
         """Take the right to be the key's one connection. Raises Refused, or OSError where no lock can be made."""

@@ -1,6 +1,7 @@
 """What the journal is told of one source, and in which order."""
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -13,6 +14,9 @@ from breadboard.model.addresses import public
 from breadboard.model.gaps import DocumentHead, Epoch, Gap
 from breadboard.model.kinds import GapReason, GapState, Provenance, RecordKind
 
+OUTLIVED_NS: Final = 5_000_000_000
+"""What comes so long after a sleep did not lie in the kernel since before it: the connection has outlived it."""
+
 
 class Recorder:
     """Writes one source's records.
@@ -20,6 +24,8 @@ class Recorder:
     A connection enters the journal with its first byte: GAP (reason DISCONNECT, from the last byte known good to
     that first one), EPOCH open, then what it delivered. So no record of the source stands between an outage and
     the gap that tells of it, and the gap ends exactly where the data begins again. It leaves with EPOCH closed.
+    What is read right after a sleep may have lain here since before it: where the connection turns out to be dead, its
+    gap begins before the sleep.
     """
 
     def __init__(
@@ -44,6 +50,8 @@ class Recorder:
         self._wanted = tuple(wanted)
         self._epoch = epoch
         self._last_ts = last_ts
+        self._before_sleep: int | None = None
+        self._woke = 0
         self._aside = aside
         self.provenance = Provenance.LIVE
         """Of the current connection; may be corrected until its first byte is recorded."""
@@ -69,15 +77,23 @@ class Recorder:
         self.provenance = provenance
         self._open, self._announced = True, False
 
+    def slept(self, now: int) -> None:
+        """Note that the machine, or this process, stood still until ``now`` (monotonic ns)."""
+        if self._before_sleep is None:
+            self._before_sleep = self._last_ts
+        self._woke = now
+
     def alive(self) -> None:
         """Note a sign of life that is not data, which begins a connection but does not say that nothing is missing."""
         self._announce(self._clock.wall())
+        self._outlived(self._clock.mono())
 
     def data(self, batch: Batch) -> None:
         """Record what one wake-up of the socket delivered."""
         self._announce(batch.ts_recv[0])
         self._append(RecordKind.DATA, batch.frames, batch.ts_recv, batch.ts_mono)
         self._last_ts = batch.ts_recv[-1]
+        self._outlived(batch.ts_mono)
 
     def document(self, head: DocumentHead, body: bytes) -> None:
         """Record the answer to a fetch, body as received."""
@@ -114,11 +130,16 @@ class Recorder:
         if self._announced or not self._open:
             return
         self._announced = True
-        if self._last_ts is not None:
+        known = self._last_ts if self._before_sleep is None else self._before_sleep
+        if known is not None:
             detail = self._end_reason or "capture was starting"
-            self._gap(Gap(self._source, GapReason.DISCONNECT, self._last_ts, ts, detail=detail), ts)
-        self._last_ts = ts
+            self._gap(Gap(self._source, GapReason.DISCONNECT, known, ts, detail=detail), ts)
+        self._last_ts, self._before_sleep = ts, None
         self._record_epoch(ts, is_open=True)
+
+    def _outlived(self, now: int) -> None:
+        if now - self._woke > OUTLIVED_NS:
+            self._before_sleep = None
 
     def _record_epoch(self, ts: int, *, is_open: bool, reason: str = "") -> None:
         epoch = Epoch(

@@ -82,11 +82,15 @@ class Vitals:
         """Note that the other side was asked for a sign of life."""
         self._pinged = now
 
+    def overslept(self, now: int) -> bool:
+        """Tell whether we have not looked for so long that we were not running."""
+        return now - self._looked > FROZEN_NS
+
     def judge(self, now: int, *, market_open: bool = True) -> Verdict:
         """Say what is to be done. Ask several times a second; ``market_open`` False means that quiet is no fault."""
-        late = now - self._looked
+        late, overslept = now - self._looked, self.overslept(now)
         self._looked = now
-        if late > FROZEN_NS:
+        if overslept:
             # We were not running: what came meanwhile is still in the kernel, and its age says nothing of the venue.
             self._seen += late
             self._data += late

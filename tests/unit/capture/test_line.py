@@ -85,6 +85,41 @@ def test_a_cut_connection_is_told_before_the_next_data_and_every_connection_is_a
     asyncio.run(scenario())
 
 
+class Napping:
+    """The machine's clocks, which go on while it sleeps."""
+
+    nap_ns = 0
+
+    def wall(self) -> int:
+        return time.time_ns() + self.nap_ns
+
+    def mono(self) -> int:
+        return time.monotonic_ns() + self.nap_ns
+
+
+def test_the_gap_of_a_connection_that_broke_in_a_sleep_begins_before_it_whatever_was_still_in_the_kernel() -> None:
+    async def scenario() -> None:
+        clock, slept = Napping(), asyncio.Event()
+
+        async def handler(connection: ServerConnection) -> None:
+            await connection.send("hello")
+            await slept.wait()
+            await connection.send("sent before the sleep")
+
+        journal = MemoryJournal()
+        async with server(handler) as url, capturing([source(PlainSession(url))], journal, clock=clock):
+            await until(lambda: len(journal.frames()) == 1)
+            clock.nap_ns = 3600 * 10**9
+            slept.set()
+            await until(lambda: len(journal.gaps()) == 1)
+        before, lain, *_ = (record.ts_recv[0] for record in journal.records if record.kind == RecordKind.DATA)
+        gap = journal.gaps()[0]
+        assert (gap.reason, gap.ts_from) == (GapReason.DISCONNECT, before)
+        assert gap.ts_to > lain > before + clock.nap_ns
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1012, 4000])
 def test_every_close_code_is_recorded_and_answered_with_a_new_connection(code: int) -> None:
     async def handler(connection: ServerConnection) -> None:

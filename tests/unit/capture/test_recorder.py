@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 
 from breadboard.capture.appender import Appender
 from breadboard.capture.recorder import Recorder
@@ -93,6 +94,40 @@ def test_a_connection_that_said_nothing_leaves_adjacent_gaps() -> None:
     one, two = journal.gaps()
     assert one.ts_to == two.ts_from
     assert two.detail == "mute"
+
+
+@pytest.mark.parametrize(("after", "outlived"), [(0, False), (4, False), (6, True)])
+def test_the_gap_of_a_connection_that_did_not_outlive_a_sleep_begins_before_it(after: int, outlived: bool) -> None:
+    made, journal, clock = recorder()
+    made.opened(Provenance.LIVE)
+    before = data(made, clock, b"1")
+    clock.advance(3600 * SECOND)
+    made.slept(clock.mono() + SECOND)
+    lain = data(made, clock, b"had been waiting in the kernel")
+    last = lain
+    for _ in range(after):
+        last = data(made, clock, b"and more")
+    made.closed("half-open")
+    made.opened(Provenance.LIVE)
+    first = data(made, clock, b"2")
+    (gap,) = journal.gaps()
+    assert (gap.ts_from, gap.ts_to) == (last if outlived else before, first)
+    made.closed("again")
+    made.opened(Provenance.LIVE)
+    data(made, clock, b"3")
+    assert journal.gaps()[1].ts_from == first
+
+
+def test_a_sleep_between_two_connections_changes_nothing() -> None:
+    made, journal, clock = recorder()
+    made.opened(Provenance.LIVE)
+    last = data(made, clock, b"1")
+    made.closed("x")
+    clock.advance(3600 * SECOND)
+    made.slept(clock.mono())
+    made.opened(Provenance.LIVE)
+    first = data(made, clock, b"2")
+    assert [(gap.ts_from, gap.ts_to) for gap in journal.gaps()] == [(last, first)]
 
 
 def test_a_restart_is_told_at_once_and_the_time_until_the_first_byte_too() -> None:
