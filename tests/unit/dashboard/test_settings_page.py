@@ -49,6 +49,16 @@ def test_names_without_a_venue_or_in_small_letters_are_saved_as_ids_and_those_of
     ]
 
 
+def test_of_ids_that_differ_in_their_letters_alone_the_one_that_was_written_is_saved(fake: Fake) -> None:
+    rows = [{**STOCK, "id": name, "symbol": name.rpartition(".")[0]} for name in ("b.KRAKEN", "B.KRAKEN")]
+    fake.answers["GET /stocks"] = (200, {"data": rows, "unknown": []})
+    fake.answers["PUT /watchlists/majors"] = (200, {})
+    page = run("settings")
+    page.text_area[0].set_value("b.KRAKEN").run()
+    press(page, "Save")
+    assert written(fake) == [("/watchlists/majors", {"symbols": ["b.KRAKEN"]})]
+
+
 def test_a_watchlist_that_somebody_else_has_changed_is_not_written_over_unseen(fake: Fake) -> None:
     def kept(second: int, *symbols: str) -> tuple[int, Any]:
         return 200, {"data": [{"name": "majors", "symbols": symbols, "changed": f"2026-11-27T00:00:0{second}Z"}]}

@@ -67,6 +67,22 @@ describe("the books of the last half hour", () => {
     expect(pieces(seen)).toEqual([[-5, 0, 9.9], [0, 1, 10], [1, 2, 10.01], [30, 35, 10.02]]);
   });
 
+  it("are the store's for the time in which the server was lost to us, and not for one in which its feed was silent", () => {
+    for (const lost of [true, false]) {
+      const seen = new SeenBooks();
+      seen.take(pushed("10.00"), T0);
+      seen.stop(T0 + 1_000, lost);
+      seen.stop(T0 + 1_200, true);
+      const told = [stored(T0 + 10_000, "9.90"), stored(T0 + 20_000, "9.91")];
+      seen.recall("A", told, [], T0 + 30_000); // reconnected, and no book yet
+      expect(pieces(seen)).toEqual(lost ? [[0, 1, 10], [10, 20, 9.9], [20, 30, 9.91]] : [[0, 1, 10]]);
+      seen.take(pushed("10.02"), T0 + 30_000);
+      seen.recall("A", told, [], T0 + 31_000);
+      expect(pieces(seen)).toEqual(lost ? [[0, 1, 10], [10, 20, 9.9], [20, 30, 9.91], [30, 35, 10.02]] : [[0, 1, 10], [30, 35, 10.02]]);
+      expect(seen.unseen(T0 + 31_000, true)).toEqual(lost ? [] : [{ from: T0 + 1_000, to: T0 + 30_000, reason: "the feed was not live" }]);
+    }
+  });
+
   it("of a feed that was never heard are none, and all of the time is a hole", () => {
     const seen = new SeenBooks();
     seen.stop(null);

@@ -21,8 +21,10 @@ export class SeenBooks {
   private readonly holes = new Map<string, GapSpan>();
   /** While its feed was not live. */
   private deaf: GapSpan[] = [];
-  /** Until when its feed was heard, while it is not live. */
+  /** Until when books were heard of, while none are. */
   private ended: number | null = null;
+  /** Whether that is for its feed; else for our link to the server, and the store will know what was meanwhile. */
+  private isDeaf = false;
 
   clear(): void {
     this.list = [];
@@ -31,12 +33,14 @@ export class SeenBooks {
     this.holes.clear();
     this.deaf = [];
     this.ended = null;
+    this.isDeaf = false;
   }
 
   /** Take a book that was pushed at `t`, of a feed that is live. */
   take(book: Book, t: number): void {
-    if (this.ended !== null && this.ended < t) this.deaf = [...this.deaf.filter((hole) => hole.to > t - KEPT_MS), { from: this.ended, to: t, reason: "the feed was not live" }];
+    if (this.isDeaf && this.ended !== null && this.ended < t) this.deaf = [...this.deaf.filter((hole) => hole.to > t - KEPT_MS), { from: this.ended, to: t, reason: "the feed was not live" }];
     this.ended = null;
+    this.isDeaf = false;
     const seen = { t, until: t + HOLDS_MS, ...levels(book.bids, book.asks) };
     const last = this.list.at(-1);
     if (last) last.until = Math.min(last.until, t);
@@ -47,13 +51,15 @@ export class SeenBooks {
   }
 
   /**
-   * Its feed is not live, and was heard at `heard` (ms) last: what has been taken since is the book of then. Null: nobody
-   * knows when; then the newest book that we have of it is where it ends. The first word counts until the next book.
+   * Nothing is heard since `heard` (ms), for its feed is not live, or for our link to the server is `lost`: what has been
+   * taken since is the book of then. Null: nobody knows when; then the newest book that we have of it is where it ends. The
+   * first word counts until the next book, but for a feed's after a link's.
    */
-  stop(heard: number | null): void {
+  stop(heard: number | null, lost = false): void {
     const end = heard ?? this.list.at(-1)?.t;
-    if (this.ended !== null || end === undefined) return;
+    if ((this.ended !== null && (this.isDeaf || lost)) || end === undefined) return;
     this.ended = end;
+    this.isDeaf = !lost;
     for (const kept of [this.list, this.pushed]) {
       while (kept.length && kept.at(-1)!.t >= end) kept.pop();
       const last = kept.at(-1);
@@ -79,7 +85,7 @@ export class SeenBooks {
       if (book.state !== "live" || this.deaf.some((hole) => t >= hole.from && t < hole.to)) return; // a boundary is stored when nothing comes, too
       while (live < this.pushed.length && this.pushed[live]!.t <= t) live++;
       if (t < (this.pushed[live - 1]?.until ?? -Infinity)) return;
-      const ends = [this.ended ?? Infinity, past[at + 1]?.[0] ?? through, this.pushed[live]?.t ?? Infinity, ...holes.map((hole) => hole.from).filter((from) => from > t)];
+      const ends = [(this.isDeaf ? this.ended : null) ?? Infinity, past[at + 1]?.[0] ?? through, this.pushed[live]?.t ?? Infinity, ...holes.map((hole) => hole.from).filter((from) => from > t)];
       const until = Math.min(...ends);
       if (until > t) between.push({ t, until, ...levels(zipped(book.bid_prices, book.bid_sizes), zipped(book.ask_prices, book.ask_sizes)) });
     });

@@ -33,7 +33,7 @@ export function DepthStrip(props: { spanMs: number; onBook?: (book: Book | null,
   /** Until when books were heard of, where they are not. */
   const stop = (): void => {
     const status = terminal.status(), id = terminal.selected();
-    if (status && id) seen.stop(terminal.isStale ? terminal.now() - terminal.quiet() : heardAt(status, named(id)[1]));
+    if (status && id) terminal.isStale ? seen.stop(terminal.now() - terminal.quiet(), true) : seen.stop(heardAt(status, named(id)[1]));
   };
 
   /** What was before we looked, and while we did not. */

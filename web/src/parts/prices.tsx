@@ -118,7 +118,7 @@ export function Prices(props: PricesProps): JSX.Element {
 
   return (
     <div class="prices ticks">
-      <Show when={!props.table} fallback={<BarTable bars={bars()} now={terminal.now()} decimals={decimals()} interval={props.interval} />}>
+      <Show when={!props.table} fallback={<BarTable bars={bars()} now={(terminal.second(), terminal.now())} decimals={decimals()} interval={props.interval} />}>
         <div class="over">
           <Legend bar={told()} decimals={decimals()} interval={props.interval} compact={props.compact ?? false} session={told() ? outside(told()!) : ""} state={told() ? stateOf(told()!, props.interval, (terminal.second(), terminal.now())) : "final"} gaps={gaps().length} />
           <Show when={gaps().length && !props.compact}>

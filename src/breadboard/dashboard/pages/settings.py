@@ -29,12 +29,15 @@ def unknown_sentence(unknown: list[str], count: int) -> str:
 
 def meanings(names: Iterable[str], known: Sequence[Stock]) -> dict[str, list[str]]:
     """Return the ids that each name stands for, in any letters: its own, or one of each venue that has the symbol."""
+    exact = {row.id: row.id for row in known}
     by_id = {row.id.upper(): row.id for row in known}
     by_symbol: dict[str, list[str]] = {}
     for row in known:
         by_symbol.setdefault(row.symbol.upper(), []).append(row.id)
     found = {
-        name: [by_id[name.upper()]] if name.upper() in by_id else sorted(set(by_symbol.get(name.upper(), ())))
+        name: [exact.get(name) or by_id[name.upper()]]
+        if name.upper() in by_id
+        else sorted(set(by_symbol.get(name.upper(), ())))
         for name in names
     }
     return {name: ids for name, ids in found.items() if ids}
