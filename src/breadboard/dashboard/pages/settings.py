@@ -29,17 +29,14 @@ def unknown_sentence(unknown: list[str], count: int) -> str:
 
 def meanings(names: Iterable[str], known: Sequence[Stock]) -> dict[str, list[str]]:
     """Return the ids that each name stands for, in any letters: its own, or one of each venue that has the symbol."""
-    exact = {row.id: row.id for row in known}
-    by_id = {row.id.upper(): row.id for row in known}
+    by_id = {row.id.upper(): row.id for row in known} | {row.id: row.id for row in known}
     by_symbol: dict[str, list[str]] = {}
     for row in known:
         by_symbol.setdefault(row.symbol.upper(), []).append(row.id)
-    found = {
-        name: [exact.get(name) or by_id[name.upper()]]
-        if name.upper() in by_id
-        else sorted(set(by_symbol.get(name.upper(), ())))
-        for name in names
-    }
+    found: dict[str, list[str]] = {}
+    for name in names:
+        own = by_id.get(name) or by_id.get(name.upper())
+        found[name] = [own] if own else sorted(set(by_symbol.get(name.upper(), ())))
     return {name: ids for name, ids in found.items() if ids}
 
 
