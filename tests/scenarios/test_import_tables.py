@@ -121,6 +121,9 @@ def test_what_a_data_directory_holds_is_left_out_and_the_same_file_is_refused(
     assert rows(capsys, data, IMPORTED["trades"]) == rows(capsys, recorded, TICKS["trades"])
     assert run(["import", str(path), "--format", "csv", "--data-dir", str(data)]) == 2
     assert "is in" in capsys.readouterr().err
+    defaults = ["--timezone", "UTC", "--kind", "trades", "--columns", "size=size,price=price"]
+    assert run(["import", str(path), "--format", "csv", "--data-dir", str(data), *defaults]) == 2
+    assert "is in" in capsys.readouterr().err, "the same words, or none"
 
 
 OTHERS = """\
@@ -176,6 +179,8 @@ TIMED = "ts_event,price,size"
         (f"{TIMED},symbol\n1764000000,1,1,B\n", "--symbol A", "row 2: its symbol is B", "leave out --symbol A"),
         (f"{TIMED},venue\n1764000000,1,1,B\n", "--symbol A --venue C", "its venue is B", "leave out --venue C"),
         (f"{TIMED},bid\n1764000000,1,1,1\n", "--symbol A", "may be either", "--kind trades"),
+        (f"{TIMED},order_id\n1764000000,1,1,1\n", "--symbol A", "may be orders", "--kind trades"),
+        ("ts,price,volume,amount\n1764000000,1,1,1\n", "--symbol A", "may be the size", "--columns size=volume"),
         (f"{TIMED}\n1764000000,1,1\n", "--symbol A --columns px=price", "names 'px'", "choose from: "),
         (f"{TIMED}\n1764000000,1,1\n", "--symbol A --columns price=px", "no column 'px'", "--columns price="),
         (f"{TIMED}\n1764000000,1,1\n", "--symbol A --columns price", "takes NAME=COLUMN", "--columns price=px"),

@@ -88,6 +88,11 @@ class HeldTicks:
     def __bool__(self) -> bool:
         return bool(self._days)
 
+    @property
+    def held(self) -> int:
+        """How many ticks are in memory."""
+        return len(self._ticks)
+
     def may_have(self, first: int, last: int) -> bool:
         """Tell whether there are any of the trading days from one time to another (ns UTC, both included)."""
         begin, end = ((at - _SHIFT_NS) // _DAY_NS for at in (first, last))

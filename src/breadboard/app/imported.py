@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -75,7 +76,7 @@ def refuse_again(places: Places, marks: Sequence[tuple[Path, str]]) -> None:
         if mark in known:
             raise UsageError(
                 f"{path} is in {places.root} already, as {known[mark]}: its trades would count twice",
-                hint=f"breadboard import {path} … --data-dir another-data",
+                hint=f"breadboard import {quote(str(path))} … --data-dir another-data",
             )
         known[mark] = path.name
 

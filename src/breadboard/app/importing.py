@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from shlex import quote
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
@@ -97,13 +98,15 @@ def _read(job: Job) -> dict[str, Any]:
         )
     for path in job.files:
         if not path.exists():
-            raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}")
+            raise UsageError(f"there is no file {path}", hint=f"ls {quote(str(path.parent))}")
     symbol = _spelled(job, key="unused: nothing is asked of the venue")
     files, books = parted(job.files) if job.format == "lobster" else (job.files, {})
     checked = [compared(path, book, symbol, job.day) for path, book in books.items()]
     places = Places(job.data_dir)
     refuse_running(places, "an import")
-    marks = [(path, imported.fingerprint(path, job.format, symbol, job.interval_s, *_said_of(job))) for path in files]
+    marks = [
+        (path, imported.fingerprint(path, job.format, symbol, job.interval_s, *_said_of(job, path))) for path in files
+    ]
     imported.refuse_again(places, marks)
     what = imported.What({mark: path.name for path, mark in marks})
     begun = imported.under_way(places, what)
@@ -122,14 +125,14 @@ def _read(job: Job) -> dict[str, Any]:
     return result | ({"orderbooks": checked} if checked else {}) | ({"missing": missing} if missing else {})
 
 
-def _said_of(job: Job) -> list[str]:
-    """Return what else files were said to be: the same file said to be something else gives other rows.
+def _said_of(job: Job, path: Path) -> list[str]:
+    """Return what else a file was said to be: the same file said to be something else gives other rows.
 
     What is not said is left out, and what only says the default, so that files imported before there were such words
     are known again.
     """
-    said = [] if job.said is None else [str(job.said)]
-    return [*filter(None, [job.day]), *(["stamped at end"] if job.stamped_at == "end" else []), *said]
+    at_end = ["stamped at end"] if job.stamped_at == "end" else []
+    return [*filter(None, [job.day]), *at_end, *tables.distinct(path, job.format, job.said)]
 
 
 def _refusals(result: Mapping[str, Any]) -> list[str]:

@@ -27,12 +27,15 @@ from breadboard.model.frames import Frames
 from breadboard.model.gaps import DocumentHead
 from breadboard.model.instruments import Instruments
 from breadboard.model.kinds import EventKind, Flag, RecordKind
+from breadboard.model.tables import layout_of
 from breadboard.model.tape import Tape
 from breadboard.ports import Store
 from breadboard.recordings.history import FORMATS, About, Answer, LeftOut, Rows, documents
 
 _NUMBERED: Final = frozenset({"massive-trades", "massive-quotes"})
 """Numbers are a ticker's own within a day. IQFeed's repeat in one; its times are the same, live and later."""
+_ROWS: Final = {EventKind.TRADE: "trades", EventKind.QUOTE: "quotes"}
+"""What rows of a table are called."""
 
 
 @dataclass
@@ -154,6 +157,9 @@ class _Look:
         left_out: dict[int, frozenset[int]] = {}
         mark = blake2b(digest_size=16)
         for number, (tag, body) in enumerate(found):
+            layout = layout_of(tag)
+            if layout is not None and layout.kind != _ROWS[self._kind]:
+                continue
             within = self._rows.span(body)
             if within is not None and not self._held.may_have(*within):
                 continue

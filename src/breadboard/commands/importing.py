@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Any, Final
 
 import click
@@ -22,6 +23,7 @@ _OF_ROWS: Final = {
     "out_of_order": "earlier than the one before",
     "by_receipt": "without a time of their own: that of their receipt is taken",
     "unnumbered": "without a number where an id is due: none is taken",
+    "without_vwap": "without a number where a vwap is due: none is taken",
     "provisional": "left out: bars that are not over",
     "withdrawn": "left out: bars that were taken back",
 }
@@ -104,7 +106,7 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
             f"{data_dir} holds what is newer than {late:,} trades of these (counted for each length of bars):"
             " they are in no bar, and in no feature or alert of one\n"
             "hint: import the oldest first, or into a data directory of its own:"
-            f" --data-dir {result['symbol'] or 'older'}-data"
+            f" --data-dir {quote(result['symbol'] or 'older')}-data"
         )
     notes += [words for note in result["notes"] for words in _about_table(note)]
     notes += [words for note in result["notes"] if (words := _about_ticks(note, result["symbol"] or "each", data_dir))]
@@ -115,7 +117,7 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
         query = "select reason, count() from quarantine group by reason"
         notes.append(
             f"{result['quarantined']:,} of {result['frames']:,} documents could not be understood in full\n"
-            f'hint: breadboard sql "{query}" --data-dir {data_dir}'
+            f'hint: breadboard sql "{query}" --data-dir {quote(str(data_dir))}'
         )
     return notes
 
@@ -123,8 +125,9 @@ def _notes(result: dict[str, Any], data_dir: Path) -> list[str]:
 def _about_table(note: dict[str, Any]) -> list[str]:
     """Return what a note says of a table, a sentence each; nothing where it is about something else."""
     if "unused_columns" in note:
-        names, first = ", ".join(note["unused_columns"]), note["unused_columns"][0]
-        hint = f"--columns price={first}   # where one of them is wanted: docs/importing.md says for what"
+        names = ", ".join(note["unused_columns"])
+        first = next((name for name in note["unused_columns"] if "," not in name), "…")
+        hint = f"--columns {quote(f'price={first}')}   # where one of them is wanted: docs/importing.md says for what"
         return [f"{note['file']} has columns that are not read: {names}\nhint: {hint}"]
     found = note.get("table", {})
     told = [f"{_rows(found[name])} {words}" for name, words in _OF_ROWS.items() if name in found]
@@ -160,7 +163,7 @@ def _about_ticks(note: dict[str, Any], symbol: str, data_dir: Path) -> str:
         return f"{told} {verb} in {data_dir} already, and left out"
     return (
         f"{told} of a time in which {symbol} was heard, with no gap on record, {verb} none of those, and counted\n"
-        f"hint: where the venue numbers its history otherwise, they count twice: --data-dir {symbol}-data"
+        f"hint: where the venue numbers its history otherwise, they count twice: --data-dir {quote(symbol)}-data"
     )
 
 

@@ -1,6 +1,7 @@
 """The cells of a row of a table, by our names of them, as numbers, times and instruments."""
 
 import csv
+import math
 import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -17,15 +18,18 @@ NULLS: Final = frozenset(["", "nan", "na", "n/a", "null", "none", "<na>", "nat",
 """How others write that there is nothing (in small letters)."""
 VENUE: Final = re.compile(r"[A-Z0-9][A-Z0-9_]{0,31}", re.ASCII)
 """A venue as the tape spells it."""
-_WHOLE: Final = re.compile(r"(\d{1,19})(?:\.0+)?", re.ASCII)
+_WHOLE: Final = re.compile(r"(\d{1,19})(\.0+)?", re.ASCII)
 """A number of a trade; some write all numbers with a point."""
+_FLOAT_MAX: Final = (1 << 53) - 1
+"""Of numbers that are written with a point: a double has no digits for each one beyond."""
 
 
 class Cells:
     """One row after another of a document. ``remarks`` counts what is to be said of all of them.
 
     ``out_of_order``: their time is before that of the row before of the same instrument; ``by_receipt``: they have no
-    time of their own, and that at which they were received is taken; ``unnumbered``: ids that are no numbers.
+    time of their own, and that at which they were received is taken; ``unnumbered``: ids that are no numbers, or
+    were rounded; ``without_vwap``: theirs is no number.
     """
 
     def __init__(self, layout: Layout) -> None:
@@ -73,16 +77,18 @@ class Cells:
         """Return when it happened (ns UTC), or, where that is not said, when it was received. Raises Refused."""
         text = self.text("ts_event")
         if not text and (date := self.text("date")):
-            clock = self.text("clock")
-            text = joined(date, clock) if clock or self.has("clock") else date
+            text = date
+            if self.has("clock"):
+                if not (clock := self.text("clock")):
+                    raise Refused("no time of day")
+                text = joined(date, clock)
         if not text:
             text = self.text("ts_recv")
             if not text:
                 raise Refused("no time")
             self.remark("by_receipt")
-        newest = self._newest.get(instrument, 0)
-        found = ns_of(text, self.layout.zone, self.layout.day, newest)
-        if found < newest:
+        found = ns_of(text, self.layout.zone, self.layout.day)
+        if found < self._newest.get(instrument, 0):
             self.remark("out_of_order")
         else:
             self._newest[instrument] = found
@@ -109,10 +115,24 @@ class Cells:
         if not text:
             return ABSENT
         match = _WHOLE.fullmatch(text)
-        if match is None or int(match[1]) > INT64_MAX:
+        if match is None or int(match[1]) > (_FLOAT_MAX if match[2] else INT64_MAX):
             self.remark("unnumbered")
             return ABSENT
         return int(match[1])
+
+    def vwap(self) -> float | None:
+        """Return a bar's mean price; None where there is none, and it is remarked where there is something."""
+        text = self.text("vwap")
+        if not text:
+            return None
+        try:
+            found = math.nan if "_" in text else float(text)
+        except ValueError:
+            found = math.nan
+        if not math.isfinite(found):
+            self.remark("without_vwap")
+            return None
+        return found
 
 
 def cells_of(line: bytes, delimiter: str) -> list[str]:

@@ -17,8 +17,9 @@ _LONGEST_S: Final = 366 * _DAY_S
 _SIDES: Final = (
     dict.fromkeys(("buy", "b", "bid", "1", "+1", "buyer"), Side.BUY)
     | dict.fromkeys(("sell", "s", "a", "ask", "offer", "-1", "seller"), Side.SELL)
-    | dict.fromkeys(("", "none", "n", "0", "unknown", "u"), Side.NONE)
+    | dict.fromkeys(("", "none", "n", "unknown", "u"), Side.NONE)
 )
+"""0 is none of them: beside 1 it is a sell, and beside 1 and -1 nobody's."""
 _TRUE: Final = frozenset(["true", "t", "1", "yes"])
 _FALSE: Final = frozenset(["false", "f", "0", "no"])
 _KEPT: Final = (
@@ -27,7 +28,7 @@ _KEPT: Final = (
 )
 """What our own files say of a print that is still so: it was live, or replayed, and now is history."""
 _UNITS: Final = (
-    dict.fromkeys(("", "s", "sec", "second", "seconds"), 1)
+    dict.fromkeys(("s", "sec", "second", "seconds"), 1)
     | dict.fromkeys(("m", "min", "minute", "minutes", "T"), 60)
     | dict.fromkeys(("h", "H", "hour", "hours"), 3600)
     | dict.fromkeys(("d", "D", "day", "days", "daily"), _DAY_S)
@@ -39,7 +40,7 @@ _NO_BARS: Final = frozenset(["provisional", "withdrawn"])
 
 
 def trade(cells: Cells) -> Event:
-    """Return a trade. Raises ValueError."""
+    """Return a trade, AGGREGATED where it has the number of an aggregate alone. Raises ValueError."""
     instrument = cells.instrument()
     price, (size, exponent) = cells.price("price"), cells.size("size")
     if price == ABSENT:
@@ -52,6 +53,9 @@ def trade(cells: Cells) -> Event:
     if cells.own:
         denied = _uncounted(cells.text("uncounted"))
         flags = _flags(cells) | flags_of(denied)
+    number = "trade_id"
+    if cells.has("agg_trade_id") and not cells.has("trade_id"):  # Binance's aggTrade, as its stream tells it
+        number, flags = "agg_trade_id", flags | Flag.AGGREGATED
     return Event(
         kind=EventKind.TRADE,
         symbol=instrument,
@@ -60,7 +64,7 @@ def trade(cells: Cells) -> Event:
         side=_side(cells),
         ts_event=cells.ts_event(instrument),
         sequence=cells.whole("sequence"),
-        trade_id=cells.whole("trade_id"),
+        trade_id=cells.whole(number),
         price=price,
         size=size,
         size_exp=exponent,
@@ -98,7 +102,6 @@ def bar(cells: Cells) -> VendorBar | None:
     if not low <= min(begin, end) <= max(begin, end) <= high:
         raise Refused("a bar whose open or close lies outside its low and high")
     volume, exponent = cells.size("volume")
-    vwap, trades = cells.text("vwap"), cells.whole("trades")
     stamp = cells.ts_event(instrument)
     seconds = _interval(cells, stamp)
     if cells.layout.at_end and seconds < _DAY_S:  # days and weeks are named by their dates
@@ -115,8 +118,8 @@ def bar(cells: Cells) -> VendorBar | None:
         close=end,
         volume=0 if volume == ABSENT else volume,
         volume_exp=exponent,
-        vwap=float(vwap) if vwap and cells.price("vwap") != ABSENT else None,
-        trades=max(0, trades),
+        vwap=cells.vwap(),
+        trades=max(0, cells.whole("trades")),
     )
 
 
@@ -130,10 +133,13 @@ READERS: Final[Mapping[str, Callable[[Cells], Event | VendorBar | None]]] = {
 
 @lru_cache(maxsize=1 << 10)
 def seconds_of(text: str) -> int:
-    """Return the seconds of ``5s``, ``1m``, ``1h``, ``1d``, ``1wk``, ``daily`` or a bare number. Raises Refused."""
+    """Return the seconds of ``5s``, ``1m``, ``1h``, ``1d``, ``1wk`` or ``daily``. Raises Refused.
+
+    A bare number is none: ``5`` of a column ``resolution`` are minutes as often as seconds.
+    """
     match = _INTERVAL.fullmatch(text)
     unit = None if match is None else _UNITS.get(match[2], _UNITS.get(match[2].lower()) if len(match[2]) > 1 else None)
-    if match is None or unit is None or not (match[1] or match[2]):
+    if match is None or unit is None:
         raise Refused(f"not a length of bars (5s, 1m, 1h, 1d, 1wk): {text[:40]!r}")
     seconds = int(match[1] or 1) * unit
     if not 0 < seconds <= _LONGEST_S:
@@ -168,7 +174,7 @@ def _side(cells: Cells) -> Side:
     text = cells.text("side").lower()
     found = _SIDES.get(text)
     if found is None:
-        raise Refused(f"not a side (buy or sell): {text[:40]!r}")
+        raise Refused(f"not a side (buy or sell, 1 or -1): {text[:40]!r}")
     if not text and (maker := cells.text("buyer_maker").lower()):
         if maker not in _TRUE | _FALSE:
             raise Refused(f"neither true nor false: {maker[:40]!r}")

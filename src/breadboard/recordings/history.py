@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 import msgspec
@@ -24,6 +25,7 @@ from breadboard.recordings import history_lobster as lobster
 from breadboard.recordings import history_massive as massive
 from breadboard.recordings import history_tables as tables
 from breadboard.recordings.history_yahoo import read as read_chart
+from breadboard.recordings.lines import printable
 from breadboard.recordings.table_columns import Words
 
 Documents = Iterator[tuple[str, bytes]]
@@ -109,7 +111,7 @@ class Answer:
     @property
     def origin(self) -> str:
         """What the journal says of where it came from."""
-        return self.url or f"file:{self.path.name}"
+        return self.url or f"file:{printable(self.path.name)}"
 
 
 _IQFEED: Final = Rows(iqfeed.split, iqfeed.join, iqfeed.span)
@@ -190,7 +192,7 @@ def _documents(answer: Answer, about: About) -> Documents:
         nothing = False
         yield document
     if nothing:
-        raise UsageError(f"{answer.path} holds nothing to import", hint=f"ls -l {answer.path}")
+        raise UsageError(f"{answer.path} holds nothing to import", hint=f"ls -l {quote(str(answer.path))}")
 
 
 def open_history(

@@ -6,20 +6,25 @@ Rows of CSV go on as they are; those of Parquet as rows of text, with all digits
 import csv
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
+from shlex import quote
 from typing import Final, NamedTuple
-from zipfile import is_zipfile
 
 from breadboard.errors import UsageError
 from breadboard.model.tables import VENUE, Layout
 from breadboard.recordings import parquet_rows
-from breadboard.recordings.lines import read_lines
-from breadboard.recordings.rows import read_rows
+from breadboard.recordings.lines import printable, printed, read_lines
+from breadboard.recordings.rows import is_zip, read_rows
 from breadboard.recordings.table_columns import Columns, Words, columns_of, is_known
 
 ROWS: Final = 5_000
 """Of a document; one holds 65,535 events at most."""
+BYTES: Final = 4 << 20
+"""Of a document, or little more: rows may be long."""
+LONGEST: Final = 64 << 10
+"""Bytes of a row: a file with a longer one is no table."""
 Documents = Iterator[tuple[str, bytes]]
 _DELIMITERS: Final = ",;\t|"
 _NO_WORDS: Final = Words()
@@ -43,7 +48,6 @@ def read_csv(
     ``symbol`` or venue than the user says.
     """
     cutting = _Cutting(symbol, _layout_of("", symbol, interval, day, stamped_at_end, said), said)
-    _refuse_binary(path)
     for row in _rows(path):
         if row.file != cutting.file:
             yield from cutting.flush()
@@ -58,25 +62,31 @@ def read_parquet(
     path: Path, symbol: str, interval: int | None, day: str, *, stamped_at_end: bool, said: Words = _NO_WORDS
 ) -> Documents:
     """Yield the rows of a file as ``table:{layout}`` documents. Raises UsageError likewise."""
-    layout = _layout_of(path.name, symbol, interval, day, stamped_at_end, said)
+    file_name = printable(path.name)
+    layout = _layout_of(file_name, symbol, interval, day, stamped_at_end, said)
     with parquet_rows.opened(path) as file:
         columns = columns_of(path, file.schema_arrow.names, said)
-        used = [name for name, field in zip(file.schema_arrow.names, columns.fields, strict=True) if field]
+        used = [place for place, field in enumerate(columns.fields) if field]
         fields = [field for field in columns.fields if field]
         cutting = _Cutting(symbol, layout, said)
-        cutting.settle(path, path.name, Columns(columns.kind, tuple(fields), ()), ",")
-        for number, line in enumerate(parquet_rows.lines(path, file, used, ROWS), 1):
-            yield from cutting.take(path, _Row(path.name, number, line))
+        cutting.settle(path, file_name, Columns(columns.kind, tuple(fields), ()), ",")
+        for number, line in enumerate(parquet_rows.lines(path, file, used, LONGEST), 1):
+            yield from cutting.take(path, _Row(file_name, number, line))
     yield from cutting.flush()
 
 
-def unused_columns(path: Path, said: Words, *, parquet: bool) -> tuple[str, ...]:
-    """Return the names of the columns of a file that nobody here understands. Raises UsageError as the readers do."""
+def columns_in(path: Path, said: Words, *, parquet: bool) -> dict[str, Columns]:
+    """Return how the columns of a file are read, of a zip of each file in it. Raises UsageError as the readers do."""
     if parquet:
         with parquet_rows.opened(path) as file:
-            return columns_of(path, file.schema_arrow.names, said).unused
-    first = next(_rows(path), None)
-    return () if first is None else columns_of(path, _cells(first.line, _delimiter(first.line)), said).unused
+            return {printable(path.name): columns_of(path, file.schema_arrow.names, said)}
+    found: dict[str, Columns] = {}
+    for row in _rows(path):
+        if row.file not in found:
+            found[row.file] = columns_of(path, _cells(row.line, _delimiter(row.line)), said)
+            if not is_zip(path):
+                break
+    return found
 
 
 def split(body: bytes) -> list[bytes]:
@@ -107,6 +117,7 @@ class _Cutting:
         """What the user says of all rows: its name, the place of the column that says it, too, and what it is."""
         self._lines: list[bytes] = []
         self._first = 0
+        self._bytes = 0
 
     def begin(self, path: Path, header: _Row) -> None:
         """Begin a file with its first row. Raises UsageError."""
@@ -134,20 +145,22 @@ class _Cutting:
         if self._own:
             self._refuse_contradiction(path, row)
         behind = self._first + len(self._lines)
-        if self._lines and (row.number - behind + len(self._lines) >= ROWS):
+        many = row.number - behind + len(self._lines) >= ROWS
+        if self._lines and (many or self._bytes + len(row.line) > BYTES):
             yield from self.flush()
         if not self._lines:
             self._first = row.number
         else:
             self._lines += [b""] * (row.number - behind)  # so that each row is where its number says
         self._lines.append(row.line)
+        self._bytes += len(row.line)
 
     def flush(self) -> Documents:
         """Yield what was gathered, if anything."""
         if self._lines:
             names = {name: getattr(self._layout, name) for name in Layout.__struct_fields__}
             yield Layout(**(names | {"row": self._first})).tag, b"\n".join(self._lines)
-            self._lines = []
+            self._lines, self._bytes = [], 0
 
     def _refuse_contradiction(self, path: Path, row: _Row) -> None:
         cells = _cells(row.line, self._layout.delimiter)
@@ -155,8 +168,8 @@ class _Cutting:
             found = cells[place].strip() if place < len(cells) else ""
             if found and found != value:
                 raise UsageError(
-                    f"{path}, row {row.number}: its {name} is {found[:40]}, and --{name} says {value}",
-                    hint=f"leave out --{name} {value}   # and each row is of the {name} that it says",
+                    f"{path}, row {row.number}: its {name} is {printable(found[:40])}, and --{name} says {value}",
+                    hint=f"leave out --{name} {quote(value)}   # and each row is of the {name} that it says",
                 )
 
 
@@ -182,25 +195,34 @@ def _layout_of(file: str, symbol: str, interval: int | None, day: str, at_end: b
 
 
 def _rows(path: Path) -> Iterator[_Row]:
-    """Yield the rows of a file with their numbers; of a zip, blank lines do not count."""
-    if not path.is_file() or not is_zipfile(path):
-        yield from (_Row(path.name, number, line) for number, line in read_lines(path))
+    """Yield the rows of a file with their numbers; of a zip, blank lines do not count. Raises UsageError."""
+    name = printable(path.name)
+    _refuse_binary(path)
+    if not is_zip(path):
+        for number, line in read_lines(path):
+            if len(line) > LONGEST:
+                raise UsageError(
+                    f"{path}, line {number}: a row of more than {LONGEST} bytes, which no table has",
+                    hint=f"{printed(path)} | sed -n {number}p | head -c 1000",
+                )
+            yield _Row(name, number, line)
         return
     file, number = "", 0
-    for name, line in read_rows(path):
-        file, number = name, number + 1 if name == file else 1
-        yield _Row(f"{path.name}:{name}", number, line)
+    for member, line in read_rows(path, LONGEST):
+        file, number = member, number + 1 if member == file else 1
+        yield _Row(f"{name}:{printable(member)}", number, line)
 
 
 def _refuse_binary(path: Path) -> None:
-    if not path.is_file():
-        return
-    with path.open("rb") as probe:
-        begin = probe.read(4)
+    begin = b""
+    with suppress(OSError):  # what cannot be opened is told by who reads it
+        if path.is_file():
+            with path.open("rb") as probe:
+                begin = probe.read(4)
     if begin == _PARQUET:
         raise UsageError(f"{path} is a Parquet file", hint="--format parquet")
     if begin[:2] in _SIXTEEN_BITS:
-        raise UsageError(f"{path} is UTF-16 text", hint=f"iconv -f UTF-16 -t UTF-8 {path} > utf-8.csv")
+        raise UsageError(f"{path} is UTF-16 text", hint=f"iconv -f UTF-16 -t UTF-8 {quote(str(path))} > utf-8.csv")
 
 
 def _delimiter(header: bytes) -> str:

@@ -59,6 +59,11 @@ def printed(path: Path) -> str:
     return f"gzip -dc {name}" if is_gzip(path) else f"cat {name}"
 
 
+def printable(text: str) -> str:
+    """Return what a file says, for sentences and hints: what a terminal would obey is told by its code."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Yield ``(line number, line without its end)`` of a plain or gzipped file, blank lines and a BOM left out.
 
@@ -66,7 +71,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     inside its compression, or has an endless line.
     """
     if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is not a file", hint=f"ls -ld {path}")
+        raise UsageError(f"{path} is not a file", hint=f"ls -ld {shlex.quote(str(path))}")
     number = 0
     try:
         packed = is_gzip(path)
@@ -77,14 +82,14 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 if line:
                     yield number, line
     except FileNotFoundError:
-        raise UsageError(f"there is no recording {path}", hint=f"ls {path.parent}") from None
+        raise UsageError(f"there is no recording {path}", hint=f"ls {shlex.quote(str(path.parent))}") from None
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UsageError(
             f"{path} is damaged after line {number}: {error}",
-            hint=f"gzip -dc {path} > readable   # what can be read of it, to be replayed",
+            hint=f"gzip -dc {shlex.quote(str(path))} > readable   # what can be read of it, to be replayed",
         ) from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {shlex.quote(str(path))}") from None
 
 
 def refuse_7z(path: Path) -> None:
@@ -100,7 +105,7 @@ def _bounded(file: IO[bytes], path: Path) -> Iterator[bytes]:
         if len(line) > LONGEST_LINE:
             raise UsageError(
                 f"{path} has a line of more than {LONGEST_LINE} bytes, which no recording has",
-                hint=f"head -c 1000 {path}",
+                hint=f"head -c 1000 {shlex.quote(str(path))}",
             )
         yield line.removeprefix(before).strip(b"\r\n")
         before = b""

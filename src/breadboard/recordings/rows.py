@@ -5,11 +5,12 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from shlex import quote
 from typing import IO, Final, cast
 from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from breadboard.errors import UsageError
-from breadboard.recordings.lines import BOM, is_gzip, read_lines, refuse_7z
+from breadboard.recordings.lines import BOM, is_gzip, printable, read_lines, refuse_7z
 
 LONGEST_ROW: Final = 4_096
 _BESIDE: Final = "__MACOSX/"
@@ -24,13 +25,16 @@ def names_in(path: Path) -> list[str]:
         with ZipFile(path) as packed:
             return _names(packed)
     except (BadZipFile, OSError) as error:
-        raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
+        raise UsageError(
+            f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {quote(str(path))}"
+        ) from None
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
+def read_rows(path: Path, longest: int = LONGEST_ROW) -> Iterator[tuple[str, bytes]]:
     """Yield ``(name, row)``, none blank, no BOM: of a zip the name of each file in it, by name, else the path's own.
 
-    Raises UsageError for what cannot be read, is damaged, or has an endless row.
+    Raises UsageError for what cannot be read, is damaged, or has an endless row, in a zip one of more than ``longest``
+    bytes.
     """
     if not is_zip(path):
         yield from ((path.name, line) for _, line in read_lines(path))
@@ -40,18 +44,21 @@ def read_rows(path: Path) -> Iterator[tuple[str, bytes]]:
             packed = stack.enter_context(ZipFile(path))
             for name in _names(packed):
                 file, before = stack.enter_context(packed.open(name)), BOM
-                while line := file.readline(LONGEST_ROW + 1):
-                    if len(line) > LONGEST_ROW:
+                while line := file.readline(longest + 1):
+                    if len(line) > longest:
                         raise UsageError(
-                            f"{path}: {name} has a line of more than {LONGEST_ROW} bytes", hint=f"unzip -l {path}"
+                            f"{path}: {printable(name)} has a line of more than {longest} bytes",
+                            hint=f"unzip -l {quote(str(path))}",
                         )
                     if row := line.removeprefix(before).strip(b"\r\n"):
                         yield name, row
                     before = b""
     except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {path}") from None
+        raise UsageError(
+            f"{path} is a damaged or unreadable zip: {error}", hint=f"unzip -t {quote(str(path))}"
+        ) from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {quote(str(path))}") from None
 
 
 def read_files(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
@@ -72,11 +79,11 @@ def read_files(path: Path, most: int) -> Iterator[tuple[str, bytes]]:
         with file:
             yield _whole(str(path), file, most)
     except FileNotFoundError:
-        raise UsageError(f"there is no file {path}", hint=f"ls {path.parent}") from None
+        raise UsageError(f"there is no file {path}", hint=f"ls {quote(str(path.parent))}") from None
     except (BadZipFile, gzip.BadGzipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"{path} is damaged or cannot be unpacked: {error}", hint=f"file {path}") from None
+        raise UsageError(f"{path} is damaged or cannot be unpacked: {error}", hint=f"file {quote(str(path))}") from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {path}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}", hint=f"ls -ld {quote(str(path))}") from None
 
 
 def is_zip(path: Path) -> bool:

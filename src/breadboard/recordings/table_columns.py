@@ -4,10 +4,12 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from shlex import quote
 from typing import Final
 
 from breadboard.errors import UsageError
 from breadboard.model.tables import KINDS
+from breadboard.recordings.lines import printable, printed
 
 _TIMES: Final = (
     *("tsevent", "timestamp", "datetime", "ts", "time", "eventtime", "exchangetimestamp", "exchtime"),
@@ -23,7 +25,8 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "size": ("size", "quantity", "qty", "amount", "volume", "vol", "lastsize", "tradesize", "lastqty", "sz", "q"),
     "side": ("side", "aggressor", "aggressorside", "takerside", "tradeside"),
     "buyer_maker": ("isbuyermaker", "buyermaker"),
-    "trade_id": ("tradeid", "id", "tid", "aggtradeid", "aggregatetradeid"),
+    "trade_id": ("tradeid", "id", "tid"),
+    "agg_trade_id": ("aggtradeid", "aggregatetradeid"),
     "sequence": ("sequence", "seq", "seqnum", "sequencenumber"),
     "bid_price": ("bidprice", "bid", "bidpx", "bestbid", "bestbidprice", "bidpx00", "bidpx0"),
     "bid_size": (*(f"{side}{size}" for side in ("bid", "bestbid") for size in _SIZES), "bidsz00", "bidsz0"),
@@ -41,16 +44,26 @@ _NAMES: Final[Mapping[str, tuple[str, ...]]] = {
     "interval": ("interval", "timeframe", "barsize", "resolution"),
 }
 """What a field may be called: small letters and digits alone, the likeliest first."""
-_OWN: Final = ("provenance", "flags", "uncounted", "state")
+OWN: Final = ("provenance", "flags", "uncounted", "state")
 """Of our own files alone: others may mean something else by them."""
 _OWN_UNUSED: Final = frozenset(["offset", "index", "session", "completeness", "tsrecv", "tsstore", "version"])
 _EACH: Final = ("ts_event", "ts_recv", "symbol", "venue")
 _BARS: Final = ("open", "high", "low", "close")
 _FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
-    "trades": (*_EACH, "price", "size", "side", "buyer_maker", "trade_id", "sequence"),
+    "trades": (*_EACH, "price", "size", "side", "buyer_maker", "trade_id", "agg_trade_id", "sequence"),
     "quotes": (*_EACH, "bid_price", "bid_size", "ask_price", "ask_size", "sequence"),
     "bars": ("ts_open", "ts_close", *_EACH, *_BARS, "volume", "vwap", "trades", "interval"),
 }
+_FIGURES: Final[Mapping[str, tuple[str, ...]]] = {
+    "trades": ("price", "size"),
+    "quotes": ("bid_price", "ask_price"),
+    "bars": _BARS,
+}
+"""Of what no second column may be in doubt: beside a size, many write what it cost, and under its names."""
+_OF_ORDERS: Final = frozenset(["orderid", "action"])
+"""Rows that have these are changes of orders, of which few are trades."""
+_OF_BOOKS: Final = frozenset(["bidprices", "askprices"])
+_PARQUET: Final = b"PAR1"
 _PLACE: Final = re.compile(r"[1-9]\d{0,3}", re.ASCII)
 
 
@@ -76,21 +89,28 @@ class Columns:
     """Names of columns that nobody here understands."""
     headless: bool = False
     """The first row is a row like all others."""
+    names: tuple[str, ...] = ()
+    """What a user may call each, by place; of a file without a header its place."""
 
 
 def columns_of(path: Path, header: Sequence[str], words: Words) -> Columns:
     """Return what each column of a file is. Raises UsageError where it does not tell, or lacks what is needed."""
-    names = [name.strip().lstrip("'") for name in header]
+    names = [printable(name.strip().lstrip("'")) for name in header]
     refuse_unknown_fields(words)
     headless = not any(_plain(name) in _KNOWN for name in names) and bool(words.columns) and _places(words, names)
     plain = [""] * len(names) if headless else list(map(_plain, names))
     said = {name: _place(path, names, name, column, headless) for name, column in words.columns.items() if column}
-    kind = words.kind or _kind(path, names, plain, said, words)
-    found = _found(kind, plain, said, frozenset(words.columns))
-    _refuse_lacking(path, kind, found, names, headless)
     own = not headless and "provenance" in plain
     if own:
-        found |= {name: plain.index(name) for name in _OWN if name in plain and plain.index(name) not in found.values()}
+        _refuse_own(path, plain)
+    kind = words.kind or _kind(path, names, plain, said, words)
+    if kind == "trades" and not words.kind:
+        _refuse_orders(path, names, plain)
+    found = _found(kind, plain, said, frozenset(words.columns))
+    _refuse_lacking(path, kind, found, names, headless)
+    _refuse_doubt(path, names, plain, found, [name for name in _FIGURES[kind] if name not in words.columns])
+    if own:
+        found |= {name: plain.index(name) for name in OWN if name in plain and plain.index(name) not in found.values()}
     fields = [""] * len(names)
     for name, place in found.items():
         fields[place] = "ts_event" if name == "ts_open" else name
@@ -98,7 +118,8 @@ def columns_of(path: Path, header: Sequence[str], words: Words) -> Columns:
     unused = [
         name for name, each, used in zip(names, plain, fields, strict=True) if not used and each and each not in ours
     ]
-    return Columns(kind, tuple(fields), tuple(unused), headless)
+    called = [str(place) for place in range(1, len(names) + 1)] if headless else names
+    return Columns(kind, tuple(fields), tuple(unused), headless, tuple(called))
 
 
 def is_known(name: str) -> bool:
@@ -144,7 +165,7 @@ def _place(path: Path, names: Sequence[str], name: str, column: str, headless: b
     if not found:
         raise UsageError(f"{path} has no column {column!r}; it has {_listed(names)}", hint=f"--columns {name}=…")
     if len(found) > 1:
-        raise UsageError(f"{path} has {len(found)} columns {column!r}", hint=f"head -n 1 {path}")
+        raise UsageError(f"{path} has {len(found)} columns {column!r}", hint=_header_of(path, names))
     return found[0]
 
 
@@ -183,6 +204,43 @@ def _kind(path: Path, names: Sequence[str], plain: Sequence[str], said: Mapping[
     return "quotes" if quoted else "trades"
 
 
+def _refuse_own(path: Path, plain: Sequence[str]) -> None:
+    """Raise UsageError for what we exported ourselves and nothing can be made of."""
+    what = "orders" if not _OF_ORDERS.isdisjoint(plain) else "books" if not _OF_BOOKS.isdisjoint(plain) else ""
+    if what:
+        raise UsageError(
+            f"{path} is an export of our {what}, of which none can be made again: trades, quotes and bars come back",
+            hint='breadboard sql "SELECT * FROM trades ORDER BY ts_recv, offset" --format csv > trades.csv',
+        )
+
+
+def _refuse_orders(path: Path, names: Sequence[str], plain: Sequence[str]) -> None:
+    """Raise UsageError for rows that would be taken for trades, and may be what happened to orders."""
+    telling = [name for name, each in zip(names, plain, strict=True) if each in _OF_ORDERS]
+    if telling:
+        raise UsageError(
+            f"{path} has a column {telling[0]!r}: its rows may be orders, of which few are trades",
+            hint="--kind trades   # where each row is a trade",
+        )
+
+
+def _refuse_doubt(
+    path: Path, names: Sequence[str], plain: Sequence[str], found: Mapping[str, int], figures: Sequence[str]
+) -> None:
+    """Raise UsageError where two columns may be the same figure; one by our own name of it is it."""
+    used = {place for name, place in found.items() if name not in figures}
+    for name in figures:
+        if name not in found or plain[found[name]] == _plain(name):
+            continue
+        places = [place for place, each in enumerate(plain) if each in _NAMES[name] and place not in used]
+        if len(places) > 1:
+            one, other = (names[place] for place in places[:2])
+            raise UsageError(
+                f"{path} has two columns that may be the {name}: {one!r} and {other!r}",
+                hint=f"--columns {quote(f'{name}={one}')}   # or {quote(f'{name}={other}')}",
+            )
+
+
 def _refuse_lacking(path: Path, kind: str, found: Mapping[str, int], names: Sequence[str], headless: bool) -> None:
     needed = {"trades": ("price", "size"), "quotes": (), "bars": _BARS}[kind]
     lacking = [name for name in needed if name not in found]
@@ -199,12 +257,12 @@ def _refuse_lacking(path: Path, kind: str, found: Mapping[str, int], names: Sequ
         [] if headless else [name for name in dict.fromkeys(used) if sum(name == each.lower() for each in names) > 1]
     )
     if twice:
-        raise UsageError(f"{path} has two columns {twice[0]!r}", hint=f"head -n 1 {path}")
+        raise UsageError(f"{path} has two columns {twice[0]!r}", hint=_header_of(path, names))
 
 
 def _lacking(path: Path, what: str, names: Sequence[str], *lacking: str) -> UsageError:
     """Return the error that a file has no column for something that is needed."""
-    free = [name for name in names if name and _plain(name) not in _KNOWN]
+    free = [name for name in names if name and "," not in name and _plain(name) not in _KNOWN]
     if not any(re.search(r"[A-Za-z_]", name) for name in names):  # the numbers of a first row
         free = [str(place) for place in range(1, len(names) + 1)]
         said = f"{path} has no header with the names of its columns: its first row is {_listed(names)}"
@@ -212,8 +270,18 @@ def _lacking(path: Path, what: str, names: Sequence[str], *lacking: str) -> Usag
     example = ",".join(f"{name}={one}" for name, one in zip(lacking, [*free, *["…"] * len(lacking)], strict=False))
     return UsageError(
         f"{path} has no column for {what}; it has {_listed(names)}",
-        hint=f"--columns {example}   # which of them it is",
+        hint=f"--columns {quote(example)}   # which of them it is",
     )
+
+
+def _header_of(path: Path, names: Sequence[str]) -> str:
+    """Return the command of a shell that prints the names of a file's columns, of Parquet these: for hints."""
+    try:
+        with path.open("rb") as probe:
+            is_parquet = probe.read(len(_PARQUET)) == _PARQUET
+        return f"it has {_listed(names)}" if is_parquet else f"{printed(path)} | head -n 1"
+    except OSError:
+        return f"ls -l {quote(str(path))}"
 
 
 def _listed(names: Iterable[str], most: int = 40) -> str:

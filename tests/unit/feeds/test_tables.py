@@ -1,8 +1,6 @@
-"""What rows and times of tables mean, whoever wrote them, and that no bytes trip their reader."""
+"""What rows of tables mean, whoever wrote them, and that no bytes trip their reader."""
 
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -27,7 +25,6 @@ AT = At(0, 1, 1_785_000_000 * S)
 T = 1_764_000_000 * S
 """2025-11-24T16:00:00Z."""
 TRADES = Layout("trades", ("ts_event", "price", "size", "side", "trade_id"), "t.csv", 2, symbol="ABC", venue="XNAS")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def read(layout: Layout, *rows: str) -> Meaning:
@@ -47,81 +44,26 @@ def bar(row: str, *columns: str, interval_s: int = 0, at_end: bool = False) -> V
     return meaning.bars[0]
 
 
-@pytest.mark.parametrize(
-    ("text", "ns"),
-    [
-        ("1764000000", T),
-        ("1764000000.25", T + S // 4),
-        ("1764000000123", T + 123_000_000),
-        ("1764000000123456", T + 123_456_000),
-        ("1764000000123456.789", T + 123_456_789),
-        ("1764000000123456789", T + 123_456_789),
-        ("2025-11-24T16:00:00Z", T),
-        ("2025-11-24T16:00:00.123456789Z", T + 123_456_789),
-        ("2025-11-24 16:00:00,5 UTC", T + S // 2),
-        ("2025-11-24 11:00:00-05:00", T),
-        ("2025-11-24T21:30+0530", T),
-        ("20251124 16:00:00", T),
-        ("2025.11.24 16:00", T),
-        ("2025/11/24", T - 16 * 3600 * S),
-        ("2025-11-24", T - 16 * 3600 * S),
-    ],
-)
-def test_a_time_is_what_it_says_to_the_nanosecond(text: str, ns: int) -> None:
-    assert ns_of(text, "UTC") == ns
+def test_a_time_that_is_twice_on_its_day_is_refused_and_no_row_before_tells_which_it_is() -> None:
+    zone, columns = "America/New_York", ("ts_event", "price", "size")
+    layout = Layout("trades", columns, "t.csv", 2, symbol="A", zone=zone)
+    stamps = ("00:59:59", "01:00:00", "01:30:00-0500", "01:59:59", "02:00:00")
+    meaning = read(layout, *(f"2026-11-01 {stamp},1,1" for stamp in stamps))
+    assert [event.ts_event for event in meaning.events] == [
+        ns_of(f"2026-11-01T{utc}Z", "UTC") for utc in ("04:59:59", "06:30:00", "07:00:00")
+    ]
+    assert meaning.refused == (
+        "t.csv, row 3: 2026-11-01T01:00 is twice on that day in America/New_York: give an offset (+01:00), or UTC;"
+        " 5: 2026-11-01T01:59 is twice on that day in America/New_York: give an offset (+01:00), or UTC"
+    )
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        *(
-            "",
-            "0",
-            "34200000",
-            "5",
-            "1764000000000000000000",
-            "45000.5",
-            "1.7e9",
-            "-1764000000",
-            "11/24/2025",
-            "24.11.2025",
-        ),
-        *("2025-13-01", "2025-02-30", "2025-11-24T25:00:00Z", "2025-11-24T16:00:60Z", "1764000000.1234567891"),
-        *("2025-11-24T16:00:00.1234567891Z", "1600-01-01", "16:00:00", "noon", "2025-11-24T16:00:00+9999"),
-    ],
-)
-def test_what_may_be_another_time_or_none_is_refused(text: str) -> None:
-    with pytest.raises(Refused):
-        ns_of(text, "UTC")
-
-
-def test_a_time_of_day_has_the_day_that_the_user_says_and_its_zone() -> None:
-    assert ns_of("11:00:00.5", "America/New_York", "2025-11-24") == T + S // 2
-    assert ns_of("2025-11-24 11:00", "America/New_York", "2025-11-24") == T
-    with pytest.raises(Refused, match="is not of 2025-11-24"):
-        ns_of("2025-11-25 11:00", "America/New_York", "2025-11-24")
-
-
-def test_in_the_hour_that_comes_twice_the_row_before_tells() -> None:
-    zone, text = "America/New_York", "2025-11-02 01:30:00"
-    first = ns_of(text, zone)
-    assert first == ns_of("2025-11-02 05:30:00Z", zone)
-    assert ns_of(text, zone, near=first + 3500 * S) == first + 3600 * S
-    assert ns_of("2025-03-09 02:30:00", zone) in (ns_of("2025-03-09 07:30Z", zone), ns_of("2025-03-09 06:30Z", zone))
-
-
-@given(
-    ns=st.integers(160_000_000 * S, 4_000_000_000 * S),
-    zone=st.sampled_from(["UTC", "America/New_York", "Asia/Kolkata"]),
-)
-def test_a_time_in_any_spelling_is_the_same(ns: int, zone: str) -> None:
-    whole, rest = divmod(ns, S)
-    at = EPOCH + timedelta(seconds=whole)
-    local = at.astimezone(ZoneInfo(zone))
-    aware = f"{at:%Y-%m-%dT%H:%M:%S}.{rest:09}"
-    assert ns_of(f"{aware}Z", zone) == ns_of(f"{ns}", zone) == ns_of(f"{whole}.{rest:09}", zone) == ns
-    assert ns_of(f"{local:%Y-%m-%d %H:%M:%S}.{rest:09}{local:%z}", "UTC") == ns
-    assert ns_of(f"{local:%Y-%m-%d %H:%M:%S}.{rest:09}", zone, near=ns) == ns
+def test_a_day_whose_cell_of_the_time_of_day_is_empty_is_not_midnight() -> None:
+    layout = Layout("trades", ("date", "clock", "price", "size"), "t.csv", 2, symbol="A")
+    meaning = read(layout, "2025-11-24,160000,1,1", "2025-11-24,,1,1", "2025-11-24,nan,1,1")
+    assert [event.ts_event for event in meaning.events] == [T]
+    assert meaning.refused == "t.csv, row 3: no time of day; 4: no time of day"
+    assert one(Layout("trades", ("date", "price", "size"), "t.csv", 2, symbol="A"), "2025-11-24,1,1").ts_event < T
 
 
 @given(
@@ -154,6 +96,7 @@ def test_a_row_is_read_to_the_last_digit(
         (f"{T},1,0,buy,7", "a trade of size 0"),
         (f"{T},1,-1,buy,7", "a negative size"),
         (f"{T},1,1,maybe,7", "not a side"),
+        (f"{T},1,1,0,7", "not a side (buy or sell, 1 or -1): '0'"),  # beside 1 it is a sell, beside -1 none
         (",1,1,buy,7", "no time"),
         (f'{T},1,1,"buy,7', "not a row of cells"),
     ],
@@ -203,6 +146,20 @@ def test_flags_are_those_of_our_own_files_alone() -> None:
     assert one(others, f"{T},1,1,128").flags == Flag(0)
 
 
+def test_a_trade_numbered_as_an_aggregate_is_marked_as_one() -> None:
+    columns = ("ts_event", "price", "size", "agg_trade_id")
+    event = one(Layout("trades", columns, "t.csv", 2, symbol="BTCUSDT", venue="BINANCE"), f"{T},1,1,7")
+    assert (event.trade_id, event.flags) == (7, Flag.AGGREGATED)
+    both = Layout("trades", (*columns, "trade_id"), "t.csv", 2, symbol="BTCUSDT", venue="BINANCE")
+    assert (one(both, f"{T},1,1,7,9").trade_id, one(both, f"{T},1,1,7,9").flags) == (9, Flag(0))
+
+
+def test_an_id_that_was_a_float_beyond_its_digits_is_none() -> None:
+    meaning = read(TRADES, f"{T},1,1,,9007199254740991.0", f"{T},1,1,,9007199254740992.0", f"{T},1,1,,9007199254740993")
+    assert [event.trade_id for event in meaning.events] == [2**53 - 1, ABSENT, 2**53 + 1]
+    assert meaning.notes["unnumbered"] == 1
+
+
 def test_a_side_of_a_quote_that_is_empty_is_absent() -> None:
     names = ("ts_event", "bid_price", "bid_size", "ask_price", "ask_size")
     layout = Layout("quotes", names, "q.csv", 2, symbol="A")
@@ -227,13 +184,25 @@ def test_a_bar_is_as_long_as_it_says_or_as_its_end_or_the_user() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("5s", 5), ("1m", 60), ("1T", 60), ("60", 60), ("1H", 3600), ("D", 86_400), ("1wk", 604_800)]
+    ("vwap", "value", "left_out"),
+    [("100.12345678901234", 100.12345678901234, 0), ("1e2", 100.0, 0), ("-0.5", -0.5, 0), ("", None, 0)]
+    + [(text, None, 1) for text in ("inf", "1e999", "1_000", "x", "100.5 USD")],
+)
+def test_a_bar_is_not_lost_for_its_vwap(vwap: str, value: float | None, left_out: int) -> None:
+    layout = Layout("bars", ("ts_event", "open", "high", "low", "close", "vwap"), "b.csv", 2, symbol="A", interval_s=60)
+    meaning = read(layout, f"{T},100,101,99,100,{vwap}")
+    assert (meaning.refused, meaning.bars[0].vwap) == (None, value)
+    assert meaning.notes.get("without_vwap", 0) == left_out
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("5s", 5), ("1m", 60), ("1T", 60), ("60s", 60), ("1H", 3600), ("D", 86_400), ("1wk", 604_800)]
 )
 def test_lengths_of_bars(text: str, seconds: int) -> None:
     assert seconds_of(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "1M", "1mo", "0s", "m5", "1.5m", "99999999d"])
+@pytest.mark.parametrize("text", ["", "1M", "1mo", "0s", "m5", "1.5m", "99999999d", "5", "60"])
 def test_what_is_no_length_of_bars_is_refused(text: str) -> None:
     with pytest.raises(Refused):
         seconds_of(text)

@@ -1,5 +1,6 @@
 """Tables as documents: which column is what, in whatever text, and that each row keeps its number in its file."""
 
+import gzip
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -9,7 +10,7 @@ import pytest
 
 from breadboard.errors import UsageError
 from breadboard.model.tables import Layout, layout_of
-from breadboard.recordings.history_tables import ROWS, read_csv, read_parquet, unused_columns
+from breadboard.recordings.history_tables import BYTES, LONGEST, ROWS, columns_in, read_csv, read_parquet
 from breadboard.recordings.table_columns import Columns, Words, columns_of
 
 PATH = Path("t.csv")
@@ -132,6 +133,17 @@ def test_a_layout_says_all_that_the_user_said(tmp_path: Path) -> None:
         documents(path, day="24.11.2026")
 
 
+def test_a_double_of_parquet_is_told_with_a_point_however_large(tmp_path: Path) -> None:
+    path = tmp_path / "t.parquet"
+    columns = {"ts": [1.764e18, 1764000000.5], "price": [1.0, 1e-7], "size": [1.0, 2e20], "id": [1.2e18, 7.0]}
+    pq.write_table(pa.table(columns), path)
+    ((_, body),) = read_parquet(path, "A", None, "", stamped_at_end=False)
+    assert body.split(b"\n") == [
+        b"1764000000000000000.0,1.0,1.0,1200000000000000000.0",
+        b"1764000000.5,0.0000001,200000000000000000000.0,7.0",
+    ]
+
+
 def test_rows_of_parquet_are_text_with_all_digits(tmp_path: Path) -> None:
     path = tmp_path / "t.parquet"
     columns = {
@@ -152,4 +164,113 @@ def test_rows_of_parquet_are_text_with_all_digits(tmp_path: Path) -> None:
         b'2025-11-24 16:00:00.123456789Z,0.1,0.1,9223372036854775807,buy,"say ""A,B"""',
         b",0.000000001,16777216,,,C D",
     ]
-    assert unused_columns(path, Words(), parquet=True) == ("note",)
+    assert columns_in(path, Words(), parquet=True)["t.parquet"].unused == ("note",)
+
+
+def refused(header: str, **said: str) -> tuple[str, str]:
+    with pytest.raises(UsageError) as error:
+        found(header, **said)
+    return error.value.sentence, error.value.hint
+
+
+MBO = (
+    "ts_recv,ts_event,rtype,publisher_id,instrument_id,action,side,price,size,channel_id,order_id,flags,sequence,symbol"
+)
+ORDERS = "venue,symbol,ts_event,ts_recv,sequence,provenance,offset,index,order_id,action,side,price,size,flags"
+DELTAS = "venue,symbol,ts_event,ts_recv,provenance,kind,sequence_first,bid_prices,bid_sizes,ask_prices,ask_sizes,flags"
+
+
+def test_rows_of_orders_are_no_trades_but_where_the_user_says_so() -> None:
+    assert refused(MBO) == (
+        "t.csv has a column 'action': its rows may be orders, of which few are trades",
+        "--kind trades   # where each row is a trade",
+    )
+    assert refused("ts_event,price,size,OrderID")[0].startswith("t.csv has a column 'OrderID': its rows may be orders")
+    assert found(MBO, kind="trades").kind == "trades"
+    assert found("ts_event,bid,ask,action").kind == "quotes"
+
+
+@pytest.mark.parametrize("kind", ["", "trades", "quotes"])
+@pytest.mark.parametrize(("header", "what"), [(ORDERS, "orders"), (DELTAS, "books")])
+def test_our_own_orders_and_books_are_refused_whatever_is_said_of_them(header: str, what: str, kind: str) -> None:
+    sentence, hint = refused(header, kind=kind, price="", size="", bid_price="", ask_price="")
+    assert sentence == (
+        f"t.csv is an export of our {what}, of which none can be made again: trades, quotes and bars come back"
+    )
+    assert hint.startswith('breadboard sql "SELECT * FROM trades')
+
+
+def test_two_columns_that_may_be_one_figure_are_refused_unless_one_has_its_own_name() -> None:
+    assert refused("time,price,volume,amount,symbol") == (
+        "t.csv has two columns that may be the size: 'volume' and 'amount'",
+        "--columns size=volume   # or size=amount",
+    )
+    assert found("time,price,volume,amount", size="volume").fields == ("ts_event", "price", "size", "")
+    assert found("time,price,size,amount").fields == ("ts_event", "price", "size", "")
+    assert found("time,price,volume,amount", size="volume", trade_id="amount").fields[3] == "trade_id"
+    assert refused("time,Last,PX,size")[1] == "--columns price=Last   # or price=PX"
+    assert refused("time,bid,best bid,ask")[1] == "--columns bid_price=bid   # or 'bid_price=best bid'"
+
+
+def test_numbers_of_several_trades_at_once_are_no_trade_ids() -> None:
+    header = "agg_trade_id,price,quantity,first_trade_id,last_trade_id,transact_time,is_buyer_maker"
+    assert found(header).fields == ("agg_trade_id", "price", "size", "", "", "ts_event", "buyer_maker")
+    assert found("id,aggregate_trade_id,ts,price,size").fields[:2] == ("trade_id", "agg_trade_id")
+
+
+def test_hints_can_be_pasted_and_sentences_move_no_terminal() -> None:
+    assert refused("ts_event,Deal Price,Deal Qty")[1] == ("--columns 'price=Deal Price'   # which of them it is")
+    sentence, hint = refused("ts_event,price\x1b[31mX,\x1b]0;owned\x07foo")
+    assert sentence.endswith(r"it has ts_event, price\x1b[31mX, \x1b]0;owned\x07foo")
+    assert (sentence + hint).isprintable()
+    assert found("ts,price,size,a\x1bb").unused == (r"a\x1bb",)
+
+
+def test_the_header_of_a_file_is_shown_as_it_is_packed(tmp_path: Path) -> None:
+    packed, parquet = tmp_path / "my t.csv.gz", tmp_path / "t.parquet"
+    packed.write_bytes(gzip.compress(b"ts,price,price,size\n1,2,3,4\n"))
+    with pytest.raises(UsageError) as error:
+        documents(packed)
+    assert error.value.hint == f"gzip -dc '{packed}' | head -n 1"
+    pq.write_table(pa.table([["x"], [1.0], [2.0], [1]], ["ts_event", "price", "price", "size"]), parquet)
+    with pytest.raises(UsageError) as error:
+        list(read_parquet(parquet, "A", None, "", stamped_at_end=False))
+    assert error.value.hint == "it has ts_event, price, price, size"
+
+
+def test_a_document_of_long_rows_is_no_longer_than_a_few_mib(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    row = b"1,2,3," + b"x" * 50_000
+    path.write_bytes(b"ts,price,size,note\n" + b"\n".join([row] * 300))
+    told = documents(path)
+    assert [layout.row for layout, _ in told] == [2, 85, 168, 251]
+    assert max(len(body) for _, body in told) <= BYTES
+    assert sum(len(body.split(b"\n")) for _, body in told) == 300
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.zip"])
+def test_a_row_has_the_same_longest_length_whatever_it_is_packed_in(name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+
+    def write(length: int) -> None:
+        text = b"ts,price,size,note\n" + b"1,2,3,".ljust(length, b"x") + b"\n"
+        if name == "t.zip":
+            with ZipFile(path, "w") as packed:
+                packed.writestr("a.csv", text)
+        else:
+            path.write_bytes(gzip.compress(text) if name == "t.csv.gz" else text)
+
+    write(LONGEST - 1)
+    assert len(documents(path)[0][1]) == LONGEST - 1
+    write(LONGEST + 1)
+    with pytest.raises(UsageError, match=f"more than {LONGEST} bytes"):
+        documents(path)
+
+
+def test_a_zip_that_was_cut_is_a_damaged_zip(tmp_path: Path) -> None:
+    path = tmp_path / "t.zip"
+    with ZipFile(path, "w") as packed:
+        packed.writestr("a.csv", "ts_event,price,size\n" + "2026-11-24T09:30:00Z,1,1\n" * 500)
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(UsageError, match="is a damaged or unreadable zip"):
+        documents(path)
