@@ -69,11 +69,6 @@ def lost(store: Store, wanted: Wanted, moment: int) -> dict[str, int]:
     return {"replaced": missing - undated} | ({"undated": undated} if undated else {})
 
 
-def _tick_days(store: Store) -> int:
-    """Return for how many days after they were stored ticks are kept."""
-    return int(store.query("SELECT value FROM meta FINAL WHERE key = 'tick_days'")["value"][0].as_py())
-
-
 def venue_of(store: Store, symbol: str) -> str:
     """Return the one venue at which the store knows a symbol. Raises Problem 404 for none, 409 for several."""
     found = store.query("SELECT DISTINCT venue FROM instruments WHERE symbol = {symbol:String}", {"symbol": symbol})
@@ -95,11 +90,10 @@ async def asof(
     """
     parts = await _parts(ask, store, reach, symbol, venue, moment)
     if not parts:
-        days = await ask(lambda: _tick_days(store))
         raise Problem(
             404,
-            f"nothing of {symbol}.{venue} is stored that had been received by {iso(moment)}; "
-            f"ticks are kept for {days} days",
+            f"nothing of {symbol}.{venue} is stored that had been received by {iso(moment)}: "
+            "ticks expire after [store] tick_days",
             hint=f"GET /api/v1/history?symbol={symbol}.{venue}&kind=trades&limit=1   # when it begins",
         )
     trade, quote, book = (parts.get(name) for name in _PARTS)

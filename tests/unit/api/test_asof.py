@@ -202,7 +202,7 @@ def test_before_the_first_and_of_what_nobody_knows_there_is_nothing(house: Store
     before = house.get(f"asof?symbol=BTCUSDT.BINANCE&ts={made.START - 1}")
     assert before.status_code == 404
     begin = "nothing of BTCUSDT.BINANCE is stored that had been received by 2024-08-08T23:54:12.999999999Z"
-    assert before.json()["detail"] == f"{begin}; ticks are kept for 90 days"
+    assert before.json()["detail"] == f"{begin}: ticks expire after [store] tick_days"
 
 
 @pytest.mark.parametrize("name", ["BTCUSDTX", "BTCUSDT.BINANCEX"])
