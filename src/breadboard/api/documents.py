@@ -315,7 +315,7 @@ AUDIT: Final[Responses] = {
                 "aside": _COUNT | {"description": "Writes so old that ticks of them expire: not counted"},
                 "note": _TEXT | {"description": "Why nothing was compared, where nothing was"},
             },
-            "required": ["ok", "findings", "batches", "aside", "note"],
+            "required": ["ok", "findings"],
         },
         "Whether the store holds all that was written",
     )
