@@ -101,4 +101,4 @@ def _document_keys(app: FastAPI) -> None:
         told["security"] = [{}, {"key": []}]
         return told
 
-    app.openapi = openapi  # type: ignore[method-assign]
+    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI says how to add to it

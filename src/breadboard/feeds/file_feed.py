@@ -1,6 +1,7 @@
 """Feeds of vendors whose data comes in files alone: they are read, and never talked to."""
 
 from collections.abc import Callable
+from typing import Literal
 
 from breadboard.conversations import Session
 from breadboard.errors import UsageError
@@ -10,7 +11,8 @@ from breadboard.model.kinds import SequenceRule
 from breadboard.ports import Capabilities, Wish
 
 
-def _nobody(can: Capabilities, wish: Wish) -> Session:
+def nobody(can: Capabilities, wish: Wish) -> Session:
+    """Raise UsageError: nobody sends files."""
     del wish
     raise UsageError(
         f"{can.venue} is history in files, and nobody sends it", hint="breadboard import FILE --format … --symbol …"
@@ -19,20 +21,26 @@ def _nobody(can: Capabilities, wish: Wish) -> Session:
 
 def file_feed(venue: str, *channels: str, reader: Callable[[], FrameReader]) -> ReadingFeed:
     """Return the feed of a vendor's files; a session of it raises UsageError."""
-    can = Capabilities(
+    return ReadingFeed(capabilities_of(venue, channels, "ms", 4 << 20, "XNYS"), nobody, reader)
+
+
+def capabilities_of(
+    venue: str, channels: tuple[str, ...], unit: Literal["ms", "ns"], frame_cap: int, calendar: str = ""
+) -> Capabilities:
+    """Return what files can: all that is in them, numbered by nobody, in documents of ``frame_cap`` bytes at most."""
+    return Capabilities(
         venue=venue,
         completeness="full",
         sequence_rule=SequenceRule.NONE,
         sequence_scope="none",
         checksum="none",
         heartbeat_s=None,
-        ts_event_unit="ms",
+        ts_event_unit=unit,
         trade_ids_contiguous=False,
         connection_lifetime_s=None,
         max_streams_per_connection=1,
         client_messages_per_s=1.0,
-        frame_cap=4 << 20,
+        frame_cap=frame_cap,
         channels=channels,
-        calendar="XNYS",
+        calendar=calendar,
     )
-    return ReadingFeed(can, _nobody, reader)

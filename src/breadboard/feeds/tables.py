@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from breadboard.conversations import Session
-from breadboard.errors import UsageError
+from breadboard.feeds.file_feed import capabilities_of, nobody
 from breadboard.feeds.readers import At, ReadingDecoder
 from breadboard.feeds.reading import Event, Meaning, Refused, VendorBar, refused_document
 from breadboard.feeds.table_cells import Cells, cells_of
@@ -131,10 +131,7 @@ class TableFeed:
 
     def session(self, wish: Wish) -> Session:
         """Raise UsageError: nobody sends files."""
-        del wish
-        raise UsageError(
-            f"{VENUE} is history in files, and nobody sends it", hint="breadboard import FILE --format csv --symbol …"
-        )
+        return nobody(self.capabilities, wish)
 
     def decoder(self, instruments: Instruments, *, fast: bool = True) -> TableDecoder:
         """Return a decoder; there is one way to read rows, ``fast`` or not."""
@@ -144,19 +141,4 @@ class TableFeed:
 
 def table_feed(rule: Rule) -> TableFeed:
     """Return the feed of files."""
-    can = Capabilities(
-        venue=VENUE,
-        completeness="full",
-        sequence_rule=SequenceRule.NONE,
-        sequence_scope="none",
-        checksum="none",
-        heartbeat_s=None,
-        ts_event_unit="ns",
-        trade_ids_contiguous=False,
-        connection_lifetime_s=None,
-        max_streams_per_connection=1,
-        client_messages_per_s=1.0,
-        frame_cap=64 << 20,
-        channels=("trade", "quote"),
-    )
-    return TableFeed(can, rule)
+    return TableFeed(capabilities_of(VENUE, ("trade", "quote"), "ns", 64 << 20), rule)
